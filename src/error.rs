@@ -1,0 +1,88 @@
+//! The one error type: what was wrong, where, what was expected and what was seen.
+
+use std::path::{Path, PathBuf};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. Every message is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An option or hyperparameter lies outside its domain.
+    #[error("{option}: expected {expected} (saw: {seen})")]
+    Option {
+        /// The option or hyperparameter, as its user writes it.
+        option: String,
+        /// Its domain.
+        expected: String,
+        /// The value given.
+        seen: String,
+    },
+    /// A tensor is missing, misshapen, of the wrong type, or holds a value it must not.
+    #[error("tensor {tensor}: expected {expected} (saw: {seen})")]
+    Tensor {
+        /// The tensor's name.
+        tensor: String,
+        /// The shape, type or range it must have.
+        expected: String,
+        /// What it has.
+        seen: String,
+    },
+    /// A file's contents are not what its format demands.
+    #[error("{}: expected {expected} (saw: {seen})", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the format demands.
+        expected: String,
+        /// What the file holds.
+        seen: String,
+    },
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory concerned.
+        path: PathBuf,
+        /// The system's own reason.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// An option outside its domain.
+    pub fn option(
+        option: impl Into<String>,
+        expected: impl Into<String>,
+        seen: impl ToString,
+    ) -> Self {
+        Self::Option { option: option.into(), expected: expected.into(), seen: seen.to_string() }
+    }
+
+    /// A tensor that cannot be used.
+    pub fn tensor(
+        tensor: impl Into<String>,
+        expected: impl Into<String>,
+        seen: impl ToString,
+    ) -> Self {
+        Self::Tensor { tensor: tensor.into(), expected: expected.into(), seen: seen.to_string() }
+    }
+
+    /// A file with the wrong contents.
+    pub fn file(path: &Path, expected: impl Into<String>, seen: impl ToString) -> Self {
+        Self::File { path: path.into(), expected: expected.into(), seen: seen.to_string() }
+    }
+
+    /// A refusal of the operating system.
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+
+    /// The process's exit code: 2 for usage (unknown or out-of-range options), 1 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Option { .. } => 2,
+            Self::Tensor { .. } | Self::File { .. } | Self::Io { .. } => 1,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`.
