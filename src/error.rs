@@ -51,20 +51,12 @@ pub enum Error {
 
 impl Error {
     /// An option outside its domain.
-    pub fn option(
-        option: impl Into<String>,
-        expected: impl Into<String>,
-        seen: impl ToString,
-    ) -> Self {
+    pub fn option(option: impl Into<String>, expected: impl Into<String>, seen: impl ToString) -> Self {
         Self::Option { option: option.into(), expected: expected.into(), seen: seen.to_string() }
     }
 
     /// A tensor that cannot be used.
-    pub fn tensor(
-        tensor: impl Into<String>,
-        expected: impl Into<String>,
-        seen: impl ToString,
-    ) -> Self {
+    pub fn tensor(tensor: impl Into<String>, expected: impl Into<String>, seen: impl ToString) -> Self {
         Self::Tensor { tensor: tensor.into(), expected: expected.into(), seen: seen.to_string() }
     }
 

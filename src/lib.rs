@@ -1,3 +1,8 @@
 //! Bayesian neural-network layers with M-ary adaptive quantization.
 pub mod error;
+pub mod layers;
+pub mod nets;
+pub mod prior;
+pub mod scalar;
+pub mod tensor;
 pub use error::{Error, Result};

@@ -1,0 +1,124 @@
+//! Bayesian dense layer with local reparameterization (Kingma et al. 2015, section 2.3): the weights' noise is drawn as
+//! noise of the pre-activations, whose variance is exact.
+//!
+//! ```text
+//! m = x θ + b                 v = x² σ²                   y = m + √(v + v₀) ⊙ ε
+//! dm = dy                     dv = dy ⊙ ε / (2 √(v + v₀))
+//! dθ = xᵀ dm                  dlnσ² = σ² ⊙ (x²)ᵀ dv       db = Σ_batch dm
+//! dx = dm θᵀ + 2 x ⊙ (dv (σ²)ᵀ)
+//! ```
+//!
+//! Shapes: x (B, I), θ and ln σ² (I, O), b (O), ε and y (B, O).
+
+use super::{V0, check_shape};
+use crate::error::Result;
+use crate::scalar::Real;
+use crate::tensor::matmul::matmul;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+
+/// The parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct BayesDense<'a, F> {
+    /// θ (I, O).
+    pub theta: ArrayView2<'a, F>,
+    /// ln σ² (I, O).
+    pub log_sigma2: ArrayView2<'a, F>,
+    /// b (O).
+    pub bias: Option<ArrayView1<'a, F>>,
+}
+
+/// What the backward needs of the forward.
+#[derive(Clone, Debug)]
+pub struct Cache<F> {
+    x: Array2<F>,
+    /// ε / (2 √(v + v₀)) (B, O), the factor from dy to dv; none with mean weights.
+    dv_per_dy: Option<Array2<F>>,
+}
+
+/// The gradient of the loss.
+#[derive(Clone, Debug)]
+pub struct Gradients<F> {
+    /// (B, I); none if it was not asked for.
+    pub dx: Option<Array2<F>>,
+    /// (I, O).
+    pub dtheta: Array2<F>,
+    /// (I, O); none with mean weights.
+    pub dlog_sigma2: Option<Array2<F>>,
+    /// (O).
+    pub dbias: Array1<F>,
+}
+
+impl<F: Real> BayesDense<'_, F> {
+    /// m = x θ + b, of shape (B, O).
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn mean(&self, x: ArrayView2<'_, F>) -> Result<Array2<F>> {
+        let (inputs, outputs) = self.theta.dim();
+        check_shape("log_sigma2", self.theta.shape(), self.log_sigma2.shape())?;
+        check_shape("x", &[x.nrows(), inputs], x.shape())?;
+        let mut mean = matmul(x, self.theta);
+        if let Some(bias) = self.bias {
+            check_shape("bias", &[outputs], bias.shape())?;
+            mean += &bias;
+        }
+        Ok(mean)
+    }
+
+    /// m and v = x² σ² (without v₀), each of shape (B, O).
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn moments(&self, x: ArrayView2<'_, F>) -> Result<(Array2<F>, Array2<F>)> {
+        let mean = self.mean(x)?;
+        Ok((mean, matmul(x.mapv(|x| x * x).view(), self.log_sigma2.mapv(F::exp).view())))
+    }
+
+    /// y with sampled weights; `eps` is standard normal (B, O).
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn forward_sampled(&self, x: Array2<F>, mut eps: Array2<F>) -> Result<(Array2<F>, Cache<F>)> {
+        let (mut y, variance) = self.moments(x.view())?;
+        check_shape("eps", y.shape(), eps.shape())?;
+        Zip::from(&mut y).and(&mut eps).and(&variance).for_each(|y, eps, v| {
+            let deviation = (*v + F::of(V0)).sqrt();
+            *y += deviation * *eps;
+            *eps = F::of(0.5) * *eps / deviation;
+        });
+        Ok((y, Cache { x, dv_per_dy: Some(eps) }))
+    }
+
+    /// y = m, with mean weights.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn forward_mean(&self, x: Array2<F>) -> Result<(Array2<F>, Cache<F>)> {
+        let y = self.mean(x.view())?;
+        Ok((y, Cache { x, dv_per_dy: None }))
+    }
+
+    /// The gradient, from `dy` (B, O); dx only if `wants_dx`.
+    ///
+    /// # Panics
+    /// If `dy` is not of y's shape.
+    pub fn backward(&self, cache: &Cache<F>, dy: ArrayView2<'_, F>, wants_dx: bool) -> Gradients<F> {
+        let x = &cache.x;
+        // m = x θ + b
+        let dtheta = matmul(x.t(), dy);
+        let dbias = dy.sum_axis(Axis(0));
+        let mut dx = wants_dx.then(|| matmul(dy, self.theta.t()));
+        let dlog_sigma2 = cache.dv_per_dy.as_ref().map(|dv_per_dy| {
+            // y = m + √(v + v₀) ⊙ ε
+            let dv = dv_per_dy * &dy;
+            // v = x² σ²
+            let sigma2 = self.log_sigma2.mapv(F::exp);
+            if let Some(dx) = &mut dx {
+                let dx2 = matmul(dv.view(), sigma2.t());
+                Zip::from(dx).and(x).and(&dx2).for_each(|dx, x, dx2| *dx += F::of(2.0) * *x * *dx2);
+            }
+            sigma2 * matmul(x.mapv(|x| x * x).t(), dv.view())
+        });
+        Gradients { dx, dtheta, dlog_sigma2, dbias }
+    }
+}

@@ -1,0 +1,26 @@
+//! Flattening: each image (C, H, W) becomes a row of C·H·W features, in that order.
+
+use crate::scalar::Real;
+use ndarray::{Array2, Array4};
+
+/// The shape to return to.
+#[derive(Clone, Copy, Debug)]
+pub struct Cache {
+    shape: (usize, usize, usize, usize),
+}
+
+/// y (B, C·H·W) of `x` (B, C, H, W).
+pub fn forward<F: Real>(x: Array4<F>) -> (Array2<F>, Cache) {
+    let shape = x.dim();
+    let features = shape.1 * shape.2 * shape.3;
+    let y = x.to_shape((shape.0, features)).expect("the same elements").into_owned();
+    (y, Cache { shape })
+}
+
+/// dx (B, C, H, W), from `dy` (B, C·H·W).
+///
+/// # Panics
+/// If `dy` is not of y's shape.
+pub fn backward<F: Real>(cache: &Cache, dy: Array2<F>) -> Array4<F> {
+    dy.to_shape(cache.shape).expect("dy has y's shape").into_owned()
+}

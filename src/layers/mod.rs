@@ -1,0 +1,28 @@
+//! One operation a file: its mathematics, its forward, its backward.
+//!
+//! A forward returns the output and a cache; the backward takes the cache and the gradient `dy` of the loss in the output.
+//! No layer draws noise, owns optimizer state or knows where its gradient goes. Each backward line quotes the forward line
+//! it undoes.
+
+pub mod avg_pool;
+pub mod batch_norm;
+pub mod bayes_conv2d;
+pub mod bayes_dense;
+pub mod flatten;
+pub mod max_pool;
+pub mod relu;
+pub mod softmax_nll;
+
+/// v₀, added to the variance of a pre-activation before its root is taken: it keeps ∂√v/∂v finite at zero input.
+pub const V0: f64 = 1e-6;
+
+use crate::error::{Error, Result};
+
+/// Checks one tensor's shape.
+fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> Result<()> {
+    if expected == seen {
+        Ok(())
+    } else {
+        Err(Error::tensor(tensor, format!("shape {expected:?}"), format!("{seen:?}")))
+    }
+}

@@ -1,0 +1,35 @@
+//! Rectified linear unit.
+//!
+//! ```text
+//! y = max(x, 0)
+//! dx = dy where x > 0, else 0
+//! ```
+
+use crate::scalar::Real;
+use ndarray::{Array, ArrayD, Dimension, Zip};
+
+/// Where x > 0.
+#[derive(Clone, Debug)]
+pub struct Cache(ArrayD<bool>);
+
+/// y, of x's shape. NaN stays NaN.
+pub fn forward<F: Real, D: Dimension>(mut x: Array<F, D>) -> (Array<F, D>, Cache) {
+    let positive = x.mapv(|x| x > F::zero()).into_dyn();
+    x.par_mapv_inplace(|x| if x < F::zero() { F::zero() } else { x });
+    (x, Cache(positive))
+}
+
+/// dx, from `dy` of y's shape.
+///
+/// # Panics
+/// If `dy` is not of y's shape.
+pub fn backward<F: Real, D: Dimension>(cache: &Cache, dy: Array<F, D>) -> Array<F, D> {
+    let mut dx = dy;
+    // y = max(x, 0)
+    Zip::from(dx.view_mut().into_dyn()).and(&cache.0).par_for_each(|dx, positive| {
+        if !positive {
+            *dx = F::zero();
+        }
+    });
+    dx
+}

@@ -1,0 +1,91 @@
+//! The codebook: the M levels ℓ_k that the weights of a layer are drawn to, and the prior mass a_k of each.
+
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+
+/// M from 2 to 256 levels, finite and strictly ascending, with positive masses that sum to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codebook<F> {
+    levels: Vec<F>,
+    level_weights: Vec<F>,
+}
+
+/// The numbers of levels a codebook may have: an index fits into a byte.
+pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
+
+impl<F: Real> Codebook<F> {
+    /// A codebook whose levels have equal mass.
+    ///
+    /// # Errors
+    /// Unless there are 2 to 256 levels, finite and strictly ascending.
+    pub fn new(levels: Vec<F>) -> Result<Self> {
+        check_levels("codebook", &levels)?;
+        let equal = F::one() / F::of(levels.len() as f64);
+        let level_weights = vec![equal; levels.len()];
+        Ok(Self { levels, level_weights })
+    }
+
+    /// A codebook with masses of its own.
+    ///
+    /// # Errors
+    /// As [`Codebook::new`], and unless there are as many masses as levels, all positive, of sum 1.
+    pub fn with_level_weights(levels: Vec<F>, level_weights: Vec<F>) -> Result<Self> {
+        check_levels("codebook", &levels)?;
+        if level_weights.len() != levels.len() {
+            return Err(Error::option("level_weights", levels.len().to_string(), level_weights.len()));
+        }
+        if let Some(mass) = level_weights.iter().find(|mass| !(mass.is_finite() && **mass > F::zero())) {
+            return Err(Error::option("level_weights", "positive numbers", mass));
+        }
+        let sum = level_weights.iter().fold(0.0, |sum, mass| sum + mass.as_f64());
+        if (sum - 1.0).abs() > 1e-4 {
+            return Err(Error::option("level_weights", "a sum of 1", sum));
+        }
+        Ok(Self { levels, level_weights })
+    }
+
+    /// A codebook of M levels that works unless given: M = 2, 3, 4, 5 and 8 as measured, otherwise M levels evenly spaced
+    /// over ±0.35. Symmetric; with a zero level if M is odd.
+    ///
+    /// # Errors
+    /// Unless M lies in 2..=256.
+    pub fn symmetric(count: usize) -> Result<Self> {
+        if !LEVELS.contains(&count) {
+            return Err(Error::option("levels", "2 to 256", count));
+        }
+        let outermost = match count {
+            2 | 3 => 0.2,
+            4 | 5 => 0.3,
+            _ => 0.35,
+        };
+        let last = (count - 1) as f64;
+        Self::new((0..count).map(|k| F::of(outermost * (2.0 * k as f64 - last) / last)).collect())
+    }
+
+    /// The levels, ascending.
+    pub fn levels(&self) -> &[F] {
+        &self.levels
+    }
+
+    /// The prior mass of each level.
+    pub fn level_weights(&self) -> &[F] {
+        &self.level_weights
+    }
+}
+
+/// Checks that `levels` are 2 to 256 finite, strictly ascending numbers; `name` is what the error calls them.
+///
+/// # Errors
+/// Says what is wrong with them.
+pub fn check_levels<F: Real>(name: &str, levels: &[F]) -> Result<()> {
+    if !LEVELS.contains(&levels.len()) {
+        return Err(Error::option(name, "2 to 256 levels", levels.len()));
+    }
+    if let Some(level) = levels.iter().find(|level| !level.is_finite()) {
+        return Err(Error::option(name, "finite levels", level));
+    }
+    match levels.windows(2).find(|pair| pair[0] >= pair[1]) {
+        Some(pair) => Err(Error::option(name, "strictly ascending levels", format!("{} before {}", pair[0], pair[1]))),
+        None => Ok(()),
+    }
+}

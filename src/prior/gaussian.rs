@@ -1,0 +1,26 @@
+//! The Gaussian prior N(μ₀, σ₀²) on every weight: the baseline of the published comparison (Chien & Chang 2020).
+
+use crate::scalar::gaussian_kl::gaussian_kl;
+use crate::scalar::{Real, WeightKl};
+
+/// N(μ₀, σ₀²); N(0, e⁻⁴) unless given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gaussian {
+    /// μ₀.
+    pub mean: f64,
+    /// ln σ₀².
+    pub log_sigma2: f64,
+}
+
+impl Default for Gaussian {
+    fn default() -> Self {
+        Self { mean: 0.0, log_sigma2: -4.0 }
+    }
+}
+
+impl Gaussian {
+    /// The KL of one weight, N(θ, σ²), to the prior.
+    pub fn weight_kl<F: Real>(&self, theta: F, log_sigma2: F) -> WeightKl<F> {
+        gaussian_kl(theta, log_sigma2, F::of(self.mean), F::of(self.log_sigma2))
+    }
+}

@@ -1,0 +1,141 @@
+//! The priors that draw weights to levels, and the quantizer that puts them there.
+//!
+//! # The multi-spike-and-slab prior
+//!
+//! ```text
+//! p(w) ∝ Σ_k a_k / |w − ℓ_k|,      Σ_k a_k = 1
+//! F_true = − E_q ln Σ_k a_k/|w − ℓ_k| − ln σ + ½(γ + ln 2)      [nats a weight],   q(w) = N(θ, σ²)
+//! ```
+//!
+//! (Achterhold et al. 2018; Chien & Chang 2020, 2023). The constant is such that a single level gives
+//! [D(t)](crate::scalar::spike_kl). [`quadrature`] evaluates F_true; four forms replace it in training:
+//!
+//! | form         | F                                                        |                                        |
+//! |--------------|----------------------------------------------------------|----------------------------------------|
+//! | [`nearest`]  | min_k [D(t_k) − ln a_k]                                  | hard assignment; the default           |
+//! | [`mixture`]  | − ln Σ_k a_k e^{−D(t_k)}                                 | soft assignment                        |
+//! | [`vnq`]      | Σ_{ℓ_k≠0} Ω_k D(t_k) + (1 − Σ Ω_k) D(t_zero)             | published, for codebooks with a zero   |
+//! | [`windows`]  | Σ_k Ω_k D(t_k)                                           | published, for codebooks without one   |
+//!
+//! # Why `quadrature` ≤ `mixture` ≤ `nearest`
+//!
+//! With D exact, ln|w − ℓ_k| has mean D(t_k) + ln σ − ½(γ + ln 2) under q. The function ln Σ_k a_k e^{u_k} is convex in u,
+//! so by Jensen's inequality E_q ln Σ_k a_k/|w − ℓ_k| ≥ ln Σ_k a_k exp(−E_q ln|w − ℓ_k|): F_true ≤ `mixture`. A sum of
+//! positive terms is at least its largest: `mixture` ≤ `nearest`.
+//!
+//! # What training maximizes
+//!
+//! Under `mixture` and `nearest`, with D exact, κ = 1 and the data-set scale, the negative loss times the size of the
+//! data set is a lower bound on the evidence up to the constant of the prior. With another κ or scale it is a tempered
+//! objective; with the fitted D, or under `vnq` and `windows`, it is no bound, since those can lie below F_true.
+//!
+//! # The prior is improper
+//!
+//! 1/|w − ℓ| cannot be normalized, neither at the level nor far away. The KL is defined up to an infinite constant only,
+//! and the true posterior under such a prior need not exist (Hron et al. 2018): the weights' posterior can lower the
+//! objective without bound by narrowing onto a level if the likelihood lets it. The bounds on ln σ² and on θ that
+//! training applies after each step keep it away from that; read the result as penalized maximum likelihood whose penalty
+//! comes from this prior, not as inference about the weights.
+//!
+//! # Where the published code departs from the equations
+//!
+//! It trains with θ·s but evaluates with c/s, keeps only the last layer's KL and doubles it, discards the clip of ln σ²,
+//! passes ln σ² where ln σ is expected, puts a sigmoid on the logits, evaluates with batch statistics and does not shuffle.
+//! This crate implements the equations.
+
+pub mod codebook;
+pub mod gaussian;
+pub mod kmeans;
+pub mod mixture;
+pub mod multi_spike;
+pub mod nearest;
+pub mod quadrature;
+pub mod quantizer;
+pub mod spike;
+pub mod vnq;
+pub mod windows;
+
+pub use codebook::Codebook;
+pub use gaussian::Gaussian;
+pub use multi_spike::{Form, MultiSpike};
+
+use crate::scalar::{Real, WeightKl};
+use rayon::prelude::*;
+
+/// Weights whose KL is computed by one thread at a time.
+const WEIGHTS: usize = 4096;
+
+/// A prior of one layer's weights.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prior {
+    /// The multi-spike-and-slab prior.
+    MultiSpike(MultiSpike),
+    /// The Gaussian prior; the codebook only quantizes.
+    Gaussian(Gaussian),
+    /// No prior: no noise, no KL; the codebook only quantizes.
+    None,
+}
+
+/// The KL of a layer and its gradient.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kl<F> {
+    /// The sum over the weights, in nats.
+    pub value: f64,
+    /// Its derivative in θ, one a weight.
+    pub dtheta: Vec<F>,
+    /// Its derivative in ln σ², one a weight.
+    pub dlog_sigma2: Vec<F>,
+    /// Its derivative in the levels.
+    pub dlevels: Vec<F>,
+}
+
+impl Prior {
+    /// The KL of a layer's weights to this prior, `None` under [`Prior::None`]. `theta` and `log_sigma2` are of one length;
+    /// `codebook` is the layer's.
+    pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Option<Kl<F>> {
+        match self {
+            Self::MultiSpike(prior) => Some(prior.kl(theta, log_sigma2, codebook)),
+            Self::Gaussian(prior) => {
+                Some(sum_over_weights(theta, log_sigma2, codebook.levels().len(), |theta, log_sigma2, _| {
+                    prior.weight_kl(theta, log_sigma2)
+                }))
+            }
+            Self::None => None,
+        }
+    }
+}
+
+/// Evaluates `weight_kl(θ, ln σ², dlevels)` for every weight and sums in a fixed order; dlevels (M) is added to.
+fn sum_over_weights<F: Real>(
+    theta: &[F],
+    log_sigma2: &[F],
+    levels: usize,
+    weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
+) -> Kl<F> {
+    let mut dtheta = vec![F::zero(); theta.len()];
+    let mut dlog_sigma2 = vec![F::zero(); theta.len()];
+    let partial: Vec<(f64, Vec<F>)> = (
+        theta.par_chunks(WEIGHTS),
+        log_sigma2.par_chunks(WEIGHTS),
+        dtheta.par_chunks_mut(WEIGHTS),
+        dlog_sigma2.par_chunks_mut(WEIGHTS),
+    )
+        .into_par_iter()
+        .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
+            let mut value = 0.0;
+            let mut dlevels = vec![F::zero(); levels];
+            for i in 0..theta.len() {
+                let kl = weight_kl(theta[i], log_sigma2[i], &mut dlevels);
+                value += kl.value.as_f64();
+                (dtheta[i], dlog_sigma2[i]) = (kl.dtheta, kl.dlog_sigma2);
+            }
+            (value, dlevels)
+        })
+        .collect();
+    let mut sum = Kl { value: 0.0, dtheta, dlog_sigma2, dlevels: vec![F::zero(); levels] };
+    for (value, dlevels) in partial {
+        sum.value += value;
+        sum.dlevels.iter_mut().zip(dlevels).for_each(|(sum, part)| *sum += part);
+    }
+    sum
+}

@@ -1,0 +1,52 @@
+//! The quantizer: every weight is replaced by its nearest level.
+//!
+//! ```text
+//! Q(θ) = ℓ_k for p_{k−1} < θ ≤ p_k,   p_k = (ℓ_k + ℓ_{k+1})/2,   p_{−1} = −∞,   p_{M−1} = ∞
+//! ```
+//!
+//! The partitions p_k are computed in the working precision; θ on a partition goes to the lower level. The level chosen is
+//! the one which maximizes the posterior's likelihood (Chien & Chang 2020).
+
+use crate::scalar::Real;
+
+/// The partitions of a codebook.
+#[derive(Clone, Debug)]
+pub struct Quantizer<F> {
+    levels: Vec<F>,
+    partitions: Vec<F>,
+}
+
+impl<F: Real> Quantizer<F> {
+    /// The quantizer of ascending `levels`.
+    pub fn new(levels: &[F]) -> Self {
+        let two = F::of(2.0);
+        Self { levels: levels.to_vec(), partitions: levels.windows(2).map(|pair| (pair[0] + pair[1]) / two).collect() }
+    }
+
+    /// The index of the level that `theta` goes to.
+    pub fn index(&self, theta: F) -> usize {
+        // Most codebooks are small: counting has no branch to mispredict.
+        if self.partitions.len() < 16 {
+            self.partitions.iter().map(|partition| usize::from(*partition < theta)).sum()
+        } else {
+            self.partitions.partition_point(|partition| *partition < theta)
+        }
+    }
+
+    /// Q(θ).
+    pub fn value(&self, theta: F) -> F {
+        self.levels[self.index(theta)]
+    }
+
+    /// The quantized loss, Σ (θ − Q(θ))².
+    pub fn loss(&self, theta: &[F]) -> f64 {
+        theta.iter().map(|theta| (*theta - self.value(*theta)).as_f64().powi(2)).sum()
+    }
+
+    /// How many of the weights go to each level.
+    pub fn occupancy(&self, theta: &[F]) -> Vec<usize> {
+        let mut occupancy = vec![0; self.levels.len()];
+        theta.iter().for_each(|theta| occupancy[self.index(*theta)] += 1);
+        occupancy
+    }
+}

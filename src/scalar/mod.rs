@@ -1,0 +1,16 @@
+//! Functions of one real number, each with its derivative and the bound on its error.
+//!
+//! Everything numeric above this folder is generic over [`Real`], so that gradients are checked in f64 on the very
+//! code that trains in f32.
+
+pub mod dawson;
+pub mod gaussian_kl;
+pub mod real;
+pub mod spike_kl;
+pub mod weight_kl;
+
+pub use real::Real;
+pub use weight_kl::WeightKl;
+
+/// ½(γ + ln 2), γ Euler's constant: the constant that makes D(0) = 0 (design: Molchanov et al. 2017, written in t).
+pub const HALF_GAMMA_PLUS_LN_2: f64 = 0.635_181_422_730_739_1;

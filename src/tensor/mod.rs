@@ -1,0 +1,8 @@
+//! The only plumbing: matrix products, im2col, noise, and the one rule that keeps results the same at any thread count.
+//!
+//! **Determinism.** Work is cut into pieces whose size depends on the data alone, never on the number of threads; each
+//! piece is computed serially, and where pieces are added up they are added in order.
+
+pub mod im2col;
+pub mod matmul;
+pub mod noise;

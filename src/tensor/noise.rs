@@ -1,0 +1,146 @@
+//! The counter-based generator Philox4x32-10 (Salmon et al., *Parallel Random Numbers: As Easy as 1, 2, 3*, SC 2011).
+//!
+//! What is drawn depends on what it is for, never on thread count or order: element e of a stream is a function of
+//!
+//! ```text
+//! counter = (e/4 low, e/4 high, tensor id, step)     key = the seed's two words, low first
+//! ```
+//!
+//! | tensor id          | what it is for            | step                |
+//! |--------------------|---------------------------|---------------------|
+//! | layer              | noise of a training step  | training step       |
+//! | 2²⁸ + parameter    | initialization            | 0                   |
+//! | 2·2²⁸              | shuffling                 | epoch               |
+//! | 3·2²⁸              | augmentation              | training step       |
+//! | 4·2²⁸ + layer      | sampled evaluation        | sample and batch    |
+//!
+//! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
+//! same with u₂ and u₃, in f64, rounded once to the working precision.
+
+use crate::scalar::Real;
+use ndarray::{Array, IntoDimension};
+use ndarray_rand::rand::RngCore;
+use rayon::prelude::*;
+
+/// Blocks of four normals drawn by one thread at a time.
+const BLOCKS: usize = 1024;
+
+/// What a stream of random words is for; with the step it fixes the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The noise ε of a layer in a training step.
+    Layer(u32),
+    /// The initial value of a parameter.
+    Initialization(u32),
+    /// The order of the training images in an epoch.
+    Shuffling,
+    /// Random crops and flips of the training images.
+    Augmentation,
+    /// The noise ε of a layer in a sampled evaluation.
+    Evaluation(u32),
+}
+
+impl Purpose {
+    /// The tensor id: see the module's table.
+    pub fn tensor_id(self) -> u32 {
+        match self {
+            Self::Layer(layer) => layer,
+            Self::Initialization(parameter) => (1 << 28) + parameter,
+            Self::Shuffling => 2 << 28,
+            Self::Augmentation => 3 << 28,
+            Self::Evaluation(layer) => (4 << 28) + layer,
+        }
+    }
+}
+
+/// A stream of random words, addressed by block; as an `RngCore` it is read from the beginning.
+#[derive(Clone, Debug)]
+pub struct Philox {
+    key: [u32; 2],
+    tensor: u32,
+    step: u32,
+    position: u64,
+}
+
+impl Philox {
+    /// The stream of `seed` for a purpose and a step.
+    pub fn new(seed: u64, purpose: Purpose, step: u32) -> Self {
+        Self::with_tensor_id(seed, purpose.tensor_id(), step)
+    }
+
+    /// The stream of `seed` for a tensor id and a step.
+    pub fn with_tensor_id(seed: u64, tensor: u32, step: u32) -> Self {
+        Self { key: split(seed), tensor, step, position: 0 }
+    }
+
+    /// The four words of elements 4·`block` to 4·`block` + 3.
+    pub fn words(&self, block: u64) -> [u32; 4] {
+        let [low, high] = split(block);
+        philox4x32_10([low, high, self.tensor, self.step], self.key)
+    }
+
+    /// The four normals of elements 4·`block` to 4·`block` + 3.
+    pub fn normals<F: Real>(&self, block: u64) -> [F; 4] {
+        let [x0, x1, x2, x3] = self.words(block);
+        let (z0, z1) = box_muller(x0, x1);
+        let (z2, z3) = box_muller(x2, x3);
+        [F::of(z0), F::of(z1), F::of(z2), F::of(z3)]
+    }
+
+    /// Elements 0, 1, … of the stream as standard normals, in standard layout.
+    pub fn standard_normal<F: Real, Sh: IntoDimension>(&self, shape: Sh) -> Array<F, Sh::Dim> {
+        let mut normals = Array::zeros(shape.into_dimension());
+        let elements = normals.as_slice_mut().expect("a new array is in standard layout");
+        elements.par_chunks_mut(4 * BLOCKS).enumerate().for_each(|(chunk, elements)| {
+            for (block, four) in elements.chunks_mut(4).enumerate() {
+                let drawn = self.normals::<F>((chunk * BLOCKS + block) as u64);
+                four.copy_from_slice(&drawn[..four.len()]);
+            }
+        });
+        normals
+    }
+}
+
+impl RngCore for Philox {
+    fn next_u32(&mut self) -> u32 {
+        let word = self.words(self.position / 4)[(self.position % 4) as usize];
+        self.position += 1;
+        word
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let low = u64::from(self.next_u32());
+        low | u64::from(self.next_u32()) << 32
+    }
+
+    fn fill_bytes(&mut self, destination: &mut [u8]) {
+        for bytes in destination.chunks_mut(4) {
+            bytes.copy_from_slice(&self.next_u32().to_le_bytes()[..bytes.len()]);
+        }
+    }
+}
+
+/// The ten rounds: two 32×32 → 64 bit products a round, the key raised by the Weyl constants between rounds.
+pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for round in 0..10 {
+        if round > 0 {
+            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        }
+        let [low0, high0] = split(0xD251_1F53 * u64::from(counter[0]));
+        let [low1, high1] = split(0xCD9E_8D57 * u64::from(counter[2]));
+        counter = [high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0];
+    }
+    counter
+}
+
+/// Two words of 32 bits, low first.
+fn split(word: u64) -> [u32; 2] {
+    [word as u32, (word >> 32) as u32]
+}
+
+fn box_muller(x0: u32, x1: u32) -> (f64, f64) {
+    const STEP: f64 = 1.0 / 4_294_967_296.0;
+    let radius = (-2.0 * ((f64::from(x0) + 0.5) * STEP).ln()).sqrt();
+    let (sin, cos) = (std::f64::consts::TAU * ((f64::from(x1) + 0.5) * STEP)).sin_cos();
+    (radius * cos, radius * sin)
+}
