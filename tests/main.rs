@@ -1,1 +1,9 @@
-//! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`.
+//! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`, the golden
+//! values they load in `fixtures/layers/relu.safetensors`.
+
+mod common;
+mod layers;
+mod nets;
+mod prior;
+mod scalar;
+mod tensor;
