@@ -116,7 +116,13 @@ impl<F: Precision> Case<F> {
     /// Asserts that `actual` agrees with the golden `tensor`.
     #[track_caller]
     pub fn expect<T: ToTensor + ?Sized>(&self, tensor: &str, actual: &T) {
-        assert_close(&format!("{}.{tensor}", self.name), actual, self.stored(tensor), self.tolerance());
+        self.expect_within(tensor, actual, self.tolerance());
+    }
+
+    /// As [`Case::expect`], with another tolerance.
+    #[track_caller]
+    pub fn expect_within<T: ToTensor + ?Sized>(&self, tensor: &str, actual: &T, tolerance: Tolerance) {
+        assert_close(&format!("{}.{tensor}", self.name), actual, self.stored(tensor), tolerance);
     }
 }
 

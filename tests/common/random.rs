@@ -42,6 +42,11 @@ impl Random {
         Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.uniform(low, high)))
     }
 
+    /// Of either sign, not near zero: 0.3 to 1.8 in size.
+    pub fn away_from_zero<F: Real, Sh: IntoDimension>(&mut self, shape: Sh) -> Array<F, Sh::Dim> {
+        Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.sign() * self.uniform(0.3, 1.8)))
+    }
+
     pub fn integers<F: Real, Sh: IntoDimension>(&mut self, bound: i64, shape: Sh) -> Array<F, Sh::Dim> {
         Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.integer(bound)))
     }
