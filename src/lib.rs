@@ -5,4 +5,5 @@ pub mod nets;
 pub mod prior;
 pub mod scalar;
 pub mod tensor;
+pub mod train;
 pub use error::{Error, Result};
