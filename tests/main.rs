@@ -1,1 +1,2 @@
 //! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`.
+mod train;
