@@ -1,1 +1,3 @@
 //! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`.
+
+mod report;
