@@ -7,3 +7,5 @@ pub mod scalar;
 pub mod tensor;
 pub mod train;
 pub use error::{Error, Result};
+
+pub mod report;

@@ -9,10 +9,9 @@ use std::f64::consts::FRAC_PI_2;
 /// (cos 2πu, sin 2πu) for 0 ≤ u ≤ 1.
 #[inline]
 pub fn circle(u: f64) -> (f64, f64) {
-    let quarter = (4.0 * u).round();
-    let r = (4.0 * u - quarter) * FRAC_PI_2;
+    let quarter = (4.0 * u + 0.5) as i32;
+    let r = (4.0 * u - f64::from(quarter)) * FRAC_PI_2;
     let (cos, sin) = (polynomial(r * r, 0), r * polynomial(r * r, 1));
-    let quarter = quarter as i32;
     let (x, y) = if quarter & 1 == 0 { (cos, sin) } else { (sin, cos) };
     // The quarters turn (cos, sin) into itself, (−sin, cos), (−cos, −sin), (sin, −cos).
     (if (quarter + 1) & 2 == 0 { x } else { -x }, if quarter & 2 == 0 { y } else { -y })

@@ -1,5 +1,4 @@
 //! `Dataset`, and what the tests of the files share.
-#![allow(clippy::unwrap_used)] // in helpers too: clippy.toml frees only functions marked #[test]
 
 #[cfg(feature = "download")]
 mod download;
