@@ -2,6 +2,7 @@
 pub mod error;
 pub mod layers;
 pub mod nets;
+pub mod packed;
 pub mod prior;
 pub mod scalar;
 pub mod tensor;

@@ -24,8 +24,7 @@ const LARGEST: f64 = 1e300;
 impl Axis {
     /// A linear axis that holds the finite ones of `values`, with a margin; [0, 1] where there are none.
     pub fn linear(values: impl IntoIterator<Item = f64>) -> Axis {
-        let (low, high) =
-            ends(values.into_iter().filter(|v| v.abs() < LARGEST)).unwrap_or((0.0, 1.0));
+        let (low, high) = ends(values.into_iter().filter(|v| v.abs() < LARGEST)).unwrap_or((0.0, 1.0));
         // Constant values get a range of their own size, and none is so narrow that its ticks look the same.
         let margin = if high - low > 1e-6 * low.abs().max(high.abs()) {
             0.04 * (high - low)
@@ -103,9 +102,7 @@ pub fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
         return Vec::new();
     }
     let power = (span / most as f64).log10().floor() as i32;
-    for (digit, power) in
-        [(1, power), (2, power), (25, power - 1), (5, power), (1, power + 1), (2, power + 1)]
-    {
+    for (digit, power) in [(1, power), (2, power), (25, power - 1), (5, power), (1, power + 1), (2, power + 1)] {
         // Ticks i · digit · 10^power, by a division where the power is negative: 3/10 is the number nearest to
         // 0.3, while 3 · 0.1 is not.
         let tick = |i: i64| match power {

@@ -28,11 +28,8 @@ const PLOT: (f64, f64) = (260.0, 310.0);
 pub fn comparison(curves: &[Curve]) -> String {
     let right = WIDTH - 20.0 - PLOT.1;
     let paints: Vec<[Paint; 2]> = (0..curves.len()).map(paints).collect();
-    let runs: Vec<(&[Paint], &str)> = paints
-        .iter()
-        .zip(curves)
-        .map(|(paints, curve)| (&paints[..], curve.label.as_str()))
-        .collect();
+    let runs: Vec<(&[Paint], &str)> =
+        paints.iter().zip(curves).map(|(paints, curve)| (&paints[..], curve.label.as_str())).collect();
     // The runs' names share a row with the key to the right plot where they leave it room.
     let rows = if 14.0 + legend_width(&runs) > right { 2.0 } else { 1.0 };
     let top = 36.0 + 25.0 * rows;
@@ -45,17 +42,14 @@ pub fn comparison(curves: &[Curve]) -> String {
     ];
     legend(&mut svg, right, top - 13.0, kinds);
 
-    let epochs =
-        curves.iter().flat_map(|c| [&c.quantized_loss, &c.accuracy_mean, &c.accuracy_quantized]);
+    let epochs = curves.iter().flat_map(|c| [&c.quantized_loss, &c.accuracy_mean, &c.accuracy_quantized]);
     let epochs = epochs.map(Vec::len).max().unwrap_or(0);
     let plot = |left: f64, y: Axis| {
         let x = Axis::epochs(epochs);
         Panel { left, top, width: PLOT.1, height: PLOT.0, x, y }
     };
-    let loss =
-        plot(78.0, Axis::log10(curves.iter().flat_map(|c| c.quantized_loss.iter().copied())));
-    let accuracies =
-        curves.iter().flat_map(|c| c.accuracy_mean.iter().chain(&c.accuracy_quantized));
+    let loss = plot(78.0, Axis::log10(curves.iter().flat_map(|c| c.quantized_loss.iter().copied())));
+    let accuracies = curves.iter().flat_map(|c| c.accuracy_mean.iter().chain(&c.accuracy_quantized));
     let accuracy = plot(right, Axis::linear(accuracies.map(|v| v * 100.0)));
     for (panel, name, distance) in [(&loss, NAME, 60.0), (&accuracy, "accuracy, %", 44.0)] {
         panel.draw_axes(&mut svg);
@@ -90,8 +84,7 @@ const PALE: &str = "#cccccc";
 /// Line and points of curve `index`. Discs and squares alternate: curves differ in print without colour too.
 fn paints(index: usize) -> [Paint; 2] {
     let (color, _) = CURVES[index % CURVES.len()];
-    let points =
-        if index.is_multiple_of(2) { Paint::Discs(color, 5.5) } else { Paint::Squares(color, 4.5) };
+    let points = if index.is_multiple_of(2) { Paint::Discs(color, 5.5) } else { Paint::Squares(color, 4.5) };
     [Paint::Line(color, 1.8), points]
 }
 

@@ -29,8 +29,7 @@ const CELL: f64 = 2.0;
 /// cell. All panels share the vertical axis. A weight is drawn if both its values are finite.
 pub fn funnel(layers: &[LayerPicture<'_>]) -> String {
     let grid = Grid::new(layers.len(), 1);
-    let mut svg =
-        Svg::new(WIDTH, grid.height(), "Posterior means against log variances of each layer");
+    let mut svg = Svg::new(WIDTH, grid.height(), "Posterior means against log variances of each layer");
     svg.text(14.0, 24.0, "Posterior mean θ against log variance ln σ² by layer", Font::HEADING);
     legend(&mut svg, 14.0, 47.0, &[(&[Paint::Dashed(LEVEL, 1.2)], "level")]);
     key(&mut svg, 110.0, 47.0);

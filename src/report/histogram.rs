@@ -18,8 +18,7 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
     let mut svg = Svg::new(WIDTH, grid.height(), "Histogram of the posterior means of each layer");
     svg.text(14.0, 24.0, "Posterior means θ by layer", Font::HEADING);
     let level = "level: its value, and its share of the weights";
-    let entries: &Entries<'_> =
-        &[(&[Paint::Fill(WEIGHT)], "weights"), (&[Paint::Dashed(LEVEL, 1.2)], level)];
+    let entries: &Entries<'_> = &[(&[Paint::Fill(WEIGHT)], "weights"), (&[Paint::Dashed(LEVEL, 1.2)], level)];
     legend(&mut svg, 14.0, 47.0, entries);
     if layers.is_empty() {
         svg.text(WIDTH / 2.0, grid.height() / 2.0, "no layers", Font::SMALL.anchor(Anchor::Middle));
@@ -41,8 +40,7 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
         let mut outline = format!("M{} {}", number(panel.left), number(panel.bottom()));
         for (i, &count) in counts.iter().enumerate() {
             let y = panel.place_y(count as f64).unwrap_or(panel.bottom());
-            let _ =
-                write!(outline, "V{}H{}", number(y), number(panel.left + (i + 1) as f64 * width));
+            let _ = write!(outline, "V{}H{}", number(y), number(panel.left + (i + 1) as f64 * width));
         }
         let _ = write!(outline, "V{}Z", number(panel.bottom()));
         svg.path(&outline, Paint::Fill(WEIGHT));
@@ -71,9 +69,7 @@ pub fn shares(theta: &[f32], levels: &[f32]) -> Vec<f64> {
     let finite = theta.iter().filter(|v| v.is_finite());
     let total = finite.clone().count().max(1) as f64;
     for theta in finite {
-        if let Some(count) =
-            counts.get_mut(partitions.partition_point(|partition| partition < theta))
-        {
+        if let Some(count) = counts.get_mut(partitions.partition_point(|partition| partition < theta)) {
             *count += 1;
         }
     }

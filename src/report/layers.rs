@@ -91,15 +91,7 @@ impl Grid {
 
     /// Draws axes and title of plot `index`: the layer's name, its number of weights, and how many of them are
     /// not `drawn`. Only outer axes are named, the vertical ones `y`: the others are the same.
-    pub fn frame(
-        &self,
-        svg: &mut Svg,
-        index: usize,
-        panel: &Panel,
-        layer: &LayerPicture<'_>,
-        drawn: usize,
-        y: &str,
-    ) {
+    pub fn frame(&self, svg: &mut Svg, index: usize, panel: &Panel, layer: &LayerPicture<'_>, drawn: usize, y: &str) {
         panel.draw_axes(svg);
         if index + self.columns >= self.panels {
             panel.name_x(svg, "θ");
@@ -152,12 +144,7 @@ pub fn theta_axis(layer: &LayerPicture<'_>) -> Axis {
 /// are only ticked. To be called before the data are drawn: the lines lie below them.
 pub fn mark_levels(svg: &mut Svg, panel: &Panel, levels: &[f32], shares: &[f64]) {
     let crowded = levels.len() > 16;
-    let places = || {
-        levels
-            .iter()
-            .enumerate()
-            .filter_map(|(i, &level)| Some((i, panel.place_x(f64::from(level))?)))
-    };
+    let places = || levels.iter().enumerate().filter_map(|(i, &level)| Some((i, panel.place_x(f64::from(level))?)));
     let mut lines = String::new();
     for (_, x) in places() {
         let length = if crowded { 8.0 } else { panel.height };

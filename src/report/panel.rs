@@ -59,12 +59,7 @@ impl Panel {
         for tick in self.y.ticks((self.height / BETWEEN_TICKS.1) as usize) {
             if let Some(y) = self.place_y(tick) {
                 let _ = write!(grid, "M{} {}H{}", number(self.left), number(y), number(right));
-                svg.text(
-                    self.left - 6.0,
-                    y + 4.0,
-                    &label(tick, 9),
-                    Font::SMALL.anchor(Anchor::End),
-                );
+                svg.text(self.left - 6.0, y + 4.0, &label(tick, 9), Font::SMALL.anchor(Anchor::End));
             }
         }
         svg.path(&grid, Paint::Line(GRID, 1.0));
@@ -84,12 +79,7 @@ impl Panel {
 
     /// A remark in the middle of the plot, where there is nothing to draw.
     pub fn remark(&self, svg: &mut Svg, remark: &str) {
-        svg.text(
-            self.left + self.width / 2.0,
-            self.top + self.height / 2.0 + 4.0,
-            remark,
-            Font::SMALL,
-        );
+        svg.text(self.left + self.width / 2.0, self.top + self.height / 2.0 + 4.0, remark, Font::SMALL);
     }
 
     /// Path through the values of epochs 1, 2, …; it breaks where a value has no place.
@@ -99,8 +89,7 @@ impl Panel {
         for (epoch, &value) in (1..).zip(values) {
             let at = self.place_x(f64::from(epoch)).zip(self.place_y(value));
             if let Some((x, y)) = at {
-                let _ =
-                    write!(path, "{}{} {}", if broken { 'M' } else { 'L' }, number(x), number(y));
+                let _ = write!(path, "{}{} {}", if broken { 'M' } else { 'L' }, number(x), number(y));
             }
             broken = at.is_none();
         }

@@ -34,9 +34,7 @@ pub fn quantized_loss(epochs: &[f64]) -> String {
 
     let placed: Vec<(f64, f64, f64)> = (1..)
         .zip(epochs)
-        .filter_map(|(epoch, &loss)| {
-            Some((panel.place_x(f64::from(epoch))?, panel.place_y(loss)?, loss))
-        })
+        .filter_map(|(epoch, &loss)| Some((panel.place_x(f64::from(epoch))?, panel.place_y(loss)?, loss)))
         .collect();
     let font = Font::NAME.color(WEIGHT);
     if let Some(&(x, y, loss)) = placed.first() {

@@ -166,11 +166,7 @@ impl Svg {
 
     /// A text that reads upwards through (x, y).
     pub fn text_upwards(&mut self, x: f64, y: f64, text: &str, font: Font) {
-        self.write_text(
-            &format!("transform=\"translate({} {})rotate(-90)\"", number(x), number(y)),
-            text,
-            font,
-        );
+        self.write_text(&format!("transform=\"translate({} {})rotate(-90)\"", number(x), number(y)), text, font);
     }
 
     fn write_text(&mut self, place: &str, text: &str, font: Font) {

@@ -3,7 +3,7 @@
 use super::data::Dataset;
 use crate::error::Result;
 use crate::layers::softmax_nll;
-use crate::nets::network::BayesLayer;
+use crate::nets::plan::BayesLayer;
 use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;

@@ -8,6 +8,8 @@ use crate::error::Result;
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray_rand::rand::seq::SliceRandom;
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Where a run stands between two steps. With the [`Trainer`] it is all that the rest of the run depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,6 +24,7 @@ pub struct Position {
 
 /// What is known of an epoch at its end.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct EpochMetrics {
     /// From 1.
     pub epoch: u32,
@@ -40,7 +43,9 @@ pub struct EpochMetrics {
     /// On the test images, with quantized weights.
     pub accuracy_quantized: f64,
     /// The levels of each layer at the epoch's end, by the layer's name.
-    pub levels: Vec<(String, Vec<f64>)>,
+    pub levels: BTreeMap<String, Vec<f32>>,
+    /// What the epoch took, since the run was last resumed.
+    pub seconds: f64,
 }
 
 /// Whether to go on.
@@ -81,10 +86,11 @@ pub fn fit<F: Real>(
     while position.epoch < trainer.recipe().epochs {
         let mut order: Vec<usize> = (0..data.train.len()).collect();
         order.shuffle(&mut Philox::new(trainer.recipe().seed, Purpose::Shuffling, position.epoch));
+        let start = Instant::now();
         let mut kl_weight = trainer.kl_weight();
         while position.step < trainer.steps_per_epoch() {
-            let start = position.step as usize * batch_size;
-            let (x, labels) = data.train.batch(&order[start..start + batch_size]);
+            let first = position.step as usize * batch_size;
+            let (x, labels) = data.train.batch(&order[first..first + batch_size]);
             kl_weight = trainer.kl_weight();
             let loss = trainer.step(x, &labels)?;
             position.step += 1;
@@ -97,7 +103,8 @@ pub fn fit<F: Real>(
                 return Ok(Control::Stop);
             }
         }
-        let metrics = measure(trainer, data, &position, kl_weight)?;
+        let mut metrics = measure(trainer, data, &position, kl_weight)?;
+        metrics.seconds = start.elapsed().as_secs_f64();
         position = Position { epoch: position.epoch + 1, ..Position::default() };
         if observer.after_epoch(trainer, &position, metrics)? == Control::Stop {
             return Ok(Control::Stop);
@@ -111,7 +118,7 @@ fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_
     let steps = position.step as f64;
     let levels = network.layers().map(|layer| {
         let levels = network.parameters()[layer.levels].as_slice();
-        (layer.name.clone(), levels.iter().map(|level| level.as_f64()).collect())
+        (layer.name.clone(), levels.iter().map(|level| level.as_f64() as f32).collect())
     });
     Ok(EpochMetrics {
         epoch: position.epoch + 1,
@@ -123,5 +130,6 @@ fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_
         accuracy_mean: evaluate(network, &data.test, Weights::Mean)?.accuracy,
         accuracy_quantized: evaluate(network, &data.test, Weights::Quantized)?.accuracy,
         levels: levels.collect(),
+        seconds: 0.0,
     })
 }

@@ -20,6 +20,8 @@ use ndarray::{Array2, Array4, ArrayD};
 
 /// What the KL is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum KlScale {
     /// The number of training images.
     Dataset,

@@ -77,7 +77,7 @@ impl<F: Real> Trainer<F> {
     /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         let (seed, step) = (self.recipe.seed, self.step as u32);
-        let noise = move |layer: &crate::nets::network::BayesLayer, shape: &[usize]| {
+        let noise = move |layer: &crate::nets::plan::BayesLayer, shape: &[usize]| {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
         };

@@ -35,10 +35,7 @@ fn linear_ticks_properties() {
             assert!((multiple - multiple.round()).abs() < 1e-6, "case {case}: {tick} of {step}");
         }
         let digit = step / 10f64.powf((step * 1.0001).log10().floor());
-        assert!(
-            [1.0, 2.0, 2.5, 5.0].iter().any(|d| (digit - d).abs() < 1e-6),
-            "case {case}: step {step}"
-        );
+        assert!([1.0, 2.0, 2.5, 5.0].iter().any(|d| (digit - d).abs() < 1e-6), "case {case}: step {step}");
         let (last, slack) = (ticks[ticks.len() - 1], 1e-6 * step);
         assert!(first - step < low + slack && last + step > high - slack, "case {case}: {ticks:?}");
     }
@@ -70,10 +67,7 @@ fn log_ticks_known() {
     assert_eq!(log_ticks(-0.35, 2.1, 8), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
     assert_eq!(log_ticks(-3.05, 6.05, 6), [0.01, 1.0, 100.0, 10000.0, 1000000.0]);
     // 300 to 400: no 1, 2, 5 · 10^k, so linear.
-    assert_eq!(
-        log_ticks(299f64.log10(), 401f64.log10(), 6),
-        [300.0, 320.0, 340.0, 360.0, 380.0, 400.0]
-    );
+    assert_eq!(log_ticks(299f64.log10(), 401f64.log10(), 6), [300.0, 320.0, 340.0, 360.0, 380.0, 400.0]);
 }
 
 #[test]
@@ -196,9 +190,7 @@ fn label_known() {
 
 #[test]
 fn count_groups_digits() {
-    for (n, text) in
-        [(0, "0"), (999, "999"), (1000, "1,000"), (235200, "235,200"), (1234567, "1,234,567")]
-    {
+    for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (235200, "235,200"), (1234567, "1,234,567")] {
         assert_eq!(count(n), text);
     }
 }

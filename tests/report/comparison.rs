@@ -66,9 +66,8 @@ fn long_names_take_a_row_of_their_own() {
 
 #[test]
 fn odd_runs_are_drawn() {
-    let texts_of = |curves: &[Curve]| -> Vec<String> {
-        texts(&read(&comparison(curves))).iter().map(|t| t.to_string()).collect()
-    };
+    let texts_of =
+        |curves: &[Curve]| -> Vec<String> { texts(&read(&comparison(curves))).iter().map(|t| t.to_string()).collect() };
     assert_eq!(texts_of(&[]).iter().filter(|t| *t == "no epochs").count(), 2);
     let nan = [f64::NAN, f64::INFINITY, -1.0, 0.0];
     let odd = [

@@ -20,9 +20,7 @@ fn cells(elements: &[Element]) -> usize {
         .iter()
         .filter(|e| e.has("shape-rendering"))
         .flat_map(|e| e.get("d").split('h').skip(1))
-        .map(|run| {
-            run.split('M').next().and_then(|length| length.parse::<usize>().ok()).expect("a run")
-        })
+        .map(|run| run.split('M').next().and_then(|length| length.parse::<usize>().ok()).expect("a run"))
         .sum()
 }
 
@@ -48,20 +46,8 @@ fn density_sums_to_the_weights() {
 #[test]
 fn shades_follow_the_key() {
     let shades: Vec<_> = [0, 1, 2, 3, 9, 10, 30, 100, 300, 999, 1000, u32::MAX].map(shade).into();
-    let expected = [
-        None,
-        Some(0),
-        Some(0),
-        Some(1),
-        Some(1),
-        Some(2),
-        Some(3),
-        Some(4),
-        Some(5),
-        Some(5),
-        Some(6),
-        Some(6),
-    ];
+    let expected =
+        [None, Some(0), Some(0), Some(1), Some(1), Some(2), Some(3), Some(4), Some(5), Some(5), Some(6), Some(6)];
     assert_eq!(shades, expected);
 }
 
@@ -85,10 +71,7 @@ fn every_occupied_cell_is_drawn_once_and_in_its_place() {
     let step = |i: usize| (places[i + 1].0 - places[i].0, places[i].1 - places[i + 1].1);
     for i in 0..4 {
         assert!(step(i).0 > 10.0 && step(i).1 > 10.0, "{places:?}");
-        assert!(
-            (step(i).0 - step(0).0).abs() <= 1.0 && (step(i).1 - step(0).1).abs() <= 1.0,
-            "{places:?}"
-        );
+        assert!((step(i).0 - step(0).0).abs() <= 1.0 && (step(i).1 - step(0).1).abs() <= 1.0, "{places:?}");
     }
 }
 
@@ -99,8 +82,7 @@ fn a_figure_is_smaller_than_500_kb() {
     let sparse: Vec<f32> = uniform(8).take(400_000).map(|u| (u * u * u) as f32).collect();
     for panels in [1, 5, 40, 100] {
         let n = 400_000 / panels;
-        let layers: Vec<_> =
-            (0..panels).map(|i| picture(&noise[i * n..][..n], &sparse[i * n..][..n])).collect();
+        let layers: Vec<_> = (0..panels).map(|i| picture(&noise[i * n..][..n], &sparse[i * n..][..n])).collect();
         let figure = funnel(&layers);
         assert!(figure.len() < 500_000, "{panels} panels: {} bytes", figure.len());
         assert!(cells(&read(&figure)) > 10_000, "{panels} panels");
@@ -140,9 +122,7 @@ fn what_is_not_drawn_is_said() {
 
 #[test]
 fn constant_and_huge_values_are_drawn() {
-    for (theta, log_sigma2) in
-        [([0.0; 3], [-8.0; 3]), ([f32::MAX, -f32::MAX, 0.0], [1e-45, 0.0, f32::MIN])]
-    {
+    for (theta, log_sigma2) in [([0.0; 3], [-8.0; 3]), ([f32::MAX, -f32::MAX, 0.0], [1e-45, 0.0, f32::MIN])] {
         let elements = read(&funnel(&[picture(&theta, &log_sigma2)]));
         assert!(texts(&elements).contains(&"3 weights"));
         assert!(cells(&elements) >= 1);

@@ -17,14 +17,10 @@ fn bin_counts_each_value_once() {
         for (i, &count) in counts.iter().enumerate() {
             // An edge is only known to rounding: half a millionth of a bin either way.
             let inside = |slack: f64| {
-                let (low, high) =
-                    (-2.0 + i as f64 * width - slack, -2.0 + (i + 1) as f64 * width + slack);
+                let (low, high) = (-2.0 + i as f64 * width - slack, -2.0 + (i + 1) as f64 * width + slack);
                 values.iter().filter(|&&v| (low..high).contains(&f64::from(v))).count()
             };
-            assert!(
-                (inside(-1e-6 * width)..=inside(1e-6 * width)).contains(&count),
-                "bin {i} of {bins}"
-            );
+            assert!((inside(-1e-6 * width)..=inside(1e-6 * width)).contains(&count), "bin {i} of {bins}");
         }
     }
 }
@@ -55,19 +51,15 @@ fn bars_are_as_high_as_their_counts() {
     let elements = read(&histogram(&[picture(&theta)]));
     let bars = paths(&elements, "fill", "#0072b2");
     let outline = bars.iter().map(|e| e.get("d")).max_by_key(|d| d.len()).unwrap();
-    let mut heights: Vec<f64> = outline
-        .split('V')
-        .skip(1)
-        .map(|part| part.split(['H', 'Z']).next().unwrap().parse().unwrap())
-        .collect();
+    let mut heights: Vec<f64> =
+        outline.split('V').skip(1).map(|part| part.split(['H', 'Z']).next().unwrap().parse().unwrap()).collect();
     heights.sort_by(|a, b| b.total_cmp(a));
     heights.dedup();
     let [floor, one, ten, hundred] = heights[..] else { panic!("{heights:?}") };
     assert!(floor > one + 5.0, "one weight is seen");
     assert!((one - ten - (ten - hundred)).abs() < 0.02, "{heights:?}");
     let texts = texts(&elements);
-    for label in ["−0.2", "0.9%", "0", "9%", "0.2", "90%", "111 weights", "θ", "weights per bin"]
-    {
+    for label in ["−0.2", "0.9%", "0", "9%", "0.2", "90%", "111 weights", "θ", "weights per bin"] {
         assert!(texts.contains(&label), "{label} in {texts:?}");
     }
 }
@@ -80,13 +72,7 @@ fn what_is_not_drawn_is_said() {
     let nothing = [f32::NAN; 3];
     let elements = read(&histogram(&[picture(&theta), picture(&[]), picture(&nothing)]));
     let texts = texts(&elements);
-    for remark in [
-        "1,101 of 2,000 not finite",
-        "0 weights",
-        "no weights",
-        "3 of 3 not finite",
-        "no finite weights",
-    ] {
+    for remark in ["1,101 of 2,000 not finite", "0 weights", "no weights", "3 of 3 not finite", "no finite weights"] {
         assert_eq!(texts.iter().filter(|text| **text == remark).count(), 1, "{remark}");
     }
 }
@@ -95,14 +81,9 @@ fn what_is_not_drawn_is_said() {
 fn odd_layers_are_drawn() {
     assert!(texts(&read(&histogram(&[]))).contains(&"no layers"));
     let theta = [0.05f32; 100];
-    for levels in [
-        &[][..],
-        &[0.3, 0.3],
-        &[f32::NAN, 0.1],
-        &[-f32::MAX, f32::MAX],
-        &[1e30, f32::INFINITY],
-        &[0.05, 0.050000004],
-    ] {
+    for levels in
+        [&[][..], &[0.3, 0.3], &[f32::NAN, 0.1], &[-f32::MAX, f32::MAX], &[1e30, f32::INFINITY], &[0.05, 0.050000004]]
+    {
         let layer = LayerPicture { levels, ..picture(&theta) };
         assert!(texts(&read(&histogram(&[layer]))).contains(&"100 weights"), "{levels:?}");
     }

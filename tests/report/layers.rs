@@ -20,12 +20,7 @@ fn plots_lie_in_the_figure_and_apart() {
         let area: f64 = all.iter().map(|p| p.width * p.height).sum();
         assert!((area / grid.area() - 1.0).abs() < 1e-9);
         for (i, p) in all.iter().enumerate() {
-            assert!(
-                p.left > 50.0
-                    && p.right() < WIDTH
-                    && p.top > 90.0
-                    && p.bottom() < grid.height() - 30.0
-            );
+            assert!(p.left > 50.0 && p.right() < WIDTH && p.top > 90.0 && p.bottom() < grid.height() - 30.0);
             for q in &all[..i] {
                 // 50 units are left for tick labels.
                 let apart = p.left >= q.right() + 50.0 || p.top >= q.bottom() + 50.0;
@@ -42,12 +37,7 @@ fn every_layer_is_named_and_counted() {
         let names: Vec<String> = (0..panels).map(|i| format!("block{i}.layer1.conv")).collect();
         let layers: Vec<_> = names
             .iter()
-            .map(|name| LayerPicture {
-                name,
-                theta: &theta,
-                log_sigma2: &log_sigma2,
-                levels: &[-0.2, 0.0, 0.2],
-            })
+            .map(|name| LayerPicture { name, theta: &theta, log_sigma2: &log_sigma2, levels: &[-0.2, 0.0, 0.2] })
             .collect();
         for figure in [histogram(&layers), funnel(&layers)] {
             let elements = read(&figure);
@@ -70,8 +60,7 @@ fn a_long_name_keeps_its_ends_and_its_escapes() {
     let layer = LayerPicture { name: &name, theta: &[0.0], log_sigma2: &[-8.0], levels: &[] };
     for figure in [histogram(&[layer; 5]), funnel(&[layer; 5])] {
         let elements = read(&figure);
-        let names: Vec<_> =
-            texts(&elements).into_iter().filter(|text| text.contains('…')).collect();
+        let names: Vec<_> = texts(&elements).into_iter().filter(|text| text.contains('…')).collect();
         assert_eq!(names.len(), 5);
         assert!(names.iter().all(|n| n.starts_with("<first") && n.ends_with("last")), "{names:?}");
         assert!(Font::TITLE.width(names[0]) < WIDTH / 3.0);
@@ -95,8 +84,7 @@ fn level_labels_do_not_touch() {
     let (theta, log_sigma2) = spikes(300);
     for m in [2, 3, 4, 8, 16] {
         let levels: Vec<f32> = (0..m).map(|k| -0.4 + 0.8 * k as f32 / (m - 1) as f32).collect();
-        let layer =
-            LayerPicture { name: "fc", theta: &theta, log_sigma2: &log_sigma2, levels: &levels };
+        let layer = LayerPicture { name: "fc", theta: &theta, log_sigma2: &log_sigma2, levels: &levels };
         let elements = read(&histogram(&[layer]));
         let labels = labels(&elements);
         assert_eq!(labels[0].0, "−0.4");
@@ -110,8 +98,7 @@ fn level_labels_do_not_touch() {
 fn many_levels_are_ticked_only() {
     let (theta, log_sigma2) = spikes(300);
     let levels: Vec<f32> = (0..256).map(|k| -0.5 + k as f32 / 256.0).collect();
-    let layer =
-        LayerPicture { name: "fc", theta: &theta, log_sigma2: &log_sigma2, levels: &levels };
+    let layer = LayerPicture { name: "fc", theta: &theta, log_sigma2: &log_sigma2, levels: &levels };
     for figure in [histogram(&[layer]), funnel(&[layer])] {
         let elements = read(&figure);
         assert!(labels(&elements).is_empty());

@@ -23,11 +23,7 @@ fn read(svg: &str) -> Vec<Element> {
     assert_eq!(ground.get("height"), elements[0].get("height"));
     for element in &elements {
         for (key, value) in &element.attributes {
-            assert!(
-                !value.contains("NaN") && !value.contains("inf"),
-                "{}: {key}={value}",
-                element.name
-            );
+            assert!(!value.contains("NaN") && !value.contains("inf"), "{}: {key}={value}", element.name);
         }
         if element.name == "text" {
             assert!(element.number("font-size") >= 11.0, "{element:?}");

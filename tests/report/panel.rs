@@ -39,10 +39,7 @@ fn axes_are_labelled_at_their_ticks() {
     panel.name_x(&mut svg, "epoch");
     panel.name_y(&mut svg, "loss", 50.0);
     let elements = read(&svg.finish());
-    assert_eq!(
-        texts(&elements),
-        ["1", "2", "3", "4", "5", "1", "10", "100", "1,000", "epoch", "loss"]
-    );
+    assert_eq!(texts(&elements), ["1", "2", "3", "4", "5", "1", "10", "100", "1,000", "epoch", "loss"]);
     let ten = elements.iter().find(|e| e.text == "10").unwrap();
     assert!((ten.number("y") - panel.place_y(10.0).unwrap()).abs() < 6.0, "beside its grid line");
     let grid = elements.iter().find(|e| e.name == "path").unwrap().get("d").to_string();

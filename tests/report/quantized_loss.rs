@@ -15,19 +15,15 @@ fn a_falling_loss_falls() {
     let elements = read(&quantized_loss(&losses));
     let (line, dots) = curve(&elements);
     assert_eq!((line.matches('M').count(), line.matches('L').count(), dots), (1, 19, 20));
-    let points: Vec<Vec<f64>> = line
-        .split(['M', 'L'])
-        .skip(1)
-        .map(|point| point.split(' ').map(|v| v.parse().unwrap()).collect())
-        .collect();
+    let points: Vec<Vec<f64>> =
+        line.split(['M', 'L']).skip(1).map(|point| point.split(' ').map(|v| v.parse().unwrap()).collect()).collect();
     // A constant ratio is a constant slope.
     for triple in points.windows(3) {
         assert!(triple[0][0] < triple[1][0] && triple[0][1] < triple[1][1]);
         assert!((triple[0][1] + triple[2][1] - 2.0 * triple[1][1]).abs() < 0.03, "{triple:?}");
     }
     let texts = texts(&elements);
-    for text in ["700", "0.798", "epoch", "quantized loss Σ(θ − Q(θ))²", "20", "1", "10", "100"]
-    {
+    for text in ["700", "0.798", "epoch", "quantized loss Σ(θ − Q(θ))²", "20", "1", "10", "100"] {
         assert!(texts.contains(&text), "{text} in {texts:?}");
     }
 }
@@ -48,21 +44,13 @@ fn few_epochs() {
     assert_eq!(curve(&elements).1, 1);
     assert_eq!(texts(&elements).iter().filter(|text| **text == "12.5").count(), 1);
     assert!(texts(&read(&quantized_loss(&[]))).contains(&"no epochs"));
-    assert!(
-        texts(&read(&quantized_loss(&[f64::NAN, f64::INFINITY]))).contains(&"no finite values")
-    );
+    assert!(texts(&read(&quantized_loss(&[f64::NAN, f64::INFINITY]))).contains(&"no finite values"));
 }
 
 #[test]
 fn extreme_losses() {
-    for losses in
-        [&[0.0; 3][..], &[5.0; 4], &[1e-320, 1e290], &[f64::MAX, 1.0], &[f64::MIN_POSITIVE]]
-    {
-        let texts: Vec<String> =
-            texts(&read(&quantized_loss(losses))).iter().map(|t| t.to_string()).collect();
-        assert!(
-            texts.len() > 4 && !texts.iter().any(|t| t.contains("NaN")),
-            "{losses:?}: {texts:?}"
-        );
+    for losses in [&[0.0; 3][..], &[5.0; 4], &[1e-320, 1e290], &[f64::MAX, 1.0], &[f64::MIN_POSITIVE]] {
+        let texts: Vec<String> = texts(&read(&quantized_loss(losses))).iter().map(|t| t.to_string()).collect();
+        assert!(texts.len() > 4 && !texts.iter().any(|t| t.contains("NaN")), "{losses:?}: {texts:?}");
     }
 }

@@ -57,12 +57,9 @@ fn every_element_is_well_formed_and_in_order() {
 /// Advance widths in ems of DejaVu Sans, among the widest of the faces a reader may have.
 #[test]
 fn width_is_no_less_than_in_a_wide_face() {
-    for (text, ems) in [
-        ("0123456789", 6.362),
-        ("weights per bin", 8.613),
-        ("block1.layer12.conv", 10.82),
-        ("100%", 2.859),
-    ] {
+    for (text, ems) in
+        [("0123456789", 6.362), ("weights per bin", 8.613), ("block1.layer12.conv", 10.82), ("100%", 2.859)]
+    {
         let width = Font::SMALL.width(text) / Font::SMALL.size;
         assert!((ems * 0.96..ems * 1.2).contains(&width), "{text}: {width} ems, in the face {ems}");
     }

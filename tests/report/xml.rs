@@ -27,8 +27,7 @@ impl Element {
 
 /// The elements of a document in the order they open, or what is wrong with it.
 pub fn read(xml: &str) -> Result<Vec<Element>, String> {
-    let illegal =
-        |c: &char| (*c < ' ' && !"\t\n\r".contains(*c)) || matches!(*c, '\u{fffe}' | '\u{ffff}');
+    let illegal = |c: &char| (*c < ' ' && !"\t\n\r".contains(*c)) || matches!(*c, '\u{fffe}' | '\u{ffff}');
     if let Some(c) = xml.chars().find(illegal) {
         return Err(format!("illegal character {c:?}"));
     }
@@ -79,9 +78,7 @@ fn element(tag: &str) -> Result<Element, String> {
     while !rest.trim().is_empty() {
         let (key, after) = rest.split_once("=\"").ok_or(format!("no attribute: {rest:?}"))?;
         let (value, after) = after.split_once('"').ok_or(format!("no closing quote: {after:?}"))?;
-        if !(after.is_empty() || after.starts_with(' '))
-            || attributes.iter().any(|(k, _)| k == key.trim())
-        {
+        if !(after.is_empty() || after.starts_with(' ')) || attributes.iter().any(|(k, _)| k == key.trim()) {
             return Err(format!("bad attribute {key}"));
         }
         attributes.push((key.trim().to_string(), unescape(value)?));

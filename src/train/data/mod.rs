@@ -79,6 +79,15 @@ impl Dataset {
         &self.labels
     }
 
+    /// CRC-32 of images and labels: tells one data set from another, not a forgery from its original.
+    #[cfg(feature = "files")]
+    pub fn checksum(&self) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.images);
+        hasher.update(&self.labels);
+        hasher.finalize()
+    }
+
     /// The images at `indices` (B): pixels (B, C, H, W) in [0, 1], black 0, and the labels (B).
     ///
     /// # Panics
