@@ -33,9 +33,9 @@ impl Run {
     /// # Errors
     /// [`Error::File`] if there is something else of that name, [`Error::Io`] if the system refuses.
     pub fn create(dir: &Path, config: &Config) -> Result<Self> {
-        match fs::read_dir(dir) {
-            Ok(mut entries) if entries.next().is_none() => {}
-            Ok(_) => return Err(Error::file(dir, "a directory that is new or empty", "one with files in it")),
+        match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => {}
+            Ok(false) => return Err(Error::file(dir, "a directory that is new or empty", "one with files in it")),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
             }
