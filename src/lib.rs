@@ -1,4 +1,6 @@
 //! Bayesian neural-network layers with M-ary adaptive quantization.
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod error;
 pub mod layers;
 pub mod nets;

@@ -120,6 +120,13 @@ impl PackedModel {
         &self.layers
     }
 
+    /// The numbers an unquantized model holds: weights, biases, and γ, β, running mean and variance of each normalization.
+    pub fn f32_parameters(&self) -> usize {
+        let biases = |layer: &PackedLayer| layer.bias.as_ref().map_or(0, Vec::len);
+        self.layers.iter().map(|layer| layer.weights() + biases(layer)).sum::<usize>()
+            + self.norms.iter().map(|norm| 4 * norm.scale.len()).sum::<usize>()
+    }
+
     /// The bytes of codes and levels.
     pub fn weight_bytes(&self) -> usize {
         self.layers.iter().map(|layer| packed_len(layer.weights(), layer.levels.len()) + 4 * layer.levels.len()).sum()

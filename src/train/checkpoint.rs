@@ -50,6 +50,8 @@ pub struct Header {
 pub struct Checkpoint {
     /// Which network.
     pub architecture: Architecture,
+    /// Outputs of each layer.
+    pub widths: Vec<usize>,
     /// The network with its parameters.
     pub network: Network<f32>,
     /// Adam's moments, as in [`Trainer::moments`].
@@ -163,7 +165,7 @@ pub fn load(path: &Path) -> Result<Checkpoint> {
     }
     let [loss, nll, kl] = header.epoch_sums;
     let position = Position { epoch: header.epoch, step: header.epoch_step, sum: Loss { loss, nll, kl } };
-    Ok(Checkpoint { architecture, network, moments, steps: header.steps, position })
+    Ok(Checkpoint { architecture, widths: header.widths, network, moments, steps: header.steps, position })
 }
 
 fn moment_name(moment: usize, parameter: &str) -> String {

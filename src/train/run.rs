@@ -33,22 +33,28 @@ impl Run {
     /// # Errors
     /// [`Error::File`] if there is something else of that name, [`Error::Io`] if the system refuses.
     pub fn create(dir: &Path, config: &Config) -> Result<Self> {
-        match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
-            Ok(true) => {}
-            Ok(false) => return Err(Error::file(dir, "a directory that is new or empty", "one with files in it")),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
-            }
-            Err(error) if error.kind() == ErrorKind::NotADirectory => {
-                return Err(Error::file(dir, "a directory that is new or empty", "a file"));
-            }
-            Err(source) => return Err(Error::io(dir, source)),
-        }
+        Self::check_free(dir)?;
+        fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
         let mut json = serde_json::to_string_pretty(config)
             .map_err(|error| Error::file(dir, "a path that JSON can hold", error))?;
         json.push('\n');
         write(&dir.join("config.json"), json.as_bytes())?;
         Self::open(dir)
+    }
+
+    /// Checks that `dir` is not there yet, or an empty directory.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
+    pub fn check_free(dir: &Path) -> Result<()> {
+        let expected = "a directory that is new or empty";
+        match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::file(dir, expected, "one with files in it")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, expected, "a file")),
+            Err(source) => Err(Error::io(dir, source)),
+        }
     }
 
     /// Takes hold of a directory to go on with its run.
