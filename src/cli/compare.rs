@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
 fn begin(arguments: &CompareArguments) -> std::result::Result<PathBuf, Failure> {
     let network = arguments.network.as_deref().unwrap_or_default();
     if matches!(arguments.options.prior, PriorName::Gaussian | PriorName::None) {
-        let seen = if arguments.options.prior == PriorName::None { "none" } else { "gaussian" };
+        let seen = arguments.options.prior.name();
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen).into());
     }
     let data = load_data(arguments.options.data.as_deref())?;

@@ -48,14 +48,17 @@ pub(super) fn train(run: &Run) -> Outcome {
     }
     line(&format!("{} on {}", architecture.name(), data.source))?;
     line(&format!(
-        "{} weights, {:?} prior, {} levels, in {}",
+        "{} weights, {} prior, {} levels, in {}",
         trainer.network.weights(),
-        config.prior,
+        config.prior.name(),
         config.codebook.len(),
         run.dir().display()
     ))?;
 
     let mut observer = Progress::new(run, architecture, widths.clone(), run.metrics(position.epoch)?, &trainer);
+    if !path.exists() {
+        observer.save(&trainer, &position)?;
+    }
     let control = fit(&mut trainer, &data, position, &mut observer);
     observer.bar.finish_and_clear();
     if observer.output_closed {

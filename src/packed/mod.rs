@@ -1,6 +1,6 @@
 //! The quantized model: every weight a base-M digit, every layer with its own levels.
 //!
-//! [`digits`] packs the indices of the levels, [`model`] makes and runs the model, [`format`] is its file.
+//! [`digits`] packs the indices of the levels, [`model`] makes and runs the model, [`mod@format`] is its file.
 
 pub mod digits;
 #[cfg(feature = "files")]

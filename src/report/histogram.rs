@@ -1,5 +1,6 @@
 //! Histogram of θ, one panel a layer, with the levels marked.
 
+use crate::prior::quantizer::Quantizer;
 use std::fmt::Write;
 
 use super::WIDTH;
@@ -64,14 +65,8 @@ pub fn bin(values: &[f32], low: f64, high: f64, bins: usize) -> Vec<usize> {
 /// Share of the finite `theta` nearest to each of `levels`, ascending, a tie to the lower: (M), sum 1; all 0 where
 /// nothing is finite.
 pub fn shares(theta: &[f32], levels: &[f32]) -> Vec<f64> {
-    let partitions: Vec<f32> = levels.windows(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
-    let mut counts = vec![0usize; levels.len()];
-    let finite = theta.iter().filter(|v| v.is_finite());
-    let total = finite.clone().count().max(1) as f64;
-    for theta in finite {
-        if let Some(count) = counts.get_mut(partitions.partition_point(|partition| partition < theta)) {
-            *count += 1;
-        }
-    }
-    counts.into_iter().map(|count| count as f64 / total).collect()
+    let finite: Vec<f32> = theta.iter().copied().filter(|theta| theta.is_finite()).collect();
+    let occupancy = if levels.is_empty() { Vec::new() } else { Quantizer::new(levels).occupancy(&finite) };
+    let total = finite.len().max(1) as f64;
+    occupancy.into_iter().map(|count| count as f64 / total).collect()
 }

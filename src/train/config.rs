@@ -32,6 +32,18 @@ pub enum PriorName {
 }
 
 impl PriorName {
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Mixture => "mixture",
+            Self::Vnq => "vnq",
+            Self::Windows => "windows",
+            Self::Gaussian => "gaussian",
+            Self::None => "none",
+        }
+    }
+
     /// The prior, built on `spike`.
     pub fn prior(self, spike: Spike) -> Prior {
         let multi_spike = |form| Prior::MultiSpike(MultiSpike::new(form, spike));
