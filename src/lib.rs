@@ -1,8 +1,81 @@
-//! Bayesian neural-network layers with M-ary adaptive quantization.
+//! Bayesian neural-network layers with M-ary adaptive quantization: the reference implementation, on the CPU.
+//!
+//! Each weight has a Gaussian posterior. A multi-spike-and-slab prior draws the weights of a layer to M learned levels; after
+//! training every weight is replaced by its nearest level. Gradients are written by hand and verified numerically.
+//!
+//! # Notation
+//!
+//! | symbol  | identifier      | shape                                     | meaning                                      |
+//! |---------|-----------------|-------------------------------------------|----------------------------------------------|
+//! | θ       | `theta`         | dense (I, O); conv (O, C/groups, kh, kw)  | posterior mean                               |
+//! | ln σ²   | `log_sigma2`    | like θ                                    | log posterior variance                       |
+//! | ℓ_k     | `levels`        | (M), ascending                            | codebook: the values weights are drawn to    |
+//! | a_k     | `level_weights` | (M), sum 1                                | prior mass of each spike                     |
+//! | t_k     | `t`             | like θ                                    | (θ − ℓ_k)²/σ², the inverse of α              |
+//! | D(t)    | `spike_kl`      |                                           | KL to one log-uniform spike, nats            |
+//! | F       | `kl`            |                                           | KL to the prior, nats, a weight              |
+//! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
+//! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
+//! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss in v                    |
+//! | κ       | `kl_weight`     |                                           | weight of the KL in the objective            |
+//!
+//! Logarithms are natural, every KL is in nats and a sum over weights. A variance is never called `sigma`.
+//!
+//! # Reading order
+//!
+//! Data flows one way, and the modules follow it:
+//!
+//! 1. [`scalar`]: functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
+//! 2. [`tensor`]: matrix products, im2col, counter-based noise.
+//! 3. [`prior`]: the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
+//! 4. [`layers`]: one operation a file, forward and backward.
+//! 5. [`nets`]: wiring.
+//! 6. [`train`]: the objective, Adam, the loop, the files of a run.
+//! 7. [`packed`]: the quantized model.
+//! 8. [`report`]: figures.
+//!
+//! # Example
+//!
+//! The KL of two weights to three levels, and its gradient:
+//!
+//! ```
+//! use spikeslab::prior::{Codebook, Form, MultiSpike};
+//! use spikeslab::scalar::spike_kl::Spike;
+//!
+//! let codebook = Codebook::new(vec![-0.2, 0.0, 0.2])?;
+//! let prior = MultiSpike::new(Form::Nearest, Spike::Exact);
+//! let kl = prior.kl(&[0.19, 0.08], &[-8.0, -6.0], &codebook);
+//! assert_eq!(kl.dtheta.len(), 2);
+//! assert!(kl.dtheta[0] < 0.0, "0.19 is drawn up to 0.2");
+//! assert!(kl.dtheta[1] > 0.0, "0.08 is drawn down to 0");
+//! # Ok::<(), spikeslab::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature    | default | adds                                                              |
+//! |------------|---------|-------------------------------------------------------------------|
+//! | `files`    | yes     | reading and writing data sets, checkpoints, run directories       |
+//! | `cli`      | yes     | the command                                                       |
+//! | `download` | no      | `train --download`                                                |
+//!
+//! # Sources
+//!
+//! Kingma et al. 2015 (local reparameterization, variational dropout), Molchanov et al. 2017 (sparse variational dropout),
+//! Achterhold et al. 2018 (variational network quantization), Chien & Chang, ICME 2020 ("M-ary quantized neural
+//! networks") and Pattern Recognition 139, 2023 ("Bayesian asymmetric quantized neural networks"), Hron et al. 2018 (on the
+//! improper prior).
+
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod error;
 pub mod layers;
 pub mod nets;
+pub mod packed;
 pub mod prior;
+pub mod report;
 pub mod scalar;
 pub mod tensor;
+pub mod train;
+
 pub use error::{Error, Result};

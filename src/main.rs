@@ -1,1 +1,5 @@
-fn main() {}
+//! The command `spikeslab`.
+
+fn main() -> std::process::ExitCode {
+    spikeslab::cli::main()
+}

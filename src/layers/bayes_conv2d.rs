@@ -12,7 +12,7 @@
 //! sees the input channels of group g alone; in the products above each group is its own matrix θ (O/groups, K),
 //! K = C/groups · kh · kw, against col (K, OH·OW).
 //!
-//! Images are independent but for the sums over the batch: those are formed for [`IMAGES`] images at a time, in order, and
+//! Images are independent but for the sums over the batch: those are formed for eight images at a time, in order, and
 //! added up in order.
 
 use super::{V0, check_shape};

@@ -8,13 +8,13 @@
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::tensor::im2col::Window;
-use ndarray::{Array4, ArrayView2, ArrayView4, Axis, Zip, s};
+use ndarray::{Array3, Array4, ArrayView4, Zip};
 
 /// Where each maximum came from.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    /// Row and column in the image, for each element of y.
-    argmax: Array4<[u32; 2]>,
+    /// For each element of y the position in its image plane (H·W).
+    argmax: Array4<u32>,
     image: (usize, usize),
 }
 
@@ -25,17 +25,21 @@ pub struct Cache {
 pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4<F>, Cache)> {
     let (batch, channels, height, width) = x.dim();
     let [output_h, output_w] = window.pooled_size([height, width])?;
-    let mut y = Array4::zeros((batch, channels, output_h, output_w));
-    let mut argmax = Array4::from_elem(y.dim(), [0, 0]);
+    let x = x.to_shape((batch * channels, height * width)).expect("images hold C·H·W values");
+    let mut y = Array3::zeros((batch * channels, output_h, output_w));
+    let mut argmax = Array3::zeros(y.dim());
     Zip::from(x.outer_iter()).and(y.outer_iter_mut()).and(argmax.outer_iter_mut()).par_for_each(|x, mut y, mut at| {
-        for (c, x) in x.outer_iter().enumerate() {
-            for ((p, q), y) in y.index_axis_mut(Axis(0), c).indexed_iter_mut() {
-                let (row, column) = first_maximum(x, p * window.stride[0], q * window.stride[1], window.kernel);
-                at[[c, p, q]] = [row as u32, column as u32];
-                *y = x[[row, column]];
-            }
+        let plane = x.to_slice().expect("rows are contiguous");
+        for ((p, q), y) in y.indexed_iter_mut() {
+            let corner = p * window.stride[0] * width + q * window.stride[1];
+            let best = first_maximum(plane, corner, width, window.kernel);
+            at[[p, q]] = best as u32;
+            *y = plane[best];
         }
     });
+    let shape = (batch, channels, output_h, output_w);
+    let y = y.into_shape_with_order(shape).expect("as many windows");
+    let argmax = argmax.into_shape_with_order(shape).expect("as many windows");
     Ok((y, Cache { argmax, image: (height, width) }))
 }
 
@@ -46,24 +50,28 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
 pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     assert_eq!(dy.dim(), cache.argmax.dim(), "dy has y's shape");
     let (batch, channels, ..) = dy.dim();
-    let mut dx = Array4::zeros((batch, channels, cache.image.0, cache.image.1));
+    let (height, width) = cache.image;
+    let mut dx = Array3::zeros((batch, channels, height * width));
     Zip::from(dx.outer_iter_mut()).and(dy.outer_iter()).and(cache.argmax.outer_iter()).par_for_each(
         |mut dx, dy, argmax| {
-            for ((c, p, q), [row, column]) in argmax.indexed_iter() {
+            for ((c, p, q), at) in argmax.indexed_iter() {
                 // y = x[argmax]; windows may overlap
-                dx[[c, *row as usize, *column as usize]] += dy[[c, p, q]];
+                dx[[c, *at as usize]] += dy[[c, p, q]];
             }
         },
     );
-    dx
+    dx.into_shape_with_order((batch, channels, height, width)).expect("images hold C·H·W values")
 }
 
-fn first_maximum<F: Real>(x: ArrayView2<'_, F>, top: usize, left: usize, kernel: [usize; 2]) -> (usize, usize) {
-    let mut best = (top, left);
-    for ((i, j), candidate) in x.slice(s![top..top + kernel[0], left..left + kernel[1]]).indexed_iter() {
-        let maximum = x[best];
-        if *candidate > maximum || (candidate.is_nan() && !maximum.is_nan()) {
-            best = (top + i, left + j);
+/// The position in `plane` (rows of `width`) of the first maximum of the window whose first element is at `corner`.
+fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usize; 2]) -> usize {
+    let mut best = corner;
+    for row in 0..kernel[0] {
+        let start = corner + row * width;
+        for (at, candidate) in (start..).zip(&plane[start..start + kernel[1]]) {
+            if *candidate > plane[best] || (candidate.is_nan() && !plane[best].is_nan()) {
+                best = at;
+            }
         }
     }
     best

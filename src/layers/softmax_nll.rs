@@ -32,17 +32,20 @@ pub fn forward<F: Real>(logits: ArrayView2<'_, F>, labels: &[usize]) -> Result<(
     if let Some(label) = labels.iter().find(|label| **label >= classes) {
         return Err(Error::tensor("labels", format!("labels below {classes}"), label));
     }
-    let mut softmax = logits.to_owned();
-    let mut sum = F::zero();
-    for (mut row, label) in softmax.rows_mut().into_iter().zip(labels) {
+    let log_softmax = log_softmax(logits.to_owned());
+    let sum = labels.iter().enumerate().fold(F::zero(), |sum, (b, label)| sum - log_softmax[[b, *label]]);
+    Ok((sum / F::of(batch as f64), Cache { softmax: log_softmax.mapv(F::exp), labels: labels.to_vec() }))
+}
+
+/// ln softmax(z) (B, K), with the row's maximum taken out first: a confidence of 1 gives −0, not NaN.
+pub fn log_softmax<F: Real>(mut logits: Array2<F>) -> Array2<F> {
+    for mut row in logits.rows_mut() {
         let highest = row.iter().copied().fold(F::neg_infinity(), F::max);
-        let label_logit = row[*label] - highest;
-        row.mapv_inplace(|logit| (logit - highest).exp());
-        let total = row.sum();
-        row.mapv_inplace(|weight| weight / total);
-        sum += total.ln() - label_logit;
+        row.mapv_inplace(|logit| logit - highest);
+        let log_total = row.iter().map(|logit| logit.exp()).sum::<F>().ln();
+        row.mapv_inplace(|logit| logit - log_total);
     }
-    Ok((sum / F::of(batch as f64), Cache { softmax, labels: labels.to_vec() }))
+    logits
 }
 
 /// dlogits (B, K).

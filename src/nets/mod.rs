@@ -1,18 +1,18 @@
 //! Networks: wiring only. What each node computes, forward and backward, is in [`layers`](crate::layers).
 //!
-//! A [`Network`] is a chain of nodes and a flat list of named [`Parameter`]s. ReLU follows each normalization, 2×2 max
+//! A [`Plan`] is a chain of nodes; a [`Network`] is a plan and a flat list of named [`Parameter`]s. ReLU follows each normalization, 2×2 max
 //! pooling follows each convolution's ReLU, and only the last layer has a bias.
 
-pub mod builder;
 pub mod lenet5;
 pub mod lenet_caffe;
 pub mod mlp;
 pub mod network;
 pub mod parameters;
+pub mod plan;
 
-pub use builder::Builder;
 pub use network::{Network, Normalization, Tape, WeightMode};
 pub use parameters::{Gradients, Parameter, Role};
+pub use plan::{Builder, Plan};
 
 use crate::error::{Error, Result};
 use crate::prior::Codebook;
@@ -71,17 +71,30 @@ impl Architecture {
         }
     }
 
-    /// The network for images of shape `input` (C, H, W); `widths` are the outputs of each layer, the last the number of
-    /// classes.
+    /// The network for images of shape `input` (C, H, W), before training; `widths` are the outputs of each layer, the last
+    /// the number of classes.
     ///
     /// # Errors
-    /// If the number of widths is wrong, one is 0, or the image is too small for the kernels.
+    /// As [`Architecture::plan`].
     pub fn network<F: Real>(self, input: [usize; 3], widths: &[usize], codebook: &Codebook<F>) -> Result<Network<F>> {
+        Ok(Network::new(self.plan(input, widths)?, codebook))
+    }
+
+    /// The wiring of [`Architecture::network`].
+    ///
+    /// # Errors
+    /// If the number of widths is wrong, one is 0, a size exceeds 65,535, or the image is too small for the kernels.
+    pub fn plan(self, input: [usize; 3], widths: &[usize]) -> Result<Plan> {
+        // Far beyond any image or layer, and the products of three sizes stay below 2⁶⁴.
+        const LARGEST: usize = 65_535;
+        if let Some(size) = input.iter().chain(widths).find(|size| **size > LARGEST) {
+            return Err(Error::option(format!("sizes of {}", self.name()), format!("at most {LARGEST}"), size));
+        }
         if widths.len() != self.layers().len() || widths.contains(&0) {
             let expected = format!("{} positive widths", self.layers().len());
             return Err(Error::option(format!("widths of {}", self.name()), expected, format!("{widths:?}")));
         }
-        let builder = Builder::new(input, codebook);
+        let builder = Builder::new(input);
         match self {
             Self::Mlp => mlp::wire(builder, widths),
             Self::Lenet5 => lenet5::wire(builder, widths),

@@ -1,59 +1,28 @@
-//! A network as a chain of nodes: forward, backward, and the parameters they read.
+//! A network: forward and backward through the nodes of a plan, and the parameters they read.
 
 use super::parameters::{Gradients, Parameter, Role};
+use super::plan::{BayesLayer, Node, NormLayer, Plan};
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
 use crate::layers::{flatten, max_pool, relu};
+use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use crate::tensor::im2col::Window;
-use ndarray::{Array1, Array2, Array3, Array4, ArrayD, ArrayView, ArrayViewD, Dimension, Ix1, Ix4};
+use crate::tensor::noise::{Philox, Purpose};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayD, ArrayView, ArrayViewD, Dimension, Ix1, Ix4, IxDyn};
+use ndarray_rand::rand::Rng;
 
-/// A chain of nodes on images of shape `input` (C, H, W).
+/// ln σ² before training.
+pub const INITIAL_LOG_SIGMA2: f64 = -8.0;
+
+/// A plan and a value for each of its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network<F> {
-    pub(super) input: [usize; 3],
-    pub(super) nodes: Vec<Node>,
-    pub(super) parameters: Vec<Parameter<F>>,
-}
-
-/// One operation; parameters are given by their position in the list.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Node {
-    Dense(BayesLayer),
-    Conv2d(BayesLayer, Window),
-    BatchNorm(NormLayer),
-    Relu,
-    MaxPool(Window),
-    Flatten,
-}
-
-/// Where the parameters of a Bayesian layer are in the list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BayesLayer {
-    /// Its name.
-    pub name: String,
-    /// Its place among the Bayesian layers, from 0: the tensor id of its noise.
-    pub index: usize,
-    /// The position of θ.
-    pub theta: usize,
-    /// The position of ln σ².
-    pub log_sigma2: usize,
-    /// The position of the levels.
-    pub levels: usize,
-    /// The position of the bias.
-    pub bias: Option<usize>,
-}
-
-/// Where the parameters of a batch normalization are in the list.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NormLayer {
-    pub(crate) gamma: usize,
-    pub(crate) beta: usize,
-    pub(crate) running_mean: usize,
-    pub(crate) running_var: usize,
+    plan: Plan,
+    parameters: Vec<Parameter<F>>,
 }
 
 /// Supplies ε of a layer, standard normal, in the shape asked for.
@@ -100,9 +69,37 @@ struct NormCache<F> {
 }
 
 impl<F: Real> Network<F> {
-    /// (C, H, W) of an image.
-    pub fn input(&self) -> [usize; 3] {
-        self.input
+    /// A network before training, its θ still 0: ln σ² = [`INITIAL_LOG_SIGMA2`], every layer with the levels of `codebook`,
+    /// b = 0, γ = 1, β = 0, running mean 0 and variance 1.
+    pub fn new(plan: Plan, codebook: &Codebook<F>) -> Self {
+        let levels = Array1::from(codebook.levels().to_vec()).into_dyn();
+        let parameters = plan.parameters.iter().map(|parameter| {
+            let shape = IxDyn(&parameter.shape);
+            let value = match parameter.role {
+                Role::Theta | Role::Bias | Role::Beta | Role::RunningMean => ArrayD::zeros(shape),
+                Role::Gamma | Role::RunningVar => ArrayD::ones(shape),
+                Role::LogSigma2 => ArrayD::from_elem(shape, F::of(INITIAL_LOG_SIGMA2)),
+                Role::Levels => levels.clone(),
+            };
+            Parameter { name: parameter.name.clone(), role: parameter.role, value }
+        });
+        Self { parameters: parameters.collect(), plan }
+    }
+
+    /// Draws θ uniformly from ±1/√O, O the outputs of the layer, each tensor from its own stream of `seed`.
+    pub fn initialize(&mut self, seed: u64) {
+        for layer in self.plan.layers() {
+            let mut stream = Philox::new(seed, Purpose::Initialization(layer.theta as u32), 0);
+            let theta = &mut self.parameters[layer.theta].value;
+            let outputs = if theta.ndim() == 2 { theta.shape()[1] } else { theta.shape()[0] };
+            let bound = 1.0 / (outputs as f64).sqrt();
+            theta.mapv_inplace(|_| F::of(stream.random_range(-bound..bound)));
+        }
+    }
+
+    /// The wiring.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// All parameters.
@@ -117,19 +114,12 @@ impl<F: Real> Network<F> {
 
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
-        self.nodes.iter().filter_map(|node| match node {
-            Node::Dense(layer) | Node::Conv2d(layer, _) => Some(layer),
-            _ => None,
-        })
+        self.plan.layers()
     }
 
     /// The number of weights of all Bayesian layers.
     pub fn weights(&self) -> usize {
         self.parameters.iter().filter(|parameter| parameter.role == Role::Theta).map(|p| p.value.len()).sum()
-    }
-
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
     }
 
     /// The logits (B, classes) of `x` (B, C, H, W) and what the backward needs.
@@ -142,7 +132,7 @@ impl<F: Real> Network<F> {
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
     ) -> Result<(Array2<F>, Tape<F>)> {
-        let mut caches = Vec::with_capacity(self.nodes.len());
+        let mut caches = Vec::with_capacity(self.plan.nodes.len());
         let logits = self.run(x, weights, normalization, |cache| caches.push(cache))?;
         Ok((logits, Tape(caches)))
     }
@@ -162,12 +152,12 @@ impl<F: Real> Network<F> {
         normalization: Normalization,
         mut keep: impl FnMut(NodeCache<F>),
     ) -> Result<Array2<F>> {
-        if x.shape()[1..] != self.input {
+        if x.shape()[1..] != self.plan.input {
             let seen = format!("{:?}", &x.shape()[1..]);
-            return Err(Error::tensor("x", format!("images of shape {:?}", self.input), seen));
+            return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
         }
         let mut x = x.into_dyn();
-        for node in &self.nodes {
+        for node in &self.plan.nodes {
             let (y, cache) = self.forward_node(node, x, weights, normalization)?;
             keep(cache);
             x = y;
@@ -250,9 +240,10 @@ impl<F: Real> Network<F> {
     /// If the tape is another network's.
     pub fn backward(&self, tape: &Tape<F>, dlogits: Array2<F>) -> Gradients<F> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
-        let first = self.nodes.iter().position(|node| matches!(node, Node::Dense(_) | Node::Conv2d(..))).unwrap_or(0);
+        let first =
+            self.plan.nodes.iter().position(|node| matches!(node, Node::Dense(_) | Node::Conv2d(..))).unwrap_or(0);
         let mut dy = dlogits.into_dyn();
-        for (i, (node, cache)) in self.nodes.iter().zip(&tape.0).enumerate().skip(first).rev() {
+        for (i, (node, cache)) in self.plan.nodes.iter().zip(&tape.0).enumerate().skip(first).rev() {
             let wants_dx = i > first;
             let dx = match (node, cache) {
                 (Node::Dense(layer), NodeCache::Dense(cache)) => {
@@ -300,6 +291,7 @@ impl<F: Real> Network<F> {
     /// Moves the running estimates of every normalization towards the statistics of the batch on the tape.
     pub fn absorb_statistics(&mut self, tape: &Tape<F>) {
         let normalized: Vec<(NormLayer, &Statistics<F>, usize)> = self
+            .plan
             .nodes
             .iter()
             .zip(&tape.0)

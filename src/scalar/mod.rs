@@ -3,6 +3,7 @@
 //! Everything numeric above this folder is generic over [`Real`], so that gradients are checked in f64 on the very
 //! code that trains in f32.
 
+pub mod circle;
 pub mod dawson;
 pub mod gaussian_kl;
 pub mod real;

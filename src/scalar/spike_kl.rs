@@ -45,6 +45,8 @@ pub(super) const ASYMPTOTIC_T: f64 = 80.0;
 
 /// Which D: the exact function, or the published fit to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Spike {
     /// The exact function; with it, `nearest` and `mixture` bound the KL from above.
     Exact,

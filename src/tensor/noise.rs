@@ -18,6 +18,7 @@
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
 
 use crate::scalar::Real;
+use crate::scalar::circle::circle;
 use ndarray::{Array, IntoDimension};
 use ndarray_rand::rand::RngCore;
 use rayon::prelude::*;
@@ -141,6 +142,6 @@ fn split(word: u64) -> [u32; 2] {
 fn box_muller(x0: u32, x1: u32) -> (f64, f64) {
     const STEP: f64 = 1.0 / 4_294_967_296.0;
     let radius = (-2.0 * ((f64::from(x0) + 0.5) * STEP).ln()).sqrt();
-    let (sin, cos) = (std::f64::consts::TAU * ((f64::from(x1) + 0.5) * STEP)).sin_cos();
+    let (cos, sin) = circle((f64::from(x1) + 0.5) * STEP);
     (radius * cos, radius * sin)
 }

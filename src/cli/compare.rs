@@ -1,0 +1,108 @@
+//! `spikeslab compare`.
+
+use super::options::{Threads, TrainingOptions, load_data, network_names};
+use super::output::line;
+use super::train::next_free;
+use super::{Failure, Outcome, training};
+use crate::error::{Error, Result};
+use crate::report::{self, Curve};
+use crate::train::Run;
+use crate::train::config::{Config, PriorName};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch for
+both priors in one picture.
+
+Examples:
+  spikeslab compare lenet5
+  spikeslab compare lenet5 --data mnist --levels 4 --out runs/four
+  spikeslab compare --resume runs/four")]
+pub(super) struct CompareArguments {
+    /// The network
+    #[arg(value_parser = network_names(), required_unless_present = "resume")]
+    network: Option<String>,
+    #[command(flatten)]
+    options: TrainingOptions,
+    /// Directory, new or empty [default: the next free runs/compare-NETWORK-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the comparison in this directory, with the options it was begun with
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "network", "out", "data", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight", "kl_warmup",
+        "epochs", "batch_size", "learning_rate", "seed",
+    ])]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+const RUNS: [&str; 2] = ["gaussian", "multi-spike"];
+
+pub(super) fn run(arguments: &CompareArguments) -> Outcome {
+    arguments.threads.apply();
+    let dir = match &arguments.resume {
+        Some(dir) => dir.clone(),
+        None => begin(arguments)?,
+    };
+    for name in RUNS {
+        let run = Run::open(&dir.join(name))?;
+        let code = training::train(&run)?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+        line("")?;
+    }
+    let curves = RUNS.map(|name| curve(&dir.join(name))).into_iter().collect::<Result<Vec<_>>>()?;
+    let figure = dir.join("comparison.svg");
+    crate::train::write::write(&figure, report::comparison(&curves).as_bytes())?;
+    line(&format!("{:<32}{:>16}{:>12}{:>12}", "prior", "quantized loss", "accuracy", "quantized"))?;
+    for curve in &curves {
+        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
+        line(&format!(
+            "{:<32}{:>16.4}{:>11.2}%{:>11.2}%",
+            curve.label,
+            last(&curve.quantized_loss),
+            100.0 * last(&curve.accuracy_mean),
+            100.0 * last(&curve.accuracy_quantized),
+        ))?;
+    }
+    line("")?;
+    line(&format!("in {}: comparison.svg, gaussian/, multi-spike/", dir.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the directory with both runs in it, neither yet trained.
+fn begin(arguments: &CompareArguments) -> std::result::Result<PathBuf, Failure> {
+    let network = arguments.network.as_deref().unwrap_or_default();
+    if matches!(arguments.options.prior, PriorName::Gaussian | PriorName::None) {
+        let seen = arguments.options.prior.name();
+        return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen).into());
+    }
+    let data = load_data(arguments.options.data.as_deref())?;
+    let config = arguments.options.config(network, &data)?;
+    let dir = arguments.out.clone().map_or_else(|| next_free(&format!("compare-{network}")), Ok)?;
+    Run::check_free(&dir)?;
+    let gaussian = Config { prior: PriorName::Gaussian, ..config.clone() };
+    Run::create(&dir.join(RUNS[0]), &gaussian)?;
+    Run::create(&dir.join(RUNS[1]), &config)?;
+    Ok(dir)
+}
+
+fn curve(dir: &Path) -> Result<Curve> {
+    let config = Run::config(dir)?;
+    let metrics = Run::open(dir)?.metrics(config.epochs)?;
+    let label = match config.prior {
+        PriorName::Gaussian => "Gaussian prior".to_string(),
+        _ => format!("multi-spike prior, M = {}", config.codebook.len()),
+    };
+    Ok(Curve {
+        label,
+        quantized_loss: metrics.iter().map(|epoch| epoch.quantized_loss).collect(),
+        accuracy_mean: metrics.iter().map(|epoch| epoch.accuracy_mean).collect(),
+        accuracy_quantized: metrics.iter().map(|epoch| epoch.accuracy_quantized).collect(),
+    })
+}

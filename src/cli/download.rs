@@ -1,0 +1,36 @@
+//! `train --download`.
+
+use crate::error::{Error, Result};
+use crate::train::data::download::{Collection, FASHION_MNIST, MNIST, download};
+use clap::{Args, ValueEnum};
+use std::path::Path;
+
+/// Fetches the data first.
+#[derive(Debug, Args)]
+pub(super) struct Download {
+    /// Fetch the files into --data first; those already there are kept
+    #[arg(long, value_name = "DATA SET", num_args = 0..=1, default_missing_value = "mnist", requires = "data")]
+    download: Option<Name>,
+    /// Where to fetch them from [default: the data set's usual address]
+    #[arg(long, value_name = "URL", requires = "download")]
+    base_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Name {
+    Mnist,
+    FashionMnist,
+}
+
+impl Download {
+    /// Fetches what was asked for into `data`.
+    pub(super) fn fetch(&self, data: Option<&Path>) -> Result<()> {
+        let Some(name) = self.download else { return Ok(()) };
+        let into = data.ok_or_else(|| Error::option("download", "--data DIR to store the files in", "none"))?;
+        let collection: &Collection = match name {
+            Name::Mnist => &MNIST,
+            Name::FashionMnist => &FASHION_MNIST,
+        };
+        download(collection, self.base_url.as_deref().unwrap_or(collection.base_url), into)
+    }
+}

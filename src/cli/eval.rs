@@ -1,0 +1,125 @@
+//! `spikeslab eval`.
+
+use super::options::{Threads, load_data};
+use super::output::line;
+use super::source::{Source, refit_levels};
+use super::training::SAMPLES;
+use super::{Outcome, table};
+use crate::error::{Error, Result};
+use crate::layers::softmax_nll::log_softmax;
+use crate::train::data::Dataset;
+use crate::train::evaluate::{Score, Weights, evaluate, quantized_loss, score};
+use clap::Args;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Accuracies are fractions in the JSON object; NLL is the mean negative log-likelihood in nats. A packed model has
+quantized weights only: the other entries are null. Sampled weights average the softmax over the draws.
+
+Examples:
+  spikeslab eval runs/lenet5-1
+  spikeslab eval runs/lenet5-1 --samples 100 --json
+  spikeslab eval runs/lenet5-1/model.packed --data mnist
+  spikeslab eval runs/without-prior --kmeans 3            weights rounded to the levels of k-means")]
+pub(super) struct EvalArguments {
+    /// Run directory or packed model
+    #[arg(value_name = "RUN|PACKED")]
+    source: PathBuf,
+    /// Directory with the four MNIST or Fashion-MNIST files [default: the run's own data; embedded images]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Draws of the weights
+    #[arg(long, value_name = "S", default_value_t = SAMPLES, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    samples: u32,
+    /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(2..=256))]
+    kmeans: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Evaluation {
+    accuracy_mean: Option<f64>,
+    accuracy_sample: Option<f64>,
+    accuracy_quantized: f64,
+    nll_mean: Option<f64>,
+    nll_sample: Option<f64>,
+    nll_quantized: f64,
+    quantized_loss: Option<f64>,
+    n: usize,
+}
+
+pub(super) fn run(arguments: &EvalArguments) -> Outcome {
+    arguments.threads.apply();
+    let (scores, loss, images) = match Source::load(&arguments.source)? {
+        Source::Run(config, mut checkpoint) => {
+            let data = load_data(arguments.data.as_deref().or(config.data.as_deref()))?;
+            if let Some(levels) = arguments.kmeans {
+                refit_levels(&mut checkpoint.network, levels.into())?;
+            }
+            let network = &checkpoint.network;
+            check_images(&data.test, network.plan().input)?;
+            let sampled = Weights::Sampled { samples: arguments.samples, seed: config.seed };
+            let mean = evaluate(network, &data.test, Weights::Mean)?;
+            let sample = evaluate(network, &data.test, sampled)?;
+            let quantized = evaluate(network, &data.test, Weights::Quantized)?;
+            ((Some(mean), Some(sample), quantized), Some(quantized_loss(network)), data.test.len())
+        }
+        Source::Packed(model) => {
+            if arguments.kmeans.is_some() {
+                return Err(Error::option("kmeans", "a run directory", "a packed model").into());
+            }
+            let data = load_data(arguments.data.as_deref())?;
+            check_images(&data.test, model.input())?;
+            let quantized = score(&data.test, |_, x| Ok(log_softmax(model.predict(x)?)))?;
+            ((None, None, quantized), None, data.test.len())
+        }
+    };
+    let (mean, sample, quantized) = scores;
+    if arguments.json {
+        let evaluation = Evaluation {
+            accuracy_mean: mean.map(|score| score.accuracy),
+            accuracy_sample: sample.map(|score| score.accuracy),
+            accuracy_quantized: quantized.accuracy,
+            nll_mean: mean.map(|score| score.nll),
+            nll_sample: sample.map(|score| score.nll),
+            nll_quantized: quantized.nll,
+            quantized_loss: loss,
+            n: images,
+        };
+        line(&serde_json::to_string(&evaluation).expect("numbers"))?;
+    } else {
+        let named = |name: String, score: Option<Score>| score.map(|score| (name, score));
+        let rows = [
+            named("mean".into(), mean),
+            named(table::sampled(arguments.samples), sample),
+            named("quantized".into(), Some(quantized)),
+        ];
+        table::scores(&rows.into_iter().flatten().collect::<Vec<_>>())?;
+        if let Some(loss) = loss {
+            line(&table::quantized_loss(loss))?;
+        }
+        line(&format!("{images} test images"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_images(data: &Dataset, input: [usize; 3]) -> Result<()> {
+    if data.shape() == input {
+        Ok(())
+    } else {
+        Err(Error::tensor(
+            "images",
+            format!("shape {input:?}, as the model was trained on"),
+            format!("{:?}", data.shape()),
+        ))
+    }
+}

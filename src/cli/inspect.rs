@@ -1,0 +1,38 @@
+//! `spikeslab inspect`.
+
+use super::output::line;
+use super::source::Source;
+use super::{Outcome, table};
+use crate::packed::{PackedModel, format};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spikeslab inspect runs/lenet5-1
+  spikeslab inspect runs/lenet5-1/model.packed")]
+pub(super) struct InspectArguments {
+    /// Run directory or packed model
+    #[arg(value_name = "RUN|PACKED")]
+    source: PathBuf,
+}
+
+pub(super) fn run(arguments: &InspectArguments) -> Outcome {
+    let (what, model) = match Source::load(&arguments.source)? {
+        Source::Run(config, checkpoint) => {
+            let what =
+                format!("run of {} after epoch {} of {}", config.network, checkpoint.position.epoch, config.epochs);
+            (what, PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network))
+        }
+        Source::Packed(model) => (format!("packed {}", model.architecture.name()), *model),
+    };
+    let [channels, height, width] = model.input();
+    line(&format!("{what}, on images of {channels} x {height} x {width}"))?;
+    line("")?;
+    table::layers(&model)?;
+    line("")?;
+    table::bytes(&model, format::to_bytes(&model).len())?;
+    Ok(ExitCode::SUCCESS)
+}

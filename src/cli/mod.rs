@@ -1,0 +1,106 @@
+//! The command line: arguments in, one line out where something is wrong.
+//!
+//! Exit codes: 0, 1 for what went wrong, 2 for usage, 130 after Ctrl-C. A closed standard output ends the command quietly.
+
+mod compare;
+#[cfg(feature = "download")]
+mod download;
+mod eval;
+mod inspect;
+mod options;
+mod output;
+mod quantize;
+mod source;
+mod table;
+mod train;
+mod training;
+
+use crate::error::Error;
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What a command returns: its exit code, or why it stopped.
+type Outcome = std::result::Result<ExitCode, Failure>;
+
+/// Why a command stopped.
+#[derive(Debug)]
+enum Failure {
+    /// Something was wrong.
+    Error(Error),
+    /// Nobody reads standard output any more.
+    OutputClosed,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  spikeslab train lenet5                                  train on embedded MNIST images, about a minute
+  spikeslab train lenet5 --data mnist --levels 4          train on the four MNIST files in mnist/
+  spikeslab train lenet5 --codebook=-0.1,0,0.3            levels of your own to begin with
+  spikeslab train --resume runs/lenet5-1                  go on with a run that was stopped
+  spikeslab eval runs/lenet5-1 --json                     accuracy and NLL with each kind of weights
+  spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
+  spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
+  spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network whose weights gather at M learned levels
+    Train(train::TrainArguments),
+    /// Accuracy and NLL with mean, sampled and quantized weights
+    Eval(eval::EvalArguments),
+    /// Train under a Gaussian and under a multi-spike prior, side by side
+    Compare(compare::CompareArguments),
+    /// Write the packed model of a run
+    Quantize(quantize::QuantizeArguments),
+    /// Layers, levels, occupancy of each level, bits, bytes
+    Inspect(inspect::InspectArguments),
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let outcome = match arguments.command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Quantize(arguments) => quantize::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(Failure::Error(error)) => {
+            output::complain(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Prints help, or what is wrong with the arguments in one line.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let text = error.render().to_string();
+    let sentence: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    output::complain(sentence.join(" ").trim_start_matches("error: "));
+    ExitCode::from(2)
+}

@@ -1,0 +1,117 @@
+//! The options that `train` and `compare` share.
+
+use crate::error::Result;
+use crate::nets::Architecture;
+use crate::prior::Codebook;
+use crate::scalar::spike_kl::Spike;
+use crate::train::config::{Config, PriorName, VERSION};
+use crate::train::data::{Split, mnist};
+use crate::train::objective::KlScale;
+use crate::train::recipe::Recipe;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use std::path::{Path, PathBuf};
+
+/// What to train, on what, how.
+#[derive(Debug, Args)]
+pub(super) struct TrainingOptions {
+    /// Directory with the four MNIST or Fashion-MNIST files, raw or .gz [default: embedded images]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Number of levels, 2 to 256 [default: 3, and 4 under windows]
+    #[arg(long, value_name = "M", conflicts_with = "codebook", allow_negative_numbers = true)]
+    levels: Option<usize>,
+    /// The levels to begin with, ascending
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', allow_hyphen_values = true)]
+    codebook: Option<Vec<f32>>,
+    /// The prior that draws weights to levels
+    #[arg(long, value_enum, default_value = "nearest")]
+    pub(super) prior: PriorName,
+    /// KL to one spike: the published fit, or exact
+    #[arg(long, value_enum, default_value = "fit")]
+    spike: Spike,
+    /// What a layer's KL is divided by: the training images, or its weights
+    #[arg(long, value_enum, default_value = "per-weight")]
+    kl_scale: KlScale,
+    /// Weight of the KL in the objective
+    #[arg(long, value_name = "K", default_value_t = Recipe::default().kl_weight, allow_negative_numbers = true)]
+    kl_weight: f64,
+    /// Epochs over which that weight rises from 0 [default: half of the epochs]
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
+    kl_warmup: Option<f64>,
+    /// Passes over the training images
+    #[arg(long, value_name = "E", default_value_t = Recipe::default().epochs, allow_negative_numbers = true)]
+    epochs: u32,
+    /// Images a step
+    #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size, allow_negative_numbers = true)]
+    batch_size: usize,
+    /// Adam's rate; kept for half of the steps, then falling to 0
+    #[arg(long, value_name = "R", default_value_t = Recipe::default().learning_rate, allow_negative_numbers = true)]
+    learning_rate: f64,
+    /// Seed of all noise
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+}
+
+/// Of every command that computes.
+#[derive(Debug, Args)]
+pub(super) struct Threads {
+    /// Threads [default: one a core]; the results do not depend on it
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// The names of the networks.
+pub(super) fn network_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Architecture::ALL.map(Architecture::name))
+}
+
+impl TrainingOptions {
+    /// The configuration of a run of `network` on `data`, checked.
+    pub(super) fn config(&self, network: &str, data: &Split) -> Result<Config> {
+        let codebook = match &self.codebook {
+            Some(levels) => levels.clone(),
+            None => {
+                let default = if self.prior == PriorName::Windows { 4 } else { 3 };
+                Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec()
+            }
+        };
+        let config = Config {
+            version: VERSION,
+            network: network.to_string(),
+            data: self.data.as_deref().map(absolute).transpose()?,
+            data_checksum: data.train.checksum(),
+            codebook,
+            prior: self.prior,
+            spike: self.spike,
+            kl_scale: self.kl_scale,
+            kl_weight: self.kl_weight,
+            kl_warmup: self.kl_warmup.unwrap_or(f64::from(self.epochs) / 2.0),
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            seed: self.seed,
+        };
+        config.check(data.train.len())?;
+        Ok(config)
+    }
+}
+
+impl Threads {
+    /// Sets the size of the thread pool.
+    pub(super) fn apply(&self) {
+        if let Some(threads) = self.threads {
+            // It fails only if there is a pool already; nothing has used one yet.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+        }
+    }
+}
+
+/// The data in a directory, or the embedded images.
+pub(super) fn load_data(dir: Option<&Path>) -> Result<Split> {
+    dir.map_or_else(mnist::embedded, mnist::load)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|source| crate::Error::io(path, source))
+}

@@ -1,0 +1,42 @@
+//! `spikeslab quantize`.
+
+use super::output::line;
+use super::source::{load_run, refit_levels};
+use super::{Outcome, table};
+use crate::error::Error;
+use crate::packed::{PackedModel, format};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spikeslab quantize runs/lenet5-1 --out lenet5.packed
+  spikeslab quantize runs/without-prior --kmeans 4 --out rounded.packed")]
+pub(super) struct QuantizeArguments {
+    /// Run directory
+    run: PathBuf,
+    /// The packed model's file, replaced if it is there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(2..=256))]
+    kmeans: Option<u16>,
+}
+
+pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
+    if arguments.out.is_dir() {
+        return Err(Error::file(&arguments.out, "a file to write", "a directory").into());
+    }
+    let (_, mut checkpoint) = load_run(&arguments.run)?;
+    if let Some(levels) = arguments.kmeans {
+        refit_levels(&mut checkpoint.network, levels.into())?;
+    }
+    let model = PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network);
+    format::save(&arguments.out, &model)?;
+    table::layers(&model)?;
+    line("")?;
+    table::bytes(&model, format::to_bytes(&model).len())?;
+    Ok(ExitCode::SUCCESS)
+}

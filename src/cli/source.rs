@@ -1,0 +1,53 @@
+//! What `eval` and `inspect` take: a run directory or a packed model.
+
+use crate::error::{Error, Result};
+use crate::nets::Network;
+use crate::packed::{PackedModel, format};
+use crate::prior::kmeans::kmeans;
+use crate::train::Run;
+use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::config::Config;
+use std::path::Path;
+
+/// A run or a packed model.
+#[derive(Debug)]
+pub(super) enum Source {
+    Run(Box<Config>, Box<Checkpoint>),
+    Packed(Box<PackedModel>),
+}
+
+impl Source {
+    /// Reads a run directory or a packed model's file.
+    pub(super) fn load(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            let (config, checkpoint) = load_run(path)?;
+            Ok(Self::Run(Box::new(config), Box::new(checkpoint)))
+        } else {
+            Ok(Self::Packed(Box::new(format::load(path)?)))
+        }
+    }
+}
+
+/// The configuration and the checkpoint of a run.
+pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
+    let config = Run::config(dir)?;
+    let path = Run::checkpoint_path(dir);
+    if !path.exists() {
+        return Err(Error::file(dir, "a run with a checkpoint", "none"));
+    }
+    let checkpoint = checkpoint::load(&path)?;
+    if checkpoint.architecture.name() != config.network {
+        let expected = format!("a checkpoint of {}", config.network);
+        return Err(Error::file(&path, expected, checkpoint.architecture.name()));
+    }
+    Ok((config, checkpoint))
+}
+
+/// Replaces the levels of every layer by the `levels` means of k-means on its θ.
+pub(super) fn refit_levels(network: &mut Network<f32>, levels: usize) -> Result<()> {
+    for layer in network.layers().cloned().collect::<Vec<_>>() {
+        let means = kmeans(network.parameters()[layer.theta].as_slice(), levels)?;
+        network.parameters_mut()[layer.levels].value = ndarray::Array1::from(means).into_dyn();
+    }
+    Ok(())
+}

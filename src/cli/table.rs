@@ -1,0 +1,57 @@
+//! The tables that commands print.
+
+use super::Failure;
+use super::output::line;
+use crate::packed::PackedModel;
+use crate::packed::model::PackedLayer;
+use crate::train::evaluate::Score;
+
+/// Prints accuracy and NLL with each kind of weights.
+pub(super) fn scores(rows: &[(String, Score)]) -> Result<(), Failure> {
+    line(&format!("{:<24}{:>10}{:>12}", "weights", "accuracy", "NLL, nats"))?;
+    for (weights, score) in rows {
+        line(&format!("{weights:<24}{:>9.2}%{:>12.4}", 100.0 * score.accuracy, score.nll))?;
+    }
+    Ok(())
+}
+
+/// Prints the levels of each layer, with the share of the weights that each holds.
+pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
+    line(&format!("{:<12}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
+    for layer in model.layers() {
+        let bits = 8.0 * layer.codes.len() as f64 / layer.weights() as f64;
+        let row = format!("{:<12}{:>10}{bits:>6.2}  {}", layer.name, layer.weights(), levels(layer));
+        line(row.trim_end())?;
+    }
+    Ok(())
+}
+
+fn levels(layer: &PackedLayer) -> String {
+    let mut occupancy = vec![0_usize; layer.levels.len()];
+    layer.indices().for_each(|index| occupancy[index] += 1);
+    let total = layer.weights().max(1) as f64;
+    let level = |(level, count): (&f32, &usize)| format!("{level:.4} ({:.1}%)", 100.0 * *count as f64 / total);
+    layer.levels.iter().zip(&occupancy).map(level).collect::<Vec<_>>().join("  ")
+}
+
+/// Prints the bytes of the weights and of the whole model, in f32 and packed in `file_bytes`.
+pub(super) fn bytes(model: &PackedModel, file_bytes: usize) -> Result<(), Failure> {
+    let weights: usize = model.layers().iter().map(PackedLayer::weights).sum();
+    let row = |what: &str, f32_bytes: usize, packed: usize| {
+        let ratio = f32_bytes as f64 / packed as f64;
+        line(&format!("{what:<24}{f32_bytes:>12}{packed:>12}{ratio:>8.1}x"))
+    };
+    line(&format!("{:<24}{:>12}{:>12}{:>9}", "bytes", "f32", "packed", "ratio"))?;
+    row("weights", 4 * weights, model.weight_bytes())?;
+    row("whole model", 4 * model.f32_parameters(), file_bytes)
+}
+
+/// The name of sampled weights.
+pub(super) fn sampled(draws: u32) -> String {
+    format!("sampled, {draws} draws")
+}
+
+/// The line of the quantized loss, under the scores.
+pub(super) fn quantized_loss(loss: f64) -> String {
+    format!("{:<24}{loss:>10.4}", "quantized loss")
+}

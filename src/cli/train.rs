@@ -1,0 +1,75 @@
+//! `spikeslab train`.
+
+use super::options::{Threads, TrainingOptions, load_data, network_names};
+use super::source::load_run;
+use super::{Outcome, training};
+use crate::error::{Error, Result};
+use crate::train::Run;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
+The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and figures/.
+Ctrl-C stops after the step at hand; --resume goes on to the same bits.
+
+Examples:
+  spikeslab train lenet5
+  spikeslab train lenet-caffe --data mnist --seed 1
+  spikeslab train mlp --levels 8 --epochs 4 --out runs/eight
+  spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
+  spikeslab train --resume runs/eight")]
+pub(super) struct TrainArguments {
+    /// The network
+    #[arg(value_parser = network_names(), required_unless_present = "resume")]
+    network: Option<String>,
+    #[command(flatten)]
+    options: TrainingOptions,
+    /// Run directory, new or empty [default: the next free runs/NETWORK-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this directory, with the options it was begun with
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "out", "data", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight", "kl_warmup", "epochs",
+        "batch_size", "learning_rate", "seed",
+    ])]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    threads: Threads,
+    #[cfg(feature = "download")]
+    #[command(flatten)]
+    download: super::download::Download,
+}
+
+pub(super) fn run(arguments: &TrainArguments) -> Outcome {
+    arguments.threads.apply();
+    let run = match (&arguments.resume, &arguments.network) {
+        (Some(dir), network) => {
+            let run = Run::open(dir)?;
+            let (config, _) = load_run(dir)?;
+            if let Some(other) = network.as_ref().filter(|network| **network != config.network) {
+                return Err(Error::file(dir, format!("a run of {other}"), config.network).into());
+            }
+            run
+        }
+        (None, network) => {
+            let network = network.as_deref().unwrap_or_default();
+            #[cfg(feature = "download")]
+            arguments.download.fetch(arguments.options.data.as_deref())?;
+            let data = load_data(arguments.options.data.as_deref())?;
+            let config = arguments.options.config(network, &data)?;
+            let dir = arguments.out.clone().map_or_else(|| next_free(network), Ok)?;
+            Run::create(&dir, &config)?
+        }
+    };
+    training::train(&run)
+}
+
+/// The first of runs/NAME-1, runs/NAME-2, … that is not there.
+pub(super) fn next_free(name: &str) -> Result<PathBuf> {
+    (1..10_000)
+        .map(|n| PathBuf::from("runs").join(format!("{name}-{n}")))
+        .find(|dir| !dir.exists())
+        .ok_or_else(|| Error::option("out", "a directory", "none free under runs"))
+}

@@ -1,0 +1,211 @@
+//! Training in a run directory: from its beginning or its checkpoint to its figures and packed model.
+
+use super::options::load_data;
+use super::output::{line, note};
+use super::{Failure, Outcome, table};
+use crate::error::{Error, Result};
+use crate::nets::Architecture;
+use crate::packed::{PackedModel, format};
+use crate::report::{self, LayerPicture};
+use crate::train::data::Split;
+use crate::train::evaluate::{Weights, evaluate, quantized_loss};
+use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
+use crate::train::{Loss, Run, Trainer, checkpoint};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Draws of the weights in the final table.
+pub(super) const SAMPLES: u32 = 10;
+
+/// Trains the run to its end or until Ctrl-C, and says how it did.
+pub(super) fn train(run: &Run) -> Outcome {
+    let config = Run::config(run.dir())?;
+    let data = load_data(config.data.as_deref())?;
+    if data.train.checksum() != config.data_checksum {
+        let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
+        return Err(Error::file(run.dir(), expected, format!("{:08x}", data.train.checksum())).into());
+    }
+    let (architecture, codebook, recipe) = config.check(data.train.len())?;
+    let mut widths = architecture.hidden_widths().to_vec();
+    widths.push(data.train.classes());
+
+    let mut network = architecture.network(data.train.shape(), &widths, &codebook)?;
+    network.initialize(recipe.seed);
+    let mut trainer = Trainer::new(network, recipe, data.train.len())?;
+    let path = Run::checkpoint_path(run.dir());
+    let mut position = Position::default();
+    if path.exists() {
+        let state = checkpoint::load(&path)?;
+        if state.architecture != architecture || state.network.plan() != trainer.network.plan() {
+            let expected = format!("a checkpoint of {} for these images", architecture.name());
+            return Err(Error::file(&path, expected, state.architecture.name()).into());
+        }
+        (trainer.network, trainer.moments, trainer.step, position) =
+            (state.network, state.moments, state.steps, state.position);
+    }
+    line(&format!("{} on {}", architecture.name(), data.source))?;
+    line(&format!(
+        "{} weights, {} prior, {} levels, in {}",
+        trainer.network.weights(),
+        config.prior.name(),
+        config.codebook.len(),
+        run.dir().display()
+    ))?;
+
+    let mut observer = Progress::new(run, architecture, widths.clone(), run.metrics(position.epoch)?, &trainer);
+    if !path.exists() {
+        observer.save(&trainer, &position)?;
+    }
+    let control = fit(&mut trainer, &data, position, &mut observer);
+    observer.bar.finish_and_clear();
+    if observer.output_closed {
+        return Err(Failure::OutputClosed);
+    }
+    if control? == Control::Stop {
+        note(&format!("stopped; go on with: spikeslab train --resume {}", run.dir().display()));
+        return Ok(ExitCode::from(130));
+    }
+    finish(run, architecture, &widths, &trainer, &data, &observer.metrics)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes figures and packed model, and prints the final table.
+fn finish(
+    run: &Run,
+    architecture: Architecture,
+    widths: &[usize],
+    trainer: &Trainer<f32>,
+    data: &Split,
+    metrics: &[EpochMetrics],
+) -> std::result::Result<(), Failure> {
+    let network = &trainer.network;
+    let values = |position: usize| network.parameters()[position].as_slice();
+    let pictures: Vec<LayerPicture<'_>> = network
+        .layers()
+        .map(|layer| LayerPicture {
+            name: &layer.name,
+            theta: values(layer.theta),
+            log_sigma2: values(layer.log_sigma2),
+            levels: values(layer.levels),
+        })
+        .collect();
+    let loss_by_epoch: Vec<f64> = metrics.iter().map(|epoch| epoch.quantized_loss).collect();
+    run.write_figure("histogram", &report::histogram(&pictures))?;
+    run.write_figure("funnel", &report::funnel(&pictures))?;
+    run.write_figure("quantized-loss", &report::quantized_loss(&loss_by_epoch))?;
+    let model = PackedModel::new(architecture, widths, network);
+    format::save(&Run::packed_path(run.dir()), &model)?;
+
+    let sampled = Weights::Sampled { samples: SAMPLES, seed: trainer.recipe().seed };
+    let mut rows = Vec::new();
+    for (name, weights) in
+        [("mean".into(), Weights::Mean), (table::sampled(SAMPLES), sampled), ("quantized".into(), Weights::Quantized)]
+    {
+        rows.push((name, evaluate(network, &data.test, weights)?));
+    }
+    line("")?;
+    table::scores(&rows)?;
+    line(&table::quantized_loss(quantized_loss(network)))?;
+    line("")?;
+    table::layers(&model)?;
+    line("")?;
+    table::bytes(&model, format::to_bytes(&model).len())?;
+    line("")?;
+    line(&format!("in {}: metrics.jsonl, checkpoint.safetensors, model.packed, figures/*.svg", run.dir().display()))
+}
+
+/// Saves and shows what happens.
+struct Progress<'a> {
+    run: &'a Run,
+    architecture: Architecture,
+    widths: Vec<usize>,
+    metrics: Vec<EpochMetrics>,
+    epochs: u32,
+    bar: ProgressBar,
+    /// On a terminal a bar is drawn and each epoch's line goes above it.
+    on_terminal: bool,
+    output_closed: bool,
+}
+
+impl<'a> Progress<'a> {
+    fn new(
+        run: &'a Run,
+        architecture: Architecture,
+        widths: Vec<usize>,
+        metrics: Vec<EpochMetrics>,
+        trainer: &Trainer<f32>,
+    ) -> Self {
+        let on_terminal = std::io::stderr().is_terminal();
+        let bar = if on_terminal { ProgressBar::new(trainer.steps()) } else { ProgressBar::hidden() };
+        let template = "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {msg}";
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_position(trainer.step);
+        bar.reset_eta();
+        let epochs = trainer.recipe().epochs;
+        Self { run, architecture, widths, metrics, epochs, bar, on_terminal, output_closed: false }
+    }
+
+    fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
+        let path = Run::checkpoint_path(self.run.dir());
+        checkpoint::save(&path, self.architecture, &self.widths, trainer, position)
+    }
+
+    fn show(&mut self, metrics: &EpochMetrics) {
+        let text = format!(
+            "epoch {:>3}/{}  loss {:.4}  NLL {:.4}  quantized loss {:.4}  accuracy {:.2}%, quantized {:.2}%  {:.1} s",
+            metrics.epoch,
+            self.epochs,
+            metrics.loss,
+            metrics.nll,
+            metrics.quantized_loss,
+            100.0 * metrics.accuracy_mean,
+            100.0 * metrics.accuracy_quantized,
+            metrics.seconds,
+        );
+        let shown = self.bar.suspend(|| line(&text));
+        self.output_closed |= shown.is_err();
+    }
+}
+
+impl Observer<f32> for Progress<'_> {
+    fn after_step(&mut self, trainer: &Trainer<f32>, position: &Position, loss: &Loss) -> Result<Control> {
+        if self.on_terminal {
+            self.bar.set_message(format!("loss {:.4}", loss.loss));
+            self.bar.set_position(trainer.step);
+        }
+        if interrupted() {
+            self.save(trainer, position)?;
+            return Ok(Control::Stop);
+        }
+        Ok(Control::Continue)
+    }
+
+    fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
+        self.bar.set_position(trainer.step);
+        self.show(&metrics);
+        self.metrics.push(metrics);
+        // Metrics first: they may be ahead of the checkpoint, never behind it.
+        self.run.write_metrics(&self.metrics)?;
+        self.save(trainer, position)?;
+        let last = position.epoch == trainer.recipe().epochs;
+        Ok(if self.output_closed || (interrupted() && !last) { Control::Stop } else { Control::Continue })
+    }
+}
+
+/// Whether Ctrl-C was pressed. The first press is only noted; a second one ends the process at once.
+fn interrupted() -> bool {
+    static PRESSED: AtomicBool = AtomicBool::new(false);
+    static HANDLER: OnceLock<()> = OnceLock::new();
+    HANDLER.get_or_init(|| {
+        // Without a handler Ctrl-C ends the process, and the run goes on from its last epoch.
+        let _ = ctrlc::set_handler(|| {
+            if PRESSED.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        });
+    });
+    PRESSED.load(Ordering::SeqCst)
+}

@@ -1,0 +1,196 @@
+//! The wiring of a network: its nodes and what parameters they have, without any values; and the builder that lays it
+//! node by node, following the shape of what flows through it.
+
+use super::parameters::Role;
+use crate::error::Result;
+use crate::tensor::im2col::Window;
+
+/// A chain of nodes on images of shape `input` (C, H, W).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// (C, H, W) of an image.
+    pub input: [usize; 3],
+    /// The nodes, in order.
+    pub nodes: Vec<Node>,
+    /// What parameters they have, in order.
+    pub parameters: Vec<ParameterShape>,
+}
+
+/// One operation; its parameters are given by their position in [`Plan::parameters`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// Bayesian dense layer.
+    Dense(BayesLayer),
+    /// Bayesian convolution.
+    Conv2d(BayesLayer, Window),
+    /// Batch normalization.
+    BatchNorm(NormLayer),
+    /// ReLU.
+    Relu,
+    /// Max pooling.
+    MaxPool(Window),
+    /// Images to rows of features.
+    Flatten,
+}
+
+/// Where the parameters of a Bayesian layer are in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BayesLayer {
+    /// Its name.
+    pub name: String,
+    /// Its place among the Bayesian layers, from 0: the tensor id of its noise.
+    pub index: usize,
+    /// The position of θ.
+    pub theta: usize,
+    /// The position of ln σ².
+    pub log_sigma2: usize,
+    /// The position of the levels.
+    pub levels: usize,
+    /// The position of the bias.
+    pub bias: Option<usize>,
+}
+
+/// Where the parameters of a batch normalization are in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormLayer {
+    /// The position of γ.
+    pub gamma: usize,
+    /// The position of β.
+    pub beta: usize,
+    /// The position of the running mean.
+    pub running_mean: usize,
+    /// The position of the running variance.
+    pub running_var: usize,
+}
+
+/// A parameter without its value. The shape of the levels, which depends on the codebook, is left empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterShape {
+    /// `<layer>.<suffix>`.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+impl Plan {
+    /// The Bayesian layers, in order.
+    pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::Dense(layer) | Node::Conv2d(layer, _) => Some(layer),
+            _ => None,
+        })
+    }
+}
+
+/// A plan under construction.
+#[derive(Debug)]
+pub struct Builder {
+    input: [usize; 3],
+    /// (C, H, W) of what the next node receives; (features, 1, 1) after flattening.
+    shape: [usize; 3],
+    nodes: Vec<Node>,
+    parameters: Vec<ParameterShape>,
+}
+
+impl Builder {
+    /// A network for images of shape `input` (C, H, W).
+    pub fn new(input: [usize; 3]) -> Self {
+        Self { input, shape: input, nodes: Vec::new(), parameters: Vec::new() }
+    }
+
+    /// A convolution of stride 1 without padding.
+    ///
+    /// # Errors
+    /// If the kernel does not fit into the image.
+    pub fn conv2d(&mut self, name: &str, outputs: usize, kernel: [usize; 2]) -> Result<&mut Self> {
+        let window = Window::new(kernel, [1, 1]);
+        let [channels, height, width] = self.shape;
+        let [output_h, output_w] = window.output_size([height, width])?;
+        let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]]);
+        self.nodes.push(Node::Conv2d(layer, window));
+        self.shape = [outputs, output_h, output_w];
+        Ok(self)
+    }
+
+    /// A dense layer on flattened features.
+    pub fn dense(&mut self, name: &str, outputs: usize) -> &mut Self {
+        let layer = self.bayes_layer(name, &[self.shape[0], outputs]);
+        self.nodes.push(Node::Dense(layer));
+        self.shape = [outputs, 1, 1];
+        self
+    }
+
+    /// Gives the layer just added a bias.
+    pub fn bias(&mut self) -> &mut Self {
+        let bias = self.parameters.len();
+        if let Some(Node::Dense(layer) | Node::Conv2d(layer, _)) = self.nodes.last_mut() {
+            layer.bias = Some(bias);
+            let name = layer.name.clone();
+            self.parameter(&name, Role::Bias, &[self.shape[0]]);
+        }
+        self
+    }
+
+    /// Batch normalization.
+    pub fn batch_norm(&mut self, name: &str) -> &mut Self {
+        let channels = [self.shape[0]];
+        let layer = NormLayer {
+            gamma: self.parameter(name, Role::Gamma, &channels),
+            beta: self.parameter(name, Role::Beta, &channels),
+            running_mean: self.parameter(name, Role::RunningMean, &channels),
+            running_var: self.parameter(name, Role::RunningVar, &channels),
+        };
+        self.nodes.push(Node::BatchNorm(layer));
+        self
+    }
+
+    /// ReLU.
+    pub fn relu(&mut self) -> &mut Self {
+        self.nodes.push(Node::Relu);
+        self
+    }
+
+    /// Max pooling by windows side by side.
+    ///
+    /// # Errors
+    /// If the window does not fit into the image.
+    pub fn max_pool(&mut self, kernel: [usize; 2]) -> Result<&mut Self> {
+        let window = Window::new(kernel, kernel);
+        let [output_h, output_w] = window.output_size([self.shape[1], self.shape[2]])?;
+        self.nodes.push(Node::MaxPool(window));
+        self.shape = [self.shape[0], output_h, output_w];
+        Ok(self)
+    }
+
+    /// Images to rows of features.
+    pub fn flatten(&mut self) -> &mut Self {
+        self.nodes.push(Node::Flatten);
+        self.shape = [self.shape.iter().product(), 1, 1];
+        self
+    }
+
+    /// The plan.
+    pub fn finish(self) -> Plan {
+        Plan { input: self.input, nodes: self.nodes, parameters: self.parameters }
+    }
+
+    fn bayes_layer(&mut self, name: &str, shape: &[usize]) -> BayesLayer {
+        let index = self.nodes.iter().filter(|node| matches!(node, Node::Dense(_) | Node::Conv2d(..))).count();
+        BayesLayer {
+            name: name.to_string(),
+            index,
+            theta: self.parameter(name, Role::Theta, shape),
+            log_sigma2: self.parameter(name, Role::LogSigma2, shape),
+            levels: self.parameter(name, Role::Levels, &[]),
+            bias: None,
+        }
+    }
+
+    fn parameter(&mut self, layer: &str, role: Role, shape: &[usize]) -> usize {
+        let name = format!("{layer}.{}", role.suffix());
+        self.parameters.push(ParameterShape { name, role, shape: shape.to_vec() });
+        self.parameters.len() - 1
+    }
+}

@@ -1,0 +1,55 @@
+//! Base-M digits, as many to a byte as fit, the first the least significant:
+//!
+//! ```text
+//! byte = d₀ + d₁ M + d₂ M² + … < Mⁿ ≤ 256          n = 8 for M = 2, 5 for 3, 4 for 4, 3 for 5 and 6, 2 up to 16, else 1
+//! ```
+//!
+//! The places that the last byte does not need hold 0.
+
+/// n, the digits a byte holds: the largest with Mⁿ ≤ 256, for 2 ≤ M ≤ 256.
+pub fn digits_per_byte(levels: usize) -> usize {
+    (1..=8).take_while(|n| levels.pow(*n) <= 256).last().unwrap_or(1) as usize
+}
+
+/// The bytes that `count` digits take.
+pub fn packed_len(count: usize, levels: usize) -> usize {
+    count.div_ceil(digits_per_byte(levels))
+}
+
+/// Packs digits below `levels`.
+pub fn pack(digits: impl IntoIterator<Item = usize>, levels: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut place = 0;
+    for digit in digits {
+        if place == 0 {
+            bytes.push(0);
+        }
+        if let Some(byte) = bytes.last_mut() {
+            *byte += (digit * levels.pow(place)) as u8;
+        }
+        place = (place + 1) % digits_per_byte(levels) as u32;
+    }
+    bytes
+}
+
+/// The first `count` digits of packed bytes.
+pub fn unpack(bytes: &[u8], levels: usize, count: usize) -> impl Iterator<Item = usize> {
+    let per_byte = digits_per_byte(levels);
+    let places = bytes.iter().flat_map(move |byte| {
+        (0..per_byte).scan(usize::from(*byte), move |rest, _| {
+            let digit = *rest % levels;
+            *rest /= levels;
+            Some(digit)
+        })
+    });
+    places.take(count)
+}
+
+/// The position of the first byte that no digits give: its value is Mⁿ or more, or a place past `count` is not 0.
+pub fn first_invalid(bytes: &[u8], levels: usize, count: usize) -> Option<usize> {
+    let per_byte = digits_per_byte(levels);
+    bytes.iter().enumerate().position(|(i, byte)| {
+        let digits = count.saturating_sub(i * per_byte).min(per_byte);
+        usize::from(*byte) >= levels.pow(digits as u32)
+    })
+}

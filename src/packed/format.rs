@@ -1,0 +1,179 @@
+//! The file of a packed model. All numbers are little-endian.
+//!
+//! ```text
+//! magic      8 bytes   "spikslab"
+//! version    u32       1
+//! network    u8 length, name in ASCII
+//! input      3 × u32   C, H, W
+//! widths     u8 count, count × u32
+//! then for each node of the network that has parameters, in order:
+//!   layer      u8 M − 1, M × f32 levels, codes (see super::digits), O × f32 bias where the layer has one
+//!   norm       C × f32 scale, C × f32 shift
+//! checksum   u32       CRC-32 (IEEE) of everything before it
+//! ```
+
+use super::digits::{first_invalid, packed_len};
+use super::model::{Affine, PackedLayer, PackedModel};
+use crate::error::{Error, Result};
+use crate::nets::Architecture;
+use crate::nets::plan::Node;
+use crate::prior::codebook::check_levels;
+use crate::train::write::write;
+use std::fs;
+use std::path::Path;
+
+/// The first bytes of the file.
+pub const MAGIC: [u8; 8] = *b"spikslab";
+const VERSION: u32 = 1;
+
+/// The bytes of a model's file.
+pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    let word = |bytes: &mut Vec<u8>, value: usize| bytes.extend((value as u32).to_le_bytes());
+    word(&mut bytes, VERSION as usize);
+    bytes.push(model.architecture.name().len() as u8);
+    bytes.extend(model.architecture.name().as_bytes());
+    model.input().iter().for_each(|size| word(&mut bytes, *size));
+    bytes.push(model.widths.len() as u8);
+    model.widths.iter().for_each(|width| word(&mut bytes, *width));
+    let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    let (mut layers, mut norms) = (model.layers.iter(), model.norms.iter());
+    for node in &model.plan.nodes {
+        match node {
+            Node::Dense(_) | Node::Conv2d(..) => {
+                let layer = layers.next().expect("one a layer");
+                bytes.push((layer.levels.len() - 1) as u8);
+                floats(&mut bytes, &layer.levels);
+                bytes.extend(&layer.codes);
+                floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
+            }
+            Node::BatchNorm(_) => {
+                let norm = norms.next().expect("one a normalization");
+                floats(&mut bytes, &norm.scale);
+                floats(&mut bytes, &norm.shift);
+            }
+            Node::Relu | Node::MaxPool(_) | Node::Flatten => {}
+        }
+    }
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend(checksum.to_le_bytes());
+    bytes
+}
+
+/// Writes a model's file.
+///
+/// # Errors
+/// [`Error::Io`] if the system refuses; the file is then as before.
+pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
+    write(path, &to_bytes(model))
+}
+
+/// Reads a model's file.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a packed model of this version, whole and unchanged.
+pub fn load(path: &Path) -> Result<PackedModel> {
+    let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+    from_bytes(path, &bytes)
+}
+
+/// The model whose file holds `bytes`; errors call the file `path`.
+///
+/// # Errors
+/// [`Error::File`] if they are not a packed model of this version, whole and unchanged.
+pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
+    let mut reader = Reader { path, rest: bytes };
+    if reader.take(8, "magic")? != MAGIC {
+        return Err(Error::file(path, "a packed model", "other magic bytes"));
+    }
+    let version = reader.word("version")?;
+    if version != VERSION as usize {
+        return Err(Error::file(path, format!("format version {VERSION}"), version));
+    }
+    let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
+        return Err(Error::file(path, "a checksum", "the end of the file"));
+    };
+    let (stored, computed) = (u32::from_le_bytes(*checksum), crc32fast::hash(body));
+    if stored != computed {
+        return Err(Error::file(path, format!("checksum {stored:08x}"), format!("{computed:08x}")));
+    }
+    reader.rest = &reader.rest[..reader.rest.len() - 4];
+
+    let in_file = |error: Error| Error::file(path, "a packed model", error);
+    let name_len = reader.byte("network")?;
+    let name = String::from_utf8_lossy(reader.take(name_len, "network")?).into_owned();
+    let architecture = Architecture::from_name(&name).map_err(in_file)?;
+    let input = [reader.word("input")?, reader.word("input")?, reader.word("input")?];
+    let count = reader.byte("widths")?;
+    let widths = (0..count).map(|_| reader.word("widths")).collect::<Result<Vec<_>>>()?;
+    let plan = architecture.plan(input, &widths).map_err(in_file)?;
+
+    let (mut layers, mut norms) = (Vec::new(), Vec::new());
+    for node in &plan.nodes {
+        match node {
+            Node::Dense(layer) | Node::Conv2d(layer, _) => {
+                let shape = plan.parameters[layer.theta].shape.clone();
+                let weights = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+                let weights = weights.ok_or_else(|| Error::file(path, "a model that fits into memory", &name))?;
+                let level_count = reader.byte(&layer.name)? + 1;
+                let levels = reader.floats(level_count, &layer.name)?;
+                check_levels(&layer.name, &levels).map_err(in_file)?;
+                let codes = reader.take(packed_len(weights, level_count), &layer.name)?.to_vec();
+                if let Some(odd) = first_invalid(&codes, level_count, weights) {
+                    let expected = format!("digits below {level_count} in {}", layer.name);
+                    return Err(Error::file(path, expected, format!("byte {}", codes[odd])));
+                }
+                let bias = layer.bias.map(|bias| reader.floats(plan.parameters[bias].shape[0], &layer.name));
+                let bias = bias.transpose()?;
+                layers.push(PackedLayer { name: layer.name.clone(), shape, levels, codes, bias });
+            }
+            Node::BatchNorm(norm) => {
+                let gamma = &plan.parameters[norm.gamma];
+                let scale = reader.floats(gamma.shape[0], &gamma.name)?;
+                let shift = reader.floats(gamma.shape[0], &gamma.name)?;
+                norms.push(Affine { scale, shift });
+            }
+            Node::Relu | Node::MaxPool(_) | Node::Flatten => {}
+        }
+    }
+    if !reader.rest.is_empty() {
+        return Err(Error::file(path, "the end of the file", format!("{} more bytes", reader.rest.len())));
+    }
+    Ok(PackedModel { architecture, widths, plan, layers, norms })
+}
+
+/// What is still to be read.
+struct Reader<'a> {
+    path: &'a Path,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8]> {
+        let Some((head, rest)) = self.rest.split_at_checked(count) else {
+            let seen = format!("{} before the end of the file", self.rest.len());
+            return Err(Error::file(self.path, format!("{count} bytes of {what}"), seen));
+        };
+        self.rest = rest;
+        Ok(head)
+    }
+
+    fn byte(&mut self, what: &str) -> Result<usize> {
+        Ok(self.take(1, what)?[0].into())
+    }
+
+    fn word(&mut self, what: &str) -> Result<usize> {
+        let bytes = self.take(4, what)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
+    }
+
+    fn floats(&mut self, count: usize, what: &str) -> Result<Vec<f32>> {
+        let bytes = self.take(count.saturating_mul(4), what)?;
+        let floats: Vec<f32> =
+            bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
+        match floats.iter().find(|value| !value.is_finite()) {
+            Some(odd) => Err(Error::file(self.path, format!("finite numbers in {what}"), odd)),
+            None => Ok(floats),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A quantized network: packed weights, and each normalization folded into one scale and shift a channel.
+//!
+//! ```text
+//! w = ℓ_digit          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
+//! ```
+//!
+//! Inference decodes one layer's weights at a time. Its logits are those of the network with quantized weights, to
+//! rounding.
+
+use super::digits::{pack, packed_len, unpack};
+use crate::error::{Error, Result};
+use crate::layers::batch_norm::EPSILON;
+use crate::layers::bayes_conv2d::BayesConv2d;
+use crate::layers::bayes_dense::BayesDense;
+use crate::layers::{flatten, max_pool, relu};
+use crate::nets::plan::{BayesLayer, Node};
+use crate::nets::{Architecture, Network, Plan};
+use crate::prior::quantizer::Quantizer;
+use ndarray::{Array2, Array4, ArrayD, ArrayView1, Axis, IxDyn};
+
+/// A quantized network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackedModel {
+    /// Which network.
+    pub architecture: Architecture,
+    /// Outputs of each layer.
+    pub widths: Vec<usize>,
+    pub(super) plan: Plan,
+    /// In the order of the plan.
+    pub(super) layers: Vec<PackedLayer>,
+    /// In the order of the plan.
+    pub(super) norms: Vec<Affine>,
+}
+
+/// A Bayesian layer after quantization.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackedLayer {
+    /// Its name.
+    pub name: String,
+    /// The shape of its weights.
+    pub shape: Vec<usize>,
+    /// ℓ (M), ascending.
+    pub levels: Vec<f32>,
+    /// The weights' digits: see [`digits`](super::digits).
+    pub codes: Vec<u8>,
+    /// b (O), of the last layer.
+    pub bias: Option<Vec<f32>>,
+}
+
+/// A folded normalization, (C) each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Affine {
+    /// γ/√(running variance + ε).
+    pub scale: Vec<f32>,
+    /// β − scale · running mean.
+    pub shift: Vec<f32>,
+}
+
+impl PackedLayer {
+    /// The number of weights.
+    pub fn weights(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The level of each weight, in the order of θ.
+    pub fn indices(&self) -> impl Iterator<Item = usize> {
+        unpack(&self.codes, self.levels.len(), self.weights())
+    }
+
+    /// The quantized weights, of θ's shape.
+    pub fn decode(&self) -> ArrayD<f32> {
+        let weights = self.indices().map(|index| self.levels[index]).collect();
+        ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one digit a weight")
+    }
+}
+
+impl PackedModel {
+    /// Quantizes and folds a trained network.
+    pub fn new(architecture: Architecture, widths: &[usize], network: &Network<f32>) -> Self {
+        let values = |position: usize| network.parameters()[position].as_slice();
+        let layers = network.layers().map(|layer| {
+            let quantizer = Quantizer::new(values(layer.levels));
+            let theta = &network.parameters()[layer.theta].value;
+            let indices = theta.iter().map(|theta| quantizer.index(*theta));
+            PackedLayer {
+                name: layer.name.clone(),
+                shape: theta.shape().to_vec(),
+                levels: values(layer.levels).to_vec(),
+                codes: pack(indices, values(layer.levels).len()),
+                bias: layer.bias.map(|bias| values(bias).to_vec()),
+            }
+        });
+        let norms = network.plan().nodes.iter().filter_map(|node| match node {
+            Node::BatchNorm(norm) => {
+                let [gamma, beta, mean, variance] =
+                    [norm.gamma, norm.beta, norm.running_mean, norm.running_var].map(values);
+                let scale: Vec<f32> =
+                    gamma.iter().zip(variance).map(|(g, v)| g * (v + EPSILON as f32).sqrt().recip()).collect();
+                let shift = scale.iter().zip(mean.iter().zip(beta)).map(|(s, (m, b))| b - s * m).collect();
+                Some(Affine { scale, shift })
+            }
+            _ => None,
+        });
+        Self {
+            architecture,
+            widths: widths.to_vec(),
+            layers: layers.collect(),
+            norms: norms.collect(),
+            plan: network.plan().clone(),
+        }
+    }
+
+    /// (C, H, W) of an image.
+    pub fn input(&self) -> [usize; 3] {
+        self.plan.input
+    }
+
+    /// The layers, in order.
+    pub fn layers(&self) -> &[PackedLayer] {
+        &self.layers
+    }
+
+    /// The numbers an unquantized model holds: weights, biases, and γ, β, running mean and variance of each normalization.
+    pub fn f32_parameters(&self) -> usize {
+        let biases = |layer: &PackedLayer| layer.bias.as_ref().map_or(0, Vec::len);
+        self.layers.iter().map(|layer| layer.weights() + biases(layer)).sum::<usize>()
+            + self.norms.iter().map(|norm| 4 * norm.scale.len()).sum::<usize>()
+    }
+
+    /// The bytes of codes and levels.
+    pub fn weight_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| packed_len(layer.weights(), layer.levels.len()) + 4 * layer.levels.len()).sum()
+    }
+
+    /// The logits (B, classes) of `x` (B, C, H, W).
+    ///
+    /// # Errors
+    /// If the images are not of the model's shape.
+    pub fn predict(&self, x: Array4<f32>) -> Result<Array2<f32>> {
+        if x.shape()[1..] != self.plan.input {
+            let seen = format!("{:?}", &x.shape()[1..]);
+            return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
+        }
+        let mut norms = self.norms.iter();
+        let mut x = x.into_dyn();
+        for node in &self.plan.nodes {
+            x = match node {
+                Node::Dense(layer) => self.dense(layer, x)?,
+                Node::Conv2d(layer, window) => self.conv2d(layer, *window, x)?,
+                Node::BatchNorm(_) => norms.next().expect("one a normalization").apply(x),
+                Node::Relu => relu::forward(x).0,
+                Node::MaxPool(window) => {
+                    max_pool::forward(x.into_dimensionality().expect("images").view(), window)?.0.into_dyn()
+                }
+                Node::Flatten => flatten::forward(x.into_dimensionality().expect("images")).0.into_dyn(),
+            };
+        }
+        Ok(x.into_dimensionality().expect("the last layer is dense"))
+    }
+
+    fn dense(&self, layer: &BayesLayer, x: ArrayD<f32>) -> Result<ArrayD<f32>> {
+        let packed = &self.layers[layer.index];
+        let weights: Array2<f32> = packed.decode().into_dimensionality().expect("a matrix");
+        // The mean does not read the variance.
+        let dense = BayesDense { theta: weights.view(), log_sigma2: weights.view(), bias: packed.bias_view() };
+        Ok(dense.mean(x.into_dimensionality::<ndarray::Ix2>().expect("rows of features").view())?.into_dyn())
+    }
+
+    fn conv2d(&self, layer: &BayesLayer, window: crate::tensor::im2col::Window, x: ArrayD<f32>) -> Result<ArrayD<f32>> {
+        let packed = &self.layers[layer.index];
+        let weights: Array4<f32> = packed.decode().into_dimensionality().expect("kernels");
+        // The mean does not read the variance.
+        let (theta, log_sigma2) = (weights.view(), weights.view());
+        let conv = BayesConv2d { theta, log_sigma2, bias: packed.bias_view(), window, groups: 1 };
+        Ok(conv.mean(x.into_dimensionality::<ndarray::Ix4>().expect("images").view())?.into_dyn())
+    }
+}
+
+impl PackedLayer {
+    fn bias_view(&self) -> Option<ArrayView1<'_, f32>> {
+        self.bias.as_deref().map(ArrayView1::from)
+    }
+}
+
+impl Affine {
+    /// y = scale · x + shift of (B, C, …).
+    fn apply(&self, mut x: ArrayD<f32>) -> ArrayD<f32> {
+        for (c, mut channel) in x.axis_iter_mut(Axis(1)).enumerate() {
+            let (scale, shift) = (self.scale[c], self.shift[c]);
+            channel.mapv_inplace(|x| scale * x + shift);
+        }
+        x
+    }
+}

@@ -1,0 +1,211 @@
+//! Axes: from values to positions in [0, 1], and the ticks between.
+
+/// How values are spread over an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scale {
+    Linear,
+    /// Linear, with ticks at whole numbers from 1 on.
+    Whole,
+    Log10,
+}
+
+/// A range of values, linear or logarithmic.
+#[derive(Clone, Copy, Debug)]
+pub struct Axis {
+    scale: Scale,
+    /// Ends, in values (linear) or in powers of ten (logarithmic).
+    low: f64,
+    high: f64,
+}
+
+/// Values beyond this are as good as infinite: with it, no difference of two values overflows.
+const LARGEST: f64 = 1e300;
+
+impl Axis {
+    /// A linear axis that holds the finite ones of `values`, with a margin; [0, 1] where there are none.
+    pub fn linear(values: impl IntoIterator<Item = f64>) -> Axis {
+        let (low, high) = ends(values.into_iter().filter(|v| v.abs() < LARGEST)).unwrap_or((0.0, 1.0));
+        // Constant values get a range of their own size, and none is so narrow that its ticks look the same.
+        let margin = if high - low > 1e-6 * low.abs().max(high.abs()) {
+            0.04 * (high - low)
+        } else if high == 0.0 {
+            1.0
+        } else {
+            0.1 * low.abs().max(high.abs())
+        };
+        Axis { scale: Scale::Linear, low: low - margin, high: high + margin }
+    }
+
+    /// A logarithmic axis that holds the positive, finite ones of `values`, with a margin; [0.1, 10] where there
+    /// are none.
+    pub fn log10(values: impl IntoIterator<Item = f64>) -> Axis {
+        let powers = values.into_iter().filter(|&v| v > 0.0 && v < LARGEST).map(f64::log10);
+        let (low, high) = ends(powers).unwrap_or((-1.0, 1.0));
+        let margin = if high - low > 0.1 { 0.05 * (high - low) } else { 0.3 };
+        Axis { scale: Scale::Log10, low: low - margin, high: high + margin }
+    }
+
+    /// A linear axis for epochs 1 to `count`, its ticks at whole numbers.
+    pub fn epochs(count: usize) -> Axis {
+        let last = count.max(1) as f64;
+        let margin = if count > 1 { 0.03 * (last - 1.0) } else { 0.5 };
+        Axis { scale: Scale::Whole, low: 1.0 - margin, high: last + margin }
+    }
+
+    /// Ends of the axis, in values.
+    pub fn ends(self) -> (f64, f64) {
+        match self.scale {
+            Scale::Linear | Scale::Whole => (self.low, self.high),
+            Scale::Log10 => (10f64.powf(self.low), 10f64.powf(self.high)),
+        }
+    }
+
+    /// Position of `value`, 0 at the low end and 1 at the high end; none for a value off the axis or not finite.
+    /// On a logarithmic axis 0 lies below everything, and so at the low end.
+    pub fn place(self, value: f64) -> Option<f64> {
+        let at = match self.scale {
+            Scale::Log10 if value == 0.0 => self.low,
+            Scale::Log10 => value.log10(),
+            Scale::Linear | Scale::Whole => value,
+        };
+        let position = (at - self.low) / (self.high - self.low);
+        (0.0..=1.0).contains(&position).then_some(position)
+    }
+
+    /// At most `most` ticks, ascending.
+    pub fn ticks(self, most: usize) -> Vec<f64> {
+        match self.scale {
+            Scale::Linear => linear_ticks(self.low, self.high, most),
+            Scale::Whole => {
+                let ticks = linear_ticks(self.low, self.high, most);
+                ticks.into_iter().filter(|&tick| tick >= 1.0 && tick.fract() == 0.0).collect()
+            }
+            Scale::Log10 => log_ticks(self.low, self.high, most),
+        }
+    }
+}
+
+/// Least and greatest of `values`; none where there are none.
+fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.fold(None, |ends, v| match ends {
+        None => Some((v, v)),
+        Some((low, high)) => Some((v.min(low), v.max(high))),
+    })
+}
+
+/// The multiples in [low, high] of the smallest step 1, 2, 2.5 or 5 · 10^k that gives at most `most` of them; from
+/// `most` = 3 on there are two or more.
+pub fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let span = high - low;
+    // Within these bounds no power of ten below overflows.
+    if !(1.0 / LARGEST..LARGEST).contains(&span) || most == 0 {
+        return Vec::new();
+    }
+    let power = (span / most as f64).log10().floor() as i32;
+    for (digit, power) in [(1, power), (2, power), (25, power - 1), (5, power), (1, power + 1), (2, power + 1)] {
+        // Ticks i · digit · 10^power, by a division where the power is negative: 3/10 is the number nearest to
+        // 0.3, while 3 · 0.1 is not.
+        let tick = |i: i64| match power {
+            0.. => (i * digit) as f64 * 10f64.powi(power),
+            _ => (i * digit) as f64 / 10f64.powi(-power),
+        };
+        let step = tick(1);
+        let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+        if last.saturating_sub(first) < most as i64 {
+            return (first..=last).map(tick).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// Ticks between 10^`low` and 10^`high`: the first of these series that has at most `most`: 1, 2, 5 · 10^k; 10^k;
+/// every second 10^k, every third … Where that leaves fewer than two, ticks as on a linear axis.
+pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    if !(high > low && high - low < 1000.0) || most == 0 {
+        return Vec::new();
+    }
+    let (from, to) = (10f64.powf(low), 10f64.powf(high));
+    let multiples = |digits: &[f64], stride: i32| -> Vec<f64> {
+        (low.floor() as i32..=high.ceil() as i32)
+            .filter(|power| power.rem_euclid(stride) == 0)
+            .flat_map(|power| {
+                digits.iter().map(move |digit| match power {
+                    0.. => digit * 10f64.powi(power),
+                    _ => digit / 10f64.powi(-power),
+                })
+            })
+            .filter(|tick| tick.is_normal() && (from..=to).contains(tick))
+            .collect()
+    };
+    let mut ticks = multiples(&[1.0, 2.0, 5.0], 1);
+    let mut stride = 1;
+    while ticks.len() > most {
+        ticks = multiples(&[1.0], stride);
+        stride += 1;
+    }
+    if ticks.len() < 2 { linear_ticks(from, to, most) } else { ticks }
+}
+
+/// `value` for a reader, to `digits` significant digits: −0.2, 12,500, 3·10⁻⁷.
+pub fn label(value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "∞"
+        } else {
+            "−∞"
+        }
+        .to_string();
+    }
+    let scientific = format!("{:.*e}", digits.saturating_sub(1), value.abs());
+    let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let power: i32 = power.parse().unwrap_or(0);
+    let trim = |s: &str| match s.contains('.') {
+        true => s.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => s.to_string(),
+    };
+    let magnitude = if value == 0.0 {
+        "0".to_string()
+    } else if (-4..5).contains(&power) {
+        // Rounded first, so that 9.996 to three digits is 10 and not 9.996 or 10.00.
+        let rounded: f64 = scientific.parse().unwrap_or(value.abs());
+        let decimals = (digits as i32 - 1 - power).max(0) as usize;
+        let fixed = format!("{rounded:.decimals$}");
+        let (whole, fraction) = fixed.split_once('.').unwrap_or((&fixed, ""));
+        trim(&format!("{}.{fraction}", thousands(whole)))
+    } else {
+        match trim(mantissa).as_str() {
+            "1" => format!("10{}", superscript(power)),
+            mantissa => format!("{mantissa}·10{}", superscript(power)),
+        }
+    };
+    if value < 0.0 { format!("−{magnitude}") } else { magnitude }
+}
+
+/// `count` with its digits in groups of three: 235,200.
+pub fn count(count: usize) -> String {
+    thousands(&count.to_string())
+}
+
+fn thousands(digits: &str) -> String {
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn superscript(power: i32) -> String {
+    power
+        .to_string()
+        .chars()
+        .map(|c| match c.to_digit(10) {
+            Some(digit) => ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][digit as usize],
+            None => '⁻',
+        })
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! The published comparison: what a multi-spike prior does to the quantized loss and to the accuracy of
+//! quantized weights, and a Gaussian prior does not.
+
+use super::WIDTH;
+use super::axes::Axis;
+use super::panel::{Entries, Panel, legend, legend_width};
+use super::quantized_loss::NAME;
+use super::svg::{CURVES, Font, GREY, Paint, Svg};
+
+/// One training run of the comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Its name in the legend.
+    pub label: String,
+    /// Σ(θ − Q(θ))² after epochs 1, 2, …
+    pub quantized_loss: Vec<f64>,
+    /// Accuracy with mean weights after epochs 1, 2, …, a fraction.
+    pub accuracy_mean: Vec<f64>,
+    /// Accuracy with quantized weights after epochs 1, 2, …, a fraction.
+    pub accuracy_quantized: Vec<f64>,
+}
+
+/// Height and width of the plots.
+const PLOT: (f64, f64) = (260.0, 310.0);
+
+/// Quantized loss (left, logarithmic) and accuracy (right, in percent) by epoch, one colour a curve, as SVG.
+/// Mean-weight accuracy is a broad, pale line: where quantized weights do as well, their line runs inside it.
+pub fn comparison(curves: &[Curve]) -> String {
+    let right = WIDTH - 20.0 - PLOT.1;
+    let paints: Vec<[Paint; 2]> = (0..curves.len()).map(paints).collect();
+    let runs: Vec<(&[Paint], &str)> =
+        paints.iter().zip(curves).map(|(paints, curve)| (&paints[..], curve.label.as_str())).collect();
+    // The runs' names share a row with the key to the right plot where they leave it room.
+    let rows = if 14.0 + legend_width(&runs) > right { 2.0 } else { 1.0 };
+    let top = 36.0 + 25.0 * rows;
+    let mut svg = Svg::new(WIDTH, top + PLOT.0 + 46.0, "Quantized loss and accuracy by epoch");
+    svg.text(14.0, 24.0, "Quantized loss and accuracy by epoch", Font::HEADING);
+    legend(&mut svg, 14.0, 48.0, &runs);
+    let kinds: &Entries<'_> = &[
+        (&[Paint::Line(GREY, 1.8), Paint::Discs(GREY, 5.5)], "quantized weights"),
+        (&[Paint::Line(PALE, 9.0)], "mean weights"),
+    ];
+    legend(&mut svg, right, top - 13.0, kinds);
+
+    let epochs = curves.iter().flat_map(|c| [&c.quantized_loss, &c.accuracy_mean, &c.accuracy_quantized]);
+    let epochs = epochs.map(Vec::len).max().unwrap_or(0);
+    let plot = |left: f64, y: Axis| {
+        let x = Axis::epochs(epochs);
+        Panel { left, top, width: PLOT.1, height: PLOT.0, x, y }
+    };
+    let loss = plot(78.0, Axis::log10(curves.iter().flat_map(|c| c.quantized_loss.iter().copied())));
+    let accuracies = curves.iter().flat_map(|c| c.accuracy_mean.iter().chain(&c.accuracy_quantized));
+    let accuracy = plot(right, Axis::linear(accuracies.map(|v| v * 100.0)));
+    for (panel, name, distance) in [(&loss, NAME, 60.0), (&accuracy, "accuracy, %", 44.0)] {
+        panel.draw_axes(&mut svg);
+        panel.name_x(&mut svg, "epoch");
+        panel.name_y(&mut svg, name, distance);
+        if epochs == 0 {
+            panel.remark(&mut svg, "no epochs");
+        }
+    }
+
+    // Broad lines lie below all others, each narrower than the one before: where they coincide all show.
+    let widths = (0..curves.len()).rev().map(|i| 5.0 + 4.0 * i as f64);
+    for ((i, curve), width) in curves.iter().enumerate().zip(widths) {
+        let (_, tint) = CURVES[i % CURVES.len()];
+        let mean = percent(&curve.accuracy_mean);
+        svg.path(&accuracy.curve(&mean), Paint::Line(tint, width));
+        svg.path(&accuracy.dots(&mean), Paint::Discs(tint, width));
+    }
+    for (curve, paints) in curves.iter().zip(&paints) {
+        let quantized = percent(&curve.accuracy_quantized);
+        for (panel, values) in [(&loss, &curve.quantized_loss), (&accuracy, &quantized)] {
+            svg.path(&panel.curve(values), paints[0]);
+            svg.path(&panel.dots(values), paints[1]);
+        }
+    }
+    svg.finish()
+}
+
+/// Colour of the broad line in the legend.
+const PALE: &str = "#cccccc";
+
+/// Line and points of curve `index`. Discs and squares alternate: curves differ in print without colour too.
+fn paints(index: usize) -> [Paint; 2] {
+    let (color, _) = CURVES[index % CURVES.len()];
+    let points = if index.is_multiple_of(2) { Paint::Discs(color, 5.5) } else { Paint::Squares(color, 4.5) };
+    [Paint::Line(color, 1.8), points]
+}
+
+fn percent(fractions: &[f64]) -> Vec<f64> {
+    fractions.iter().map(|v| v * 100.0).collect()
+}

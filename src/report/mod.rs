@@ -1,0 +1,32 @@
+//! Figures: what training did to the weights, as SVG text.
+//!
+//! | figure | shows |
+//! |---|---|
+//! | [`histogram`](histogram()) | how the posterior means θ of each layer gather at its levels |
+//! | [`funnel`](funnel()) | θ against ln σ²: weights at a level may be uncertain, those between may not |
+//! | [`quantized_loss`](quantized_loss()) | Σ(θ − Q(θ))² of the network by epoch |
+//! | [`comparison`](comparison()) | quantized loss and accuracy by epoch, one curve a prior |
+//!
+//! Every figure is 800 units wide, on white, deterministic, and drawn from whatever it is given: a value that is
+//! not finite leaves a gap in a curve, and is counted in the title of a layer.
+//!
+//! [`svg`] writes elements, [`axes`] maps values to positions and finds ticks, [`panel`] draws a framed plot,
+//! [`layers`] lays out one panel a layer.
+
+pub mod axes;
+pub mod comparison;
+pub mod funnel;
+pub mod histogram;
+pub mod layers;
+pub mod panel;
+pub mod quantized_loss;
+pub mod svg;
+
+pub use comparison::{Curve, comparison};
+pub use funnel::funnel;
+pub use histogram::histogram;
+pub use layers::LayerPicture;
+pub use quantized_loss::quantized_loss;
+
+/// Width of every figure, in SVG units: pixels at the width of a README.
+pub const WIDTH: f64 = 800.0;

@@ -1,0 +1,139 @@
+//! A framed plot with its axes, and the legend above plots.
+
+use std::fmt::Write;
+
+use super::axes::{Axis, label};
+use super::svg::{Anchor, Font, GREY, GRID, Paint, Svg, number};
+
+/// A plot: where its frame stands in the figure, and its two axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Panel {
+    /// Left edge of the frame.
+    pub left: f64,
+    /// Upper edge of the frame.
+    pub top: f64,
+    /// Width of the frame.
+    pub width: f64,
+    /// Height of the frame.
+    pub height: f64,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Vertical axis.
+    pub y: Axis,
+}
+
+/// Least distance between neighbouring ticks of the horizontal and of the vertical axis, in SVG units.
+const BETWEEN_TICKS: (f64, f64) = (38.0, 26.0);
+
+impl Panel {
+    /// Lower edge of the frame.
+    pub fn bottom(&self) -> f64 {
+        self.top + self.height
+    }
+
+    /// Right edge of the frame.
+    pub fn right(&self) -> f64 {
+        self.left + self.width
+    }
+
+    /// Where `x` stands in the figure; none off the axis.
+    pub fn place_x(&self, x: f64) -> Option<f64> {
+        Some(self.left + self.x.place(x)? * self.width)
+    }
+
+    /// Where `y` stands in the figure; none off the axis.
+    pub fn place_y(&self, y: f64) -> Option<f64> {
+        Some(self.bottom() - self.y.place(y)? * self.height)
+    }
+
+    /// Draws grid, frame and tick labels: to be called first, data lie on top.
+    pub fn draw_axes(&self, svg: &mut Svg) {
+        let (bottom, right) = (self.bottom(), self.right());
+        let mut grid = String::new();
+        for tick in self.x.ticks((self.width / BETWEEN_TICKS.0) as usize) {
+            if let Some(x) = self.place_x(tick) {
+                let _ = write!(grid, "M{} {}V{}", number(x), number(self.top), number(bottom));
+                svg.text(x, bottom + 15.0, &label(tick, 9), Font::SMALL);
+            }
+        }
+        for tick in self.y.ticks((self.height / BETWEEN_TICKS.1) as usize) {
+            if let Some(y) = self.place_y(tick) {
+                let _ = write!(grid, "M{} {}H{}", number(self.left), number(y), number(right));
+                svg.text(self.left - 6.0, y + 4.0, &label(tick, 9), Font::SMALL.anchor(Anchor::End));
+            }
+        }
+        svg.path(&grid, Paint::Line(GRID, 1.0));
+        let [left, top, right, bottom] = [self.left, self.top, right, bottom].map(number);
+        svg.path(&format!("M{left} {top}V{bottom}H{right}"), Paint::Line(GREY, 1.0));
+    }
+
+    /// Names the horizontal axis, below its tick labels.
+    pub fn name_x(&self, svg: &mut Svg, name: &str) {
+        svg.text(self.left + self.width / 2.0, self.bottom() + 33.0, name, Font::NAME);
+    }
+
+    /// Names the vertical axis, `distance` left of the frame.
+    pub fn name_y(&self, svg: &mut Svg, name: &str, distance: f64) {
+        svg.text_upwards(self.left - distance, self.top + self.height / 2.0, name, Font::NAME);
+    }
+
+    /// A remark in the middle of the plot, where there is nothing to draw.
+    pub fn remark(&self, svg: &mut Svg, remark: &str) {
+        svg.text(self.left + self.width / 2.0, self.top + self.height / 2.0 + 4.0, remark, Font::SMALL);
+    }
+
+    /// Path through the values of epochs 1, 2, …; it breaks where a value has no place.
+    pub fn curve(&self, values: &[f64]) -> String {
+        let mut path = String::new();
+        let mut broken = true;
+        for (epoch, &value) in (1..).zip(values) {
+            let at = self.place_x(f64::from(epoch)).zip(self.place_y(value));
+            if let Some((x, y)) = at {
+                let _ = write!(path, "{}{} {}", if broken { 'M' } else { 'L' }, number(x), number(y));
+            }
+            broken = at.is_none();
+        }
+        path
+    }
+
+    /// A speck at each of the values that [`Panel::curve`] passes through. Renderers
+    /// differ over segments of no length, so it has some.
+    pub fn dots(&self, values: &[f64]) -> String {
+        let mut path = String::new();
+        for (epoch, &value) in (1..).zip(values) {
+            if let Some((x, y)) = self.place_x(f64::from(epoch)).zip(self.place_y(value)) {
+                let _ = write!(path, "M{} {}h.01", number(x), number(y));
+            }
+        }
+        path
+    }
+}
+
+/// Entries of a legend: the paints of the sample, and the name.
+pub type Entries<'a> = [(&'a [Paint], &'a str)];
+
+/// Draws a legend in one row, from `left` on: for each entry a sample of its paints, and its name.
+pub fn legend(svg: &mut Svg, left: f64, baseline: f64, entries: &Entries<'_>) {
+    let mut x = left;
+    let middle = baseline - 4.0;
+    for (i, &(paints, name)) in entries.iter().enumerate() {
+        let (from, to) = (number(x), number(x + 22.0));
+        for &paint in paints {
+            let sample = match paint {
+                Paint::Fill(_) => format!("M{from} {}H{to}v10H{from}Z", number(middle - 5.0)),
+                Paint::Line(..) | Paint::Dashed(..) => format!("M{from} {}H{to}", number(middle)),
+                Paint::Discs(..) | Paint::Squares(..) => {
+                    format!("M{} {}h.01", number(x + 11.0), number(middle))
+                }
+            };
+            svg.path(&sample, paint);
+        }
+        svg.text(x + 29.0, baseline, name, Font::NAME.anchor(Anchor::Start));
+        x = left + legend_width(&entries[..=i]);
+    }
+}
+
+/// Width of a legend, with the space after its last entry.
+pub fn legend_width(entries: &Entries<'_>) -> f64 {
+    entries.iter().map(|(_, name)| 29.0 + Font::NAME.width(name) + 18.0).sum()
+}

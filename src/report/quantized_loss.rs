@@ -1,0 +1,47 @@
+//! The quantized loss by epoch.
+
+use super::WIDTH;
+use super::axes::{Axis, label};
+use super::panel::Panel;
+use super::svg::{Anchor, Font, Paint, Svg, WEIGHT};
+
+/// Name of the quantized loss on an axis.
+pub(super) const NAME: &str = "quantized loss Σ(θ − Q(θ))²";
+
+/// The quantized loss after epochs 1, 2, …, as SVG, on a logarithmic axis, the first and the last value written
+/// out. A loss of 0 lies on the lower edge; one that is negative or not finite leaves a gap.
+pub fn quantized_loss(epochs: &[f64]) -> String {
+    let (height, top) = (340.0, 48.0);
+    let mut svg = Svg::new(WIDTH, height, "Quantized loss by epoch");
+    svg.text(14.0, 24.0, "Quantized loss by epoch", Font::HEADING);
+    let panel = Panel {
+        left: 78.0,
+        top,
+        width: WIDTH - 78.0 - 24.0,
+        height: height - top - 46.0,
+        x: Axis::epochs(epochs.len()),
+        y: Axis::log10(epochs.iter().copied()),
+    };
+    panel.draw_axes(&mut svg);
+    panel.name_x(&mut svg, "epoch");
+    panel.name_y(&mut svg, NAME, 60.0);
+    let dots = panel.dots(epochs);
+    if dots.is_empty() {
+        panel.remark(&mut svg, if epochs.is_empty() { "no epochs" } else { "no finite values" });
+    }
+    svg.path(&panel.curve(epochs), Paint::Line(WEIGHT, 2.0));
+    svg.path(&dots, Paint::Discs(WEIGHT, 6.0));
+
+    let placed: Vec<(f64, f64, f64)> = (1..)
+        .zip(epochs)
+        .filter_map(|(epoch, &loss)| Some((panel.place_x(f64::from(epoch))?, panel.place_y(loss)?, loss)))
+        .collect();
+    let font = Font::NAME.color(WEIGHT);
+    if let Some(&(x, y, loss)) = placed.first() {
+        svg.text(x + 9.0, y + 4.0, &label(loss, 3), font.anchor(Anchor::Start));
+    }
+    if let [_, .., (x, y, loss)] = placed[..] {
+        svg.text(x, y - 10.0, &label(loss, 3), font.anchor(Anchor::End));
+    }
+    svg.finish()
+}

@@ -1,0 +1,124 @@
+//! `config.json`: all that determines a run, as the command line gave it.
+
+use super::objective::KlScale;
+use super::recipe::Recipe;
+use crate::error::{Error, Result};
+use crate::nets::Architecture;
+use crate::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
+use crate::scalar::spike_kl::Spike;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Of the format of a run directory.
+pub const VERSION: u32 = 1;
+
+/// A prior by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum PriorName {
+    /// Multi-spike-and-slab, hard assignment.
+    Nearest,
+    /// Multi-spike-and-slab, soft assignment.
+    Mixture,
+    /// Multi-spike-and-slab, the published form for codebooks with a zero level.
+    Vnq,
+    /// Multi-spike-and-slab, the published form for codebooks without one.
+    Windows,
+    /// Gaussian; the codebook only quantizes.
+    Gaussian,
+    /// No noise and no KL; the codebook only quantizes.
+    None,
+}
+
+impl PriorName {
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Mixture => "mixture",
+            Self::Vnq => "vnq",
+            Self::Windows => "windows",
+            Self::Gaussian => "gaussian",
+            Self::None => "none",
+        }
+    }
+
+    /// The prior, built on `spike`.
+    pub fn prior(self, spike: Spike) -> Prior {
+        let multi_spike = |form| Prior::MultiSpike(MultiSpike::new(form, spike));
+        match self {
+            Self::Nearest => multi_spike(Form::Nearest),
+            Self::Mixture => multi_spike(Form::Mixture),
+            Self::Vnq => multi_spike(Form::Vnq),
+            Self::Windows => multi_spike(Form::Windows),
+            Self::Gaussian => Prior::Gaussian(Gaussian::default()),
+            Self::None => Prior::None,
+        }
+    }
+}
+
+/// The contents of `config.json`; the numbers are those of [`Recipe`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Of the format.
+    pub version: u32,
+    /// The network's name.
+    pub network: String,
+    /// The directory of the data; none for the embedded images.
+    pub data: Option<PathBuf>,
+    /// CRC-32 of the training images and labels.
+    pub data_checksum: u32,
+    /// The levels that every layer begins with.
+    pub codebook: Vec<f32>,
+    /// The prior.
+    pub prior: PriorName,
+    /// The D that a multi-spike prior is built on.
+    pub spike: Spike,
+    /// What the KL is divided by.
+    pub kl_scale: KlScale,
+    /// κ after the warm-up.
+    pub kl_weight: f64,
+    /// Epochs over which κ rises from 0.
+    pub kl_warmup: f64,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images a step.
+    pub batch_size: usize,
+    /// Adam's rate for the weights.
+    pub learning_rate: f64,
+    /// The seed of all noise.
+    pub seed: u64,
+}
+
+impl Config {
+    /// The network, the codebook and the recipe, checked for `train_size` images.
+    ///
+    /// # Errors
+    /// Names the first value that is out of range.
+    pub fn check(&self, train_size: usize) -> Result<(Architecture, Codebook<f32>, Recipe)> {
+        if self.version != VERSION {
+            return Err(Error::option("version", VERSION.to_string(), self.version));
+        }
+        let architecture = Architecture::from_name(&self.network)?;
+        let codebook = Codebook::new(self.codebook.clone())?;
+        let prior = self.prior.prior(self.spike);
+        if let Prior::MultiSpike(prior) = &prior {
+            prior.check(codebook.levels())?;
+        }
+        let recipe = Recipe {
+            prior,
+            kl_scale: self.kl_scale,
+            kl_weight: self.kl_weight,
+            kl_warmup: self.kl_warmup,
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            seed: self.seed,
+            ..Recipe::default()
+        };
+        recipe.check(train_size)?;
+        Ok((architecture, codebook, recipe))
+    }
+}

@@ -1,0 +1,100 @@
+//! Accuracy and negative log-likelihood on a data set, with each kind of weights.
+
+use super::data::Dataset;
+use crate::error::Result;
+use crate::layers::softmax_nll;
+use crate::nets::plan::BayesLayer;
+use crate::nets::{Network, WeightMode};
+use crate::prior::quantizer::Quantizer;
+use crate::scalar::Real;
+use crate::tensor::noise::{Philox, Purpose};
+use ndarray::{Array2, ArrayView1, IxDyn};
+
+/// Images a forward pass.
+const BATCH: usize = 250;
+
+/// Which weights are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// θ.
+    Mean,
+    /// Q(θ).
+    Quantized,
+    /// The predictive distribution: softmax averaged over `samples` draws of the weights.
+    Sampled {
+        /// Draws.
+        samples: u32,
+        /// The seed of their noise.
+        seed: u64,
+    },
+}
+
+/// How a network does on a data set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// The fraction of images whose label is the most probable class.
+    pub accuracy: f64,
+    /// Mean negative log-likelihood, nats.
+    pub nll: f64,
+}
+
+/// Evaluates with running statistics on every image of `data`.
+///
+/// # Errors
+/// If the images are not of the network's shape.
+pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
+    score(data, |batch, x| match weights {
+        Weights::Mean => Ok(softmax_nll::log_softmax(network.predict(x, &WeightMode::Mean)?)),
+        Weights::Quantized => Ok(softmax_nll::log_softmax(network.predict(x, &WeightMode::Quantized)?)),
+        Weights::Sampled { samples, seed } => {
+            let batches = data.len().div_ceil(BATCH) as u32;
+            let mut mean_softmax = Array2::zeros((x.dim().0, data.classes()));
+            for sample in 0..samples {
+                let step = sample.wrapping_mul(batches).wrapping_add(batch as u32);
+                let noise = move |layer: &BayesLayer, shape: &[usize]| {
+                    let stream = Philox::new(seed, Purpose::Evaluation(layer.index as u32), step);
+                    Ok(stream.standard_normal(IxDyn(shape)))
+                };
+                let logits = network.predict(x.clone(), &WeightMode::Sample(&noise))?;
+                let share = F::of(1.0 / f64::from(samples));
+                mean_softmax += &softmax_nll::log_softmax(logits).mapv(|log| share * log.exp());
+            }
+            Ok(mean_softmax.mapv(F::ln))
+        }
+    })
+}
+
+/// Scores the log probabilities (B, classes) that `log_softmax` gives for each batch (its number, its images).
+///
+/// # Errors
+/// Those of `log_softmax`.
+pub fn score<F: Real>(
+    data: &Dataset,
+    mut log_softmax: impl FnMut(usize, ndarray::Array4<F>) -> Result<Array2<F>>,
+) -> Result<Score> {
+    let (mut right, mut nll) = (0, 0.0);
+    let indices: Vec<usize> = (0..data.len()).collect();
+    for (batch, indices) in indices.chunks(BATCH).enumerate() {
+        let (x, labels) = data.batch(indices);
+        let log_probabilities = log_softmax(batch, x)?;
+        for (row, label) in log_probabilities.rows().into_iter().zip(labels) {
+            right += usize::from(first_maximum(row) == label);
+            nll -= row[label].as_f64();
+        }
+    }
+    let images = data.len() as f64;
+    Ok(Score { accuracy: right as f64 / images, nll: nll / images })
+}
+
+/// The quantized loss Σ (θ − Q(θ))² over all Bayesian weights.
+pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
+    let parameters = network.parameters();
+    network
+        .layers()
+        .map(|layer| Quantizer::new(parameters[layer.levels].as_slice()).loss(parameters[layer.theta].as_slice()))
+        .sum()
+}
+
+fn first_maximum<F: Real>(row: ArrayView1<'_, F>) -> usize {
+    (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best })
+}

@@ -1,0 +1,135 @@
+//! The training loop: epochs of steps over shuffled images, each closed with an evaluation.
+
+use super::data::Split;
+use super::evaluate::{Weights, evaluate, quantized_loss};
+use super::objective::Loss;
+use super::trainer::Trainer;
+use crate::error::Result;
+use crate::scalar::Real;
+use crate::tensor::noise::{Philox, Purpose};
+use ndarray_rand::rand::seq::SliceRandom;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Where a run stands between two steps. With the [`Trainer`] it is all that the rest of the run depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Position {
+    /// Epochs completed.
+    pub epoch: u32,
+    /// Steps of the next epoch already taken.
+    pub step: u64,
+    /// Their losses, summed.
+    pub sum: Loss,
+}
+
+/// What is known of an epoch at its end.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct EpochMetrics {
+    /// From 1.
+    pub epoch: u32,
+    /// The mean loss over the epoch's steps, nats.
+    pub loss: f64,
+    /// The mean negative log-likelihood over the epoch's steps, nats.
+    pub nll: f64,
+    /// The mean over the epoch's steps of the KL of all layers, unscaled, nats.
+    pub kl: f64,
+    /// κ at the epoch's last step.
+    pub kl_weight: f64,
+    /// Σ (θ − Q(θ))² at the epoch's end.
+    pub quantized_loss: f64,
+    /// On the test images, with mean weights.
+    pub accuracy_mean: f64,
+    /// On the test images, with quantized weights.
+    pub accuracy_quantized: f64,
+    /// The levels of each layer at the epoch's end, by the layer's name.
+    pub levels: BTreeMap<String, Vec<f32>>,
+    /// What the epoch took, since the run was last resumed.
+    pub seconds: f64,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Take the next step.
+    Continue,
+    /// Stop here; the run can be resumed from this position.
+    Stop,
+}
+
+/// Watches a run: it may save, print, or stop it.
+pub trait Observer<F> {
+    /// After each step but the last of an epoch.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn after_step(&mut self, trainer: &Trainer<F>, position: &Position, loss: &Loss) -> Result<Control>;
+
+    /// After each epoch; `position` is the beginning of the next.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn after_epoch(&mut self, trainer: &Trainer<F>, position: &Position, metrics: EpochMetrics) -> Result<Control>;
+}
+
+/// Trains from `position` to the last epoch of the recipe, or until the observer stops it.
+///
+/// # Errors
+/// If the images do not fit the network, a number is not finite, or the observer fails.
+pub fn fit<F: Real>(
+    trainer: &mut Trainer<F>,
+    data: &Split,
+    mut position: Position,
+    observer: &mut impl Observer<F>,
+) -> Result<Control> {
+    let batch_size = trainer.recipe().batch_size;
+    while position.epoch < trainer.recipe().epochs {
+        let mut order: Vec<usize> = (0..data.train.len()).collect();
+        order.shuffle(&mut Philox::new(trainer.recipe().seed, Purpose::Shuffling, position.epoch));
+        let start = Instant::now();
+        let mut kl_weight = trainer.kl_weight();
+        while position.step < trainer.steps_per_epoch() {
+            let first = position.step as usize * batch_size;
+            let (x, labels) = data.train.batch(&order[first..first + batch_size]);
+            kl_weight = trainer.kl_weight();
+            let loss = trainer.step(x, &labels)?;
+            position.step += 1;
+            position.sum.loss += loss.loss;
+            position.sum.nll += loss.nll;
+            position.sum.kl += loss.kl;
+            if position.step < trainer.steps_per_epoch()
+                && observer.after_step(trainer, &position, &loss)? == Control::Stop
+            {
+                return Ok(Control::Stop);
+            }
+        }
+        let mut metrics = measure(trainer, data, &position, kl_weight)?;
+        metrics.seconds = start.elapsed().as_secs_f64();
+        position = Position { epoch: position.epoch + 1, ..Position::default() };
+        if observer.after_epoch(trainer, &position, metrics)? == Control::Stop {
+            return Ok(Control::Stop);
+        }
+    }
+    Ok(Control::Continue)
+}
+
+fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_weight: f64) -> Result<EpochMetrics> {
+    let network = &trainer.network;
+    let steps = position.step as f64;
+    let levels = network.layers().map(|layer| {
+        let levels = network.parameters()[layer.levels].as_slice();
+        (layer.name.clone(), levels.iter().map(|level| level.as_f64() as f32).collect())
+    });
+    Ok(EpochMetrics {
+        epoch: position.epoch + 1,
+        loss: position.sum.loss / steps,
+        nll: position.sum.nll / steps,
+        kl: position.sum.kl / steps,
+        kl_weight,
+        quantized_loss: quantized_loss(network),
+        accuracy_mean: evaluate(network, &data.test, Weights::Mean)?.accuracy,
+        accuracy_quantized: evaluate(network, &data.test, Weights::Quantized)?.accuracy,
+        levels: levels.collect(),
+        seconds: 0.0,
+    })
+}

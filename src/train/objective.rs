@@ -1,0 +1,116 @@
+//! The objective: the one place where the KL is scaled.
+//!
+//! ```text
+//! loss = nll + κ · kl_scaled
+//! data set:    kl_scaled = Σ_layers KL_layer / N_train
+//! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
+//! ```
+//!
+//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale −N·loss is the evidence lower bound (up to the
+//! constant of an improper prior); per weight, as the published code has it, small layers are drawn to their levels as
+//! firmly as large ones. NLL and KL are reported apart, the KL unscaled.
+
+use crate::error::{Error, Result};
+use crate::layers::softmax_nll;
+use crate::nets::network::Noise;
+use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
+use crate::prior::{Codebook, Prior};
+use crate::scalar::Real;
+use ndarray::{Array2, Array4, ArrayD};
+
+/// What the KL is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum KlScale {
+    /// The number of training images.
+    Dataset,
+    /// The layer's number of weights.
+    PerWeight,
+}
+
+/// Prior, scale and data-set size; κ is given with each evaluation.
+#[derive(Clone, Debug)]
+pub struct Objective {
+    /// The prior of every layer's weights.
+    pub prior: Prior,
+    /// What the KL is divided by.
+    pub kl_scale: KlScale,
+    /// N_train.
+    pub train_size: usize,
+}
+
+/// The value of the objective on a batch, in nats.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Loss {
+    /// nll + κ · kl_scaled.
+    pub loss: f64,
+    /// Mean negative log-likelihood of the batch.
+    pub nll: f64,
+    /// Σ_layers KL, unscaled.
+    pub kl: f64,
+}
+
+/// The value, its gradient, and what else the evaluation gives.
+#[derive(Debug)]
+pub struct Evaluation<F> {
+    /// The value.
+    pub loss: Loss,
+    /// The logits (B, classes).
+    pub logits: Array2<F>,
+    /// The gradient in every parameter, in their order.
+    pub gradients: Gradients<F>,
+    /// The tape of the forward: it holds the batch statistics.
+    pub tape: Tape<F>,
+}
+
+impl Objective {
+    /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ; weights are
+    /// sampled with `noise`, or means without a prior.
+    ///
+    /// # Errors
+    /// If a shape does not fit, a label is no class, or a codebook is not ascending.
+    pub fn evaluate<F: Real>(
+        &self,
+        network: &Network<F>,
+        x: Array4<F>,
+        labels: &[usize],
+        noise: &Noise<'_, F>,
+        kl_weight: f64,
+    ) -> Result<Evaluation<F>> {
+        let weights = if self.prior == Prior::None { WeightMode::Mean } else { WeightMode::Sample(noise) };
+        let (logits, tape) = network.forward(x, &weights, Normalization::Batch)?;
+        let (nll, cache) = softmax_nll::forward(logits.view(), labels)?;
+        let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
+        let mut loss = Loss { loss: nll.as_f64(), nll: nll.as_f64(), kl: 0.0 };
+        for layer in network.layers() {
+            let [theta, log_sigma2, levels] =
+                [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
+            let codebook = Codebook::new(levels.as_slice().to_vec())
+                .map_err(|error| Error::tensor(&levels.name, "a codebook", error))?;
+            let Some(kl) = self.prior.kl(theta.as_slice(), log_sigma2.as_slice(), &codebook) else { continue };
+            let scale = kl_weight / self.divisor(theta.value.len());
+            loss.kl += kl.value;
+            loss.loss += scale * kl.value;
+            let scale = F::of(scale);
+            add_scaled(&mut gradients[layer.theta], scale, &kl.dtheta, theta.value.shape());
+            add_scaled(&mut gradients[layer.log_sigma2], scale, &kl.dlog_sigma2, theta.value.shape());
+            if let Prior::MultiSpike(_) = self.prior {
+                add_scaled(&mut gradients[layer.levels], scale, &kl.dlevels, levels.value.shape());
+            }
+        }
+        Ok(Evaluation { loss, logits, gradients, tape })
+    }
+
+    fn divisor(&self, weights: usize) -> f64 {
+        match self.kl_scale {
+            KlScale::Dataset => self.train_size as f64,
+            KlScale::PerWeight => weights as f64,
+        }
+    }
+}
+
+fn add_scaled<F: Real>(gradient: &mut Option<ArrayD<F>>, scale: F, addend: &[F], shape: &[usize]) {
+    let gradient = gradient.get_or_insert_with(|| ArrayD::zeros(shape));
+    gradient.iter_mut().zip(addend).for_each(|(sum, addend)| *sum += scale * *addend);
+}

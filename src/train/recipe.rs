@@ -1,0 +1,118 @@
+//! The recipe of a training run, checked before use.
+//!
+//! | name            | default                    | range                              |
+//! |-----------------|----------------------------|------------------------------------|
+//! | `prior`         | `nearest`, fitted D        |                                    |
+//! | `kl_scale`      | per weight                 |                                    |
+//! | `kl_weight` κ   | 0.1                        | ≥ 0                                |
+//! | `kl_warmup`     | half the epochs            | ≥ 0 epochs                         |
+//! | `epochs`        | 16                         | ≥ 1                                |
+//! | `batch_size`    | 128                        | 1 to the number of training images |
+//! | `learning_rate` | 0.002                      | > 0                                |
+//! | `gradient_clip` | 1                          | > 0                                |
+//! | `seed`          | 0                          |                                    |
+//!
+//! The learning rate is kept for half the steps, then decays linearly to 0; the levels' rate is 0.01 of it. κ rises
+//! linearly from 0 over `kl_warmup` epochs.
+
+use super::objective::KlScale;
+use crate::error::{Error, Result};
+use crate::prior::{Form, MultiSpike, Prior};
+use crate::scalar::spike_kl::Spike;
+
+/// The levels' learning rate over the weights'.
+pub const LEVEL_RATE: f64 = 0.01;
+/// The share of the steps after which the learning rate begins to fall.
+const DECAY_FROM: f64 = 0.5;
+
+/// How to train: see the [module](self).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// The prior of every layer's weights.
+    pub prior: Prior,
+    /// What the KL is divided by.
+    pub kl_scale: KlScale,
+    /// κ after the warm-up.
+    pub kl_weight: f64,
+    /// Epochs over which κ rises from 0.
+    pub kl_warmup: f64,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images a step.
+    pub batch_size: usize,
+    /// Adam's rate for the weights.
+    pub learning_rate: f64,
+    /// Entries of the gradient are clipped to ± this.
+    pub gradient_clip: f64,
+    /// The seed of all noise.
+    pub seed: u64,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            prior: Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)),
+            kl_scale: KlScale::PerWeight,
+            kl_weight: 0.1,
+            kl_warmup: 8.0,
+            epochs: 16,
+            batch_size: 128,
+            learning_rate: 0.002,
+            gradient_clip: 1.0,
+            seed: 0,
+        }
+    }
+}
+
+impl Recipe {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// Names the first value outside its range.
+    pub fn check(&self, train_size: usize) -> Result<()> {
+        let positive = |name: &str, value: f64| {
+            if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::option(name, "a positive number", value)) }
+        };
+        let non_negative = |name: &str, value: f64| {
+            if value >= 0.0 && value.is_finite() {
+                Ok(())
+            } else {
+                Err(Error::option(name, "a number of at least 0", value))
+            }
+        };
+        positive("learning-rate", self.learning_rate)?;
+        positive("gradient-clip", self.gradient_clip)?;
+        non_negative("kl-weight", self.kl_weight)?;
+        non_negative("kl-warmup", self.kl_warmup)?;
+        if self.epochs == 0 {
+            return Err(Error::option("epochs", "at least 1", self.epochs));
+        }
+        if !(1..=train_size).contains(&self.batch_size) {
+            return Err(Error::option(
+                "batch-size",
+                format!("1 to {train_size}, the training images"),
+                self.batch_size,
+            ));
+        }
+        let steps = self.steps_per_epoch(train_size) as u64 * u64::from(self.epochs);
+        if steps > u64::from(u32::MAX) {
+            return Err(Error::option("epochs", "at most 4294967295 steps in all", format!("{steps} steps")));
+        }
+        Ok(())
+    }
+
+    /// Full batches an epoch; a last, smaller one is dropped.
+    pub fn steps_per_epoch(&self, train_size: usize) -> usize {
+        train_size / self.batch_size
+    }
+
+    /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).
+    pub fn learning_rate_at(&self, progress: f64) -> f64 {
+        self.learning_rate * ((1.0 - progress) / (1.0 - DECAY_FROM)).min(1.0)
+    }
+
+    /// κ after `epochs` epochs, which need not be whole.
+    pub fn kl_weight_at(&self, epochs: f64) -> f64 {
+        if epochs < self.kl_warmup { self.kl_weight * epochs / self.kl_warmup } else { self.kl_weight }
+    }
+}

@@ -1,0 +1,164 @@
+//! A run directory.
+//!
+//! | file                     | written                    | what it is                                          |
+//! |--------------------------|----------------------------|-----------------------------------------------------|
+//! | `config.json`            | at the beginning           | [`Config`]                                          |
+//! | `checkpoint.safetensors` | each epoch, when stopped   | [`checkpoint`](super::checkpoint)                   |
+//! | `metrics.jsonl`          | each epoch                 | one [`EpochMetrics`] object a line, from epoch 1    |
+//! | `model.packed`           | at the end                 | the quantized model: see [`packed`](crate::packed)  |
+//! | `figures/*.svg`          | at the end                 | see [`report`](crate::report)                       |
+//!
+//! Each is replaced as a whole. `metrics.jsonl` may be one epoch ahead of the checkpoint after a crash; resuming drops what
+//! the checkpoint does not cover.
+
+use super::config::Config;
+use super::fit::EpochMetrics;
+use super::write::write;
+use crate::error::{Error, Result};
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A run directory, held by this process: no other may train in it.
+#[derive(Debug)]
+pub struct Run {
+    dir: PathBuf,
+    /// Dropping it releases the directory.
+    _lock: File,
+}
+
+impl Run {
+    /// Makes the directory and writes its configuration. An empty directory may be there already.
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is something else of that name, [`Error::Io`] if the system refuses.
+    pub fn create(dir: &Path, config: &Config) -> Result<Self> {
+        Self::check_free(dir)?;
+        fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
+        let mut json = serde_json::to_string_pretty(config)
+            .map_err(|error| Error::file(dir, "a path that JSON can hold", error))?;
+        json.push('\n');
+        write(&dir.join("config.json"), json.as_bytes())?;
+        Self::open(dir)
+    }
+
+    /// Checks that `dir` is not there yet, or an empty directory.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
+    pub fn check_free(dir: &Path) -> Result<()> {
+        let expected = "a directory that is new or empty";
+        match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::file(dir, expected, "one with files in it")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, expected, "a file")),
+            Err(source) => Err(Error::io(dir, source)),
+        }
+    }
+
+    /// Takes hold of a directory to go on with its run.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is no run directory or another process holds it, [`Error::Io`] if the system refuses.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = Self::config_path(dir);
+        let lock = File::open(&path).map_err(|source| no_run(dir, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_path_buf(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::file(dir, "a run that no other process is training", "one in training"))
+            }
+            Err(TryLockError::Error(source)) => Err(Error::io(&path, source)),
+        }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where a run directory has its checkpoint.
+    pub fn checkpoint_path(dir: &Path) -> PathBuf {
+        dir.join("checkpoint.safetensors")
+    }
+
+    /// Where a run directory has its packed model.
+    pub fn packed_path(dir: &Path) -> PathBuf {
+        dir.join("model.packed")
+    }
+
+    fn config_path(dir: &Path) -> PathBuf {
+        dir.join("config.json")
+    }
+
+    /// The configuration of the run in `dir`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is no run directory or the file is not a configuration, [`Error::Io`] if the system refuses.
+    pub fn config(dir: &Path) -> Result<Config> {
+        let path = Self::config_path(dir);
+        let json = fs::read(&path).map_err(|source| no_run(dir, source))?;
+        serde_json::from_slice(&json).map_err(|error| Error::file(&path, "the configuration of a run", error))
+    }
+
+    /// The metrics of the first `epochs` epochs.
+    ///
+    /// # Errors
+    /// [`Error::File`] if there are fewer or a line is not an object of metrics, [`Error::Io`] if the system refuses.
+    pub fn metrics(&self, epochs: u32) -> Result<Vec<EpochMetrics>> {
+        if epochs == 0 {
+            return Ok(Vec::new());
+        }
+        let path = self.metrics_path();
+        let text = fs::read_to_string(&path).map_err(|source| Error::io(&path, source))?;
+        let metrics: Vec<EpochMetrics> = text
+            .lines()
+            .take(epochs as usize)
+            .map(serde_json::from_str)
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| Error::file(&path, "one object of metrics a line", error))?;
+        let numbered = metrics.iter().zip(1..).all(|(metrics, epoch)| metrics.epoch == epoch);
+        if metrics.len() == epochs as usize && numbered {
+            Ok(metrics)
+        } else {
+            Err(Error::file(&path, format!("epochs 1 to {epochs}"), format!("{} lines", metrics.len())))
+        }
+    }
+
+    /// Replaces the metrics.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses.
+    pub fn write_metrics(&self, metrics: &[EpochMetrics]) -> Result<()> {
+        let path = self.metrics_path();
+        let mut lines = String::new();
+        for epoch in metrics {
+            lines += &serde_json::to_string(epoch).map_err(|error| Error::file(&path, "numbers", error))?;
+            lines.push('\n');
+        }
+        write(&path, lines.as_bytes())
+    }
+
+    /// Writes `figures/<name>.svg`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses.
+    pub fn write_figure(&self, name: &str, svg: &str) -> Result<()> {
+        let dir = self.dir.join("figures");
+        fs::create_dir_all(&dir).map_err(|source| Error::io(&dir, source))?;
+        write(&dir.join(name).with_extension("svg"), svg.as_bytes())
+    }
+
+    fn metrics_path(&self) -> PathBuf {
+        self.dir.join("metrics.jsonl")
+    }
+}
+
+fn no_run(dir: &Path, source: std::io::Error) -> Error {
+    match source.kind() {
+        ErrorKind::NotFound => Error::file(dir, "a run directory", "none, or one without config.json"),
+        ErrorKind::NotADirectory => Error::file(dir, "a run directory", "a file"),
+        _ => Error::io(dir, source),
+    }
+}

@@ -1,0 +1,133 @@
+//! One training step: noise, objective, clip, Adam, projection.
+
+use super::adam::Adam;
+use super::objective::{Loss, Objective};
+use super::projection::{project_levels, project_log_sigma2, project_theta};
+use super::recipe::{LEVEL_RATE, Recipe};
+use crate::error::{Error, Result};
+use crate::nets::{Gradients, Network, Role};
+use crate::prior::Prior;
+use crate::prior::multi_spike::zero_level;
+use crate::scalar::Real;
+use crate::tensor::noise::{Philox, Purpose};
+use ndarray::{Array4, ArrayD, IxDyn};
+
+/// A network in training, with all that the next step depends on.
+#[derive(Clone, Debug)]
+pub struct Trainer<F> {
+    /// The network.
+    pub network: Network<F>,
+    /// Adam's moments (m, v) of each parameter, in their order; empty for running statistics.
+    pub moments: Vec<[ArrayD<F>; 2]>,
+    /// Steps taken.
+    pub step: u64,
+    recipe: Recipe,
+    objective: Objective,
+    /// The position of each layer's zero level: once 0, always 0.
+    zero_levels: Vec<Option<usize>>,
+}
+
+impl<F: Real> Trainer<F> {
+    /// A trainer at step 0, for `train_size` images.
+    ///
+    /// # Errors
+    /// If the recipe is out of range or its prior is not defined for a layer's codebook.
+    pub fn new(network: Network<F>, recipe: Recipe, train_size: usize) -> Result<Self> {
+        recipe.check(train_size)?;
+        let levels = |position: usize| network.parameters()[position].as_slice();
+        if let Prior::MultiSpike(prior) = &recipe.prior {
+            network.layers().try_for_each(|layer| prior.check(levels(layer.levels)))?;
+        }
+        let zero_levels = network.layers().map(|layer| zero_level(levels(layer.levels))).collect();
+        let moments = network
+            .parameters()
+            .iter()
+            .map(|parameter| {
+                let shape = if parameter.role.is_trained() { parameter.value.shape() } else { &[0] };
+                [ArrayD::zeros(shape), ArrayD::zeros(shape)]
+            })
+            .collect();
+        let objective = Objective { prior: recipe.prior.clone(), kl_scale: recipe.kl_scale, train_size };
+        Ok(Self { network, moments, step: 0, recipe, objective, zero_levels })
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Steps an epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.recipe.steps_per_epoch(self.objective.train_size) as u64
+    }
+
+    /// Steps in all.
+    pub fn steps(&self) -> u64 {
+        self.steps_per_epoch() * u64::from(self.recipe.epochs)
+    }
+
+    /// κ of the next step.
+    pub fn kl_weight(&self) -> f64 {
+        self.recipe.kl_weight_at(self.step as f64 / self.steps_per_epoch() as f64)
+    }
+
+    /// One step on images `x` (B, C, H, W) and their labels.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step.
+    pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
+        let (seed, step) = (self.recipe.seed, self.step as u32);
+        let noise = move |layer: &crate::nets::plan::BayesLayer, shape: &[usize]| {
+            let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
+            Ok(stream.standard_normal(IxDyn(shape)))
+        };
+        let kl_weight = self.kl_weight();
+        let mut evaluation = self.objective.evaluate(&self.network, x, labels, &noise, kl_weight)?;
+        self.check_finite(&evaluation.loss, &evaluation.gradients)?;
+        self.network.absorb_statistics(&evaluation.tape);
+
+        let clip = F::of(self.recipe.gradient_clip);
+        let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
+        self.step += 1;
+        let adam = Adam::default();
+        let parameters = self.network.parameters_mut().iter_mut().zip(&mut self.moments);
+        for ((parameter, [first, second]), gradient) in parameters.zip(&mut evaluation.gradients) {
+            let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
+            else {
+                continue;
+            };
+            gradient.mapv_inplace(|entry| entry.max(-clip).min(clip));
+            let rate = if parameter.role == Role::Levels { LEVEL_RATE * rate } else { rate };
+            let gradient = gradient.as_slice().expect("gradients are in standard layout");
+            adam.step(parameter.as_slice_mut(), gradient, first, second, self.step, rate);
+        }
+        self.project();
+        Ok(evaluation.loss)
+    }
+
+    fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
+        let expected = format!("finite numbers at step {}", self.step + 1);
+        for (parameter, gradient) in self.network.parameters().iter().zip(gradients) {
+            let odd = gradient.iter().flatten().find(|entry| !entry.is_finite());
+            if let Some(odd) = odd {
+                return Err(Error::tensor(format!("d.{}", parameter.name), expected, odd));
+            }
+        }
+        if loss.loss.is_finite() { Ok(()) } else { Err(Error::tensor("loss", expected, loss.loss)) }
+    }
+
+    fn project(&mut self) {
+        let layers: Vec<_> = self.network.layers().cloned().collect();
+        for (layer, zero) in layers.iter().zip(&self.zero_levels) {
+            let parameters = self.network.parameters_mut();
+            project_log_sigma2(parameters[layer.log_sigma2].as_slice_mut());
+            project_levels(parameters[layer.levels].as_slice_mut(), *zero);
+            if let Prior::MultiSpike(_) = self.recipe.prior {
+                let levels = parameters[layer.levels].as_slice().to_vec();
+                let log_sigma2 = parameters[layer.log_sigma2].value.clone();
+                let log_sigma2 = log_sigma2.as_slice().expect("parameters are in standard layout");
+                project_theta(parameters[layer.theta].as_slice_mut(), log_sigma2, &levels);
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use spikeslab::Error;
+use spikeslab::train::data::download::{Collection, FASHION_MNIST, MNIST, Published, download};
+use spikeslab::train::data::mnist;
+use tempfile::TempDir;
+
+use super::mnist::gz;
+use super::{idx_images, idx_labels};
+
+/// Four small files. The digests come from Python's hashlib, given the bytes that `contents` makes.
+const SMALL: Collection = Collection {
+    name: "Small",
+    base_url: "http://127.0.0.1/",
+    files: [
+        Published {
+            name: "train-images-idx3-ubyte.gz",
+            bytes: 28,
+            sha256: "5bfd1b10f7732369bee9b59ef4411583ef35db9dd0ef700a11cc568d7f19e804",
+        },
+        Published {
+            name: "train-labels-idx1-ubyte.gz",
+            bytes: 11,
+            sha256: "2b2e8a8c6efe7b4db242d0a17567e006c0831dad5ff6d2c3c5c6335f9d5ee1b1",
+        },
+        Published {
+            name: "t10k-images-idx3-ubyte.gz",
+            bytes: 24,
+            sha256: "968c6523ea9301370c0b3392dea89bd341e18c6fe0a8621728f50542f81cde9c",
+        },
+        Published {
+            name: "t10k-labels-idx1-ubyte.gz",
+            bytes: 10,
+            sha256: "ce4dce97ec46f105bd3416f1103667f3e202b0c31b12f8e46df872333604ad9c",
+        },
+    ],
+};
+
+fn contents(name: &str) -> Vec<u8> {
+    let pixels = |n: usize, first: usize| (0..n).map(|i| (first + 7 * i) as u8).collect::<Vec<_>>();
+    match name {
+        "train-images-idx3-ubyte.gz" => idx_images([3, 2, 2], &pixels(12, 1)),
+        "train-labels-idx1-ubyte.gz" => idx_labels(3, &[3, 0, 9]),
+        "t10k-images-idx3-ubyte.gz" => idx_images([2, 2, 2], &pixels(8, 100)),
+        "t10k-labels-idx1-ubyte.gz" => idx_labels(2, &[5, 1]),
+        _ => panic!("{name} was asked for"),
+    }
+}
+
+fn ok(body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// Answers on loopback until it is dropped, one connection a request.
+struct Server {
+    address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// `answer` gets the last part of the path and gives the whole response.
+    fn new(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (requests, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, stopped) = (requests.clone(), stop.clone());
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let mut stream = stream.unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+                let mut request = Vec::new();
+                let mut buffer = [0; 1024];
+                while !request.ends_with(b"\r\n\r\n") {
+                    match stream.read(&mut buffer) {
+                        Ok(n @ 1..) => request.extend(&buffer[..n]),
+                        _ => break,
+                    }
+                }
+                let request = String::from_utf8_lossy(&request);
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                count.fetch_add(1, Ordering::SeqCst);
+                // The client may hang up as soon as it has seen enough.
+                let _ = stream.write_all(&answer(path.rsplit('/').next().unwrap_or_default()));
+            }
+        });
+        Self { address, requests, stop, thread: Some(thread) }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/some/where/", self.address)
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let woken = TcpStream::connect(self.address).is_ok();
+        if let (true, Some(thread)) = (woken, self.thread.take()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What comes of a server that answers so, the address and directory in the message replaced; nothing is left behind.
+fn refused(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
+    let server = Server::new(answer);
+    let dir = TempDir::new().unwrap();
+    let error = download(&SMALL, &server.url(), dir.path()).unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert_eq!(names(dir.path()), [""; 0]);
+    error.to_string().replace(server.url().as_str(), "URL/")
+}
+
+const EXPECTED: &str = "expected 28 bytes when unpacked, SHA-256 \
+                        5bfd1b10f7732369bee9b59ef4411583ef35db9dd0ef700a11cc568d7f19e804";
+
+#[test]
+fn fetches_what_is_missing_and_no_more() {
+    let server = Server::new(|name| ok(&gz(&contents(name))));
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("made/on the way");
+    download(&SMALL, &server.url(), &dir).unwrap();
+    assert_eq!(server.requests(), 4);
+    let mut expected = SMALL.files.each_ref().map(|file| file.name);
+    expected.sort_unstable();
+    assert_eq!(names(&dir), expected);
+    assert_eq!(mnist::load(&dir).unwrap().train.labels(), [3, 0, 9]);
+
+    download(&SMALL, &server.url(), &dir).unwrap();
+    assert_eq!(server.requests(), 4, "what is there is not fetched again");
+
+    // With another compression of the same bytes and without the last slash.
+    fs::write(dir.join("t10k-images-idx3-ubyte.gz"), stored(&contents("t10k-images-idx3-ubyte.gz"))).unwrap();
+    fs::remove_file(dir.join("t10k-labels-idx1-ubyte.gz")).unwrap();
+    download(&SMALL, server.url().trim_end_matches('/'), &dir).unwrap();
+    assert_eq!(server.requests(), 5);
+    assert_eq!(names(&dir), expected);
+}
+
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_part_that_was_left_behind_is_replaced() {
+    let server = Server::new(|name| ok(&gz(&contents(name))));
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("train-images-idx3-ubyte.gz.part"), [0; 1000]).unwrap();
+    download(&SMALL, &server.url(), dir.path()).unwrap();
+    assert_eq!(names(dir.path()).len(), 4);
+}
+
+#[test]
+fn not_found() {
+    let answer = |_: &str| b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+    let message = "URL/train-images-idx3-ubyte.gz: expected HTTP status 200 (saw: 404 Not Found)";
+    assert_eq!(refused(answer), message);
+}
+
+#[test]
+fn wrong_contents() {
+    let other = refused(|_| ok(&gz(b"other contents")));
+    assert_eq!(
+        other,
+        format!(
+            "URL/train-images-idx3-ubyte.gz: {EXPECTED} (saw: 14 bytes, SHA-256 425ecb5e1000c9545b105f1547c6d6f03d1cd4b38d94d457ec032907e8b51079)"
+        )
+    );
+    let longer = refused(|_| ok(&gz(&[0; 100_000])));
+    assert_eq!(longer, format!("URL/train-images-idx3-ubyte.gz: {EXPECTED} (saw: over 28 bytes)"));
+    let page = refused(|_| ok(b"<html>Please log in</html>"));
+    assert_eq!(page, format!("URL/train-images-idx3-ubyte.gz: {EXPECTED} (saw: 0 bytes, then: invalid gzip header)"));
+}
+
+#[test]
+fn a_body_that_is_too_long_is_left() {
+    let message = "URL/train-images-idx3-ubyte.gz: expected at most 4124 bytes (saw: more)";
+    assert_eq!(refused(|_| ok(&[0; 100_000])), message);
+}
+
+#[test]
+fn a_body_that_breaks_off() {
+    let message = refused(|name| {
+        let whole = ok(&gz(&contents(name)));
+        whole[..whole.len() - 10].to_vec()
+    });
+    let sent = gz(&contents("train-images-idx3-ubyte.gz")).len() - 10;
+    let seen = format!("{sent} bytes, then: Peer disconnected");
+    assert_eq!(message, format!("URL/train-images-idx3-ubyte.gz: expected the whole file (saw: {seen})"));
+}
+
+#[test]
+fn no_one_listens() {
+    let address = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let dir = TempDir::new().unwrap();
+    let error = download(&SMALL, &format!("http://{address}"), dir.path()).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }));
+    let message = error.to_string();
+    let start = format!("http://{address}/train-images-idx3-ubyte.gz: ");
+    assert!(message.starts_with(&start) && message.contains("refused"), "{message}");
+    assert_eq!(names(dir.path()), [""; 0]);
+}
+
+#[test]
+fn what_is_there_is_not_overwritten() {
+    let server = Server::new(|name| ok(&gz(&contents(name))));
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("t10k-labels-idx1-ubyte.gz");
+    fs::write(&path, b"mine").unwrap();
+    let message = format!(
+        "{}: expected Small's file, 10 bytes when unpacked, SHA-256 {}, or none (saw: 0 bytes, then: unexpected end of file)",
+        path.display(),
+        SMALL.files[3].sha256
+    );
+    let error = download(&SMALL, &server.url(), dir.path()).unwrap_err();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(fs::read(&path).unwrap(), b"mine");
+    assert_eq!((server.requests(), names(dir.path()).len()), (0, 1));
+}
+
+#[test]
+fn a_file_where_a_directory_is_needed() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, b"").unwrap();
+    let message = format!("{}: expected a directory (saw: a file)", path.display());
+    let error = download(&SMALL, "http://127.0.0.1:1", &path).unwrap_err();
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn a_base_url_that_is_none() {
+    let dir = TempDir::new().unwrap();
+    for url in ["", "/data/mnist", "ftp://127.0.0.1/", "http://", "127.0.0.1:80", "http://a b/"] {
+        let error = download(&SMALL, url, dir.path()).unwrap_err();
+        let message = format!("base URL: expected a URL with http:// or https:// (saw: {url})");
+        assert_eq!((error.to_string(), error.exit_code()), (message, 2));
+    }
+}
+
+#[test]
+fn the_published_tables_are_well_formed() {
+    for collection in [&MNIST, &FASHION_MNIST] {
+        assert!(collection.base_url.starts_with("http") && collection.base_url.ends_with('/'));
+        for file in &collection.files {
+            let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+            assert!(file.sha256.len() == 64 && file.sha256.chars().all(hexadecimal), "{}", file.name);
+        }
+    }
+}

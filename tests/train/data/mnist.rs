@@ -1,0 +1,243 @@
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use spikeslab::train::data::mnist;
+use tempfile::TempDir;
+
+use super::{Rng, idx_images, idx_labels, noise};
+
+pub(super) fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn put(dir: &TempDir, name: &str, bytes: &[u8]) {
+    fs::write(dir.path().join(name), bytes).unwrap();
+}
+
+/// A directory with 3 training and 2 test images of 2 x 2.
+fn small() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    put(&dir, "train-images-idx3-ubyte", &idx_images([3, 2, 2], &noise(12, 1)));
+    put(&dir, "train-labels-idx1-ubyte", &idx_labels(3, &[3, 0, 9]));
+    put(&dir, "t10k-images-idx3-ubyte", &idx_images([2, 2, 2], &noise(8, 2)));
+    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(2, &[5, 1]));
+    dir
+}
+
+/// Puts `bytes` in place of the file `name`, as `name`.gz.
+fn replace_by_gz(dir: &TempDir, name: &str, bytes: &[u8]) {
+    fs::remove_file(dir.path().join(name)).unwrap();
+    put(dir, &format!("{name}.gz"), bytes);
+}
+
+/// The message without the directory, which differs from run to run.
+fn refused(dir: &Path) -> String {
+    let message = mnist::load(dir).unwrap_err().to_string();
+    assert!(!message.contains('\n'), "{message:?}");
+    message.replace(&dir.display().to_string(), "DIR")
+}
+
+#[test]
+fn raw_and_gz_under_either_name() {
+    let dir = small();
+    let from = dir.path();
+    let first = mnist::load(from).unwrap();
+    assert_eq!((first.train.labels(), first.test.labels()), (&[3, 0, 9][..], &[5, 1][..]));
+    assert_eq!(first.source, format!("3 training and 2 test images of 2 x 2 from {:?}", from.as_os_str()));
+
+    let images = fs::read(from.join("train-images-idx3-ubyte")).unwrap();
+    replace_by_gz(&dir, "train-images-idx3-ubyte", &gz(&images));
+    fs::rename(from.join("t10k-images-idx3-ubyte"), from.join("t10k-images.idx3-ubyte")).unwrap();
+    let labels = fs::read(from.join("t10k-labels-idx1-ubyte")).unwrap();
+    fs::remove_file(from.join("t10k-labels-idx1-ubyte")).unwrap();
+    put(&dir, "t10k-labels.idx1-ubyte.gz", &gz(&labels));
+    let second = mnist::load(from).unwrap();
+    assert_eq!(first.train.batch::<f64>(&[0, 1, 2]), second.train.batch::<f64>(&[0, 1, 2]));
+    assert_eq!(first.test.batch::<f64>(&[0, 1]), second.test.batch::<f64>(&[0, 1]));
+}
+
+#[test]
+fn a_raw_file_goes_before_its_gz() {
+    let dir = small();
+    put(&dir, "train-labels-idx1-ubyte.gz", b"not looked at");
+    assert_eq!(mnist::load(dir.path()).unwrap().train.labels(), [3, 0, 9]);
+}
+
+#[test]
+fn a_gz_may_have_several_members() {
+    let dir = small();
+    let labels = idx_labels(3, &[7, 8, 9]);
+    let members = [gz(&labels[..5]), gz(&labels[5..])].concat();
+    replace_by_gz(&dir, "train-labels-idx1-ubyte", &members);
+    assert_eq!(mnist::load(dir.path()).unwrap().train.labels(), [7, 8, 9]);
+}
+
+#[test]
+fn a_directory_that_is_none_or_a_file() {
+    let dir = small();
+    let expected = "expected a directory with the four MNIST files";
+    let missing = dir.path().join("no such");
+    assert_eq!(refused(&missing), format!("DIR: {expected} (saw: nothing of that name)"));
+    let file = dir.path().join("t10k-labels-idx1-ubyte");
+    assert_eq!(refused(&file), format!("DIR: {expected} (saw: a file)"));
+}
+
+#[test]
+fn a_file_that_is_missing_or_a_directory() {
+    for name in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
+        let dir = small();
+        let path = dir.path().join(format!("{name}-ubyte"));
+        fs::remove_file(&path).unwrap();
+        let message = format!("DIR: expected {name}-ubyte or {name}-ubyte.gz in it (saw: neither)");
+        assert_eq!(refused(dir.path()), message);
+        fs::create_dir(&path).unwrap();
+        let message = format!("DIR/{name}-ubyte: expected a file (saw: a directory)");
+        assert_eq!(refused(dir.path()), message);
+    }
+}
+
+#[test]
+fn a_flaw_names_its_file() {
+    let dir = small();
+    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(2, &[5, 11]));
+    let message = "DIR/t10k-labels-idx1-ubyte: expected labels from 0 to 9 (saw: 11 at index 1)";
+    assert_eq!(refused(dir.path()), message);
+    put(&dir, "train-images-idx3-ubyte", &idx_images([3, 2, 2], &[0; 11]));
+    let message = "DIR/train-images-idx3-ubyte: expected 28 bytes, 3 x 2 x 2 after a header of 16 (saw: 27 bytes)";
+    assert_eq!(refused(dir.path()), message);
+    put(&dir, "train-labels-idx1-ubyte", &idx_labels(4, &[0; 4]));
+    let message =
+        "DIR/train-images-idx3-ubyte: expected 4 images, one for each label in DIR/train-labels-idx1-ubyte (saw: 3)";
+    assert_eq!(refused(dir.path()), message);
+}
+
+#[test]
+fn test_images_are_as_large_as_training_images() {
+    let dir = small();
+    put(&dir, "t10k-images-idx3-ubyte", &idx_images([2, 1, 4], &[0; 8]));
+    let message =
+        "DIR/t10k-images-idx3-ubyte: expected images of 2 x 2, as in DIR/train-images-idx3-ubyte (saw: 1 x 4)";
+    assert_eq!(refused(dir.path()), message);
+}
+
+#[test]
+fn a_gz_that_is_cut_damaged_followed_or_none() {
+    let packed = gz(&idx_images([3, 2, 2], &noise(12, 1)));
+    let whole = "28 bytes, 3 x 2 x 2 after a header of 16";
+    let seen = |bytes: &[u8]| {
+        let dir = small();
+        replace_by_gz(&dir, "train-images-idx3-ubyte", bytes);
+        let message = refused(dir.path());
+        message.strip_prefix("DIR/train-images-idx3-ubyte.gz: expected ").unwrap().to_owned()
+    };
+    // The last eight bytes are the checksum and the length.
+    let cut = seen(&packed[..packed.len() - 6]);
+    assert_eq!(cut, format!("{whole} (saw: 28 bytes, then: unexpected end of file)"));
+    let cut = seen(&packed[..12]);
+    let (start, end) = ("a header of 16 bytes (saw: ", " bytes, then: incomplete deflate stream)");
+    assert!(cut.starts_with(start) && cut.ends_with(end), "{cut}");
+
+    let mut damaged = packed.clone();
+    let checksum = damaged.len() - 8;
+    damaged[checksum] ^= 1;
+    let message = "corrupt gzip stream does not have a matching checksum";
+    assert_eq!(seen(&damaged), format!("{whole} (saw: 28 bytes, then: {message})"));
+
+    let followed = [&packed[..], b"something else"].concat();
+    assert_eq!(seen(&followed), format!("{whole} (saw: 28 bytes, then: invalid gzip header)"));
+
+    let none = seen(b"plain bytes, no gzip stream");
+    assert_eq!(none, "a header of 16 bytes (saw: 0 bytes, then: invalid gzip header)");
+}
+
+#[test]
+fn a_gzip_bomb_costs_nothing() {
+    // 1 GiB of zeros in about 1 MiB, behind a header that allows 12 bytes.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&idx_images([3, 2, 2], &[])).unwrap();
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..64 {
+        encoder.write_all(&zeros).unwrap();
+    }
+    let member = encoder.finish().unwrap();
+    let tail = gz(&zeros);
+    let bomb = [&member[..], &tail.repeat(960)].concat();
+    let dir = small();
+    replace_by_gz(&dir, "train-images-idx3-ubyte", &bomb);
+    // "over": it was left before its end, or the message would give its size.
+    let message =
+        "DIR/train-images-idx3-ubyte.gz: expected 28 bytes, 3 x 2 x 2 after a header of 16 (saw: over 28 bytes)";
+    assert_eq!(refused(dir.path()), message);
+}
+
+#[test]
+fn mutations_of_a_gz_never_panic() {
+    let dir = small();
+    let packed = gz(&idx_images([3, 2, 2], &noise(12, 1)));
+    replace_by_gz(&dir, "train-images-idx3-ubyte", &packed);
+    let expected = mnist::load(dir.path()).unwrap().train.batch::<f32>(&[0, 1, 2]);
+    let mut rng = Rng(3);
+    for _ in 0..3000 {
+        put(&dir, "train-images-idx3-ubyte.gz", &rng.mutate(&packed));
+        if let Ok(split) = mnist::load(dir.path()) {
+            // Behind an intact checksum are the same pixels.
+            assert_eq!(split.train.batch::<f32>(&[0, 1, 2]), expected);
+        }
+    }
+}
+
+#[test]
+fn embedded_images_are_stratified_and_interleaved() {
+    let split = mnist::embedded().unwrap();
+    assert_eq!(
+        split.source,
+        "6000 training and 1000 test images of 28 x 28 from the MNIST images embedded in the program"
+    );
+    for (data, per_class) in [(&split.train, 600), (&split.test, 100)] {
+        assert_eq!((data.shape(), data.classes(), data.len()), ([1, 28, 28], 10, 10 * per_class));
+        for class in 0..10 {
+            let of_class = |labels: &[u8]| labels.iter().filter(|&&label| label == class).count();
+            assert_eq!(of_class(data.labels()), per_class);
+            // A tenth of the images, taken anywhere, holds about a tenth of each class.
+            for tenth in data.labels().chunks(per_class) {
+                assert!(of_class(tenth).abs_diff(per_class / 10) <= per_class / 20, "class {class}");
+            }
+        }
+    }
+    // MNIST's mean pixel is 0.1307 (training) and 0.1325 (test): published with the usual normalization.
+    for (data, mean) in [(&split.train, 0.1307), (&split.test, 0.1325)] {
+        let all: Vec<_> = (0..data.len()).collect();
+        let seen = data.batch::<f64>(&all).0.mean().unwrap();
+        assert!((seen - mean).abs() < 0.002, "mean pixel {seen}, expected about {mean}");
+    }
+}
+
+/// The crate `mnist` reads nothing but 60,000 and 10,000 images of 28 x 28, so it gets that many.
+#[test]
+fn reads_the_same_bytes_as_the_crate_mnist() {
+    let dir = TempDir::new().unwrap();
+    let digits = |n, seed| noise(n, seed).iter().map(|byte| byte % 10).collect::<Vec<_>>();
+    put(&dir, "train-images-idx3-ubyte", &idx_images([60_000, 28, 28], &noise(60_000 * 784, 1)));
+    put(&dir, "train-labels-idx1-ubyte", &idx_labels(60_000, &digits(60_000, 2)));
+    put(&dir, "t10k-images-idx3-ubyte", &idx_images([10_000, 28, 28], &noise(10_000 * 784, 3)));
+    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(10_000, &digits(10_000, 4)));
+    let theirs = ::mnist::MnistBuilder::new().base_path(dir.path().to_str().unwrap()).label_format_digit().finalize();
+    let ours = mnist::load(dir.path()).unwrap();
+    for (ours, images, labels) in
+        [(&ours.train, &theirs.trn_img, &theirs.trn_lbl), (&ours.test, &theirs.tst_img, &theirs.tst_lbl)]
+    {
+        assert_eq!((ours.len(), ours.shape()), (labels.len(), [1, 28, 28]));
+        assert!(ours.labels() == &labels[..]);
+        for start in (0..ours.len()).step_by(1000) {
+            let (x, _) = ours.batch::<f32>(&(start..start + 1000).collect::<Vec<_>>());
+            let images = &images[start * 784..][..1000 * 784];
+            assert!(x.iter().zip(images).all(|(&x, &byte)| (x * 255.0).round() == f32::from(byte)));
+            assert_eq!(x.len(), images.len());
+        }
+    }
+}

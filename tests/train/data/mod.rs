@@ -1,0 +1,105 @@
+//! `Dataset`, and what the tests of the files share.
+
+#[cfg(feature = "download")]
+mod download;
+mod idx;
+#[cfg(feature = "files")]
+mod mnist;
+
+use spikeslab::train::data::Dataset;
+
+/// An IDX file of images with these sizes in its header.
+fn idx_images(sizes: [u32; 3], pixels: &[u8]) -> Vec<u8> {
+    let header = [0x803, sizes[0], sizes[1], sizes[2]];
+    [&header.map(u32::to_be_bytes).concat(), pixels].concat()
+}
+
+/// An IDX file of labels with this count in its header.
+fn idx_labels(count: u32, labels: &[u8]) -> Vec<u8> {
+    [&[0x801, count].map(u32::to_be_bytes).concat(), labels].concat()
+}
+
+/// `n` bytes that look random, the same in every run.
+fn noise(n: usize, seed: u64) -> Vec<u8> {
+    let mut rng = Rng(seed);
+    (0..n).map(|_| rng.below(256) as u8).collect()
+}
+
+/// SplitMix64: enough to choose mutations.
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+
+    /// One to four changes: a byte overwritten or removed, bytes put in, or the end cut off.
+    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len().max(1));
+            match self.below(8) {
+                0 => bytes.truncate(at),
+                1 if at < bytes.len() => drop(bytes.remove(at)),
+                2 => bytes.insert(at, self.below(256) as u8),
+                3 => bytes.extend(noise(self.below(50), at as u64)),
+                _ if at < bytes.len() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, at as u8][self.below(6)],
+                _ => {}
+            }
+        }
+        bytes
+    }
+}
+
+#[test]
+fn batch_holds_the_chosen_images_in_order() {
+    // Three images of 2 channels, 1 x 2.
+    let bytes = vec![0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6];
+    let data = Dataset::new(bytes, vec![2, 0, 1], [2, 1, 2], 3).unwrap();
+    assert_eq!((data.len(), data.is_empty()), (3, false));
+    assert_eq!((data.shape(), data.classes(), data.labels()), ([2, 1, 2], 3, &[2, 0, 1][..]));
+    let (x, labels) = data.batch::<f64>(&[1, 0, 1]);
+    assert_eq!(x.shape(), [3, 2, 1, 2]);
+    let second = [204.0 / 255.0, 1.0, 1.0 / 255.0, 2.0 / 255.0];
+    let first = [0.0, 0.2, 0.4, 0.6];
+    assert_eq!(x.into_raw_vec_and_offset().0, [second, first, second].concat());
+    assert_eq!(labels, [0, 2, 0]);
+    assert_eq!(data.batch::<f32>(&[]).0.shape(), [0, 2, 1, 2]);
+}
+
+#[test]
+fn every_pixel_value_is_the_rounded_quotient() {
+    let data = Dataset::new((0..=255).collect(), vec![0], [1, 16, 16], 1).unwrap();
+    let (single, _) = data.batch::<f32>(&[0]);
+    let (double, _) = data.batch::<f64>(&[0]);
+    for p in 0..256 {
+        let at = [0, 0, p / 16, p % 16];
+        assert_eq!(single[at], p as f32 / 255.0, "{p}");
+        assert_eq!(double[at], p as f64 / 255.0, "{p}");
+    }
+}
+
+#[test]
+fn lengths_sizes_and_labels_are_checked() {
+    let refused = |images: usize, labels: &[u8], shape, classes| {
+        Dataset::new(vec![0; images], labels.to_vec(), shape, classes).unwrap_err().to_string()
+    };
+    let expected = "tensor images: expected 2 x 1 x 2 x 3 bytes, no size zero (saw: 11)";
+    assert_eq!(refused(11, &[0, 0], [1, 2, 3], 1), expected);
+    let expected = "tensor images: expected 1 x 1 x 0 x 3 bytes, no size zero (saw: 0)";
+    assert_eq!(refused(0, &[0], [1, 0, 3], 1), expected);
+    assert!(refused(0, &[0, 0], [1, usize::MAX, 3], 1).starts_with("tensor images"));
+    let expected = "tensor labels: expected labels below 10 (saw: 10 at index 1)";
+    assert_eq!(refused(2, &[9, 10], [1, 1, 1], 10), expected);
+    assert!(Dataset::new(vec![], vec![], [1, 1, 1], 1).unwrap().is_empty());
+}
+
+#[test]
+fn debug_shows_sizes_only() {
+    let data = Dataset::new(vec![7; 4], vec![1], [1, 2, 2], 2).unwrap();
+    assert_eq!(format!("{data:?}"), "Dataset { len: 1, shape: [1, 2, 2], classes: 2, .. }");
+}
