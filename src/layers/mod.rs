@@ -19,7 +19,7 @@ pub const V0: f64 = 1e-6;
 use crate::error::{Error, Result};
 
 /// Checks one tensor's shape.
-fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> Result<()> {
+pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> Result<()> {
     if expected == seen {
         Ok(())
     } else {

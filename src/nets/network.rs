@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
-use crate::layers::{flatten, max_pool, relu};
+use crate::layers::{check_shape, flatten, max_pool, relu};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
@@ -179,7 +179,7 @@ impl<F: Real> Network<F> {
                 let x: Array2<F> = rank(x);
                 let (y, cache) = match weights {
                     WeightMode::Sample(noise) => {
-                        let eps = noise(layer, &[x.nrows(), dense.theta.ncols()])?;
+                        let eps = draw(noise, layer, &[x.nrows(), dense.theta.ncols()])?;
                         dense.forward_sampled(x, rank(eps))?
                     }
                     WeightMode::Mean | WeightMode::Quantized => dense.forward_mean(x)?,
@@ -194,7 +194,7 @@ impl<F: Real> Network<F> {
                     WeightMode::Sample(noise) => {
                         let (batch, _, height, width) = x.dim();
                         let [output_h, output_w] = window.output_size([height, width])?;
-                        let eps = noise(layer, &[batch, conv.theta.dim().0, output_h, output_w])?;
+                        let eps = draw(noise, layer, &[batch, conv.theta.dim().0, output_h, output_w])?;
                         conv.forward_sampled(x, rank(eps))?
                     }
                     WeightMode::Mean | WeightMode::Quantized => conv.forward_mean(x)?,
@@ -355,6 +355,13 @@ const WIRED: &str = "the builder wires ranks that fit";
 
 fn view<F, D: Dimension>(value: ArrayViewD<'_, F>) -> ArrayView<'_, F, D> {
     value.into_dimensionality().expect(WIRED)
+}
+
+/// ε of a layer, which must be of the shape asked for.
+fn draw<F>(noise: &Noise<'_, F>, layer: &BayesLayer, shape: &[usize]) -> Result<ArrayD<F>> {
+    let eps = noise(layer, shape)?;
+    check_shape(&format!("eps.{}", layer.name), shape, eps.shape())?;
+    Ok(eps)
 }
 
 fn rank<F, D: Dimension>(x: ArrayD<F>) -> ndarray::Array<F, D> {
