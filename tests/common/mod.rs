@@ -4,6 +4,7 @@ pub mod compare;
 pub mod fixture;
 pub mod forms;
 pub mod gradient;
+pub mod networks;
 pub mod random;
 pub mod threads;
 pub mod tolerance;

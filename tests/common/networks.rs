@@ -9,7 +9,7 @@ use super::threads::assert_same_bits_at_any_thread_count;
 use super::tolerance::{Check, tolerance};
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
 use spikeslab::layers::softmax_nll;
-use spikeslab::nets::network::BayesLayer;
+use spikeslab::nets::plan::BayesLayer;
 use spikeslab::nets::{Architecture, Gradients, Network, Normalization, Role, WeightMode};
 use spikeslab::prior::{Codebook, Form, Kl, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
@@ -63,7 +63,7 @@ pub fn assert_golden<F: Precision>(architecture: Architecture, path: &str, count
         let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
         case.skip("learning_rate");
         let x: ArrayD<F> = case.array::<IxDyn>("x");
-        let [channels, height, width] = network.input();
+        let [channels, height, width] = network.plan().input;
         let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
         let tolerance = tolerance("network", F::DTYPE, Check::Golden);
         for step in 1.. {
@@ -77,9 +77,8 @@ pub fn assert_golden<F: Precision>(architecture: Architecture, path: &str, count
             let expect = |name: &str, actual: &Tensor| case.expect_within(&here(name), actual, tolerance);
 
             let noise = |layer: &BayesLayer, _: &[usize]| Ok(case.array(&here(&format!("eps.{}", layer.name))));
-            let (logits, tape) = network
-                .forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch)
-                .expect("it fits");
+            let (logits, tape) =
+                network.forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch).expect("it fits");
             let (nll, cache) = softmax_nll::forward(logits.view(), &case.integers("labels")).expect("it fits");
             let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
             let kl_weight = case.stored_scalar("kl_weight");
@@ -167,7 +166,9 @@ impl<F: Precision> Problem<F> {
                 Role::LogSigma2 => random.uniforms(-7.0, -2.0, shape),
                 Role::Levels => continue,
                 Role::Gamma | Role::RunningVar => random.uniforms(0.5, 1.5, shape),
-                Role::Bias | Role::Beta | Role::RunningMean => random.uniforms(-0.5, 0.5, shape),
+                // Positive, so that enough units pass ReLU even where running statistics are far from the batch's.
+                Role::Beta => random.uniforms(0.2, 1.0, shape),
+                Role::Bias | Role::RunningMean => random.uniforms(-0.5, 0.5, shape),
             };
         }
         let x = random.uniforms(0.0, 1.0, (batch, input[0], input[1], input[2]));
@@ -226,6 +227,9 @@ pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
             assert_eq!(gradient.shape(), parameter.value.shape(), "{}", parameter.name);
             let what = format!("{}, sampled: {sampled}, {normalization:?}", parameter.name);
             let gradient = gradient.to_tensor().values;
+            if parameter.role == Role::Theta {
+                assert!(gradient.iter().any(|d| d.abs() > 1e-4), "{what}: a network without a pulse");
+            }
             let loss = |values: &[f64]| {
                 let mut network = problem.network.clone();
                 network.parameters_mut()[position].as_slice_mut().copy_from_slice(values);

@@ -63,6 +63,24 @@ fn nan_spoils_its_window_alone() {
 }
 
 #[test]
+fn the_layout_in_memory_does_not_matter() {
+    let x: Array4<f64> = Random::new(4).bells((2, 3, 4, 5));
+    let window = Window::new([2, 2], [1, 2]);
+    let (y, cache) = forward(x.view(), &window).expect("it fits");
+    let dy: Array4<f64> = Random::new(5).bells(y.dim());
+    for axes in [[3, 2, 1, 0], [1, 0, 3, 2], [0, 2, 3, 1]] {
+        // The same images, their axes in another order in memory.
+        let inverse = [0, 1, 2, 3].map(|axis| axes.iter().position(|other| *other == axis).expect("a permutation"));
+        let permuted = |array: &Array4<f64>| {
+            array.view().permuted_axes(axes).as_standard_layout().into_owned().permuted_axes(inverse)
+        };
+        let (other, other_cache) = forward(permuted(&x).view(), &window).expect("it fits");
+        assert_eq!(other, y, "{axes:?}");
+        assert_eq!(backward(&other_cache, permuted(&dy).view()), backward(&cache, dy.view()), "{axes:?}");
+    }
+}
+
+#[test]
 fn windows_that_do_not_fit_are_refused() {
     let x = Array4::<f64>::zeros((1, 1, 3, 4));
     let plain = Window::new([2, 2], [2, 2]);

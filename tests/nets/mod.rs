@@ -1,11 +1,11 @@
 //! `Architecture`, and a module for each file of `src/nets`.
 
-mod builder;
 mod lenet5;
 mod lenet_caffe;
 mod mlp;
 mod network;
 mod parameters;
+mod plan;
 
 use crate::common::assert_error;
 use spikeslab::nets::Architecture;
@@ -38,6 +38,19 @@ fn widths_that_do_not_fit_are_refused() {
         for widths in [vec![], vec![4; count - 1], vec![4; count + 1], zero] {
             let result = architecture.network([1, 28, 28], &widths, &codebook);
             assert_error(result, &[architecture.name(), &expected, &format!("{widths:?}")]);
+        }
+    }
+}
+
+#[test]
+fn sizes_no_image_or_layer_has_are_refused() {
+    for architecture in Architecture::ALL {
+        let widths = vec![4; architecture.layers().len()];
+        assert!(architecture.plan([1, 28, 65_535], &widths).is_ok());
+        let mut wide = widths.clone();
+        wide[0] = 65_536;
+        for (input, widths) in [([1, 28, 65_536], &widths), ([usize::MAX, 28, 28], &widths), ([1, 28, 28], &wide)] {
+            assert_error(architecture.plan(input, widths), &["sizes of", architecture.name(), "at most 65535"]);
         }
     }
 }

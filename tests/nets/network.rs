@@ -3,13 +3,14 @@ use crate::common::random::Random;
 use crate::common::{assert_error, assert_panics};
 use ndarray::{Array2, Array4, ArrayD, IxDyn, ShapeBuilder};
 use spikeslab::layers::batch_norm::{MOMENTUM, Statistics};
-use spikeslab::nets::network::BayesLayer;
+use spikeslab::nets::network::INITIAL_LOG_SIGMA2;
+use spikeslab::nets::plan::BayesLayer;
 use spikeslab::nets::{Architecture, Builder, Network, Normalization, Role, WeightMode};
 use spikeslab::prior::Codebook;
 use spikeslab::prior::quantizer::Quantizer;
 
 fn lenet5() -> Problem<f64> {
-    Problem::new(Architecture::Lenet5, [1, 20, 20], &[2, 3, 5, 4, 10], 4, 1)
+    Problem::new(Architecture::Lenet5, [1, 20, 20], &[4, 6, 12, 12, 10], 4, 1)
 }
 
 fn no_noise<F: ndarray::NdFloat>(_: &BayesLayer, shape: &[usize]) -> spikeslab::Result<ArrayD<F>> {
@@ -55,21 +56,22 @@ fn predictions_use_the_running_statistics() {
     // With them an image's logits do not depend on its batch.
     let alone = network.predict(x.slice(ndarray::s![2..3, .., .., ..]).to_owned(), &WeightMode::Mean).expect("it fits");
     assert_eq!(alone.row(0), predicted.row(2));
+    assert_ne!(predicted.row(0), predicted.row(2));
 }
 
 #[test]
 fn noise_is_asked_for_in_order_and_in_the_shape_of_each_output() {
     let problem = lenet5();
-    assert_eq!(problem.noise_shapes(), [vec![4, 2, 16, 16], vec![4, 3, 4, 4], vec![4, 5], vec![4, 4], vec![4, 10]]);
+    assert_eq!(problem.noise_shapes(), [vec![4, 4, 16, 16], vec![4, 6, 4, 4], vec![4, 12], vec![4, 12], vec![4, 10]]);
 }
 
 #[test]
 fn noise_of_another_shape_is_refused_by_the_layer_s_name() {
     let Problem { network, x, .. } = lenet5();
     for (name, shape, expected) in [
-        ("conv1", vec![4, 2, 16, 15], "[4, 2, 16, 16]"),
-        ("conv2", vec![4, 3, 16], "[4, 3, 4, 4]"),
-        ("fc1", vec![4, 1], "[4, 5]"),
+        ("conv1", vec![4, 4, 16, 15], "[4, 4, 16, 16]"),
+        ("conv2", vec![4, 6, 16], "[4, 6, 4, 4]"),
+        ("fc1", vec![4, 1], "[4, 12]"),
         ("fc3", vec![40], "[4, 10]"),
     ] {
         let noise = |layer: &BayesLayer, asked: &[usize]| {
@@ -135,9 +137,9 @@ fn one_nan_pixel_spoils_its_own_image() {
 #[test]
 fn absorbing_moves_the_running_estimates_and_nothing_else() {
     let codebook = Codebook::symmetric(2).expect("two levels");
-    let mut net = Builder::<f64>::new([3, 4, 5], &codebook);
+    let mut net = Builder::new([3, 4, 5]);
     net.batch_norm("n").flatten().dense("d", 2);
-    let mut network = net.finish();
+    let mut network = Network::<f64>::new(net.finish(), &codebook);
     let before = network.clone();
     let x: Array4<f64> = Random::new(4).bells((6, 3, 4, 5));
     let (_, tape) = network.forward(x.clone(), &WeightMode::Mean, Normalization::Batch).expect("it fits");
@@ -180,4 +182,68 @@ fn parameters_can_be_changed_in_place() {
     network.parameters_mut()[bias].value += &ArrayD::from_elem(IxDyn(&[10]), 0.5);
     let after = network.predict(x, &WeightMode::Mean).expect("it fits");
     assert!(after.iter().zip(&before).all(|(after, before)| after > before));
+}
+
+fn untrained() -> Network<f64> {
+    let codebook = Codebook::new(vec![-0.3, 0.1, 0.2]).expect("a codebook");
+    Architecture::Lenet5.network([1, 28, 28], &[6, 16, 120, 84, 10], &codebook).expect("a network")
+}
+
+#[test]
+fn parameters_before_initialization() {
+    for parameter in untrained().parameters() {
+        let expected: &[f64] = match parameter.role {
+            Role::Theta | Role::Bias | Role::Beta | Role::RunningMean => &[0.0],
+            Role::LogSigma2 => &[INITIAL_LOG_SIGMA2],
+            Role::Gamma | Role::RunningVar => &[1.0],
+            Role::Levels => &[-0.3, 0.1, 0.2],
+        };
+        for (i, value) in parameter.value.iter().enumerate() {
+            assert_eq!(*value, expected[i % expected.len()], "{}", parameter.name);
+        }
+    }
+    assert_eq!(INITIAL_LOG_SIGMA2, -8.0);
+}
+
+#[test]
+fn initialization_draws_theta_uniformly_within_one_over_root_outputs_and_nothing_else() {
+    let (before, mut network) = (untrained(), untrained());
+    network.initialize(1);
+    for (old, new) in before.parameters().iter().zip(network.parameters()) {
+        if new.role != Role::Theta {
+            assert_eq!(old, new);
+            continue;
+        }
+        let outputs = if new.value.ndim() == 2 { new.value.shape()[1] } else { new.value.shape()[0] };
+        let bound = 1.0 / (outputs as f64).sqrt();
+        let largest = new.value.iter().fold(0.0, |largest: f64, theta| largest.max(theta.abs()));
+        assert!(largest < bound && largest > 0.97 * bound, "{}: {largest} of {bound}", new.name);
+        // Mean 0 and variance bound²/3, each within five standard deviations: √(1/3n), √(4/45n).
+        let (count, squares) = (new.value.len() as f64, new.value.iter().map(|theta| theta * theta).sum::<f64>());
+        let (mean, variance) = (new.value.sum() / count / bound, squares / count / (bound * bound));
+        assert!(mean.abs() < 5.0 * (1.0 / (3.0 * count)).sqrt(), "{}: mean {mean}", new.name);
+        assert!((variance - 1.0 / 3.0).abs() < 5.0 * (4.0 / (45.0 * count)).sqrt(), "{}: {variance}", new.name);
+    }
+}
+
+#[test]
+fn a_seed_gives_one_network_and_each_tensor_has_its_own_stream() {
+    let initialized = |seed| {
+        let mut network = untrained();
+        network.initialize(seed);
+        network
+    };
+    assert_eq!(initialized(3), initialized(3));
+    assert_ne!(initialized(3), initialized(4));
+    let network = initialized(3);
+    // Undo the bounds: two tensors from one stream would begin alike.
+    let starts: Vec<i64> = network
+        .layers()
+        .map(|layer| &network.parameters()[layer.theta].value)
+        .map(|theta| (theta, if theta.ndim() == 2 { theta.shape()[1] } else { theta.shape()[0] }))
+        .map(|(theta, outputs)| (theta.iter().next().expect("a weight") * (outputs as f64).sqrt() * 1e9) as i64)
+        .collect();
+    for (i, start) in starts.iter().enumerate() {
+        assert!(!starts[..i].contains(start), "{starts:?}");
+    }
 }

@@ -1,3 +1,4 @@
+mod circle;
 mod dawson;
 mod gaussian_kl;
 mod real;
