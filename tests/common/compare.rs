@@ -113,7 +113,7 @@ pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Resu
         seen.to_bits(),
         (seen - wanted).abs(),
         tolerance.allowed(wanted, largest),
-        excess.iter().filter(|excess| !(**excess <= 1.0)).count(),
+        excess.iter().filter(|excess| **excess > 1.0).count(),
         excess.len(),
     ))
 }
@@ -124,7 +124,7 @@ fn excess(actual: f64, expected: f64, allowed: f64) -> f64 {
         f64::INFINITY
     } else if actual == expected {
         0.0
-    } else if actual.is_infinite() || expected.is_infinite() || !(allowed > 0.0) {
+    } else if actual.is_infinite() || expected.is_infinite() || allowed <= 0.0 || !allowed.is_finite() {
         f64::INFINITY
     } else {
         error / allowed
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn rejects_what_differs() {
-        let cases: [Case; 16] = [
+        let cases: [Case; 17] = [
             (&[1.0], &[NAN], 1e-3),
             (&[NAN], &[1.0], 1e-3),
             (&[NAN, NAN], &[NAN, NAN], 1e-3),
@@ -197,6 +197,7 @@ mod tests {
             (&[INFINITY], &[-INFINITY], 1e-3),
             (&[INFINITY], &[f64::MAX], 1e-3),
             (&[f64::MAX], &[INFINITY], INFINITY),
+            (&[1.0, f64::MAX], &[1.0, -f64::MAX], INFINITY),
         ];
         for (expected, actual, tolerance) in cases {
             let outcome = compare(&actual.to_tensor(), &expected.to_tensor(), relative(tolerance));
