@@ -15,15 +15,17 @@ use ndarray::{Array4, ArrayView4, Zip, s};
 pub struct Cache {
     window: Window,
     image: (usize, usize),
+    /// y's shape.
+    output: (usize, usize, usize, usize),
 }
 
 /// y (B, C, OH, OW) of `x` (B, C, H, W).
 ///
 /// # Errors
-/// If the window does not fit into the image.
+/// If the window does not fit into the image, or has padding or dilation.
 pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4<F>, Cache)> {
     let (batch, channels, height, width) = x.dim();
-    let [output_h, output_w] = window.output_size([height, width])?;
+    let [output_h, output_w] = window.pooled_size([height, width])?;
     let ([kernel_h, kernel_w], [stride_h, stride_w]) = (window.kernel, window.stride);
     let share = F::one() / F::of((kernel_h * kernel_w) as f64);
     let mut y = Array4::zeros((batch, channels, output_h, output_w));
@@ -33,7 +35,8 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
             *y = share * x.slice(s![c, top..top + kernel_h, left..left + kernel_w]).sum();
         }
     });
-    Ok((y, Cache { window: *window, image: (height, width) }))
+    let output = y.dim();
+    Ok((y, Cache { window: *window, image: (height, width), output }))
 }
 
 /// dx (B, C, H, W), from `dy` (B, C, OH, OW).
@@ -41,6 +44,7 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
 /// # Panics
 /// If `dy` is not of y's shape.
 pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
+    assert_eq!(dy.dim(), cache.output, "dy has y's shape");
     let (batch, channels, ..) = dy.dim();
     let ([kernel_h, kernel_w], [stride_h, stride_w]) = (cache.window.kernel, cache.window.stride);
     let share = F::one() / F::of((kernel_h * kernel_w) as f64);

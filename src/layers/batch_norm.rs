@@ -137,6 +137,7 @@ impl<F: Real> BatchNorm<'_, F> {
     /// # Panics
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView3<'_, F>) -> Gradients<F> {
+        assert_eq!(dy.dim(), cache.x_hat.dim(), "dy has y's shape");
         let count = F::of((dy.dim().0 * dy.dim().2) as f64);
         let mut dx = Array3::zeros(dy.dim());
         let sums: Vec<(F, F)> = (dx.axis_iter_mut(Axis(1)), dy.axis_iter(Axis(1)), cache.x_hat.axis_iter(Axis(1)))

@@ -214,6 +214,8 @@ impl<F: Real> BayesConv2d<'_, F> {
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>, wants_dx: bool) -> Gradients<F> {
         let sizes = self.sizes(cache.x.shape()).expect("the forward checked the shapes");
         let batch = cache.x.dim().0;
+        let y_shape = (batch, sizes.groups * sizes.rows, sizes.output[0], sizes.output[1]);
+        assert_eq!(dy.dim(), y_shape, "dy has y's shape");
         let theta = self.theta.to_shape(sizes.matrices()).expect(STANDARD);
         let sigma2 = self.log_sigma2.to_shape(sizes.matrices()).expect(STANDARD).mapv(F::exp);
         let x = cache.x.to_shape(sizes.inputs(batch)).expect(STANDARD);

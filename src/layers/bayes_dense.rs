@@ -104,6 +104,7 @@ impl<F: Real> BayesDense<'_, F> {
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView2<'_, F>, wants_dx: bool) -> Gradients<F> {
         let x = &cache.x;
+        assert_eq!(dy.dim(), (x.nrows(), self.theta.ncols()), "dy has y's shape");
         // m = x θ + b
         let dtheta = matmul(x.t(), dy);
         let dbias = dy.sum_axis(Axis(0));

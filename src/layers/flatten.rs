@@ -22,5 +22,7 @@ pub fn forward<F: Real>(x: Array4<F>) -> (Array2<F>, Cache) {
 /// # Panics
 /// If `dy` is not of y's shape.
 pub fn backward<F: Real>(cache: &Cache, dy: Array2<F>) -> Array4<F> {
-    dy.to_shape(cache.shape).expect("dy has y's shape").into_owned()
+    let (batch, channels, height, width) = cache.shape;
+    assert_eq!(dy.dim(), (batch, channels * height * width), "dy has y's shape");
+    dy.to_shape(cache.shape).expect("the same elements").into_owned()
 }

@@ -21,10 +21,10 @@ pub struct Cache {
 /// y (B, C, OH, OW) of `x` (B, C, H, W). A NaN in a window is its maximum.
 ///
 /// # Errors
-/// If the window does not fit into the image.
+/// If the window does not fit into the image, or has padding or dilation.
 pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4<F>, Cache)> {
     let (batch, channels, height, width) = x.dim();
-    let [output_h, output_w] = window.output_size([height, width])?;
+    let [output_h, output_w] = window.pooled_size([height, width])?;
     let x = x.to_shape((batch * channels, height * width)).expect("images hold C·H·W values");
     let mut y = Array3::zeros((batch * channels, output_h, output_w));
     let mut argmax = Array3::zeros(y.dim());

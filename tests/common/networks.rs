@@ -1,0 +1,257 @@
+//! What every network is held to.
+
+use super::Precision;
+use super::compare::{Tensor, ToTensor};
+use super::fixture::{Case, for_each_case, note};
+use super::gradient::{assert_gradient, assert_projected_gradient};
+use super::random::Random;
+use super::threads::assert_same_bits_at_any_thread_count;
+use super::tolerance::{Check, tolerance};
+use ndarray::{Array2, Array4, ArrayD, IxDyn};
+use spikeslab::layers::softmax_nll;
+use spikeslab::nets::network::BayesLayer;
+use spikeslab::nets::{Architecture, Gradients, Network, Normalization, Role, WeightMode};
+use spikeslab::prior::{Codebook, Form, Kl, MultiSpike, Prior};
+use spikeslab::scalar::spike_kl::Spike;
+
+/// Sets every parameter to what `value` gives for its name.
+fn set_parameters<F: Precision>(network: &mut Network<F>, value: impl Fn(&str) -> ArrayD<F>) {
+    for parameter in network.parameters_mut() {
+        let value = value(&parameter.name);
+        assert_eq!(value.shape(), parameter.value.shape(), "{}", parameter.name);
+        parameter.value = value;
+    }
+}
+
+/// The network of a golden case, of the widths its tensors have.
+fn golden_network<F: Precision>(architecture: Architecture, case: &Case<F>) -> Network<F> {
+    let shape = |name: &str| case.stored(name).shape.clone();
+    let widths: Vec<usize> = architecture
+        .layers()
+        .iter()
+        .map(|layer| shape(&format!("init.{layer}.theta")))
+        .map(|shape| if shape.len() == 4 { shape[0] } else { shape[1] })
+        .collect();
+    let x = shape("x");
+    let input = if x.len() == 4 { [x[1], x[2], x[3]] } else { [x[1], 1, 1] };
+    let levels = case.vec(&format!("init.{}.levels", architecture.layers()[0]));
+    let codebook = Codebook::new(levels).expect("a codebook");
+    architecture.network(input, &widths, &codebook).expect("a network")
+}
+
+fn golden_prior(path: &str, case: &str) -> Prior {
+    let form = match note(path, case, "prior").as_str() {
+        "nearest" => Form::Nearest,
+        "mixture" => Form::Mixture,
+        "vnq" => Form::Vnq,
+        "windows" => Form::Windows,
+        other => panic!("no form {other}"),
+    };
+    let spike = match note(path, case, "spike").as_str() {
+        "exact" => Spike::Exact,
+        "fit" => Spike::Fit,
+        other => panic!("no spike {other}"),
+    };
+    Prior::MultiSpike(MultiSpike::new(form, spike))
+}
+
+/// Every step of every case: logits, loss, NLL, KL, the gradient in every parameter, and the running statistics after it.
+pub fn assert_golden<F: Precision>(architecture: Architecture, path: &str, count: usize) {
+    for_each_case::<F>(path, count, |case| {
+        let mut network = golden_network(architecture, case);
+        let prior = golden_prior(path, &case.name);
+        let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
+        case.skip("learning_rate");
+        let x: ArrayD<F> = case.array::<IxDyn>("x");
+        let [channels, height, width] = network.input();
+        let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
+        let tolerance = tolerance("network", F::DTYPE, Check::Golden);
+        for step in 1.. {
+            let here = |name: &str| format!("step{step}.{name}");
+            if !case.has(&here("logits")) {
+                assert!(step > 1, "{}: no step", case.name);
+                break;
+            }
+            let before = if step == 1 { "init.".to_string() } else { format!("step{}.after.", step - 1) };
+            set_parameters(&mut network, |name| case.array(&format!("{before}{name}")));
+            let expect = |name: &str, actual: &Tensor| case.expect_within(&here(name), actual, tolerance);
+
+            let noise = |layer: &BayesLayer, _: &[usize]| Ok(case.array(&here(&format!("eps.{}", layer.name))));
+            let (logits, tape) = network
+                .forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch)
+                .expect("it fits");
+            let (nll, cache) = softmax_nll::forward(logits.view(), &case.integers("labels")).expect("it fits");
+            let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
+            let kl_weight = case.stored_scalar("kl_weight");
+            let (mut kl_sum, mut loss) = (0.0, nll.as_f64());
+            for layer in network.layers() {
+                let kl = layer_kl(&network, layer, &prior);
+                let weights = kl.dtheta.len() as f64;
+                let scale = kl_weight / if per_weight { weights } else { case.stored_scalar("train_size") };
+                kl_sum += kl.value;
+                loss += scale * kl.value;
+                add_kl(&mut gradients, layer, &network, &kl, scale);
+            }
+            case.skip("train_size");
+            expect("logits", &logits.to_tensor());
+            expect("nll", &[nll].to_tensor());
+            expect("kl", &kl_sum.to_tensor());
+            expect("loss", &loss.to_tensor());
+            for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
+                assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
+                if let Some(gradient) = gradient {
+                    expect(&format!("d.{}", parameter.name), &gradient.to_tensor());
+                }
+            }
+            network.absorb_statistics(&tape);
+            for parameter in network.parameters() {
+                let after = format!("after.{}", parameter.name);
+                if parameter.role.is_trained() {
+                    // What the optimizer makes of the gradient is its own tests' concern.
+                    case.skip(&here(&after));
+                } else {
+                    expect(&after, &parameter.value.to_tensor());
+                }
+            }
+        }
+    });
+}
+
+fn layer_kl<F: Precision>(network: &Network<F>, layer: &BayesLayer, prior: &Prior) -> Kl<F> {
+    let slice = |position: usize| network.parameters()[position].as_slice();
+    let codebook = Codebook::new(slice(layer.levels).to_vec()).expect("a codebook");
+    prior.kl(slice(layer.theta), slice(layer.log_sigma2), &codebook).expect("a KL")
+}
+
+fn add_kl<F: Precision>(
+    gradients: &mut Gradients<F>,
+    layer: &BayesLayer,
+    network: &Network<F>,
+    kl: &Kl<F>,
+    scale: f64,
+) {
+    for (position, part) in
+        [(layer.theta, &kl.dtheta), (layer.log_sigma2, &kl.dlog_sigma2), (layer.levels, &kl.dlevels)]
+    {
+        let shape = network.parameters()[position].value.raw_dim();
+        let gradient = gradients[position].get_or_insert_with(|| ArrayD::zeros(shape));
+        gradient.iter_mut().zip(part).for_each(|(sum, part)| *sum += F::of(scale) * *part);
+    }
+}
+
+/// A network with random parameters, its input, its noise.
+pub struct Problem<F> {
+    pub network: Network<F>,
+    pub x: Array4<F>,
+    pub labels: Vec<usize>,
+    eps: Vec<ArrayD<F>>,
+}
+
+/// How a pass is made: sampled or mean weights, batch or running statistics.
+pub const MODES: [(bool, Normalization); 4] = [
+    (true, Normalization::Batch),
+    (false, Normalization::Batch),
+    (true, Normalization::Running),
+    (false, Normalization::Running),
+];
+
+impl<F: Precision> Problem<F> {
+    pub fn new(architecture: Architecture, input: [usize; 3], widths: &[usize], batch: usize, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let codebook = Codebook::symmetric(3).expect("three levels");
+        let mut network = architecture.network::<F>(input, widths, &codebook).expect("a network");
+        for parameter in network.parameters_mut() {
+            let shape = IxDyn(parameter.value.shape());
+            parameter.value = match parameter.role {
+                Role::Theta => random.uniforms(-0.5, 0.5, shape),
+                Role::LogSigma2 => random.uniforms(-7.0, -2.0, shape),
+                Role::Levels => continue,
+                Role::Gamma | Role::RunningVar => random.uniforms(0.5, 1.5, shape),
+                Role::Bias | Role::Beta | Role::RunningMean => random.uniforms(-0.5, 0.5, shape),
+            };
+        }
+        let x = random.uniforms(0.0, 1.0, (batch, input[0], input[1], input[2]));
+        let classes = widths[widths.len() - 1];
+        let labels = (0..batch).map(|image| image * 7 % classes).collect();
+        let mut problem = Self { network, x, labels, eps: Vec::new() };
+        problem.eps = problem.noise_shapes().into_iter().map(|shape| random.bells(IxDyn(&shape))).collect();
+        problem
+    }
+
+    /// The shape of each layer's noise.
+    pub fn noise_shapes(&self) -> Vec<Vec<usize>> {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let noise = |_: &BayesLayer, shape: &[usize]| {
+            asked.borrow_mut().push(shape.to_vec());
+            Ok(ArrayD::zeros(shape))
+        };
+        self.network.predict(self.x.clone(), &WeightMode::Sample(&noise)).expect("it fits");
+        asked.into_inner()
+    }
+
+    /// The mean NLL, the logits and the gradient in every parameter.
+    pub fn run(
+        &self,
+        network: &Network<F>,
+        sampled: bool,
+        normalization: Normalization,
+    ) -> (F, Array2<F>, Gradients<F>) {
+        let noise = |layer: &BayesLayer, _: &[usize]| Ok(self.eps[layer.index].clone());
+        let weights = if sampled { WeightMode::Sample(&noise) } else { WeightMode::Mean };
+        let (logits, tape) = network.forward(self.x.clone(), &weights, normalization).expect("it fits");
+        let (nll, cache) = softmax_nll::forward(logits.view(), &self.labels).expect("it fits");
+        let gradients = network.backward(&tape, softmax_nll::backward(&cache));
+        (nll, logits, gradients)
+    }
+}
+
+/// How much of the gradient is checked.
+pub enum Entries {
+    All,
+    Projected,
+}
+
+/// The gradient of the NLL in every trained parameter, in every mode.
+pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
+    for (sampled, normalization) in MODES {
+        let (_, _, gradients) = problem.run(&problem.network, sampled, normalization);
+        for (position, parameter) in problem.network.parameters().iter().enumerate() {
+            let takes_part = match parameter.role {
+                Role::LogSigma2 => sampled,
+                Role::Levels | Role::RunningMean | Role::RunningVar => false,
+                Role::Theta | Role::Bias | Role::Gamma | Role::Beta => true,
+            };
+            assert_eq!(gradients[position].is_some(), takes_part, "{}", parameter.name);
+            let Some(gradient) = &gradients[position] else { continue };
+            assert_eq!(gradient.shape(), parameter.value.shape(), "{}", parameter.name);
+            let what = format!("{}, sampled: {sampled}, {normalization:?}", parameter.name);
+            let gradient = gradient.to_tensor().values;
+            let loss = |values: &[f64]| {
+                let mut network = problem.network.clone();
+                network.parameters_mut()[position].as_slice_mut().copy_from_slice(values);
+                problem.run(&network, sampled, normalization).0
+            };
+            // So short that no ReLU or maximum changes sides on the way.
+            let step = 1e-6;
+            match entries {
+                Entries::All => assert_gradient("network", &what, step, parameter.as_slice(), &gradient, loss),
+                Entries::Projected => {
+                    assert_projected_gradient("network", &what, step, parameter.as_slice(), &gradient, loss);
+                }
+            }
+        }
+    }
+}
+
+/// Logits, loss and gradients have the same bits at any thread count, in every mode.
+pub fn assert_same_bits(architecture: Architecture, input: [usize; 3], widths: &[usize]) {
+    // More images than one thread sums.
+    let problem = Problem::<f32>::new(architecture, input, widths, 35, 5);
+    for (sampled, normalization) in MODES {
+        assert_same_bits_at_any_thread_count(architecture.name(), || {
+            let (nll, logits, gradients) = problem.run(&problem.network, sampled, normalization);
+            let gradients = gradients.iter().flatten().map(ToTensor::to_tensor);
+            [nll.to_tensor(), logits.to_tensor()].into_iter().chain(gradients).collect()
+        });
+    }
+}

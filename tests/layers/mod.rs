@@ -1,0 +1,10 @@
+//! A module for each file of `src/layers`.
+
+mod avg_pool;
+mod batch_norm;
+mod bayes_conv2d;
+mod bayes_dense;
+mod flatten;
+mod max_pool;
+mod relu;
+mod softmax_nll;

@@ -1,0 +1,56 @@
+//! `Architecture`, and a module for each file of `src/nets`.
+
+mod builder;
+mod lenet5;
+mod lenet_caffe;
+mod mlp;
+mod network;
+mod parameters;
+
+use crate::common::assert_error;
+use spikeslab::nets::Architecture;
+use spikeslab::prior::Codebook;
+
+#[test]
+fn each_architecture_is_found_by_its_name() {
+    let names = ["mlp", "lenet5", "lenet-caffe"];
+    assert_eq!(Architecture::ALL.map(Architecture::name), names);
+    for (architecture, name) in Architecture::ALL.into_iter().zip(names) {
+        assert_eq!(Architecture::from_name(name).expect("a network"), architecture);
+    }
+    for name in ["", "lenet", "LENET5", "lenet_caffe"] {
+        assert_error(
+            Architecture::from_name(name),
+            &["network", "mlp, lenet5, lenet-caffe", &format!("(saw: {name})")],
+        );
+    }
+}
+
+#[test]
+fn widths_that_do_not_fit_are_refused() {
+    let codebook = Codebook::<f32>::symmetric(3).expect("three levels");
+    for architecture in Architecture::ALL {
+        let count = architecture.layers().len();
+        assert_eq!(architecture.hidden_widths().len(), count - 1);
+        let expected = format!("{count} positive widths");
+        let mut zero = vec![4; count];
+        zero[count - 1] = 0;
+        for widths in [vec![], vec![4; count - 1], vec![4; count + 1], zero] {
+            let result = architecture.network([1, 28, 28], &widths, &codebook);
+            assert_error(result, &[architecture.name(), &expected, &format!("{widths:?}")]);
+        }
+    }
+}
+
+#[test]
+fn images_too_small_for_the_kernels_are_refused() {
+    let codebook = Codebook::<f32>::symmetric(3).expect("three levels");
+    for architecture in [Architecture::Lenet5, Architecture::LenetCaffe] {
+        let widths = vec![4; architecture.layers().len()];
+        // 16 pixels leave one for fc1, 15 none.
+        assert!(architecture.network([1, 16, 16], &widths, &codebook).is_ok());
+        for input in [[1, 15, 16], [1, 16, 13], [1, 4, 28], [1, 0, 28]] {
+            assert_error(architecture.network(input, &widths, &codebook), &["window", "fits into"]);
+        }
+    }
+}
