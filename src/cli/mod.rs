@@ -6,6 +6,7 @@ mod compare;
 #[cfg(feature = "download")]
 mod download;
 mod eval;
+mod explain;
 mod inspect;
 mod options;
 mod oracle;
@@ -72,6 +73,8 @@ enum Command {
     Inspect(inspect::InspectArguments),
     /// Evaluate one operation and its gradients on your own tensors
     Oracle(oracle::OracleArguments),
+    /// Draw and tabulate the approximations
+    Explain(explain::ExplainArguments),
 }
 
 /// Runs the command of this process's arguments.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
     };
     match outcome {
         Ok(code) => code,
