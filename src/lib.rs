@@ -25,14 +25,14 @@
 //!
 //! Data flows one way, and the modules follow it:
 //!
-//! 1. [`scalar`]: functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
-//! 2. [`tensor`]: matrix products, im2col, counter-based noise.
-//! 3. [`prior`]: the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
-//! 4. [`layers`]: one operation a file, forward and backward.
-//! 5. [`nets`]: wiring.
-//! 6. [`train`]: the objective, Adam, the loop, the files of a run.
-//! 7. [`packed`]: the quantized model.
-//! 8. [`report`]: figures.
+//! 1. [`scalar`] holds functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
+//! 2. [`tensor`] is the plumbing: matrix products, im2col, counter-based noise.
+//! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
+//! 4. [`layers`] has one operation a file, forward and backward.
+//! 5. [`nets`] only wires them.
+//! 6. [`train`] has the objective, Adam, the loop, the files of a run.
+//! 7. [`packed`] is the quantized model.
+//! 8. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!
 //! # Example
 //!
@@ -71,6 +71,8 @@ pub mod cli;
 pub mod error;
 pub mod layers;
 pub mod nets;
+#[cfg(feature = "files")]
+pub mod oracle;
 pub mod packed;
 pub mod prior;
 pub mod report;

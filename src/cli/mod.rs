@@ -6,8 +6,10 @@ mod compare;
 #[cfg(feature = "download")]
 mod download;
 mod eval;
+mod explain;
 mod inspect;
 mod options;
+mod oracle;
 mod output;
 mod quantize;
 mod source;
@@ -54,7 +56,8 @@ Examples:
   spikeslab eval runs/lenet5-1 --json                     accuracy and NLL with each kind of weights
   spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
   spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
-  spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes";
+  spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes
+  spikeslab oracle kl in.safetensors out.safetensors      an operation and its gradients on your own tensors";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -68,6 +71,10 @@ enum Command {
     Quantize(quantize::QuantizeArguments),
     /// Layers, levels, occupancy of each level, bits, bytes
     Inspect(inspect::InspectArguments),
+    /// Evaluate one operation and its gradients on your own tensors
+    Oracle(oracle::OracleArguments),
+    /// Draw and tabulate the approximations
+    Explain(explain::ExplainArguments),
 }
 
 /// Runs the command of this process's arguments.
@@ -82,6 +89,8 @@ pub fn main() -> ExitCode {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Oracle(arguments) => oracle::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -6,6 +6,8 @@
 //! | [`funnel`](funnel()) | θ against ln σ²: weights at a level may be uncertain, those between may not |
 //! | [`quantized_loss`](quantized_loss()) | Σ(θ − Q(θ))² of the network by epoch |
 //! | [`comparison`](comparison()) | quantized loss and accuracy by epoch, one curve a prior |
+//! | [`kl_forms`](kl_forms()) | each form of the KL against the truth, over θ |
+//! | [`kl_funnels`](kl_funnels()) | the funnels that the forms make over θ and ln σ² |
 //!
 //! Every figure is 800 units wide, on white, deterministic, and drawn from whatever it is given: a value that is
 //! not finite leaves a gap in a curve, and is counted in the title of a layer.
@@ -17,6 +19,8 @@ pub mod axes;
 pub mod comparison;
 pub mod funnel;
 pub mod histogram;
+pub mod kl_forms;
+pub mod kl_funnels;
 pub mod layers;
 pub mod panel;
 pub mod quantized_loss;
@@ -25,6 +29,8 @@ pub mod svg;
 pub use comparison::{Curve, comparison};
 pub use funnel::funnel;
 pub use histogram::histogram;
+pub use kl_forms::kl_forms;
+pub use kl_funnels::kl_funnels;
 pub use layers::LayerPicture;
 pub use quantized_loss::quantized_loss;
 

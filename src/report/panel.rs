@@ -84,10 +84,15 @@ impl Panel {
 
     /// Path through the values of epochs 1, 2, …; it breaks where a value has no place.
     pub fn curve(&self, values: &[f64]) -> String {
+        self.path((1..).map(f64::from).zip(values.iter().copied()))
+    }
+
+    /// Path through points (x, y); it breaks where one has no place.
+    pub fn path(&self, points: impl IntoIterator<Item = (f64, f64)>) -> String {
         let mut path = String::new();
         let mut broken = true;
-        for (epoch, &value) in (1..).zip(values) {
-            let at = self.place_x(f64::from(epoch)).zip(self.place_y(value));
+        for (x, y) in points {
+            let at = self.place_x(x).zip(self.place_y(y));
             if let Some((x, y)) = at {
                 let _ = write!(path, "{}{} {}", if broken { 'M' } else { 'L' }, number(x), number(y));
             }

@@ -1,0 +1,279 @@
+//! Every operation: its inputs, their shapes, its options, its outputs.
+
+use super::options::{OptionSpec, Options};
+use super::tensors::{Inputs, Outputs};
+use super::{layers, networks, priors, training};
+use crate::error::Result;
+
+/// An input tensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// Its name.
+    pub name: &'static str,
+    /// Its sizes; the same letter is the same size throughout the operation, `…` the same rest of a shape.
+    pub shape: &'static str,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its mathematics is.
+    pub module: &'static str,
+    /// Its inputs; none for networks, which take their parameters by name.
+    pub inputs: &'static [Input],
+    /// Whether it takes `labels` (B), I64.
+    pub labels: bool,
+    /// Its options.
+    pub options: &'static [OptionSpec],
+    /// Its outputs.
+    pub outputs: &'static str,
+    pub(super) f32: fn(&Inputs<f32>, &Options) -> Result<Outputs>,
+    pub(super) f64: fn(&Inputs<f64>, &Options) -> Result<Outputs>,
+}
+
+impl Operation {
+    /// Whether it reads a file.
+    pub fn takes_input(&self) -> bool {
+        self.name != "noise"
+    }
+}
+
+const fn input(name: &'static str, shape: &'static str) -> Input {
+    Input { name, shape, optional: false }
+}
+
+const fn optional(name: &'static str, shape: &'static str) -> Input {
+    Input { name, shape, optional: true }
+}
+
+const fn option(name: &'static str, values: &'static str, default: &'static str) -> OptionSpec {
+    OptionSpec { name, values, default }
+}
+
+const SPIKE: OptionSpec = option("spike", "exact or fit", "exact");
+const SIZE: &str = "N or H,W, of at least 1";
+const POOL: &[OptionSpec] =
+    &[option("kernel", SIZE, "2"), option("stride", "N or H,W, of at least 1; the kernel's unless given", "")];
+const X_DY: &[Input] = &[input("x", "B, C, H, W"), input("dy", "B, C, OH, OW")];
+const NETWORK: &[OptionSpec] = &[
+    option("prior", "nearest, mixture, vnq, windows, quadrature, gaussian or none", "nearest"),
+    SPIKE,
+    option("kl-scale", "dataset or per-weight", "dataset"),
+    option("train-size", "a whole number of at least 1", "60000"),
+    option("kl-weight", "a number of at least 0", "1"),
+];
+const NETWORK_OUTPUTS: &str = "loss, nll, kl (sum, unscaled), logits (B, classes), d.<parameter>";
+
+/// All operations.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "spike-kl",
+        module: "scalar::spike_kl",
+        inputs: &[input("t", "…")],
+        labels: false,
+        options: &[SPIKE],
+        outputs: "kl (…), dkl_dt (…)",
+        f32: priors::spike_kl,
+        f64: priors::spike_kl,
+    },
+    Operation {
+        name: "kl",
+        module: "prior",
+        inputs: &[input("theta", "…"), input("log_sigma2", "…"), input("levels", "M"), optional("level_weights", "M")],
+        labels: false,
+        options: &[
+            option("prior", "nearest, mixture, vnq, windows or quadrature", "nearest"),
+            SPIKE,
+            option("window-ratio", "a positive number; the form's own unless given", ""),
+        ],
+        outputs: "kl (…), one a weight; of their sum: dtheta (…), dlog_sigma2 (…), dlevels (M)",
+        f32: priors::kl,
+        f64: priors::kl,
+    },
+    Operation {
+        name: "gaussian-kl",
+        module: "scalar::gaussian_kl",
+        inputs: &[input("theta", "…"), input("log_sigma2", "…")],
+        labels: false,
+        options: &[option("prior-mean", "a number", "0"), option("prior-log-sigma2", "a number", "-4")],
+        outputs: "kl (…), dtheta (…), dlog_sigma2 (…)",
+        f32: priors::gaussian_kl,
+        f64: priors::gaussian_kl,
+    },
+    Operation {
+        name: "quantize",
+        module: "prior::quantizer",
+        inputs: &[input("theta", "…"), input("levels", "M")],
+        labels: false,
+        options: &[],
+        outputs: "index (…) I64, value (…), loss (1)",
+        f32: priors::quantize,
+        f64: priors::quantize,
+    },
+    Operation {
+        name: "dense",
+        module: "layers::bayes_dense",
+        inputs: &[
+            input("x", "B, I"),
+            input("theta", "I, O"),
+            input("log_sigma2", "I, O"),
+            optional("bias", "O"),
+            input("eps", "B, O"),
+            input("dy", "B, O"),
+        ],
+        labels: false,
+        options: &[],
+        outputs: "y, mean, variance (B, O), dx (B, I), dtheta, dlog_sigma2 (I, O), dbias (O)",
+        f32: layers::dense,
+        f64: layers::dense,
+    },
+    Operation {
+        name: "conv2d",
+        module: "layers::bayes_conv2d",
+        inputs: &[
+            input("x", "B, C, H, W"),
+            input("theta", "O, C/groups, kh, kw"),
+            input("log_sigma2", "O, C/groups, kh, kw"),
+            optional("bias", "O"),
+            input("eps", "B, O, OH, OW"),
+            input("dy", "B, O, OH, OW"),
+        ],
+        labels: false,
+        options: &[
+            option("stride", SIZE, "1"),
+            option("padding", "N or H,W", "0"),
+            option("dilation", SIZE, "1"),
+            option("groups", "a whole number of at least 1", "1"),
+        ],
+        outputs: "y, mean, variance (B, O, OH, OW), dx (B, C, H, W), dtheta, dlog_sigma2 (O, C/groups, kh, kw), dbias (O)",
+        f32: layers::conv2d,
+        f64: layers::conv2d,
+    },
+    Operation {
+        name: "batch-norm",
+        module: "layers::batch_norm",
+        inputs: &[
+            input("x", "B, C, …"),
+            input("gamma", "C"),
+            input("beta", "C"),
+            optional("running_mean", "C"),
+            optional("running_var", "C"),
+            input("dy", "B, C, …"),
+        ],
+        labels: false,
+        options: &[
+            option("mode", "batch or running", "batch"),
+            option("momentum", "a number from 0 to 1", "0.1"),
+            option("epsilon", "a positive number", "1e-5"),
+        ],
+        outputs: "y, dx (B, C, …), dgamma, dbeta, running_mean, running_var (C)",
+        f32: layers::batch_norm,
+        f64: layers::batch_norm,
+    },
+    Operation {
+        name: "relu",
+        module: "layers::relu",
+        inputs: &[input("x", "…"), input("dy", "…")],
+        labels: false,
+        options: &[],
+        outputs: "y (…), dx (…)",
+        f32: layers::relu,
+        f64: layers::relu,
+    },
+    Operation {
+        name: "max-pool",
+        module: "layers::max_pool",
+        inputs: X_DY,
+        labels: false,
+        options: POOL,
+        outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
+        f32: layers::max_pool,
+        f64: layers::max_pool,
+    },
+    Operation {
+        name: "avg-pool",
+        module: "layers::avg_pool",
+        inputs: X_DY,
+        labels: false,
+        options: POOL,
+        outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
+        f32: layers::avg_pool,
+        f64: layers::avg_pool,
+    },
+    Operation {
+        name: "softmax-nll",
+        module: "layers::softmax_nll",
+        inputs: &[input("logits", "B, K")],
+        labels: true,
+        options: &[],
+        outputs: "nll (1), the mean; dlogits (B, K)",
+        f32: layers::softmax_nll,
+        f64: layers::softmax_nll,
+    },
+    Operation {
+        name: "adam",
+        module: "train::adam",
+        inputs: &[input("parameter", "…"), input("gradient", "…"), input("m", "…"), input("v", "…")],
+        labels: false,
+        options: &[
+            option("step", "a whole number of at least 1, this step's", "1"),
+            option("learning-rate", "a number", "0.002"),
+            option("beta1", "a number from 0 to below 1", "0.9"),
+            option("beta2", "a number from 0 to below 1", "0.999"),
+            option("epsilon", "a positive number", "1e-8"),
+        ],
+        outputs: "parameter, m, v (…)",
+        f32: training::adam,
+        f64: training::adam,
+    },
+    Operation {
+        name: "noise",
+        module: "tensor::noise",
+        inputs: &[],
+        labels: false,
+        options: &[
+            option("seed", "a whole number below 2^64", "0"),
+            option("step", "a whole number below 2^32", "0"),
+            option("tensor", "a whole number below 2^32", "0"),
+            option("count", "a whole number up to 2^28", "16"),
+            option("dtype", "F64 or F32", "F64"),
+        ],
+        outputs: "bits (count) U32, normal (count)",
+        f32: training::noise,
+        f64: training::noise,
+    },
+    Operation {
+        name: "mlp",
+        module: "nets::mlp",
+        inputs: &[],
+        labels: true,
+        options: NETWORK,
+        outputs: NETWORK_OUTPUTS,
+        f32: networks::mlp,
+        f64: networks::mlp,
+    },
+    Operation {
+        name: "lenet5",
+        module: "nets::lenet5",
+        inputs: &[],
+        labels: true,
+        options: NETWORK,
+        outputs: NETWORK_OUTPUTS,
+        f32: networks::lenet5,
+        f64: networks::lenet5,
+    },
+    Operation {
+        name: "lenet-caffe",
+        module: "nets::lenet_caffe",
+        inputs: &[],
+        labels: true,
+        options: NETWORK,
+        outputs: NETWORK_OUTPUTS,
+        f32: networks::lenet_caffe,
+        f64: networks::lenet_caffe,
+    },
+];

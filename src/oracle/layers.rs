@@ -1,0 +1,136 @@
+//! `dense`, `conv2d`, `batch-norm`, `relu`, `max-pool`, `avg-pool`, `softmax-nll`.
+
+use super::options::Options;
+use super::tensors::{Inputs, Outputs, Stored};
+use crate::error::{Error, Result};
+use crate::layers::batch_norm::{BatchNorm, Statistics};
+use crate::layers::bayes_conv2d::BayesConv2d;
+use crate::layers::bayes_dense::BayesDense;
+use crate::layers::{avg_pool as avg, max_pool as max, relu as rectifier, softmax_nll as softmax};
+use crate::tensor::im2col::Window;
+use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
+
+pub(super) fn dense<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs> {
+    let (theta, log_sigma2) = (inputs.array::<Ix2>("theta")?, inputs.array::<Ix2>("log_sigma2")?);
+    let bias = inputs.get("bias").map(|_| inputs.array::<Ix1>("bias")).transpose()?;
+    let layer =
+        BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: bias.as_ref().map(|bias| bias.view()) };
+    let x = inputs.array::<Ix2>("x")?;
+    let (mean, variance) = layer.moments(x.view())?;
+    let (y, cache) = layer.forward_sampled(x, inputs.array("eps")?)?;
+    let d = layer.backward(&cache, inputs.array::<Ix2>("dy")?.view(), true);
+    Ok(Outputs::default()
+        .with("y", &y)
+        .with("mean", &mean)
+        .with("variance", &variance)
+        .with_some("dx", d.dx.as_ref())
+        .with("dtheta", &d.dtheta)
+        .with_some("dlog_sigma2", d.dlog_sigma2.as_ref())
+        .with("dbias", &d.dbias))
+}
+
+pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (theta, log_sigma2) = (inputs.array::<Ix4>("theta")?, inputs.array::<Ix4>("log_sigma2")?);
+    let bias = inputs.get("bias").map(|_| inputs.array::<Ix1>("bias")).transpose()?;
+    let layer = BayesConv2d {
+        theta: theta.view(),
+        log_sigma2: log_sigma2.view(),
+        bias: bias.as_ref().map(|bias| bias.view()),
+        window: Window {
+            kernel: [theta.dim().2, theta.dim().3],
+            stride: options.pair("stride", 1)?,
+            padding: options.pair("padding", 0)?,
+            dilation: options.pair("dilation", 1)?,
+        },
+        groups: options.number("groups")?,
+    };
+    let x = inputs.array::<Ix4>("x")?;
+    let (mean, variance) = layer.moments(x.view())?;
+    let (y, cache) = layer.forward_sampled(x, inputs.array("eps")?)?;
+    let d = layer.backward(&cache, inputs.array::<Ix4>("dy")?.view(), true);
+    Ok(Outputs::default()
+        .with("y", &y)
+        .with("mean", &mean)
+        .with("variance", &variance)
+        .with_some("dx", d.dx.as_ref())
+        .with("dtheta", &d.dtheta)
+        .with_some("dlog_sigma2", d.dlog_sigma2.as_ref())
+        .with("dbias", &d.dbias))
+}
+
+pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (gamma, beta) = (inputs.array::<Ix1>("gamma")?, inputs.array::<Ix1>("beta")?);
+    let epsilon = F::of(options.real("epsilon", |epsilon| epsilon > 0.0)?);
+    let momentum = F::of(options.real("momentum", |momentum| (0.0..=1.0).contains(&momentum))?);
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon };
+    let batch_statistics = options.choice("mode", &[("batch", true), ("running", false)])?;
+    let running = |name: &str, value: F| match inputs.get(name) {
+        Some(_) => inputs.array::<Ix1>(name),
+        None if batch_statistics => Ok(Array1::from_elem(gamma.len(), value)),
+        None => Err(Error::tensor(name, "(C), in mode running", "none")),
+    };
+    let mut statistics =
+        Statistics { mean: running("running_mean", F::zero())?, variance: running("running_var", F::one())? };
+    if let Some(odd) = statistics.variance.iter().find(|variance| **variance < F::zero()) {
+        return Err(Error::tensor("running_var", "numbers of at least 0", odd));
+    }
+    let shape = inputs.any("x")?.raw_dim();
+    let (x, dy) = (by_channel(inputs.any("x")?), by_channel(inputs.any("dy")?));
+    let count = x.dim().0 * x.dim().2;
+    let (y, cache) = if batch_statistics {
+        let (y, cache, batch) = norm.forward_batch(x)?;
+        statistics.absorb(&batch, count, momentum);
+        (y, cache)
+    } else {
+        norm.forward_running(x, &statistics)?
+    };
+    let d = norm.backward(&cache, dy.view());
+    let back = |x: Array3<F>| x.into_shape_with_order(shape.clone()).expect("as many elements");
+    Ok(Outputs::default()
+        .with("y", &back(y))
+        .with("dx", &back(d.dx))
+        .with("dgamma", &d.dgamma)
+        .with("dbeta", &d.dbeta)
+        .with("running_mean", &statistics.mean)
+        .with("running_var", &statistics.variance))
+}
+
+fn by_channel<F: Stored>(x: &ArrayD<F>) -> Array3<F> {
+    let shape = (x.shape()[0], x.shape()[1], x.shape()[2..].iter().product());
+    x.clone().into_shape_with_order(shape).expect("as many elements")
+}
+
+pub(super) fn relu<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs> {
+    let (y, cache) = rectifier::forward(inputs.any("x")?.clone());
+    let dx = rectifier::backward(&cache, inputs.any("dy")?.clone());
+    Ok(Outputs::default().with("y", &y).with("dx", &dx))
+}
+
+pub(super) fn max_pool<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (window, dy) = (pool_window(options)?, inputs.array::<Ix4>("dy")?);
+    let (y, cache) = max::forward(inputs.array::<Ix4>("x")?.view(), &window)?;
+    check_dy(y.shape(), dy.shape())?;
+    Ok(Outputs::default().with("y", &y).with("dx", &max::backward(&cache, dy.view())))
+}
+
+pub(super) fn avg_pool<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (window, dy) = (pool_window(options)?, inputs.array::<Ix4>("dy")?);
+    let (y, cache) = avg::forward(inputs.array::<Ix4>("x")?.view(), &window)?;
+    check_dy(y.shape(), dy.shape())?;
+    Ok(Outputs::default().with("y", &y).with("dx", &avg::backward(&cache, dy.view())))
+}
+
+fn pool_window(options: &Options) -> Result<Window> {
+    let kernel = options.pair("kernel", 1)?;
+    let stride = if options.text("stride").is_empty() { kernel } else { options.pair("stride", 1)? };
+    Ok(Window::new(kernel, stride))
+}
+
+fn check_dy(y: &[usize], dy: &[usize]) -> Result<()> {
+    if y == dy { Ok(()) } else { Err(Error::tensor("dy", format!("shape {y:?}, as y"), format!("{dy:?}"))) }
+}
+
+pub(super) fn softmax_nll<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs> {
+    let (nll, cache) = softmax::forward(inputs.array::<Ix2>("logits")?.view(), inputs.labels())?;
+    Ok(Outputs::default().with("nll", &ndarray::arr1(&[nll])).with("dlogits", &softmax::backward(&cache)))
+}

@@ -1,0 +1,96 @@
+//! The options of an operation: `--name value`, each with a default.
+
+use crate::error::{Error, Result};
+use std::str::FromStr;
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// Its name, without dashes.
+    pub name: &'static str,
+    /// What it takes.
+    pub values: &'static str,
+    /// What it is unless given.
+    pub default: &'static str,
+}
+
+/// The options given, over the defaults.
+#[derive(Debug)]
+pub struct Options(Vec<(OptionSpec, String)>);
+
+impl Options {
+    /// # Errors
+    /// If an option is none of `specs`, or given twice.
+    pub fn new(specs: &[OptionSpec], given: &[(String, String)]) -> Result<Self> {
+        let names = specs.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+        for (i, (name, _)) in given.iter().enumerate() {
+            if !specs.iter().any(|spec| spec.name == name) {
+                let expected = if names.is_empty() { "no option".to_string() } else { names };
+                return Err(Error::option("option", expected, name));
+            }
+            if given[..i].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Error::option(name, "one value", "two"));
+            }
+        }
+        let value = |spec: &OptionSpec| {
+            let given = given.iter().find(|(name, _)| name == spec.name);
+            given.map_or_else(|| spec.default.to_string(), |(_, value)| value.clone())
+        };
+        Ok(Self(specs.iter().map(|spec| (*spec, value(spec))).collect()))
+    }
+
+    fn get(&self, name: &str) -> &(OptionSpec, String) {
+        self.0.iter().find(|(spec, _)| spec.name == name).expect("an operation asks for its own options")
+    }
+
+    /// The value as it was given; empty if there is no default.
+    pub fn text(&self, name: &str) -> &str {
+        &self.get(name).1
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn number<T: FromStr>(&self, name: &str) -> Result<T> {
+        let (spec, value) = self.get(name);
+        value.parse().map_err(|_| Error::option(name, spec.values, format!("{value:?}")))
+    }
+
+    /// A finite number that `holds`.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn real(&self, name: &str, holds: impl Fn(f64) -> bool) -> Result<f64> {
+        let (spec, value) = self.get(name);
+        match value.parse() {
+            Ok(number) if f64::is_finite(number) && holds(number) => Ok(number),
+            _ => Err(Error::option(name, spec.values, format!("{value:?}"))),
+        }
+    }
+
+    /// One of the choices.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
+        let (spec, value) = self.get(name);
+        let found = choices.iter().find(|(choice, _)| choice == value);
+        found.map(|(_, choice)| *choice).ok_or_else(|| Error::option(name, spec.values, format!("{value:?}")))
+    }
+
+    /// `N` or `H,W`, each at least `least`.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn pair(&self, name: &str, least: usize) -> Result<[usize; 2]> {
+        let (spec, value) = self.get(name);
+        let sizes: Option<Vec<usize>> =
+            value.split(',').map(|size| size.trim().parse().ok().filter(|size| *size >= least)).collect();
+        match sizes.as_deref() {
+            Some([both]) => Ok([*both, *both]),
+            Some([vertical, horizontal]) => Ok([*vertical, *horizontal]),
+            _ => Err(Error::option(name, spec.values, format!("{value:?}"))),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Tensors in and out: safetensors files, checked against an operation's inputs before anything is computed.
+
+use super::catalogue::Operation;
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+use ndarray::{Array, ArrayD, Dimension};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The type of an operation's tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 64 bits.
+    F64,
+}
+
+/// A number that safetensors can hold.
+pub trait Stored: Real {
+    /// Its type there.
+    const DTYPE: Dtype;
+    /// Its bytes there.
+    const BYTES: usize;
+    /// From the little-endian bytes.
+    fn from_bytes(bytes: &[u8]) -> Self;
+    /// To the little-endian bytes.
+    fn push_bytes(self, bytes: &mut Vec<u8>);
+}
+
+impl Stored for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+    const BYTES: usize = 4;
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.try_into().expect("four bytes"))
+    }
+    fn push_bytes(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.to_le_bytes());
+    }
+}
+
+impl Stored for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+    const BYTES: usize = 8;
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.try_into().expect("eight bytes"))
+    }
+    fn push_bytes(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.to_le_bytes());
+    }
+}
+
+/// A file's bytes and its name.
+#[derive(Debug)]
+pub struct File {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    /// Reads a safetensors file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no safetensors file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+        let file = Self { path: path.to_path_buf(), bytes };
+        file.tensors()?;
+        Ok(file)
+    }
+
+    fn tensors(&self) -> Result<SafeTensors<'_>> {
+        SafeTensors::deserialize(&self.bytes).map_err(|error| Error::file(&self.path, "a safetensors file", error))
+    }
+
+    /// The type of the tensors that are not `labels`: that of the first, by name.
+    ///
+    /// # Errors
+    /// If it is neither F32 nor F64, or there is none.
+    pub fn precision(&self, labels: bool) -> Result<Precision> {
+        let tensors = self.tensors()?;
+        let mut names = tensors.names();
+        names.sort_unstable();
+        let Some(name) = names.into_iter().find(|name| !(labels && *name == "labels")) else {
+            return Err(Error::file(&self.path, "tensors", "none"));
+        };
+        match tensors.tensor(name).map(|tensor| tensor.dtype()) {
+            Ok(Dtype::F32) => Ok(Precision::F32),
+            Ok(Dtype::F64) => Ok(Precision::F64),
+            Ok(other) => Err(Error::tensor(name, "F64 or F32", format!("{other:?}"))),
+            Err(error) => Err(Error::tensor(name, "a tensor", error)),
+        }
+    }
+}
+
+/// The tensors of an operation, of its types, finite, of the shapes it demands.
+#[derive(Debug)]
+pub struct Inputs<F> {
+    floats: BTreeMap<String, ArrayD<F>>,
+    labels: Option<Vec<usize>>,
+}
+
+impl<F: Stored> Inputs<F> {
+    /// Of an operation without input.
+    pub fn none() -> Self {
+        Self { floats: BTreeMap::new(), labels: None }
+    }
+
+    /// Reads the tensors of `file`, checks each, and binds the sizes in the operation's shapes.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] names the first that is missing, unknown, misshapen, of the wrong type or not finite.
+    pub fn new(file: &File, operation: &Operation) -> Result<Self> {
+        let tensors = file.tensors()?;
+        let mut inputs = Self::none();
+        for (name, tensor) in tensors.tensors().into_iter().collect::<BTreeMap<_, _>>() {
+            if operation.labels && name == "labels" {
+                inputs.labels = Some(labels(&tensor)?);
+                continue;
+            }
+            if tensor.dtype() != F::DTYPE {
+                return Err(Error::tensor(
+                    name,
+                    format!("{:?}, as the others", F::DTYPE),
+                    format!("{:?}", tensor.dtype()),
+                ));
+            }
+            let values: Vec<F> = tensor.data().chunks_exact(F::BYTES).map(F::from_bytes).collect();
+            if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
+                return Err(Error::tensor(name, "finite numbers", odd));
+            }
+            let array = ArrayD::from_shape_vec(tensor.shape(), values)
+                .map_err(|error| Error::tensor(&name, "a tensor whose size fits its shape", error))?;
+            inputs.floats.insert(name, array);
+        }
+        if operation.labels && inputs.labels.is_none() {
+            return Err(Error::tensor("labels", "(B), I64", "none"));
+        }
+        inputs.bind(operation)?;
+        Ok(inputs)
+    }
+
+    /// Checks names and shapes: an input's shape is a list of sizes, a letter standing for the same size throughout, `…` for
+    /// the same rest of a shape.
+    fn bind(&self, operation: &Operation) -> Result<()> {
+        if operation.inputs.is_empty() {
+            return Ok(());
+        }
+        let known: BTreeSet<&str> = operation.inputs.iter().map(|input| input.name).collect();
+        if let Some(odd) = self.floats.keys().find(|name| !known.contains(name.as_str())) {
+            let names: Vec<&str> = operation.inputs.iter().map(|input| input.name).collect();
+            return Err(Error::tensor(odd, format!("one of {}", names.join(", ")), "an unknown name"));
+        }
+        let mut sizes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        if let Some(labels) = &self.labels {
+            sizes.insert("B", vec![labels.len()]);
+        }
+        for input in operation.inputs {
+            let Some(array) = self.floats.get(input.name) else {
+                if input.optional {
+                    continue;
+                }
+                return Err(Error::tensor(input.name, format!("({})", input.shape), "none"));
+            };
+            let mut rest = array.shape();
+            for size in input.shape.split(", ").filter(|size| !size.is_empty()) {
+                let len = if size == "…" { rest.len() } else { 1 };
+                let bound =
+                    rest.split_at_checked(len).filter(|(head, _)| sizes.get(size).is_none_or(|known| known == head));
+                let Some((head, tail)) = bound else {
+                    return Err(misshapen(input.name, input.shape, &sizes, array.shape()));
+                };
+                sizes.insert(size, head.to_vec());
+                rest = tail;
+            }
+            if !rest.is_empty() {
+                return Err(misshapen(input.name, input.shape, &sizes, array.shape()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of all tensors but the labels.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.floats.keys().map(String::as_str)
+    }
+
+    /// A tensor that may be missing.
+    pub fn get(&self, name: &str) -> Option<&ArrayD<F>> {
+        self.floats.get(name)
+    }
+
+    /// A tensor of any shape.
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn any(&self, name: &str) -> Result<&ArrayD<F>> {
+        self.get(name).ok_or_else(|| Error::tensor(name, "a tensor of that name", "none"))
+    }
+
+    /// A tensor of known rank.
+    ///
+    /// # Errors
+    /// If it is missing or of another rank.
+    pub fn array<D: Dimension>(&self, name: &str) -> Result<Array<F, D>> {
+        let array = self.any(name)?;
+        array.clone().into_dimensionality().map_err(|_| {
+            let expected = format!("{} dimensions", D::NDIM.unwrap_or_default());
+            Error::tensor(name, expected, format!("shape {:?}", array.shape()))
+        })
+    }
+
+    /// The labels (B).
+    pub fn labels(&self) -> &[usize] {
+        self.labels.as_deref().unwrap_or_default()
+    }
+}
+
+fn misshapen(name: &str, shape: &str, sizes: &BTreeMap<&str, Vec<usize>>, seen: &[usize]) -> Error {
+    let size = |size: &str| match sizes.get(size) {
+        Some(known) => known.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+        None => size.to_string(),
+    };
+    let expected: Vec<String> = shape.split(", ").map(size).collect();
+    Error::tensor(name, format!("shape ({shape}), here ({})", expected.join(", ")), format!("{seen:?}"))
+}
+
+fn labels(tensor: &TensorView<'_>) -> Result<Vec<usize>> {
+    if tensor.dtype() != Dtype::I64 || tensor.shape().len() != 1 {
+        return Err(Error::tensor("labels", "(B), I64", format!("{:?}, shape {:?}", tensor.dtype(), tensor.shape())));
+    }
+    let label = |bytes: &[u8]| {
+        let label = i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+        usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
+    };
+    tensor.data().chunks_exact(8).map(label).collect()
+}
+
+/// The outputs of an operation, in its order.
+#[derive(Debug, Default)]
+pub struct Outputs(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
+
+impl Outputs {
+    /// Adds a tensor.
+    #[must_use]
+    pub fn with<F: Stored, D: Dimension>(mut self, name: impl Into<String>, value: &Array<F, D>) -> Self {
+        let mut bytes = Vec::with_capacity(value.len() * F::BYTES);
+        value.iter().for_each(|element| element.push_bytes(&mut bytes));
+        self.0.push((name.into(), F::DTYPE, value.shape().to_vec(), bytes));
+        self
+    }
+
+    /// Adds a tensor if there is one.
+    #[must_use]
+    pub fn with_some<F: Stored, D: Dimension>(self, name: &str, value: Option<&Array<F, D>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a scalar, as a tensor of shape (1).
+    #[must_use]
+    pub fn with_scalar<F: Stored>(self, name: &str, value: f64) -> Self {
+        self.with(name, &ndarray::arr1(&[F::of(value)]))
+    }
+
+    /// Adds indices, as I64.
+    #[must_use]
+    pub fn with_indices(mut self, name: &str, shape: &[usize], indices: &[usize]) -> Self {
+        let bytes = indices.iter().flat_map(|index| (*index as i64).to_le_bytes()).collect();
+        self.0.push((name.into(), Dtype::I64, shape.to_vec(), bytes));
+        self
+    }
+
+    /// Adds words, as U32.
+    #[must_use]
+    pub fn with_words(mut self, name: &str, words: &[u32]) -> Self {
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.0.push((name.into(), Dtype::U32, vec![words.len()], bytes));
+        self
+    }
+
+    /// The safetensors file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let views = self.0.iter().map(|(name, dtype, shape, bytes)| {
+            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("as many bytes as elements"))
+        });
+        safetensors::serialize(views, None).expect("views of known size")
+    }
+}

@@ -1,0 +1,49 @@
+//! `adam`, `noise`.
+
+use super::options::Options;
+use super::tensors::{Inputs, Outputs, Stored};
+use crate::error::{Error, Result};
+use crate::tensor::noise::Philox;
+use crate::train::adam::Adam;
+use ndarray::Array1;
+
+pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let decay = |name: &str| options.real(name, |beta| (0.0..1.0).contains(&beta));
+    let adam = Adam {
+        beta1: decay("beta1")?,
+        beta2: decay("beta2")?,
+        epsilon: options.real("epsilon", |epsilon| epsilon > 0.0)?,
+    };
+    let step: u64 = options.number("step")?;
+    if step == 0 {
+        return Err(Error::option("step", "a whole number of at least 1", step));
+    }
+    let rate = options.real("learning-rate", |_| true)?;
+    let [mut parameter, gradient, mut first, mut second] =
+        [inputs.any("parameter")?, inputs.any("gradient")?, inputs.any("m")?, inputs.any("v")?].map(Clone::clone);
+    if let Some(odd) = second.iter().find(|v| **v < F::zero()) {
+        return Err(Error::tensor("v", "numbers of at least 0", odd));
+    }
+    let standard = "a tensor as it was read";
+    adam.step(
+        parameter.as_slice_mut().expect(standard),
+        gradient.as_slice().expect(standard),
+        first.as_slice_mut().expect(standard),
+        second.as_slice_mut().expect(standard),
+        step,
+        rate,
+    );
+    Ok(Outputs::default().with("parameter", &parameter).with("m", &first).with("v", &second))
+}
+
+pub(super) fn noise<F: Stored>(_: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    options.choice("dtype", &[("F64", ()), ("F32", ())])?;
+    let count: usize = options.number("count")?;
+    if count > 1 << 28 {
+        return Err(Error::option("count", "a whole number up to 2^28", count));
+    }
+    let stream = Philox::with_tensor_id(options.number("seed")?, options.number("tensor")?, options.number("step")?);
+    let words: Vec<u32> = (0..count.div_ceil(4) as u64).flat_map(|block| stream.words(block)).take(count).collect();
+    let normal: Array1<F> = stream.standard_normal(count);
+    Ok(Outputs::default().with_words("bits", &words).with("normal", &normal))
+}
