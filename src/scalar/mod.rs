@@ -8,6 +8,7 @@ pub mod dawson;
 pub mod gaussian_kl;
 pub mod real;
 pub mod spike_kl;
+pub mod vector;
 pub mod weight_kl;
 
 pub use real::Real;
