@@ -29,7 +29,7 @@ use super::check_shape;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::tensor::im2col::Window;
-use backward::{Images, Partial};
+use backward::{Images, InputGradients, Partial};
 use forward::{Forward, Output};
 use layout::Layout;
 use ndarray::{Array1, Array4, ArrayView1, ArrayView4};
@@ -215,7 +215,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         let dv_per_dy = cache.dv_per_dy.as_ref().map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
 
         let mut dx = wants_dx.then(|| Array4::zeros(cache.x.dim()));
-        let dxs: Vec<Option<(&[Vec<F>], &mut [F])>> = match (&mut dx, &weights) {
+        let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
             (Some(dx), Some(weights)) => {
                 let dxs = dx.as_slice_mut().expect(STANDARD).chunks_mut(IMAGES * image);
                 dxs.map(|dx| Some((&weights[..], dx))).collect()

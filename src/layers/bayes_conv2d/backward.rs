@@ -15,10 +15,13 @@ pub(super) struct Images<'a, F> {
     pub dy: &'a [F],
     /// Likewise; none with mean weights.
     pub dv_per_dy: Option<&'a [F]>,
-    /// θ and σ² of each group by [`interleave`](super::input_gradient::interleave), and dx (C, H, W) of each image, which is
-    /// overwritten; none if dx is not asked for.
-    pub dx: Option<(&'a [Vec<F>], &'a mut [F])>,
+    /// None if dx is not asked for.
+    pub dx: Option<InputGradients<'a, F>>,
 }
+
+/// θ and σ² of each group by [`interleave`](super::input_gradient::interleave), and dx (C, H, W) of each image, which is
+/// overwritten.
+pub(super) type InputGradients<'a, F> = (&'a [Vec<F>], &'a mut [F]);
 
 /// The gradient in the parameters, from a few images.
 pub(super) struct Partial<F> {
