@@ -50,50 +50,77 @@ impl<F: Real> WeightGradient<'_, F> {
     /// Output channels `first` to `first + N`.
     #[inline(always)]
     fn channels<V: Vector<Element = F>, const N: usize>(&mut self, first: usize) {
+        let doutputs = self.in_order_of_use::<V, N>(first);
+        let [rows, columns] = self.layout.output;
+        let row_step = self.layout.row_step;
+        let starts: Vec<usize> =
+            (0..rows).flat_map(|p| (0..columns).step_by(V::LANES).map(move |q| p * row_step + q)).collect();
         for (k, size) in blocks(self.layout.fan_in, ELEMENTS) {
             match (size, self.dv.is_empty()) {
-                (1, false) => self.tile::<V, N, 1, true>(first, k),
-                (1, true) => self.tile::<V, N, 1, false>(first, k),
-                (_, false) => self.tile::<V, N, ELEMENTS, true>(first, k),
-                (_, true) => self.tile::<V, N, ELEMENTS, false>(first, k),
+                (1, false) => self.tile::<V, N, 1, true>(&doutputs, &starts, first, k),
+                (1, true) => self.tile::<V, N, 1, false>(&doutputs, &starts, first, k),
+                (_, false) => self.tile::<V, N, ELEMENTS, true>(&doutputs, &starts, first, k),
+                (_, true) => self.tile::<V, N, ELEMENTS, false>(&doutputs, &starts, first, k),
             }
         }
     }
 
-    /// Output channels `first` to `first + N`, elements `k` to `k + E` of the kernel.
+    /// For each image, for each vector of positions: dm of the channels `first` to `first + N`, then dv (0 with mean
+    /// weights). Every tile of these channels reads it from beginning to end.
+    #[inline(always)]
+    fn in_order_of_use<V: Vector<Element = F>, const N: usize>(&self, first: usize) -> Vec<F> {
+        let layout = self.layout;
+        let images = self.dm.len() / layout.output_len();
+        let vectors = layout.output[0] * layout.output[1].div_ceil(V::LANES);
+        let mut doutputs = vec![F::zero(); images * vectors * 2 * N * V::LANES];
+        let mut parts = doutputs.chunks_exact_mut(2 * N * V::LANES);
+        for image in 0..images {
+            for p in 0..layout.output[0] {
+                for q in (0..layout.output[1]).step_by(V::LANES) {
+                    let part = parts.next().expect("one for each vector of positions");
+                    let at = image * layout.output_len() + first * layout.plane() + p * layout.row + q;
+                    for (from, part) in [self.dm, self.dv].into_iter().zip(part.chunks_exact_mut(N * V::LANES)) {
+                        if !from.is_empty() {
+                            for o in 0..N {
+                                V::load(&from[at + o * layout.plane()..]).store(&mut part[o * V::LANES..]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        doutputs
+    }
+
+    /// Output channels `first` to `first + N`, elements `k` to `k + E` of the kernel; vector i of positions meets the image
+    /// at `starts[i]`.
     #[inline(always)]
     fn tile<V: Vector<Element = F>, const N: usize, const E: usize, const VARIANCE: bool>(
         &mut self,
+        doutputs: &[F],
+        starts: &[usize],
         first: usize,
         k: usize,
     ) {
         let layout = self.layout;
-        let plane = layout.plane();
-        let zero = V::zero();
-        let (mut dtheta, mut dsigma2) = ([[zero; E]; N], [[zero; E]; N]);
-        for (i, image) in self.images.chunks_exact(layout.image_len).enumerate() {
-            let start = i * layout.output_len() + first * plane;
-            let dm: [&[F]; N] = std::array::from_fn(|o| &self.dm[start + o * plane..][..plane]);
-            let dv: [&[F]; N] =
-                std::array::from_fn(|o| if VARIANCE { &self.dv[start + o * plane..][..plane] } else { &[][..] });
-            for p in 0..layout.output[0] {
-                let image: [&[F]; E] = std::array::from_fn(|e| &image[p * layout.row_step + layout.offsets[k + e]..]);
-                for q in (0..layout.output[1]).step_by(V::LANES) {
-                    let at = p * layout.row + q;
-                    let mut x: [V; E] = std::array::from_fn(|e| V::load(&image[e][q..]));
-                    for o in 0..N {
-                        let dm = V::load(&dm[o][at..]);
-                        for e in 0..E {
-                            dtheta[o][e] = dm.mul_add(x[e], dtheta[o][e]);
-                        }
+        let offsets: [usize; E] = std::array::from_fn(|e| layout.offsets[k + e]);
+        let (mut dtheta, mut dsigma2) = ([[V::zero(); E]; N], [[V::zero(); E]; N]);
+        let doutputs = doutputs.chunks_exact(starts.len() * 2 * N * V::LANES);
+        for (image, doutputs) in self.images.chunks_exact(layout.image_len).zip(doutputs) {
+            for (start, doutput) in starts.iter().zip(doutputs.chunks_exact(2 * N * V::LANES)) {
+                let mut x: [V; E] = std::array::from_fn(|e| V::load(&image[start + offsets[e]..]));
+                for o in 0..N {
+                    let dm = V::load(&doutput[o * V::LANES..]);
+                    for e in 0..E {
+                        dtheta[o][e] = dm.mul_add(x[e], dtheta[o][e]);
                     }
-                    if VARIANCE {
-                        x = x.map(|x| x.mul(x));
-                        for o in 0..N {
-                            let dv = V::load(&dv[o][at..]);
-                            for e in 0..E {
-                                dsigma2[o][e] = dv.mul_add(x[e], dsigma2[o][e]);
-                            }
+                }
+                if VARIANCE {
+                    x = x.map(|x| x.mul(x));
+                    for o in 0..N {
+                        let dv = V::load(&doutput[(N + o) * V::LANES..]);
+                        for e in 0..E {
+                            dsigma2[o][e] = dv.mul_add(x[e], dsigma2[o][e]);
                         }
                     }
                 }
