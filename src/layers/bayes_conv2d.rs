@@ -14,14 +14,26 @@
 //!
 //! Images are independent but for the sums over the batch: those are formed for eight images at a time, in order, and
 //! added up in order.
+//!
+//! The products are formed by three kernels, `forward`, `weight_gradient` and `input_gradient`, which never build col, on
+//! operands laid out by `layout`. `reference` does the same by the definition.
 
-use super::{V0, check_shape};
+mod backward;
+mod forward;
+mod input_gradient;
+mod layout;
+mod reference;
+mod weight_gradient;
+
+use super::check_shape;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
-use crate::tensor::im2col::{Window, col2im, im2col};
-use ndarray::linalg::general_mat_mul;
-use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView4, Axis, Zip, s};
+use crate::tensor::im2col::Window;
+use backward::{Images, InputGradients, Partial};
+use forward::{Forward, Output};
+use layout::Layout;
+use ndarray::{Array1, Array4, ArrayView1, ArrayView4};
+use rayon::prelude::*;
 
 /// Images whose parameter gradients are summed by one thread.
 const IMAGES: usize = 8;
@@ -63,53 +75,20 @@ pub struct Gradients<F> {
 }
 
 /// The sizes of the products.
-#[derive(Clone, Copy)]
 struct Sizes {
-    groups: usize,
     /// One group of an image (C/groups, H, W).
     image: [usize; 3],
-    /// Rows of a group's matrix θ, O/groups.
-    rows: usize,
-    /// Columns of a group's matrix θ, K.
-    fan_in: usize,
     /// Output positions in each direction (OH, OW).
     output: [usize; 2],
 }
 
-impl Sizes {
-    fn positions(&self) -> usize {
-        self.output[0] * self.output[1]
-    }
-
-    /// θ or ln σ² (O, C/groups, kh, kw) as one matrix a group.
-    fn matrices(&self) -> (usize, usize, usize) {
-        (self.groups, self.rows, self.fan_in)
-    }
-
-    /// x (B, C, H, W) as one row a group.
-    fn inputs(&self, batch: usize) -> (usize, usize, usize) {
-        (batch, self.groups, self.image.iter().product())
-    }
-
-    /// y (B, O, OH, OW) as one matrix a group.
-    fn outputs(&self, batch: usize) -> (usize, usize, usize, usize) {
-        (batch, self.groups, self.rows, self.positions())
-    }
-}
-
-/// What one thread sums over its images.
-struct Partial<F> {
-    dtheta: Array3<F>,
-    dsigma2: Array3<F>,
-}
-
-const STANDARD: &str = "an array in standard layout takes any shape of its size";
+const STANDARD: &str = "made in standard layout";
 
 impl<F: Real> BayesConv2d<'_, F> {
     fn sizes(&self, x: &[usize]) -> Result<Sizes> {
-        let (outputs, channels, kernel_h, kernel_w) = self.theta.dim();
-        let [kernel_h_expected, kernel_w_expected] = self.window.kernel;
-        check_shape("theta", &[outputs, channels, kernel_h_expected, kernel_w_expected], self.theta.shape())?;
+        let (outputs, channels, ..) = self.theta.dim();
+        let [kernel_h, kernel_w] = self.window.kernel;
+        check_shape("theta", &[outputs, channels, kernel_h, kernel_w], self.theta.shape())?;
         check_shape("log_sigma2", self.theta.shape(), self.log_sigma2.shape())?;
         if self.groups == 0 || outputs % self.groups != 0 {
             let expected = format!("a divisor of the {outputs} output channels");
@@ -119,51 +98,51 @@ impl<F: Real> BayesConv2d<'_, F> {
         if let Some(bias) = self.bias {
             check_shape("bias", &[outputs], bias.shape())?;
         }
-        Ok(Sizes {
-            groups: self.groups,
-            image: [channels, x[2], x[3]],
-            rows: outputs / self.groups,
-            fan_in: channels * kernel_h * kernel_w,
-            output: self.window.output_size([x[2], x[3]])?,
-        })
+        Ok(Sizes { image: [channels, x[2], x[3]], output: self.window.output_size([x[2], x[3]])? })
     }
 
-    /// (m, v), each (B, O, OH, OW): the mean and, if `wants_variance`, the variance without v₀.
-    fn convolve(&self, x: ArrayView4<'_, F>, wants_variance: bool) -> Result<(Array4<F>, Option<Array4<F>>)> {
-        let sizes = self.sizes(x.shape())?;
-        let batch = x.dim().0;
-        let y_shape = (batch, sizes.groups * sizes.rows, sizes.output[0], sizes.output[1]);
-        let theta = self.theta.to_shape(sizes.matrices()).expect(STANDARD);
-        let sigma2 = self.log_sigma2.to_shape(sizes.matrices()).expect(STANDARD).mapv(F::exp);
-        let x = x.to_shape(sizes.inputs(batch)).expect(STANDARD);
-        let mut mean = Array4::zeros(sizes.outputs(batch));
-        let mut variance = Array4::zeros(if wants_variance { sizes.outputs(batch) } else { (batch, 0, 0, 0) });
-        Zip::from(x.outer_iter()).and(mean.outer_iter_mut()).and(variance.outer_iter_mut()).par_for_each(
-            |x, mut mean, mut variance| {
-                let mut col = Array2::zeros((sizes.fan_in, sizes.positions()));
-                for group in 0..sizes.groups {
-                    self.im2col(&sizes, x.index_axis(Axis(0), group), &mut col);
-                    let mut m = mean.index_axis_mut(Axis(0), group);
-                    general_mat_mul(F::one(), &theta.index_axis(Axis(0), group), &col, F::zero(), &mut m);
-                    if wants_variance {
-                        col.mapv_inplace(|x| x * x);
-                        let mut v = variance.index_axis_mut(Axis(0), group);
-                        general_mat_mul(F::one(), &sigma2.index_axis(Axis(0), group), &col, F::zero(), &mut v);
-                    }
-                }
-            },
-        );
-        let mut mean = mean.into_shape_with_order(y_shape).expect(STANDARD);
-        if let Some(bias) = self.bias {
-            mean += &bias.insert_axis(Axis(1)).insert_axis(Axis(2));
-        }
-        let variance = wants_variance.then(|| variance.into_shape_with_order(y_shape).expect(STANDARD));
-        Ok((mean, variance))
+    fn layout(&self, sizes: &Sizes) -> Layout {
+        Layout::new(sizes.image, &self.window, sizes.output, self.theta.dim().0 / self.groups)
     }
 
-    fn im2col(&self, sizes: &Sizes, x: ArrayView1<'_, F>, col: &mut Array2<F>) {
-        let x = x.to_slice().expect(STANDARD);
-        im2col(x, sizes.image, &self.window, sizes.output, col.as_slice_mut().expect(STANDARD));
+    /// θ and σ² of each group, in the order `interleave` gives them.
+    fn weights(&self, layout: &Layout, interleave: fn(&[F], &[F], &Layout) -> Vec<F>) -> Vec<Vec<F>> {
+        let theta = self.theta.as_standard_layout();
+        let sigma2 = self.log_sigma2.as_standard_layout().mapv(F::exp);
+        let group = layout.channels_out * layout.fan_in;
+        let theta = theta.as_slice().expect(STANDARD).chunks_exact(group);
+        let sigma2 = sigma2.as_slice().expect(STANDARD).chunks_exact(group);
+        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2, layout)).collect()
+    }
+
+    /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
+    fn convolve<'a>(
+        &self,
+        x: &ArrayView4<'_, F>,
+        layout: &Layout,
+        outputs: impl IndexedParallelIterator<Item = Output<'a, F>>,
+    ) where
+        F: 'a,
+    {
+        let weights = self.weights(layout, forward::interleave);
+        let x = x.as_standard_layout();
+        let x = x.as_slice().expect(STANDARD);
+        let bias = self.bias.map(|bias| bias.to_vec());
+        let image: usize = layout.image.iter().product();
+        outputs.zip(x.par_chunks_exact(image)).enumerate().for_each(|(i, (output, x))| {
+            let group = i % self.groups;
+            let mut laid_out = vec![F::zero(); layout.image_len];
+            layout.lay_out(x, &mut laid_out);
+            let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
+            F::vectorize(Forward { layout, image: &laid_out, weights: &weights[group], bias, output });
+        });
+    }
+
+    /// The shape of y and the elements of y in one group of one image.
+    fn y_shape(&self, batch: usize, sizes: &Sizes) -> ((usize, usize, usize, usize), usize) {
+        let outputs = self.theta.dim().0;
+        let [output_h, output_w] = sizes.output;
+        ((batch, outputs, output_h, output_w), outputs / self.groups * output_h * output_w)
     }
 
     /// m = x ∗ θ + b, of shape (B, O, OH, OW).
@@ -171,7 +150,12 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn mean(&self, x: ArrayView4<'_, F>) -> Result<Array4<F>> {
-        Ok(self.convolve(x, false)?.0)
+        let sizes = self.sizes(x.shape())?;
+        let (shape, group) = self.y_shape(x.dim().0, &sizes);
+        let mut mean = Array4::zeros(shape);
+        let m = mean.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
+        self.convolve(&x, &self.layout(&sizes), m.map(|m| Output::Mean { m }));
+        Ok(mean)
     }
 
     /// m and v = x² ∗ σ² (without v₀), each of shape (B, O, OH, OW).
@@ -179,22 +163,29 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn moments(&self, x: ArrayView4<'_, F>) -> Result<(Array4<F>, Array4<F>)> {
-        let (mean, variance) = self.convolve(x, true)?;
-        Ok((mean, variance.expect("asked for")))
+        let sizes = self.sizes(x.shape())?;
+        let (shape, group) = self.y_shape(x.dim().0, &sizes);
+        let (mut mean, mut variance) = (Array4::zeros(shape), Array4::zeros(shape));
+        let m = mean.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
+        let v = variance.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
+        self.convolve(&x, &self.layout(&sizes), m.zip(v).map(|(m, v)| Output::Moments { m, v }));
+        Ok((mean, variance))
     }
 
     /// y with sampled weights; `eps` is standard normal (B, O, OH, OW).
     ///
     /// # Errors
     /// If a shape does not fit.
-    pub fn forward_sampled(&self, x: Array4<F>, mut eps: Array4<F>) -> Result<(Array4<F>, Cache<F>)> {
-        let (mut y, variance) = self.moments(x.view())?;
-        check_shape("eps", y.shape(), eps.shape())?;
-        Zip::from(&mut y).and(&mut eps).and(&variance).par_for_each(|y, eps, v| {
-            let deviation = (*v + F::of(V0)).sqrt();
-            *y += deviation * *eps;
-            *eps = F::of(0.5) * *eps / deviation;
-        });
+    pub fn forward_sampled(&self, x: Array4<F>, eps: Array4<F>) -> Result<(Array4<F>, Cache<F>)> {
+        let sizes = self.sizes(x.shape())?;
+        let (shape, group) = self.y_shape(x.dim().0, &sizes);
+        check_shape("eps", &[shape.0, shape.1, shape.2, shape.3], eps.shape())?;
+        let mut y = Array4::zeros(shape);
+        let mut eps = if eps.is_standard_layout() { eps } else { eps.as_standard_layout().into_owned() };
+        let ys = y.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
+        let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
+        let outputs = ys.zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps });
+        self.convolve(&x.view(), &self.layout(&sizes), outputs);
         Ok((y, Cache { x, dv_per_dy: Some(eps) }))
     }
 
@@ -213,75 +204,42 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>, wants_dx: bool) -> Gradients<F> {
         let sizes = self.sizes(cache.x.shape()).expect("the forward checked the shapes");
-        let batch = cache.x.dim().0;
-        let y_shape = (batch, sizes.groups * sizes.rows, sizes.output[0], sizes.output[1]);
+        let (y_shape, group) = self.y_shape(cache.x.dim().0, &sizes);
         assert_eq!(dy.dim(), y_shape, "dy has y's shape");
-        let theta = self.theta.to_shape(sizes.matrices()).expect(STANDARD);
-        let sigma2 = self.log_sigma2.to_shape(sizes.matrices()).expect(STANDARD).mapv(F::exp);
-        let x = cache.x.to_shape(sizes.inputs(batch)).expect(STANDARD);
-        // y = m + √(v + v₀) ⊙ ε
-        let dv = cache.dv_per_dy.as_ref().map(|dv_per_dy| dv_per_dy * &dy);
-        let dv = dv.as_ref().map(|dv| dv.to_shape(sizes.outputs(batch)).expect(STANDARD));
-        let dm = dy.to_shape(sizes.outputs(batch)).expect(STANDARD);
+        let layout = &self.layout(&sizes);
+        let (image, output) = (self.groups * layout.image.iter().product::<usize>(), self.groups * group);
+        let weights = wants_dx.then(|| self.weights(layout, input_gradient::interleave));
+        let (x, dy) = (cache.x.as_standard_layout(), dy.as_standard_layout());
+        let x = x.as_slice().expect(STANDARD).par_chunks(IMAGES * image);
+        let dys = dy.as_slice().expect(STANDARD).par_chunks(IMAGES * output);
+        let dv_per_dy = cache.dv_per_dy.as_ref().map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
 
-        let mut dx = Array3::zeros(sizes.inputs(batch));
-        let partial_sums: Vec<Partial<F>> = dx
-            .axis_chunks_iter_mut(Axis(0), IMAGES)
+        let mut dx = wants_dx.then(|| Array4::zeros(cache.x.dim()));
+        let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
+            (Some(dx), Some(weights)) => {
+                let dxs = dx.as_slice_mut().expect(STANDARD).chunks_mut(IMAGES * image);
+                dxs.map(|dx| Some((&weights[..], dx))).collect()
+            }
+            _ => (0..x.len()).map(|_| None).collect(),
+        };
+        let partial_sums: Vec<Partial<F>> = (x, dys, dxs)
             .into_par_iter()
             .enumerate()
-            .map(|(chunk, mut dx)| {
-                let mut sum =
-                    Partial { dtheta: Array3::zeros(sizes.matrices()), dsigma2: Array3::zeros(sizes.matrices()) };
-                let mut col = Array2::zeros((sizes.fan_in, sizes.positions()));
-                let (mut dcol, mut dcol2) = (col.clone(), col.clone());
-                for (i, group) in (0..dx.len_of(Axis(0))).flat_map(|i| (0..sizes.groups).map(move |g| (i, g))) {
-                    let image = chunk * IMAGES + i;
-                    let dm = dm.slice(s![image, group, .., ..]);
-                    self.im2col(&sizes, x.slice(s![image, group, ..]), &mut col);
-                    // m = θ col
-                    let mut dtheta = sum.dtheta.index_axis_mut(Axis(0), group);
-                    general_mat_mul(F::one(), &dm, &col.t(), F::one(), &mut dtheta);
-                    if wants_dx {
-                        general_mat_mul(F::one(), &theta.index_axis(Axis(0), group).t(), &dm, F::zero(), &mut dcol);
-                    }
-                    // v = σ² col²
-                    if let Some(dv) = &dv {
-                        let dv = dv.slice(s![image, group, .., ..]);
-                        if wants_dx {
-                            let sigma2 = sigma2.index_axis(Axis(0), group);
-                            general_mat_mul(F::one(), &sigma2.t(), &dv, F::zero(), &mut dcol2);
-                            Zip::from(&mut dcol).and(&col).and(&dcol2).for_each(|dcol, col, dcol2| {
-                                *dcol += F::of(2.0) * *col * *dcol2;
-                            });
-                        }
-                        col.mapv_inplace(|x| x * x);
-                        let mut dsigma2 = sum.dsigma2.index_axis_mut(Axis(0), group);
-                        general_mat_mul(F::one(), &dv, &col.t(), F::one(), &mut dsigma2);
-                    }
-                    // col = im2col(x)
-                    if wants_dx {
-                        let mut dx = dx.slice_mut(s![i, group, ..]);
-                        let dx = dx.as_slice_mut().expect(STANDARD);
-                        col2im(dcol.as_slice().expect(STANDARD), sizes.image, &self.window, sizes.output, dx);
-                    }
-                }
-                sum
+            .map(|(chunk, (x, dy, dx))| {
+                let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[chunk * IMAGES * output..][..dy.len()]);
+                Images { layout, groups: self.groups, x, dy, dv_per_dy, dx }.backward()
             })
             .collect();
 
-        let mut sum = Partial { dtheta: Array3::zeros(sizes.matrices()), dsigma2: Array3::zeros(sizes.matrices()) };
-        for partial in &partial_sums {
-            sum.dtheta += &partial.dtheta;
-            sum.dsigma2 += &partial.dsigma2;
-        }
-        let weights_shape = self.theta.dim();
+        let mut sum = Partial::zeros(self.theta.dim().0, layout.fan_in);
+        partial_sums.iter().for_each(|partial| sum.add(partial));
+        let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
         Gradients {
-            dx: wants_dx.then(|| dx.into_shape_with_order(cache.x.dim()).expect(STANDARD)),
-            dtheta: sum.dtheta.into_shape_with_order(weights_shape).expect(STANDARD),
-            dlog_sigma2: dv
-                .is_some()
-                .then(|| (sum.dsigma2 * sigma2).into_shape_with_order(weights_shape).expect(STANDARD)),
-            dbias: dm.sum_axis(Axis(3)).sum_axis(Axis(0)).into_shape_with_order(weights_shape.0).expect(STANDARD),
+            dx,
+            dtheta: weights_shaped(sum.dtheta),
+            // σ² = exp(ln σ²)
+            dlog_sigma2: dv_per_dy.map(|_| weights_shaped(sum.dsigma2) * self.log_sigma2.mapv(F::exp)),
+            dbias: sum.dbias.into(),
         }
     }
 }

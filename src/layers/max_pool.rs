@@ -30,11 +30,16 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
     let mut argmax = Array3::zeros(y.dim());
     Zip::from(x.outer_iter()).and(y.outer_iter_mut()).and(argmax.outer_iter_mut()).par_for_each(|x, mut y, mut at| {
         let plane = x.to_slice().expect("rows are contiguous");
-        for ((p, q), y) in y.indexed_iter_mut() {
-            let corner = p * window.stride[0] * width + q * window.stride[1];
-            let best = first_maximum(plane, corner, width, window.kernel);
-            at[[p, q]] = best as u32;
-            *y = plane[best];
+        for (p, (mut y, mut at)) in y.outer_iter_mut().zip(at.outer_iter_mut()).enumerate() {
+            for (q, (y, at)) in y.iter_mut().zip(&mut at).enumerate() {
+                let corner = p * window.stride[0] * width + q * window.stride[1];
+                // A constant kernel, where it is the usual one, is unrolled.
+                let (best, maximum) = match window.kernel {
+                    [2, 2] => first_maximum(plane, corner, width, [2, 2]),
+                    kernel => first_maximum(plane, corner, width, kernel),
+                };
+                (*at, *y) = (best as u32, maximum);
+            }
         }
     });
     let shape = (batch, channels, output_h, output_w);
@@ -54,25 +59,29 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     let mut dx = Array3::zeros((batch, channels, height * width));
     Zip::from(dx.outer_iter_mut()).and(dy.outer_iter()).and(cache.argmax.outer_iter()).par_for_each(
         |mut dx, dy, argmax| {
-            for ((c, p, q), at) in argmax.indexed_iter() {
+            for (mut dx, (dy, argmax)) in dx.outer_iter_mut().zip(dy.outer_iter().zip(argmax.outer_iter())) {
+                let plane = dx.as_slice_mut().expect("a new array is in standard layout");
                 // y = x[argmax]; windows may overlap
-                dx[[c, *at as usize]] += dy[[c, p, q]];
+                argmax.iter().zip(&dy).for_each(|(at, dy)| plane[*at as usize] += *dy);
             }
         },
     );
     dx.into_shape_with_order((batch, channels, height, width)).expect("images hold C·H·W values")
 }
 
-/// The position in `plane` (rows of `width`) of the first maximum of the window whose first element is at `corner`.
-fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usize; 2]) -> usize {
-    let mut best = corner;
+/// The position in `plane` (rows of `width`) of the first maximum of the window whose first element is at `corner`, and the
+/// maximum.
+#[inline(always)]
+fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usize; 2]) -> (usize, F) {
+    let (mut best, mut maximum) = (corner, plane[corner]);
     for row in 0..kernel[0] {
         let start = corner + row * width;
         for (at, candidate) in (start..).zip(&plane[start..start + kernel[1]]) {
-            if *candidate > plane[best] || (candidate.is_nan() && !plane[best].is_nan()) {
-                best = at;
-            }
+            // Choices, not branches: where a maximum lies is too random to predict.
+            let better = (*candidate > maximum) | (candidate.is_nan() & !maximum.is_nan());
+            best = if better { at } else { best };
+            maximum = if better { *candidate } else { maximum };
         }
     }
-    best
+    (best, maximum)
 }

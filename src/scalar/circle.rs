@@ -7,7 +7,7 @@
 use std::f64::consts::FRAC_PI_2;
 
 /// (cos 2πu, sin 2πu) for 0 ≤ u ≤ 1.
-#[inline]
+#[inline(always)]
 pub fn circle(u: f64) -> (f64, f64) {
     let quarter = (4.0 * u + 0.5) as i32;
     let r = (4.0 * u - f64::from(quarter)) * FRAC_PI_2;
@@ -18,7 +18,7 @@ pub fn circle(u: f64) -> (f64, f64) {
 }
 
 /// Σ_n (−r²)ⁿ / (2n + first)!, n = 0 … 9.
-#[inline]
+#[inline(always)]
 fn polynomial(r2: f64, first: u32) -> f64 {
     (1..=9).rev().fold(1.0, |rest, n| {
         let m = f64::from(2 * n + first);

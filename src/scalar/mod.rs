@@ -6,8 +6,10 @@
 pub mod circle;
 pub mod dawson;
 pub mod gaussian_kl;
+pub mod ln_unit;
 pub mod real;
 pub mod spike_kl;
+pub mod vector;
 pub mod weight_kl;
 
 pub use real::Real;

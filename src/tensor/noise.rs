@@ -19,6 +19,8 @@
 
 use crate::scalar::Real;
 use crate::scalar::circle::circle;
+use crate::scalar::ln_unit::ln_unit;
+use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{Array, IntoDimension};
 use ndarray_rand::rand::RngCore;
 use rayon::prelude::*;
@@ -93,12 +95,49 @@ impl Philox {
         let mut normals = Array::zeros(shape.into_dimension());
         let elements = normals.as_slice_mut().expect("a new array is in standard layout");
         elements.par_chunks_mut(4 * BLOCKS).enumerate().for_each(|(chunk, elements)| {
-            for (block, four) in elements.chunks_mut(4).enumerate() {
-                let drawn = self.normals::<F>((chunk * BLOCKS + block) as u64);
-                four.copy_from_slice(&drawn[..four.len()]);
-            }
+            F::vectorize(Normals { stream: self, first: (chunk * BLOCKS) as u64, elements });
         });
         normals
+    }
+}
+
+/// The normals from block `first` on: what [`Philox::normals`] draws, to the bit, many blocks at a time.
+struct Normals<'a, F> {
+    stream: &'a Philox,
+    first: u64,
+    elements: &'a mut [F],
+}
+
+/// Blocks drawn together, word by word: every loop below is over independent, contiguous elements.
+const TOGETHER: usize = 32;
+
+impl<F: Real> Kernel<F> for Normals<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Philox { key, tensor, step, .. } = *self.stream;
+        for (i, elements) in self.elements.chunks_mut(4 * TOGETHER).enumerate() {
+            let first = self.first + (i * TOGETHER) as u64;
+            let mut words = [[0; TOGETHER]; 4];
+            for block in 0..TOGETHER {
+                let [low, high] = split(first + block as u64);
+                let four = philox4x32_10([low, high, tensor, step], key);
+                for word in 0..4 {
+                    words[word][block] = four[word];
+                }
+            }
+            let mut normals = [[0.0; TOGETHER]; 4];
+            for pair in [0, 2] {
+                for block in 0..TOGETHER {
+                    (normals[pair][block], normals[pair + 1][block]) =
+                        box_muller(words[pair][block], words[pair + 1][block]);
+                }
+            }
+            for (block, four) in elements.chunks_mut(4).enumerate() {
+                four.iter_mut().zip(&normals).for_each(|(element, word)| *element = F::of(word[block]));
+            }
+        }
     }
 }
 
@@ -122,6 +161,7 @@ impl RngCore for Philox {
 }
 
 /// The ten rounds: two 32×32 → 64 bit products a round, the key raised by the Weyl constants between rounds.
+#[inline(always)]
 pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {
@@ -135,13 +175,15 @@ pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 }
 
 /// Two words of 32 bits, low first.
+#[inline(always)]
 fn split(word: u64) -> [u32; 2] {
     [word as u32, (word >> 32) as u32]
 }
 
+#[inline(always)]
 fn box_muller(x0: u32, x1: u32) -> (f64, f64) {
     const STEP: f64 = 1.0 / 4_294_967_296.0;
-    let radius = (-2.0 * ((f64::from(x0) + 0.5) * STEP).ln()).sqrt();
+    let radius = (-2.0 * ln_unit((f64::from(x0) + 0.5) * STEP)).sqrt();
     let (cos, sin) = circle((f64::from(x1) + 0.5) * STEP);
     (radius * cos, radius * sin)
 }

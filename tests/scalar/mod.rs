@@ -1,6 +1,7 @@
 mod circle;
 mod dawson;
 mod gaussian_kl;
+mod ln_unit;
 mod real;
 mod spike_kl;
 mod weight_kl;

@@ -1,3 +1,4 @@
 mod im2col;
 mod matmul;
 mod noise;
+mod noise_blocks;

@@ -1,0 +1,142 @@
+//! How the kernels lay out their operands, so that they see unit strides and no borders.
+//!
+//! **Image** (one group, C/groups channels): padded with its zeros, and the columns of each row sorted by their remainder
+//! modulo the horizontal stride. What the kernel's element (c, i, j) meets along a row of output positions is then
+//! contiguous, `offset(c, i, j)` after what output row p starts at, `p · row_step`: with the im2col of [`crate::tensor`],
+//!
+//! ```text
+//! col[(c, i, j), (p, q)] = image[p · row_step + offsets[(c, i, j)] + q]
+//! ```
+//!
+//! **Output** (one group, O/groups channels): the OW positions of a row followed by zeros up to `row`, a multiple of every
+//! vector's length. A vector that reaches beyond the row reads pixels that belong to other positions; the zeros it meets
+//! in an output cancel them.
+
+use crate::scalar::Real;
+use crate::scalar::vector::MAX_LANES;
+use crate::tensor::im2col::Window;
+
+/// The geometry of one group of one image.
+pub(super) struct Layout {
+    /// Output channels of the group.
+    pub channels_out: usize,
+    /// K, the elements of a kernel (c, i, j).
+    pub fan_in: usize,
+    /// (C/groups, H, W).
+    pub image: [usize; 3],
+    /// (OH, OW).
+    pub output: [usize; 2],
+    /// OW rounded up: the length of an output row.
+    pub row: usize,
+    /// Where the kernel's element (c, i, j) meets output position (0, 0), in the order of θ.
+    pub offsets: Vec<usize>,
+    /// The distance between what successive output rows meet.
+    pub row_step: usize,
+    /// Elements of a laid-out image.
+    pub image_len: usize,
+    /// (vertical, horizontal).
+    padding: [usize; 2],
+    stride: usize,
+    /// Columns of one remainder, rows of a channel.
+    phase: usize,
+    rows: usize,
+}
+
+impl Layout {
+    pub(super) fn new(image: [usize; 3], window: &Window, output: [usize; 2], channels_out: usize) -> Self {
+        let [channels, height, width] = image;
+        let stride = window.stride[1];
+        let phase = (width + 2 * window.padding[1]).div_ceil(stride);
+        let (rows, row_len) = (height + 2 * window.padding[0], stride * phase);
+        let mut offsets = Vec::with_capacity(channels * window.kernel[0] * window.kernel[1]);
+        for channel in 0..channels {
+            for i in 0..window.kernel[0] {
+                for j in 0..window.kernel[1] {
+                    let column = j * window.dilation[1];
+                    let row = channel * rows + i * window.dilation[0];
+                    offsets.push(row * row_len + column % stride * phase + column / stride);
+                }
+            }
+        }
+        Self {
+            channels_out,
+            fan_in: offsets.len(),
+            image,
+            output,
+            row: output[1].next_multiple_of(MAX_LANES),
+            offsets,
+            row_step: window.stride[0] * row_len,
+            // A vector may begin at the last element.
+            image_len: channels * rows * row_len + MAX_LANES,
+            padding: window.padding,
+            stride,
+            phase,
+            rows,
+        }
+    }
+
+    /// OH · OW.
+    pub(super) fn positions(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
+    /// Elements of one laid-out output channel.
+    pub(super) fn plane(&self) -> usize {
+        self.output[0] * self.row
+    }
+
+    /// Elements of a laid-out output.
+    pub(super) fn output_len(&self) -> usize {
+        self.channels_out * self.plane()
+    }
+
+    /// Lays out an image; the padding in `laid_out` is left as it is.
+    pub(super) fn lay_out<F: Real>(&self, image: &[F], laid_out: &mut [F]) {
+        self.for_each_row(|row, start| {
+            let row = &image[row];
+            if self.stride == 1 {
+                laid_out[start..start + row.len()].copy_from_slice(row);
+            } else {
+                row.iter().enumerate().for_each(|(column, x)| laid_out[start + self.column(column)] = *x);
+            }
+        });
+    }
+
+    /// The reverse of [`Layout::lay_out`].
+    pub(super) fn gather<F: Real>(&self, laid_out: &[F], image: &mut [F]) {
+        self.for_each_row(|row, start| {
+            let row = &mut image[row];
+            if self.stride == 1 {
+                let columns = row.len();
+                row.copy_from_slice(&laid_out[start..start + columns]);
+            } else {
+                row.iter_mut().enumerate().for_each(|(column, x)| *x = laid_out[start + self.column(column)]);
+            }
+        });
+    }
+
+    /// Calls `visit(range of an image's row, where it goes)`.
+    fn for_each_row(&self, mut visit: impl FnMut(std::ops::Range<usize>, usize)) {
+        let [channels, height, width] = self.image;
+        let left = if self.stride == 1 { self.padding[1] } else { 0 };
+        for (row, (channel, h)) in (0..channels).flat_map(|c| (0..height).map(move |h| (c, h))).enumerate() {
+            let start = (channel * self.rows + h + self.padding[0]) * self.stride * self.phase + left;
+            visit(row * width..(row + 1) * width, start);
+        }
+    }
+
+    /// Where a column of an image goes within its row, for strides above 1.
+    fn column(&self, column: usize) -> usize {
+        let padded = column + self.padding[1];
+        padded % self.stride * self.phase + padded / self.stride
+    }
+}
+
+/// Cuts `count` into blocks of nearly equal size, at most `largest`: (first, size) of each.
+pub(super) fn blocks(count: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+    let blocks = count.div_ceil(largest);
+    (0..blocks).map(move |block| {
+        let first = block * count / blocks;
+        (first, (block + 1) * count / blocks - first)
+    })
+}

@@ -1,0 +1,57 @@
+//! Vectors of eight for any processor, in plain arithmetic.
+
+use super::{MAX_LANES, Vector};
+use crate::scalar::Real;
+
+/// Eight numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable<F>([F; MAX_LANES]);
+
+impl<F: Real> Portable<F> {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(F, F) -> F) -> Self {
+        Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane])))
+    }
+}
+
+impl<F: Real> Vector for Portable<F> {
+    type Element = F;
+    const LANES: usize = MAX_LANES;
+
+    #[inline(always)]
+    fn splat(x: F) -> Self {
+        Self([x; MAX_LANES])
+    }
+    #[inline(always)]
+    fn load(from: &[F]) -> Self {
+        Self(std::array::from_fn(|lane| from[lane]))
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [F]) {
+        to[..MAX_LANES].copy_from_slice(&self.0);
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.map(F::sqrt))
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        self.mul(factor).add(addend)
+    }
+    #[inline(always)]
+    fn sum(self) -> F {
+        self.0.into_iter().sum()
+    }
+}
