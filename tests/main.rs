@@ -1,6 +1,13 @@
-//! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`.
+//! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`, the golden
+//! values they load in `fixtures/layers/relu.safetensors`.
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+mod layers;
+mod nets;
+mod prior;
 mod report;
+mod scalar;
+mod tensor;
 mod train;

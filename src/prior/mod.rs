@@ -90,8 +90,10 @@ pub struct Kl<F> {
 }
 
 impl Prior {
-    /// The KL of a layer's weights to this prior, `None` under [`Prior::None`]. `theta` and `log_sigma2` are of one length;
-    /// `codebook` is the layer's.
+    /// The KL of a layer's weights to this prior, `None` under [`Prior::None`]; `codebook` is the layer's.
+    ///
+    /// # Panics
+    /// If `theta` and `log_sigma2` differ in length.
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Option<Kl<F>> {
         match self {
             Self::MultiSpike(prior) => Some(prior.kl(theta, log_sigma2, codebook)),
@@ -112,6 +114,7 @@ fn sum_over_weights<F: Real>(
     levels: usize,
     weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
 ) -> Kl<F> {
+    assert_eq!(theta.len(), log_sigma2.len(), "theta and log_sigma2 are of one length");
     let mut dtheta = vec![F::zero(); theta.len()];
     let mut dlog_sigma2 = vec![F::zero(); theta.len()];
     let partial: Vec<(f64, Vec<F>)> = (

@@ -55,7 +55,7 @@ impl MultiSpike {
     /// The KL of a layer's weights and its full gradient.
     ///
     /// # Panics
-    /// Under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
+    /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Kl<F> {
         let weight_kl = self.weight_kl(codebook);
         sum_over_weights(theta, log_sigma2, codebook.levels().len(), weight_kl)

@@ -106,8 +106,8 @@ fn fit_value_and_derivative<F: Real>(t: F) -> (F, F) {
     let u = (F::of(K2) - F::of(K3) * t.ln()).exp();
     let sigmoid = one / (one + u);
     let value = half * t.ln_1p() + F::of(K1) * sigmoid;
-    // Where S < 1e-30 its slope, at most S k₃/t, is lost beside ½.
-    let sigmoid_slope = if sigmoid < F::of(1e-30) { F::zero() } else { sigmoid * (u * sigmoid) / t };
+    // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
+    let sigmoid_slope = if u.is_infinite() { F::zero() } else { sigmoid * (u * sigmoid) / t };
     (value, half / (one + t) + F::of(K1 * K3) * sigmoid_slope)
 }
 

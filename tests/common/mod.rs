@@ -1,0 +1,56 @@
+//! What the tests share: one comparison, one table of tolerances, one gradient checker.
+
+pub mod compare;
+pub mod fixture;
+pub mod forms;
+pub mod gradient;
+pub mod random;
+pub mod threads;
+pub mod tolerance;
+
+mod mirror;
+
+use spikeslab::scalar::Real;
+
+/// The type a test runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    F32,
+    F64,
+}
+
+/// A working precision that knows its row in the table of tolerances.
+pub trait Precision: Real {
+    const DTYPE: Dtype;
+}
+
+impl Precision for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+}
+
+impl Precision for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+}
+
+/// Asserts that `result` is an error whose message holds each of `parts`: the name of what was wrong, what was expected,
+/// what was seen.
+#[track_caller]
+pub fn assert_error<T>(result: spikeslab::Result<T>, parts: &[&str]) {
+    match result {
+        Ok(_) => panic!("expected an error that names {parts:?}"),
+        Err(error) => {
+            let message = error.to_string();
+            for part in parts {
+                assert!(message.contains(part), "expected {part:?} in the error (saw: {message:?})");
+            }
+            assert_eq!(message.lines().count(), 1, "an error is one line (saw: {message:?})");
+        }
+    }
+}
+
+/// Asserts that `action` panics, as its documentation says it does.
+#[track_caller]
+pub fn assert_panics<T>(what: &str, action: impl FnOnce() -> T) {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(action));
+    assert!(outcome.is_err(), "{what}: expected a panic, saw none");
+}

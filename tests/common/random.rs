@@ -1,0 +1,52 @@
+//! Random inputs from a generator that is not the crate's own: SplitMix64 (Steele, Lea & Flood 2014).
+
+use ndarray::{Array, IntoDimension};
+use spikeslab::scalar::Real;
+
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    }
+
+    /// Uniform in [low, high).
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * (self.word() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A whole number from −`bound` to `bound`.
+    pub fn integer(&mut self, bound: i64) -> f64 {
+        ((self.word() % (2 * bound as u64 + 1)) as i64 - bound) as f64
+    }
+
+    /// One of ±1.
+    pub fn sign(&mut self) -> f64 {
+        if self.word() & 1 == 0 { 1.0 } else { -1.0 }
+    }
+
+    /// Mean 0, variance 1, bell-shaped: the sum of twelve uniforms.
+    pub fn bell(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform(-0.5, 0.5)).sum()
+    }
+
+    pub fn uniforms<F: Real, Sh: IntoDimension>(&mut self, low: f64, high: f64, shape: Sh) -> Array<F, Sh::Dim> {
+        Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.uniform(low, high)))
+    }
+
+    pub fn integers<F: Real, Sh: IntoDimension>(&mut self, bound: i64, shape: Sh) -> Array<F, Sh::Dim> {
+        Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.integer(bound)))
+    }
+
+    pub fn bells<F: Real, Sh: IntoDimension>(&mut self, shape: Sh) -> Array<F, Sh::Dim> {
+        Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.bell()))
+    }
+}

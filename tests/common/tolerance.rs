@@ -1,0 +1,218 @@
+//! The one table of tolerances: operation × type × kind of check, each with its reason.
+//!
+//! In the reasons ε is the distance from 1 to the next number, 2.2e-16 in f64 and 1.2e-7 in f32.
+
+use super::Dtype;
+
+/// What an element may be off: `relative` times the larger of its expected size and the floor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    pub relative: f64,
+    pub floor: Floor,
+}
+
+/// Below which size errors are no longer measured against the element itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Floor {
+    /// Every element has the relative accuracy; zero must be zero.
+    None,
+    /// A fixed size.
+    At(f64),
+    /// The largest element expected: for sums whose terms cancel.
+    Largest,
+}
+
+impl Tolerance {
+    /// What an element expected to be `expected` may be off, `largest` being the size of the largest one.
+    pub fn allowed(&self, expected: f64, largest: f64) -> f64 {
+        let floor = match self.floor {
+            Floor::None => 0.0,
+            Floor::At(size) => size,
+            Floor::Largest => largest,
+        };
+        self.relative * expected.abs().max(floor)
+    }
+}
+
+/// What the values are held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Values from an independent source.
+    Golden,
+    /// Differences of the function whose derivative is checked.
+    Difference,
+    /// A plain implementation of the definition.
+    Reference,
+    /// An identity the mathematics demands, or a bound the documentation states.
+    Property,
+}
+
+struct Row {
+    operation: &'static str,
+    dtype: Dtype,
+    check: Check,
+    tolerance: Tolerance,
+    reason: &'static str,
+}
+
+const fn row(
+    operation: &'static str,
+    dtype: Dtype,
+    check: Check,
+    relative: f64,
+    floor: Floor,
+    reason: &'static str,
+) -> Row {
+    Row { operation, dtype, check, tolerance: Tolerance { relative, floor }, reason }
+}
+
+/// The tolerance of an operation.
+///
+/// # Panics
+/// If the table has none.
+pub fn tolerance(operation: &str, dtype: Dtype, check: Check) -> Tolerance {
+    TABLE
+        .iter()
+        .find(|row| (row.operation, row.dtype, row.check) == (operation, dtype, check))
+        .unwrap_or_else(|| panic!("no tolerance for {operation}, {dtype:?}, {check:?}"))
+        .tolerance
+}
+
+use Check::{Difference, Golden, Property, Reference};
+use Dtype::{F32, F64};
+use Floor::{At, Largest};
+
+const TABLE: &[Row] = &[
+    row(
+        "checker",
+        F64,
+        Difference,
+        1e-9,
+        Largest,
+        "smooth functions of size 1: truncation and rounding stay below 1e-11",
+    ),
+    row("dawson", F64, Golden, 1e-14, Floor::None, "the bound its documentation states; seen: 4.4e-15"),
+    row("dawson derivative", F64, Golden, 1e-14, At(0.02), "the bound its documentation states, for its zero at 0.92"),
+    row("dawson", F64, Difference, 1e-10, At(1.0), "rounding, ε/h with h = 2e-3; the derivative passes through zero"),
+    row("gaussian_kl", F64, Golden, 2e-15, Floor::None, "a few roundings of positive terms; seen: 3e-16"),
+    row("gaussian_kl", F32, Golden, 5e-7, Floor::None, "as in f64; seen: 1.2e-7"),
+    row("gaussian_kl", F64, Difference, 1e-8, At(1.0), "truncation, h⁴ with h = 1e-2, of an exponential"),
+    row("spike_kl exact", F64, Golden, 1e-14, Floor::None, "the bound its documentation states; seen: 1.5e-15"),
+    row("spike_kl exact", F32, Golden, 1.3e-7, Floor::None, "t and D each rounded once; t D′/D is at most 1"),
+    row("spike_kl fit", F64, Golden, 1e-14, Floor::None, "the bound its documentation states; seen: 3e-16"),
+    row("spike_kl fit", F32, Golden, 5e-7, Floor::None, "a few roundings; seen: 1.6e-7"),
+    row("spike_kl table", F64, Golden, 1e-14, Floor::None, "the table has 15 digits"),
+    row(
+        "spike_kl exact",
+        F64,
+        Property,
+        1e-14,
+        Floor::None,
+        "both sides are within 1e-14 of the same number; seen: 4e-15",
+    ),
+    row("spike_kl", F64, Difference, 1e-9, Floor::None, "truncation, (h/t)⁴ with h = 3e-3 t, and rounding, ε D/h D′"),
+    row("matmul", F64, Reference, 2e-15, Largest, "√k roundings of terms as large as the largest sum; seen: 3e-16"),
+    row("matmul", F32, Reference, 1e-6, Largest, "as in f64; seen: 1.8e-7"),
+    row(
+        "noise",
+        F64,
+        Golden,
+        2e-15,
+        At(1.0),
+        "2πu is rounded before its cosine is taken, which may be near 0; seen: 1e-15",
+    ),
+    row("noise", F32, Golden, 6e-8, Floor::None, "rounded once from f64"),
+    row(
+        "spike",
+        F64,
+        Difference,
+        1e-8,
+        At(1.0),
+        "truncation, (h/d)⁴ with d the shorter of σ and the distance, and rounding",
+    ),
+    row("codebook", F64, Reference, 4e-16, Floor::None, "one rounding of a quotient"),
+    row("codebook", F32, Reference, 6e-8, Floor::None, "one rounding of a quotient"),
+    row("sum of kl", F64, Reference, 5e-14, Largest, "thousands of terms in another order; seen: 4e-15"),
+    row("gaussian", F64, Golden, 2e-15, Floor::None, "a few roundings of positive terms; seen: 2e-16"),
+    row("gaussian", F32, Golden, 5e-7, Floor::None, "as in f64; seen: 1.1e-7"),
+    row("quantizer", F64, Golden, 1e-15, Floor::None, "a sum of squares; seen: 4e-16"),
+    row("quantizer", F32, Golden, 2e-7, Floor::None, "θ − Q(θ) rounded before it is squared; seen: 4e-8"),
+    row("kmeans", F64, Reference, 1e-14, At(1.0), "means of thousands of weights of size 1, summed in another order"),
+    row("limit", F64, Property, 1e-8, At(1.0), "reached like 1/θ, at θ = 1e9"),
+    row("quadrature of one level", F64, Property, 1e-14, At(1.0), "the integrand is constant; seen: 0"),
+    row("nearest", F64, Golden, 1e-14, At(1.0), "terms of size 1 and more, which cancel in places; seen: 3.4e-15"),
+    row("nearest", F32, Golden, 2e-6, At(1.0), "as in f64; 1/σ² carries ln σ² times ε; seen: 7.8e-7"),
+    row(
+        "nearest",
+        F64,
+        Difference,
+        1e-8,
+        At(1.0),
+        "truncation, (h/d)⁴, h = d/250, d the shortest length, and rounding, ε F/h",
+    ),
+    row("nearest", F64, Property, 1e-13, At(1.0), "1/σ² rounded twice, amplified where terms cancel"),
+    row("mixture", F64, Golden, 3e-14, At(1.0), "terms of size 1 and more, which cancel in places; seen: 7.3e-15"),
+    row("mixture", F32, Golden, 6e-6, At(1.0), "as in f64; 1/σ² carries ln σ² times ε; seen: 3.1e-6"),
+    row(
+        "mixture",
+        F64,
+        Difference,
+        1e-8,
+        At(1.0),
+        "truncation, (h/d)⁴, h = d/250, d the shortest length, and rounding, ε F/h",
+    ),
+    row("mixture", F64, Property, 1e-13, At(1.0), "1/σ² rounded twice, amplified where terms cancel"),
+    row("vnq", F64, Golden, 1e-14, At(1.0), "terms of size 1 and more, which cancel in places; seen: 2.6e-15"),
+    row("vnq", F32, Golden, 4e-6, At(1.0), "as in f64; 1/σ² carries ln σ² times ε; seen: 1.8e-6"),
+    row(
+        "vnq",
+        F64,
+        Difference,
+        1e-8,
+        At(1.0),
+        "truncation, (h/d)⁴, h = d/250, d the shortest length, and rounding, ε F/h",
+    ),
+    row("vnq", F64, Property, 1e-13, At(1.0), "1/σ² rounded twice, amplified where terms cancel"),
+    row("windows", F64, Golden, 2e-14, At(1.0), "terms of size 1 and more, which cancel in places; seen: 5e-15"),
+    row("windows", F32, Golden, 3e-6, At(1.0), "as in f64; 1/σ² carries ln σ² times ε; seen: 1.1e-6"),
+    row(
+        "windows",
+        F64,
+        Difference,
+        1e-8,
+        At(1.0),
+        "truncation, (h/d)⁴, h = d/250, d the shortest length, and rounding, ε F/h",
+    ),
+    row("windows", F64, Property, 1e-13, At(1.0), "1/σ² rounded twice, amplified where terms cancel"),
+    row("quadrature", F64, Golden, 2e-13, At(1.0), "10 to 17 logarithms a node, 1e3 nodes; seen: 8.4e-14 for M = 16"),
+    row("quadrature", F32, Golden, 1.3e-7, At(1.0), "levels, masses and result rounded once; seen: 1.1e-7"),
+    row(
+        "quadrature",
+        F64,
+        Difference,
+        1e-8,
+        At(1.0),
+        "truncation as the other forms; the quadrature's error 1e-13 over h",
+    ),
+    row("quadrature", F64, Property, 2e-12, At(1.0), "two quadratures whose nodes fall elsewhere; seen: 6.2e-13"),
+    //TABLE
+];
+
+#[test]
+fn every_row_has_a_reason_and_no_twin() {
+    for (i, row) in TABLE.iter().enumerate() {
+        assert!(row.reason.len() > 20, "{} {:?} {:?}: why?", row.operation, row.dtype, row.check);
+        let twin = TABLE[..i]
+            .iter()
+            .any(|other| (other.operation, other.dtype, other.check) == (row.operation, row.dtype, row.check));
+        assert!(!twin, "{} {:?} {:?} twice", row.operation, row.dtype, row.check);
+    }
+}
+
+#[test]
+fn a_tolerance_is_tight_enough_to_notice_a_wrong_digit() {
+    for row in TABLE {
+        let digits = if row.dtype == F64 { 1e-6 } else { 1e-3 };
+        assert!(row.tolerance.relative <= digits, "{} {:?} {:?}", row.operation, row.dtype, row.check);
+    }
+}

@@ -1,0 +1,82 @@
+use crate::common::{assert_error, assert_panics};
+use spikeslab::prior::multi_spike::zero_level;
+use spikeslab::prior::quadrature::quadrature;
+use spikeslab::prior::{Codebook, Form, MultiSpike};
+use spikeslab::scalar::Real;
+use spikeslab::scalar::spike_kl::Spike;
+
+const FORMS: [Form; 5] = [Form::Nearest, Form::Mixture, Form::Vnq, Form::Windows, Form::Quadrature];
+
+#[test]
+fn each_form_has_the_width_it_was_published_with() {
+    assert_eq!(MultiSpike::new(Form::Vnq, Spike::Fit).window_ratio, 0.375);
+    assert_eq!(MultiSpike::new(Form::Windows, Spike::Fit).window_ratio, 0.15);
+    for (form, spike) in FORMS.iter().flat_map(|form| [(*form, Spike::Exact), (*form, Spike::Fit)]) {
+        let prior = MultiSpike::new(form, spike);
+        assert_eq!((prior.form, prior.spike), (form, spike));
+    }
+}
+
+#[test]
+fn a_form_is_checked_against_the_codebook() {
+    let (with_zero, without) = ([-0.2, 0.0, 0.2], [-0.2, 0.1, 0.2]);
+    let prior = |form| MultiSpike::new(form, Spike::Fit);
+    for form in [Form::Nearest, Form::Mixture, Form::Quadrature] {
+        assert!(prior(form).check(&with_zero).is_ok() && prior(form).check(&without).is_ok(), "{form:?}");
+    }
+    assert!(prior(Form::Vnq).check(&with_zero).is_ok());
+    assert!(prior(Form::Windows).check(&without).is_ok());
+    assert_error(prior(Form::Vnq).check(&without), &["vnq", "with a zero level", "-0.2, 0.1, 0.2"]);
+    assert_error(prior(Form::Windows).check(&with_zero), &["windows", "without a zero level", "-0.2, 0, 0.2"]);
+    let codebook = Codebook::new(without.to_vec()).expect("a codebook");
+    assert_panics("vnq without a zero level", || prior(Form::Vnq).kl(&[0.1], &[-3.0], &codebook));
+}
+
+#[test]
+fn the_zero_level_is_the_one_that_is_exactly_zero() {
+    assert_eq!(zero_level(&[-0.2, 0.0, 0.2]), Some(1));
+    assert_eq!(zero_level(&[-0.2, -0.0]), Some(1));
+    assert_eq!(zero_level(&[0.0_f32, 0.2]), Some(0));
+    assert_eq!(zero_level(&[-0.2, 1e-300, 0.2]), None);
+}
+
+#[test]
+fn weight_kl_adds_onto_the_levels_gradient() {
+    for form in FORMS {
+        let levels = if form == Form::Windows { vec![-0.2, 0.1] } else { vec![-0.2, 0.0] };
+        let codebook = Codebook::new(levels).expect("a codebook");
+        let prior = MultiSpike::new(form, Spike::Exact);
+        let weight_kl = prior.weight_kl(&codebook);
+        let (mut alone, mut onto) = ([0.0; 2], [10.0, -20.0]);
+        weight_kl(-0.13, -4.0, &mut alone);
+        weight_kl(-0.13, -4.0, &mut onto);
+        assert_ne!(alone, [0.0; 2], "{form:?}");
+        assert_eq!(onto.map(|d| d as f32), [alone[0] + 10.0, alone[1] - 20.0].map(|d| d as f32), "{form:?}");
+    }
+}
+
+#[test]
+fn the_masses_of_the_levels_reach_the_form() {
+    let levels = vec![-0.2, 0.0, 0.2];
+    let weighted = Codebook::with_level_weights(levels.clone(), vec![0.2, 0.7, 0.1]).expect("a codebook");
+    let equal = Codebook::new(levels).expect("a codebook");
+    for form in [Form::Nearest, Form::Mixture, Form::Quadrature] {
+        let prior = MultiSpike::new(form, Spike::Exact);
+        let value = |codebook| prior.kl(&[0.15], &[-4.0], codebook).value;
+        assert_ne!(value(&weighted), value(&equal), "{form:?}");
+    }
+}
+
+#[test]
+fn in_f32_the_quadrature_is_the_f64_one_rounded() {
+    let codebook = Codebook::new(vec![-0.25_f32, 0.1, 0.25]).expect("a codebook");
+    let levels: Vec<f64> = codebook.levels().iter().map(|level| level.as_f64()).collect();
+    let weights: Vec<f64> = codebook.level_weights().iter().map(|mass| mass.as_f64()).collect();
+    let (theta, log_sigma2) = (0.17_f32, -3.3_f32);
+    let mut dlevels = vec![0.0; 3];
+    let expected = quadrature(theta.into(), log_sigma2.into(), &levels, &weights, &mut dlevels);
+    let kl = MultiSpike::new(Form::Quadrature, Spike::Fit).kl(&[theta], &[log_sigma2], &codebook);
+    assert_eq!(kl.value as f32, expected.value as f32);
+    assert_eq!((kl.dtheta[0], kl.dlog_sigma2[0]), (expected.dtheta as f32, expected.dlog_sigma2 as f32));
+    assert_eq!(kl.dlevels, dlevels.iter().map(|d| *d as f32).collect::<Vec<f32>>());
+}

@@ -1,0 +1,74 @@
+use crate::common::compare::{ToTensor, assert_close};
+use crate::common::random::Random;
+use crate::common::threads::assert_same_bits_at_any_thread_count;
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Precision, assert_panics};
+use ndarray::{Array2, array};
+use spikeslab::tensor::matmul::{matmul, matmul_reference};
+
+/// (m, k, n): single rows and columns, and either side of the 32 rows one thread computes at a time.
+const SIZES: [(usize, usize, usize); 9] =
+    [(1, 1, 1), (1, 7, 3), (5, 1, 4), (3, 6, 1), (31, 5, 9), (32, 8, 8), (33, 17, 5), (64, 3, 65), (100, 40, 30)];
+
+#[test]
+fn the_reference_is_the_textbook_product() {
+    let (a, b) = (array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], array![[1.0, -1.0], [0.0, 2.0], [10.0, 100.0]]);
+    assert_eq!(matmul_reference(a.view(), b.view()), array![[31.0, 303.0], [64.0, 606.0]]);
+}
+
+fn whole_numbers<F: Precision>() {
+    let mut random = Random::new(1);
+    for (m, k, n) in SIZES {
+        let (a, b): (Array2<F>, Array2<F>) = (random.integers(50, (m, k)), random.integers(50, (k, n)));
+        assert_eq!(matmul(a.view(), b.view()), matmul_reference(a.view(), b.view()), "{m}×{k}×{n}");
+        let (at, bt) = (a.t().as_standard_layout().into_owned(), b.t().as_standard_layout().into_owned());
+        assert_eq!(matmul(at.t(), b.view()), matmul_reference(a.view(), b.view()), "aᵀ, {m}×{k}×{n}");
+        assert_eq!(matmul(a.view(), bt.t()), matmul_reference(a.view(), b.view()), "bᵀ, {m}×{k}×{n}");
+    }
+}
+
+#[test]
+fn exact_for_whole_numbers_in_any_layout() {
+    whole_numbers::<f64>();
+    whole_numbers::<f32>();
+}
+
+fn reals<F: Precision>() {
+    let mut random = Random::new(2);
+    for (m, k, n) in SIZES {
+        let (a, b): (Array2<F>, Array2<F>) = (random.bells((m, k)), random.bells((k, n)));
+        // In f64 the reference is exact as far as F can tell.
+        let reference = matmul_reference(a.mapv(F::as_f64).view(), b.mapv(F::as_f64).view());
+        let tolerance = tolerance("matmul", F::DTYPE, Check::Reference);
+        assert_close(&format!("{m}×{k}×{n}"), &matmul(a.view(), b.view()), &reference, tolerance);
+    }
+}
+
+#[test]
+fn close_to_the_reference_for_real_numbers() {
+    reals::<f64>();
+    reals::<f32>();
+}
+
+#[test]
+fn nan_spoils_its_row_alone() {
+    let mut a = Array2::<f64>::ones((40, 3));
+    a[[35, 1]] = f64::NAN;
+    let product = matmul(a.view(), Array2::ones((3, 2)).view());
+    for ((row, column), value) in product.indexed_iter() {
+        assert_eq!(value.is_nan(), row == 35, "[{row}, {column}] is {value}");
+    }
+}
+
+#[test]
+fn inner_dimensions_that_differ_panic() {
+    let (a, b) = (Array2::<f64>::ones((2, 3)), Array2::<f64>::ones((4, 2)));
+    assert_panics("2×3 by 4×2", || matmul(a.view(), b.view()));
+}
+
+#[test]
+fn the_same_bits_at_any_thread_count() {
+    let mut random = Random::new(3);
+    let (a, b): (Array2<f32>, Array2<f32>) = (random.bells((150, 70)), random.bells((70, 20)));
+    assert_same_bits_at_any_thread_count("matmul", || vec![matmul(a.view(), b.view()).to_tensor()]);
+}

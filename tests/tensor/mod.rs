@@ -1,0 +1,3 @@
+mod im2col;
+mod matmul;
+mod noise;
