@@ -76,7 +76,8 @@ impl<F: Real> Trainer<F> {
     /// [`Trainer::apply`].
     ///
     /// # Errors
-    /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step.
+    /// If a shape does not fit, or the loss or a gradient is not finite: the parameters are then as before the step. If the
+    /// step makes a parameter too large for its type: the network is then of no more use.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         let (seed, step) = (self.recipe.seed, self.step as u32);
         let noise = move |layer: &crate::nets::plan::BayesLayer, shape: &[usize]| {
@@ -86,6 +87,7 @@ impl<F: Real> Trainer<F> {
         let evaluation = self.evaluate(x, labels, &noise)?;
         let loss = evaluation.loss;
         self.apply(evaluation);
+        self.check_parameters()?;
         Ok(loss)
     }
 
@@ -130,6 +132,16 @@ impl<F: Real> Trainer<F> {
             }
         }
         if loss.loss.is_finite() { Ok(()) } else { Err(Error::tensor("loss", expected, loss.loss)) }
+    }
+
+    fn check_parameters(&self) -> Result<()> {
+        for parameter in self.network.parameters() {
+            if let Some(odd) = parameter.as_slice().iter().find(|element| !element.is_finite()) {
+                let expected = format!("finite numbers after step {}", self.step);
+                return Err(Error::tensor(&parameter.name, expected, odd));
+            }
+        }
+        Ok(())
     }
 
     fn project(&mut self) {
