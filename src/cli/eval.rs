@@ -32,10 +32,16 @@ pub(super) struct EvalArguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Draws of the weights
-    #[arg(long, value_name = "S", default_value_t = SAMPLES, value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
+    #[arg(
+        long, value_name = "S", default_value_t = SAMPLES,
+        value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true
+    )]
     samples: u32,
     /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true)]
+    #[arg(
+        long, value_name = "M",
+        value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
+    )]
     kmeans: Option<u16>,
     /// Print one JSON object
     #[arg(long)]

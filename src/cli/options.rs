@@ -58,7 +58,10 @@ pub(super) struct TrainingOptions {
 #[derive(Debug, Args)]
 pub(super) struct Threads {
     /// Threads [default: one a core]; the results do not depend on it
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true)]
+    #[arg(
+        long, value_name = "T",
+        value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true
+    )]
     threads: Option<u16>,
 }
 

@@ -22,7 +22,10 @@ pub(super) struct QuantizeArguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true)]
+    #[arg(
+        long, value_name = "M",
+        value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
+    )]
     kmeans: Option<u16>,
 }
 
