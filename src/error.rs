@@ -1,16 +1,17 @@
 //! The one error type: what was wrong, where, what was expected and what was seen.
 
+use std::fmt::{self, Display, Write};
 use std::path::{Path, PathBuf};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong. Every message is one line.
+/// What went wrong. Every message is one line: control characters in it, of a path for one, are escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An option or hyperparameter lies outside its domain.
-    #[error("{option}: expected {expected} (saw: {seen})")]
+    #[error("{}: expected {} (saw: {})", OneLine(option), OneLine(expected), OneLine(seen))]
     Option {
         /// The option or hyperparameter, as its user writes it.
         option: String,
@@ -20,7 +21,7 @@ pub enum Error {
         seen: String,
     },
     /// A tensor is missing, misshapen, of the wrong type, or holds a value it must not.
-    #[error("tensor {tensor}: expected {expected} (saw: {seen})")]
+    #[error("tensor {}: expected {} (saw: {})", OneLine(tensor), OneLine(expected), OneLine(seen))]
     Tensor {
         /// The tensor's name.
         tensor: String,
@@ -30,7 +31,7 @@ pub enum Error {
         seen: String,
     },
     /// A file's contents are not what its format demands.
-    #[error("{}: expected {expected} (saw: {seen})", path.display())]
+    #[error("{}: expected {} (saw: {})", OneLine(path.display()), OneLine(expected), OneLine(seen))]
     File {
         /// The file.
         path: PathBuf,
@@ -40,7 +41,7 @@ pub enum Error {
         seen: String,
     },
     /// The operating system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", OneLine(path.display()), OneLine(source))]
     Io {
         /// The file or directory concerned.
         path: PathBuf,
@@ -76,5 +77,24 @@ impl Error {
             Self::Option { .. } => 2,
             Self::Tensor { .. } | Self::File { .. } | Self::Io { .. } => 1,
         }
+    }
+}
+
+/// Shows its contents with control characters escaped.
+struct OneLine<T>(T);
+
+impl<T: Display> Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaped(f), "{}", self.0)
+    }
+}
+
+struct Escaped<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl Write for Escaped<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| {
+            if c.is_control() { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
+        })
     }
 }

@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod common;
 mod layers;
 mod nets;
+mod packed;
 mod prior;
 mod report;
 mod scalar;

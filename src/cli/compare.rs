@@ -2,7 +2,7 @@
 
 use super::options::{Threads, TrainingOptions, load_data, network_names};
 use super::output::line;
-use super::train::next_free;
+use super::train::{next_free, resume_command};
 use super::{Failure, Outcome, training};
 use crate::error::{Error, Result};
 use crate::report::{self, Curve};
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
     };
     for name in RUNS {
         let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run)?;
+        let code = training::train(&run, &resume_command("compare", &dir))?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }

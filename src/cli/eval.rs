@@ -32,10 +32,16 @@ pub(super) struct EvalArguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Draws of the weights
-    #[arg(long, value_name = "S", default_value_t = SAMPLES, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(
+        long, value_name = "S", default_value_t = SAMPLES,
+        value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true
+    )]
     samples: u32,
     /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(2..=256))]
+    #[arg(
+        long, value_name = "M",
+        value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
+    )]
     kmeans: Option<u16>,
     /// Print one JSON object
     #[arg(long)]
@@ -66,7 +72,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
-            check_images(&data.test, network.plan().input)?;
+            check_images(&data.test, network.plan().input, &checkpoint.widths)?;
             let sampled = Weights::Sampled { samples: arguments.samples, seed: config.seed };
             let mean = evaluate(network, &data.test, Weights::Mean)?;
             let sample = evaluate(network, &data.test, sampled)?;
@@ -78,7 +84,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
                 return Err(Error::option("kmeans", "a run directory", "a packed model").into());
             }
             let data = load_data(arguments.data.as_deref())?;
-            check_images(&data.test, model.input())?;
+            check_images(&data.test, model.input(), &model.widths)?;
             let quantized = score(&data.test, |_, x| Ok(log_softmax(model.predict(x)?)))?;
             ((None, None, quantized), None, data.test.len())
         }
@@ -112,14 +118,14 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_images(data: &Dataset, input: [usize; 3]) -> Result<()> {
-    if data.shape() == input {
-        Ok(())
-    } else {
-        Err(Error::tensor(
-            "images",
-            format!("shape {input:?}, as the model was trained on"),
-            format!("{:?}", data.shape()),
-        ))
+fn check_images(data: &Dataset, input: [usize; 3], widths: &[usize]) -> Result<()> {
+    if data.shape() != input {
+        let expected = format!("shape {input:?}, as the model was trained on");
+        return Err(Error::tensor("images", expected, format!("{:?}", data.shape())));
     }
+    if widths.last() != Some(&data.classes()) {
+        let expected = format!("{:?} classes, as the model was trained on", widths.last().unwrap_or(&0));
+        return Err(Error::tensor("labels", expected, data.classes()));
+    }
+    Ok(())
 }

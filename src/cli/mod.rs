@@ -109,7 +109,9 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
     let text = error.render().to_string();
-    let sentence: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    output::complain(sentence.join(" ").trim_start_matches("error: "));
+    // What is wrong, without the advice that follows it; a value quoted in it may hold anything.
+    let advice = ["\n\nUsage:", "\n\nFor more information", "\n\n  tip:"];
+    let end = advice.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
+    output::complain(text[..end].trim_start_matches("error: "));
     ExitCode::from(2)
 }

@@ -1,6 +1,7 @@
 //! The options that `train` and `compare` share.
 
-use crate::error::Result;
+use super::training;
+use crate::error::{Error, Result};
 use crate::nets::Architecture;
 use crate::prior::Codebook;
 use crate::scalar::spike_kl::Spike;
@@ -49,7 +50,7 @@ pub(super) struct TrainingOptions {
     #[arg(long, value_name = "R", default_value_t = Recipe::default().learning_rate, allow_negative_numbers = true)]
     learning_rate: f64,
     /// Seed of all noise
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 }
 
@@ -57,7 +58,10 @@ pub(super) struct TrainingOptions {
 #[derive(Debug, Args)]
 pub(super) struct Threads {
     /// Threads [default: one a core]; the results do not depend on it
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(
+        long, value_name = "T",
+        value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true
+    )]
     threads: Option<u16>,
 }
 
@@ -92,7 +96,11 @@ impl TrainingOptions {
             learning_rate: self.learning_rate,
             seed: self.seed,
         };
-        config.check(data.train.len())?;
+        let (architecture, ..) = config.check(data.train.len())?;
+        architecture.plan(data.train.shape(), &training::widths(architecture, data)).map_err(|error| {
+            let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
+            Error::file(source, format!("images large enough for {network}"), error)
+        })?;
         Ok(config)
     }
 }
@@ -113,5 +121,5 @@ pub(super) fn load_data(dir: Option<&Path>) -> Result<Split> {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|source| crate::Error::io(path, source))
+    path.canonicalize().map_err(|source| Error::io(path, source))
 }

@@ -6,6 +6,7 @@ use super::{Outcome, table};
 use crate::error::Error;
 use crate::packed::{PackedModel, format};
 use clap::Args;
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,13 +22,21 @@ pub(super) struct QuantizeArguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(2..=256))]
+    #[arg(
+        long, value_name = "M",
+        value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
+    )]
     kmeans: Option<u16>,
 }
 
 pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
-    if arguments.out.is_dir() {
-        return Err(Error::file(&arguments.out, "a file to write", "a directory").into());
+    // A device or a pipe would be replaced, not written to.
+    match fs::metadata(&arguments.out) {
+        Ok(there) if there.is_dir() => return Err(Error::file(&arguments.out, "a file to write", "a directory").into()),
+        Ok(there) if !there.is_file() => {
+            return Err(Error::file(&arguments.out, "a file to write", "a device or pipe").into());
+        }
+        _ => {}
     }
     let (_, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {

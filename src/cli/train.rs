@@ -6,7 +6,7 @@ use super::{Outcome, training};
 use crate::error::{Error, Result};
 use crate::train::Run;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -63,7 +63,16 @@ pub(super) fn run(arguments: &TrainArguments) -> Outcome {
             Run::create(&dir, &config)?
         }
     };
-    training::train(&run)
+    training::train(&run, &resume_command("train", run.dir()))
+}
+
+/// The command that goes on with what is in `dir`, to be typed in.
+pub(super) fn resume_command(command: &str, dir: &Path) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    let dir = dir.to_string_lossy();
+    // Quoted where a shell would split it, and escaped where it would break the line.
+    let dir = if dir.chars().all(plain) { dir.into_owned() } else { format!("{dir:?}") };
+    format!("spikeslab {command} --resume {dir}")
 }
 
 /// The first of runs/NAME-1, runs/NAME-2, … that is not there.

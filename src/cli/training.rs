@@ -4,9 +4,11 @@ use super::options::load_data;
 use super::output::{line, note};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
-use crate::nets::Architecture;
+use crate::nets::{Architecture, Network, Plan, Role};
 use crate::packed::{PackedModel, format};
+use crate::prior::multi_spike::zero_level;
 use crate::report::{self, LayerPicture};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Split;
 use crate::train::evaluate::{Weights, evaluate, quantized_loss};
 use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
@@ -20,17 +22,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Draws of the weights in the final table.
 pub(super) const SAMPLES: u32 = 10;
 
-/// Trains the run to its end or until Ctrl-C, and says how it did.
-pub(super) fn train(run: &Run) -> Outcome {
+/// Trains the run to its end or until Ctrl-C, and says how it did. `resume` is what goes on with it then.
+pub(super) fn train(run: &Run, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
     let data = load_data(config.data.as_deref())?;
     if data.train.checksum() != config.data_checksum {
         let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
         return Err(Error::file(run.dir(), expected, format!("{:08x}", data.train.checksum())).into());
     }
-    let (architecture, codebook, recipe) = config.check(data.train.len())?;
-    let mut widths = architecture.hidden_widths().to_vec();
-    widths.push(data.train.classes());
+    let (architecture, codebook, recipe) = config
+        .check(data.train.len())
+        .map_err(|error| Error::file(run.dir(), "a run whose configuration is in range", error))?;
+    let widths = widths(architecture, &data);
 
     let mut network = architecture.network(data.train.shape(), &widths, &codebook)?;
     network.initialize(recipe.seed);
@@ -39,13 +42,11 @@ pub(super) fn train(run: &Run) -> Outcome {
     let mut position = Position::default();
     if path.exists() {
         let state = checkpoint::load(&path)?;
-        if state.architecture != architecture || state.network.plan() != trainer.network.plan() {
-            let expected = format!("a checkpoint of {} for these images", architecture.name());
-            return Err(Error::file(&path, expected, state.architecture.name()).into());
-        }
+        check_state(&state, &trainer).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
         (trainer.network, trainer.moments, trainer.step, position) =
             (state.network, state.moments, state.steps, state.position);
     }
+    let metrics = run.metrics(position.epoch)?;
     line(&format!("{} on {}", architecture.name(), data.source))?;
     line(&format!(
         "{} weights, {} prior, {} levels, in {}",
@@ -55,21 +56,58 @@ pub(super) fn train(run: &Run) -> Outcome {
         run.dir().display()
     ))?;
 
-    let mut observer = Progress::new(run, architecture, widths.clone(), run.metrics(position.epoch)?, &trainer);
+    let mut observer = Progress::new(run, architecture, widths.clone(), metrics, &trainer);
     if !path.exists() {
         observer.save(&trainer, &position)?;
     }
     let control = fit(&mut trainer, &data, position, &mut observer);
     observer.bar.finish_and_clear();
-    if observer.output_closed {
-        return Err(Failure::OutputClosed);
+    if let Some(failure) = observer.failure {
+        return Err(failure);
     }
     if control? == Control::Stop {
-        note(&format!("stopped; go on with: spikeslab train --resume {}", run.dir().display()));
+        note(&format!("stopped; go on with: {resume}"));
         return Ok(ExitCode::from(130));
     }
     finish(run, architecture, &widths, &trainer, &data, &observer.metrics)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The outputs of each layer of a network for `data`.
+pub(super) fn widths(architecture: Architecture, data: &Split) -> Vec<usize> {
+    [architecture.hidden_widths(), &[data.train.classes()]].concat()
+}
+
+/// Checks that a checkpoint is of the trainer's own run, or tells what was expected and seen.
+fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Result<(), (String, String)> {
+    let (plan, seen) = (trainer.network.plan(), state.network.plan());
+    let shape = |plan: &Plan| {
+        let outputs = plan.parameters.iter().filter(|parameter| parameter.role == Role::Theta);
+        format!("weights {:?} on images {:?}", outputs.map(|theta| &theta.shape).collect::<Vec<_>>(), plan.input)
+    };
+    if plan != seen {
+        return Err((format!("a checkpoint of this run, with {}", shape(plan)), shape(seen)));
+    }
+    let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
+    for layer in plan.layers() {
+        let (own, seen) = (levels(&trainer.network, layer.levels), levels(&state.network, layer.levels));
+        if own.len() != seen.len() {
+            return Err((format!("a checkpoint of this run, with {} levels", own.len()), seen.len().to_string()));
+        }
+        if zero_level(&own).is_some() && zero_level(&own) != zero_level(&seen) {
+            return Err((format!("a zero level in {} where the codebook has it", layer.name), format!("{seen:?}")));
+        }
+    }
+    let (steps, position) = (trainer.steps_per_epoch(), &state.position);
+    let counted = u64::from(position.epoch) * steps + position.step;
+    if position.step >= steps || counted > trainer.steps() || counted != state.steps {
+        let seen = format!("step {} in epoch {} after {} steps", position.step, position.epoch, state.steps);
+        return Err((
+            format!("a checkpoint of this run, of {} steps an epoch and {} in all", steps, trainer.steps()),
+            seen,
+        ));
+    }
+    Ok(())
 }
 
 /// Writes figures and packed model, and prints the final table.
@@ -127,7 +165,8 @@ struct Progress<'a> {
     bar: ProgressBar,
     /// On a terminal a bar is drawn and each epoch's line goes above it.
     on_terminal: bool,
-    output_closed: bool,
+    /// Why nothing can be printed any more.
+    failure: Option<Failure>,
 }
 
 impl<'a> Progress<'a> {
@@ -145,7 +184,7 @@ impl<'a> Progress<'a> {
         bar.set_position(trainer.step);
         bar.reset_eta();
         let epochs = trainer.recipe().epochs;
-        Self { run, architecture, widths, metrics, epochs, bar, on_terminal, output_closed: false }
+        Self { run, architecture, widths, metrics, epochs, bar, on_terminal, failure: None }
     }
 
     fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
@@ -166,7 +205,7 @@ impl<'a> Progress<'a> {
             metrics.seconds,
         );
         let shown = self.bar.suspend(|| line(&text));
-        self.output_closed |= shown.is_err();
+        self.failure = shown.err();
     }
 }
 
@@ -191,7 +230,7 @@ impl Observer<f32> for Progress<'_> {
         self.run.write_metrics(&self.metrics)?;
         self.save(trainer, position)?;
         let last = position.epoch == trainer.recipe().epochs;
-        Ok(if self.output_closed || (interrupted() && !last) { Control::Stop } else { Control::Continue })
+        Ok(if self.failure.is_some() || (interrupted() && !last) { Control::Stop } else { Control::Continue })
     }
 }
 

@@ -83,12 +83,15 @@ impl Architecture {
     /// The wiring of [`Architecture::network`].
     ///
     /// # Errors
-    /// If the number of widths is wrong, one is 0, a size exceeds 65,535, or the image is too small for the kernels.
+    /// If the number of widths is wrong, a size is 0 or exceeds 65,535, or the image is too small for the kernels.
     pub fn plan(self, input: [usize; 3], widths: &[usize]) -> Result<Plan> {
         // Far beyond any image or layer, and the products of three sizes stay below 2⁶⁴.
         const LARGEST: usize = 65_535;
         if let Some(size) = input.iter().chain(widths).find(|size| **size > LARGEST) {
             return Err(Error::option(format!("sizes of {}", self.name()), format!("at most {LARGEST}"), size));
+        }
+        if input.contains(&0) {
+            return Err(Error::option(format!("input of {}", self.name()), "positive sizes", format!("{input:?}")));
         }
         if widths.len() != self.layers().len() || widths.contains(&0) {
             let expected = format!("{} positive widths", self.layers().len());

@@ -48,7 +48,8 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
         Weights::Quantized => Ok(softmax_nll::log_softmax(network.predict(x, &WeightMode::Quantized)?)),
         Weights::Sampled { samples, seed } => {
             let batches = data.len().div_ceil(BATCH) as u32;
-            let mut mean_softmax = Array2::zeros((x.dim().0, data.classes()));
+            // ln Σ softmax, for a probability may be too small for F.
+            let mut log_sum = Array2::from_elem((x.dim().0, data.classes()), F::neg_infinity());
             for sample in 0..samples {
                 let step = sample.wrapping_mul(batches).wrapping_add(batch as u32);
                 let noise = move |layer: &BayesLayer, shape: &[usize]| {
@@ -56,10 +57,10 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
                     Ok(stream.standard_normal(IxDyn(shape)))
                 };
                 let logits = network.predict(x.clone(), &WeightMode::Sample(&noise))?;
-                let share = F::of(1.0 / f64::from(samples));
-                mean_softmax += &softmax_nll::log_softmax(logits).mapv(|log| share * log.exp());
+                log_sum.zip_mut_with(&softmax_nll::log_softmax(logits), |sum, log| *sum = log_add_exp(*sum, *log));
             }
-            Ok(mean_softmax.mapv(F::ln))
+            let log_samples = F::of(f64::from(samples).ln());
+            Ok(log_sum.mapv(|log| log - log_samples))
         }
     })
 }
@@ -93,6 +94,11 @@ pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
         .layers()
         .map(|layer| Quantizer::new(parameters[layer.levels].as_slice()).loss(parameters[layer.theta].as_slice()))
         .sum()
+}
+
+/// ln(eᵃ + eᵇ), for finite b.
+fn log_add_exp<F: Real>(a: F, b: F) -> F {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }
 
 fn first_maximum<F: Real>(row: ArrayView1<'_, F>) -> usize {

@@ -11,9 +11,9 @@
 //! Each is replaced as a whole. `metrics.jsonl` may be one epoch ahead of the checkpoint after a crash; resuming drops what
 //! the checkpoint does not cover.
 
-use super::config::Config;
+use super::config::{Config, VERSION};
 use super::fit::EpochMetrics;
-use super::write::write;
+use super::write::{write, write_new};
 use crate::error::{Error, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -31,15 +31,27 @@ impl Run {
     /// Makes the directory and writes its configuration. An empty directory may be there already.
     ///
     /// # Errors
-    /// [`Error::File`] if there is something else of that name, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if there is something else of that name, [`Error::Io`] if the system refuses; a directory that was
+    /// not there is not there then.
     pub fn create(dir: &Path, config: &Config) -> Result<Self> {
         Self::check_free(dir)?;
-        fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
+        let data = config.data.as_deref().unwrap_or(dir);
         let mut json = serde_json::to_string_pretty(config)
-            .map_err(|error| Error::file(dir, "a path that JSON can hold", error))?;
+            .map_err(|error| Error::file(data, "a path that JSON can hold", error))?;
         json.push('\n');
-        write(&dir.join("config.json"), json.as_bytes())?;
-        Self::open(dir)
+        let is_new = !dir.exists();
+        fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
+        match write_new(&Self::config_path(dir), json.as_bytes()) {
+            Ok(true) => Self::open(dir),
+            Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
+            Err(error) => {
+                if is_new {
+                    // The first error is the one to report.
+                    let _ = fs::remove_dir(dir);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Checks that `dir` is not there yet, or an empty directory.
@@ -47,12 +59,11 @@ impl Run {
     /// # Errors
     /// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
     pub fn check_free(dir: &Path) -> Result<()> {
-        let expected = "a directory that is new or empty";
         match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Error::file(dir, expected, "one with files in it")),
+            Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, expected, "a file")),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, FREE, "a file")),
             Err(source) => Err(Error::io(dir, source)),
         }
     }
@@ -99,7 +110,12 @@ impl Run {
     pub fn config(dir: &Path) -> Result<Config> {
         let path = Self::config_path(dir);
         let json = fs::read(&path).map_err(|source| no_run(dir, source))?;
-        serde_json::from_slice(&json).map_err(|error| Error::file(&path, "the configuration of a run", error))
+        let config: Config =
+            serde_json::from_slice(&json).map_err(|error| Error::file(&path, "the configuration of a run", error))?;
+        if config.version != VERSION {
+            return Err(Error::file(&path, format!("format version {VERSION}"), config.version));
+        }
+        Ok(config)
     }
 
     /// The metrics of the first `epochs` epochs.
@@ -154,6 +170,9 @@ impl Run {
         self.dir.join("metrics.jsonl")
     }
 }
+
+/// Where a run may begin.
+const FREE: &str = "a directory that is new or empty";
 
 fn no_run(dir: &Path, source: std::io::Error) -> Error {
     match source.kind() {

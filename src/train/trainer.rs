@@ -1,10 +1,11 @@
 //! One training step: noise, objective, clip, Adam, projection.
 
 use super::adam::Adam;
-use super::objective::{Loss, Objective};
+use super::objective::{Evaluation, Loss, Objective};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
 use super::recipe::{LEVEL_RATE, Recipe};
 use crate::error::{Error, Result};
+use crate::nets::network::Noise;
 use crate::nets::{Gradients, Network, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
@@ -72,10 +73,12 @@ impl<F: Real> Trainer<F> {
         self.recipe.kl_weight_at(self.step as f64 / self.steps_per_epoch() as f64)
     }
 
-    /// One step on images `x` (B, C, H, W) and their labels.
+    /// One step on images `x` (B, C, H, W) and their labels: [`Trainer::evaluate`] with the step's own noise, then
+    /// [`Trainer::apply`].
     ///
     /// # Errors
-    /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step.
+    /// If a shape does not fit, or the loss or a gradient is not finite: the parameters are then as before the step. If the
+    /// step makes a parameter too large for its type: the network is then of no more use.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         // On a thread of the pool: from outside, each of a step's many small parallel loops would wait to be picked up.
         rayon::scope(|_| self.step_in_pool(x, labels))
@@ -87,18 +90,34 @@ impl<F: Real> Trainer<F> {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
         };
-        let kl_weight = self.kl_weight();
-        let mut evaluation = self.objective.evaluate(&self.network, x, labels, &noise, kl_weight)?;
-        self.check_finite(&evaluation.loss, &evaluation.gradients)?;
-        self.network.absorb_statistics(&evaluation.tape);
+        let evaluation = self.evaluate(x, labels, &noise)?;
+        let loss = evaluation.loss;
+        self.apply(evaluation);
+        self.check_parameters()?;
+        Ok(loss)
+    }
 
+    /// The objective of the next step, under the noise given.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the loss or a gradient is not finite.
+    pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
+        let evaluation = self.objective.evaluate(&self.network, x, labels, noise, self.kl_weight())?;
+        self.check_finite(&evaluation.loss, &evaluation.gradients)?;
+        Ok(evaluation)
+    }
+
+    /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
+    pub fn apply(&mut self, evaluation: Evaluation<F>) {
+        self.network.absorb_statistics(&evaluation.tape);
         let clip = F::of(self.recipe.gradient_clip);
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
         self.step += 1;
         let adam = Adam::default();
         let parameters = self.network.parameters_mut().iter_mut().zip(&mut self.moments);
-        for ((parameter, [first, second]), gradient) in parameters.zip(&mut evaluation.gradients) {
-            let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
+        for ((parameter, [first, second]), gradient) in parameters.zip(evaluation.gradients) {
+            let (Some(mut gradient), Some(first), Some(second)) =
+                (gradient, first.as_slice_mut(), second.as_slice_mut())
             else {
                 continue;
             };
@@ -108,7 +127,6 @@ impl<F: Real> Trainer<F> {
             adam.step(parameter.as_slice_mut(), gradient, first, second, self.step, rate);
         }
         self.project();
-        Ok(evaluation.loss)
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
@@ -120,6 +138,16 @@ impl<F: Real> Trainer<F> {
             }
         }
         if loss.loss.is_finite() { Ok(()) } else { Err(Error::tensor("loss", expected, loss.loss)) }
+    }
+
+    fn check_parameters(&self) -> Result<()> {
+        for parameter in self.network.parameters() {
+            if let Some(odd) = parameter.as_slice().iter().find(|element| !element.is_finite()) {
+                let expected = format!("finite numbers after step {}", self.step);
+                return Err(Error::tensor(&parameter.name, expected, odd));
+            }
+        }
+        Ok(())
     }
 
     fn project(&mut self) {

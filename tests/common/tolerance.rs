@@ -174,6 +174,42 @@ const TABLE: &[Row] = &[
     row("network", F64, Golden, 2e-14, At(0.1), "a chain of layers, each with its own rounding; seen: 1.1e-15 of 1"),
     row("network", F32, Golden, 2e-5, At(0.1), "as in f64; seen: 1e-6 of 1"),
     row("network", F64, Difference, 1e-7, At(0.01), "rounding, ε nll/h with h = 1e-6; some gradients are zero, as batches are centred"),
+    row(
+        "adam",
+        F64,
+        Golden,
+        5e-15,
+        Floor::None,
+        "a dozen roundings, and what cancels between moment and gradient; seen: 7e-16",
+    ),
+    row("adam", F32, Golden, 1.5e-6, Floor::None, "as in f64; seen: 3.4e-7"),
+    row(
+        "objective",
+        F64,
+        Difference,
+        1e-9,
+        Largest,
+        "truncation, (h/σ)⁴ with h = 2e-4 and σ above 0.13, and rounding, ε L/h",
+    ),
+    row("objective", F64, Property, 2e-15, Floor::None, "a product and a sum over three layers; seen: 2e-16"),
+    row("trainer", F64, Golden, 1e-14, At(1.0), "two steps of sums over batches and pixels; seen: 1.2e-15"),
+    row("sampled", F32, Reference, 2e-7, Floor::None, "logarithms of f32 where the reference has f64; seen: 7e-9"),
+    row(
+        "quantized loss",
+        F64,
+        Reference,
+        5e-15,
+        Floor::None,
+        "squares of differences that lost two digits; seen: 6e-16",
+    ),
+    row(
+        "packed",
+        F32,
+        Reference,
+        2e-6,
+        Largest,
+        "scale and shift are rounded once more than mean and variance; seen: 3.4e-7",
+    ),
 ];
 
 #[test]

@@ -29,7 +29,7 @@ fn bin_counts_each_value_once() {
 fn bin_edges() {
     let values = [-1.0, -0.5, 0.0, 0.5, 1.0, -1.1, 1.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
     assert_eq!(bin(&values, -1.0, 1.0, 4), [1, 1, 1, 2]);
-    assert_eq!(bin(&values, -1.0, 1.0, 0), [0_usize; 0]);
+    assert!(bin(&values, -1.0, 1.0, 0).is_empty());
     assert_eq!(bin(&[], -1.0, 1.0, 2), [0, 0]);
 }
 
@@ -38,7 +38,7 @@ fn shares_go_to_the_nearest_level_and_ties_to_the_lower() {
     let theta = [-9.0, -0.3, -0.11, -0.1, -0.09, 0.0, 0.1, 0.1000001, f32::NAN, f32::INFINITY];
     assert_eq!(shares(&theta, &[-0.2, 0.0, 0.2]), [0.5, 0.375, 0.125]);
     assert_eq!(shares(&[f32::NAN], &[-0.2, 0.2]), [0.0, 0.0]);
-    assert_eq!(shares(&theta, &[]), [0.0; 0]);
+    assert!(shares(&theta, &[]).is_empty());
 }
 
 /// Bars of 1, 10 and 100 weights: on a logarithmic axis each is as much higher than the last.

@@ -26,10 +26,10 @@ fn noise(n: usize, seed: u64) -> Vec<u8> {
 }
 
 /// SplitMix64: enough to choose mutations.
-struct Rng(u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +38,7 @@ impl Rng {
     }
 
     /// One to four changes: a byte overwritten or removed, bytes put in, or the end cut off.
-    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len().max(1));

@@ -1,0 +1,55 @@
+use super::{SHORT, Workplace, assert_same_results};
+use serde_json::Value;
+
+#[test]
+fn two_runs_and_one_figure() {
+    let place = Workplace::new();
+    let arguments = [&["compare", "mlp", "--data", "data", "--levels", "4"], &SHORT[..]].concat();
+    let printed = place.succeed(&arguments);
+    for (name, prior) in [("gaussian", "gaussian"), ("multi-spike", "nearest")] {
+        let run = format!("runs/compare-mlp-1/{name}");
+        assert_eq!(place.metrics(&run).len(), 2);
+        let config: Value = serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap();
+        assert_eq!((config["prior"].as_str(), config["codebook"].as_array().unwrap().len()), (Some(prior), 4));
+    }
+    let figure = String::from_utf8(place.read("runs/compare-mlp-1/comparison.svg")).unwrap();
+    for part in ["<svg", "</svg>", "Gaussian prior", "multi-spike prior, M = 4", "epoch"] {
+        assert!(figure.contains(part), "no {part:?} in the figure");
+    }
+    let last = &place.metrics("runs/compare-mlp-1/gaussian")[1];
+    let loss = format!("{:.4}", last["quantized_loss"].as_f64().unwrap());
+    let row = printed.lines().find(|line| line.starts_with("Gaussian prior")).unwrap();
+    assert!(row.contains(&loss), "{row}");
+    assert!(printed.contains("in runs/compare-mlp-1: comparison.svg"), "{printed}");
+
+    // The same run as training it alone.
+    place.train("alone", &["--levels", "4"]);
+    assert_same_results(&place, "alone", "runs/compare-mlp-1/multi-spike");
+    assert!(place.succeed(&arguments).contains("in runs/compare-mlp-2: "));
+}
+
+#[test]
+fn a_comparison_cut_short_goes_on() {
+    let place = Workplace::new();
+    place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "whole"], &SHORT[..]].concat());
+    place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "cut"], &SHORT[..]].concat());
+    // As if it had ended before the second run began.
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        std::fs::remove_file(place.path("cut/multi-spike").join(name)).unwrap();
+    }
+    std::fs::remove_file(place.path("cut/comparison.svg")).unwrap();
+    place.succeed(&["compare", "--resume", "cut"]);
+    for run in ["gaussian", "multi-spike"] {
+        assert_same_results(&place, &format!("whole/{run}"), &format!("cut/{run}"));
+    }
+    assert_eq!(place.read("whole/comparison.svg"), place.read("cut/comparison.svg"));
+}
+
+#[test]
+fn there_is_no_comparing_the_baseline_with_itself() {
+    let place = Workplace::new();
+    for prior in ["gaussian", "none"] {
+        place.refuse(&["compare", "mlp", "--data", "data", "--prior", prior], 2, &["prior", "multi-spike", prior]);
+    }
+    place.refuse(&["compare", "--resume", "data"], 1, &["data/gaussian", "a run directory", "none"]);
+}

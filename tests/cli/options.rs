@@ -1,0 +1,183 @@
+use super::{Workplace, write_data};
+use std::fs;
+
+/// Options of `train`, and what the error names.
+const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
+    (&["--levels", "0"], &["levels", "2 to 256", "0"]),
+    (&["--levels", "1"], &["levels", "2 to 256", "1"]),
+    (&["--levels", "257"], &["levels", "2 to 256", "257"]),
+    (&["--levels", "300"], &["levels", "2 to 256", "300"]),
+    (&["--levels", "-1"], &["--levels", "-1"]),
+    (&["--levels", "2.5"], &["--levels", "2.5"]),
+    (&["--levels", "18446744073709551616"], &["--levels", "18446744073709551616"]),
+    (&["--codebook=0.1"], &["codebook", "2 to 256 levels", "1"]),
+    (&["--codebook=0.2,0,-0.2"], &["codebook", "strictly ascending", "0.2 before 0"]),
+    (&["--codebook", "-0.2,0.1,0.1"], &["codebook", "strictly ascending", "0.1 before 0.1"]),
+    (&["--codebook=0,-0,1"], &["codebook", "strictly ascending", "0 before -0"]),
+    (&["--codebook=-0.2,nan,0.2"], &["codebook", "finite", "NaN"]),
+    (&["--codebook=-inf,0.2"], &["codebook", "finite", "-inf"]),
+    (&["--codebook=0,1e39"], &["codebook", "finite", "inf"]),
+    (&["--codebook=0,,1"], &["--codebook", "''"]),
+    (&["--codebook="], &["--codebook"]),
+    (&["--codebook=0.1,x"], &["--codebook", "'x'"]),
+    (&["--codebook=0.1,0.2", "--levels", "2"], &["--codebook", "--levels", "cannot be used"]),
+    (&["--prior", "vnq", "--levels", "4"], &["vnq", "a codebook with a zero level", "-0.3, -0.1"]),
+    (&["--prior", "vnq", "--codebook=-0.2,0.2"], &["vnq", "a codebook with a zero level", "-0.2, 0.2"]),
+    (&["--prior", "windows", "--levels", "3"], &["windows", "a codebook without a zero level", "-0.2, 0, 0.2"]),
+    (&["--prior", "spike"], &["--prior", "'spike'", "nearest, mixture, vnq, windows, gaussian, none"]),
+    (&["--spike", "fitted"], &["--spike", "'fitted'", "exact", "fit"]),
+    (&["--kl-scale", "batch"], &["--kl-scale", "'batch'", "dataset, per-weight"]),
+    (&["--learning-rate", "0"], &["learning-rate", "a positive number", "0"]),
+    (&["--learning-rate", "-0.1"], &["learning-rate", "a positive number", "-0.1"]),
+    (&["--learning-rate", "NaN"], &["learning-rate", "a positive number", "NaN"]),
+    (&["--learning-rate", "inf"], &["learning-rate", "a positive number", "inf"]),
+    (&["--learning-rate", "1e309"], &["learning-rate", "a positive number", "inf"]),
+    (&["--learning-rate", "1e-400"], &["learning-rate", "a positive number", "0"]),
+    (&["--learning-rate", "fast"], &["--learning-rate", "'fast'"]),
+    (&["--kl-weight", "-1"], &["kl-weight", "at least 0", "-1"]),
+    (&["--kl-weight", "nan"], &["kl-weight", "at least 0", "NaN"]),
+    (&["--kl-weight", "inf"], &["kl-weight", "at least 0", "inf"]),
+    (&["--kl-warmup", "-0.5"], &["kl-warmup", "at least 0", "-0.5"]),
+    (&["--kl-warmup", "nan"], &["kl-warmup", "at least 0", "NaN"]),
+    (&["--epochs", "0"], &["epochs", "at least 1", "0"]),
+    (&["--epochs", "-1"], &["--epochs", "-1"]),
+    (&["--epochs", "1.5"], &["--epochs", "1.5"]),
+    (&["--epochs", "4294967296"], &["--epochs", "4294967296"]),
+    (&["--epochs", "4294967295", "--batch-size", "1"], &["epochs", "4294967295 steps", "1099511627520 steps"]),
+    (&["--batch-size", "0"], &["batch-size", "1 to 256", "0"]),
+    (&["--batch-size", "257"], &["batch-size", "1 to 256", "257"]),
+    (&["--batch-size", "18446744073709551615"], &["batch-size", "1 to 256", "18446744073709551615"]),
+    (&["--batch-size", "many"], &["--batch-size", "'many'"]),
+    (&["--seed", "-1"], &["--seed", "-1"]),
+    (&["--seed", "18446744073709551616"], &["--seed", "18446744073709551616"]),
+    (&["--threads", "0"], &["--threads", "0"]),
+    (&["--threads", "1025"], &["--threads", "1025", "1..=1024"]),
+    (&["--threads", "-1"], &["--threads", "-1"]),
+    (&["--out", ""], &["--out"]),
+    (&["--momentum", "0.9"], &["--momentum"]),
+    (&["-x"], &["-x"]),
+    (&["surplus"], &["surplus"]),
+    (&["--epochs"], &["--epochs"]),
+    (&["--epochs", "1", "--epochs", "2"], &["--epochs", "multiple times"]),
+];
+
+#[test]
+fn every_option_out_of_range_is_named_in_one_line() {
+    let place = Workplace::new();
+    for (options, parts) in OUT_OF_RANGE {
+        place.refuse(&[&["train", "mlp", "--data", "data"], *options].concat(), 2, parts);
+        // The same options, and the same words, where two runs are compared.
+        if !options.contains(&"--threads") {
+            place.refuse(&[&["compare", "mlp", "--data", "data"], *options].concat(), 2, parts);
+        }
+    }
+}
+
+#[test]
+fn every_command_names_what_is_wrong_with_its_usage() {
+    let place = Workplace::with_run();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["train"], &["required", "<NETWORK>"]),
+        (&["train", "lenet6"], &["'lenet6'", "mlp, lenet5, lenet-caffe"]),
+        (&["train", "--resume", "run", "--epochs", "3"], &["--resume", "--epochs", "cannot be used"]),
+        (&["train", "--resume", "run", "--out", "other"], &["--resume", "--out", "cannot be used"]),
+        (&["train", "--resume", "run", "--seed", "0"], &["--resume", "--seed", "cannot be used"]),
+        (&["eval"], &["required", "<RUN|PACKED>"]),
+        (&["eval", "run", "--samples", "0"], &["--samples", "0", "1..=100000"]),
+        (&["eval", "run", "--samples", "-3"], &["--samples", "-3"]),
+        (&["eval", "run", "--samples", "100001"], &["--samples", "100001", "1..=100000"]),
+        (&["eval", "run", "--kmeans", "1"], &["--kmeans", "1", "2..=256"]),
+        (&["eval", "run", "--kmeans", "257"], &["--kmeans", "257", "2..=256"]),
+        (&["eval", "run/model.packed", "--kmeans", "3"], &["kmeans", "a run directory", "a packed model"]),
+        (&["quantize", "run"], &["required", "--out"]),
+        (&["quantize", "run", "--out", "x", "--kmeans", "0"], &["--kmeans", "0", "2..=256"]),
+        (&["inspect"], &["required", "<RUN|PACKED>"]),
+        (&["compare"], &["required", "<NETWORK>"]),
+        (&["compare", "--resume", "run", "mlp"], &["--resume", "[NETWORK]", "cannot be used"]),
+        (&["evaluate", "run"], &["evaluate"]),
+        (&["--verbose"], &["--verbose"]),
+    ];
+    for (arguments, parts) in cases {
+        place.refuse(arguments, 2, parts);
+    }
+}
+
+/// Changes one thing about the four files in `data`.
+type Flaw = fn(&Workplace);
+
+fn patch(place: &Workplace, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = place.read(format!("data/{name}"));
+    change(&mut bytes);
+    fs::write(place.path("data").join(name), bytes).unwrap();
+}
+
+#[test]
+fn every_flaw_of_the_data_is_named_in_one_line() {
+    let cases: [(Flaw, &[&str]); 20] = [
+        (|p| fs::remove_dir_all(p.path("data")).unwrap(), &["data", "four MNIST files", "nothing of that name"]),
+        (
+            |p| {
+                fs::remove_dir_all(p.path("data")).unwrap();
+                fs::write(p.path("data"), "").unwrap();
+            },
+            &["data", "a directory with the four MNIST files", "a file"],
+        ),
+        (|p| fs::remove_file(p.path("data/train-images-idx3-ubyte")).unwrap(), &["train-images-idx3-ubyte", "neither"]),
+        (|p| fs::remove_file(p.path("data/train-labels-idx1-ubyte")).unwrap(), &["train-labels-idx1-ubyte", "neither"]),
+        (|p| fs::remove_file(p.path("data/t10k-images-idx3-ubyte")).unwrap(), &["t10k-images-idx3-ubyte", "neither"]),
+        (|p| fs::remove_file(p.path("data/t10k-labels-idx1-ubyte")).unwrap(), &["t10k-labels-idx1-ubyte", "neither"]),
+        (|p| patch(p, "train-images-idx3-ubyte", |b| b.truncate(999)), &["train-images", "36880 bytes", "999 bytes"]),
+        (
+            |p| patch(p, "t10k-images-idx3-ubyte", |b| b.truncate(15)),
+            &["t10k-images", "a header of 16 bytes", "15 bytes"],
+        ),
+        (|p| patch(p, "train-labels-idx1-ubyte", |b| b.truncate(263)), &["train-labels", "264 bytes", "263 bytes"]),
+        (|p| patch(p, "t10k-labels-idx1-ubyte", Vec::clear), &["t10k-labels", "a header of 8 bytes", "0 bytes"]),
+        (|p| patch(p, "t10k-labels-idx1-ubyte", |b| b.push(0)), &["t10k-labels", "72 bytes", "73 bytes"]),
+        (|p| patch(p, "train-images-idx3-ubyte", |b| b[3] = 1), &["train-images", "0x00000803", "0x00000801"]),
+        (|p| patch(p, "train-labels-idx1-ubyte", |b| b[0] = 0x1f), &["train-labels", "0x00000801", "0x1f000801"]),
+        (|p| patch(p, "train-labels-idx1-ubyte", |b| b[7] = 1), &["train-images", "257 images", "256"]),
+        (|p| patch(p, "t10k-images-idx3-ubyte", |b| b[7] = 63), &["t10k-images", "64 images", "63"]),
+        (
+            |p| patch(p, "train-images-idx3-ubyte", |b| b[4..16].fill(0xff)),
+            &["train-images", "1 to 1073741824 bytes", "4294967295 x"],
+        ),
+        (
+            |p| patch(p, "train-images-idx3-ubyte", |b| b[8..16].fill(0xff)),
+            &["train-images", "bytes", "256 x 4294967295"],
+        ),
+        (
+            |p| patch(p, "train-labels-idx1-ubyte", |b| b[20] = 10),
+            &["train-labels", "labels from 0 to 9", "10 at index 12"],
+        ),
+        (|p| patch(p, "t10k-labels-idx1-ubyte", |b| b[71] = 255), &["t10k-labels", "0 to 9", "255 at index 63"]),
+        (
+            |p| {
+                fs::remove_file(p.path("data/train-images-idx3-ubyte")).unwrap();
+                fs::write(p.path("data/train-images-idx3-ubyte.gz"), b"\x1f\x8b no gzip").unwrap();
+            },
+            &["train-images-idx3-ubyte.gz", "16 bytes"],
+        ),
+    ];
+    for (flaw, parts) in cases {
+        let place = Workplace::new();
+        flaw(&place);
+        for command in ["train", "compare"] {
+            place.refuse(&[command, "mlp", "--data", "data", "--out", "run"], 1, parts);
+        }
+    }
+}
+
+#[test]
+fn images_of_two_sizes_or_too_small_for_the_network_are_refused() {
+    let place = Workplace::new();
+    for network in ["lenet5", "lenet-caffe"] {
+        let parts = ["data", &format!("images large enough for {network}"), "kernel 5"];
+        place.refuse(&["train", network, "--data", "data", "--out", "run"], 1, &parts);
+    }
+    write_data(&place.path("other"), 20, 20, 13);
+    for name in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
+        fs::copy(place.path("other").join(name), place.path("data").join(name)).unwrap();
+    }
+    place.refuse(&["train", "mlp", "--data", "data"], 1, &["t10k-images", "12 x 12", "13 x 13"]);
+}

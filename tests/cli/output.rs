@@ -1,0 +1,148 @@
+use super::{Workplace, one_line};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+#[test]
+fn every_help_shows_examples() {
+    let place = Workplace::new();
+    let general = place.succeed(&["--help"]);
+    for command in ["train", "eval", "compare", "quantize", "inspect"] {
+        let help = place.succeed(&[command, "--help"]);
+        let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{help}"));
+        assert!(examples.contains(&format!("  spikeslab {command} ")), "{help}");
+        assert!(general.contains(&format!("  spikeslab {command} ")), "{general}");
+        assert!(help.lines().all(|line| line.chars().count() <= 120), "{help}");
+        assert_eq!(place.succeed(&[command, "-h"]).lines().next(), help.lines().next());
+    }
+    assert_eq!(place.succeed(&["--version"]), format!("spikeslab {}\n", env!("CARGO_PKG_VERSION")));
+    // Without a command the help goes to stderr.
+    let output = place.run::<&str>(&[]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Usage: spikeslab"));
+}
+
+#[test]
+fn every_example_of_the_help_is_understood() {
+    let place = Workplace::new();
+    let mut examples = 0;
+    for command in ["train", "eval", "compare", "quantize", "inspect"] {
+        let help = place.succeed(&[command, "--help"]);
+        for example in help.split_once("Examples:\n").unwrap().1.lines() {
+            let line = example.trim().split("   ").next().unwrap();
+            let arguments: Vec<&str> = line.split_whitespace().skip(1).chain(["--help"]).collect();
+            // With --help nothing runs, but values of options are parsed first.
+            place.succeed(&arguments);
+            examples += 1;
+        }
+    }
+    assert!(examples >= 12, "{examples}");
+}
+
+#[test]
+fn a_closed_standard_output_ends_quietly() {
+    let place = Workplace::with_run();
+    for arguments in [&["inspect", "run"][..], &["eval", "run"], &["--help"], &["train", "--resume", "run"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn training_whose_reader_leaves_stops_after_its_epoch_and_can_be_resumed() {
+    let place = Workplace::new();
+    let options = ["--epochs", "6", "--batch-size", "32"];
+    place.succeed(&[&["train", "mlp", "--data", "data", "--out", "whole"], &options[..]].concat());
+    let mut child = place
+        .command(&[&["train", "mlp", "--data", "data", "--out", "left"], &options[..]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("epoch   1/6")));
+    drop(lines);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""));
+    place.succeed(&["train", "--resume", "left"]);
+    super::assert_same_results(&place, "whole", "left");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let place = Workplace::with_run();
+    for arguments in [&["eval", "run", "--json"][..], &["inspect", "run"], &["train", "--resume", "run"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = place.command(arguments).stdout(full).output().unwrap();
+        let line = one_line(&output, arguments[0]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(line.contains("standard output: No space left on device"), "{line}");
+    }
+}
+
+#[test]
+fn an_error_is_one_line_whatever_the_path_holds() {
+    let place = Workplace::with_run();
+    let cases: [(&str, &str); 5] = [
+        ("two\nlines", "two\\nlines"),
+        ("two\n\nparagraphs\r\n", "two\\n\\nparagraphs\\r\\n"),
+        ("with space", "with space"),
+        ("\u{1b}[31mred\u{7}", "\\u{1b}[31mred\\u{7}"),
+        ("größe", "größe"),
+    ];
+    for (name, shown) in cases {
+        place.refuse(&["eval", name], 1, &[shown]);
+        place.refuse(&["train", "mlp", "--data", name], 1, &[shown, "nothing of that name"]);
+        place.refuse(&["train", "--resume", name], 1, &[shown, "a run directory"]);
+        place.refuse(&["quantize", "run", "--out", &format!("{name}/x")], 1, &[shown, "No such file"]);
+        place.refuse(&["train", name], 2, &["mlp, lenet5, lenet-caffe"]);
+        place.refuse(&["train", "mlp", "--levels", name], 2, &["--levels"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_paths_work() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let place = Workplace::with_run();
+    let names: [&[u8]; 4] = [b"with space", b"two\nlines", b"\xff\xfe not UTF-8", "größe".as_bytes()];
+    for name in names.map(OsStr::from_bytes) {
+        let mut arguments: Vec<&OsStr> =
+            ["train", "mlp", "--data", "data"].iter().chain(&super::SHORT).map(OsStr::new).collect();
+        arguments.extend([OsStr::new("--out"), name]);
+        place.succeed(&arguments);
+        assert_eq!(fs::read(place.path(name).join("model.packed")).unwrap(), place.read("run/model.packed"));
+        place.succeed(&[OsStr::new("train"), OsStr::new("--resume"), name]);
+        place.succeed(&[OsStr::new("inspect"), name]);
+        place.succeed(&[OsStr::new("eval"), name]);
+        place.succeed(&[OsStr::new("quantize"), name, OsStr::new("--out"), OsStr::new("out.packed")]);
+
+        // Data of such a name.
+        fs::rename(place.path("data"), place.path("elsewhere")).unwrap();
+        let data = place.path("of").join(name);
+        fs::create_dir_all(data.parent().unwrap()).unwrap();
+        fs::rename(place.path("elsewhere"), &data).unwrap();
+        let is_utf8 = name.to_str().is_some();
+        let mut arguments: Vec<&OsStr> =
+            ["train", "mlp", "--out", "trained"].iter().chain(&super::SHORT).map(OsStr::new).collect();
+        arguments.extend([OsStr::new("--data"), data.as_os_str()]);
+        if is_utf8 {
+            place.succeed(&arguments);
+            fs::remove_dir_all(place.path("trained")).unwrap();
+        } else {
+            // JSON cannot hold it, so the run could not be resumed.
+            place.refuse(&arguments, 1, &["a path that JSON can hold"]);
+        }
+        fs::rename(&data, place.path("data")).unwrap();
+    }
+    let odd = OsStr::from_bytes(b"\xff");
+    for option in ["--prior", "--levels", "--epochs"] {
+        place.refuse(&[OsStr::new("train"), OsStr::new("mlp"), OsStr::new(option), odd], 2, &[]);
+    }
+    place.refuse(&[OsStr::new("train"), odd], 2, &[]);
+    place.refuse(&[odd], 2, &[]);
+}

@@ -1,0 +1,181 @@
+//! Runs and packed models that are none, or not whole: what every command says about them.
+
+use super::{SHORT, Workplace};
+use std::fs;
+
+/// Spoils the run in `run`.
+type Flaw = fn(&Workplace);
+
+fn replace(place: &Workplace, name: &str, from: &str, to: &str) {
+    let text = String::from_utf8(place.read(format!("run/{name}"))).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(place.path("run").join(name), text.replacen(from, to, 1)).unwrap();
+}
+
+fn checkpoint_of(place: &Workplace, arguments: &[&str]) {
+    place.succeed(&[&["train", "--out", "other"], arguments].concat());
+    fs::copy(place.path("other/checkpoint.safetensors"), place.path("run/checkpoint.safetensors")).unwrap();
+}
+
+/// Each flaw, what every command that reads the run says, and whether `eval` and its like read what is spoilt.
+const FLAWS: &[(Flaw, &[&str])] = &[
+    (|p| fs::remove_dir_all(p.path("run")).unwrap(), &["run", "No such file"]),
+    (|p| fs::remove_file(p.path("run/config.json")).unwrap(), &["run", "a run directory", "without config.json"]),
+    (
+        |p| fs::write(p.path("run/config.json"), "{}").unwrap(),
+        &["config.json", "configuration of a run", "missing field"],
+    ),
+    (|p| fs::write(p.path("run/config.json"), "").unwrap(), &["config.json", "configuration of a run", "EOF"]),
+    (|p| fs::write(p.path("run/config.json"), [0xff; 9]).unwrap(), &["config.json", "configuration of a run"]),
+    (|p| replace(p, "config.json", "\"epochs\"", "\"epoch\""), &["config.json", "unknown field `epoch`"]),
+    (|p| replace(p, "config.json", "\"version\": 1", "\"version\": 7"), &["config.json", "format version 1", "7"]),
+    (
+        |p| fs::write(p.path("run/checkpoint.safetensors"), "").unwrap(),
+        &["checkpoint.safetensors", "a safetensors file"],
+    ),
+    (
+        |p| {
+            let whole = p.read("run/checkpoint.safetensors");
+            fs::write(p.path("run/checkpoint.safetensors"), &whole[..whole.len() - 1]).unwrap();
+        },
+        &["checkpoint.safetensors", "a safetensors file"],
+    ),
+    (
+        |p| {
+            let mut bytes = p.read("run/checkpoint.safetensors");
+            let end = bytes.len();
+            bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+            fs::write(p.path("run/checkpoint.safetensors"), bytes).unwrap();
+        },
+        &["checkpoint.safetensors", "finite numbers in ", "NaN"],
+    ),
+];
+
+#[test]
+fn a_spoilt_run_is_refused_by_every_command() {
+    let place = Workplace::with_run();
+    place.copy("run", "good");
+    for (flaw, parts) in FLAWS {
+        let _ = fs::remove_dir_all(place.path("run"));
+        place.copy("good", "run");
+        flaw(&place);
+        let gone = !place.path("run").exists();
+        for arguments in [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"]] {
+            // A path that is no directory is taken for a packed model, where one may be given.
+            let parts =
+                if gone && arguments[0] == "quantize" { &["run", "a run directory", "none"][..] } else { parts };
+            place.refuse(arguments, 1, parts);
+        }
+        let parts = if gone { &["run", "a run directory", "none"][..] } else { parts };
+        place.refuse(&["train", "--resume", "run"], 1, parts);
+    }
+}
+
+#[test]
+fn a_run_without_a_checkpoint_can_only_be_resumed() {
+    let place = Workplace::with_run();
+    place.copy("run", "begun");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        fs::remove_file(place.path("begun").join(name)).unwrap();
+    }
+    for arguments in [&["eval", "begun"][..], &["inspect", "begun"], &["quantize", "begun", "--out", "x"]] {
+        place.refuse(arguments, 1, &["begun", "a run with a checkpoint", "none"]);
+    }
+    for arguments in [&["eval", "data"][..], &["inspect", "data"], &["quantize", "data", "--out", "x"]] {
+        place.refuse(arguments, 1, &["data", "a run directory", "none"]);
+    }
+    place.succeed(&["train", "--resume", "begun"]);
+    super::assert_same_results(&place, "run", "begun");
+}
+
+#[test]
+fn a_checkpoint_of_another_network_is_refused_by_every_command() {
+    let place = Workplace::with_images(16);
+    place.train("run", &[]);
+    checkpoint_of(&place, &["lenet5", "--data", "data", "--epochs", "1", "--batch-size", "128"]);
+    for arguments in [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"]] {
+        place.refuse(arguments, 1, &["checkpoint.safetensors", "a checkpoint of mlp", "lenet5"]);
+    }
+    place.refuse(&["train", "--resume", "run"], 1, &["checkpoint.safetensors", "[256, 256]", "[6, 1, 5, 5]"]);
+    place.refuse(&["train", "lenet5", "--resume", "run"], 1, &["run", "a run of lenet5", "mlp"]);
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_not_gone_on_with() {
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&["--levels", "2"], &["checkpoint.safetensors", "3 levels", "2"]),
+        (&["--levels", "5"], &["checkpoint.safetensors", "3 levels", "5"]),
+        (&["--codebook=-0.3,-0.1,0.2"], &["checkpoint.safetensors", "a zero level in fc1"]),
+        (&["--epochs", "3"], &["checkpoint.safetensors", "8 steps an epoch and 16 in all", "24 steps"]),
+        (&["--batch-size", "100"], &["checkpoint.safetensors", "8 steps an epoch", "step 0 in epoch 2 after 4 steps"]),
+    ];
+    for (options, parts) in cases {
+        let place = Workplace::with_run();
+        let short: Vec<&str> = SHORT.chunks(2).filter(|pair| pair[0] != options[0]).flatten().copied().collect();
+        checkpoint_of(&place, &[&["mlp", "--data", "data"], &short[..], options].concat());
+        place.refuse(&["train", "--resume", "run"], 1, parts);
+    }
+}
+
+#[test]
+fn a_configuration_out_of_range_names_its_run() {
+    let cases = [
+        ("\"batch_size\": 32", "\"batch_size\": 0", ["batch-size", "1 to 256"]),
+        ("\"epochs\": 2", "\"epochs\": 0", ["epochs", "at least 1"]),
+        ("\"learning_rate\": 0.01", "\"learning_rate\": -1.0", ["learning-rate", "positive"]),
+        ("\"network\": \"mlp\"", "\"network\": \"vgg\"", ["network", "vgg"]),
+        ("\"prior\": \"nearest\"", "\"prior\": \"windows\"", ["windows", "without a zero level"]),
+        ("-0.2", "0.7", ["codebook", "ascending"]),
+    ];
+    for (from, to, [name, expected]) in cases {
+        let place = Workplace::with_run();
+        replace(&place, "config.json", from, to);
+        place.refuse(&["train", "--resume", "run"], 1, &["run: ", name, expected]);
+    }
+}
+
+#[test]
+fn other_data_than_the_run_was_begun_on_are_refused() {
+    let place = Workplace::with_run();
+    let mut bytes = place.read("data/train-images-idx3-ubyte");
+    bytes[100] ^= 1;
+    fs::write(place.path("data/train-images-idx3-ubyte"), bytes).unwrap();
+    place.refuse(&["train", "--resume", "run"], 1, &["run", "the data it was begun on, checksum "]);
+}
+
+#[test]
+fn metrics_that_do_not_fit_the_checkpoint_are_refused() {
+    let place = Workplace::with_run();
+    let text = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    let first = text.lines().next().unwrap().to_string() + "\n";
+    for (metrics, parts) in [
+        (String::new(), ["epochs 1 to 2", "0 lines"]),
+        (first.clone(), ["epochs 1 to 2", "1 lines"]),
+        (first.repeat(2), ["epochs 1 to 2", "2 lines"]),
+        (text[..text.len() - 20].to_string(), ["one object of metrics a line", "EOF"]),
+    ] {
+        fs::write(place.path("run/metrics.jsonl"), metrics).unwrap();
+        place.refuse(&["train", "--resume", "run"], 1, &[&["metrics.jsonl"], &parts[..]].concat());
+    }
+}
+
+#[test]
+fn a_packed_model_that_is_not_whole_is_refused() {
+    let place = Workplace::with_run();
+    let good = place.read("run/model.packed");
+    let cases: [(Vec<u8>, &str); 5] = [
+        (good[..good.len() - 1].to_vec(), "checksum"),
+        (Vec::new(), "8 bytes of magic"),
+        (b"spikslab".to_vec(), "4 bytes of version"),
+        ([b"PK\x03\x04", &good[4..]].concat(), "a packed model"),
+        ([&good[..8], &[2], &good[9..]].concat(), "format version 1"),
+    ];
+    for (bytes, expected) in cases {
+        fs::write(place.path("odd.packed"), bytes).unwrap();
+        for arguments in [&["eval", "odd.packed", "--data", "data"][..], &["inspect", "odd.packed"]] {
+            place.refuse(arguments, 1, &["odd.packed", expected]);
+        }
+    }
+    place.refuse(&["quantize", "run/model.packed", "--out", "x"], 1, &["model.packed", "a run directory", "a file"]);
+    place.refuse(&["train", "--resume", "run/model.packed"], 1, &["model.packed", "a run directory", "a file"]);
+}

@@ -1,0 +1,222 @@
+use super::{SHORT, Workplace, assert_same_results};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+
+#[test]
+fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
+    let place = Workplace::new();
+    let printed = place.train("runs/first", &[]);
+    let names: BTreeSet<String> = place
+        .files()
+        .into_keys()
+        .filter_map(|path| Some(path.strip_prefix(place.path("runs/first")).ok()?.display().to_string()))
+        .collect();
+    let expected = [
+        "",
+        "checkpoint.safetensors",
+        "config.json",
+        "figures",
+        "figures/funnel.svg",
+        "figures/histogram.svg",
+        "figures/quantized-loss.svg",
+        "metrics.jsonl",
+        "model.packed",
+    ];
+    assert_eq!(names, expected.iter().map(ToString::to_string).collect());
+
+    let keys: BTreeSet<&str> = [
+        "epoch",
+        "loss",
+        "nll",
+        "kl",
+        "kl_weight",
+        "quantized_loss",
+        "accuracy_mean",
+        "accuracy_quantized",
+        "levels",
+        "seconds",
+    ]
+    .into();
+    let metrics = place.metrics("runs/first");
+    assert_eq!(metrics.len(), 2);
+    for (epoch, object) in metrics.iter().enumerate() {
+        let object = object.as_object().unwrap();
+        assert_eq!(object.keys().map(String::as_str).collect::<BTreeSet<_>>(), keys);
+        assert_eq!(object["epoch"], epoch + 1);
+        assert_eq!(object["levels"].as_object().unwrap().keys().collect::<Vec<_>>(), ["fc1", "fc2", "fc3"]);
+        for name in ["accuracy_mean", "accuracy_quantized"] {
+            let accuracy = object[name].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&accuracy) && (64.0 * accuracy).fract() == 0.0, "{name}: {accuracy}");
+        }
+        assert!(object["seconds"].as_f64().unwrap() > 0.0);
+    }
+    assert!(metrics[1]["accuracy_mean"].as_f64().unwrap() > 0.5, "{:?}", metrics[1]);
+
+    for name in ["funnel", "histogram", "quantized-loss"] {
+        let figure = String::from_utf8(place.read(format!("runs/first/figures/{name}.svg"))).unwrap();
+        assert!(figure.starts_with("<svg") && figure.trim_end().ends_with("</svg>"), "{name}");
+    }
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[0], format!("mlp on 256 training and 64 test images of 12 x 12 from {:?}", absolute(&place)));
+    for start in [
+        "epoch   1/2  loss ",
+        "epoch   2/2  loss ",
+        "mean ",
+        "sampled, 10 draws ",
+        "quantized ",
+        "quantized loss ",
+        "fc1 ",
+        "fc2 ",
+        "fc3 ",
+        "weights ",
+        "whole model ",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(start)), "no {start:?} in {printed}");
+    }
+    let percent = format!("{:.2}%", 100.0 * metrics[1]["accuracy_mean"].as_f64().unwrap());
+    assert!(lines.iter().any(|line| line.starts_with("mean ") && line.contains(&percent)), "{printed}");
+}
+
+fn absolute(place: &Workplace) -> std::path::PathBuf {
+    place.path("data").canonicalize().unwrap()
+}
+
+#[test]
+fn the_configuration_holds_the_options() {
+    let place = Workplace::new();
+    let options = [
+        "--codebook=-0.1,0,0.3",
+        "--prior",
+        "vnq",
+        "--spike",
+        "exact",
+        "--kl-scale",
+        "dataset",
+        "--kl-weight",
+        "0.5",
+        "--kl-warmup",
+        "0.25",
+        "--seed",
+        "18446744073709551615",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "64",
+        "--learning-rate",
+        "0.003",
+    ];
+    place.succeed(&[&["train", "mlp", "--data", "data", "--out", "a"], &options[..]].concat());
+    let config: Value = serde_json::from_slice(&place.read("a/config.json")).unwrap();
+    let checksum = config["data_checksum"].clone();
+    let expected = json!({
+        "version": 1, "network": "mlp", "data": absolute(&place), "data_checksum": checksum,
+        "codebook": [-0.1, 0.0, 0.3], "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5,
+        "kl_warmup": 0.25, "epochs": 1, "batch_size": 64, "learning_rate": 0.003, "seed": u64::MAX,
+    });
+    assert_eq!(config, expected);
+    // The defaults: M = 3, and 4 where no level may be zero; κ rises over half of the epochs.
+    for (options, levels) in
+        [(&["--prior", "nearest"][..], 3), (&["--prior", "windows"], 4), (&["--levels", "256"], 256)]
+    {
+        let _ = fs::remove_dir_all(place.path("b"));
+        place.train("b", options);
+        let config: Value = serde_json::from_slice(&place.read("b/config.json")).unwrap();
+        assert_eq!((config["codebook"].as_array().unwrap().len(), &config["kl_warmup"]), (levels, &json!(1.0)));
+        let metrics = place.metrics("b");
+        assert_eq!(metrics[1]["levels"]["fc2"].as_array().unwrap().len(), levels);
+    }
+}
+
+#[test]
+fn every_network_and_prior_trains() {
+    let place = Workplace::with_images(16);
+    for network in ["lenet5", "lenet-caffe"] {
+        let options = ["--epochs", "1", "--batch-size", "128"];
+        place.succeed(&[&["train", network, "--data", "data"], &options[..]].concat());
+        assert_eq!(place.metrics(&format!("runs/{network}-1")).len(), 1);
+    }
+    for prior in ["nearest", "mixture", "vnq", "windows", "gaussian", "none"] {
+        place.train(prior, &["--prior", prior]);
+        let kl = place.metrics(prior)[1]["kl"].as_f64().unwrap();
+        assert_eq!(kl == 0.0, prior == "none", "{prior}: {kl}");
+    }
+}
+
+#[test]
+fn one_seed_gives_the_same_bytes_at_any_number_of_threads() {
+    let place = Workplace::new();
+    for (out, options) in [
+        ("one", ["--threads", "1"]),
+        ("two", ["--threads", "2"]),
+        ("many", ["--threads", "5"]),
+        ("default", ["--seed", "0"]),
+        ("other", ["--seed", "1"]),
+    ] {
+        place.train(out, &options);
+    }
+    for other in ["two", "many", "default"] {
+        assert_same_results(&place, "one", other);
+    }
+    assert_ne!(place.results("one")["checkpoint.safetensors"], place.results("other")["checkpoint.safetensors"]);
+}
+
+#[test]
+fn without_out_the_next_free_directory_is_taken() {
+    let place = Workplace::new();
+    let arguments = [&["train", "mlp", "--data", "data"], &SHORT[..]].concat();
+    for expected in ["runs/mlp-1", "runs/mlp-2"] {
+        let printed = place.succeed(&arguments);
+        assert!(printed.contains(&format!("in {expected}: ")), "{printed}");
+        assert!(place.path(expected).join("model.packed").is_file());
+    }
+    fs::remove_dir_all(place.path("runs/mlp-1")).unwrap();
+    fs::write(place.path("runs/mlp-3"), "a file").unwrap();
+    place.succeed(&arguments);
+    assert!(place.path("runs/mlp-1/model.packed").is_file());
+    assert!(place.succeed(&arguments).contains("in runs/mlp-4: "));
+}
+
+#[test]
+fn an_empty_directory_may_be_there_already() {
+    let place = Workplace::new();
+    fs::create_dir(place.path("empty")).unwrap();
+    place.train("empty", &[]);
+    assert_eq!(place.metrics("empty").len(), 2);
+}
+
+#[test]
+fn the_embedded_images_are_the_default() {
+    let place = Workplace::new();
+    let printed = place.succeed(&["train", "mlp", "--epochs", "1", "--out", "run"]);
+    assert!(printed.starts_with("mlp on 6000 training and 1000 test images of 28 x 28 from the MNIST"), "{printed}");
+    let metrics = place.metrics("run");
+    assert!(metrics[0]["accuracy_mean"].as_f64().unwrap() > 0.8, "{metrics:?}");
+    let config: Value = serde_json::from_slice(&place.read("run/config.json")).unwrap();
+    assert_eq!(config["data"], Value::Null);
+    // Evaluation takes the data that the run was trained on.
+    let evaluation: Value = serde_json::from_str(&place.succeed(&["eval", "run", "--json", "--samples", "1"])).unwrap();
+    assert_eq!((&evaluation["n"], &evaluation["accuracy_mean"]), (&json!(1000), &metrics[0]["accuracy_mean"]));
+}
+
+#[test]
+fn a_directory_in_use_or_a_file_is_no_place_for_a_run() {
+    let place = Workplace::with_run();
+    fs::write(place.path("file"), "kept").unwrap();
+    let cases = [
+        ("run", "one with files in it"),
+        ("data", "one with files in it"),
+        (".", "one with files in it"),
+        ("file", "a file"),
+        ("file/below", "a file"),
+        ("file/far/below", "a file"),
+    ];
+    for command in ["train", "compare"] {
+        for (out, seen) in cases {
+            let arguments = [&[command, "mlp", "--data", "data", "--out", out], &SHORT[..]].concat();
+            place.refuse(&arguments, 1, &[out, "a directory that is new or empty", seen]);
+        }
+    }
+    fs::write(place.path("runs"), "a file where the default directory is").unwrap();
+    place.refuse(&["train", "mlp", "--data", "data"], 1, &["runs/mlp-1", "a directory", "a file"]);
+}

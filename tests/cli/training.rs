@@ -1,0 +1,212 @@
+//! Runs that end before their time, and what becomes of them.
+
+use super::{Workplace, assert_same_results, one_line};
+use spikeslab::train::Run;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Enough epochs that a signal finds the process at work.
+const LONG: [&str; 8] = ["mlp", "--data", "data", "--epochs", "12", "--batch-size", "16", "--learning-rate=0.01"];
+
+fn place_with_whole_run() -> Workplace {
+    let place = Workplace::new();
+    place.succeed(&[&["train", "--out", "whole"], &LONG[..]].concat());
+    place
+}
+
+fn start(place: &Workplace, arguments: &[&str]) -> Child {
+    place.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Reads standard output up to the line of an epoch.
+fn wait_for_epoch(child: &mut Child, epoch: u32) -> BufReader<ChildStdout> {
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with(&format!("epoch {epoch:>3}/")) {
+        line.clear();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "the end of the output before epoch {epoch}");
+    }
+    stdout
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_a_run_that_resume_continues_to_the_same_bits() {
+    let place = place_with_whole_run();
+    let begin = [&["train", "--out", "a run"], &LONG[..]].concat();
+    for (epoch, arguments) in [(2, &begin[..]), (5, &["train", "--resume", "a run"])] {
+        let mut child = start(&place, arguments);
+        let mut stdout = wait_for_epoch(&mut child, epoch);
+        interrupt(&child);
+        stdout.read_to_end(&mut Vec::new()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr, "stopped; go on with: spikeslab train --resume \"a run\"\n");
+        let epochs = place.metrics("a run").len();
+        assert!((epoch as usize..12).contains(&epochs), "{epochs}");
+        assert!(!place.path("a run/model.packed").exists());
+        // What there is can be looked at.
+        assert!(place.succeed(&["inspect", "a run"]).starts_with(&format!("run of mlp after epoch {epochs} of 12")));
+    }
+    place.succeed(&["train", "--resume", "a run"]);
+    assert_same_results(&place, "whole", "a run");
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_with_the_same_bits() {
+    let place = place_with_whole_run();
+    let mut child = start(&place, &[&["train", "--out", "run"], &LONG[..]].concat());
+    let begun = Instant::now();
+    while !place.path("run/config.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut kills = 0;
+    for delay in [3, 15, 30, 50, 75, 100, 130, 160] {
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        kills += u32::from(!child.wait().unwrap().success());
+        // Never half a line, never an epoch twice.
+        if place.path("run/metrics.jsonl").exists() {
+            for (epoch, metrics) in place.metrics("run").iter().enumerate() {
+                assert_eq!(metrics["epoch"], epoch + 1);
+            }
+        }
+        child = start(&place, &["train", "--resume", "run"]);
+    }
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(kills >= 2, "only {kills} kills found the process at work");
+    assert_same_results(&place, "whole", "run");
+    assert!(place.files().keys().all(|path| path.extension().is_none_or(|extension| extension != "part")));
+}
+
+#[test]
+fn a_run_that_is_complete_is_only_told_about_again() {
+    let place = Workplace::with_run();
+    let before = place.results("run");
+    let printed = place.succeed(&["train", "--resume", "run"]);
+    assert!(printed.contains("quantized loss") && !printed.contains("epoch "), "{printed}");
+    assert_eq!(place.results("run"), before);
+    let named = place.succeed(&["train", "mlp", "--resume", "run", "--threads", "1"]);
+    assert_eq!(named, printed);
+}
+
+#[test]
+fn metrics_ahead_of_the_checkpoint_are_dropped() {
+    let place = Workplace::with_run();
+    place.copy("run", "cut");
+    fs::remove_file(place.path("cut/checkpoint.safetensors")).unwrap();
+    place.succeed(&["train", "--resume", "cut"]);
+    assert_same_results(&place, "run", "cut");
+}
+
+#[test]
+fn a_run_in_training_is_not_trained_by_another() {
+    let place = Workplace::with_run();
+    let held = Run::open(&place.path("run")).unwrap();
+    place.refuse(&["train", "--resume", "run"], 1, &["run", "no other process is training", "one in training"]);
+    // It may be read.
+    place.succeed(&["eval", "run"]);
+    drop(held);
+    place.succeed(&["train", "--resume", "run"]);
+}
+
+#[test]
+fn of_two_processes_that_begin_one_run_the_second_is_refused() {
+    let place = Workplace::new();
+    let arguments = [&["train", "--out", "run"], &LONG[..]].concat();
+    let children = [start(&place, &arguments), start(&place, &arguments)];
+    let outputs = children.map(|child| child.wait_with_output().unwrap());
+    let (won, lost): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.status.success());
+    assert_eq!((won.len(), lost.len()), (1, 1), "{outputs:?}");
+    assert_eq!(lost[0].status.code(), Some(1));
+    assert!(one_line(lost[0], "the second").contains("run: expected a directory that is new or empty"));
+    place.succeed(&[&["train", "--out", "alone"], &LONG[..]].concat());
+    assert_same_results(&place, "alone", "run");
+}
+
+/// Runs the command where no file may grow beyond `blocks` of 512 bytes.
+#[cfg(target_os = "linux")]
+fn with_little_space(place: &Workplace, blocks: u32, arguments: &[&str]) -> std::process::Output {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_spikeslab")])
+        .args(arguments)
+        .current_dir(place.dir.path())
+        .output()
+        .unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    let place = Workplace::with_run();
+    let train = [&["train", "mlp", "--data", "data", "--out", "new"], &super::SHORT[..]].concat();
+    let before = place.files();
+    // Too little for the first file of a run, and for a packed model.
+    fs::write(place.path("old.packed"), "kept").unwrap();
+    for (blocks, arguments, name) in
+        [(0, &train[..], "new/config.json"), (8, &["quantize", "run", "--out", "old.packed"], "old.packed")]
+    {
+        let output = with_little_space(&place, blocks, arguments);
+        let line = one_line(&output, name);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(line.contains(&format!("{name}: File too large")), "{line}");
+    }
+    assert_eq!(place.read("old.packed"), b"kept");
+    fs::remove_file(place.path("old.packed")).unwrap();
+    assert!(place.files() == before);
+
+    // Enough for all but the checkpoint: when there is space, the run goes on.
+    let output = with_little_space(&place, 40, &train);
+    let line = one_line(&output, "train");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(line.contains("new/checkpoint.safetensors: File too large"), "{line}");
+    assert!(!place.path("new/checkpoint.safetensors").exists());
+    assert!(!place.path("new/checkpoint.safetensors.part").exists());
+    place.succeed(&["train", "--resume", "new"]);
+    assert_same_results(&place, "run", "new");
+}
+
+#[test]
+fn a_directory_that_vanishes_ends_the_run() {
+    let place = Workplace::new();
+    let mut child = start(&place, &[&["train", "--out", "run"], &LONG[..]].concat());
+    let mut stdout = wait_for_epoch(&mut child, 1);
+    fs::rename(place.path("run"), place.path("moved")).unwrap();
+    stdout.read_to_end(&mut Vec::new()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line = one_line(&output, "train");
+    assert!(line.contains("run/") && line.contains("No such file"), "{line}");
+    assert!(!place.path("run").exists());
+    place.succeed(&["train", "--resume", "moved"]);
+}
+
+#[test]
+fn numbers_that_go_wrong_stop_the_run_at_their_step_and_keep_the_last_checkpoint() {
+    let place = Workplace::new();
+    let begin = |rate: &str| {
+        let arguments =
+            ["train", "mlp", "--data", "data", "--out", "run", "--batch-size", "256", "--learning-rate", rate];
+        let output = place.run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        one_line(&output, rate)
+    };
+    // Beyond f32: the first step makes NaN of every weight.
+    let line = begin("1e300");
+    assert!(line.contains("tensor ") && line.contains("finite numbers after step 1"), "{line}");
+    assert!(!place.path("run/checkpoint.safetensors").exists() && !place.path("run/metrics.jsonl").exists());
+    fs::remove_dir_all(place.path("run")).unwrap();
+    // Within f32, and far too large.
+    let line = begin("1e37");
+    assert!(line.contains("tensor ") && line.contains("finite numbers") && line.contains("step "), "{line}");
+}

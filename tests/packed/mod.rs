@@ -1,0 +1,40 @@
+mod digits;
+#[cfg(feature = "files")]
+mod format;
+mod model;
+
+use crate::common::random::Random;
+use spikeslab::nets::{Architecture, Network};
+use spikeslab::packed::PackedModel;
+use spikeslab::prior::Codebook;
+use spikeslab::train::{Recipe, Trainer};
+
+/// The codebook of M levels that `seed` chooses, not symmetric.
+fn codebook(levels: usize, seed: u64) -> Codebook<f32> {
+    let mut random = Random::new(seed);
+    let mut level = -0.4;
+    let steps = (0..levels).map(|_| {
+        level += random.uniform(0.5, 1.0) * 0.8 / levels as f64;
+        level as f32
+    });
+    Codebook::new(steps.collect()).unwrap()
+}
+
+/// A network a few steps into training: weights on their way, running statistics neither 0 nor 1.
+fn trained(architecture: Architecture, levels: usize, size: usize) -> Network<f32> {
+    let widths = crate::train::narrow(architecture);
+    let mut network = architecture.network([1, size, size], widths, &codebook(levels, 3)).unwrap();
+    network.initialize(5);
+    let recipe = Recipe { epochs: 1, kl_warmup: 0.0, batch_size: 16, learning_rate: 0.02, ..Recipe::default() };
+    let mut trainer = Trainer::new(network, recipe, 80).unwrap();
+    let data = crate::train::split(80, 10, size).train;
+    for step in 0..5 {
+        let (x, labels) = data.batch(&(16 * step..16 * (step + 1)).collect::<Vec<_>>());
+        trainer.step(x, &labels).unwrap();
+    }
+    trainer.network
+}
+
+fn packed(architecture: Architecture, levels: usize, size: usize) -> PackedModel {
+    PackedModel::new(architecture, crate::train::narrow(architecture), &trained(architecture, levels, size))
+}

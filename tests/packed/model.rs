@@ -1,0 +1,73 @@
+use super::{packed, trained};
+use crate::common::compare::assert_close;
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Dtype, assert_error};
+use crate::train::{narrow, split};
+use ndarray::Array4;
+use spikeslab::nets::{Architecture, Role, WeightMode};
+use spikeslab::packed::PackedModel;
+use spikeslab::packed::digits::packed_len;
+use spikeslab::prior::quantizer::Quantizer;
+
+const SIZE: usize = 16;
+
+#[test]
+fn the_weights_are_the_quantized_weights_bit_for_bit() {
+    for architecture in Architecture::ALL {
+        for levels in [2, 3, 5, 16, 256] {
+            let network = trained(architecture, levels, SIZE);
+            let model = PackedModel::new(architecture, narrow(architecture), &network);
+            assert_eq!(model.layers().len(), architecture.layers().len());
+            for (packed, layer) in model.layers().iter().zip(network.layers()) {
+                let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
+                let theta = &network.parameters()[layer.theta].value;
+                assert_eq!(packed.name, layer.name);
+                assert_eq!(packed.levels, network.parameters()[layer.levels].as_slice());
+                let decoded = packed.decode();
+                assert_eq!(decoded.shape(), theta.shape());
+                for (weight, theta) in decoded.iter().zip(theta) {
+                    assert_eq!(weight.to_bits(), quantizer.value(*theta).to_bits(), "{}", layer.name);
+                }
+                assert_eq!(packed.codes.len(), packed_len(theta.len(), levels));
+                let used: std::collections::BTreeSet<usize> = packed.indices().collect();
+                assert!(used.len() > 1 && used.iter().all(|index| *index < levels), "{}: {used:?}", layer.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_logits_are_those_of_the_quantized_network() {
+    let (x, _) = split(10, 20, SIZE).test.batch::<f32>(&(0..20).collect::<Vec<_>>());
+    for architecture in Architecture::ALL {
+        for levels in [2, 3, 4, 8] {
+            let network = trained(architecture, levels, SIZE);
+            let statistics = network.parameters().iter().filter(|p| p.role == Role::RunningVar);
+            assert!(statistics.flat_map(|p| p.as_slice()).all(|variance| *variance != 1.0), "trained statistics");
+            let model = PackedModel::new(architecture, narrow(architecture), &network);
+            assert_close(
+                &format!("logits of {}, M = {levels}", architecture.name()),
+                &model.predict(x.clone()).unwrap(),
+                &network.predict(x.clone(), &WeightMode::Quantized).unwrap(),
+                tolerance("packed", Dtype::F32, Check::Reference),
+            );
+        }
+    }
+}
+
+#[test]
+fn sizes_count_weights_biases_and_normalizations() {
+    let model = packed(Architecture::Mlp, 3, 2);
+    // fc1 4 × 12, fc2 12 × 8, fc3 8 × 10 and its bias; γ, β, mean and variance of 12 and of 8.
+    assert_eq!(model.f32_parameters(), 48 + 96 + 80 + 10 + 4 * (12 + 8));
+    // Five weights a byte and three levels a layer.
+    assert_eq!(model.weight_bytes(), 10 + 20 + 16 + 3 * 12);
+    assert_eq!((model.input(), model.layers()[1].weights()), ([1, 2, 2], 96));
+}
+
+#[test]
+fn images_of_another_shape_are_refused() {
+    let model = packed(Architecture::Lenet5, 3, SIZE);
+    assert_error(model.predict(Array4::zeros((2, 1, 16, 17))), &["x", "[1, 16, 16]", "[1, 16, 17]"]);
+    assert_eq!(model.predict(Array4::zeros((0, 1, 16, 16))).unwrap().dim(), (0, 10));
+}

@@ -1,0 +1,50 @@
+use crate::common::Precision;
+use crate::common::fixture::for_each_case;
+use ndarray::{ArrayD, IxDyn};
+use spikeslab::train::adam::Adam;
+
+fn golden<F: Precision>() {
+    for_each_case::<F>("train/adam", 10, |case| {
+        let adam = Adam {
+            beta1: case.stored_scalar("beta1"),
+            beta2: case.stored_scalar("beta2"),
+            epsilon: case.stored_scalar("epsilon"),
+        };
+        let [mut parameter, gradient, mut m, mut v] =
+            ["parameter", "gradient", "m", "v"].map(|name| -> ArrayD<F> { case.array::<IxDyn>(name) });
+        adam.step(
+            parameter.as_slice_mut().unwrap(),
+            gradient.as_slice().unwrap(),
+            m.as_slice_mut().unwrap(),
+            v.as_slice_mut().unwrap(),
+            case.integers("step")[0] as u64,
+            case.stored_scalar("learning_rate"),
+        );
+        case.expect("new_parameter", &parameter);
+        case.expect("new_m", &m);
+        case.expect("new_v", &v);
+    });
+}
+
+#[test]
+fn golden_f64() {
+    golden::<f64>();
+}
+
+#[test]
+fn golden_f32() {
+    golden::<f32>();
+}
+
+#[test]
+fn the_constants_are_those_of_the_paper() {
+    assert_eq!(Adam::default(), Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
+}
+
+#[test]
+fn a_late_step_needs_no_correction() {
+    // 0.9ⁿ and 0.999ⁿ are 0 in f64 at this step: what is left is rate · m/(√v + ε), with m = v = 1 after the update.
+    let (mut parameter, mut m, mut v) = ([1.0_f64], [1.0], [1.0]);
+    Adam { epsilon: 1.0, ..Adam::default() }.step(&mut parameter, &[1.0], &mut m, &mut v, u64::from(u32::MAX), 0.25);
+    assert_eq!((parameter, m, v), ([0.875], [1.0], [1.0]));
+}

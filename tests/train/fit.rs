@@ -1,0 +1,135 @@
+use super::{Notes, bits, narrow, network, short_recipe, split, state};
+use crate::common::assert_error;
+use crate::common::threads::assert_same_bits_at_any_thread_count;
+use spikeslab::nets::Architecture;
+use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
+use spikeslab::train::fit::{Control, Position, fit};
+use spikeslab::train::{Loss, Recipe, Trainer};
+
+const SIZE: usize = 16;
+
+fn trainer(architecture: Architecture, recipe: Recipe, images: usize) -> Trainer<f32> {
+    Trainer::new(network(architecture, narrow(architecture), SIZE), recipe, images).unwrap()
+}
+
+fn train(trainer: &mut Trainer<f32>, images: usize) -> Notes {
+    let mut notes = Notes::default();
+    let control = fit(trainer, &split(images, 30, SIZE), Position::default(), &mut notes).unwrap();
+    assert_eq!(control, Control::Continue);
+    notes
+}
+
+#[test]
+fn the_same_bits_at_any_number_of_threads() {
+    for architecture in Architecture::ALL {
+        // Wide enough that the work is cut into pieces.
+        let mut widths = architecture.hidden_widths().to_vec();
+        widths.push(super::CLASSES);
+        let data = split(48, 10, SIZE);
+        let net = network::<f32>(architecture, &widths, SIZE);
+        assert_same_bits_at_any_thread_count(architecture.name(), || {
+            let recipe = Recipe { epochs: 1, ..short_recipe() };
+            let mut trainer = Trainer::new(net.clone(), recipe, data.train.len()).unwrap();
+            fit(&mut trainer, &data, Position::default(), &mut Notes::default()).unwrap();
+            state(&trainer)
+        });
+    }
+}
+
+#[test]
+fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
+    for architecture in Architecture::ALL {
+        let data = split(50, 30, SIZE);
+        let recipe = short_recipe();
+        let mut whole = trainer(architecture, recipe.clone(), 50);
+        let uninterrupted = train(&mut whole, 50);
+        assert_eq!(whole.step, 6);
+        // Epochs end after steps 3 and 6.
+        for stop in 1..6 {
+            let mut first = trainer(architecture, recipe.clone(), 50);
+            let mut notes = Notes { stop_after: Some(stop), ..Notes::default() };
+            assert_eq!(fit(&mut first, &data, Position::default(), &mut notes).unwrap(), Control::Stop);
+            assert_eq!(first.step, stop);
+            // All that a checkpoint holds, and nothing else, goes on.
+            let mut second = trainer(architecture, recipe.clone(), 50);
+            (second.network, second.moments, second.step) = (first.network, first.moments, first.step);
+            let position = notes.position;
+            notes.stop_after = None;
+            fit(&mut second, &data, position, &mut notes).unwrap();
+            assert!(bits(&second) == bits(&whole), "{}, stopped after {stop}", architecture.name());
+            assert_eq!(notes.epochs, uninterrupted.epochs, "{}, stopped after {stop}", architecture.name());
+        }
+    }
+}
+
+#[test]
+fn metrics_are_those_of_the_epoch() {
+    let mut trainer = trainer(Architecture::Mlp, Recipe { kl_warmup: 1.5, ..short_recipe() }, 70);
+    let notes = train(&mut trainer, 70);
+    // 70 images: four batches of 16 an epoch, the rest dropped; the observer hears of three, and of the epoch.
+    let places: Vec<(u32, u64)> = notes.steps.iter().map(|(position, _)| (position.epoch, position.step)).collect();
+    assert_eq!(places, [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]);
+    assert_eq!(notes.position, Position { epoch: 2, ..Position::default() });
+    for (position, loss) in [&notes.steps[0], &notes.steps[3]] {
+        assert_eq!(position.sum, *loss);
+    }
+    let [(before, _), (after, loss)] = notes.steps[1..3] else { unreachable!() };
+    let sum = Loss { loss: before.sum.loss + loss.loss, nll: before.sum.nll + loss.nll, kl: before.sum.kl + loss.kl };
+    assert_eq!(after.sum, sum);
+
+    assert_eq!(notes.epochs.iter().map(|epoch| epoch.epoch).collect::<Vec<_>>(), [1, 2]);
+    let kl_weights: Vec<f64> = notes.epochs.iter().map(|epoch| epoch.kl_weight).collect();
+    assert_eq!(kl_weights, [0.1 * 0.75 / 1.5, 0.1]);
+    let last = &notes.epochs[1];
+    let (third, _) = notes.steps[5];
+    // The mean of four steps, three of whose losses are known.
+    let fourth = 4.0 * last.nll - third.sum.nll;
+    assert!(fourth > 0.0 && fourth < third.sum.nll, "{fourth}, {third:?}");
+    let test = split(70, 30, SIZE).test;
+    assert_eq!(last.quantized_loss, quantized_loss(&trainer.network));
+    assert_eq!(last.accuracy_mean, evaluate(&trainer.network, &test, Weights::Mean).unwrap().accuracy);
+    assert_eq!(last.accuracy_quantized, evaluate(&trainer.network, &test, Weights::Quantized).unwrap().accuracy);
+    let layers: Vec<_> = last.levels.keys().map(String::as_str).collect();
+    assert_eq!(layers, ["fc1", "fc2", "fc3"]);
+    let levels = trainer.network.layers().next().unwrap().levels;
+    assert_eq!(last.levels["fc1"], trainer.network.parameters()[levels].as_slice());
+}
+
+#[test]
+fn each_epoch_and_seed_has_its_own_order() {
+    // Without a prior and with a rate that is 0 in f32, a loss depends on its batch alone.
+    let losses = |seed| {
+        let prior = spikeslab::prior::Prior::None;
+        let recipe = Recipe { prior, learning_rate: 1e-300, seed, ..short_recipe() };
+        let mut trainer = trainer(Architecture::Mlp, recipe, 64);
+        let before = trainer.network.parameters()[0].clone();
+        let notes = train(&mut trainer, 64);
+        assert_eq!(trainer.network.parameters()[0], before);
+        notes.steps.iter().map(|(_, loss)| loss.loss.to_bits()).collect::<Vec<_>>()
+    };
+    let first = losses(1);
+    assert_eq!(first, losses(1));
+    assert_ne!(first, losses(2));
+    assert_ne!(first[..3], first[3..]);
+}
+
+#[test]
+fn training_learns_and_gathers_the_weights_at_the_levels() {
+    let recipe = Recipe { epochs: 30, kl_warmup: 10.0, learning_rate: 0.02, ..short_recipe() };
+    let mut trainer = trainer(Architecture::Lenet5, recipe, 160);
+    let before = quantized_loss(&trainer.network);
+    let notes = train(&mut trainer, 160);
+    let last = notes.epochs.last().unwrap();
+    assert!(last.accuracy_mean >= 0.9 && last.accuracy_quantized >= 0.9, "{last:?}");
+    assert!(last.quantized_loss < 0.5 * before, "{before} before, {last:?}");
+    assert!(last.nll < 0.3 * notes.epochs[0].nll, "{last:?}");
+}
+
+#[test]
+fn a_number_that_is_not_finite_ends_the_run_with_its_tensor_and_step() {
+    let mut trainer = trainer(Architecture::Mlp, Recipe { learning_rate: 1e37, ..short_recipe() }, 64);
+    let mut notes = Notes::default();
+    let outcome = fit(&mut trainer, &split(64, 10, SIZE), Position::default(), &mut notes);
+    assert_error(outcome, &["tensor ", "finite numbers", "step "]);
+    assert!(notes.epochs.is_empty());
+}

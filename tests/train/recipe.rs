@@ -1,0 +1,81 @@
+use crate::common::assert_error;
+use spikeslab::prior::{Form, MultiSpike, Prior};
+use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::train::{KlScale, Recipe};
+
+const IMAGES: usize = 1000;
+
+#[test]
+fn the_defaults_are_those_of_the_table() {
+    let default = Recipe::default();
+    assert_eq!(default.prior, Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)));
+    assert_eq!(default.kl_scale, KlScale::PerWeight);
+    assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.1, 8.0, 16));
+    assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.002, 1.0));
+    default.check(IMAGES).unwrap();
+}
+
+#[test]
+fn the_bounds_themselves_are_allowed() {
+    let extremes = [
+        Recipe { kl_weight: 0.0, kl_warmup: 0.0, ..Recipe::default() },
+        Recipe { kl_weight: f64::MAX, kl_warmup: f64::MAX, gradient_clip: f64::MAX, ..Recipe::default() },
+        Recipe { learning_rate: f64::MIN_POSITIVE, gradient_clip: f64::MIN_POSITIVE, ..Recipe::default() },
+        Recipe { batch_size: 1, epochs: 1, seed: u64::MAX, ..Recipe::default() },
+        Recipe { batch_size: IMAGES, epochs: u32::MAX, ..Recipe::default() },
+    ];
+    for recipe in extremes {
+        recipe.check(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
+    }
+}
+
+#[test]
+fn every_value_out_of_range_is_named() {
+    let default = Recipe::default;
+    let mut cases = vec![
+        (Recipe { epochs: 0, ..default() }, ["epochs", "at least 1", "0"]),
+        (Recipe { batch_size: 0, ..default() }, ["batch-size", "1 to 1000", "0"]),
+        (Recipe { batch_size: 1001, ..default() }, ["batch-size", "1 to 1000", "1001"]),
+        (Recipe { batch_size: usize::MAX, ..default() }, ["batch-size", "1 to 1000", "18446744073709551615"]),
+        (Recipe { batch_size: 500, epochs: 2_147_483_648, ..default() }, ["epochs", "4294967295", "4294967296"]),
+    ];
+    for (value, seen) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf"), (-0.1, "-0.1")] {
+        cases.extend([
+            (Recipe { learning_rate: value, ..default() }, ["learning-rate", "positive", seen]),
+            (Recipe { gradient_clip: value, ..default() }, ["gradient-clip", "positive", seen]),
+            (Recipe { kl_weight: value, ..default() }, ["kl-weight", "at least 0", seen]),
+            (Recipe { kl_warmup: value, ..default() }, ["kl-warmup", "at least 0", seen]),
+        ]);
+    }
+    cases.push((Recipe { learning_rate: 0.0, ..default() }, ["learning-rate", "positive", "0"]));
+    cases.push((Recipe { gradient_clip: -0.0, ..default() }, ["gradient-clip", "positive", "-0"]));
+    for (recipe, parts) in cases {
+        assert_error(recipe.check(IMAGES), &parts);
+    }
+    assert_error(Recipe { batch_size: 1, ..default() }.check(0), &["batch-size", "1 to 0"]);
+}
+
+#[test]
+fn a_last_smaller_batch_is_dropped() {
+    for (images, batch_size, steps) in [(1000, 128, 7), (1024, 128, 8), (128, 128, 1), (255, 128, 1), (10, 1, 10)] {
+        assert_eq!(Recipe { batch_size, ..Recipe::default() }.steps_per_epoch(images), steps);
+    }
+}
+
+#[test]
+fn the_rate_is_kept_for_half_the_steps_and_falls_to_zero() {
+    let recipe = Recipe { learning_rate: 0.5, ..Recipe::default() };
+    for (progress, rate) in [(0.0, 0.5), (0.25, 0.5), (0.5, 0.5), (0.75, 0.25), (0.875, 0.125), (1.0, 0.0)] {
+        assert_eq!(recipe.learning_rate_at(progress), rate, "{progress}");
+    }
+}
+
+#[test]
+fn kl_weight_rises_linearly_and_stays() {
+    let recipe = Recipe { kl_weight: 0.5, kl_warmup: 4.0, ..Recipe::default() };
+    for (epochs, weight) in [(0.0, 0.0), (1.0, 0.125), (2.5, 0.3125), (4.0, 0.5), (100.0, 0.5)] {
+        assert_eq!(recipe.kl_weight_at(epochs), weight, "{epochs}");
+    }
+    let at_once = Recipe { kl_warmup: 0.0, ..recipe };
+    assert_eq!([0.0, 0.1, 3.0].map(|epochs| at_once.kl_weight_at(epochs)), [0.5; 3]);
+}

@@ -1,0 +1,244 @@
+use super::{bits, narrow, network, short_recipe, split};
+use crate::common::compare::assert_close;
+use crate::common::fixture::{Case, for_each_case, note};
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Dtype, assert_error};
+use ndarray::{Array4, IxDyn};
+use spikeslab::nets::plan::BayesLayer;
+use spikeslab::nets::{Architecture, Network, Role};
+use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
+use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::tensor::noise::{Philox, Purpose};
+use spikeslab::train::{KlScale, Recipe, Trainer};
+
+/// The network of a case in its initial state.
+fn initial(case: &Case<f64>, architecture: Architecture) -> Network<f64> {
+    let widths: Vec<usize> = architecture
+        .layers()
+        .iter()
+        .map(|layer| {
+            let shape = &case.stored(&format!("init.{layer}.theta")).shape;
+            if shape.len() == 2 { shape[1] } else { shape[0] }
+        })
+        .collect();
+    let x = &case.stored("x").shape;
+    let input = if x.len() == 2 { [x[1], 1, 1] } else { [x[1], x[2], x[3]] };
+    let any = Codebook::new(case.vec(&format!("init.{}.levels", architecture.layers()[0]))).unwrap();
+    let mut network = architecture.network(input, &widths, &any).unwrap();
+    for parameter in network.parameters_mut() {
+        let value = case.array::<IxDyn>(&format!("init.{}", parameter.name));
+        assert_eq!(value.shape(), parameter.value.shape(), "{}", parameter.name);
+        parameter.value = value;
+    }
+    network
+}
+
+/// The recipe of a case: κ and the rate constant over the steps, no clip.
+fn recipe(case: &Case<f64>, path: &str) -> Recipe {
+    let spike = match note(path, &case.name, "spike").as_str() {
+        "exact" => Spike::Exact,
+        "fit" => Spike::Fit,
+        other => panic!("spike {other}"),
+    };
+    let form = match note(path, &case.name, "prior").as_str() {
+        "nearest" => Form::Nearest,
+        "mixture" => Form::Mixture,
+        "vnq" => Form::Vnq,
+        "windows" => Form::Windows,
+        other => panic!("prior {other}"),
+    };
+    let kl_scale = match note(path, &case.name, "kl_scale").as_str() {
+        "dataset" => KlScale::Dataset,
+        "per-weight" => KlScale::PerWeight,
+        other => panic!("scale {other}"),
+    };
+    Recipe {
+        prior: Prior::MultiSpike(MultiSpike::new(form, spike)),
+        kl_scale,
+        kl_weight: case.stored_scalar("kl_weight"),
+        kl_warmup: 0.0,
+        epochs: 4,
+        batch_size: case.stored("x").shape[0],
+        learning_rate: case.stored_scalar("learning_rate"),
+        gradient_clip: 1e300,
+        seed: 0,
+    }
+}
+
+/// Whole steps: loss, logits, every gradient, every parameter after.
+fn golden(architecture: Architecture, path: &str, cases: usize) {
+    for_each_case::<f64>(path, cases, |case| {
+        let network = initial(case, architecture);
+        let input = network.plan().input;
+        let train_size = case.integers("train_size")[0];
+        let mut trainer = Trainer::new(network, recipe(case, path), train_size).unwrap();
+        let labels = case.integers("labels");
+        let x = case.array::<IxDyn>("x");
+        let x: Array4<f64> = x.into_shape_with_order((labels.len(), input[0], input[1], input[2])).unwrap();
+        let steps = if case.has("step2.loss") { 2 } else { 1 };
+        for step in 1..=steps {
+            let noise = |layer: &BayesLayer, shape: &[usize]| {
+                let eps = case.array::<IxDyn>(&format!("step{step}.eps.{}", layer.name));
+                assert_eq!(eps.shape(), shape, "{}", layer.name);
+                Ok(eps)
+            };
+            let expect = |tensor: &str, actual: &dyn crate::common::compare::ToTensor| {
+                let tensor = format!("step{step}.{tensor}");
+                let golden = tolerance("trainer", Dtype::F64, Check::Golden);
+                assert_close(&format!("{}.{tensor}", case.name), &actual.to_tensor(), case.stored(&tensor), golden);
+            };
+            let evaluation = trainer.evaluate(x.clone(), &labels, &noise).unwrap();
+            expect("loss", &evaluation.loss.loss);
+            expect("nll", &evaluation.loss.nll);
+            expect("kl", &evaluation.loss.kl);
+            expect("logits", &evaluation.logits);
+            for (parameter, gradient) in trainer.network.parameters().iter().zip(&evaluation.gradients) {
+                assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
+                if let Some(gradient) = gradient {
+                    expect(&format!("d.{}", parameter.name), gradient);
+                }
+            }
+            trainer.apply(evaluation);
+            assert_eq!(trainer.step, step);
+            for parameter in trainer.network.parameters() {
+                expect(&format!("after.{}", parameter.name), &parameter.value);
+            }
+        }
+    });
+}
+
+#[test]
+fn golden_mlp() {
+    golden(Architecture::Mlp, "nets/mlp", 3);
+}
+
+#[test]
+fn golden_lenet5() {
+    golden(Architecture::Lenet5, "nets/lenet5", 2);
+}
+
+#[test]
+fn golden_lenet_caffe() {
+    golden(Architecture::LenetCaffe, "nets/lenet_caffe", 1);
+}
+
+fn mlp_trainer(recipe: Recipe) -> Trainer<f32> {
+    Trainer::new(network(Architecture::Mlp, narrow(Architecture::Mlp), 6), recipe, 64).unwrap()
+}
+
+fn first_batch() -> (Array4<f32>, Vec<usize>) {
+    split(64, 10, 6).train.batch(&(0..16).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_step_draws_the_noise_of_its_layer_and_number() {
+    let (x, labels) = first_batch();
+    let mut whole = mlp_trainer(Recipe { seed: 3, ..short_recipe() });
+    let mut parts = whole.clone();
+    for step in 0..3 {
+        let noise = |layer: &BayesLayer, shape: &[usize]| {
+            Ok(Philox::new(3, Purpose::Layer(layer.index as u32), step).standard_normal(IxDyn(shape)))
+        };
+        let loss = whole.step(x.clone(), &labels).unwrap();
+        let evaluation = parts.evaluate(x.clone(), &labels, &noise).unwrap();
+        assert_eq!(loss, evaluation.loss);
+        parts.apply(evaluation);
+        assert!(bits(&whole) == bits(&parts), "step {step}");
+    }
+}
+
+#[test]
+fn the_gradient_is_clipped_before_adam_sees_it() {
+    let (x, labels) = first_batch();
+    let clip = 1e-3;
+    let mut trainer = mlp_trainer(Recipe { gradient_clip: f64::from(clip), ..short_recipe() });
+    let zeros = |_: &BayesLayer, shape: &[usize]| Ok(ndarray::ArrayD::zeros(shape));
+    let evaluation = trainer.evaluate(x, &labels, &zeros).unwrap();
+    let gradients = evaluation.gradients.clone();
+    trainer.apply(evaluation);
+    let mut clipped = 0;
+    for (gradient, [first, _]) in gradients.iter().zip(&trainer.moments) {
+        for (entry, moment) in gradient.iter().flatten().zip(first) {
+            clipped += usize::from(entry.abs() > clip);
+            assert_eq!(*moment, 0.1 * entry.clamp(-clip, clip));
+        }
+    }
+    assert!(clipped > 20, "only {clipped} entries were large enough to be clipped");
+}
+
+#[test]
+fn only_a_multi_spike_prior_holds_theta_and_only_a_prior_makes_noise() {
+    let (x, labels) = first_batch();
+    let priors = [
+        (Prior::None, false, false),
+        (Prior::Gaussian(Gaussian::default()), true, false),
+        (Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)), true, true),
+    ];
+    for (prior, makes_noise, holds) in priors {
+        let mut trainer = mlp_trainer(Recipe { prior: prior.clone(), kl_warmup: 0.0, ..short_recipe() });
+        let theta = trainer.network.layers().next().unwrap().theta;
+        trainer.network.parameters_mut()[theta].as_slice_mut()[0] = 5.0;
+        let asked = std::cell::Cell::new(false);
+        let noise = |_: &BayesLayer, shape: &[usize]| {
+            asked.set(true);
+            Ok(ndarray::ArrayD::zeros(shape))
+        };
+        let levels_before: Vec<_> = levels(&trainer);
+        let evaluation = trainer.evaluate(x.clone(), &labels, &noise).unwrap();
+        trainer.apply(evaluation);
+        assert_eq!(asked.get(), makes_noise, "{prior:?}");
+        let value = trainer.network.parameters()[theta].as_slice()[0];
+        assert_eq!(value < 1.0, holds, "{prior:?}: {value}");
+        assert_eq!(levels(&trainer) != levels_before, holds, "{prior:?}");
+        for layer in levels(&trainer) {
+            assert_eq!(layer[1], 0.0, "a zero level stays zero");
+        }
+    }
+}
+
+fn levels(trainer: &Trainer<f32>) -> Vec<Vec<f32>> {
+    let parameters = trainer.network.parameters();
+    parameters.iter().filter(|p| p.role == Role::Levels).map(|p| p.as_slice().to_vec()).collect()
+}
+
+#[test]
+fn a_number_that_is_not_finite_stops_before_the_step() {
+    for (role, value) in [(Role::Theta, f32::NAN), (Role::LogSigma2, 200.0), (Role::Gamma, f32::INFINITY)] {
+        let (x, labels) = first_batch();
+        let mut trainer = mlp_trainer(short_recipe());
+        trainer.step(x.clone(), &labels).unwrap();
+        let odd = trainer.network.parameters_mut().iter_mut().find(|parameter| parameter.role == role).unwrap();
+        odd.as_slice_mut()[3] = value;
+        let before = bits(&trainer);
+        assert_error(trainer.step(x, &labels), &["tensor ", "finite numbers at step 2"]);
+        assert!(bits(&trainer) == before && trainer.step == 1, "{role:?}");
+    }
+}
+
+#[test]
+fn a_step_too_large_for_the_type_is_an_error() {
+    let (x, labels) = first_batch();
+    let mut trainer = mlp_trainer(Recipe { learning_rate: 1e300, ..short_recipe() });
+    assert_error(trainer.step(x, &labels), &["tensor ", "finite numbers after step 1"]);
+}
+
+#[test]
+fn recipes_that_do_not_fit_are_refused() {
+    let net = || network::<f32>(Architecture::Mlp, narrow(Architecture::Mlp), 6);
+    let windows = Prior::MultiSpike(MultiSpike::new(Form::Windows, Spike::Fit));
+    assert_error(
+        Trainer::new(net(), Recipe { prior: windows, ..short_recipe() }, 64),
+        &["windows", "without a zero level", "-0.2, 0, 0.2"],
+    );
+    assert_error(Trainer::new(net(), short_recipe(), 15), &["batch-size", "1 to 15", "16"]);
+}
+
+#[test]
+fn schedules_count_steps() {
+    let mut trainer = mlp_trainer(Recipe { epochs: 4, kl_warmup: 2.0, kl_weight: 0.8, ..short_recipe() });
+    assert_eq!((trainer.steps_per_epoch(), trainer.steps(), trainer.kl_weight()), (4, 16, 0.0));
+    trainer.step = 2;
+    assert_eq!(trainer.kl_weight(), 0.2);
+    trainer.step = 8;
+    assert_eq!(trainer.kl_weight(), 0.8);
+}
