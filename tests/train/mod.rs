@@ -18,6 +18,7 @@ mod run;
 #[cfg(feature = "files")]
 mod write;
 
+#[cfg(feature = "files")]
 pub(crate) use data::Rng;
 
 use crate::common::compare::{Tensor, ToTensor};
