@@ -1,7 +1,6 @@
 //! `spikeslab train`.
 
 use super::options::{Threads, TrainingOptions, load_data, network_names};
-use super::source::load_run;
 use super::{Outcome, training};
 use crate::error::{Error, Result};
 use crate::train::Run;
@@ -47,7 +46,7 @@ pub(super) fn run(arguments: &TrainArguments) -> Outcome {
     let run = match (&arguments.resume, &arguments.network) {
         (Some(dir), network) => {
             let run = Run::open(dir)?;
-            let (config, _) = load_run(dir)?;
+            let config = Run::config(dir)?;
             if let Some(other) = network.as_ref().filter(|network| **network != config.network) {
                 return Err(Error::file(dir, format!("a run of {other}"), config.network).into());
             }

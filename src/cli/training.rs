@@ -57,9 +57,6 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
     ))?;
 
     let mut observer = Progress::new(run, architecture, widths.clone(), metrics, &trainer);
-    if !path.exists() {
-        observer.save(&trainer, &position)?;
-    }
     let control = fit(&mut trainer, &data, position, &mut observer);
     observer.bar.finish_and_clear();
     if let Some(failure) = observer.failure {

@@ -62,8 +62,9 @@ fn images_too_small_for_the_kernels_are_refused() {
         let widths = vec![4; architecture.layers().len()];
         // 16 pixels leave one for fc1, 15 none.
         assert!(architecture.network([1, 16, 16], &widths, &codebook).is_ok());
-        for input in [[1, 15, 16], [1, 16, 13], [1, 4, 28], [1, 0, 28]] {
+        for input in [[1, 15, 16], [1, 16, 13], [1, 4, 28]] {
             assert_error(architecture.network(input, &widths, &codebook), &["window", "fits into"]);
         }
+        assert_error(architecture.network([1, 0, 28], &widths, &codebook), &["input", "positive sizes", "[1, 0, 28]"]);
     }
 }
