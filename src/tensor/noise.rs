@@ -119,20 +119,19 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
         let Philox { key, tensor, step, .. } = *self.stream;
         for (i, elements) in self.elements.chunks_mut(4 * TOGETHER).enumerate() {
             let first = self.first + (i * TOGETHER) as u64;
-            let mut words = [[0; TOGETHER]; 4];
+            let [mut words0, mut words1, mut words2, mut words3] = [[0; TOGETHER]; 4];
             for block in 0..TOGETHER {
                 let [low, high] = split(first + block as u64);
-                let four = philox4x32_10([low, high, tensor, step], key);
-                for word in 0..4 {
-                    words[word][block] = four[word];
-                }
+                [words0[block], words1[block], words2[block], words3[block]] =
+                    philox4x32_10([low, high, tensor, step], key);
             }
             let mut normals = [[0.0; TOGETHER]; 4];
-            for pair in [0, 2] {
-                for block in 0..TOGETHER {
-                    (normals[pair][block], normals[pair + 1][block]) =
-                        box_muller(words[pair][block], words[pair + 1][block]);
-                }
+            let [cos0, sin0, cos1, sin1] = &mut normals;
+            for block in 0..TOGETHER {
+                (cos0[block], sin0[block]) = box_muller(words0[block], words1[block]);
+            }
+            for block in 0..TOGETHER {
+                (cos1[block], sin1[block]) = box_muller(words2[block], words3[block]);
             }
             for (block, four) in elements.chunks_mut(4).enumerate() {
                 four.iter_mut().zip(&normals).for_each(|(element, word)| *element = F::of(word[block]));

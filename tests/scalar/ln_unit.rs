@@ -1,11 +1,11 @@
-//! Against the standard library's logarithm, which is right to an ulp.
+//! Against the standard library's logarithm, which is right to an ulp: 1e-16 of the tolerance is its own.
 
 use spikeslab::scalar::ln_unit::ln_unit;
 
 fn assert_close(u: f64) {
     let (seen, expected) = (ln_unit(u), u.ln());
     let error = ((seen - expected) / expected).abs();
-    assert!(error <= 5e-16, "ln {u:e}: {seen:e}, expected {expected:e}");
+    assert!(error <= 4.2e-16, "ln {u:e}: {seen:e}, expected {expected:e}");
 }
 
 #[test]

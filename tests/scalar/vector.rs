@@ -1,0 +1,72 @@
+//! Each vector operation against the same operation on the elements, with the vectors of this processor and the portable
+//! ones. Small integers and powers of two make every result exact, however it is rounded.
+
+use spikeslab::scalar::Real;
+use spikeslab::scalar::vector::{Kernel, MAX_LANES, Portable, Vector};
+
+struct Operations;
+
+impl<F: Real> Kernel<F> for Operations {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> usize {
+        let a: Vec<F> = (0..MAX_LANES).map(|i| F::of((i * i) as f64)).collect();
+        let b: Vec<F> = (0..MAX_LANES).map(|i| F::of(2_f64.powi(i as i32 - 3))).collect();
+        let (x, y) = (V::load(&a), V::load(&b));
+        let expect = |seen: V, f: fn(F, F) -> F| {
+            let mut lanes = vec![F::nan(); MAX_LANES + 1];
+            seen.store(&mut lanes);
+            for i in 0..V::LANES {
+                assert_eq!(lanes[i], f(a[i], b[i]), "lane {i}");
+            }
+            assert!(lanes[V::LANES..].iter().all(|lane| lane.is_nan()), "nothing beyond the lanes is written");
+        };
+        expect(x.add(y), |a, b| a + b);
+        expect(x.mul(y), |a, b| a * b);
+        expect(x.div(y), |a, b| a / b);
+        expect(x.sqrt(), |a, _| a.sqrt());
+        expect(x.mul_add(y, x), |a, b| a * b + a);
+        expect(V::splat(F::of(3.0)), |_, _| F::of(3.0));
+        expect(V::zero(), |_, _| F::zero());
+        assert_eq!(x.sum(), a[..V::LANES].iter().copied().sum());
+
+        for part in 0..V::LANES {
+            let mut lanes = vec![F::nan(); V::LANES];
+            V::load_part(&a[..part]).store(&mut lanes);
+            assert_eq!(lanes[..part], a[..part]);
+            assert!(lanes[part..].iter().all(|lane| lane.is_zero()), "what is missing is 0");
+            let mut stored = vec![F::nan(); part];
+            x.store_part(&mut stored);
+            assert_eq!(stored, a[..part]);
+        }
+        V::LANES
+    }
+}
+
+#[test]
+fn vectors_of_this_processor() {
+    for lanes in [f32::vectorize(Operations), f64::vectorize(Operations)] {
+        assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES % lanes == 0);
+    }
+}
+
+#[test]
+fn portable_vectors() {
+    assert_eq!(Kernel::<f32>::run::<Portable<f32>>(Operations), MAX_LANES);
+    assert_eq!(Kernel::<f64>::run::<Portable<f64>>(Operations), MAX_LANES);
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn a_slice_too_short_to_load_is_refused() {
+    struct Short;
+    impl Kernel<f32> for Short {
+        type Output = f32;
+        #[inline(always)]
+        fn run<V: Vector<Element = f32>>(self) -> f32 {
+            V::load(&vec![1.0; V::LANES - 1]).sum()
+        }
+    }
+    f32::vectorize(Short);
+}
