@@ -43,7 +43,10 @@ pub(super) struct CompareArguments {
 const RUNS: [&str; 2] = ["gaussian", "multi-spike"];
 
 pub(super) fn run(arguments: &CompareArguments) -> Outcome {
-    arguments.threads.apply();
+    arguments.threads.run(|| command(arguments))
+}
+
+fn command(arguments: &CompareArguments) -> Outcome {
     let dir = match &arguments.resume {
         Some(dir) => dir.clone(),
         None => begin(arguments)?,

@@ -64,7 +64,10 @@ struct Evaluation {
 }
 
 pub(super) fn run(arguments: &EvalArguments) -> Outcome {
-    arguments.threads.apply();
+    arguments.threads.run(|| command(arguments))
+}
+
+fn command(arguments: &EvalArguments) -> Outcome {
     let (scores, loss, images) = match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let data = load_data(arguments.data.as_deref().or(config.data.as_deref()))?;

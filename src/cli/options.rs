@@ -1,5 +1,6 @@
 //! The options that `train` and `compare` share.
 
+use super::Outcome;
 use super::training;
 use crate::error::{Error, Result};
 use crate::nets::Architecture;
@@ -12,6 +13,9 @@ use crate::train::recipe::Recipe;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
+
+/// A tenth of the images needs more passes.
+const EMBEDDED_EPOCHS: u32 = 40;
 
 /// What to train, on what, how.
 #[derive(Debug, Args)]
@@ -37,12 +41,12 @@ pub(super) struct TrainingOptions {
     /// Weight of the KL in the objective
     #[arg(long, value_name = "K", default_value_t = Recipe::default().kl_weight, allow_negative_numbers = true)]
     kl_weight: f64,
-    /// Epochs over which that weight rises from 0 [default: half of the epochs]
+    /// Epochs over which that weight rises from 0 [default: all of them]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     kl_warmup: Option<f64>,
-    /// Passes over the training images
-    #[arg(long, value_name = "E", default_value_t = Recipe::default().epochs, allow_negative_numbers = true)]
-    epochs: u32,
+    /// Passes over the training images [default: 16, and 40 over the embedded ones]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    epochs: Option<u32>,
     /// Images a step
     #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size, allow_negative_numbers = true)]
     batch_size: usize,
@@ -80,6 +84,8 @@ impl TrainingOptions {
                 Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec()
             }
         };
+        let few = if self.data.is_none() { EMBEDDED_EPOCHS } else { Recipe::default().epochs };
+        let epochs = self.epochs.unwrap_or(few);
         let config = Config {
             version: VERSION,
             network: network.to_string(),
@@ -90,8 +96,8 @@ impl TrainingOptions {
             spike: self.spike,
             kl_scale: self.kl_scale,
             kl_weight: self.kl_weight,
-            kl_warmup: self.kl_warmup.unwrap_or(f64::from(self.epochs) / 2.0),
-            epochs: self.epochs,
+            kl_warmup: self.kl_warmup.unwrap_or(f64::from(epochs)),
+            epochs,
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
             seed: self.seed,
@@ -106,12 +112,13 @@ impl TrainingOptions {
 }
 
 impl Threads {
-    /// Sets the size of the thread pool.
-    pub(super) fn apply(&self) {
+    /// Runs a command in a thread pool of that size: what begins outside of one pays for waking its threads at every loop.
+    pub(super) fn run(&self, command: impl FnOnce() -> Outcome + Send) -> Outcome {
         if let Some(threads) = self.threads {
             // It fails only if there is a pool already; nothing has used one yet.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
         }
+        rayon::scope(|_| command())
     }
 }
 

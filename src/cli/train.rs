@@ -42,7 +42,10 @@ pub(super) struct TrainArguments {
 }
 
 pub(super) fn run(arguments: &TrainArguments) -> Outcome {
-    arguments.threads.apply();
+    arguments.threads.run(|| command(arguments))
+}
+
+fn command(arguments: &TrainArguments) -> Outcome {
     let run = match (&arguments.resume, &arguments.network) {
         (Some(dir), network) => {
             let run = Run::open(dir)?;

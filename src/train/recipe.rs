@@ -4,24 +4,25 @@
 //! |-----------------|----------------------------|------------------------------------|
 //! | `prior`         | `nearest`, fitted D        |                                    |
 //! | `kl_scale`      | per weight                 |                                    |
-//! | `kl_weight` κ   | 0.1                        | ≥ 0                                |
-//! | `kl_warmup`     | half the epochs            | ≥ 0 epochs                         |
+//! | `kl_weight` κ   | 0.2                        | ≥ 0                                |
+//! | `kl_warmup`     | all epochs                 | ≥ 0 epochs                         |
 //! | `epochs`        | 16                         | ≥ 1                                |
 //! | `batch_size`    | 128                        | 1 to the number of training images |
-//! | `learning_rate` | 0.002                      | > 0                                |
+//! | `learning_rate` | 0.005                      | > 0                                |
+//! | `level_rate`    | 0.004                      | ≥ 0                                |
 //! | `gradient_clip` | 1                          | > 0                                |
 //! | `seed`          | 0                          |                                    |
 //!
-//! The learning rate is kept for half the steps, then decays linearly to 0; the levels' rate is 0.01 of it. κ rises
-//! linearly from 0 over `kl_warmup` epochs.
+//! The learning rate is kept for half the steps, then decays linearly to 0; the levels' rate is `level_rate` times it.
+//! κ rises linearly from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized.
+//! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
+//! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
 
 use super::objective::KlScale;
 use crate::error::{Error, Result};
 use crate::prior::{Form, MultiSpike, Prior};
 use crate::scalar::spike_kl::Spike;
 
-/// The levels' learning rate over the weights'.
-pub const LEVEL_RATE: f64 = 0.01;
 /// The share of the steps after which the learning rate begins to fall.
 const DECAY_FROM: f64 = 0.5;
 
@@ -42,6 +43,8 @@ pub struct Recipe {
     pub batch_size: usize,
     /// Adam's rate for the weights.
     pub learning_rate: f64,
+    /// The levels' rate over the weights'.
+    pub level_rate: f64,
     /// Entries of the gradient are clipped to ± this.
     pub gradient_clip: f64,
     /// The seed of all noise.
@@ -53,11 +56,12 @@ impl Default for Recipe {
         Self {
             prior: Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)),
             kl_scale: KlScale::PerWeight,
-            kl_weight: 0.1,
-            kl_warmup: 8.0,
+            kl_weight: 0.2,
+            kl_warmup: 16.0,
             epochs: 16,
             batch_size: 128,
-            learning_rate: 0.002,
+            learning_rate: 0.005,
+            level_rate: 0.004,
             gradient_clip: 1.0,
             seed: 0,
         }
@@ -82,6 +86,7 @@ impl Recipe {
         };
         positive("learning-rate", self.learning_rate)?;
         positive("gradient-clip", self.gradient_clip)?;
+        non_negative("level-rate", self.level_rate)?;
         non_negative("kl-weight", self.kl_weight)?;
         non_negative("kl-warmup", self.kl_warmup)?;
         if self.epochs == 0 {

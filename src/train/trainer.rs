@@ -3,7 +3,7 @@
 use super::adam::Adam;
 use super::objective::{Evaluation, Loss, Objective};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
-use super::recipe::{LEVEL_RATE, Recipe};
+use super::recipe::Recipe;
 use crate::error::{Error, Result};
 use crate::nets::network::Noise;
 use crate::nets::{Gradients, Network, Role};
@@ -122,7 +122,7 @@ impl<F: Real> Trainer<F> {
                 continue;
             };
             gradient.mapv_inplace(|entry| entry.max(-clip).min(clip));
-            let rate = if parameter.role == Role::Levels { LEVEL_RATE * rate } else { rate };
+            let rate = if parameter.role == Role::Levels { self.recipe.level_rate * rate } else { rate };
             let gradient = gradient.as_slice().expect("gradients are in standard layout");
             adam.step(parameter.as_slice_mut(), gradient, first, second, self.step, rate);
         }

@@ -1,3 +1,5 @@
+mod reference;
+
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::fixture::for_each_case;
 use crate::common::gradient::{assert_gradient, assert_projected_gradient, weighted_sum};

@@ -3,7 +3,6 @@
 mod avg_pool;
 mod batch_norm;
 mod bayes_conv2d;
-mod bayes_conv2d_reference;
 mod bayes_dense;
 mod flatten;
 mod max_pool;

@@ -47,7 +47,7 @@ impl<F: Real> Kernel<F> for Operations {
 #[test]
 fn vectors_of_this_processor() {
     for lanes in [f32::vectorize(Operations), f64::vectorize(Operations)] {
-        assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES % lanes == 0);
+        assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES.is_multiple_of(lanes));
     }
 }
 

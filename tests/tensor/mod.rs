@@ -1,4 +1,3 @@
 mod im2col;
 mod matmul;
 mod noise;
-mod noise_blocks;

@@ -4,6 +4,7 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, Precision};
 use ndarray_rand::rand::RngCore;
+use spikeslab::scalar::Real;
 use spikeslab::tensor::noise::{Philox, Purpose, philox4x32_10};
 
 #[test]
@@ -163,4 +164,21 @@ fn every_normal_is_finite_at_the_ends_of_the_words() {
 fn the_same_bits_at_any_thread_count() {
     let stream = Philox::new(5, Purpose::Layer(1), 3);
     assert_same_bits_at_any_thread_count("noise", || vec![stream.standard_normal::<f32, _>((13, 997)).to_tensor()]);
+}
+
+/// Drawing many blocks at a time is drawing one block at a time.
+fn check_blocks<F: Real>() {
+    for count in [1, 4, 127, 128, 130, 5000] {
+        let stream = Philox::new(0x1234_5678_9abc_def0, Purpose::Layer(3), 7);
+        let drawn = stream.standard_normal::<F, _>(count);
+        for (element, z) in drawn.iter().enumerate() {
+            assert_eq!(*z, stream.normals::<F>(element as u64 / 4)[element % 4], "element {element} of {count}");
+        }
+    }
+}
+
+#[test]
+fn many_blocks_are_single_blocks() {
+    check_blocks::<f32>();
+    check_blocks::<f64>();
 }
