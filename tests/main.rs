@@ -8,6 +8,8 @@ mod cli;
 mod common;
 mod layers;
 mod nets;
+#[cfg(feature = "files")]
+mod oracle;
 mod packed;
 mod prior;
 mod report;

@@ -50,7 +50,7 @@ pub(super) struct TrainingOptions {
     /// Images a step
     #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size, allow_negative_numbers = true)]
     batch_size: usize,
-    /// Adam's rate; kept for half of the steps, then falling to 0
+    /// Adam's rate at the beginning; it falls linearly to 0
     #[arg(long, value_name = "R", default_value_t = Recipe::default().learning_rate, allow_negative_numbers = true)]
     learning_rate: f64,
     /// Seed of all noise

@@ -4,7 +4,7 @@
 //! |-----------------|----------------------------|------------------------------------|
 //! | `prior`         | `nearest`, fitted D        |                                    |
 //! | `kl_scale`      | per weight                 |                                    |
-//! | `kl_weight` κ   | 0.2                        | ≥ 0                                |
+//! | `kl_weight` κ   | 0.3                        | ≥ 0                                |
 //! | `kl_warmup`     | all epochs                 | ≥ 0 epochs                         |
 //! | `epochs`        | 16                         | ≥ 1                                |
 //! | `batch_size`    | 128                        | 1 to the number of training images |
@@ -13,7 +13,7 @@
 //! | `gradient_clip` | 1                          | > 0                                |
 //! | `seed`          | 0                          |                                    |
 //!
-//! The learning rate is kept for half the steps, then decays linearly to 0; the levels' rate is `level_rate` times it.
+//! The learning rate decays linearly to 0; the levels' rate is `level_rate` times it.
 //! κ rises linearly from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized.
 //! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
 //! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
@@ -22,9 +22,6 @@ use super::objective::KlScale;
 use crate::error::{Error, Result};
 use crate::prior::{Form, MultiSpike, Prior};
 use crate::scalar::spike_kl::Spike;
-
-/// The share of the steps after which the learning rate begins to fall.
-const DECAY_FROM: f64 = 0.5;
 
 /// How to train: see the [module](self).
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +53,7 @@ impl Default for Recipe {
         Self {
             prior: Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)),
             kl_scale: KlScale::PerWeight,
-            kl_weight: 0.2,
+            kl_weight: 0.3,
             kl_warmup: 16.0,
             epochs: 16,
             batch_size: 128,
@@ -113,7 +110,7 @@ impl Recipe {
 
     /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
-        self.learning_rate * ((1.0 - progress) / (1.0 - DECAY_FROM)).min(1.0)
+        self.learning_rate * (1.0 - progress)
     }
 
     /// κ after `epochs` epochs, which need not be whole.

@@ -2,8 +2,10 @@
 
 mod compare;
 mod eval;
+mod explain;
 mod inspect;
 mod options;
+mod oracle;
 mod output;
 mod quantize;
 mod source;

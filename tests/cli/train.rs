@@ -115,14 +115,14 @@ fn the_configuration_holds_the_options() {
         "kl_warmup": 0.25, "epochs": 1, "batch_size": 64, "learning_rate": 0.003, "seed": u64::MAX,
     });
     assert_eq!(config, expected);
-    // The defaults: M = 3, and 4 where no level may be zero; κ rises over half of the epochs.
+    // The defaults: M = 3, and 4 where no level may be zero; κ rises over all epochs.
     for (options, levels) in
         [(&["--prior", "nearest"][..], 3), (&["--prior", "windows"], 4), (&["--levels", "256"], 256)]
     {
         let _ = fs::remove_dir_all(place.path("b"));
         place.train("b", options);
         let config: Value = serde_json::from_slice(&place.read("b/config.json")).unwrap();
-        assert_eq!((config["codebook"].as_array().unwrap().len(), &config["kl_warmup"]), (levels, &json!(1.0)));
+        assert_eq!((config["codebook"].as_array().unwrap().len(), &config["kl_warmup"]), (levels, &json!(2.0)));
         let metrics = place.metrics("b");
         assert_eq!(metrics[1]["levels"]["fc2"].as_array().unwrap().len(), levels);
     }

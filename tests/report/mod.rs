@@ -4,6 +4,8 @@ mod axes;
 mod comparison;
 mod funnel;
 mod histogram;
+mod kl_forms;
+mod kl_funnels;
 mod layers;
 mod panel;
 mod quantized_loss;

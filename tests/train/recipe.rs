@@ -10,8 +10,9 @@ fn the_defaults_are_those_of_the_table() {
     let default = Recipe::default();
     assert_eq!(default.prior, Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)));
     assert_eq!(default.kl_scale, KlScale::PerWeight);
-    assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.1, 8.0, 16));
-    assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.002, 1.0));
+    assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.3, 16.0, 16));
+    assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
+    assert_eq!(default.level_rate, 0.004);
     default.check(IMAGES).unwrap();
 }
 
@@ -43,6 +44,7 @@ fn every_value_out_of_range_is_named() {
         cases.extend([
             (Recipe { learning_rate: value, ..default() }, ["learning-rate", "positive", seen]),
             (Recipe { gradient_clip: value, ..default() }, ["gradient-clip", "positive", seen]),
+            (Recipe { level_rate: value, ..default() }, ["level-rate", "at least 0", seen]),
             (Recipe { kl_weight: value, ..default() }, ["kl-weight", "at least 0", seen]),
             (Recipe { kl_warmup: value, ..default() }, ["kl-warmup", "at least 0", seen]),
         ]);
@@ -63,9 +65,9 @@ fn a_last_smaller_batch_is_dropped() {
 }
 
 #[test]
-fn the_rate_is_kept_for_half_the_steps_and_falls_to_zero() {
+fn the_rate_falls_linearly_to_zero() {
     let recipe = Recipe { learning_rate: 0.5, ..Recipe::default() };
-    for (progress, rate) in [(0.0, 0.5), (0.25, 0.5), (0.5, 0.5), (0.75, 0.25), (0.875, 0.125), (1.0, 0.0)] {
+    for (progress, rate) in [(0.0, 0.5), (0.25, 0.375), (0.5, 0.25), (0.875, 0.0625), (1.0, 0.0)] {
         assert_eq!(recipe.learning_rate_at(progress), rate, "{progress}");
     }
 }

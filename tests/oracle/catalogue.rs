@@ -1,0 +1,21 @@
+use super::run;
+use spikeslab::oracle::OPERATIONS;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+#[test]
+fn names_are_distinct_and_modules_exist() {
+    let names: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    assert_eq!(names.len(), OPERATIONS.len());
+    for operation in OPERATIONS {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(operation.module.replace("::", "/"));
+        assert!(path.with_extension("rs").is_file() || path.join("mod.rs").is_file(), "{}", operation.module);
+    }
+}
+
+/// Every default is a value that the operation itself takes: without input the options are all there is to complain of.
+#[test]
+fn defaults_are_in_range() {
+    let seen = run("noise", None, &[]).unwrap();
+    assert_eq!(seen["normal"].shape, [16]);
+}

@@ -1,0 +1,77 @@
+use super::{assert_case, number, pair};
+use crate::common::Precision;
+use crate::common::fixture::for_each_case;
+
+const BAYES: [&str; 6] = ["x", "theta", "log_sigma2", "bias", "eps", "dy"];
+const BAYES_OUTPUTS: [&str; 7] = ["y", "mean", "variance", "dx", "dtheta", "dlog_sigma2", "dbias"];
+
+fn dense<F: Precision>() {
+    for_each_case::<F>("layers/bayes_dense", 13, |case| {
+        assert_case(case, "dense", &BAYES, &[], &BAYES_OUTPUTS.map(|name| (name, name)));
+    });
+}
+
+fn conv2d<F: Precision>() {
+    for_each_case::<F>("layers/bayes_conv2d", 18, |case| {
+        let mut options: Vec<(&str, String)> =
+            ["stride", "padding", "dilation"].map(|name| (name, pair(case, name))).to_vec();
+        options.push(("groups", number(case, "groups")));
+        assert_case(case, "conv2d", &BAYES, &options, &BAYES_OUTPUTS.map(|name| (name, name)));
+    });
+}
+
+#[test]
+fn dense_in_both_precisions() {
+    dense::<f64>();
+    dense::<f32>();
+}
+
+#[test]
+fn conv2d_in_both_precisions() {
+    conv2d::<f64>();
+    conv2d::<f32>();
+}
+
+#[test]
+fn batch_norm() {
+    for_each_case::<f64>("layers/batch_norm", 26, |case| {
+        let mode = if case.name.contains(": batch-") { "batch" } else { "running" };
+        let options =
+            [("mode", mode.to_string()), ("momentum", number(case, "momentum")), ("epsilon", number(case, "epsilon"))];
+        let inputs = ["x", "gamma", "beta", "running_mean", "running_var", "dy"];
+        let outputs = [
+            ("y", "y"),
+            ("dx", "dx"),
+            ("dgamma", "dgamma"),
+            ("dbeta", "dbeta"),
+            ("running_mean", "new_running_mean"),
+            ("running_var", "new_running_var"),
+        ];
+        // A mean that is large beside the deviation has a tolerance of its own in the layer's tests.
+        if case.name.contains("mean") {
+            inputs.iter().chain(&["momentum", "epsilon"]).for_each(|name| case.skip(name));
+            outputs.iter().for_each(|(_, name)| case.skip(name));
+        } else {
+            assert_case(case, "batch-norm", &inputs, &options, &outputs);
+        }
+    });
+}
+
+#[test]
+fn relu_and_pools() {
+    let outputs = [("y", "y"), ("dx", "dx")];
+    for_each_case::<f64>("layers/relu", 4, |case| assert_case(case, "relu", &["x", "dy"], &[], &outputs));
+    for (operation, path, count) in [("max-pool", "layers/max_pool", 13), ("avg-pool", "layers/avg_pool", 11)] {
+        for_each_case::<f64>(path, count, |case| {
+            let options = ["kernel", "stride"].map(|name| (name, pair(case, name)));
+            assert_case(case, operation, &["x", "dy"], &options, &outputs);
+        });
+    }
+}
+
+#[test]
+fn softmax_nll() {
+    for_each_case::<f64>("layers/softmax_nll", 11, |case| {
+        assert_case(case, "softmax-nll", &["logits", "labels"], &[], &[("nll", "nll"), ("dlogits", "dlogits")]);
+    });
+}

@@ -1,0 +1,109 @@
+use super::{Stored, run};
+use crate::common::compare::Tensor;
+use crate::common::fixture::{for_each_case, note};
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Dtype, assert_error};
+
+/// The first step of every golden network: loss, NLL, KL, logits and the gradient in every parameter.
+fn assert_network(operation: &str, path: &str, count: usize) {
+    for_each_case::<f64>(path, count, |case| {
+        let mut tensors =
+            vec![Stored::floats::<f64>("x", case.stored("x")), Stored::integers("labels", case.stored("labels"))];
+        for name in case.names_after("init.") {
+            tensors.push(Stored::floats::<f64>(&name, case.stored(&format!("init.{name}"))));
+        }
+        for layer in case.names_after("step1.eps.") {
+            let golden = case.stored(&format!("step1.eps.{layer}"));
+            tensors.push(Stored::floats::<f64>(&format!("eps.{layer}"), golden));
+        }
+        let noted = |key: &str| note(path, &case.name, key);
+        let options = [
+            ("prior", noted("prior")),
+            ("spike", noted("spike")),
+            ("kl-scale", noted("kl_scale")),
+            ("train-size", case.stored_scalar("train_size").to_string()),
+            ("kl-weight", case.stored_scalar("kl_weight").to_string()),
+        ];
+        let seen = run(operation, Some(&tensors), &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let tolerance = tolerance("network", Dtype::F64, Check::Golden);
+        let mut names = ["loss", "nll", "kl", "logits"].map(str::to_string).to_vec();
+        names.extend(case.names_after("step1.d.").into_iter().map(|name| format!("d.{name}")));
+        assert_eq!(seen.len(), names.len(), "{}: no output but these", case.name);
+        for name in names {
+            case.expect_within(&format!("step1.{name}"), &seen[&name], tolerance);
+        }
+        case.skip("learning_rate");
+        case.names_after("step1.after.").iter().for_each(|name| case.skip(&format!("step1.after.{name}")));
+        case.names_after("step2.").iter().for_each(|name| case.skip(&format!("step2.{name}")));
+    });
+}
+
+#[test]
+fn mlp() {
+    assert_network("mlp", "nets/mlp", 3);
+}
+
+#[test]
+fn lenet5() {
+    assert_network("lenet5", "nets/lenet5", 2);
+}
+
+#[test]
+fn lenet_caffe() {
+    assert_network("lenet-caffe", "nets/lenet_caffe", 1);
+}
+
+/// An `mlp` of two inputs, one hidden unit a layer and two classes, with one of its tensors changed.
+fn small(change: &str, shape: Option<Vec<usize>>) -> Vec<Stored> {
+    let shapes = [
+        ("x", vec![2, 2]),
+        ("fc1.theta", vec![2, 1]),
+        ("fc1.log_sigma2", vec![2, 1]),
+        ("fc1.levels", vec![3]),
+        ("bn1.gamma", vec![1]),
+        ("bn1.beta", vec![1]),
+        ("fc2.theta", vec![1, 1]),
+        ("fc2.log_sigma2", vec![1, 1]),
+        ("fc2.levels", vec![2]),
+        ("bn2.gamma", vec![1]),
+        ("bn2.beta", vec![1]),
+        ("fc3.theta", vec![1, 2]),
+        ("fc3.log_sigma2", vec![1, 2]),
+        ("fc3.levels", vec![2]),
+        ("fc3.bias", vec![2]),
+        ("eps.fc1", vec![2, 1]),
+        ("eps.fc2", vec![2, 1]),
+        ("eps.fc3", vec![2, 2]),
+    ];
+    let mut tensors = vec![Stored::integers("labels", &Tensor { shape: vec![2], values: vec![0.0, 1.0] })];
+    for (name, usual) in shapes {
+        let shape = if name == change { shape.clone() } else { Some(usual) };
+        let Some(shape) = shape else { continue };
+        let len: usize = shape.iter().product();
+        tensors.push(Stored::floats::<f64>(name, &Tensor { shape, values: (0..len).map(|i| i as f64).collect() }));
+    }
+    tensors
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    assert!(run("mlp", Some(&small("", None)), &[]).is_ok());
+    type Change = (&'static str, Option<Vec<usize>>);
+    let cases: [(Change, &[&str]); 7] = [
+        (("x", Some(vec![2, 3])), &["fc1.theta", "[3, 1]", "[2, 1]"]),
+        (("fc2.log_sigma2", None), &["fc2.log_sigma2", "none"]),
+        (("fc2.log_sigma2", Some(vec![1, 2])), &["fc2.log_sigma2", "[1, 1]", "[1, 2]"]),
+        (("fc2.levels", Some(vec![1])), &["fc2.levels", "2 to 256", "1"]),
+        (("eps.fc3", Some(vec![2, 3])), &["eps.fc3", "[2, 2]", "[2, 3]"]),
+        (("eps.fc1", None), &["eps.fc1", "none"]),
+        (("fc3.theta", Some(vec![2])), &["fc3.theta", "(I, O)", "[2]"]),
+    ];
+    for ((name, shape), parts) in cases {
+        assert_error(run("mlp", Some(&small(name, shape)), &[]), parts);
+    }
+    let mut stranger = small("", None);
+    stranger.push(Stored::floats::<f64>("fc9.theta", &Tensor { shape: vec![1], values: vec![0.0] }));
+    assert_error(run("mlp", Some(&stranger), &[]), &["fc9.theta", "one of", "unknown"]);
+    let prior = [("prior", "windows".to_string())];
+    assert_error(run("mlp", Some(&small("", None)), &prior), &["windows", "without a zero level"]);
+}

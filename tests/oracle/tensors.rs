@@ -1,0 +1,77 @@
+use super::{Stored, run};
+use crate::common::assert_error;
+use crate::common::compare::Tensor;
+
+fn tensor(shape: &[usize]) -> Tensor {
+    let len = shape.iter().product();
+    Tensor { shape: shape.to_vec(), values: (0..len).map(|i| 0.1 * i as f64).collect() }
+}
+
+/// The inputs of `dense`, with one of them changed.
+fn dense(change: &str, replacement: Option<Stored>) -> Vec<Stored> {
+    let shapes =
+        [("x", vec![2, 3]), ("theta", vec![3, 4]), ("log_sigma2", vec![3, 4]), ("eps", vec![2, 4]), ("dy", vec![2, 4])];
+    let mut tensors: Vec<Stored> = shapes
+        .iter()
+        .filter(|(name, _)| *name != change)
+        .map(|(name, shape)| Stored::floats::<f64>(name, &tensor(shape)))
+        .collect();
+    tensors.extend(replacement);
+    tensors
+}
+
+#[test]
+fn every_flaw_of_an_input_is_named() {
+    assert!(run("dense", Some(&dense("", None)), &[]).is_ok());
+    let nan = Tensor { shape: vec![3, 4], values: vec![f64::NAN; 12] };
+    let cases: [(&str, Option<Stored>, &[&str]); 7] = [
+        ("eps", None, &["eps", "(B, O)", "none"]),
+        ("eps", Some(Stored::floats::<f64>("eps", &tensor(&[2, 5]))), &["eps", "(B, O), here (2, 4)", "[2, 5]"]),
+        ("eps", Some(Stored::floats::<f64>("noise", &tensor(&[2, 4]))), &["noise", "one of", "eps"]),
+        ("theta", Some(Stored::floats::<f64>("theta", &nan)), &["theta", "finite", "NaN"]),
+        ("theta", Some(Stored::floats::<f32>("theta", &tensor(&[3, 4]))), &["F32", "F64"]),
+        ("dy", Some(Stored::integers("dy", &tensor(&[2, 4]))), &["dy", "F64 or F32", "I64"]),
+        ("x", Some(Stored::floats::<f64>("x", &tensor(&[2, 3, 1]))), &["x", "(B, I)", "[2, 3, 1]"]),
+    ];
+    for (name, replacement, parts) in cases {
+        assert_error(run("dense", Some(&dense(name, replacement)), &[]), parts);
+    }
+}
+
+#[test]
+fn labels_are_checked() {
+    let logits = || Stored::floats::<f64>("logits", &tensor(&[2, 3]));
+    let labels =
+        |values: &[f64]| Stored::integers("labels", &Tensor { shape: vec![values.len()], values: values.to_vec() });
+    let cases: [(Option<Stored>, &[&str]); 4] = [
+        (None, &["labels", "I64", "none"]),
+        (Some(labels(&[0.0, 3.0])), &["labels", "below 3", "3"]),
+        (Some(labels(&[0.0, -1.0])), &["labels", "at least 0", "-1"]),
+        (Some(labels(&[0.0])), &["logits", "(B, K), here (1", "[2, 3]"]),
+    ];
+    for (labels, parts) in cases {
+        let tensors: Vec<Stored> = std::iter::once(logits()).chain(labels).collect();
+        assert_error(run("softmax-nll", Some(&tensors), &[]), parts);
+    }
+    assert!(run("softmax-nll", Some(&[logits(), labels(&[0.0, 2.0])]), &[]).is_ok());
+}
+
+#[test]
+fn outputs_have_the_inputs_type() {
+    let of = |tensors: &[Stored]| run("relu", Some(tensors), &[]).unwrap()["y"].values[1];
+    let pair = |name: &str| (Stored::floats::<f64>(name, &tensor(&[2])), Stored::floats::<f32>(name, &tensor(&[2])));
+    let ((x64, x32), (dy64, dy32)) = (pair("x"), pair("dy"));
+    assert_eq!(of(&[x64, dy64]), 0.1);
+    assert_eq!(of(&[x32, dy32]), f64::from(0.1_f32));
+}
+
+#[test]
+fn a_window_that_does_not_fit_is_an_error() {
+    let tensors =
+        [Stored::floats::<f64>("x", &tensor(&[1, 1, 2, 2])), Stored::floats::<f64>("dy", &tensor(&[1, 1, 1, 1]))];
+    assert_error(run("max-pool", Some(&tensors), &[("kernel", "3".to_string())]), &["window", "2 pixels", "kernel 3"]);
+    assert_error(
+        run("avg-pool", Some(&tensors), &[("stride", "1".to_string()), ("kernel", "1".to_string())]),
+        &["dy", "[1, 1, 2, 2]", "[1, 1, 1, 1]"],
+    );
+}

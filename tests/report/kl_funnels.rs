@@ -1,0 +1,33 @@
+use spikeslab::report::kl_funnels;
+use spikeslab::report::kl_funnels::{Grid, Surface};
+
+use super::{read, texts};
+
+#[test]
+fn every_cell_has_the_shade_of_its_value() {
+    let grid = Grid { theta: vec![-1.0, 0.0, 1.0, 2.0], log_sigma2: vec![1.0, 0.0] };
+    let kl = vec![0.0, 0.0, 8.0, f64::NAN, 4.0, 0.0, 0.0, 8.0];
+    let svg = kl_funnels(&grid, &[0.0], &[Surface { name: "form", kl }]);
+    assert!(!svg.contains("NaN"));
+    let elements = read(&svg);
+    let cells = |color: &str| -> String {
+        elements
+            .iter()
+            .filter(|e| e.has("d") && e.has("stroke") && e.get("stroke") == color)
+            .map(|e| e.get("d"))
+            .collect()
+    };
+    // Steps of one nat from 0: runs of equal shade in a row are one segment.
+    assert_eq!(cells("#022850"), "M0 0.5h2M1 1.5h2");
+    assert_eq!(cells("#d3e7f4"), "M2 0.5h1M3 1.5h1");
+    assert_eq!(cells("#4a97cd"), "M0 1.5h1");
+    assert!(texts(&elements).contains(&"form"));
+}
+
+#[test]
+fn nothing_to_draw_is_drawn() {
+    read(&kl_funnels(&Grid { theta: vec![], log_sigma2: vec![] }, &[], &[]));
+    let constant = Surface { name: "flat", kl: vec![1.0; 4] };
+    let grid = Grid { theta: vec![0.0, 1.0], log_sigma2: vec![0.0, -1.0] };
+    assert!(!kl_funnels(&grid, &[], &[constant]).contains("NaN"));
+}
