@@ -9,11 +9,12 @@
 //! | `epochs`        | 16                         | ≥ 1                                |
 //! | `batch_size`    | 128                        | 1 to the number of training images |
 //! | `learning_rate` | 0.005                      | > 0                                |
+//! | `decay_from`    | 0                          | 0 to below 1                       |
 //! | `level_rate`    | 0.004                      | ≥ 0                                |
 //! | `gradient_clip` | 1                          | > 0                                |
 //! | `seed`          | 0                          |                                    |
 //!
-//! The learning rate decays linearly to 0; the levels' rate is `level_rate` times it.
+//! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
 //! κ rises linearly from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized.
 //! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
 //! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
@@ -40,6 +41,8 @@ pub struct Recipe {
     pub batch_size: usize,
     /// Adam's rate for the weights.
     pub learning_rate: f64,
+    /// The share of the steps, from 0 to below 1, after which the rate begins to fall.
+    pub decay_from: f64,
     /// The levels' rate over the weights'.
     pub level_rate: f64,
     /// Entries of the gradient are clipped to ± this.
@@ -58,6 +61,7 @@ impl Default for Recipe {
             epochs: 16,
             batch_size: 128,
             learning_rate: 0.005,
+            decay_from: 0.0,
             level_rate: 0.004,
             gradient_clip: 1.0,
             seed: 0,
@@ -83,6 +87,9 @@ impl Recipe {
         };
         positive("learning-rate", self.learning_rate)?;
         positive("gradient-clip", self.gradient_clip)?;
+        if !(0.0..1.0).contains(&self.decay_from) {
+            return Err(Error::option("decay-from", "a number from 0 to below 1", self.decay_from));
+        }
         non_negative("level-rate", self.level_rate)?;
         non_negative("kl-weight", self.kl_weight)?;
         non_negative("kl-warmup", self.kl_warmup)?;
@@ -110,7 +117,7 @@ impl Recipe {
 
     /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
-        self.learning_rate * (1.0 - progress)
+        self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from)).min(1.0)
     }
 
     /// κ after `epochs` epochs, which need not be whole.

@@ -115,7 +115,14 @@ fn each_epoch_and_seed_has_its_own_order() {
 
 #[test]
 fn training_learns_and_gathers_the_weights_at_the_levels() {
-    let recipe = Recipe { epochs: 30, kl_warmup: 10.0, learning_rate: 0.02, ..short_recipe() };
+    let recipe = Recipe {
+        epochs: 30,
+        kl_warmup: 10.0,
+        learning_rate: 0.02,
+        decay_from: 0.5,
+        level_rate: 0.01,
+        ..short_recipe()
+    };
     let mut trainer = trainer(Architecture::Lenet5, recipe, 160);
     let before = quantized_loss(&trainer.network);
     let notes = train(&mut trainer, 160);

@@ -79,7 +79,7 @@ pub(crate) fn network<F: Real>(architecture: Architecture, widths: &[usize], siz
 
 /// Two epochs, batches of 16.
 pub(crate) fn short_recipe() -> Recipe {
-    Recipe { epochs: 2, kl_warmup: 1.0, batch_size: 16, learning_rate: 0.01, ..Recipe::default() }
+    Recipe { epochs: 2, kl_weight: 0.1, kl_warmup: 1.0, batch_size: 16, learning_rate: 0.01, ..Recipe::default() }
 }
 
 /// Every parameter and moment.

@@ -12,7 +12,7 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(default.kl_scale, KlScale::PerWeight);
     assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.3, 16.0, 16));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
-    assert_eq!(default.level_rate, 0.004);
+    assert_eq!((default.decay_from, default.level_rate), (0.0, 0.004));
     default.check(IMAGES).unwrap();
 }
 
@@ -49,6 +49,9 @@ fn every_value_out_of_range_is_named() {
             (Recipe { kl_warmup: value, ..default() }, ["kl-warmup", "at least 0", seen]),
         ]);
     }
+    for (value, seen) in [(1.0, "1"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
+        cases.push((Recipe { decay_from: value, ..default() }, ["decay-from", "0 to below 1", seen]));
+    }
     cases.push((Recipe { learning_rate: 0.0, ..default() }, ["learning-rate", "positive", "0"]));
     cases.push((Recipe { gradient_clip: -0.0, ..default() }, ["gradient-clip", "positive", "-0"]));
     for (recipe, parts) in cases {
@@ -69,6 +72,10 @@ fn the_rate_falls_linearly_to_zero() {
     let recipe = Recipe { learning_rate: 0.5, ..Recipe::default() };
     for (progress, rate) in [(0.0, 0.5), (0.25, 0.375), (0.5, 0.25), (0.875, 0.0625), (1.0, 0.0)] {
         assert_eq!(recipe.learning_rate_at(progress), rate, "{progress}");
+    }
+    let late = Recipe { decay_from: 0.5, ..recipe };
+    for (progress, rate) in [(0.0, 0.5), (0.25, 0.5), (0.5, 0.5), (0.75, 0.25), (0.875, 0.125), (1.0, 0.0)] {
+        assert_eq!(late.learning_rate_at(progress), rate, "{progress}");
     }
 }
 

@@ -56,6 +56,7 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         prior: Prior::MultiSpike(MultiSpike::new(form, spike)),
         kl_scale,
         kl_weight: case.stored_scalar("kl_weight"),
+        decay_from: 0.5,
         level_rate: 0.01,
         kl_warmup: 0.0,
         epochs: 4,
