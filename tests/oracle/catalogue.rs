@@ -13,9 +13,9 @@ fn names_are_distinct_and_modules_exist() {
     }
 }
 
-/// Every default is a value that the operation itself takes: without input the options are all there is to complain of.
+/// The operation without input is evaluated with its options alone.
 #[test]
-fn defaults_are_in_range() {
+fn noise_takes_its_defaults() {
     let seen = run("noise", None, &[]).unwrap();
     assert_eq!(seen["normal"].shape, [16]);
 }
