@@ -33,7 +33,7 @@ pub(super) struct CompareArguments {
     /// Go on with the comparison in this directory, with the options it was begun with
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "network", "out", "data", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight", "kl_warmup",
-        "epochs", "batch_size", "learning_rate", "seed",
+        "epochs", "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck", "compression",
     ])]
     resume: Option<PathBuf>,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::training;
 use crate::error::{Error, Result};
-use crate::nets::Architecture;
+use crate::nets::{Architecture, Densenet};
 use crate::prior::Codebook;
 use crate::scalar::spike_kl::Spike;
 use crate::train::config::{Config, PriorName, VERSION};
@@ -56,6 +56,40 @@ pub(super) struct TrainingOptions {
     /// Seed of all noise
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
+    #[command(flatten)]
+    densenet: DensenetOptions,
+}
+
+/// The sizes of a DenseNet.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of densenet")]
+struct DensenetOptions {
+    /// Bayesian layers: 3n + 4, with bottleneck 6n + 4 [default: 40]
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    depth: Option<usize>,
+    /// Channels that each unit appends [default: 12]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    growth: Option<usize>,
+    /// Put 1×1 convolutions of 4K outputs before the 3×3 ones
+    #[arg(long)]
+    bottleneck: bool,
+    /// Share of the channels that a transition keeps [default: 1]
+    #[arg(long, value_name = "C", allow_negative_numbers = true)]
+    compression: Option<f64>,
+}
+
+impl DensenetOptions {
+    /// None for another network of which no such sizes are asked.
+    fn sizes(&self, network: &str) -> Option<Densenet> {
+        let given = self.bottleneck || self.depth.is_some() || self.growth.is_some() || self.compression.is_some();
+        let default = Densenet::default();
+        (given || network == Architecture::Densenet { bottleneck: false }.name()).then(|| Densenet {
+            depth: self.depth.unwrap_or(default.depth),
+            growth: self.growth.unwrap_or(default.growth),
+            bottleneck: self.bottleneck,
+            compression: self.compression.unwrap_or(default.compression),
+        })
+    }
 }
 
 /// Of every command that computes.
@@ -69,9 +103,10 @@ pub(super) struct Threads {
     threads: Option<u16>,
 }
 
-/// The names of the networks.
+/// The names of the networks; a DenseNet's bottleneck is an option.
 pub(super) fn network_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(Architecture::ALL.map(Architecture::name))
+    let named = |architecture: &Architecture| *architecture != Architecture::Densenet { bottleneck: true };
+    PossibleValuesParser::new(Architecture::ALL.into_iter().filter(named).map(Architecture::name))
 }
 
 impl TrainingOptions {
@@ -89,6 +124,7 @@ impl TrainingOptions {
         let config = Config {
             version: VERSION,
             network: network.to_string(),
+            densenet: self.densenet.sizes(network),
             data: self.data.as_deref().map(absolute).transpose()?,
             data_checksum: data.train.checksum(),
             codebook,
@@ -102,8 +138,9 @@ impl TrainingOptions {
             learning_rate: self.learning_rate,
             seed: self.seed,
         };
-        let (architecture, ..) = config.check(data.train.len())?;
-        architecture.plan(data.train.shape(), &training::widths(architecture, data)).map_err(|error| {
+        let checked = config.check(data.train.len())?;
+        let widths = training::widths(&checked.hidden_widths, data);
+        checked.architecture.plan(data.train.shape(), &widths).map_err(|error| {
             let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
             Error::file(source, format!("images large enough for {network}"), error)
         })?;

@@ -31,7 +31,7 @@ pub(super) struct TrainArguments {
     /// Go on with the run in this directory, with the options it was begun with
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "data", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight", "kl_warmup", "epochs",
-        "batch_size", "learning_rate", "seed",
+        "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck", "compression",
     ])]
     resume: Option<PathBuf>,
     #[command(flatten)]

@@ -9,6 +9,7 @@ use crate::packed::{PackedModel, format};
 use crate::prior::multi_spike::zero_level;
 use crate::report::{self, LayerPicture};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::config::Checked;
 use crate::train::data::Split;
 use crate::train::evaluate::{Weights, evaluate, quantized_loss};
 use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
@@ -30,10 +31,10 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
         let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
         return Err(Error::file(run.dir(), expected, format!("{:08x}", data.train.checksum())).into());
     }
-    let (architecture, codebook, recipe) = config
+    let Checked { architecture, hidden_widths, codebook, recipe } = config
         .check(data.train.len())
         .map_err(|error| Error::file(run.dir(), "a run whose configuration is in range", error))?;
-    let widths = widths(architecture, &data);
+    let widths = widths(&hidden_widths, &data);
 
     let mut network = architecture.network(data.train.shape(), &widths, &codebook)?;
     network.initialize(recipe.seed);
@@ -47,7 +48,7 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
             (state.network, state.moments, state.steps, state.position);
     }
     let metrics = run.metrics(position.epoch)?;
-    line(&format!("{} on {}", architecture.name(), data.source))?;
+    line(&format!("{} on {}", config.network, data.source))?;
     line(&format!(
         "{} weights, {} prior, {} levels, in {}",
         trainer.network.weights(),
@@ -71,8 +72,8 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
 }
 
 /// The outputs of each layer of a network for `data`.
-pub(super) fn widths(architecture: Architecture, data: &Split) -> Vec<usize> {
-    [architecture.hidden_widths(), &[data.train.classes()]].concat()
+pub(super) fn widths(hidden: &[usize], data: &Split) -> Vec<usize> {
+    [hidden, &[data.train.classes()]].concat()
 }
 
 /// Checks that a checkpoint is of the trainer's own run, or tells what was expected and seen.

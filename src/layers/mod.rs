@@ -8,8 +8,10 @@ pub mod avg_pool;
 pub mod batch_norm;
 pub mod bayes_conv2d;
 pub mod bayes_dense;
+pub mod dense_block;
 pub mod flatten;
 pub mod max_pool;
+pub mod pre_activation;
 pub mod relu;
 pub mod softmax_nll;
 

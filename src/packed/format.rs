@@ -6,7 +6,7 @@
 //! network    u8 length, name in ASCII
 //! input      3 × u32   C, H, W
 //! widths     u8 count, count × u32
-//! then for each node of the network that has parameters, in order:
+//! then for all in the network that has parameters, in order:
 //!   layer      u8 M − 1, M × f32 levels, codes (see super::digits), O × f32 bias where the layer has one
 //!   norm       C × f32 scale, C × f32 shift
 //! checksum   u32       CRC-32 (IEEE) of everything before it
@@ -16,7 +16,7 @@ use super::digits::{first_invalid, packed_len};
 use super::model::{Affine, PackedLayer, PackedModel};
 use crate::error::{Error, Result};
 use crate::nets::Architecture;
-use crate::nets::plan::Node;
+use crate::nets::plan::Layer;
 use crate::prior::codebook::check_levels;
 use crate::train::write::write;
 use std::fs;
@@ -38,21 +38,20 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     model.widths.iter().for_each(|width| word(&mut bytes, *width));
     let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     let (mut layers, mut norms) = (model.layers.iter(), model.norms.iter());
-    for node in &model.plan.nodes {
-        match node {
-            Node::Dense(_) | Node::Conv2d(..) => {
+    for part in model.plan.with_parameters() {
+        match part {
+            Layer::Bayes(_) => {
                 let layer = layers.next().expect("one a layer");
                 bytes.push((layer.levels.len() - 1) as u8);
                 floats(&mut bytes, &layer.levels);
                 bytes.extend(&layer.codes);
                 floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
             }
-            Node::BatchNorm(_) => {
+            Layer::Norm(_) => {
                 let norm = norms.next().expect("one a normalization");
                 floats(&mut bytes, &norm.scale);
                 floats(&mut bytes, &norm.shift);
             }
-            Node::Relu | Node::MaxPool(_) | Node::Flatten => {}
         }
     }
     let checksum = crc32fast::hash(&bytes);
@@ -109,9 +108,9 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     let plan = architecture.plan(input, &widths).map_err(in_file)?;
 
     let (mut layers, mut norms) = (Vec::new(), Vec::new());
-    for node in &plan.nodes {
-        match node {
-            Node::Dense(layer) | Node::Conv2d(layer, _) => {
+    for part in plan.with_parameters() {
+        match part {
+            Layer::Bayes(layer) => {
                 let shape = plan.parameters[layer.theta].shape.clone();
                 let weights = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
                 let weights = weights.ok_or_else(|| Error::file(path, "a model that fits into memory", &name))?;
@@ -127,13 +126,12 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
                 let bias = bias.transpose()?;
                 layers.push(PackedLayer { name: layer.name.clone(), shape, levels, codes, bias });
             }
-            Node::BatchNorm(norm) => {
+            Layer::Norm(norm) => {
                 let gamma = &plan.parameters[norm.gamma];
                 let scale = reader.floats(gamma.shape[0], &gamma.name)?;
                 let shift = reader.floats(gamma.shape[0], &gamma.name)?;
                 norms.push(Affine { scale, shift });
             }
-            Node::Relu | Node::MaxPool(_) | Node::Flatten => {}
         }
     }
     if !reader.rest.is_empty() {

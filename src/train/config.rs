@@ -3,7 +3,7 @@
 use super::objective::KlScale;
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
-use crate::nets::Architecture;
+use crate::nets::{Architecture, Densenet};
 use crate::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use crate::scalar::spike_kl::Spike;
 use serde::{Deserialize, Serialize};
@@ -64,8 +64,11 @@ impl PriorName {
 pub struct Config {
     /// Of the format.
     pub version: u32,
-    /// The network's name.
+    /// The network's name, as on the command line.
     pub network: String,
+    /// Its sizes, if it is a DenseNet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub densenet: Option<Densenet>,
     /// The directory of the data; none for the embedded images.
     pub data: Option<PathBuf>,
     /// CRC-32 of the training images and labels.
@@ -92,16 +95,50 @@ pub struct Config {
     pub seed: u64,
 }
 
+/// What a configuration stands for, in range.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Which network.
+    pub architecture: Architecture,
+    /// The outputs of each of its layers but the last.
+    pub hidden_widths: Vec<usize>,
+    /// The levels that every layer begins with.
+    pub codebook: Codebook<f32>,
+    /// How it is trained.
+    pub recipe: Recipe,
+}
+
 impl Config {
-    /// The network, the codebook and the recipe, checked for `train_size` images.
+    /// Which network, and the outputs of each of its layers but the last.
+    ///
+    /// # Errors
+    /// If there is no such network, or it has other sizes.
+    pub fn network(&self) -> Result<(Architecture, Vec<usize>)> {
+        let architecture = Architecture::from_name(&self.network)?;
+        match (architecture, self.densenet) {
+            (Architecture::Densenet { bottleneck: false }, Some(sizes)) => {
+                Ok((Architecture::Densenet { bottleneck: sizes.bottleneck }, sizes.hidden_widths()?))
+            }
+            (Architecture::Densenet { .. }, sizes) => {
+                let seen = if sizes.is_some() { "others" } else { "none" };
+                Err(Error::option("network", "densenet, with its sizes", format!("{}, with {seen}", self.network)))
+            }
+            (_, None) => Ok((architecture, architecture.hidden_widths())),
+            (_, Some(_)) => {
+                Err(Error::option("network", "densenet, for a depth, growth, bottleneck or compression", &self.network))
+            }
+        }
+    }
+
+    /// What it stands for, checked for `train_size` images.
     ///
     /// # Errors
     /// Names the first value that is out of range.
-    pub fn check(&self, train_size: usize) -> Result<(Architecture, Codebook<f32>, Recipe)> {
+    pub fn check(&self, train_size: usize) -> Result<Checked> {
         if self.version != VERSION {
             return Err(Error::option("version", VERSION.to_string(), self.version));
         }
-        let architecture = Architecture::from_name(&self.network)?;
+        let (architecture, hidden_widths) = self.network()?;
         let codebook = Codebook::new(self.codebook.clone())?;
         let prior = self.prior.prior(self.spike);
         if let Prior::MultiSpike(prior) = &prior {
@@ -119,6 +156,6 @@ impl Config {
             ..Recipe::default()
         };
         recipe.check(train_size)?;
-        Ok((architecture, codebook, recipe))
+        Ok(Checked { architecture, hidden_widths, codebook, recipe })
     }
 }

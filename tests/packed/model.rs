@@ -17,7 +17,7 @@ fn the_weights_are_the_quantized_weights_bit_for_bit() {
         for levels in [2, 3, 5, 16, 256] {
             let network = trained(architecture, levels, SIZE);
             let model = PackedModel::new(architecture, narrow(architecture), &network);
-            assert_eq!(model.layers().len(), architecture.layers().len());
+            assert_eq!(model.layers().len(), narrow(architecture).len());
             for (packed, layer) in model.layers().iter().zip(network.layers()) {
                 let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
                 let theta = &network.parameters()[layer.theta].value;

@@ -1,9 +1,9 @@
 use crate::common::assert_error;
 use serde_json::{Value, json};
-use spikeslab::nets::Architecture;
+use spikeslab::nets::{Architecture, Densenet};
 use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::config::{PriorName, VERSION};
+use spikeslab::train::config::{Checked, PriorName, VERSION};
 use spikeslab::train::{Config, KlScale, Recipe};
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ pub(super) fn config() -> Config {
     Config {
         version: VERSION,
         network: "lenet5".into(),
+        densenet: None,
         data: Some(PathBuf::from("/data/of mine")),
         data_checksum: 0xffff_ffff,
         codebook: vec![-0.1, 0.0, 0.3],
@@ -71,8 +72,9 @@ fn a_field_unknown_missing_or_of_another_type_is_an_error() {
 
 #[test]
 fn checking_gives_network_codebook_and_recipe() {
-    let (architecture, codebook, recipe) = config().check(1000).unwrap();
-    assert_eq!((architecture, codebook.levels()), (Architecture::Lenet5, &[-0.1, 0.0, 0.3][..]));
+    let Checked { architecture, hidden_widths, codebook, recipe } = config().check(1000).unwrap();
+    assert_eq!((architecture, hidden_widths), (Architecture::Lenet5, vec![6, 16, 120, 84]));
+    assert_eq!(codebook.levels(), [-0.1, 0.0, 0.3]);
     let expected = Recipe {
         prior: Prior::MultiSpike(MultiSpike::new(Form::Mixture, Spike::Exact)),
         kl_scale: KlScale::Dataset,
@@ -85,6 +87,28 @@ fn checking_gives_network_codebook_and_recipe() {
         ..Recipe::default()
     };
     assert_eq!(recipe, expected);
+}
+
+#[test]
+fn a_densenet_has_its_sizes() {
+    let sizes = Densenet { depth: 10, growth: 3, bottleneck: true, compression: 0.5 };
+    let densenet = |sizes| Config { network: "densenet".into(), densenet: sizes, ..config() };
+    let config = densenet(Some(sizes));
+    let text = serde_json::to_value(&config).unwrap();
+    assert_eq!(text["densenet"], json!({"depth": 10, "growth": 3, "bottleneck": true, "compression": 0.5}));
+    assert_eq!(serde_json::from_value::<Config>(text).unwrap(), config);
+    let checked = config.check(1000).unwrap();
+    assert_eq!(checked.architecture, Architecture::Densenet { bottleneck: true });
+    assert_eq!(checked.hidden_widths, sizes.hidden_widths().unwrap());
+
+    assert_error(densenet(None).check(1000), &["network", "densenet, with its sizes", "none"]);
+    let odd = Densenet { depth: 11, ..sizes };
+    assert_error(densenet(Some(odd)).check(1000), &["depth", "6n + 4", "11"]);
+    let mut lenet = super::config::config();
+    lenet.densenet = Some(sizes);
+    assert_error(lenet.check(1000), &["network", "densenet, for a depth", "lenet5"]);
+    let bottleneck = Config { network: "densenet-bottleneck".into(), ..densenet(Some(sizes)) };
+    assert_error(bottleneck.check(1000), &["network", "densenet, with its sizes", "densenet-bottleneck"]);
 }
 
 #[test]

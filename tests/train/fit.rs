@@ -1,7 +1,7 @@
 use super::{Notes, bits, narrow, network, short_recipe, split, state};
 use crate::common::assert_error;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
-use spikeslab::nets::Architecture;
+use spikeslab::nets::{Architecture, Densenet};
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
 use spikeslab::train::{Loss, Recipe, Trainer};
@@ -23,7 +23,13 @@ fn train(trainer: &mut Trainer<f32>, images: usize) -> Notes {
 fn the_same_bits_at_any_number_of_threads() {
     for architecture in Architecture::ALL {
         // Wide enough that the work is cut into pieces.
-        let mut widths = architecture.hidden_widths().to_vec();
+        let mut widths = match architecture {
+            Architecture::Densenet { bottleneck } => {
+                let sizes = Densenet { depth: if bottleneck { 10 } else { 7 }, bottleneck, ..Densenet::default() };
+                sizes.hidden_widths().unwrap()
+            }
+            _ => architecture.hidden_widths(),
+        };
         widths.push(super::CLASSES);
         let data = split(48, 10, SIZE);
         let net = network::<f32>(architecture, &widths, SIZE);

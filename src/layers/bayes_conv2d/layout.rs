@@ -90,38 +90,40 @@ impl Layout {
         self.channels_out * self.plane()
     }
 
-    /// Lays out an image; the padding in `laid_out` is left as it is.
-    pub(super) fn lay_out<F: Real>(&self, image: &[F], laid_out: &mut [F]) {
-        self.for_each_row(|row, start| {
-            let row = &image[row];
+    /// Lays out an image; the padding in `laid_out` is left as it is. `value` gives, for each channel, what is made of its
+    /// pixels on the way.
+    pub(super) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
+        self.for_each_row(|channel, row, start| {
+            let (row, value) = (&image[row], value(channel));
             if self.stride == 1 {
-                laid_out[start..start + row.len()].copy_from_slice(row);
+                laid_out[start..].iter_mut().zip(row).for_each(|(to, x)| *to = value(*x));
             } else {
-                row.iter().enumerate().for_each(|(column, x)| laid_out[start + self.column(column)] = *x);
+                row.iter().enumerate().for_each(|(column, x)| laid_out[start + self.column(column)] = value(*x));
             }
         });
     }
 
-    /// The reverse of [`Layout::lay_out`].
-    pub(super) fn gather<F: Real>(&self, laid_out: &[F], image: &mut [F]) {
-        self.for_each_row(|row, start| {
-            let row = &mut image[row];
+    /// The reverse of [`Layout::lay_out`]: gives `put` each channel's rows, as laid out and as they lie in an image.
+    pub(super) fn gather<F: Real>(&self, laid_out: &[F], mut put: impl FnMut(usize, std::ops::Range<usize>, &[F])) {
+        let columns = self.image[2];
+        let mut in_order = vec![F::zero(); if self.stride == 1 { 0 } else { columns }];
+        self.for_each_row(|channel, row, start| {
             if self.stride == 1 {
-                let columns = row.len();
-                row.copy_from_slice(&laid_out[start..start + columns]);
+                put(channel, row, &laid_out[start..start + columns]);
             } else {
-                row.iter_mut().enumerate().for_each(|(column, x)| *x = laid_out[start + self.column(column)]);
+                in_order.iter_mut().enumerate().for_each(|(column, x)| *x = laid_out[start + self.column(column)]);
+                put(channel, row, &in_order);
             }
         });
     }
 
-    /// Calls `visit(range of an image's row, where it goes)`.
-    fn for_each_row(&self, mut visit: impl FnMut(std::ops::Range<usize>, usize)) {
+    /// Calls `visit(channel, range of an image's row, where it goes)`.
+    fn for_each_row(&self, mut visit: impl FnMut(usize, std::ops::Range<usize>, usize)) {
         let [channels, height, width] = self.image;
         let left = if self.stride == 1 { self.padding[1] } else { 0 };
         for (row, (channel, h)) in (0..channels).flat_map(|c| (0..height).map(move |h| (c, h))).enumerate() {
             let start = (channel * self.rows + h + self.padding[0]) * self.stride * self.phase + left;
-            visit(row * width..(row + 1) * width, start);
+            visit(channel, row * width..(row + 1) * width, start);
         }
     }
 
