@@ -121,6 +121,7 @@ fn finish(
     let values = |position: usize| network.parameters()[position].as_slice();
     let pictures: Vec<LayerPicture<'_>> = network
         .layers()
+        .filter(|layer| architecture.pictures(&layer.name))
         .map(|layer| LayerPicture {
             name: &layer.name,
             theta: values(layer.theta),

@@ -99,6 +99,17 @@ impl Architecture {
         }
     }
 
+    /// Whether the figures show the layer of that name: all, but of a DenseNet those of the published figure, the first
+    /// convolution, the first unit and the transitions.
+    pub fn pictures(self, layer: &str) -> bool {
+        match self {
+            Self::Mlp | Self::Lenet5 | Self::LenetCaffe => true,
+            Self::Densenet { .. } => {
+                layer == "conv0" || layer.starts_with("block1.layer1.") || layer.starts_with("trans")
+            }
+        }
+    }
+
     /// The network for images of shape `input` (C, H, W), before training; `widths` are the outputs of each layer, the last
     /// the number of classes.
     ///

@@ -93,6 +93,18 @@ fn layers_and_shapes_of_a_network_with_bottleneck_and_compression() {
 }
 
 #[test]
+fn the_figures_show_the_layers_of_the_published_one() {
+    let shown = |architecture: Architecture, depth: usize| -> Vec<String> {
+        let names = architecture.layer_names(depth).expect("a depth it has");
+        names.into_iter().filter(|name| architecture.pictures(name)).collect()
+    };
+    assert_eq!(shown(PLAIN, 40), ["conv0", "block1.layer1.conv", "trans1.conv", "trans2.conv"]);
+    let first_unit = ["block1.layer1.conv1", "block1.layer1.conv2"];
+    assert_eq!(shown(BOTTLENECK, 100), ["conv0", first_unit[0], first_unit[1], "trans1.conv", "trans2.conv"]);
+    assert_eq!(shown(Architecture::Lenet5, 5).len(), 5);
+}
+
+#[test]
 fn sizes_out_of_range_are_refused() {
     let sizes = Densenet::default();
     for depth in [0, 3, 4, 5, 8, 39, 41, 1003, usize::MAX] {

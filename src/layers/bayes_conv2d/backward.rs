@@ -127,12 +127,12 @@ impl<F: Real> Images<'_, F> {
 
     /// dm = dy and dv = dy ⊙ dv/dy of a group, laid out; what is beyond the rows stays 0.
     fn lay_out_outputs(&self, group: usize, dm: &mut [F], dv: &mut [F]) {
-        let columns = self.layout.output[1];
-        let rows = self.layout.channels_out * self.layout.output[0];
+        let [rows, columns] = self.layout.output;
+        let channels = self.layout.channels_out;
         let count = dm.len() / self.layout.output_len();
-        for (i, r) in (0..count).flat_map(|i| (0..rows).map(move |r| (i, r))) {
-            let from = ((i * self.groups + group) * rows + r) * columns;
-            let to = (i * rows + r) * self.layout.row;
+        for (i, o, p) in ndarray::indices((count, channels, rows)) {
+            let from = (((i * self.groups + group) * channels + o) * rows + p) * columns;
+            let to = i * self.layout.output_len() + o * self.layout.plane() + p * self.layout.row;
             let dy = &self.dy[from..from + columns];
             dm[to..to + columns].copy_from_slice(dy);
             if let Some(dv_per_dy) = self.dv_per_dy {

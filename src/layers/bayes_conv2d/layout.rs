@@ -37,9 +37,10 @@ pub(super) struct Layout {
     /// (vertical, horizontal).
     padding: [usize; 2],
     stride: usize,
-    /// Columns of one remainder, rows of a channel.
+    /// Columns of one remainder.
     phase: usize,
-    rows: usize,
+    /// Elements of one laid-out input channel.
+    channel: usize,
 }
 
 impl Layout {
@@ -47,14 +48,15 @@ impl Layout {
         let [channels, height, width] = image;
         let stride = window.stride[1];
         let phase = (width + 2 * window.padding[1]).div_ceil(stride);
-        let (rows, row_len) = (height + 2 * window.padding[0], stride * phase);
+        let row_len = stride * phase;
+        let channel = staggered((height + 2 * window.padding[0]) * row_len);
         let mut offsets = Vec::with_capacity(channels * window.kernel[0] * window.kernel[1]);
-        for channel in 0..channels {
+        for c in 0..channels {
             for i in 0..window.kernel[0] {
                 for j in 0..window.kernel[1] {
                     let column = j * window.dilation[1];
-                    let row = channel * rows + i * window.dilation[0];
-                    offsets.push(row * row_len + column % stride * phase + column / stride);
+                    let row = i * window.dilation[0];
+                    offsets.push(c * channel + row * row_len + column % stride * phase + column / stride);
                 }
             }
         }
@@ -67,11 +69,11 @@ impl Layout {
             offsets,
             row_step: window.stride[0] * row_len,
             // A vector may begin at the last element.
-            image_len: channels * rows * row_len + MAX_LANES,
+            image_len: channels * channel + MAX_LANES,
             padding: window.padding,
             stride,
             phase,
-            rows,
+            channel,
         }
     }
 
@@ -82,7 +84,7 @@ impl Layout {
 
     /// Elements of one laid-out output channel.
     pub(super) fn plane(&self) -> usize {
-        self.output[0] * self.row
+        staggered(self.output[0] * self.row)
     }
 
     /// Elements of a laid-out output.
@@ -122,7 +124,7 @@ impl Layout {
         let [channels, height, width] = self.image;
         let left = if self.stride == 1 { self.padding[1] } else { 0 };
         for (row, (channel, h)) in (0..channels).flat_map(|c| (0..height).map(move |h| (c, h))).enumerate() {
-            let start = (channel * self.rows + h + self.padding[0]) * self.stride * self.phase + left;
+            let start = channel * self.channel + (h + self.padding[0]) * self.stride * self.phase + left;
             visit(channel, row * width..(row + 1) * width, start);
         }
     }
@@ -132,6 +134,14 @@ impl Layout {
         let padded = column + self.padding[1];
         padded % self.stride * self.phase + padded / self.stride
     }
+}
+
+/// At least `elements`, an odd number of cache lines: the kernels read the same position of many channels in turn, and where
+/// channels are a power of two apart, all of them compete for the same few places of the cache.
+fn staggered(elements: usize) -> usize {
+    /// 64 bytes of f32.
+    const LINE: usize = 16;
+    (elements.div_ceil(LINE) | 1) * LINE
 }
 
 /// Cuts `count` into blocks of nearly equal size, at most `largest`: (first, size) of each.
