@@ -53,6 +53,13 @@ impl Architecture {
             .ok_or_else(|| Error::option("network", Self::ALL.map(Self::name).join(", "), name))
     }
 
+    /// Whether it is for images like those of MNIST embedded in the crate; if not, it needs data of its own.
+    pub fn takes_embedded_images(self) -> bool {
+        match self {
+            Self::Mlp | Self::Lenet5 | Self::LenetCaffe => true,
+        }
+    }
+
     /// The Bayesian layers, in order.
     pub fn layers(self) -> &'static [&'static str] {
         match self {
