@@ -1,13 +1,12 @@
 //! The options that `train` and `compare` share.
 
-use super::Outcome;
-use super::training;
+use super::{Failure, Outcome, training};
 use crate::error::{Error, Result};
 use crate::nets::{Architecture, Densenet};
 use crate::prior::Codebook;
 use crate::scalar::spike_kl::Spike;
 use crate::train::config::{Config, PriorName, VERSION};
-use crate::train::data::{Split, mnist};
+use crate::train::data::{Split, Standardization, directory};
 use crate::train::objective::KlScale;
 use crate::train::recipe::Recipe;
 use clap::Args;
@@ -17,12 +16,29 @@ use std::path::{Path, PathBuf};
 /// A tenth of the images needs more passes.
 const EMBEDDED_EPOCHS: u32 = 40;
 
+/// Where the data come from that are not in the program, and how to get them.
+const ADVICE: &str = if cfg!(feature = "download") {
+    "They are published at https://www.cs.toronto.edu/~kriz/cifar.html; --data cifar10 --download cifar-10 fetches them."
+} else {
+    "They are published at https://www.cs.toronto.edu/~kriz/cifar.html: unpack cifar-10-binary.tar.gz, and give --data \
+     cifar-10-batches-bin. A build with --features download fetches them: --data cifar10 --download cifar-10."
+};
+
 /// What to train, on what, how.
 #[derive(Debug, Args)]
 pub(super) struct TrainingOptions {
-    /// Directory with the four MNIST or Fashion-MNIST files, raw or .gz [default: embedded images]
+    /// Directory with the files of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100, raw or .gz [default: embedded images]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// Train on the 20 coarse labels of CIFAR-100, not the 100 fine ones
+    #[arg(long)]
+    coarse: bool,
+    /// Train on the first N training images only
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<usize>,
+    /// Move each training image by up to 4 pixels, and mirror half of them, at random
+    #[arg(long)]
+    augment: bool,
     /// Number of levels, 2 to 256 [default: 3, and 4 under windows]
     #[arg(long, value_name = "M", conflicts_with = "codebook", allow_negative_numbers = true)]
     levels: Option<usize>,
@@ -110,8 +126,12 @@ pub(super) fn network_names() -> PossibleValuesParser {
 }
 
 impl TrainingOptions {
-    /// The configuration of a run of `network` on `data`, checked.
-    pub(super) fn config(&self, network: &str, data: &Split) -> Result<Config> {
+    /// The configuration of a run of `network` on the data asked for, checked.
+    pub(super) fn config(&self, network: &str) -> std::result::Result<Config, Failure> {
+        let data = self.load_data(network)?;
+        let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
+        let standardization = Standardization::for_training(&data.train)
+            .map_err(|error| Error::file(source, "images that can be standardized", error))?;
         let codebook = match &self.codebook {
             Some(levels) => levels.clone(),
             None => {
@@ -127,6 +147,10 @@ impl TrainingOptions {
             densenet: self.densenet.sizes(network),
             data: self.data.as_deref().map(absolute).transpose()?,
             data_checksum: data.train.checksum(),
+            coarse: self.coarse,
+            limit: self.limit,
+            standardization,
+            augment: self.augment,
             codebook,
             prior: self.prior,
             spike: self.spike,
@@ -139,12 +163,22 @@ impl TrainingOptions {
             seed: self.seed,
         };
         let checked = config.check(data.train.len())?;
-        let widths = training::widths(&checked.hidden_widths, data);
-        checked.architecture.plan(data.train.shape(), &widths).map_err(|error| {
-            let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
-            Error::file(source, format!("images large enough for {network}"), error)
-        })?;
+        checked
+            .architecture
+            .plan(data.train.shape(), &training::widths(&checked.hidden_widths, &data))
+            .map_err(|error| Error::file(source, format!("images large enough for {network}"), error))?;
         Ok(config)
+    }
+
+    /// The images to train and test on.
+    fn load_data(&self, network: &str) -> std::result::Result<Split, Failure> {
+        if self.data.is_none() && !Architecture::from_name(network)?.takes_embedded_images() {
+            let expected = format!("--data DIR with CIFAR-10 or CIFAR-100 to train {network} on");
+            return Err(Failure::Advised(Error::option("data", expected, "none"), ADVICE));
+        }
+        let mut data = directory::load(self.data.as_deref(), self.coarse)?;
+        self.limit.map_or(Ok(()), |images| data.limit(images))?;
+        Ok(data)
     }
 }
 
@@ -157,11 +191,6 @@ impl Threads {
         }
         rayon::scope(|_| command())
     }
-}
-
-/// The data in a directory, or the embedded images.
-pub(super) fn load_data(dir: Option<&Path>) -> Result<Split> {
-    dir.map_or_else(mnist::embedded, mnist::load)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -42,6 +42,11 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         let expected = format!("a checkpoint of {}", architecture.name());
         return Err(Error::file(&path, expected, checkpoint.architecture.name()));
     }
+    if let Some(standardization) = &config.standardization {
+        let channels = checkpoint.network.plan().input[0];
+        let expected = "a run whose configuration fits its checkpoint";
+        standardization.check(channels).map_err(|error| Error::file(dir, expected, error))?;
+    }
     Ok((config, checkpoint))
 }
 

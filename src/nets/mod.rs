@@ -68,6 +68,14 @@ impl Architecture {
             .ok_or_else(|| Error::option("network", Self::ALL.map(Self::name).join(", "), name))
     }
 
+    /// Whether it is for images like those of MNIST embedded in the crate; if not, it needs data of its own.
+    pub fn takes_embedded_images(self) -> bool {
+        match self {
+            Self::Mlp | Self::Lenet5 | Self::LenetCaffe => true,
+            Self::Densenet { .. } => false,
+        }
+    }
+
     /// The names of the Bayesian layers of a network that has `depth` of them, in order.
     ///
     /// # Errors

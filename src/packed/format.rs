@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! magic      8 bytes   "spikslab"
-//! version    u32       1
+//! version    u32       1, or 2 with a standardization
 //! network    u8 length, name in ASCII
 //! input      3 × u32   C, H, W
 //! widths     u8 count, count × u32
+//! in version 2:
+//!   standardization   C × f32 mean, C × f32 deviation
 //! then for all in the network that has parameters, in order:
 //!   layer      u8 M − 1, M × f32 levels, codes (see super::digits), O × f32 bias where the layer has one
 //!   norm       C × f32 scale, C × f32 shift
@@ -18,25 +20,31 @@ use crate::error::{Error, Result};
 use crate::nets::Architecture;
 use crate::nets::plan::Layer;
 use crate::prior::codebook::check_levels;
+use crate::train::data::Standardization;
 use crate::train::write::write;
 use std::fs;
 use std::path::Path;
 
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"spikslab";
-const VERSION: u32 = 1;
+/// Of a model that takes pixels as they are, and of one that standardizes them.
+const VERSIONS: [usize; 2] = [1, 2];
 
 /// The bytes of a model's file.
 pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     let word = |bytes: &mut Vec<u8>, value: usize| bytes.extend((value as u32).to_le_bytes());
-    word(&mut bytes, VERSION as usize);
+    word(&mut bytes, VERSIONS[usize::from(model.standardization.is_some())]);
     bytes.push(model.architecture.name().len() as u8);
     bytes.extend(model.architecture.name().as_bytes());
     model.input().iter().for_each(|size| word(&mut bytes, *size));
     bytes.push(model.widths.len() as u8);
     model.widths.iter().for_each(|width| word(&mut bytes, *width));
     let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    if let Some(Standardization { mean, deviation }) = &model.standardization {
+        floats(&mut bytes, mean);
+        floats(&mut bytes, deviation);
+    }
     let (mut layers, mut norms) = (model.layers.iter(), model.norms.iter());
     for part in model.plan.with_parameters() {
         match part {
@@ -86,8 +94,8 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
         return Err(Error::file(path, "a packed model", "other magic bytes"));
     }
     let version = reader.word("version")?;
-    if version != VERSION as usize {
-        return Err(Error::file(path, format!("format version {VERSION}"), version));
+    if !VERSIONS.contains(&version) {
+        return Err(Error::file(path, format!("format version {} or {}", VERSIONS[0], VERSIONS[1]), version));
     }
     let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
         return Err(Error::file(path, "a checksum", "the end of the file"));
@@ -106,6 +114,14 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     let count = reader.byte("widths")?;
     let widths = (0..count).map(|_| reader.word("widths")).collect::<Result<Vec<_>>>()?;
     let plan = architecture.plan(input, &widths).map_err(in_file)?;
+    let standardization = if version == VERSIONS[1] {
+        let [mean, deviation] = [reader.floats(input[0], "mean")?, reader.floats(input[0], "deviation")?];
+        let standardization = Standardization { mean, deviation };
+        standardization.check(input[0]).map_err(in_file)?;
+        Some(standardization)
+    } else {
+        None
+    };
 
     let (mut layers, mut norms) = (Vec::new(), Vec::new());
     for part in plan.with_parameters() {
@@ -137,7 +153,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     if !reader.rest.is_empty() {
         return Err(Error::file(path, "the end of the file", format!("{} more bytes", reader.rest.len())));
     }
-    Ok(PackedModel { architecture, widths, plan, layers, norms })
+    Ok(PackedModel { architecture, widths, standardization, plan, layers, norms })
 }
 
 /// What is still to be read.

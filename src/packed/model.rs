@@ -4,6 +4,10 @@
 //! w = ℓ_digit          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
 //! ```
 //!
+//! The pixels it is given are in [0, 1]; if the network was trained on standardized images, the model standardizes them by
+//! the figures of the training images. They cannot be folded into the weights, which are digits, nor can the mean into a
+//! bias: what a convolution pads with is the mean colour, 0 after standardization.
+//!
 //! Inference decodes one layer's weights at a time. Its logits are those of the network with quantized weights, to
 //! rounding.
 
@@ -18,6 +22,7 @@ use crate::nets::plan::{BayesLayer, Node, Stage};
 use crate::nets::{Architecture, Network, Plan};
 use crate::prior::quantizer::Quantizer;
 use crate::tensor::im2col::Window;
+use crate::train::data::Standardization;
 use ndarray::{Array1, Array2, Array4, ArrayD, ArrayView1, Axis, IxDyn, aview1};
 
 /// A quantized network.
@@ -27,6 +32,8 @@ pub struct PackedModel {
     pub architecture: Architecture,
     /// Outputs of each layer.
     pub widths: Vec<usize>,
+    /// What it does to pixels in [0, 1] first.
+    pub standardization: Option<Standardization>,
     pub(super) plan: Plan,
     /// In the order of the plan.
     pub(super) layers: Vec<PackedLayer>,
@@ -77,8 +84,13 @@ impl PackedLayer {
 }
 
 impl PackedModel {
-    /// Quantizes and folds a trained network.
-    pub fn new(architecture: Architecture, widths: &[usize], network: &Network<f32>) -> Self {
+    /// Quantizes and folds a network trained on images under `standardization`.
+    pub fn new(
+        architecture: Architecture,
+        widths: &[usize],
+        network: &Network<f32>,
+        standardization: Option<Standardization>,
+    ) -> Self {
         let values = |position: usize| network.parameters()[position].as_slice();
         let layers = network.layers().map(|layer| {
             let quantizer = Quantizer::new(values(layer.levels));
@@ -103,6 +115,7 @@ impl PackedModel {
         Self {
             architecture,
             widths: widths.to_vec(),
+            standardization,
             layers: layers.collect(),
             norms: norms.collect(),
             plan: network.plan().clone(),
@@ -131,14 +144,17 @@ impl PackedModel {
         self.layers.iter().map(|layer| packed_len(layer.weights(), layer.levels.len()) + 4 * layer.levels.len()).sum()
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W).
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1].
     ///
     /// # Errors
     /// If the images are not of the model's shape.
-    pub fn predict(&self, x: Array4<f32>) -> Result<Array2<f32>> {
+    pub fn predict(&self, mut x: Array4<f32>) -> Result<Array2<f32>> {
         if x.shape()[1..] != self.plan.input {
             let seen = format!("{:?}", &x.shape()[1..]);
             return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
+        }
+        if let Some(standardization) = &self.standardization {
+            standardization.apply(&mut x);
         }
         let mut norms = self.norms.iter();
         let mut x = x.into_dyn();

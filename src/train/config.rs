@@ -1,5 +1,6 @@
 //! `config.json`: all that determines a run, as the command line gave it.
 
+use super::data::Standardization;
 use super::objective::KlScale;
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
@@ -73,6 +74,18 @@ pub struct Config {
     pub data: Option<PathBuf>,
     /// CRC-32 of the training images and labels.
     pub data_checksum: u32,
+    /// Whether the labels are the coarse ones of CIFAR-100.
+    #[serde(default)]
+    pub coarse: bool,
+    /// How many of the training images are trained on, from the first; none for all.
+    #[serde(default)]
+    pub limit: Option<usize>,
+    /// The figures of the images trained on, by which all images are standardized; none for pixels in [0, 1].
+    #[serde(default)]
+    pub standardization: Option<Standardization>,
+    /// Whether training images are moved and mirrored.
+    #[serde(default)]
+    pub augment: bool,
     /// The levels that every layer begins with.
     pub codebook: Vec<f32>,
     /// The prior.
@@ -152,6 +165,7 @@ impl Config {
             epochs: self.epochs,
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
+            augment: self.augment,
             seed: self.seed,
             ..Recipe::default()
         };

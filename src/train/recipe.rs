@@ -12,6 +12,7 @@
 //! | `decay_from`    | 0                          | 0 to below 1                       |
 //! | `level_rate`    | 0.004                      | ≥ 0                                |
 //! | `gradient_clip` | 1                          | > 0                                |
+//! | `augment`       | no                         |                                    |
 //! | `seed`          | 0                          |                                    |
 //!
 //! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
@@ -47,6 +48,8 @@ pub struct Recipe {
     pub level_rate: f64,
     /// Entries of the gradient are clipped to ± this.
     pub gradient_clip: f64,
+    /// Whether training images are moved and mirrored: see [`augment`](super::data::augment).
+    pub augment: bool,
     /// The seed of all noise.
     pub seed: u64,
 }
@@ -64,6 +67,7 @@ impl Default for Recipe {
             decay_from: 0.0,
             level_rate: 0.004,
             gradient_clip: 1.0,
+            augment: false,
             seed: 0,
         }
     }

@@ -1,5 +1,6 @@
 //! The command as a process: what it prints, what it leaves behind, how it ends.
 
+mod cifar;
 mod compare;
 mod eval;
 mod explain;

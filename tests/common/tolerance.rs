@@ -208,6 +208,14 @@ const TABLE: &[Row] = &[
         "squares of differences that lost two digits; seen: 6e-16",
     ),
     row(
+        "standardization",
+        F32,
+        Reference,
+        1e-6,
+        Largest,
+        "a pixel and a mean, rounded, whose difference is divided by a deviation of 0.05; seen: 3.8e-7",
+    ),
+    row(
         "packed",
         F32,
         Reference,

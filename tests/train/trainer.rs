@@ -64,6 +64,7 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         batch_size: case.stored("x").shape[0],
         learning_rate: case.stored_scalar("learning_rate"),
         gradient_clip: 1e300,
+        augment: false,
         seed: 0,
     }
 }
