@@ -87,6 +87,5 @@ fn first_maximum_of_four<F: Real>(plane: &[F], corner: usize, width: usize) -> u
 /// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.
 #[inline(always)]
 fn exceeds<F: Real>(candidate: F, maximum: F) -> bool {
-    // Not `candidate > maximum`, which is false for NaN.
-    !(candidate <= maximum) & !maximum.is_nan()
+    (candidate > maximum) | (candidate.is_nan() & !maximum.is_nan())
 }
