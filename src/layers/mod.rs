@@ -19,6 +19,7 @@ pub mod softmax_nll;
 pub const V0: f64 = 1e-6;
 
 use crate::error::{Error, Result};
+use ndarray::{Array, Dimension};
 
 /// Checks one tensor's shape.
 pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> Result<()> {
@@ -27,4 +28,9 @@ pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> R
     } else {
         Err(Error::tensor(tensor, format!("shape {expected:?}"), format!("{seen:?}")))
     }
+}
+
+/// `x` itself, or a copy of it if its elements are in another order.
+pub(crate) fn in_standard_layout<F: Clone, D: Dimension>(x: Array<F, D>) -> Array<F, D> {
+    if x.is_standard_layout() { x } else { x.as_standard_layout().into_owned() }
 }

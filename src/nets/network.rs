@@ -291,7 +291,7 @@ impl<F: Real> Network<F> {
                 }
                 (Node::BatchNorm(layer), NodeCache::BatchNorm(cache)) => {
                     let shape = dy.raw_dim();
-                    let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy).view());
+                    let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy));
                     gradients[layer.gamma] = Some(d.dgamma.into_dyn());
                     gradients[layer.beta] = Some(d.dbeta.into_dyn());
                     Some(d.dx.into_shape_with_order(shape).expect("normalization keeps the elements"))
