@@ -13,6 +13,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
 
+/// The published one.
+const DENSENET_BATCH_SIZE: usize = 64;
 /// A tenth of the images needs more passes.
 const EMBEDDED_EPOCHS: u32 = 40;
 
@@ -63,9 +65,9 @@ pub(super) struct TrainingOptions {
     /// Passes over the training images [default: 16, and 40 over the embedded ones]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// Images a step
-    #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size, allow_negative_numbers = true)]
-    batch_size: usize,
+    /// Images a step [default: 128, and 64 for densenet]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch_size: Option<usize>,
     /// Adam's rate at the beginning; it falls linearly to 0
     #[arg(long, value_name = "R", default_value_t = Recipe::default().learning_rate, allow_negative_numbers = true)]
     learning_rate: f64,
@@ -141,10 +143,11 @@ impl TrainingOptions {
         };
         let few = if self.data.is_none() { EMBEDDED_EPOCHS } else { Recipe::default().epochs };
         let epochs = self.epochs.unwrap_or(few);
+        let densenet = self.densenet.sizes(network);
         let config = Config {
             version: VERSION,
             network: network.to_string(),
-            densenet: self.densenet.sizes(network),
+            densenet,
             data: self.data.as_deref().map(absolute).transpose()?,
             data_checksum: data.train.checksum(),
             coarse: self.coarse,
@@ -158,7 +161,11 @@ impl TrainingOptions {
             kl_weight: self.kl_weight,
             kl_warmup: self.kl_warmup.unwrap_or(f64::from(epochs)),
             epochs,
-            batch_size: self.batch_size,
+            batch_size: self.batch_size.unwrap_or(if densenet.is_some() {
+                DENSENET_BATCH_SIZE
+            } else {
+                Recipe::default().batch_size
+            }),
             learning_rate: self.learning_rate,
             seed: self.seed,
         };

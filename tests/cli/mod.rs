@@ -2,6 +2,7 @@
 
 mod cifar;
 mod compare;
+mod densenet;
 mod eval;
 mod explain;
 mod inspect;

@@ -108,7 +108,7 @@ impl<F: Precision> Problem<F> {
         };
         let d = conv.backward(&cache, self.dy.view(), true);
         let dimages = by_channel(d.dx.expect("asked for").view());
-        let dnorm = norm.backward(&norm_cache, relu::backward(&relu_cache, dimages).view());
+        let dnorm = norm.backward(&norm_cache, relu::backward(&relu_cache, dimages));
         let dx = dnorm.dx.into_shape_with_order(self.x().dim()).expect("as many pixels");
         let (dtheta, dlog_sigma2, dbias) = (d.dtheta, d.dlog_sigma2, d.dbias);
         let gradients = Gradients { dgamma: dnorm.dgamma, dbeta: dnorm.dbeta, dtheta, dlog_sigma2, dbias };
