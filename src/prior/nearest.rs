@@ -45,6 +45,15 @@ pub(super) struct Chunk<'a, F> {
 /// Weights dealt with together, step by step: every loop below is over independent, contiguous elements.
 const TOGETHER: usize = 64;
 
+/// The closest level of each of some weights.
+#[derive(Clone)]
+struct Closest<F> {
+    t: [F; TOGETHER],
+    /// θ − ℓ.
+    delta: [F; TOGETHER],
+    level: [u32; TOGETHER],
+}
+
 impl<F: Real> Kernel<F> for Chunk<'_, F> {
     /// The sum of the values.
     type Output = f64;
@@ -53,46 +62,52 @@ impl<F: Real> Kernel<F> for Chunk<'_, F> {
     fn run<V: Vector<Element = F>>(self) -> f64 {
         let Self { chunk, levels, cost } = self;
         let mut values = [0.0; MAX_LANES];
-        let mut dlevels = vec![[F::zero(); MAX_LANES]; levels.len()];
+        let mut dlevels = vec![V::zero(); levels.len()];
         let posterior = chunk.theta.chunks_exact(TOGETHER).zip(chunk.log_sigma2.chunks_exact(TOGETHER));
         let gradient = chunk.dtheta.chunks_exact_mut(TOGETHER).zip(chunk.dlog_sigma2.chunks_exact_mut(TOGETHER));
         for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
-            let [mut inverse_sigma2, mut t, mut delta, mut value] = [[F::zero(); TOGETHER]; 4];
-            let mut closest = [0_u32; TOGETHER];
+            let mut inverse_sigma2 = [F::zero(); TOGETHER];
+            let mut best = Closest { t: inverse_sigma2, delta: inverse_sigma2, level: [0; TOGETHER] };
             for i in 0..TOGETHER {
                 inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
-                t[i] = squared_distance(theta[i], inverse_sigma2[i], levels[0]);
-                delta[i] = theta[i] - levels[0];
+                best.t[i] = squared_distance(theta[i], inverse_sigma2[i], levels[0]);
+                best.delta[i] = theta[i] - levels[0];
             }
             for (k, level) in (0..).zip(levels).skip(1) {
+                // Into new arrays, written whatever the comparison says.
+                let mut better = best.clone();
                 for i in 0..TOGETHER {
                     let other = squared_distance(theta[i], inverse_sigma2[i], *level);
-                    let closer = other < t[i];
-                    t[i] = if closer { other } else { t[i] };
-                    delta[i] = if closer { theta[i] - *level } else { delta[i] };
-                    closest[i] = if closer { k } else { closest[i] };
+                    let closer = other < best.t[i];
+                    better.t[i] = if closer { other } else { best.t[i] };
+                    better.delta[i] = if closer { theta[i] - *level } else { best.delta[i] };
+                    better.level[i] = if closer { k } else { best.level[i] };
                 }
+                best = better;
             }
+            let [mut value, mut pull] = [[F::zero(); TOGETHER]; 2];
             for i in 0..TOGETHER {
-                let (d, slope) = fit_value_and_derivative(t[i]);
+                let (d, slope) = fit_value_and_derivative(best.t[i]);
                 value[i] = d + cost;
-                dtheta[i] = slope * (F::of(2.0) * delta[i]) * inverse_sigma2[i];
-                dlog_sigma2[i] = -t[i] * slope;
+                pull[i] = slope * (F::of(2.0) * best.delta[i]) * inverse_sigma2[i];
+                dlog_sigma2[i] = -best.t[i] * slope;
             }
+            dtheta.copy_from_slice(&pull);
             for value in value.chunks_exact(MAX_LANES) {
                 values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
             }
             for (k, dlevel) in (0..).zip(&mut dlevels) {
-                let parts = dtheta.chunks_exact(MAX_LANES).zip(closest.chunks_exact(MAX_LANES));
-                for (dtheta, closest) in parts {
-                    for lane in 0..MAX_LANES {
-                        dlevel[lane] -= if closest[lane] == k { dtheta[lane] } else { F::zero() };
-                    }
+                let mut pull_on_level = [F::zero(); TOGETHER];
+                for i in 0..TOGETHER {
+                    pull_on_level[i] = if best.level[i] == k { -pull[i] } else { F::zero() };
+                }
+                for pull in pull_on_level.chunks_exact(V::LANES) {
+                    *dlevel = dlevel.add(V::load(pull));
                 }
             }
         }
         for (sum, lanes) in chunk.dlevels.iter_mut().zip(dlevels) {
-            *sum += lanes.into_iter().sum();
+            *sum += lanes.sum();
         }
         let whole = chunk.theta.len() / TOGETHER * TOGETHER;
         let rest = super::Chunk {

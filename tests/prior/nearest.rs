@@ -105,7 +105,9 @@ fn on_a_level_the_cost_of_the_choice_remains() {
 /// Many weights at a time are one weight at a time, to the bit.
 fn check_layer<F: Precision>() {
     let mut random = Random::new(17);
-    let as_bits = |values: &[F]| -> Vec<u64> { values.iter().map(|value| value.as_f64().to_bits()).collect() };
+    // A NaN's sign is of no meaning.
+    let bits = |value: &F| if value.is_nan() { u64::MAX } else { value.as_f64().to_bits() };
+    let as_bits = |values: &[F]| -> Vec<u64> { values.iter().map(bits).collect() };
     for (levels, count) in [(2, 63), (2, 64), (3, 200), (3, 4096 + 130), (4, 65), (8, 1000)] {
         let codebook = Codebook::<F>::symmetric(levels).expect("levels");
         let mut theta: Vec<F> = random.uniforms(-0.6, 0.6, count).to_vec();
