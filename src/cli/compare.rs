@@ -1,5 +1,6 @@
 //! `spikeslab compare`.
 
+use super::checkpoints::Checkpoints;
 use super::options::{Threads, TrainingOptions, network_names};
 use super::output::line;
 use super::train::{next_free, resume_command};
@@ -38,6 +39,8 @@ pub(super) struct CompareArguments {
     ])]
     resume: Option<PathBuf>,
     #[command(flatten)]
+    checkpoints: Checkpoints,
+    #[command(flatten)]
     threads: Threads,
 }
 
@@ -54,7 +57,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     };
     for name in RUNS {
         let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run, &resume_command("compare", &dir))?;
+        let code = training::train(&run, arguments.checkpoints.every, &resume_command("compare", &dir))?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }

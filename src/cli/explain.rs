@@ -8,10 +8,9 @@ use crate::prior::{Codebook, Form, MultiSpike};
 use crate::report::kl_forms::{FormValues, kl_forms};
 use crate::report::kl_funnels::{Grid, Surface, kl_funnels};
 use crate::scalar::spike_kl::Spike;
-use crate::train::write::write;
+use crate::train::write::{create_dir_all, write};
 use clap::{Args, Subcommand};
 use rayon::prelude::*;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -119,6 +118,6 @@ pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
 }
 
 fn save(arguments: &KlArguments, name: &str, svg: &str) -> Result<()> {
-    fs::create_dir_all(&arguments.out).map_err(|source| Error::io(&arguments.out, source))?;
+    create_dir_all(&arguments.out)?;
     write(&arguments.out.join(name), svg.as_bytes())
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0, 1 for what went wrong, 2 for usage, 130 after Ctrl-C. A closed standard output ends the command quietly.
 
+mod checkpoints;
 mod compare;
 #[cfg(feature = "download")]
 mod download;

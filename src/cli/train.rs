@@ -1,5 +1,6 @@
 //! `spikeslab train`.
 
+use super::checkpoints::Checkpoints;
 use super::options::{Threads, TrainingOptions, network_names};
 use super::{Outcome, training};
 use crate::error::{Error, Result};
@@ -11,13 +12,14 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
 The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and figures/.
-Ctrl-C stops after the step at hand; --resume goes on to the same bits.
+Ctrl-C stops after the step at hand; --resume goes on to the same bits, after a crash from the last checkpoint.
 
 Examples:
   spikeslab train lenet5
   spikeslab train lenet-caffe --data mnist --seed 1
   spikeslab train lenet5 --data cifar10 --augment --limit 10000
   spikeslab train mlp --levels 8 --epochs 4 --out runs/eight
+  spikeslab train lenet-caffe --data mnist --checkpoint-every 100steps
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
   spikeslab train --resume runs/eight")]
 pub(super) struct TrainArguments {
@@ -35,6 +37,8 @@ pub(super) struct TrainArguments {
         "kl_warmup", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck", "compression",
     ])]
     resume: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoints: Checkpoints,
     #[command(flatten)]
     threads: Threads,
     #[cfg(feature = "download")]
@@ -65,7 +69,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
             Run::create(&dir, &config)?
         }
     };
-    training::train(&run, &resume_command("train", run.dir()))
+    training::train(&run, arguments.checkpoints.every, &resume_command("train", run.dir()))
 }
 
 /// The command that goes on with what is in `dir`, to be typed in.

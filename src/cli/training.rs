@@ -1,5 +1,6 @@
 //! Training in a run directory: from its beginning or its checkpoint to its figures and packed model.
 
+use super::checkpoints::Interval;
 use super::output::{line, note};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) const SAMPLES: u32 = 10;
 
 /// Trains the run to its end or until Ctrl-C, and says how it did. `resume` is what goes on with it then.
-pub(super) fn train(run: &Run, resume: &str) -> Outcome {
+pub(super) fn train(run: &Run, checkpoint_every: Interval, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
     let data = load_data(run, &config)?;
     let Checked { architecture, hidden_widths, codebook, recipe } = config
@@ -52,7 +53,7 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
         run.dir().display()
     ))?;
 
-    let mut observer = Progress::new(run, architecture, widths.clone(), metrics, &trainer);
+    let mut observer = Progress::new(run, architecture, widths.clone(), metrics, checkpoint_every, &trainer);
     let control = fit(&mut trainer, &data, position, &mut observer);
     observer.bar.finish_and_clear();
     if let Some(failure) = observer.failure {
@@ -146,6 +147,7 @@ fn finish(
     run.write_figure("histogram", &report::histogram(&pictures))?;
     run.write_figure("funnel", &report::funnel(&pictures))?;
     run.write_figure("quantized-loss", &report::quantized_loss(&loss_by_epoch))?;
+    run.check_in_place()?;
     format::save(&Run::packed_path(run.dir()), model)?;
 
     let sampled = Weights::Sampled { samples: SAMPLES, seed: trainer.recipe().seed };
@@ -172,6 +174,7 @@ struct Progress<'a> {
     architecture: Architecture,
     widths: Vec<usize>,
     metrics: Vec<EpochMetrics>,
+    checkpoint_every: Interval,
     epochs: u32,
     bar: ProgressBar,
     /// On a terminal a bar is drawn and each epoch's line goes above it.
@@ -186,6 +189,7 @@ impl<'a> Progress<'a> {
         architecture: Architecture,
         widths: Vec<usize>,
         metrics: Vec<EpochMetrics>,
+        checkpoint_every: Interval,
         trainer: &Trainer<f32>,
     ) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
@@ -195,10 +199,11 @@ impl<'a> Progress<'a> {
         bar.set_position(trainer.step);
         bar.reset_eta();
         let epochs = trainer.recipe().epochs;
-        Self { run, architecture, widths, metrics, epochs, bar, on_terminal, failure: None }
+        Self { run, architecture, widths, metrics, checkpoint_every, epochs, bar, on_terminal, failure: None }
     }
 
     fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
+        self.run.check_in_place()?;
         let path = Run::checkpoint_path(self.run.dir());
         checkpoint::save(&path, self.architecture, &self.widths, trainer, position)
     }
@@ -226,11 +231,11 @@ impl Observer<f32> for Progress<'_> {
             self.bar.set_message(format!("loss {:.4}", loss.loss));
             self.bar.set_position(trainer.step);
         }
-        if interrupted() {
+        let stop = interrupted();
+        if stop || self.checkpoint_every.is_due_after_step(trainer.step) {
             self.save(trainer, position)?;
-            return Ok(Control::Stop);
         }
-        Ok(Control::Continue)
+        Ok(if stop { Control::Stop } else { Control::Continue })
     }
 
     fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
@@ -239,9 +244,12 @@ impl Observer<f32> for Progress<'_> {
         self.metrics.push(metrics);
         // Metrics first: they may be ahead of the checkpoint, never behind it.
         self.run.write_metrics(&self.metrics)?;
-        self.save(trainer, position)?;
         let last = position.epoch == trainer.recipe().epochs;
-        Ok(if self.failure.is_some() || (interrupted() && !last) { Control::Stop } else { Control::Continue })
+        let stop = self.failure.is_some() || (interrupted() && !last);
+        if stop || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step) {
+            self.save(trainer, position)?;
+        }
+        Ok(if stop { Control::Stop } else { Control::Continue })
     }
 }
 

@@ -98,6 +98,9 @@ struct Sizes {
 
 const STANDARD: &str = "made in standard layout";
 
+/// The pixels of a padded image, in all channels: beyond any network's.
+const LARGEST_IMAGE: usize = 1 << 28;
+
 impl<F: Real> BayesConv2d<'_, F> {
     fn sizes(&self, x: &[usize]) -> Result<Sizes> {
         let (outputs, channels, ..) = self.theta.dim();
@@ -112,7 +115,18 @@ impl<F: Real> BayesConv2d<'_, F> {
         if let Some(bias) = self.bias {
             check_shape("bias", &[outputs], bias.shape())?;
         }
-        Ok(Sizes { image: [channels, x[2], x[3]], output: self.window.output_size([x[2], x[3]])? })
+        let output = self.window.output_size([x[2], x[3]])?;
+        // An image is laid out with its padding; `output_size` has seen that these sums do not overflow.
+        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * self.window.padding[axis]);
+        if channels
+            .checked_mul(padded[0])
+            .and_then(|rows| rows.checked_mul(padded[1]))
+            .is_none_or(|n| n > LARGEST_IMAGE)
+        {
+            let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
+            return Err(Error::option("padding", expected, format!("{channels} x {} x {}", padded[0], padded[1])));
+        }
+        Ok(Sizes { image: [channels, x[2], x[3]], output })
     }
 
     fn layout(&self, sizes: &Sizes) -> Layout {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::layers::batch_norm::{BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::bayes_dense::BayesDense;
-use crate::layers::{avg_pool as avg, max_pool as max, relu as rectifier, softmax_nll as softmax};
+use crate::layers::{avg_pool as avg, check_shape, max_pool as max, relu as rectifier, softmax_nll as softmax};
 use crate::tensor::im2col::Window;
 use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
 
@@ -45,8 +45,12 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
         groups: options.number("groups")?,
     };
     let x = inputs.array::<Ix4>("x")?;
+    // Before an output of a size that the padding makes is computed.
+    let eps = inputs.array::<Ix4>("eps")?;
+    let [output_h, output_w] = layer.window.output_size([x.dim().2, x.dim().3])?;
+    check_shape("eps", &[x.dim().0, theta.dim().0, output_h, output_w], eps.shape())?;
     let (mean, variance) = layer.moments(x.view())?;
-    let (y, cache) = layer.forward_sampled(x, inputs.array("eps")?)?;
+    let (y, cache) = layer.forward_sampled(x, eps)?;
     let d = layer.backward(&cache, inputs.array::<Ix4>("dy")?.view(), true);
     Ok(Outputs::default()
         .with("y", &y)

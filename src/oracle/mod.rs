@@ -17,7 +17,7 @@ use crate::train::write::write;
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;
 use std::path::Path;
-use tensors::{Inputs, Precision};
+use tensors::{File, Inputs, Precision};
 
 /// Evaluates operation `name` on the tensors in `input` and writes its outputs to `output`.
 ///
@@ -25,25 +25,42 @@ use tensors::{Inputs, Precision};
 /// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not finite, or a
 /// file cannot be read or written. Nothing is written then.
 pub fn evaluate(name: &str, input: Option<&Path>, output: &Path, options: &[(String, String)]) -> Result<()> {
-    let operation = OPERATIONS.iter().find(|operation| operation.name == name).ok_or_else(|| {
+    let operation = find(name)?;
+    if let (false, Some(path)) = (operation.takes_input(), input) {
+        return Err(Error::option("IN.safetensors", "no input", path.display()));
+    }
+    let file = input.map(File::read).transpose()?;
+    write(output, &compute(operation, file.as_ref(), options)?)
+}
+
+/// The operation `name`.
+///
+/// # Errors
+/// If there is none.
+pub fn find(name: &str) -> Result<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.name == name).ok_or_else(|| {
         let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
         Error::option("operation", names.join(", "), name)
-    })?;
+    })
+}
+
+/// The file of the outputs of an operation on the tensors in `input`.
+///
+/// # Errors
+/// As [`evaluate`], but for those of the output's file.
+pub fn compute(operation: &Operation, input: Option<&File>, options: &[(String, String)]) -> Result<Vec<u8>> {
     let options = Options::new(operation.options, options)?;
-    let bytes = match (operation.takes_input(), input) {
-        (true, Some(path)) => {
-            let file = tensors::File::read(path)?;
-            match file.precision(operation.labels)? {
-                Precision::F32 => (operation.f32)(&Inputs::new(&file, operation)?, &options)?.to_bytes(),
-                Precision::F64 => (operation.f64)(&Inputs::new(&file, operation)?, &options)?.to_bytes(),
-            }
-        }
+    let outputs = match (operation.takes_input(), input) {
+        (true, Some(file)) => match file.precision(operation.labels)? {
+            Precision::F32 => (operation.f32)(&Inputs::new(file, operation)?, &options)?,
+            Precision::F64 => (operation.f64)(&Inputs::new(file, operation)?, &options)?,
+        },
         (false, None) => match options.text("dtype") {
-            "F32" => (operation.f32)(&Inputs::none(), &options)?.to_bytes(),
-            _ => (operation.f64)(&Inputs::none(), &options)?.to_bytes(),
+            "F32" => (operation.f32)(&Inputs::none(), &options)?,
+            _ => (operation.f64)(&Inputs::none(), &options)?,
         },
         (true, None) => return Err(Error::option("IN.safetensors", "a file of tensors", "none")),
-        (false, Some(path)) => return Err(Error::option("IN.safetensors", "no input", path.display())),
+        (false, Some(file)) => return Err(Error::option("IN.safetensors", "no input", file.path().display())),
     };
-    write(output, &bytes)
+    Ok(outputs.to_bytes())
 }

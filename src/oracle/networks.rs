@@ -7,8 +7,9 @@ use super::options::Options;
 use super::priors::{FORMS, SPIKES, codebook};
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
+use crate::layers::check_shape;
 use crate::nets::plan::BayesLayer;
-use crate::nets::{Architecture, Network, Role};
+use crate::nets::{Architecture, Network, Plan, Role};
 use crate::prior::{Codebook, Gaussian, MultiSpike, Prior};
 use crate::train::objective::{KlScale, Objective};
 use ndarray::{Array4, Ix2, Ix4};
@@ -35,18 +36,22 @@ fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &
     let objective = objective(options)?;
     let kl_weight = options.real("kl-weight", |weight| weight >= 0.0)?;
     let x = images(inputs)?;
-    let mut network = wire(architecture, &x, inputs)?;
-    check_names(&network, inputs)?;
-    for parameter in network.parameters_mut().iter_mut().filter(|parameter| parameter.role.is_trained()) {
+    let plan = wire(architecture, &x, inputs)?;
+    check_names(&plan, inputs)?;
+    // Every tensor's shape is compared with the plan's before the network takes memory.
+    for parameter in plan.parameters.iter().filter(|parameter| parameter.role.is_trained()) {
         let value = inputs.any(&parameter.name)?;
         // Each layer may have a number of levels of its own.
         if parameter.role == Role::Levels {
             codebook(inputs, &parameter.name)?;
-        } else if value.shape() != parameter.value.shape() {
-            let expected = format!("shape {:?}", parameter.value.shape());
-            return Err(Error::tensor(&parameter.name, expected, format!("{:?}", value.shape())));
+        } else {
+            check_shape(&parameter.name, &parameter.shape, value.shape())?;
         }
-        parameter.value = value.clone();
+    }
+    // Every layer's levels are replaced by its own.
+    let mut network = Network::new(plan, &Codebook::symmetric(2)?);
+    for parameter in network.parameters_mut().iter_mut().filter(|parameter| parameter.role.is_trained()) {
+        parameter.value = inputs.any(&parameter.name)?.clone();
     }
     if let Prior::MultiSpike(prior) = &objective.prior {
         for layer in network.layers() {
@@ -100,8 +105,8 @@ fn images<F: Stored>(inputs: &Inputs<F>) -> Result<Array4<F>> {
     inputs.array::<Ix4>("x")
 }
 
-/// The network whose widths are those of the tensors.
-fn wire<F: Stored>(architecture: Architecture, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Network<F>> {
+/// The wiring of the network whose widths are those of the tensors.
+fn wire<F: Stored>(architecture: Architecture, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Plan> {
     let mut widths = Vec::new();
     // Only a DenseNet's depth depends on the tensors.
     let depth = match architecture {
@@ -121,8 +126,7 @@ fn wire<F: Stored>(architecture: Architecture, x: &Array4<F>, inputs: &Inputs<F>
         });
     }
     let input = [x.dim().1, x.dim().2, x.dim().3];
-    // Every layer's levels are replaced by its own.
-    architecture.network(input, &widths, &Codebook::symmetric(2)?).map_err(|error| match error {
+    architecture.plan(input, &widths).map_err(|error| match error {
         Error::Option { expected, seen, .. } => {
             Error::tensor("x", format!("{expected}, in the shapes of x and theta"), seen)
         }
@@ -130,9 +134,9 @@ fn wire<F: Stored>(architecture: Architecture, x: &Array4<F>, inputs: &Inputs<F>
     })
 }
 
-fn check_names<F: Stored>(network: &Network<F>, inputs: &Inputs<F>) -> Result<()> {
-    let mut known: BTreeSet<String> = network.parameters().iter().map(|parameter| parameter.name.clone()).collect();
-    known.extend(network.layers().map(|layer| format!("eps.{}", layer.name)));
+fn check_names<F: Stored>(plan: &Plan, inputs: &Inputs<F>) -> Result<()> {
+    let mut known: BTreeSet<String> = plan.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+    known.extend(plan.layers().map(|layer| format!("eps.{}", layer.name)));
     known.insert("x".to_string());
     match inputs.names().find(|name| !known.contains(*name)) {
         Some(odd) => {

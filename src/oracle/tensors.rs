@@ -3,10 +3,10 @@
 use super::catalogue::Operation;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use crate::train::read;
 use ndarray::{Array, ArrayD, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The type of an operation's tensors.
@@ -65,10 +65,22 @@ impl File {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no safetensors file.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+        Self::from_bytes(path, read::read(path, read::TENSORS)?)
+    }
+
+    /// The safetensors file that holds `bytes`; errors call it `path`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is none.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let file = Self { path: path.to_path_buf(), bytes };
         file.tensors()?;
         Ok(file)
+    }
+
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn tensors(&self) -> Result<SafeTensors<'_>> {
@@ -111,11 +123,15 @@ impl<F: Stored> Inputs<F> {
     /// Reads the tensors of `file`, checks each, and binds the sizes in the operation's shapes.
     ///
     /// # Errors
-    /// [`Error::Tensor`] names the first that is missing, unknown, misshapen, of the wrong type or not finite.
+    /// [`Error::Tensor`] names the first that is missing, unknown, empty, misshapen, of the wrong type or not finite.
     pub fn new(file: &File, operation: &Operation) -> Result<Self> {
         let tensors = file.tensors()?;
         let mut inputs = Self::none();
         for (name, tensor) in tensors.tensors().into_iter().collect::<BTreeMap<_, _>>() {
+            // Beside a size of 0 the others could be anything.
+            if tensor.shape().contains(&0) {
+                return Err(Error::tensor(name, "sizes of at least 1", format!("{:?}", tensor.shape())));
+            }
             if operation.labels && name == "labels" {
                 inputs.labels = Some(labels(&tensor)?);
                 continue;

@@ -21,8 +21,8 @@ use crate::nets::Architecture;
 use crate::nets::plan::Layer;
 use crate::prior::codebook::check_levels;
 use crate::train::data::Standardization;
+use crate::train::read::{self, read};
 use crate::train::write::write;
-use std::fs;
 use std::path::Path;
 
 /// The first bytes of the file.
@@ -70,9 +70,12 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
 /// Writes a model's file.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses; the file is then as before.
+/// [`Error::File`] if a number in the model is not finite, [`Error::Io`] if the system refuses; the file is then as before.
 pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
-    write(path, &to_bytes(model))
+    let bytes = to_bytes(model);
+    // What could not be read again is not written: folding a normalization may overflow.
+    from_bytes(path, &bytes)?;
+    write(path, &bytes)
 }
 
 /// Reads a model's file.
@@ -80,8 +83,7 @@ pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a packed model of this version, whole and unchanged.
 pub fn load(path: &Path) -> Result<PackedModel> {
-    let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
-    from_bytes(path, &bytes)
+    from_bytes(path, &read(path, read::LARGE)?)
 }
 
 /// The model whose file holds `bytes`; errors call the file `path`.

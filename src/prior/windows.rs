@@ -27,6 +27,10 @@ pub(super) fn window<F: Real>(theta: F, level: F, ratio: F) -> Window<F> {
     let width = ratio * level;
     let (delta, width2) = (theta - level, width * width);
     let value = (-delta * delta / (F::of(2.0) * width2)).exp();
+    // Of a level so small that width² is 0, the window is closed, and has no slope.
+    if width2.is_zero() || value.is_zero() {
+        return Window { value: F::zero(), dtheta: F::zero(), dlevel: F::zero() };
+    }
     let slope = value * delta / width2;
     Window { value, dtheta: -slope, dlevel: slope * theta / level }
 }

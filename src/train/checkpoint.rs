@@ -6,16 +6,16 @@
 
 use super::fit::Position;
 use super::objective::Loss;
+use super::read;
 use super::trainer::Trainer;
 use super::write::write;
 use crate::error::{Error, Result};
-use crate::nets::{Architecture, Network};
+use crate::nets::{Architecture, Network, Role};
 use crate::prior::Codebook;
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::Path;
 
 const VERSION: u32 = 1;
@@ -108,15 +108,23 @@ pub fn save(
     write(path, &bytes)
 }
 
-/// Reads a checkpoint, strictly: exactly the tensors of its network, of their shapes, all finite.
+/// Reads a checkpoint, strictly: exactly the tensors of its network, of their shapes, all finite, variances and second
+/// moments not negative.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a checkpoint of this version.
 pub fn load(path: &Path) -> Result<Checkpoint> {
-    let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+    from_bytes(path, &read::read(path, read::TENSORS)?)
+}
+
+/// The checkpoint whose file holds `bytes`; errors call the file `path`.
+///
+/// # Errors
+/// [`Error::File`] if they are not a checkpoint of this version.
+pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     let not_safetensors = |error: safetensors::SafeTensorError| Error::file(path, "a safetensors file", error);
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(not_safetensors)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(not_safetensors)?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let header = metadata
         .metadata()
         .as_ref()
@@ -139,8 +147,10 @@ pub fn load(path: &Path) -> Result<Checkpoint> {
         let shape = if parameter.shape.is_empty() { &levels[..] } else { &parameter.shape };
         let names = [parameter.name.clone(), moment_name(0, &parameter.name), moment_name(1, &parameter.name)];
         let stored = if parameter.role.is_trained() { 3 } else { 1 };
-        for name in names.into_iter().take(stored) {
-            check(path, &tensors, &name, shape)?;
+        for (kind, name) in names.into_iter().take(stored).enumerate() {
+            // A root is taken of variances and second moments.
+            let least = if kind == 2 || parameter.role == Role::RunningVar { 0.0 } else { f32::MIN };
+            check(path, &tensors, &name, shape, least)?;
             expected.insert(name);
         }
     }
@@ -151,9 +161,9 @@ pub fn load(path: &Path) -> Result<Checkpoint> {
     let mut network = Network::new(plan, &codebook);
     let mut moments = Vec::new();
     for parameter in network.parameters_mut() {
-        parameter.value = read(&tensors, &parameter.name);
+        parameter.value = values(&tensors, &parameter.name);
         moments.push(if parameter.role.is_trained() {
-            [0, 1].map(|moment| read(&tensors, &moment_name(moment, &parameter.name)))
+            [0, 1].map(|moment| values(&tensors, &moment_name(moment, &parameter.name)))
         } else {
             [ArrayD::zeros(&[0][..]), ArrayD::zeros(&[0][..])]
         });
@@ -172,20 +182,22 @@ fn moment_name(moment: usize, parameter: &str) -> String {
     format!("adam.{}.{parameter}", ["m", "v"][moment])
 }
 
-fn check(path: &Path, tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<()> {
+/// Checks type, shape and that every number is finite and at least `least`.
+fn check(path: &Path, tensors: &SafeTensors<'_>, name: &str, shape: &[usize], least: f32) -> Result<()> {
     let expected = format!("tensor {name} of F32, shape {shape:?}");
     let Ok(tensor) = tensors.tensor(name) else { return Err(Error::file(path, expected, "none")) };
     if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
         return Err(Error::file(path, expected, format!("{:?}, shape {:?}", tensor.dtype(), tensor.shape())));
     }
-    match floats(tensor.data()).find(|element| !element.is_finite()) {
+    match floats(tensor.data()).find(|element| !(element.is_finite() && *element >= least)) {
+        Some(odd) if odd.is_finite() => Err(Error::file(path, format!("numbers of at least {least} in {name}"), odd)),
         Some(odd) => Err(Error::file(path, format!("finite numbers in {name}"), odd)),
         None => Ok(()),
     }
 }
 
 /// A tensor that [`check`] has passed.
-fn read(tensors: &SafeTensors<'_>, name: &str) -> ArrayD<f32> {
+fn values(tensors: &SafeTensors<'_>, name: &str) -> ArrayD<f32> {
     let tensor = tensors.tensor(name).expect("checked");
     ArrayD::from_shape_vec(tensor.shape(), floats(tensor.data()).collect()).expect("checked")
 }

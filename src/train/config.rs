@@ -8,7 +8,7 @@ use crate::nets::{Architecture, Densenet};
 use crate::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use crate::scalar::spike_kl::Spike;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Of the format of a run directory.
 pub const VERSION: u32 = 1;
@@ -122,6 +122,19 @@ pub struct Checked {
 }
 
 impl Config {
+    /// The configuration that `json` holds; errors call its file `path`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is no configuration, or one of another version.
+    pub fn from_json(path: &Path, json: &[u8]) -> Result<Self> {
+        let config: Self =
+            serde_json::from_slice(json).map_err(|error| Error::file(path, "the configuration of a run", error))?;
+        if config.version != VERSION {
+            return Err(Error::file(path, format!("format version {VERSION}"), config.version));
+        }
+        Ok(config)
+    }
+
     /// Which network, and the outputs of each of its layers but the last.
     ///
     /// # Errors

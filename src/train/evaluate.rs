@@ -1,7 +1,7 @@
 //! Accuracy and negative log-likelihood on a data set, with each kind of weights.
 
 use super::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::softmax_nll;
 use crate::nets::plan::BayesLayer;
 use crate::nets::{Network, WeightMode};
@@ -41,7 +41,7 @@ pub struct Score {
 /// Evaluates with running statistics on every image of `data`.
 ///
 /// # Errors
-/// If the images are not of the network's shape.
+/// If the images are not of the network's shape; those of [`score`].
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
     score(data, |batch, x| match weights {
         Weights::Mean => Ok(softmax_nll::log_softmax(network.predict(x, &WeightMode::Mean)?)),
@@ -68,7 +68,7 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
 /// Scores the log probabilities (B, classes) that `log_softmax` gives for each batch (its number, its images).
 ///
 /// # Errors
-/// Those of `log_softmax`.
+/// Those of `log_softmax`, and [`Error::Tensor`] if a log probability is not finite: the logits were too large, or NaN.
 pub fn score<F: Real>(
     data: &Dataset,
     mut log_softmax: impl FnMut(usize, ndarray::Array4<F>) -> Result<Array2<F>>,
@@ -78,6 +78,9 @@ pub fn score<F: Real>(
     for (batch, indices) in indices.chunks(BATCH).enumerate() {
         let (x, labels) = data.batch(indices);
         let log_probabilities = log_softmax(batch, x)?;
+        if let Some(odd) = log_probabilities.iter().find(|log| !log.is_finite()) {
+            return Err(Error::tensor("ln softmax(logits)", "finite numbers", odd));
+        }
         for (row, label) in log_probabilities.rows().into_iter().zip(labels) {
             right += usize::from(first_maximum(row) == label);
             nll -= row[label].as_f64();

@@ -5,7 +5,7 @@ use super::data::augment::augment;
 use super::evaluate::{Weights, evaluate, quantized_loss};
 use super::objective::Loss;
 use super::trainer::Trainer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray_rand::rand::seq::SliceRandom;
@@ -121,6 +121,12 @@ pub fn fit<F: Real>(
 fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_weight: f64) -> Result<EpochMetrics> {
     let network = &trainer.network;
     let steps = position.step as f64;
+    let accuracy = |weights| match evaluate(network, &data.test, weights) {
+        Err(Error::Tensor { tensor, expected, seen }) => {
+            Err(Error::tensor(tensor, format!("{expected} after step {}", trainer.step), seen))
+        }
+        score => score.map(|score| score.accuracy),
+    };
     let levels = network.layers().map(|layer| {
         let levels = network.parameters()[layer.levels].as_slice();
         (layer.name.clone(), levels.iter().map(|level| level.as_f64() as f32).collect())
@@ -132,8 +138,8 @@ fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_
         kl: position.sum.kl / steps,
         kl_weight,
         quantized_loss: quantized_loss(network),
-        accuracy_mean: evaluate(network, &data.test, Weights::Mean)?.accuracy,
-        accuracy_quantized: evaluate(network, &data.test, Weights::Quantized)?.accuracy,
+        accuracy_mean: accuracy(Weights::Mean)?,
+        accuracy_quantized: accuracy(Weights::Quantized)?,
         levels: levels.collect(),
         seconds: 0.0,
     })

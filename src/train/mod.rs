@@ -10,6 +10,8 @@ pub mod evaluate;
 pub mod fit;
 pub mod objective;
 pub mod projection;
+#[cfg(feature = "files")]
+pub mod read;
 pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;

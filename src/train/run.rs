@@ -8,12 +8,13 @@
 //! | `model.packed`           | at the end                 | the quantized model: see [`packed`](crate::packed)  |
 //! | `figures/*.svg`          | at the end                 | see [`report`](crate::report)                       |
 //!
-//! Each is replaced as a whole. `metrics.jsonl` may be one epoch ahead of the checkpoint after a crash; resuming drops what
-//! the checkpoint does not cover.
+//! Each is replaced as a whole. A checkpoint may be asked for at other intervals, of epochs or of steps. `metrics.jsonl` may
+//! be ahead of the checkpoint after a crash; resuming drops what the checkpoint does not cover.
 
-use super::config::{Config, VERSION};
+use super::config::Config;
 use super::fit::EpochMetrics;
-use super::write::{write, write_new};
+use super::read::{self, read};
+use super::write::{create_dir_all, is_at, write, write_new};
 use crate::error::{Error, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -23,8 +24,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Run {
     dir: PathBuf,
-    /// Dropping it releases the directory.
-    _lock: File,
+    /// `config.json`, locked; dropping it releases the directory.
+    lock: File,
 }
 
 impl Run {
@@ -40,10 +41,10 @@ impl Run {
             .map_err(|error| Error::file(data, "a path that JSON can hold", error))?;
         json.push('\n');
         let is_new = !dir.exists();
-        fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
+        create_dir_all(dir)?;
         match write_new(&Self::config_path(dir), json.as_bytes()) {
-            Ok(true) => Self::open(dir),
-            Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
+            Ok(Some(lock)) => Ok(Self { dir: dir.to_path_buf(), lock }),
+            Ok(None) => Err(Error::file(dir, FREE, "one with files in it")),
             Err(error) => {
                 if is_new {
                     // The first error is the one to report.
@@ -54,12 +55,15 @@ impl Run {
         }
     }
 
-    /// Checks that `dir` is not there yet, or an empty directory.
+    /// Checks that `dir` is not there yet, or an empty directory, but for what is left of a run that was killed before it
+    /// had a configuration.
     ///
     /// # Errors
     /// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
     pub fn check_free(dir: &Path) -> Result<()> {
-        match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+        let left =
+            |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "config.json.part");
+        match fs::read_dir(dir).map(|mut entries| entries.all(left)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -76,7 +80,7 @@ impl Run {
         let path = Self::config_path(dir);
         let lock = File::open(&path).map_err(|source| no_run(dir, source))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_path_buf(), _lock: lock }),
+            Ok(()) => Ok(Self { dir: dir.to_path_buf(), lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::file(dir, "a run that no other process is training", "one in training"))
             }
@@ -87,6 +91,19 @@ impl Run {
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Checks that the directory is still the one taken hold of: its files are written by name.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it was removed, or another was put in its place.
+    pub fn check_in_place(&self) -> Result<()> {
+        let path = Self::config_path(&self.dir);
+        match is_at(&self.lock, &path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::file(&self.dir, "the directory of the run in training", "none, or another run's")),
+            Err(source) => Err(Error::io(&path, source)),
+        }
     }
 
     /// Where a run directory has its checkpoint.
@@ -109,13 +126,11 @@ impl Run {
     /// [`Error::File`] if it is no run directory or the file is not a configuration, [`Error::Io`] if the system refuses.
     pub fn config(dir: &Path) -> Result<Config> {
         let path = Self::config_path(dir);
-        let json = fs::read(&path).map_err(|source| no_run(dir, source))?;
-        let config: Config =
-            serde_json::from_slice(&json).map_err(|error| Error::file(&path, "the configuration of a run", error))?;
-        if config.version != VERSION {
-            return Err(Error::file(&path, format!("format version {VERSION}"), config.version));
-        }
-        Ok(config)
+        let json = read(&path, read::SMALL).map_err(|error| match error {
+            Error::Io { source, .. } => no_run(dir, source),
+            other => other,
+        })?;
+        Config::from_json(&path, &json)
     }
 
     /// The metrics of the first `epochs` epochs.
@@ -127,11 +142,11 @@ impl Run {
             return Ok(Vec::new());
         }
         let path = self.metrics_path();
-        let text = fs::read_to_string(&path).map_err(|source| Error::io(&path, source))?;
+        let text = read(&path, read::LARGE)?;
         let metrics: Vec<EpochMetrics> = text
-            .lines()
+            .split_inclusive(|byte| *byte == b'\n')
             .take(epochs as usize)
-            .map(serde_json::from_str)
+            .map(serde_json::from_slice)
             .collect::<std::result::Result<_, _>>()
             .map_err(|error| Error::file(&path, "one object of metrics a line", error))?;
         let numbered = metrics.iter().zip(1..).all(|(metrics, epoch)| metrics.epoch == epoch);
@@ -145,8 +160,9 @@ impl Run {
     /// Replaces the metrics.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses.
+    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_metrics(&self, metrics: &[EpochMetrics]) -> Result<()> {
+        self.check_in_place()?;
         let path = self.metrics_path();
         let mut lines = String::new();
         for epoch in metrics {
@@ -159,10 +175,11 @@ impl Run {
     /// Writes `figures/<name>.svg`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses.
+    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_figure(&self, name: &str, svg: &str) -> Result<()> {
+        self.check_in_place()?;
         let dir = self.dir.join("figures");
-        fs::create_dir_all(&dir).map_err(|source| Error::io(&dir, source))?;
+        create_dir_all(&dir)?;
         write(&dir.join(name).with_extension("svg"), svg.as_bytes())
     }
 

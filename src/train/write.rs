@@ -1,7 +1,8 @@
-//! Files that are never half-written: the bytes go beside the file, are synced, and take its name in one step.
+//! Files that are never half-written: the bytes go beside the file, are synced, and take its name in one step; then the
+//! directory is synced, so that neither a crash nor a power cut brings back what was replaced.
 
 use crate::error::{Error, Result};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,23 +12,69 @@ use std::path::{Path, PathBuf};
 /// [`Error::Io`] if the system refuses; nothing is left beside the file then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = part(path);
-    File::create(&part).and_then(|file| finish(file, bytes, &part, path)).map_err(|source| Error::io(path, source))
+    File::create(&part)
+        .and_then(|mut file| finish(&mut file, bytes, &part, path))
+        .map_err(|source| Error::io(path, source))
 }
 
-/// Makes the file `path`; false if it is there already. Of several processes that make it at once, one does.
+/// Makes the file `path` and returns it locked; none if it is there already. Of several processes that make it at once, one
+/// does. What one that was killed left beside it is taken over.
 ///
 /// # Errors
 /// [`Error::Io`] if the system refuses; nothing is left behind then.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<Option<File>> {
     let part = part(path);
-    // Who has made this file is alone until it is renamed.
-    match File::create_new(&part) {
-        Ok(_) if path.exists() => fs::remove_file(&part).map(|()| false),
-        Ok(file) => finish(file, bytes, &part, path).map(|()| true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+    let make = || {
+        let mut file = File::options().create(true).truncate(false).write(true).open(&part)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Whoever held the lock before has given the file its name, or has given up.
+        if !is_at(&file, &part)? {
+            return Ok(None);
+        }
+        if path.exists() {
+            return fs::remove_file(&part).map(|()| None);
+        }
+        file.set_len(0)?;
+        finish(&mut file, bytes, &part, path)?;
+        Ok(Some(file))
+    };
+    make().map_err(|source| Error::io(path, source))
+}
+
+/// Whether `path` is the name of this open file; where the platform does not tell, it is taken to be.
+///
+/// # Errors
+/// If the system refuses to look.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let open = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
-    .map_err(|source| Error::io(path, source))
+}
+
+/// As on Unix.
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    path.try_exists()
+}
+
+/// Makes a directory and those it is in, durably.
+///
+/// # Errors
+/// [`Error::Io`] if the system refuses.
+pub fn create_dir_all(dir: &Path) -> Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
+    fs::create_dir_all(dir)
+        .and_then(|()| missing.into_iter().try_for_each(sync_parent))
+        .map_err(|source| Error::io(dir, source))
 }
 
 /// Where the bytes of `path` go first.
@@ -37,9 +84,37 @@ fn part(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn finish(mut file: File, bytes: &[u8], part: &Path, path: &Path) -> io::Result<()> {
-    file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(part, path)).inspect_err(|_| {
-        // The first error is the one to report.
-        let _ = fs::remove_file(part);
-    })
+fn finish(file: &mut File, bytes: &[u8], part: &Path, path: &Path) -> io::Result<()> {
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(part, path))
+        .inspect_err(|_| {
+            // The first error is the one to report.
+            let _ = fs::remove_file(part);
+        })
+        .and_then(|()| sync_parent(path))
+}
+
+/// Makes a new name in a directory durable.
+#[cfg(unix)]
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A directory that may be written but not read cannot be opened, and some file systems sync none.
+    match File::open(parent).and_then(|parent| parent.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// The other systems sync the name with the file.
+#[cfg(not(unix))]
+fn sync_parent(_: &Path) -> io::Result<()> {
+    Ok(())
 }

@@ -122,3 +122,17 @@ fn a_run_in_its_middle_can_be_evaluated() {
     }
     assert_eq!(eval(&place, &["run"]), whole);
 }
+
+#[test]
+fn weights_that_overflow_are_named_not_scored() {
+    let place = Workplace::with_run();
+    let mut bytes = place.read("run/checkpoint.safetensors");
+    let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+    let offset = |i: usize| data + header["fc3.theta"]["data_offsets"][i].as_u64().unwrap() as usize;
+    for element in bytes[offset(0)..offset(1)].chunks_exact_mut(4) {
+        element.copy_from_slice(&f32::MAX.to_le_bytes());
+    }
+    fs::write(place.path("run/checkpoint.safetensors"), bytes).unwrap();
+    place.refuse(&["eval", "run", "--json"], 1, &["tensor ln softmax(logits)", "finite numbers", "NaN"]);
+}

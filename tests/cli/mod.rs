@@ -1,16 +1,19 @@
 //! The command as a process: what it prints, what it leaves behind, how it ends.
 
+mod checkpoints;
 mod cifar;
 mod compare;
 mod densenet;
 mod eval;
 mod explain;
+mod extremes;
 mod inspect;
 mod options;
 mod oracle;
 mod output;
 mod quantize;
 mod source;
+mod surroundings;
 mod train;
 mod training;
 

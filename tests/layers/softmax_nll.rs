@@ -84,6 +84,26 @@ fn a_confidence_of_exactly_one_costs_nothing_and_its_opposite_stays_finite() {
     certain::<f32>();
 }
 
+fn huge<F: Precision>() {
+    let (one, huge) = (F::one(), F::max_value());
+    // Their difference overflows, and is taken for what it is.
+    let logits = array![[huge, -huge, one], [-huge, huge, one]];
+    let (nll, cache) = forward(logits.view(), &[0, 1]).expect("it fits");
+    assert_eq!(nll, F::zero());
+    assert!(backward(&cache).iter().all(|d| d.is_zero()));
+    let (nll, cache) = forward(logits.view(), &[1, 1]).expect("it fits");
+    assert_eq!(nll, F::infinity());
+    assert_eq!(backward(&cache).row(0).to_vec(), [0.5, -0.5, 0.0].map(F::of));
+    let (nll, _) = forward(logits.slice(ndarray::s![..1, ..]), &[2]).expect("it fits");
+    assert_eq!(nll, huge);
+}
+
+#[test]
+fn logits_as_large_as_numbers_go() {
+    huge::<f64>();
+    huge::<f32>();
+}
+
 #[test]
 fn one_nan_makes_the_loss_nan() {
     for at in 0..3 {

@@ -1,6 +1,7 @@
 //! The oracle against the golden values: every operation through its files, in both precisions.
 
 mod catalogue;
+mod hostile;
 mod layers;
 mod networks;
 mod options;

@@ -59,7 +59,7 @@ fn densenet() {
 }
 
 /// An `mlp` of two inputs, one hidden unit a layer and two classes, with one of its tensors changed.
-fn small(change: &str, shape: Option<Vec<usize>>) -> Vec<Stored> {
+pub(super) fn small(change: &str, shape: Option<Vec<usize>>) -> Vec<Stored> {
     let shapes = [
         ("x", vec![2, 2]),
         ("fc1.theta", vec![2, 1]),

@@ -2,7 +2,7 @@ use super::{packed, standardized};
 use crate::common::assert_error;
 use crate::train::Rng;
 use spikeslab::Result;
-use spikeslab::nets::Architecture;
+use spikeslab::nets::{Architecture, Role};
 use spikeslab::packed::PackedModel;
 use spikeslab::packed::format::{MAGIC, from_bytes, load, save, to_bytes};
 use std::path::Path;
@@ -167,6 +167,21 @@ fn what_no_model_has_is_refused_by_name() {
     }
     // The last byte of fc1's codes holds three digits: 48 weights, five a byte.
     read(&patched(&good, codes + 9, &[26])).unwrap();
+}
+
+#[test]
+fn a_model_that_could_not_be_read_again_is_not_written() {
+    let widths = crate::train::narrow(Architecture::Mlp);
+    let mut network = super::trained(Architecture::Mlp, 3, 2);
+    let gamma = network.parameters_mut().iter_mut().find(|parameter| parameter.role == Role::Gamma).unwrap();
+    gamma.as_slice_mut()[0] = f32::MAX;
+    let variance = network.parameters_mut().iter_mut().find(|parameter| parameter.role == Role::RunningVar).unwrap();
+    variance.as_slice_mut()[0] = 0.0;
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("model.packed");
+    let model = PackedModel::new(Architecture::Mlp, widths, &network, None);
+    assert_error(save(&path, &model), &["model.packed: expected finite numbers in bn1.gamma", "inf"]);
+    assert!(!path.exists());
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use crate::common::forms::{codebooks, spikes};
 use crate::common::{assert_error, assert_panics};
 use spikeslab::prior::multi_spike::zero_level;
 use spikeslab::prior::quadrature::quadrature;
@@ -6,6 +7,41 @@ use spikeslab::scalar::Real;
 use spikeslab::scalar::spike_kl::Spike;
 
 const FORMS: [Form; 5] = [Form::Nearest, Form::Mixture, Form::Vnq, Form::Windows, Form::Quadrature];
+
+/// Weights as far from the levels as numbers go, under the smallest and the largest σ that training allows.
+#[test]
+fn overflow_of_t_is_finite_in_every_form() {
+    for form in FORMS {
+        for (levels, spike) in
+            codebooks(form).into_iter().flat_map(|levels| spikes(form).iter().map(move |s| (levels, *s)))
+        {
+            let levels: Vec<f32> = levels.iter().map(|level| *level as f32).collect();
+            let prior = MultiSpike::new(form, spike);
+            let codebook = Codebook::new(levels.clone()).unwrap();
+            let mut theta = Vec::new();
+            for far in [0.0, 1e-45, 1e-30, levels[0], 1.0, 1e10, 1e18, 1e19, 1e30, 1e38_f32] {
+                theta.extend([far, -far]);
+            }
+            for log_sigma2 in [-10.0, 0.0, 1.0] {
+                let kl = prior.kl(&theta, &vec![log_sigma2; theta.len()], &codebook);
+                let gradients = kl.dtheta.iter().chain(&kl.dlog_sigma2).chain(&kl.dlevels);
+                assert!(
+                    kl.value.is_finite() && gradients.clone().all(|d| d.is_finite()),
+                    "{form:?}, {spike:?}, {levels:?}, ln σ² = {log_sigma2}: {kl:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_level_next_to_zero_has_a_window_that_is_closed() {
+    for (form, levels) in [(Form::Vnq, [0.0, 1e-30, 0.2]), (Form::Windows, [-0.2, 1e-30, 0.2])] {
+        let codebook = Codebook::new(levels.to_vec()).unwrap();
+        let kl = MultiSpike::new(form, Spike::Exact).kl(&[0.1, -0.3, 0.2_f32], &[-4.0; 3], &codebook);
+        assert!(kl.value.is_finite() && kl.dtheta.iter().chain(&kl.dlevels).all(|d| d.is_finite()), "{form:?}: {kl:?}");
+    }
+}
 
 #[test]
 fn each_form_has_the_width_it_was_published_with() {

@@ -151,7 +151,7 @@ fn what_is_not_exactly_a_checkpoint_is_refused_by_name() {
     let (_dir, path, _) = saved();
     let good = fs::read(&path).unwrap();
     assert!(loaded(&path, &Parts::of(&good).bytes()).is_ok(), "taken apart and put together");
-    let cases: [(&str, Flaw, &[&str]); 22] = [
+    let cases: [(&str, Flaw, &[&str]); 24] = [
         ("missing tensor", |p| drop(p.tensors.remove("fc2.theta")), &["fc2.theta", "[3, 2]", "none"]),
         ("missing moment", |p| drop(p.tensors.remove("adam.v.fc3.bias")), &["adam.v.fc3.bias", "[10]", "none"]),
         ("missing statistic", |p| drop(p.tensors.remove("bn1.running_var")), &["bn1.running_var", "[3]", "none"]),
@@ -180,6 +180,8 @@ fn what_is_not_exactly_a_checkpoint_is_refused_by_name() {
         ("I32", |p| p.tensors.get_mut("bn2.beta").unwrap().0 = Dtype::I32, &["bn2.beta", "F32", "I32"]),
         ("NaN", |p| p.set("fc1.log_sigma2", 5, f32::NAN), &["finite numbers in fc1.log_sigma2", "NaN"]),
         ("infinity", |p| p.set("adam.m.fc1.theta", 0, f32::NEG_INFINITY), &["adam.m.fc1.theta", "-inf"]),
+        ("variance", |p| p.set("bn2.running_var", 1, -1.0), &["at least 0 in bn2.running_var", "-1"]),
+        ("second moment", |p| p.set("adam.v.fc3.bias", 9, -0.5), &["at least 0 in adam.v.fc3.bias", "-0.5"]),
         ("levels that descend", |p| p.set("fc1.levels", 2, -0.5), &["a codebook in fc1.levels", "ascending"]),
         ("version", |p| p.header("\"version\":1", "\"version\":2"), &["format version 1", "2"]),
         ("network", |p| p.header("\"mlp\"", "\"mlp2\""), &["mlp, lenet5, lenet-caffe", "mlp2"]),

@@ -114,6 +114,22 @@ fn a_confident_mistake_has_a_finite_nll() {
 }
 
 #[test]
+fn logits_that_overflow_have_no_score() {
+    let mut net = noisy_network();
+    for parameter in net.parameters_mut().iter_mut().filter(|parameter| parameter.role == Role::Theta) {
+        parameter.value.fill(f32::MAX);
+    }
+    let data = split(10, 20, 16).test;
+    for weights in [Weights::Mean, Weights::Sampled { samples: 2, seed: 1 }] {
+        assert_error(evaluate(&net, &data, weights), &["tensor ln softmax(logits)", "finite numbers", "NaN"]);
+    }
+    // A certainty beyond the type's range.
+    let scored =
+        score(&labelled(&[0]), |_, _: ndarray::Array4<f32>| Ok(ndarray::array![[0.0, f32::NEG_INFINITY, -1.0]]));
+    assert_error(scored, &["tensor ln softmax(logits)", "-inf"]);
+}
+
+#[test]
 fn the_quantized_loss_sums_over_all_layers() {
     let mut net = network::<f64>(Architecture::Mlp, &[2, 2, 2], 1);
     for parameter in net.parameters_mut() {

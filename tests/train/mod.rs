@@ -14,6 +14,8 @@ mod checkpoint;
 #[cfg(feature = "files")]
 mod config;
 #[cfg(feature = "files")]
+mod read;
+#[cfg(feature = "files")]
 mod run;
 #[cfg(feature = "files")]
 mod write;

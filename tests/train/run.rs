@@ -89,6 +89,42 @@ fn a_directory_in_use_and_a_file_are_no_place_for_a_run() {
 }
 
 #[test]
+fn what_a_run_that_was_killed_at_once_left_is_no_obstacle() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("run");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("config.json.part"), "{ half of a longer configur".repeat(100)).unwrap();
+    Run::check_free(&path).unwrap();
+    let run = Run::create(&path, &config()).unwrap();
+    assert_eq!(Run::config(&path).unwrap(), config());
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    assert_error(Run::open(&path), &["no other process"]);
+    drop(run);
+    fs::write(path.join("config.json.part"), "").unwrap();
+    assert_error(Run::check_free(&path), &["one with files in it"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_directory_taken_hold_of_is_written_to() {
+    let dir = TempDir::new().unwrap();
+    let (path, moved) = (dir.path().join("run"), dir.path().join("moved"));
+    let run = Run::create(&path, &config()).unwrap();
+    run.check_in_place().unwrap();
+    fs::rename(&path, &moved).unwrap();
+    let parts = ["run", "the directory of the run in training"];
+    assert_error(run.check_in_place(), &parts);
+    drop(Run::create(&path, &config()).unwrap());
+    assert_error(run.check_in_place(), &parts);
+    assert_error(run.write_metrics(&[metrics(1)]), &parts);
+    assert_error(run.write_figure("funnel", "<svg/>"), &parts);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&moved, &path).unwrap();
+    run.write_metrics(&[metrics(1)]).unwrap();
+}
+
+#[test]
 fn what_is_no_run_is_refused() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("file"), b"").unwrap();

@@ -218,7 +218,15 @@ fn levels(trainer: &Trainer<f32>) -> Vec<Vec<f32>> {
 
 #[test]
 fn a_number_that_is_not_finite_stops_before_the_step() {
-    for (role, value) in [(Role::Theta, f32::NAN), (Role::LogSigma2, 200.0), (Role::Gamma, f32::INFINITY)] {
+    for (role, value) in [
+        (Role::Theta, f32::NAN),
+        (Role::LogSigma2, 200.0),
+        (Role::Gamma, f32::INFINITY),
+        // Finite, but not what they are multiplied or added up to.
+        (Role::Theta, f32::MAX),
+        (Role::Gamma, f32::MAX),
+        (Role::Bias, f32::MAX),
+    ] {
         let (x, labels) = first_batch();
         let mut trainer = mlp_trainer(short_recipe());
         trainer.step(x.clone(), &labels).unwrap();

@@ -1,4 +1,5 @@
-use spikeslab::train::write::write;
+use crate::common::assert_error;
+use spikeslab::train::write::{create_dir_all, write, write_new};
 use std::fs;
 use tempfile::TempDir;
 
@@ -43,4 +44,44 @@ fn a_refusal_names_the_file_and_leaves_everything_as_it_was() {
         assert_eq!(names(&dir), ["plain", "taken"]);
         assert_eq!(fs::read(dir.path().join("plain")).unwrap(), b"a file");
     }
+}
+
+#[test]
+fn a_new_file_is_made_once_and_held_by_who_made_it() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    let held = write_new(&path, b"first").unwrap().unwrap();
+    assert!(fs::File::open(&path).unwrap().try_lock().is_err());
+    for _ in 0..2 {
+        assert!(write_new(&path, b"second").unwrap().is_none());
+        assert_eq!((names(&dir), fs::read(&path).unwrap()), (vec!["file".to_string()], b"first".to_vec()));
+    }
+    drop(held);
+    assert!(write_new(&path, b"second").unwrap().is_none());
+    fs::File::open(&path).unwrap().try_lock().unwrap();
+
+    // One that is being made by another process, and one whose maker was killed.
+    let (path, part) = (dir.path().join("other"), dir.path().join("other.part"));
+    let maker = fs::File::create(&part).unwrap();
+    maker.lock().unwrap();
+    assert!(write_new(&path, b"bytes").unwrap().is_none());
+    drop(maker);
+    fs::write(&part, b"longer than what is written now").unwrap();
+    assert!(write_new(&path, b"bytes").unwrap().is_some());
+    assert_eq!(
+        (names(&dir), fs::read(&path).unwrap()),
+        (vec!["file".to_string(), "other".to_string()], b"bytes".to_vec())
+    );
+}
+
+#[test]
+fn directories_are_made_with_those_they_are_in() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a/b/c");
+    for _ in 0..2 {
+        create_dir_all(&path).unwrap();
+        assert!(path.is_dir());
+    }
+    fs::write(path.join("file"), b"").unwrap();
+    assert_error(create_dir_all(&path.join("file/d")), &["file/d"]);
 }

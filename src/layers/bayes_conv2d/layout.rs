@@ -46,7 +46,8 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(image: [usize; 3], window: &Window, output: [usize; 2], channels_out: usize) -> Self {
         let [channels, height, width] = image;
-        let stride = window.stride[1];
+        // A stride beyond the padded image is never taken.
+        let [stride_h, stride] = [0, 1].map(|axis| window.stride[axis].min(image[1 + axis] + 2 * window.padding[axis]));
         let phase = (width + 2 * window.padding[1]).div_ceil(stride);
         let row_len = stride * phase;
         let channel = staggered((height + 2 * window.padding[0]) * row_len);
@@ -67,7 +68,7 @@ impl Layout {
             output,
             row: output[1].next_multiple_of(MAX_LANES),
             offsets,
-            row_step: window.stride[0] * row_len,
+            row_step: stride_h * row_len,
             // A vector may begin at the last element.
             image_len: channels * channel + MAX_LANES,
             padding: window.padding,

@@ -103,11 +103,10 @@ pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
     // All are looked for before the first is read: a missing file is then reported at once.
     let train = layout.train.iter().map(find).collect::<Result<Vec<_>>>()?;
     let test = find(&layout.test)?;
-    let which = if coarse { 0 } else { layout.labels.len() - 1 };
     let read = |paths: &[PathBuf]| {
-        let mut images = Images::default();
-        paths.iter().try_for_each(|path| images.append(path, layout, which))?;
-        Dataset::new(images.pixels, images.labels, SHAPE, layout.labels[which].1.into())
+        let mut images = Images::new(layout, coarse);
+        paths.iter().try_for_each(|path| images.append_file(path))?;
+        images.finish()
     };
     let (train, test) = (read(&train)?, read(&[test])?);
     let source = format!(
@@ -120,23 +119,51 @@ pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
     Ok(Split { train, test, source })
 }
 
+/// Reads the records of one file of `layout` to its end; of several labels the first if `coarse`, else the last. The path is
+/// only named in errors.
+///
+/// # Errors
+/// As [`load`], of a file that is there.
+pub fn read(input: impl Read, path: &Path, layout: &Layout, coarse: bool) -> Result<Dataset> {
+    let mut images = Images::new(layout, coarse);
+    images.append(input, path)?;
+    images.finish()
+}
+
 /// What has been read.
-#[derive(Default)]
-struct Images {
+struct Images<'a> {
+    layout: &'a Layout,
+    /// Which byte of a record is its label.
+    which: usize,
     pixels: Vec<u8>,
     labels: Vec<u8>,
 }
 
-impl Images {
-    /// Appends the images of a file, labelled by the byte `which` of each record.
-    fn append(&mut self, path: &Path, layout: &Layout, which: usize) -> Result<()> {
+impl<'a> Images<'a> {
+    fn new(layout: &'a Layout, coarse: bool) -> Self {
+        let which = if coarse { 0 } else { layout.labels.len() - 1 };
+        Self { layout, which, pixels: Vec::new(), labels: Vec::new() }
+    }
+
+    fn finish(self) -> Result<Dataset> {
+        Dataset::new(self.pixels, self.labels, SHAPE, self.layout.labels[self.which].1.into())
+    }
+
+    /// Appends the images of a file.
+    fn append_file(&mut self, path: &Path) -> Result<()> {
         let metadata = fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if metadata.is_file() && !files::is_gz(path) {
-            layout.check_length(path, metadata.len())?;
-            self.pixels.reserve_exact(metadata.len() as usize / layout.record() * PIXELS);
+            self.layout.check_length(path, metadata.len())?;
+            self.pixels.reserve_exact(metadata.len() as usize / self.layout.record() * PIXELS);
         }
+        self.append(files::open(path)?, path)
+    }
+
+    /// Appends the images of records.
+    fn append(&mut self, input: impl Read, path: &Path) -> Result<()> {
+        let layout = self.layout;
         let most = (MAX_RECORDS * layout.record()) as u64;
-        let mut input = files::open(path)?.take(most + 1);
+        let mut input = input.take(most + 1);
         let mut record = Vec::with_capacity(layout.record());
         let (mut bytes, mut odd) = (0, None);
         loop {
@@ -151,7 +178,7 @@ impl Images {
             odd = odd.or_else(|| layout.odd_label(path, labels, bytes / layout.record() as u64 - 1));
             // After an odd label only the length is of interest: it may tell why.
             if odd.is_none() {
-                self.labels.push(labels[which]);
+                self.labels.push(labels[self.which]);
                 self.pixels.extend_from_slice(pixels);
             }
         }

@@ -1,0 +1,49 @@
+//! How often `train` and `compare` save a checkpoint. It changes no result, so no configuration records it.
+
+use clap::Args;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::str::FromStr;
+
+#[derive(Debug, Args)]
+pub(super) struct Checkpoints {
+    /// Save a checkpoint every so many steps or epochs: 100steps, 2epochs; the results do not depend on it
+    #[arg(long = "checkpoint-every", value_name = "INTERVAL", default_value = "1epoch", allow_hyphen_values = true)]
+    pub(super) every: Interval,
+}
+
+/// Steps or epochs between two checkpoints, counted from the beginning of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interval {
+    Steps(NonZeroU64),
+    Epochs(NonZeroU32),
+}
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (count, unit) = text.split_at(unit);
+        let interval = match unit.trim_start() {
+            "step" | "steps" => count.parse().ok().map(Self::Steps),
+            "epoch" | "epochs" => count.parse().ok().map(Self::Epochs),
+            _ => None,
+        };
+        interval.ok_or_else(|| "expected a whole number of at least 1 and steps or epochs, as in 100steps".to_string())
+    }
+}
+
+impl Interval {
+    /// Whether a checkpoint is due after so many steps of the run, within an epoch.
+    pub(super) fn is_due_after_step(self, steps: u64) -> bool {
+        matches!(self, Self::Steps(every) if steps.is_multiple_of(every.get()))
+    }
+
+    /// Whether a checkpoint is due after so many epochs, which were so many steps.
+    pub(super) fn is_due_after_epoch(self, epochs: u32, steps: u64) -> bool {
+        match self {
+            Self::Steps(_) => self.is_due_after_step(steps),
+            Self::Epochs(every) => epochs.is_multiple_of(every.get()),
+        }
+    }
+}

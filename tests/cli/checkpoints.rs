@@ -1,0 +1,86 @@
+//! `--checkpoint-every`.
+
+use super::training::{LONG, check_metrics, start, wait_for_epoch};
+use super::{Workplace, assert_same_results};
+use spikeslab::train::{Run, checkpoint};
+use std::time::{Duration, Instant};
+
+#[test]
+fn steps_or_epochs_are_counted_from_the_beginning_of_the_run() {
+    let place = Workplace::new();
+    place.succeed(&[&["train", "--out", "whole"], &LONG[..]].concat());
+
+    // 16 steps an epoch: all but every fifth of these checkpoints are in mid-epoch.
+    let every_five = ["--checkpoint-every", "5steps"];
+    let mut child = start(&place, &[&["train", "--out", "steps"], &LONG[..], &every_five].concat());
+    let path = Run::checkpoint_path(&place.path("steps"));
+    let resume = [&["train", "--resume", "steps"], &every_five[..]].concat();
+    for _ in 0..2 {
+        let begun = Instant::now();
+        let steps = || checkpoint::load(&path).map_or(0, |state| state.steps);
+        let before = steps();
+        while steps() == before && before < 12 * 16 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let state = checkpoint::load(&path).unwrap();
+        assert!(state.steps > 0 && (state.steps.is_multiple_of(5) || state.steps == 12 * 16), "{}", state.steps);
+        assert_eq!(u64::from(state.position.epoch) * 16 + state.position.step, state.steps);
+        check_metrics(&place, "steps");
+        child = start(&place, &resume);
+    }
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_same_results(&place, "whole", "steps");
+
+    // Metrics go on while no checkpoint is due.
+    let mut child =
+        start(&place, &[&["train", "--out", "epochs"], &LONG[..], &["--checkpoint-every", "11 epochs"]].concat());
+    let stdout = wait_for_epoch(&mut child, 4);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(stdout);
+    let epochs = place.metrics("epochs").len();
+    let path = Run::checkpoint_path(&place.path("epochs"));
+    assert!(epochs >= 3 && (path.exists() == (epochs >= 11)), "{epochs} epochs");
+    place.succeed(&["train", "--resume", "epochs", "--checkpoint-every", "1step"]);
+    assert_same_results(&place, "whole", "epochs");
+}
+
+#[test]
+fn it_is_no_part_of_the_configuration() {
+    let place = Workplace::with_run();
+    place.train("steps", &["--checkpoint-every", "3steps"]);
+    assert_eq!(place.read("run/config.json"), place.read("steps/config.json"));
+    assert_same_results(&place, "run", "steps");
+    let short = ["--epochs", "1", "--batch-size", "128"];
+    for (out, every) in [("plain", "1epoch"), ("often", "1step")] {
+        let arguments = ["compare", "mlp", "--data", "data", "--out", out, "--checkpoint-every", every];
+        place.succeed(&[&arguments, &short[..]].concat());
+    }
+    for run in ["gaussian", "multi-spike"] {
+        assert_same_results(&place, &format!("plain/{run}"), &format!("often/{run}"));
+    }
+}
+
+#[test]
+fn anything_else_is_refused() {
+    let place = Workplace::new();
+    for value in [
+        "",
+        "5",
+        "steps",
+        "0steps",
+        "-1steps",
+        "1.5epochs",
+        "5 minutes",
+        "4294967296epochs",
+        "18446744073709551616steps",
+    ] {
+        let option = format!("--checkpoint-every={value}");
+        let expected = ["--checkpoint-every", "a whole number of at least 1 and steps or epochs"];
+        let expected = if value.is_empty() { &expected[..1] } else { &expected[..] };
+        place.refuse(&["train", "mlp", "--data", "data", &option], 2, expected);
+    }
+}

@@ -1,0 +1,148 @@
+//! Every option that takes a number, at the extremes: it works, or one line says what is wrong.
+
+use super::{Workplace, one_line};
+use crate::common::cifar::write10;
+use crate::common::extremes::EXTREMES;
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// The options of a command that take a value but no number.
+const OTHERS: [&str; 6] = ["--data", "--out", "--resume", "--prior", "--spike", "--kl-scale"];
+
+const DENSENET: [&str; 3] = ["--depth", "--growth", "--compression"];
+const TRAINING: [&str; 11] = [
+    "--limit",
+    "--levels",
+    "--codebook",
+    "--kl-weight",
+    "--kl-warmup",
+    "--epochs",
+    "--batch-size",
+    "--learning-rate",
+    "--seed",
+    "--checkpoint-every",
+    "--threads",
+];
+
+/// Checks that `options` are all of a command that take a number.
+fn assert_complete(place: &Workplace, command: &[&str], options: &[&str]) {
+    let help = place.succeed(&[command, &["--help"]].concat());
+    let of_a_value = |line: &str| {
+        let (name, rest) = line.trim().split_once(' ')?;
+        (name.starts_with("--") && rest.starts_with('<')).then(|| name.to_string())
+    };
+    let found: BTreeSet<String> =
+        help.lines().filter_map(of_a_value).filter(|name| !OTHERS.contains(&name.as_str())).collect();
+    assert_eq!(found, options.iter().map(ToString::to_string).collect(), "{command:?}");
+}
+
+/// Runs a command: it ends of its own accord, with nothing on stderr or one line.
+fn assert_ends_well(place: &Workplace, arguments: &[String], reads_stdout: bool) -> i32 {
+    let mut command = place.command(arguments);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    // What it prints fits into the pipe.
+    let reader = reads_stdout.then_some(reader);
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{arguments:?} goes on and on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    let code = output.status.code().unwrap_or_else(|| panic!("{arguments:?}: {output:?}"));
+    match code {
+        0 => assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}"),
+        1 | 2 => drop(one_line(&output, &format!("{arguments:?}"))),
+        _ => panic!("{arguments:?}: {output:?}"),
+    }
+    code
+}
+
+/// `option=value` for every extreme. A list is tried with one, two and three of them.
+fn extremes(option: &str) -> Vec<String> {
+    EXTREMES
+        .iter()
+        .flat_map(|extreme| match option {
+            "--codebook" => vec![extreme.to_string(), format!("-2,{extreme}"), format!("{extreme},2,{extreme}")],
+            "--checkpoint-every" => vec![extreme.to_string(), format!("{extreme}steps"), format!("{extreme}epochs")],
+            _ => vec![extreme.to_string()],
+        })
+        .map(|value| format!("{option}={value}"))
+        .collect()
+}
+
+/// The arguments without an option, which is to be given another value.
+fn without(arguments: &[&str], option: &str) -> Vec<String> {
+    let (pairs, command) = (arguments.iter().position(|argument| argument.starts_with("--")).unwrap(), arguments);
+    let others = command[pairs..].chunks(2).filter(|pair| pair[0] != option).flatten();
+    command[..pairs].iter().chain(others).map(ToString::to_string).collect()
+}
+
+fn place() -> Workplace {
+    let place = Workplace::with_run();
+    write10(&place.path("ten"), 1, 1);
+    place
+}
+
+#[test]
+fn train_and_compare() {
+    let place = place();
+    let mlp = ["mlp", "--data", "data", "--out", "out", "--epochs", "1", "--batch-size", "128"];
+    let densenet = ["densenet", "--data", "ten", "--out", "out", "--epochs", "1", "--batch-size", "5"];
+    for command in ["train", "compare"] {
+        assert_complete(&place, &[command], &[&TRAINING[..], &DENSENET].concat());
+        let options =
+            TRAINING.iter().map(|option| (option, &mlp)).chain(DENSENET.iter().map(|option| (option, &densenet)));
+        for (option, base) in options {
+            for value in extremes(option) {
+                let base = without(&[&[command], &base[..]].concat(), option);
+                // Without a reader a run ends before its first step: nobody would wait for all epochs.
+                let reads_stdout = command == "train" && *option != "--epochs";
+                let code = assert_ends_well(&place, &[base, vec![value.clone()]].concat(), reads_stdout);
+                assert_eq!(code != 2, place.path("out").exists(), "{command} {value}");
+                let _ = fs::remove_dir_all(place.path("out"));
+            }
+        }
+    }
+}
+
+#[test]
+fn eval_quantize_and_inspect() {
+    let place = place();
+    assert_complete(&place, &["eval"], &["--samples", "--kmeans", "--threads"]);
+    assert_complete(&place, &["quantize"], &["--kmeans"]);
+    assert_complete(&place, &["inspect"], &[]);
+    for option in ["--samples", "--kmeans", "--threads"] {
+        for value in extremes(option) {
+            assert_ends_well(&place, &["eval".into(), "run".into(), value], true);
+        }
+    }
+    for value in extremes("--kmeans") {
+        assert_ends_well(&place, &["quantize".into(), "run".into(), "--out=x".into(), value], true);
+    }
+}
+
+#[test]
+fn explain() {
+    let place = Workplace::new();
+    assert_complete(&place, &["explain", "kl"], &["--codebook", "--range"]);
+    for option in ["--codebook", "--range"] {
+        // Each that is accepted is tabulated, which takes its time.
+        for value in extremes(option).into_iter().step_by(2) {
+            assert_ends_well(&place, &["explain".into(), "kl".into(), "--out=kl".into(), value], true);
+        }
+    }
+}
+
+#[test]
+fn oracle_noise() {
+    let place = Workplace::new();
+    for option in ["--seed", "--step", "--tensor", "--count"] {
+        for value in extremes(option) {
+            assert_ends_well(&place, &["oracle".into(), "noise".into(), "noise".into(), value], true);
+        }
+    }
+}
