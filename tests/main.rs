@@ -11,6 +11,8 @@ mod nets;
 #[cfg(feature = "files")]
 mod oracle;
 mod packed;
+#[cfg(feature = "files")]
+mod parsers;
 mod prior;
 mod report;
 mod scalar;

@@ -9,6 +9,8 @@ pub mod fixture;
 pub mod forms;
 pub mod gradient;
 pub mod networks;
+#[cfg(feature = "files")]
+pub mod parsers;
 pub mod random;
 pub mod threads;
 pub mod tolerance;

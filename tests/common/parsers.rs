@@ -1,0 +1,123 @@
+//! One function for each parser of files that come from strangers: it feeds the parser bytes and holds it to what an
+//! accepted file promises. The fuzz targets of `tests/fuzz` and the tests share them.
+//!
+//! An error is one line. Neither may a parser panic, nor take more than a second or a gigabyte.
+
+use spikeslab::nets::Architecture;
+use spikeslab::oracle::tensors::File;
+use spikeslab::oracle::{OPERATIONS, compute};
+use spikeslab::packed::format;
+use spikeslab::train::data::cifar::{self, CIFAR10, CIFAR100};
+use spikeslab::train::data::{Dataset, idx};
+use spikeslab::train::{Config, checkpoint};
+use std::path::Path;
+
+/// Whether the parser accepts the bytes.
+pub type Parser = fn(&[u8]) -> bool;
+
+/// Every parser, by the name of its fuzz target and of its corpus.
+pub const PARSERS: [(&str, Parser); 7] = [
+    ("idx", idx),
+    ("gz", gz),
+    ("cifar", cifar),
+    ("checkpoint", checkpoint),
+    ("packed", packed),
+    ("oracle", oracle),
+    ("config", config),
+];
+
+/// The value, if it was accepted; the error must be one line.
+fn accepted<T>(result: spikeslab::Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let message = error.to_string();
+            assert_eq!(message.lines().count(), 1, "{message:?}");
+            None
+        }
+    }
+}
+
+/// Labels and images: the length of the labels' file in two bytes, that file, the images' file.
+pub fn idx(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return false };
+    let (labels, images) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
+    let Some(data) = accepted(idx::read(images, Path::new("images"), labels, Path::new("labels"))) else {
+        return false;
+    };
+    // What is accepted is what is there.
+    assert_eq!(images.len(), 16 + data.len() * data.shape().iter().product::<usize>());
+    assert_eq!(&labels[8..], data.labels());
+    true
+}
+
+/// Images of two labels, packed.
+pub fn gz(bytes: &[u8]) -> bool {
+    const LABELS: &[u8] = b"\0\0\x08\x01\0\0\0\x02\x03\x07";
+    let images = flate2::bufread::MultiGzDecoder::new(bytes);
+    let data = accepted(idx::read(images, Path::new("images.gz"), LABELS, Path::new("labels")));
+    data.is_some_and(|data| is_within_its_classes(&data))
+}
+
+/// Records; the first byte tells of which data set, and which of its labels.
+pub fn cifar(bytes: &[u8]) -> bool {
+    let Some((which, records)) = bytes.split_first() else { return false };
+    let layout = if which & 1 == 0 { &CIFAR10 } else { &CIFAR100 };
+    let Some(data) = accepted(cifar::read(records, Path::new("batch.bin"), layout, which & 2 != 0)) else {
+        return false;
+    };
+    assert_eq!(data.len() * layout.record(), records.len());
+    is_within_its_classes(&data)
+}
+
+fn is_within_its_classes(data: &Dataset) -> bool {
+    assert!(data.labels().iter().all(|label| usize::from(*label) < data.classes()));
+    true
+}
+
+/// A checkpoint.
+pub fn checkpoint(bytes: &[u8]) -> bool {
+    let Some(state) = accepted(checkpoint::from_bytes(Path::new("checkpoint"), bytes)) else { return false };
+    assert!(state.network.parameters().iter().flat_map(|parameter| &parameter.value).all(|value| value.is_finite()));
+    assert!(state.moments.iter().flatten().flatten().all(|value| value.is_finite()));
+    true
+}
+
+/// A packed model, the bytes of its file without its checksum.
+pub fn packed(bytes: &[u8]) -> bool {
+    let bytes = [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat();
+    let Some(model) = accepted(format::from_bytes(Path::new("model"), &bytes)) else { return false };
+    assert!(format::to_bytes(&model) == bytes, "it is read as another model");
+    let [channels, height, width] = model.input();
+    // A DenseNet takes images of any size.
+    if channels * height * width <= 3 * 32 * 32 {
+        let logits = model.predict(ndarray::Array4::zeros((1, channels, height, width))).expect("images of its size");
+        assert_eq!(logits.dim(), (1, *model.widths.last().expect("one a layer")));
+    }
+    true
+}
+
+/// The input of an operation; the first byte tells of which, and under which prior.
+pub fn oracle(bytes: &[u8]) -> bool {
+    let operations: Vec<_> = OPERATIONS.iter().filter(|operation| operation.takes_input()).collect();
+    let Some((which, file)) = bytes.split_first() else { return false };
+    let operation = operations[usize::from(*which) % operations.len()];
+    let Some(file) = accepted(File::from_bytes(Path::new("in.safetensors"), file.to_vec())) else { return false };
+    let prior = ["nearest", "mixture", "vnq", "windows", "quadrature"][usize::from(*which) / operations.len() % 5];
+    let takes_prior = operation.options.iter().any(|option| option.name == "prior");
+    let options: Vec<_> = takes_prior.then(|| ("prior".to_string(), prior.to_string())).into_iter().collect();
+    accepted(compute(operation, Some(&file), &options)).is_some()
+}
+
+/// The configuration of a run, and all that is derived from it.
+pub fn config(bytes: &[u8]) -> bool {
+    let Some(config) = accepted(Config::from_json(Path::new("config.json"), bytes)) else { return false };
+    let Some(checked) = accepted(config.check(1000)) else { return false };
+    if let Some(standardization) = &config.standardization {
+        accepted(standardization.check(3));
+    }
+    let widths = [&checked.hidden_widths[..], &[10]].concat();
+    accepted(checked.architecture.plan([3, 32, 32], &widths));
+    assert!(Architecture::ALL.contains(&checked.architecture));
+    true
+}

@@ -1,0 +1,28 @@
+//! Every parser of foreign files, fed the corpus of its fuzz target, `fixtures/parsers/<parser>/`, and mutations of it. The
+//! corpus holds small files that are as they should be, and what the fuzzer made of them, minimized.
+
+use crate::common::parsers::PARSERS;
+use crate::train::Rng;
+use std::fs;
+use std::path::Path;
+
+/// Mutations of the corpus of each parser.
+const MUTATIONS: usize = 3000;
+
+fn corpus(parser: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers").join(parser);
+    let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn the_corpus_is_partly_accepted_and_its_mutations_never_panic() {
+    for (name, parser) in PARSERS {
+        let corpus = corpus(name);
+        assert!(corpus.iter().any(|file| parser(file)), "{name}: nothing in its corpus is as it should be");
+        let mut random = Rng(8);
+        let accepted = (0..MUTATIONS).filter(|i| parser(&random.mutate(&corpus[i % corpus.len()]))).count();
+        assert!((1..MUTATIONS).contains(&accepted), "{name}: {accepted} of {MUTATIONS}");
+    }
+}
