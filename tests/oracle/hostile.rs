@@ -61,7 +61,11 @@ fn input(operation: &Operation, random: &mut Rng) -> Vec<Stored> {
         if random.below(60) == 0 || (input.optional && random.below(2) == 0) {
             continue;
         }
-        let tensor = Tensor { values: values(random, shape.iter().product()), shape };
+        let mut values = values(random, shape.iter().product());
+        if ["t", "v", "running_var", "level_weights"].contains(&input.name) && random.below(4) > 0 {
+            values.iter_mut().for_each(|value| *value = value.abs());
+        }
+        let tensor = Tensor { values, shape };
         let single = single != (random.below(50) == 0);
         let stored = if single {
             Stored::floats::<f32>(input.name, &tensor)
