@@ -173,10 +173,9 @@ impl Tile<'_> {
                     }
                 }
                 let lanes = V::LANES.min(columns - q);
-                for o in 0..N {
-                    let (scale, shift) = self.outputs[o];
-                    finish(sums[o], scale, shift, self.relu)
-                        .store_some(&mut self.y[o * plane + row * columns + q..][..lanes]);
+                for (o, (sum, (scale, shift))) in sums.into_iter().zip(self.outputs).enumerate() {
+                    let y = &mut self.y[o * plane + row * columns + q..][..lanes];
+                    finish(sum, scale, shift, self.relu).store_some(y);
                 }
             }
         }

@@ -120,9 +120,10 @@ impl Rows<'_> {
                 }
             }
         }
-        for r in 0..R {
-            for n in 0..N {
-                sums[r][n].store(&mut self.sums[at(r, n)..]);
+        for (r, row) in sums.into_iter().enumerate() {
+            for (n, sum) in row.into_iter().enumerate() {
+                let at = (image + r) * self.padded + first + n * V::LANES;
+                sum.store(&mut self.sums[at..]);
             }
         }
     }
