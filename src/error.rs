@@ -71,6 +71,15 @@ impl Error {
         Self::Io { path: path.into(), source }
     }
 
+    /// Reading broke off after `read` bytes of what was `expected`: an error of the operating system is its own reason; any
+    /// other comes from a decoder, and the file is at fault.
+    pub(crate) fn unreadable(path: &Path, read: u64, expected: impl Into<String>, source: std::io::Error) -> Self {
+        if source.raw_os_error().is_some() {
+            return Self::io(path, source);
+        }
+        Self::file(path, expected, format!("{read} bytes, then: {source}"))
+    }
+
     /// The process's exit code: 2 for usage (unknown or out-of-range options), 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {

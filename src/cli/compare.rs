@@ -1,6 +1,6 @@
 //! `spikeslab compare`.
 
-use super::options::{Threads, TrainingOptions, load_data, network_names};
+use super::options::{Threads, TrainingOptions, network_names};
 use super::output::line;
 use super::train::{next_free, resume_command};
 use super::{Failure, Outcome, training};
@@ -32,8 +32,9 @@ pub(super) struct CompareArguments {
     out: Option<PathBuf>,
     /// Go on with the comparison in this directory, with the options it was begun with
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "network", "out", "data", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight", "kl_warmup",
-        "epochs", "batch_size", "learning_rate", "seed",
+        "network", "out", "data", "coarse", "limit", "augment", "levels", "codebook", "prior", "spike", "kl_scale",
+        "kl_weight", "kl_warmup", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck",
+        "compression",
     ])]
     resume: Option<PathBuf>,
     #[command(flatten)]
@@ -85,8 +86,7 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<PathBuf, Failure> 
         let seen = arguments.options.prior.name();
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen).into());
     }
-    let data = load_data(arguments.options.data.as_deref())?;
-    let config = arguments.options.config(network, &data)?;
+    let config = arguments.options.config(network)?;
     let dir = arguments.out.clone().map_or_else(|| next_free(&format!("compare-{network}")), Ok)?;
     Run::check_free(&dir)?;
     let gaussian = Config { prior: PriorName::Gaussian, ..config.clone() };

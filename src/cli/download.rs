@@ -1,14 +1,14 @@
 //! `train --download`.
 
 use crate::error::{Error, Result};
-use crate::train::data::download::{Collection, FASHION_MNIST, MNIST, download};
+use crate::train::data::download::{CIFAR10, CIFAR100, Collection, FASHION_MNIST, MNIST, download};
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
 /// Fetches the data first.
 #[derive(Debug, Args)]
 pub(super) struct Download {
-    /// Fetch the files into --data first; those already there are kept
+    /// Fetch the files of this data set, or MNIST, into --data first; those already there are kept
     #[arg(long, value_name = "DATA SET", num_args = 0..=1, default_missing_value = "mnist", requires = "data")]
     download: Option<Name>,
     /// Where to fetch them from [default: the data set's usual address]
@@ -20,6 +20,10 @@ pub(super) struct Download {
 enum Name {
     Mnist,
     FashionMnist,
+    #[value(name = "cifar-10", alias = "cifar10")]
+    Cifar10,
+    #[value(name = "cifar-100", alias = "cifar100")]
+    Cifar100,
 }
 
 impl Download {
@@ -30,6 +34,8 @@ impl Download {
         let collection: &Collection = match name {
             Name::Mnist => &MNIST,
             Name::FashionMnist => &FASHION_MNIST,
+            Name::Cifar10 => &CIFAR10,
+            Name::Cifar100 => &CIFAR100,
         };
         download(collection, self.base_url.as_deref().unwrap_or(collection.base_url), into)
     }

@@ -1,13 +1,13 @@
 //! `spikeslab eval`.
 
-use super::options::{Threads, load_data};
+use super::options::Threads;
 use super::output::line;
 use super::source::{Source, refit_levels};
 use super::training::SAMPLES;
 use super::{Outcome, table};
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll::log_softmax;
-use crate::train::data::Dataset;
+use crate::train::data::{Dataset, directory};
 use crate::train::evaluate::{Score, Weights, evaluate, quantized_loss, score};
 use clap::Args;
 use serde::Serialize;
@@ -28,9 +28,12 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// Directory with the four MNIST or Fashion-MNIST files [default: the run's own data; embedded images]
+    /// Directory with the files of a data set [default: the run's own data; embedded images]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
+    #[arg(long)]
+    coarse: bool,
     /// Draws of the weights
     #[arg(
         long, value_name = "S", default_value_t = SAMPLES,
@@ -70,12 +73,14 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
 fn command(arguments: &EvalArguments) -> Outcome {
     let (scores, loss, images) = match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
-            let data = load_data(arguments.data.as_deref().or(config.data.as_deref()))?;
+            let dir = arguments.data.as_deref().or(config.data.as_deref());
+            let mut data = directory::load(dir, arguments.coarse || config.coarse)?;
             if let Some(levels) = arguments.kmeans {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
             check_images(&data.test, network.plan().input, &checkpoint.widths)?;
+            data.test.standardize(config.standardization.as_ref())?;
             let sampled = Weights::Sampled { samples: arguments.samples, seed: config.seed };
             let mean = evaluate(network, &data.test, Weights::Mean)?;
             let sample = evaluate(network, &data.test, sampled)?;
@@ -86,7 +91,8 @@ fn command(arguments: &EvalArguments) -> Outcome {
             if arguments.kmeans.is_some() {
                 return Err(Error::option("kmeans", "a run directory", "a packed model").into());
             }
-            let data = load_data(arguments.data.as_deref())?;
+            // Not standardized here: the model does it.
+            let data = directory::load(arguments.data.as_deref(), arguments.coarse)?;
             check_images(&data.test, model.input(), &model.widths)?;
             let quantized = score(&data.test, |_, x| Ok(log_softmax(model.predict(x)?)))?;
             ((None, None, quantized), None, data.test.len())

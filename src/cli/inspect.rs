@@ -24,7 +24,15 @@ pub(super) fn run(arguments: &InspectArguments) -> Outcome {
         Source::Run(config, checkpoint) => {
             let what =
                 format!("run of {} after epoch {} of {}", config.network, checkpoint.position.epoch, config.epochs);
-            (what, PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network))
+            (
+                what,
+                PackedModel::new(
+                    checkpoint.architecture,
+                    &checkpoint.widths,
+                    &checkpoint.network,
+                    config.standardization,
+                ),
+            )
         }
         Source::Packed(model) => (format!("packed {}", model.architecture.name()), *model),
     };

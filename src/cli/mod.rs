@@ -30,6 +30,8 @@ type Outcome = std::result::Result<ExitCode, Failure>;
 enum Failure {
     /// Something was wrong.
     Error(Error),
+    /// Something was wrong; a second line tells what to do.
+    Advised(Error, &'static str),
     /// Nobody reads standard output any more.
     OutputClosed,
 }
@@ -97,6 +99,11 @@ pub fn main() -> ExitCode {
         Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(Failure::Error(error)) => {
             output::complain(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+        Err(Failure::Advised(error, advice)) => {
+            output::complain(&error.to_string());
+            output::note(advice);
             ExitCode::from(error.exit_code())
         }
     }

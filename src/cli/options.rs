@@ -1,28 +1,46 @@
 //! The options that `train` and `compare` share.
 
-use super::Outcome;
-use super::training;
+use super::{Failure, Outcome, training};
 use crate::error::{Error, Result};
-use crate::nets::Architecture;
+use crate::nets::{Architecture, Densenet};
 use crate::prior::Codebook;
 use crate::scalar::spike_kl::Spike;
 use crate::train::config::{Config, PriorName, VERSION};
-use crate::train::data::{Split, mnist};
+use crate::train::data::{Split, Standardization, directory};
 use crate::train::objective::KlScale;
 use crate::train::recipe::Recipe;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
 
+/// The published one.
+const DENSENET_BATCH_SIZE: usize = 64;
 /// A tenth of the images needs more passes.
 const EMBEDDED_EPOCHS: u32 = 40;
+
+/// Where the data come from that are not in the program, and how to get them.
+const ADVICE: &str = if cfg!(feature = "download") {
+    "They are published at https://www.cs.toronto.edu/~kriz/cifar.html; --data cifar10 --download cifar-10 fetches them."
+} else {
+    "They are published at https://www.cs.toronto.edu/~kriz/cifar.html: unpack cifar-10-binary.tar.gz, and give --data \
+     cifar-10-batches-bin. A build with --features download fetches them: --data cifar10 --download cifar-10."
+};
 
 /// What to train, on what, how.
 #[derive(Debug, Args)]
 pub(super) struct TrainingOptions {
-    /// Directory with the four MNIST or Fashion-MNIST files, raw or .gz [default: embedded images]
+    /// Directory with the files of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100, raw or .gz [default: embedded images]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// Train on the 20 coarse labels of CIFAR-100, not the 100 fine ones
+    #[arg(long)]
+    coarse: bool,
+    /// Train on the first N training images only
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<usize>,
+    /// Move each training image by up to 4 pixels, and mirror half of them, at random
+    #[arg(long)]
+    augment: bool,
     /// Number of levels, 2 to 256 [default: 3, and 4 under windows]
     #[arg(long, value_name = "M", conflicts_with = "codebook", allow_negative_numbers = true)]
     levels: Option<usize>,
@@ -44,18 +62,52 @@ pub(super) struct TrainingOptions {
     /// Epochs over which that weight rises from 0 [default: all of them]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     kl_warmup: Option<f64>,
-    /// Passes over the training images [default: 16, and 40 over the embedded ones]
+    /// Passes over the training images [default: 32, and 40 over the embedded ones]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// Images a step
-    #[arg(long, value_name = "N", default_value_t = Recipe::default().batch_size, allow_negative_numbers = true)]
-    batch_size: usize,
+    /// Images a step [default: 128, and 64 for densenet]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch_size: Option<usize>,
     /// Adam's rate at the beginning; it falls linearly to 0
     #[arg(long, value_name = "R", default_value_t = Recipe::default().learning_rate, allow_negative_numbers = true)]
     learning_rate: f64,
     /// Seed of all noise
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
+    #[command(flatten)]
+    densenet: DensenetOptions,
+}
+
+/// The sizes of a DenseNet.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of densenet")]
+struct DensenetOptions {
+    /// Bayesian layers: 3n + 4, with bottleneck 6n + 4 [default: 40]
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    depth: Option<usize>,
+    /// Channels that each unit appends [default: 12]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    growth: Option<usize>,
+    /// Put 1×1 convolutions of 4K outputs before the 3×3 ones
+    #[arg(long)]
+    bottleneck: bool,
+    /// Share of the channels that a transition keeps [default: 1]
+    #[arg(long, value_name = "C", allow_negative_numbers = true)]
+    compression: Option<f64>,
+}
+
+impl DensenetOptions {
+    /// None for another network of which no such sizes are asked.
+    fn sizes(&self, network: &str) -> Option<Densenet> {
+        let given = self.bottleneck || self.depth.is_some() || self.growth.is_some() || self.compression.is_some();
+        let default = Densenet::default();
+        (given || network == Architecture::Densenet { bottleneck: false }.name()).then(|| Densenet {
+            depth: self.depth.unwrap_or(default.depth),
+            growth: self.growth.unwrap_or(default.growth),
+            bottleneck: self.bottleneck,
+            compression: self.compression.unwrap_or(default.compression),
+        })
+    }
 }
 
 /// Of every command that computes.
@@ -69,14 +121,19 @@ pub(super) struct Threads {
     threads: Option<u16>,
 }
 
-/// The names of the networks.
+/// The names of the networks; a DenseNet's bottleneck is an option.
 pub(super) fn network_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(Architecture::ALL.map(Architecture::name))
+    let named = |architecture: &Architecture| *architecture != Architecture::Densenet { bottleneck: true };
+    PossibleValuesParser::new(Architecture::ALL.into_iter().filter(named).map(Architecture::name))
 }
 
 impl TrainingOptions {
-    /// The configuration of a run of `network` on `data`, checked.
-    pub(super) fn config(&self, network: &str, data: &Split) -> Result<Config> {
+    /// The configuration of a run of `network` on the data asked for, checked.
+    pub(super) fn config(&self, network: &str) -> std::result::Result<Config, Failure> {
+        let data = self.load_data(network)?;
+        let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
+        let standardization = Standardization::for_training(&data.train)
+            .map_err(|error| Error::file(source, "images that can be standardized", error))?;
         let codebook = match &self.codebook {
             Some(levels) => levels.clone(),
             None => {
@@ -86,11 +143,17 @@ impl TrainingOptions {
         };
         let few = if self.data.is_none() { EMBEDDED_EPOCHS } else { Recipe::default().epochs };
         let epochs = self.epochs.unwrap_or(few);
+        let densenet = self.densenet.sizes(network);
         let config = Config {
             version: VERSION,
             network: network.to_string(),
+            densenet,
             data: self.data.as_deref().map(absolute).transpose()?,
             data_checksum: data.train.checksum(),
+            coarse: self.coarse,
+            limit: self.limit,
+            standardization,
+            augment: self.augment,
             codebook,
             prior: self.prior,
             spike: self.spike,
@@ -98,16 +161,31 @@ impl TrainingOptions {
             kl_weight: self.kl_weight,
             kl_warmup: self.kl_warmup.unwrap_or(f64::from(epochs)),
             epochs,
-            batch_size: self.batch_size,
+            batch_size: self.batch_size.unwrap_or(if densenet.is_some() {
+                DENSENET_BATCH_SIZE
+            } else {
+                Recipe::default().batch_size
+            }),
             learning_rate: self.learning_rate,
             seed: self.seed,
         };
-        let (architecture, ..) = config.check(data.train.len())?;
-        architecture.plan(data.train.shape(), &training::widths(architecture, data)).map_err(|error| {
-            let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
-            Error::file(source, format!("images large enough for {network}"), error)
-        })?;
+        let checked = config.check(data.train.len())?;
+        checked
+            .architecture
+            .plan(data.train.shape(), &training::widths(&checked.hidden_widths, &data))
+            .map_err(|error| Error::file(source, format!("images large enough for {network}"), error))?;
         Ok(config)
+    }
+
+    /// The images to train and test on.
+    fn load_data(&self, network: &str) -> std::result::Result<Split, Failure> {
+        if self.data.is_none() && !Architecture::from_name(network)?.takes_embedded_images() {
+            let expected = format!("--data DIR with CIFAR-10 or CIFAR-100 to train {network} on");
+            return Err(Failure::Advised(Error::option("data", expected, "none"), ADVICE));
+        }
+        let mut data = directory::load(self.data.as_deref(), self.coarse)?;
+        self.limit.map_or(Ok(()), |images| data.limit(images))?;
+        Ok(data)
     }
 }
 
@@ -120,11 +198,6 @@ impl Threads {
         }
         rayon::scope(|_| command())
     }
-}
-
-/// The data in a directory, or the embedded images.
-pub(super) fn load_data(dir: Option<&Path>) -> Result<Split> {
-    dir.map_or_else(mnist::embedded, mnist::load)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

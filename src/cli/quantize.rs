@@ -38,11 +38,12 @@ pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
         }
         _ => {}
     }
-    let (_, mut checkpoint) = load_run(&arguments.run)?;
+    let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;
     }
-    let model = PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network);
+    let model =
+        PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network, config.standardization);
     format::save(&arguments.out, &model)?;
     table::layers(&model)?;
     line("")?;

@@ -36,9 +36,16 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         return Err(Error::file(dir, "a run with a checkpoint", "none"));
     }
     let checkpoint = checkpoint::load(&path)?;
-    if checkpoint.architecture.name() != config.network {
-        let expected = format!("a checkpoint of {}", config.network);
+    let (architecture, _) =
+        config.network().map_err(|error| Error::file(dir, "a run whose configuration is in range", error))?;
+    if checkpoint.architecture != architecture {
+        let expected = format!("a checkpoint of {}", architecture.name());
         return Err(Error::file(&path, expected, checkpoint.architecture.name()));
+    }
+    if let Some(standardization) = &config.standardization {
+        let channels = checkpoint.network.plan().input[0];
+        let expected = "a run whose configuration fits its checkpoint";
+        standardization.check(channels).map_err(|error| Error::file(dir, expected, error))?;
     }
     Ok((config, checkpoint))
 }

@@ -1,6 +1,6 @@
 //! `spikeslab train`.
 
-use super::options::{Threads, TrainingOptions, load_data, network_names};
+use super::options::{Threads, TrainingOptions, network_names};
 use super::{Outcome, training};
 use crate::error::{Error, Result};
 use crate::train::Run;
@@ -16,6 +16,7 @@ Ctrl-C stops after the step at hand; --resume goes on to the same bits.
 Examples:
   spikeslab train lenet5
   spikeslab train lenet-caffe --data mnist --seed 1
+  spikeslab train lenet5 --data cifar10 --augment --limit 10000
   spikeslab train mlp --levels 8 --epochs 4 --out runs/eight
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
   spikeslab train --resume runs/eight")]
@@ -30,8 +31,8 @@ pub(super) struct TrainArguments {
     out: Option<PathBuf>,
     /// Go on with the run in this directory, with the options it was begun with
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "data", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight", "kl_warmup", "epochs",
-        "batch_size", "learning_rate", "seed",
+        "out", "data", "coarse", "limit", "augment", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight",
+        "kl_warmup", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck", "compression",
     ])]
     resume: Option<PathBuf>,
     #[command(flatten)]
@@ -59,8 +60,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
             let network = network.as_deref().unwrap_or_default();
             #[cfg(feature = "download")]
             arguments.download.fetch(arguments.options.data.as_deref())?;
-            let data = load_data(arguments.options.data.as_deref())?;
-            let config = arguments.options.config(network, &data)?;
+            let config = arguments.options.config(network)?;
             let dir = arguments.out.clone().map_or_else(|| next_free(network), Ok)?;
             Run::create(&dir, &config)?
         }

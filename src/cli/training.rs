@@ -1,6 +1,5 @@
 //! Training in a run directory: from its beginning or its checkpoint to its figures and packed model.
 
-use super::options::load_data;
 use super::output::{line, note};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
@@ -9,7 +8,8 @@ use crate::packed::{PackedModel, format};
 use crate::prior::multi_spike::zero_level;
 use crate::report::{self, LayerPicture};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::data::Split;
+use crate::train::config::{Checked, Config};
+use crate::train::data::{Split, directory};
 use crate::train::evaluate::{Weights, evaluate, quantized_loss};
 use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
 use crate::train::{Loss, Run, Trainer, checkpoint};
@@ -25,15 +25,11 @@ pub(super) const SAMPLES: u32 = 10;
 /// Trains the run to its end or until Ctrl-C, and says how it did. `resume` is what goes on with it then.
 pub(super) fn train(run: &Run, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
-    let data = load_data(config.data.as_deref())?;
-    if data.train.checksum() != config.data_checksum {
-        let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
-        return Err(Error::file(run.dir(), expected, format!("{:08x}", data.train.checksum())).into());
-    }
-    let (architecture, codebook, recipe) = config
+    let data = load_data(run, &config)?;
+    let Checked { architecture, hidden_widths, codebook, recipe } = config
         .check(data.train.len())
         .map_err(|error| Error::file(run.dir(), "a run whose configuration is in range", error))?;
-    let widths = widths(architecture, &data);
+    let widths = widths(&hidden_widths, &data);
 
     let mut network = architecture.network(data.train.shape(), &widths, &codebook)?;
     network.initialize(recipe.seed);
@@ -47,7 +43,7 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
             (state.network, state.moments, state.steps, state.position);
     }
     let metrics = run.metrics(position.epoch)?;
-    line(&format!("{} on {}", architecture.name(), data.source))?;
+    line(&format!("{} on {}", config.network, data.source))?;
     line(&format!(
         "{} weights, {} prior, {} levels, in {}",
         trainer.network.weights(),
@@ -66,13 +62,32 @@ pub(super) fn train(run: &Run, resume: &str) -> Outcome {
         note(&format!("stopped; go on with: {resume}"));
         return Ok(ExitCode::from(130));
     }
-    finish(run, architecture, &widths, &trainer, &data, &observer.metrics)?;
+    let model = PackedModel::new(architecture, &widths, &trainer.network, config.standardization);
+    finish(run, &model, &trainer, &data, &observer.metrics)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The data that the run was begun on.
+fn load_data(run: &Run, config: &Config) -> Result<Split> {
+    let expected = |error: Error| match error {
+        // The option is not this command's: it says what the run needs of its data.
+        Error::Option { .. } => Error::file(run.dir(), "the data it was begun on", error),
+        other => other,
+    };
+    let mut data = directory::load(config.data.as_deref(), config.coarse).map_err(expected)?;
+    config.limit.map_or(Ok(()), |images| data.limit(images)).map_err(expected)?;
+    if data.train.checksum() != config.data_checksum {
+        let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
+        return Err(Error::file(run.dir(), expected, format!("{:08x}", data.train.checksum())));
+    }
+    data.standardize(config.standardization.as_ref())
+        .map_err(|error| Error::file(run.dir(), "a run whose configuration fits its data", error))?;
+    Ok(data)
+}
+
 /// The outputs of each layer of a network for `data`.
-pub(super) fn widths(architecture: Architecture, data: &Split) -> Vec<usize> {
-    [architecture.hidden_widths(), &[data.train.classes()]].concat()
+pub(super) fn widths(hidden: &[usize], data: &Split) -> Vec<usize> {
+    [hidden, &[data.train.classes()]].concat()
 }
 
 /// Checks that a checkpoint is of the trainer's own run, or tells what was expected and seen.
@@ -110,8 +125,7 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
 /// Writes figures and packed model, and prints the final table.
 fn finish(
     run: &Run,
-    architecture: Architecture,
-    widths: &[usize],
+    model: &PackedModel,
     trainer: &Trainer<f32>,
     data: &Split,
     metrics: &[EpochMetrics],
@@ -120,6 +134,7 @@ fn finish(
     let values = |position: usize| network.parameters()[position].as_slice();
     let pictures: Vec<LayerPicture<'_>> = network
         .layers()
+        .filter(|layer| model.architecture.pictures(&layer.name))
         .map(|layer| LayerPicture {
             name: &layer.name,
             theta: values(layer.theta),
@@ -131,8 +146,7 @@ fn finish(
     run.write_figure("histogram", &report::histogram(&pictures))?;
     run.write_figure("funnel", &report::funnel(&pictures))?;
     run.write_figure("quantized-loss", &report::quantized_loss(&loss_by_epoch))?;
-    let model = PackedModel::new(architecture, widths, network);
-    format::save(&Run::packed_path(run.dir()), &model)?;
+    format::save(&Run::packed_path(run.dir()), model)?;
 
     let sampled = Weights::Sampled { samples: SAMPLES, seed: trainer.recipe().seed };
     let mut rows = Vec::new();
@@ -145,9 +159,9 @@ fn finish(
     table::scores(&rows)?;
     line(&table::quantized_loss(quantized_loss(network)))?;
     line("")?;
-    table::layers(&model)?;
+    table::layers(model)?;
     line("")?;
-    table::bytes(&model, format::to_bytes(&model).len())?;
+    table::bytes(model, format::to_bytes(model).len())?;
     line("")?;
     line(&format!("in {}: metrics.jsonl, checkpoint.safetensors, model.packed, figures/*.svg", run.dir().display()))
 }

@@ -12,11 +12,12 @@
 //!
 //! Shapes: x, y (B, C, P), where P counts the positions of an image, 1 after a dense layer; γ, β, μ, s² (C).
 
-use super::check_shape;
+use super::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array3, ArrayView1, ArrayView2, ArrayView3, Axis, Zip};
+use ndarray::{Array1, Array3, ArrayView1, ArrayView3, ArrayViewMut3, Axis, Zip};
 
 /// ε of the normalization unless given.
 pub const EPSILON: f64 = 1e-5;
@@ -46,7 +47,9 @@ pub struct Statistics<F> {
 /// What the backward needs of the forward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
-    x_hat: Array3<F>,
+    x: Array3<F>,
+    /// μ (C).
+    mean: Array1<F>,
     /// 1/√(s² + ε) (C).
     inverse_deviation: Array1<F>,
     /// Whether μ and s² depend on x.
@@ -67,17 +70,11 @@ pub struct Gradients<F> {
 impl<F: Real> Statistics<F> {
     /// The mean and biased variance of each channel of `x` (B, C, P).
     pub fn of_batch(x: ArrayView3<'_, F>) -> Self {
-        let count = F::of((x.dim().0 * x.dim().2) as f64);
-        let channels: Vec<(F, F)> = x
-            .axis_iter(Axis(1))
-            .into_par_iter()
-            .map(|x| {
-                let mean = sum(x, |x| x) / count;
-                (mean, sum(x, |x| (x - mean) * (x - mean)) / count)
-            })
-            .collect();
-        let (mean, variance): (Vec<F>, Vec<F>) = channels.into_iter().unzip();
-        Self { mean: mean.into(), variance: variance.into() }
+        let x = x.as_standard_layout();
+        let blocks = x.axis_chunks_iter(Axis(1), block(x.dim().2)).into_par_iter();
+        let moments: Vec<(Vec<F>, Vec<F>)> = blocks.map(|x| F::vectorize(Moments { x })).collect();
+        let (mean, variance): (Vec<Vec<F>>, Vec<Vec<F>>) = moments.into_iter().unzip();
+        Self { mean: mean.concat().into(), variance: variance.concat().into() }
     }
 
     /// Moves running estimates towards the statistics `batch` of `count` values a channel.
@@ -119,58 +116,180 @@ impl<F: Real> BatchNorm<'_, F> {
         check_shape("running_mean", &[channels], statistics.mean.shape())?;
         check_shape("running_var", &[channels], statistics.variance.shape())?;
         let inverse_deviation = statistics.variance.mapv(|variance| (variance + self.epsilon).sqrt().recip());
-        let mut x_hat = x;
-        let mut y = Array3::zeros(x_hat.dim());
-        Zip::indexed(x_hat.axis_iter_mut(Axis(1))).and(y.axis_iter_mut(Axis(1))).par_for_each(|c, x_hat, y| {
-            let (mean, inverse) = (statistics.mean[c], inverse_deviation[c]);
-            let (gamma, beta) = (self.gamma[c], self.beta[c]);
-            Zip::from(x_hat).and(y).for_each(|x_hat, y| {
-                *x_hat = (*x_hat - mean) * inverse;
-                *y = gamma * *x_hat + beta;
+        let x = in_standard_layout(x);
+        let mut y = Array3::zeros(x.dim());
+        let size = block(positions);
+        (y.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
+            .into_par_iter()
+            .enumerate()
+            .for_each(|(i, (y, x))| {
+                let of_place = |of_channel: &dyn Fn(usize) -> F| by_place(i * size, &x, of_channel);
+                F::vectorize(Normalize {
+                    mean: &of_place(&|c| statistics.mean[c]),
+                    scale: &of_place(&|c| self.gamma[c] * inverse_deviation[c]),
+                    shift: &of_place(&|c| self.beta[c]),
+                    x,
+                    y,
+                });
             });
-        });
-        Ok((y, Cache { x_hat, inverse_deviation, batch_statistics: false }))
+        let mean = statistics.mean.clone();
+        Ok((y, Cache { x, mean, inverse_deviation, batch_statistics: false }))
     }
 
     /// The gradient, from `dy` (B, C, P).
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
-    pub fn backward(&self, cache: &Cache<F>, dy: ArrayView3<'_, F>) -> Gradients<F> {
-        assert_eq!(dy.dim(), cache.x_hat.dim(), "dy has y's shape");
-        let count = F::of((dy.dim().0 * dy.dim().2) as f64);
-        let mut dx = Array3::zeros(dy.dim());
-        let sums: Vec<(F, F)> = (dx.axis_iter_mut(Axis(1)), dy.axis_iter(Axis(1)), cache.x_hat.axis_iter(Axis(1)))
+    pub fn backward(&self, cache: &Cache<F>, dy: Array3<F>) -> Gradients<F> {
+        let x = &cache.x;
+        assert_eq!(dy.dim(), x.dim(), "dy has y's shape");
+        let mut dx = in_standard_layout(dy);
+        let size = block(dx.dim().2);
+        let sums: Vec<[Vec<F>; 2]> = (dx.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
             .into_par_iter()
             .enumerate()
-            .map(|(c, (dx, dy, x_hat))| {
-                // y = γ x̂ + β
-                let dbeta = sum(dy, |dy| dy);
-                let dgamma = sum_of_products(dy, x_hat);
-                // x̂ = (x − μ) / √(s² + ε)
-                let scale = self.gamma[c] * cache.inverse_deviation[c];
-                if cache.batch_statistics {
-                    let (mean_dy, mean_dy_x_hat) = (dbeta / count, dgamma / count);
-                    Zip::from(dx).and(dy).and(x_hat).for_each(|dx, dy, x_hat| {
-                        *dx = scale * (*dy - mean_dy - *x_hat * mean_dy_x_hat);
-                    });
-                } else {
-                    Zip::from(dx).and(dy).for_each(|dx, dy| *dx = scale * *dy);
-                }
-                (dgamma, dbeta)
+            .map(|(i, (dy, x))| {
+                let of_place = |of_channel: &dyn Fn(usize) -> F| by_place(i * size, &x, of_channel);
+                F::vectorize(Gradient {
+                    mean: &of_place(&|c| cache.mean[c]),
+                    inverse_deviation: &of_place(&|c| cache.inverse_deviation[c]),
+                    gamma: &of_place(&|c| self.gamma[c]),
+                    batch_statistics: cache.batch_statistics,
+                    x,
+                    dy,
+                })
             })
             .collect();
-        let (dgamma, dbeta): (Vec<F>, Vec<F>) = sums.into_iter().unzip();
+        let [mut dgamma, mut dbeta] = [Vec::new(), Vec::new()];
+        for [gamma, beta] in sums {
+            dgamma.extend(gamma);
+            dbeta.extend(beta);
+        }
         Gradients { dx, dgamma: dgamma.into(), dbeta: dbeta.into() }
     }
 }
 
-/// Σ f(x) over a channel (B, P): each image's sum by eight running sums, then the images' sums in order.
-fn sum<F: Real>(x: ArrayView2<'_, F>, f: impl Fn(F) -> F) -> F {
-    x.outer_iter().map(|image| image.mapv(&f).sum()).sum()
+/// Channels computed by one thread at a time: few where each has many positions.
+fn block(positions: usize) -> usize {
+    (64 / positions.max(1)).max(1)
 }
 
-/// Σ a b over a channel (B, P), in the same order.
-fn sum_of_products<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> F {
-    a.outer_iter().zip(b.outer_iter()).map(|(a, b)| a.dot(&b)).sum()
+/// What every place of a block of channels, beginning with the one called `first`, has from its channel. A block `x` is of
+/// shape (B, channels, P); its places are (channel, position). The kernels below run over places alone, so that they are the
+/// same loops whether there are many channels or many positions.
+fn by_place<F: Real>(first: usize, x: &ArrayView3<'_, F>, of_channel: &dyn Fn(usize) -> F) -> Vec<F> {
+    let (_, channels, positions) = x.dim();
+    (first..first + channels).flat_map(|c| (0..positions).map(move |_| of_channel(c))).collect()
+}
+
+/// Each channel's sum, from the sums over the images at each place.
+#[inline(always)]
+fn channels<F: Real>(places: &[F], positions: usize) -> Vec<F> {
+    places.chunks_exact(positions.max(1)).map(|channel| ArrayView1::from(channel).sum()).collect()
+}
+
+const CONTIGUOUS: &str = "the places of an image are contiguous";
+
+/// The mean and biased variance of each channel of a block.
+struct Moments<'a, F> {
+    x: ArrayView3<'a, F>,
+}
+
+impl<F: Real> Kernel<F> for Moments<'_, F> {
+    type Output = (Vec<F>, Vec<F>);
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> (Vec<F>, Vec<F>) {
+        let (batch, channels_here, positions) = self.x.dim();
+        let count = F::of((batch * positions) as f64);
+        let mut sums = vec![F::zero(); channels_here * positions];
+        for x in self.x.outer_iter() {
+            sums.iter_mut().zip(x.to_slice().expect(CONTIGUOUS)).for_each(|(sum, x)| *sum += *x);
+        }
+        let mean: Vec<F> = channels(&sums, positions).into_iter().map(|sum| sum / count).collect();
+        let at_place = by_place(0, &self.x, &|c| mean[c]);
+        sums.fill(F::zero());
+        for x in self.x.outer_iter() {
+            let x = x.to_slice().expect(CONTIGUOUS);
+            for ((sum, x), mean) in sums.iter_mut().zip(x).zip(&at_place) {
+                *sum += (*x - *mean) * (*x - *mean);
+            }
+        }
+        (mean, channels(&sums, positions).into_iter().map(|sum| sum / count).collect())
+    }
+}
+
+/// y = γ x̂ + β = scale · (x − μ) + shift on a block.
+struct Normalize<'a, F> {
+    x: ArrayView3<'a, F>,
+    y: ArrayViewMut3<'a, F>,
+    mean: &'a [F],
+    /// γ / √(s² + ε).
+    scale: &'a [F],
+    /// β.
+    shift: &'a [F],
+}
+
+impl<F: Real> Kernel<F> for Normalize<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(mut self) {
+        for (x, mut y) in self.x.outer_iter().zip(self.y.outer_iter_mut()) {
+            let (x, y) = (x.to_slice().expect(CONTIGUOUS), y.as_slice_mut().expect(CONTIGUOUS));
+            let of_place = self.mean.iter().zip(self.scale).zip(self.shift);
+            for ((y, x), ((mean, scale), shift)) in y.iter_mut().zip(x).zip(of_place) {
+                *y = *scale * (*x - *mean) + *shift;
+            }
+        }
+    }
+}
+
+/// dγ and dβ of a block; dy becomes dx.
+struct Gradient<'a, F> {
+    x: ArrayView3<'a, F>,
+    dy: ArrayViewMut3<'a, F>,
+    mean: &'a [F],
+    inverse_deviation: &'a [F],
+    gamma: &'a [F],
+    batch_statistics: bool,
+}
+
+impl<F: Real> Kernel<F> for Gradient<'_, F> {
+    type Output = [Vec<F>; 2];
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(mut self) -> [Vec<F>; 2] {
+        let (batch, _, positions) = self.x.dim();
+        // y = γ x̂ + β
+        let [mut dgamma, mut dbeta] = [vec![F::zero(); self.mean.len()], vec![F::zero(); self.mean.len()]];
+        for (x, dy) in self.x.outer_iter().zip(self.dy.outer_iter()) {
+            let (x, dy) = (x.to_slice().expect(CONTIGUOUS), dy.to_slice().expect(CONTIGUOUS));
+            let of_place = self.mean.iter().zip(self.inverse_deviation);
+            let sums = dgamma.iter_mut().zip(&mut dbeta);
+            for ((x, dy), ((mean, inverse), (dgamma, dbeta))) in x.iter().zip(dy).zip(of_place.zip(sums)) {
+                let x_hat = (*x - *mean) * *inverse;
+                *dgamma += *dy * x_hat;
+                *dbeta += *dy;
+            }
+        }
+        let [dgamma, dbeta] = [channels(&dgamma, positions), channels(&dbeta, positions)];
+        // x̂ = (x − μ) / √(s² + ε); under running statistics μ and s² are constants
+        let count = F::of((batch * positions) as f64);
+        let share = |sums: &[F]| {
+            let of_channel = |c: usize| if self.batch_statistics { sums[c] / count } else { F::zero() };
+            by_place(0, &self.x, &of_channel)
+        };
+        let (mean_dy, mean_dy_x_hat) = (share(&dbeta), share(&dgamma));
+        for (x, mut dy) in self.x.outer_iter().zip(self.dy.outer_iter_mut()) {
+            let (x, dy) = (x.to_slice().expect(CONTIGUOUS), dy.as_slice_mut().expect(CONTIGUOUS));
+            let of_place =
+                self.mean.iter().zip(self.inverse_deviation).zip(self.gamma).zip(mean_dy.iter().zip(&mean_dy_x_hat));
+            for ((dy, x), (((mean, inverse), gamma), (mean_dy, mean_dy_x_hat))) in dy.iter_mut().zip(x).zip(of_place) {
+                let x_hat = (*x - *mean) * *inverse;
+                *dy = *gamma * *inverse * (*dy - *mean_dy - x_hat * *mean_dy_x_hat);
+            }
+        }
+        [dgamma, dbeta]
+    }
 }

@@ -15,6 +15,8 @@
 //! Images are independent but for the sums over the batch: those are formed for eight images at a time, in order, and
 //! added up in order.
 //!
+//! An [`Activation`] in front of the convolution is applied to the images as they are laid out, and undone as dx is gathered.
+//!
 //! The products are formed by three kernels, `forward`, `weight_gradient` and `input_gradient`, which never build col, on
 //! operands laid out by `layout`. `reference` does the same by the definition.
 
@@ -26,14 +28,16 @@ mod reference;
 mod weight_gradient;
 
 use super::check_shape;
+use super::pre_activation::Activation;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::tensor::im2col::Window;
 use backward::{Images, InputGradients, Partial};
 use forward::{Forward, Output};
 use layout::Layout;
-use ndarray::{Array1, Array4, ArrayView1, ArrayView4};
-use rayon::prelude::*;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, Array4, ArrayView1, ArrayView3, ArrayView4, ArrayViewMut4, Axis, CowArray, Ix4};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 /// Images whose parameter gradients are summed by one thread.
 const IMAGES: usize = 8;
@@ -72,6 +76,16 @@ pub struct Gradients<F> {
     pub dlog_sigma2: Option<Array4<F>>,
     /// (O).
     pub dbias: Array1<F>,
+}
+
+/// The gradient in the parameters.
+pub(super) struct Sum<F> {
+    pub dtheta: Array4<F>,
+    pub dlog_sigma2: Option<Array4<F>>,
+    pub dbias: Array1<F>,
+    /// Of the activation (C); empty without one.
+    pub dgamma: Array1<F>,
+    pub dbeta: Array1<F>,
 }
 
 /// The sizes of the products.
@@ -118,21 +132,22 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
     fn convolve<'a>(
         &self,
-        x: &ArrayView4<'_, F>,
+        x: ArrayView4<'_, F>,
+        activation: Option<&Activation<F>>,
         layout: &Layout,
         outputs: impl IndexedParallelIterator<Item = Output<'a, F>>,
     ) where
         F: 'a,
     {
         let weights = self.weights(layout, forward::interleave);
-        let x = x.as_standard_layout();
-        let x = x.as_slice().expect(STANDARD);
+        let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image: usize = layout.image.iter().product();
-        outputs.zip(x.par_chunks_exact(image)).enumerate().for_each(|(i, (output, x))| {
+        outputs.enumerate().for_each(|(i, output)| {
             let group = i % self.groups;
+            let x = &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image];
             let mut laid_out = vec![F::zero(); layout.image_len];
-            layout.lay_out(x, &mut laid_out);
+            lay_out(layout, x, activation, group, &mut laid_out);
             let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
             F::vectorize(Forward { layout, image: &laid_out, weights: &weights[group], bias, output });
         });
@@ -150,11 +165,16 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn mean(&self, x: ArrayView4<'_, F>) -> Result<Array4<F>> {
+        self.mean_of(x, None)
+    }
+
+    /// As [`BayesConv2d::mean`], of what an activation makes of x.
+    pub(super) fn mean_of(&self, x: ArrayView4<'_, F>, activation: Option<&Activation<F>>) -> Result<Array4<F>> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         let mut mean = Array4::zeros(shape);
         let m = mean.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        self.convolve(&x, &self.layout(&sizes), m.map(|m| Output::Mean { m }));
+        self.convolve(x, activation, &self.layout(&sizes), m.map(|m| Output::Mean { m }));
         Ok(mean)
     }
 
@@ -168,7 +188,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         let (mut mean, mut variance) = (Array4::zeros(shape), Array4::zeros(shape));
         let m = mean.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let v = variance.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        self.convolve(&x, &self.layout(&sizes), m.zip(v).map(|(m, v)| Output::Moments { m, v }));
+        self.convolve(x, None, &self.layout(&sizes), m.zip(v).map(|(m, v)| Output::Moments { m, v }));
         Ok((mean, variance))
     }
 
@@ -177,6 +197,17 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn forward_sampled(&self, x: Array4<F>, eps: Array4<F>) -> Result<(Array4<F>, Cache<F>)> {
+        let (y, dv_per_dy) = self.sampled_of(x.view(), None, eps)?;
+        Ok((y, Cache { x, dv_per_dy: Some(dv_per_dy) }))
+    }
+
+    /// As [`BayesConv2d::forward_sampled`], of what an activation makes of x: y and the factor from dy to dv.
+    pub(super) fn sampled_of(
+        &self,
+        x: ArrayView4<'_, F>,
+        activation: Option<&Activation<F>>,
+        eps: Array4<F>,
+    ) -> Result<(Array4<F>, Array4<F>)> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         check_shape("eps", &[shape.0, shape.1, shape.2, shape.3], eps.shape())?;
@@ -185,8 +216,8 @@ impl<F: Real> BayesConv2d<'_, F> {
         let ys = y.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let outputs = ys.zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps });
-        self.convolve(&x.view(), &self.layout(&sizes), outputs);
-        Ok((y, Cache { x, dv_per_dy: Some(eps) }))
+        self.convolve(x, activation, &self.layout(&sizes), outputs);
+        Ok((y, eps))
     }
 
     /// y = m, with mean weights.
@@ -203,43 +234,88 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Panics
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>, wants_dx: bool) -> Gradients<F> {
-        let sizes = self.sizes(cache.x.shape()).expect("the forward checked the shapes");
-        let (y_shape, group) = self.y_shape(cache.x.dim().0, &sizes);
+        let mut dx = wants_dx.then(|| Array4::zeros(cache.x.dim()));
+        let dx_view = dx.as_mut().map(|dx| dx.view_mut());
+        let sum = self.backward_of(cache.x.view(), None, cache.dv_per_dy.as_ref(), dy, dx_view);
+        let Sum { dtheta, dlog_sigma2, dbias, .. } = sum;
+        Gradients { dx, dtheta, dlog_sigma2, dbias }
+    }
+
+    /// The gradient in the parameters, those of the activation included; adds to `dx`, whose images are contiguous.
+    pub(super) fn backward_of(
+        &self,
+        x: ArrayView4<'_, F>,
+        activation: Option<&Activation<F>>,
+        dv_per_dy: Option<&Array4<F>>,
+        dy: ArrayView4<'_, F>,
+        dx: Option<ArrayViewMut4<'_, F>>,
+    ) -> Sum<F> {
+        let sizes = self.sizes(x.shape()).expect("the forward checked the shapes");
+        let (y_shape, group) = self.y_shape(x.dim().0, &sizes);
         assert_eq!(dy.dim(), y_shape, "dy has y's shape");
         let layout = &self.layout(&sizes);
-        let (image, output) = (self.groups * layout.image.iter().product::<usize>(), self.groups * group);
-        let weights = wants_dx.then(|| self.weights(layout, input_gradient::interleave));
-        let (x, dy) = (cache.x.as_standard_layout(), dy.as_standard_layout());
-        let x = x.as_slice().expect(STANDARD).par_chunks(IMAGES * image);
+        let output = self.groups * group;
+        let weights = dx.is_some().then(|| self.weights(layout, input_gradient::interleave));
+        let x = contiguous_images(x);
+        let dy = dy.as_standard_layout();
         let dys = dy.as_slice().expect(STANDARD).par_chunks(IMAGES * output);
-        let dv_per_dy = cache.dv_per_dy.as_ref().map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
+        let dv_per_dy = dv_per_dy.map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
 
-        let mut dx = wants_dx.then(|| Array4::zeros(cache.x.dim()));
+        let mut dx = dx;
         let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
             (Some(dx), Some(weights)) => {
-                let dxs = dx.as_slice_mut().expect(STANDARD).chunks_mut(IMAGES * image);
-                dxs.map(|dx| Some((&weights[..], dx))).collect()
+                dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(|dx| Some((&weights[..], dx))).collect()
             }
-            _ => (0..x.len()).map(|_| None).collect(),
+            _ => (0..dys.len()).map(|_| None).collect(),
         };
-        let partial_sums: Vec<Partial<F>> = (x, dys, dxs)
+        let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dys, dxs)
             .into_par_iter()
             .enumerate()
             .map(|(chunk, (x, dy, dx))| {
                 let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[chunk * IMAGES * output..][..dy.len()]);
-                Images { layout, groups: self.groups, x, dy, dv_per_dy, dx }.backward()
+                Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx }.backward()
             })
             .collect();
 
-        let mut sum = Partial::zeros(self.theta.dim().0, layout.fan_in);
+        let channels = activation.map_or(0, Activation::channels);
+        let mut sum = Partial::zeros(self.theta.dim().0, layout.fan_in, channels);
         partial_sums.iter().for_each(|partial| sum.add(partial));
         let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
-        Gradients {
-            dx,
+        Sum {
             dtheta: weights_shaped(sum.dtheta),
             // σ² = exp(ln σ²)
             dlog_sigma2: dv_per_dy.map(|_| weights_shaped(sum.dsigma2) * self.log_sigma2.mapv(F::exp)),
             dbias: sum.dbias.into(),
+            dgamma: sum.dgamma.into(),
+            dbeta: sum.dbeta.into(),
+        }
+    }
+}
+
+/// `x`, copied unless each image is contiguous: channels may lie between one image and the next.
+fn contiguous_images<F: Real>(x: ArrayView4<'_, F>) -> CowArray<'_, F, Ix4> {
+    let contiguous = x.axis_iter(Axis(0)).all(|image| image.is_standard_layout());
+    if contiguous { x.into() } else { x.as_standard_layout().into_owned().into() }
+}
+
+/// The pixels of a contiguous image.
+fn slice_of<F>(image: ArrayView3<'_, F>) -> &[F] {
+    image.to_slice().expect("images are contiguous")
+}
+
+/// Lays out one group of an image, activated.
+fn lay_out<F: Real>(
+    layout: &Layout,
+    image: &[F],
+    activation: Option<&Activation<F>>,
+    group: usize,
+    laid_out: &mut [F],
+) {
+    match activation {
+        None => layout.lay_out(image, laid_out, |_| |x| x),
+        Some(activation) => {
+            let first = group * layout.image[0];
+            layout.lay_out(image, laid_out, |channel| activation.value(first + channel));
         }
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Shapes: x (B, I), θ and ln σ² (I, O), b (O), ε and y (B, O).
 
-use super::{V0, check_shape};
+use super::{V0, check_shape, sigma2};
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::tensor::matmul::matmul;
@@ -71,7 +71,7 @@ impl<F: Real> BayesDense<'_, F> {
     /// If a shape does not fit.
     pub fn moments(&self, x: ArrayView2<'_, F>) -> Result<(Array2<F>, Array2<F>)> {
         let mean = self.mean(x)?;
-        Ok((mean, matmul(x.mapv(|x| x * x).view(), self.log_sigma2.mapv(F::exp).view())))
+        Ok((mean, matmul(x.mapv(|x| x * x).view(), sigma2(self.log_sigma2).view())))
     }
 
     /// y with sampled weights; `eps` is standard normal (B, O).
@@ -113,7 +113,7 @@ impl<F: Real> BayesDense<'_, F> {
             // y = m + √(v + v₀) ⊙ ε
             let dv = dv_per_dy * &dy;
             // v = x² σ²
-            let sigma2 = self.log_sigma2.mapv(F::exp);
+            let sigma2 = sigma2(self.log_sigma2);
             if let Some(dx) = &mut dx {
                 let dx2 = matmul(dv.view(), sigma2.t());
                 Zip::from(dx).and(x).and(&dx2).for_each(|dx, x, dx2| *dx += F::of(2.0) * *x * *dx2);

@@ -33,12 +33,11 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
         for (p, (mut y, mut at)) in y.outer_iter_mut().zip(at.outer_iter_mut()).enumerate() {
             for (q, (y, at)) in y.iter_mut().zip(&mut at).enumerate() {
                 let corner = p * window.stride[0] * width + q * window.stride[1];
-                // A constant kernel, where it is the usual one, is unrolled.
-                let (best, maximum) = match window.kernel {
-                    [2, 2] => first_maximum(plane, corner, width, [2, 2]),
+                let best = match window.kernel {
+                    [2, 2] => first_maximum_of_four(plane, corner, width),
                     kernel => first_maximum(plane, corner, width, kernel),
                 };
-                (*at, *y) = (best as u32, maximum);
+                (*at, *y) = (best as u32, plane[best]);
             }
         }
     });
@@ -69,19 +68,24 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     dx.into_shape_with_order((batch, channels, height, width)).expect("images hold C·H·W values")
 }
 
-/// The position in `plane` (rows of `width`) of the first maximum of the window whose first element is at `corner`, and the
-/// maximum.
+/// The position in `plane` (rows of `width`) of the first maximum of the window whose first element is at `corner`.
+fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usize; 2]) -> usize {
+    let rows = (0..kernel[0]).map(|row| corner + row * width);
+    let window = rows.flat_map(|start| start..start + kernel[1]);
+    window.fold(corner, |best, at| if exceeds(plane[at], plane[best]) { at } else { best })
+}
+
+/// As [`first_maximum`], for 2×2 windows. Arithmetic instead of branches: where a maximum lies is too random to predict.
 #[inline(always)]
-fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usize; 2]) -> (usize, F) {
-    let (mut best, mut maximum) = (corner, plane[corner]);
-    for row in 0..kernel[0] {
-        let start = corner + row * width;
-        for (at, candidate) in (start..).zip(&plane[start..start + kernel[1]]) {
-            // Choices, not branches: where a maximum lies is too random to predict.
-            let better = (*candidate > maximum) | (candidate.is_nan() & !maximum.is_nan());
-            best = if better { at } else { best };
-            maximum = if better { *candidate } else { maximum };
-        }
-    }
-    (best, maximum)
+fn first_maximum_of_four<F: Real>(plane: &[F], corner: usize, width: usize) -> usize {
+    let (top, bottom) = (&plane[corner..corner + 2], &plane[corner + width..corner + width + 2]);
+    let [top_right, bottom_right] = [top, bottom].map(|pair| usize::from(exceeds(pair[1], pair[0])));
+    let below = usize::from(exceeds(bottom[bottom_right], top[top_right]));
+    corner + top_right + below * (width + bottom_right - top_right)
+}
+
+/// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.
+#[inline(always)]
+fn exceeds<F: Real>(candidate: F, maximum: F) -> bool {
+    (candidate > maximum) | (candidate.is_nan() & !maximum.is_nan())
 }

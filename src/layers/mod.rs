@@ -8,8 +8,10 @@ pub mod avg_pool;
 pub mod batch_norm;
 pub mod bayes_conv2d;
 pub mod bayes_dense;
+pub mod dense_block;
 pub mod flatten;
 pub mod max_pool;
+pub mod pre_activation;
 pub mod relu;
 pub mod softmax_nll;
 
@@ -17,6 +19,10 @@ pub mod softmax_nll;
 pub const V0: f64 = 1e-6;
 
 use crate::error::{Error, Result};
+use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
+use ndarray::{Array, ArrayView, Dimension};
+use rayon::prelude::*;
 
 /// Checks one tensor's shape.
 pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> Result<()> {
@@ -24,5 +30,34 @@ pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> R
         Ok(())
     } else {
         Err(Error::tensor(tensor, format!("shape {expected:?}"), format!("{seen:?}")))
+    }
+}
+
+/// `x` itself, or a copy of it if its elements are in another order.
+pub(crate) fn in_standard_layout<F: Clone, D: Dimension>(x: Array<F, D>) -> Array<F, D> {
+    if x.is_standard_layout() { x } else { x.as_standard_layout().into_owned() }
+}
+
+/// σ² from ln σ², in standard layout.
+pub(crate) fn sigma2<F: Real, D: Dimension>(log_sigma2: ArrayView<'_, F, D>) -> Array<F, D> {
+    /// Elements computed by one thread at a time.
+    const ELEMENTS: usize = 1 << 13;
+    let mut sigma2 = log_sigma2.as_standard_layout().into_owned();
+    let elements = sigma2.as_slice_mut().expect("brought into standard layout");
+    elements.par_chunks_mut(ELEMENTS).for_each(|elements| F::vectorize(Exp { elements }));
+    sigma2
+}
+
+/// x becomes eˣ.
+struct Exp<'a, F> {
+    elements: &'a mut [F],
+}
+
+impl<F: Real> Kernel<F> for Exp<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        self.elements.iter_mut().for_each(|x| *x = x.exp_in_loop());
     }
 }

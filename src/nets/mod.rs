@@ -1,8 +1,9 @@
 //! Networks: wiring only. What each node computes, forward and backward, is in [`layers`](crate::layers).
 //!
-//! A [`Plan`] is a chain of nodes; a [`Network`] is a plan and a flat list of named [`Parameter`]s. ReLU follows each normalization, 2×2 max
-//! pooling follows each convolution's ReLU, and only the last layer has a bias.
+//! A [`Plan`] is a chain of nodes; a [`Network`] is a plan and a flat list of named [`Parameter`]s. ReLU follows each
+//! normalization, and only the last layer has a bias.
 
+pub mod densenet;
 pub mod lenet5;
 pub mod lenet_caffe;
 pub mod mlp;
@@ -10,6 +11,7 @@ pub mod network;
 pub mod parameters;
 pub mod plan;
 
+pub use densenet::Densenet;
 pub use network::{Network, Normalization, Tape, WeightMode};
 pub use parameters::{Gradients, Parameter, Role};
 pub use plan::{Builder, Plan};
@@ -27,18 +29,31 @@ pub enum Architecture {
     Lenet5,
     /// The Caffe variant of LeNet, with 430,500 weights on MNIST.
     LenetCaffe,
+    /// DenseNet, of any depth.
+    Densenet {
+        /// Whether 1×1 convolutions precede the 3×3 ones.
+        bottleneck: bool,
+    },
 }
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Mlp, Self::Lenet5, Self::LenetCaffe];
+    pub const ALL: [Self; 5] = [
+        Self::Mlp,
+        Self::Lenet5,
+        Self::LenetCaffe,
+        Self::Densenet { bottleneck: false },
+        Self::Densenet { bottleneck: true },
+    ];
 
-    /// The name used on the command line and in files.
+    /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mlp => "mlp",
             Self::Lenet5 => "lenet5",
             Self::LenetCaffe => "lenet-caffe",
+            Self::Densenet { bottleneck: false } => "densenet",
+            Self::Densenet { bottleneck: true } => "densenet-bottleneck",
         }
     }
 
@@ -53,21 +68,53 @@ impl Architecture {
             .ok_or_else(|| Error::option("network", Self::ALL.map(Self::name).join(", "), name))
     }
 
-    /// The Bayesian layers, in order.
-    pub fn layers(self) -> &'static [&'static str] {
+    /// Whether it is for images like those of MNIST embedded in the crate; if not, it needs data of its own.
+    pub fn takes_embedded_images(self) -> bool {
         match self {
+            Self::Mlp | Self::Lenet5 | Self::LenetCaffe => true,
+            Self::Densenet { .. } => false,
+        }
+    }
+
+    /// The names of the Bayesian layers of a network that has `depth` of them, in order.
+    ///
+    /// # Errors
+    /// If the architecture has no network of that depth.
+    pub fn layer_names(self, depth: usize) -> Result<Vec<String>> {
+        let names: &[&str] = match self {
             Self::Mlp => &mlp::LAYERS,
             Self::Lenet5 => &lenet5::LAYERS,
             Self::LenetCaffe => &lenet_caffe::LAYERS,
+            Self::Densenet { bottleneck } => return densenet::layer_names(depth, bottleneck),
+        };
+        if names.len() == depth {
+            Ok(names.iter().map(|name| (*name).to_string()).collect())
+        } else {
+            Err(Error::option(format!("layers of {}", self.name()), names.join(", "), format!("{depth} of them")))
         }
     }
 
     /// The published outputs of each layer but the last, whose outputs are the classes.
-    pub fn hidden_widths(self) -> &'static [usize] {
+    pub fn hidden_widths(self) -> Vec<usize> {
         match self {
-            Self::Mlp => &mlp::HIDDEN_WIDTHS,
-            Self::Lenet5 => &lenet5::HIDDEN_WIDTHS,
-            Self::LenetCaffe => &lenet_caffe::HIDDEN_WIDTHS,
+            Self::Mlp => mlp::HIDDEN_WIDTHS.to_vec(),
+            Self::Lenet5 => lenet5::HIDDEN_WIDTHS.to_vec(),
+            Self::LenetCaffe => lenet_caffe::HIDDEN_WIDTHS.to_vec(),
+            Self::Densenet { bottleneck } => {
+                let published = Densenet { bottleneck, ..Densenet::default() };
+                published.hidden_widths().expect("40 = 3 · 12 + 4 = 6 · 6 + 4")
+            }
+        }
+    }
+
+    /// Whether the figures show the layer of that name: all, but of a DenseNet those of the published figure, the first
+    /// convolution, the first unit and the transitions.
+    pub fn pictures(self, layer: &str) -> bool {
+        match self {
+            Self::Mlp | Self::Lenet5 | Self::LenetCaffe => true,
+            Self::Densenet { .. } => {
+                layer == "conv0" || layer.starts_with("block1.layer1.") || layer.starts_with("trans")
+            }
         }
     }
 
@@ -93,15 +140,16 @@ impl Architecture {
         if input.contains(&0) {
             return Err(Error::option(format!("input of {}", self.name()), "positive sizes", format!("{input:?}")));
         }
-        if widths.len() != self.layers().len() || widths.contains(&0) {
-            let expected = format!("{} positive widths", self.layers().len());
-            return Err(Error::option(format!("widths of {}", self.name()), expected, format!("{widths:?}")));
+        let names = self.layer_names(widths.len())?;
+        if let Some(empty) = widths.iter().position(|width| *width == 0) {
+            return Err(Error::option(format!("outputs of {}", names[empty]), "a positive number", 0));
         }
         let builder = Builder::new(input);
         match self {
             Self::Mlp => mlp::wire(builder, widths),
             Self::Lenet5 => lenet5::wire(builder, widths),
             Self::LenetCaffe => lenet_caffe::wire(builder, widths),
+            Self::Densenet { bottleneck } => densenet::wire(builder, widths, bottleneck),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! A network: forward and backward through the nodes of a plan, and the parameters they read.
 
 use super::parameters::{Gradients, Parameter, Role};
-use super::plan::{BayesLayer, Node, NormLayer, Plan};
+use super::plan::{BayesLayer, Node, NormLayer, Plan, Stage};
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
-use crate::layers::{check_shape, flatten, max_pool, relu};
+use crate::layers::dense_block::{self, DenseBlock};
+use crate::layers::{avg_pool, check_shape, flatten, max_pool, relu};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
@@ -58,7 +59,9 @@ enum NodeCache<F> {
     BatchNorm(NormCache<F>),
     Relu(relu::Cache),
     MaxPool(max_pool::Cache),
+    AvgPool(avg_pool::Cache),
     Flatten(flatten::Cache),
+    DenseBlock(dense_block::Cache<F>),
 }
 
 #[derive(Debug)]
@@ -227,9 +230,30 @@ impl<F: Real> Network<F> {
                 let (y, cache) = max_pool::forward(rank::<F, Ix4>(x).view(), window)?;
                 Ok((y.into_dyn(), NodeCache::MaxPool(cache)))
             }
+            Node::AvgPool(window) => {
+                let (y, cache) = avg_pool::forward(rank::<F, Ix4>(x).view(), window)?;
+                Ok((y.into_dyn(), NodeCache::AvgPool(cache)))
+            }
             Node::Flatten => {
                 let (y, cache) = flatten::forward(rank(x));
                 Ok((y.into_dyn(), NodeCache::Flatten(cache)))
+            }
+            Node::DenseBlock(units) => {
+                let quantized: Vec<Vec<Option<ArrayD<F>>>> =
+                    map_stages(units, |stage| self.quantized(&stage.conv, weights));
+                let running = (normalization == Normalization::Running)
+                    .then(|| map_stages(units, |stage| self.running_statistics(&stage.norm)));
+                let block = self.dense_block(units, Some(&quantized));
+                let (y, cache) = match weights {
+                    WeightMode::Sample(noise) => {
+                        let mut eps = |[unit, stage]: [usize; 2], shape: [usize; 4]| {
+                            Ok(rank(draw(noise, &units[unit][stage].conv, &shape)?))
+                        };
+                        block.forward(rank(x), running.as_deref(), Some(&mut eps))?
+                    }
+                    WeightMode::Mean | WeightMode::Quantized => block.forward(rank(x), running.as_deref(), None)?,
+                };
+                Ok((y.into_dyn(), NodeCache::DenseBlock(cache)))
             }
         }
     }
@@ -240,8 +264,7 @@ impl<F: Real> Network<F> {
     /// If the tape is another network's.
     pub fn backward(&self, tape: &Tape<F>, dlogits: Array2<F>) -> Gradients<F> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
-        let first =
-            self.plan.nodes.iter().position(|node| matches!(node, Node::Dense(_) | Node::Conv2d(..))).unwrap_or(0);
+        let first = self.plan.nodes.iter().position(|node| !node.with_parameters().is_empty()).unwrap_or(0);
         let mut dy = dlogits.into_dyn();
         for (i, (node, cache)) in self.plan.nodes.iter().zip(&tape.0).enumerate().skip(first).rev() {
             let wants_dx = i > first;
@@ -268,7 +291,7 @@ impl<F: Real> Network<F> {
                 }
                 (Node::BatchNorm(layer), NodeCache::BatchNorm(cache)) => {
                     let shape = dy.raw_dim();
-                    let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy).view());
+                    let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy));
                     gradients[layer.gamma] = Some(d.dgamma.into_dyn());
                     gradients[layer.beta] = Some(d.dbeta.into_dyn());
                     Some(d.dx.into_shape_with_order(shape).expect("normalization keeps the elements"))
@@ -277,7 +300,20 @@ impl<F: Real> Network<F> {
                 (Node::MaxPool(_), NodeCache::MaxPool(cache)) => {
                     Some(max_pool::backward(cache, rank::<F, Ix4>(dy).view()).into_dyn())
                 }
+                (Node::AvgPool(_), NodeCache::AvgPool(cache)) => {
+                    Some(avg_pool::backward(cache, rank::<F, Ix4>(dy).view()).into_dyn())
+                }
                 (Node::Flatten, NodeCache::Flatten(cache)) => Some(flatten::backward(cache, rank(dy)).into_dyn()),
+                (Node::DenseBlock(units), NodeCache::DenseBlock(cache)) => {
+                    let d = self.dense_block(units, None).backward(cache, rank(dy));
+                    for (stage, d) in units.iter().flatten().zip(d.units.into_iter().flatten()) {
+                        gradients[stage.norm.gamma] = Some(d.dgamma.into_dyn());
+                        gradients[stage.norm.beta] = Some(d.dbeta.into_dyn());
+                        gradients[stage.conv.theta] = Some(d.dtheta.into_dyn());
+                        gradients[stage.conv.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
+                    }
+                    Some(d.dx.into_dyn())
+                }
                 _ => unreachable!("the tape is this network's"),
             };
             match dx {
@@ -290,18 +326,21 @@ impl<F: Real> Network<F> {
 
     /// Moves the running estimates of every normalization towards the statistics of the batch on the tape.
     pub fn absorb_statistics(&mut self, tape: &Tape<F>) {
-        let normalized: Vec<(NormLayer, &Statistics<F>, usize)> = self
-            .plan
-            .nodes
-            .iter()
-            .zip(&tape.0)
-            .filter_map(|(node, cache)| match (node, cache) {
+        let mut normalized: Vec<(NormLayer, &Statistics<F>, usize)> = Vec::new();
+        for (node, cache) in self.plan.nodes.iter().zip(&tape.0) {
+            match (node, cache) {
                 (Node::BatchNorm(layer), NodeCache::BatchNorm(NormCache { batch: Some((batch, count)), .. })) => {
-                    Some((layer.clone(), batch, *count))
+                    normalized.push((layer.clone(), batch, *count));
                 }
-                _ => None,
-            })
-            .collect();
+                (Node::DenseBlock(units), NodeCache::DenseBlock(cache)) => {
+                    if let Some((batches, count)) = cache.batch_statistics() {
+                        let stages = units.iter().flatten().zip(batches);
+                        normalized.extend(stages.map(|(stage, batch)| (stage.norm.clone(), batch, count)));
+                    }
+                }
+                _ => {}
+            }
+        }
         for (layer, batch, count) in normalized {
             let mut running = self.running_statistics(&layer);
             running.absorb(batch, count, F::of(batch_norm::MOMENTUM));
@@ -336,6 +375,22 @@ impl<F: Real> Network<F> {
         }
     }
 
+    /// `quantized` holds Q(θ) of each stage where quantized weights are asked for.
+    fn dense_block<'a>(
+        &'a self,
+        units: &[Vec<Stage>],
+        quantized: Option<&'a [Vec<Option<ArrayD<F>>>]>,
+    ) -> DenseBlock<'a, F> {
+        let stage = |u: usize, s: usize, stage: &Stage| dense_block::Stage {
+            gamma: self.view(stage.norm.gamma),
+            beta: self.view(stage.norm.beta),
+            conv: self.conv2d(&stage.conv, &stage.window, quantized.and_then(|quantized| quantized[u][s].as_ref())),
+        };
+        let unit =
+            |(u, stages): (usize, &Vec<Stage>)| stages.iter().enumerate().map(|(s, of)| stage(u, s, of)).collect();
+        DenseBlock { units: units.iter().enumerate().map(unit).collect(), epsilon: F::of(batch_norm::EPSILON) }
+    }
+
     fn batch_norm(&self, layer: &NormLayer) -> BatchNorm<'_, F> {
         BatchNorm { gamma: self.view(layer.gamma), beta: self.view(layer.beta), epsilon: F::of(batch_norm::EPSILON) }
     }
@@ -355,6 +410,10 @@ const WIRED: &str = "the builder wires ranks that fit";
 
 fn view<F, D: Dimension>(value: ArrayViewD<'_, F>) -> ArrayView<'_, F, D> {
     value.into_dimensionality().expect(WIRED)
+}
+
+fn map_stages<T>(units: &[Vec<Stage>], of: impl Fn(&Stage) -> T) -> Vec<Vec<T>> {
+    units.iter().map(|stages| stages.iter().map(&of).collect()).collect()
 }
 
 /// ε of a layer, which must be of the shape asked for.

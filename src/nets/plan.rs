@@ -29,8 +29,32 @@ pub enum Node {
     Relu,
     /// Max pooling.
     MaxPool(Window),
+    /// Average pooling.
+    AvgPool(Window),
     /// Images to rows of features.
     Flatten,
+    /// A densely connected block: the stages of each unit.
+    DenseBlock(Vec<Vec<Stage>>),
+}
+
+/// Batch normalization, ReLU and convolution in a densely connected block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// The normalization.
+    pub norm: NormLayer,
+    /// The convolution.
+    pub conv: BayesLayer,
+    /// Its geometry.
+    pub window: Window,
+}
+
+/// What has parameters.
+#[derive(Clone, Copy, Debug)]
+pub enum Layer<'a> {
+    /// A Bayesian dense layer or convolution.
+    Bayes(&'a BayesLayer),
+    /// A batch normalization.
+    Norm(&'a NormLayer),
 }
 
 /// Where the parameters of a Bayesian layer are in the list.
@@ -77,10 +101,37 @@ pub struct ParameterShape {
 impl Plan {
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
-        self.nodes.iter().filter_map(|node| match node {
-            Node::Dense(layer) | Node::Conv2d(layer, _) => Some(layer),
-            _ => None,
+        self.with_parameters().filter_map(|layer| match layer {
+            Layer::Bayes(layer) => Some(layer),
+            Layer::Norm(_) => None,
         })
+    }
+
+    /// The normalizations, in order.
+    pub fn norms(&self) -> impl Iterator<Item = &NormLayer> {
+        self.with_parameters().filter_map(|layer| match layer {
+            Layer::Bayes(_) => None,
+            Layer::Norm(norm) => Some(norm),
+        })
+    }
+
+    /// All that has parameters, in order.
+    pub fn with_parameters(&self) -> impl Iterator<Item = Layer<'_>> {
+        self.nodes.iter().flat_map(Node::with_parameters)
+    }
+}
+
+impl Node {
+    /// All in it that has parameters, in order.
+    pub fn with_parameters(&self) -> Vec<Layer<'_>> {
+        match self {
+            Self::Dense(layer) | Self::Conv2d(layer, _) => vec![Layer::Bayes(layer)],
+            Self::BatchNorm(norm) => vec![Layer::Norm(norm)],
+            Self::DenseBlock(units) => {
+                units.iter().flatten().flat_map(|stage| [Layer::Norm(&stage.norm), Layer::Bayes(&stage.conv)]).collect()
+            }
+            Self::Relu | Self::MaxPool(_) | Self::AvgPool(_) | Self::Flatten => Vec::new(),
+        }
     }
 }
 
@@ -91,27 +142,50 @@ pub struct Builder {
     /// (C, H, W) of what the next node receives; (features, 1, 1) after flattening.
     shape: [usize; 3],
     nodes: Vec<Node>,
+    /// Bayesian layers so far.
+    layers: usize,
     parameters: Vec<ParameterShape>,
 }
 
 impl Builder {
     /// A network for images of shape `input` (C, H, W).
     pub fn new(input: [usize; 3]) -> Self {
-        Self { input, shape: input, nodes: Vec::new(), parameters: Vec::new() }
+        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new() }
     }
 
-    /// A convolution of stride 1 without padding.
+    /// A convolution of stride 1, the image padded by `padding` zeros on each side.
     ///
     /// # Errors
     /// If the kernel does not fit into the image.
-    pub fn conv2d(&mut self, name: &str, outputs: usize, kernel: [usize; 2]) -> Result<&mut Self> {
-        let window = Window::new(kernel, [1, 1]);
+    pub fn conv2d(&mut self, name: &str, outputs: usize, kernel: [usize; 2], padding: [usize; 2]) -> Result<&mut Self> {
+        let window = Window { padding, ..Window::new(kernel, [1, 1]) };
         let [channels, height, width] = self.shape;
         let [output_h, output_w] = window.output_size([height, width])?;
         let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]]);
         self.nodes.push(Node::Conv2d(layer, window));
         self.shape = [outputs, output_h, output_w];
         Ok(self)
+    }
+
+    /// A densely connected block. Each unit is a list of stages (normalization, convolution, outputs, kernel) of odd kernels,
+    /// padded so that they keep the size of the image.
+    pub fn dense_block(&mut self, units: &[Vec<(String, String, usize, usize)>]) -> &mut Self {
+        let mut block = Vec::with_capacity(units.len());
+        for unit in units {
+            let mut stages = Vec::with_capacity(unit.len());
+            let mut channels = self.shape[0];
+            for (norm, conv, outputs, kernel) in unit {
+                let norm = self.norm_layer(norm, channels);
+                let conv = self.bayes_layer(conv, &[*outputs, channels, *kernel, *kernel]);
+                let window = Window { padding: [kernel / 2; 2], ..Window::new([*kernel; 2], [1, 1]) };
+                stages.push(Stage { norm, conv, window });
+                channels = *outputs;
+            }
+            self.shape[0] += channels;
+            block.push(stages);
+        }
+        self.nodes.push(Node::DenseBlock(block));
+        self
     }
 
     /// A dense layer on flattened features.
@@ -135,13 +209,7 @@ impl Builder {
 
     /// Batch normalization.
     pub fn batch_norm(&mut self, name: &str) -> &mut Self {
-        let channels = [self.shape[0]];
-        let layer = NormLayer {
-            gamma: self.parameter(name, Role::Gamma, &channels),
-            beta: self.parameter(name, Role::Beta, &channels),
-            running_mean: self.parameter(name, Role::RunningMean, &channels),
-            running_var: self.parameter(name, Role::RunningVar, &channels),
-        };
+        let layer = self.norm_layer(name, self.shape[0]);
         self.nodes.push(Node::BatchNorm(layer));
         self
     }
@@ -164,6 +232,26 @@ impl Builder {
         Ok(self)
     }
 
+    /// Average pooling by windows side by side.
+    ///
+    /// # Errors
+    /// If the window does not fit into the image.
+    pub fn avg_pool(&mut self, kernel: [usize; 2]) -> Result<&mut Self> {
+        let window = Window::new(kernel, kernel);
+        let [output_h, output_w] = window.output_size([self.shape[1], self.shape[2]])?;
+        self.nodes.push(Node::AvgPool(window));
+        self.shape = [self.shape[0], output_h, output_w];
+        Ok(self)
+    }
+
+    /// Average pooling by one window that spans the image.
+    ///
+    /// # Errors
+    /// If there is no image.
+    pub fn global_avg_pool(&mut self) -> Result<&mut Self> {
+        self.avg_pool([self.shape[1], self.shape[2]])
+    }
+
     /// Images to rows of features.
     pub fn flatten(&mut self) -> &mut Self {
         self.nodes.push(Node::Flatten);
@@ -177,14 +265,24 @@ impl Builder {
     }
 
     fn bayes_layer(&mut self, name: &str, shape: &[usize]) -> BayesLayer {
-        let index = self.nodes.iter().filter(|node| matches!(node, Node::Dense(_) | Node::Conv2d(..))).count();
+        self.layers += 1;
         BayesLayer {
             name: name.to_string(),
-            index,
+            index: self.layers - 1,
             theta: self.parameter(name, Role::Theta, shape),
             log_sigma2: self.parameter(name, Role::LogSigma2, shape),
             levels: self.parameter(name, Role::Levels, &[]),
             bias: None,
+        }
+    }
+
+    fn norm_layer(&mut self, name: &str, channels: usize) -> NormLayer {
+        let mut of_channels = |role| self.parameter(name, role, &[channels]);
+        NormLayer {
+            gamma: of_channels(Role::Gamma),
+            beta: of_channels(Role::Beta),
+            running_mean: of_channels(Role::RunningMean),
+            running_var: of_channels(Role::RunningVar),
         }
     }
 

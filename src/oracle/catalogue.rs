@@ -276,4 +276,14 @@ pub const OPERATIONS: &[Operation] = &[
         f32: networks::lenet_caffe,
         f64: networks::lenet_caffe,
     },
+    Operation {
+        name: "densenet",
+        module: "nets::densenet",
+        inputs: &[],
+        labels: true,
+        options: NETWORK,
+        outputs: NETWORK_OUTPUTS,
+        f32: networks::densenet,
+        f64: networks::densenet,
+    },
 ];

@@ -84,7 +84,7 @@ pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
     } else {
         norm.forward_running(x, &statistics)?
     };
-    let d = norm.backward(&cache, dy.view());
+    let d = norm.backward(&cache, dy);
     let back = |x: Array3<F>| x.into_shape_with_order(shape.clone()).expect("as many elements");
     Ok(Outputs::default()
         .with("y", &back(y))

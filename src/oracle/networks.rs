@@ -1,4 +1,4 @@
-//! `mlp`, `lenet5`, `lenet-caffe`: the objective of a whole network and its gradient in every parameter.
+//! `mlp`, `lenet5`, `lenet-caffe`, `densenet`: the objective of a whole network and its gradient in every parameter.
 //!
 //! Inputs are `x`, `labels`, every parameter by its name and `eps.<layer>` for each Bayesian layer, none of it under prior
 //! `none`. The widths are those of the tensors; running statistics are not read, since the batch's own are used.
@@ -24,6 +24,11 @@ pub(super) fn lenet5<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
 
 pub(super) fn lenet_caffe<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     network(Architecture::LenetCaffe, inputs, options)
+}
+
+pub(super) fn densenet<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let bottleneck = inputs.names().any(|name| name == "block1.layer1.conv1.theta");
+    network(Architecture::Densenet { bottleneck }, inputs, options)
 }
 
 fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
@@ -98,13 +103,21 @@ fn images<F: Stored>(inputs: &Inputs<F>) -> Result<Array4<F>> {
 /// The network whose widths are those of the tensors.
 fn wire<F: Stored>(architecture: Architecture, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Network<F>> {
     let mut widths = Vec::new();
-    for layer in architecture.layers() {
+    // Only a DenseNet's depth depends on the tensors.
+    let depth = match architecture {
+        Architecture::Densenet { .. } => inputs.names().filter(|name| name.ends_with(".theta")).count(),
+        fixed => fixed.hidden_widths().len() + 1,
+    };
+    let layers = architecture
+        .layer_names(depth)
+        .map_err(|error| Error::tensor("*.theta", "one for each layer of a network", error))?;
+    for layer in layers {
         let name = format!("{layer}.theta");
         let theta = inputs.any(&name)?;
         widths.push(match theta.shape() {
             [_, outputs] => *outputs,
-            [outputs, _, 5, 5] => *outputs,
-            other => return Err(Error::tensor(name, "shape (I, O) or (O, C, 5, 5)", format!("{other:?}"))),
+            [outputs, _, _, _] => *outputs,
+            other => return Err(Error::tensor(name, "shape (I, O) or (O, C, kh, kw)", format!("{other:?}"))),
         });
     }
     let input = [x.dim().1, x.dim().2, x.dim().3];

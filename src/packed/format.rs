@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! magic      8 bytes   "spikslab"
-//! version    u32       1
+//! version    u32       1, or 2 with a standardization
 //! network    u8 length, name in ASCII
 //! input      3 × u32   C, H, W
 //! widths     u8 count, count × u32
-//! then for each node of the network that has parameters, in order:
+//! in version 2:
+//!   standardization   C × f32 mean, C × f32 deviation
+//! then for all in the network that has parameters, in order:
 //!   layer      u8 M − 1, M × f32 levels, codes (see super::digits), O × f32 bias where the layer has one
 //!   norm       C × f32 scale, C × f32 shift
 //! checksum   u32       CRC-32 (IEEE) of everything before it
@@ -16,43 +18,48 @@ use super::digits::{first_invalid, packed_len};
 use super::model::{Affine, PackedLayer, PackedModel};
 use crate::error::{Error, Result};
 use crate::nets::Architecture;
-use crate::nets::plan::Node;
+use crate::nets::plan::Layer;
 use crate::prior::codebook::check_levels;
+use crate::train::data::Standardization;
 use crate::train::write::write;
 use std::fs;
 use std::path::Path;
 
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"spikslab";
-const VERSION: u32 = 1;
+/// Of a model that takes pixels as they are, and of one that standardizes them.
+const VERSIONS: [usize; 2] = [1, 2];
 
 /// The bytes of a model's file.
 pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     let word = |bytes: &mut Vec<u8>, value: usize| bytes.extend((value as u32).to_le_bytes());
-    word(&mut bytes, VERSION as usize);
+    word(&mut bytes, VERSIONS[usize::from(model.standardization.is_some())]);
     bytes.push(model.architecture.name().len() as u8);
     bytes.extend(model.architecture.name().as_bytes());
     model.input().iter().for_each(|size| word(&mut bytes, *size));
     bytes.push(model.widths.len() as u8);
     model.widths.iter().for_each(|width| word(&mut bytes, *width));
     let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    if let Some(Standardization { mean, deviation }) = &model.standardization {
+        floats(&mut bytes, mean);
+        floats(&mut bytes, deviation);
+    }
     let (mut layers, mut norms) = (model.layers.iter(), model.norms.iter());
-    for node in &model.plan.nodes {
-        match node {
-            Node::Dense(_) | Node::Conv2d(..) => {
+    for part in model.plan.with_parameters() {
+        match part {
+            Layer::Bayes(_) => {
                 let layer = layers.next().expect("one a layer");
                 bytes.push((layer.levels.len() - 1) as u8);
                 floats(&mut bytes, &layer.levels);
                 bytes.extend(&layer.codes);
                 floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
             }
-            Node::BatchNorm(_) => {
+            Layer::Norm(_) => {
                 let norm = norms.next().expect("one a normalization");
                 floats(&mut bytes, &norm.scale);
                 floats(&mut bytes, &norm.shift);
             }
-            Node::Relu | Node::MaxPool(_) | Node::Flatten => {}
         }
     }
     let checksum = crc32fast::hash(&bytes);
@@ -87,8 +94,8 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
         return Err(Error::file(path, "a packed model", "other magic bytes"));
     }
     let version = reader.word("version")?;
-    if version != VERSION as usize {
-        return Err(Error::file(path, format!("format version {VERSION}"), version));
+    if !VERSIONS.contains(&version) {
+        return Err(Error::file(path, format!("format version {} or {}", VERSIONS[0], VERSIONS[1]), version));
     }
     let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
         return Err(Error::file(path, "a checksum", "the end of the file"));
@@ -107,11 +114,19 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     let count = reader.byte("widths")?;
     let widths = (0..count).map(|_| reader.word("widths")).collect::<Result<Vec<_>>>()?;
     let plan = architecture.plan(input, &widths).map_err(in_file)?;
+    let standardization = if version == VERSIONS[1] {
+        let [mean, deviation] = [reader.floats(input[0], "mean")?, reader.floats(input[0], "deviation")?];
+        let standardization = Standardization { mean, deviation };
+        standardization.check(input[0]).map_err(in_file)?;
+        Some(standardization)
+    } else {
+        None
+    };
 
     let (mut layers, mut norms) = (Vec::new(), Vec::new());
-    for node in &plan.nodes {
-        match node {
-            Node::Dense(layer) | Node::Conv2d(layer, _) => {
+    for part in plan.with_parameters() {
+        match part {
+            Layer::Bayes(layer) => {
                 let shape = plan.parameters[layer.theta].shape.clone();
                 let weights = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
                 let weights = weights.ok_or_else(|| Error::file(path, "a model that fits into memory", &name))?;
@@ -127,19 +142,18 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
                 let bias = bias.transpose()?;
                 layers.push(PackedLayer { name: layer.name.clone(), shape, levels, codes, bias });
             }
-            Node::BatchNorm(norm) => {
+            Layer::Norm(norm) => {
                 let gamma = &plan.parameters[norm.gamma];
                 let scale = reader.floats(gamma.shape[0], &gamma.name)?;
                 let shift = reader.floats(gamma.shape[0], &gamma.name)?;
                 norms.push(Affine { scale, shift });
             }
-            Node::Relu | Node::MaxPool(_) | Node::Flatten => {}
         }
     }
     if !reader.rest.is_empty() {
         return Err(Error::file(path, "the end of the file", format!("{} more bytes", reader.rest.len())));
     }
-    Ok(PackedModel { architecture, widths, plan, layers, norms })
+    Ok(PackedModel { architecture, widths, standardization, plan, layers, norms })
 }
 
 /// What is still to be read.

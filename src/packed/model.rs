@@ -4,19 +4,26 @@
 //! w = ℓ_digit          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
 //! ```
 //!
+//! The pixels it is given are in [0, 1]; if the network was trained on standardized images, the model standardizes them by
+//! the figures of the training images. They cannot be folded into the weights, which are digits, nor can the mean into a
+//! bias: what a convolution pads with is the mean colour, 0 after standardization.
+//!
 //! Inference decodes one layer's weights at a time. Its logits are those of the network with quantized weights, to
 //! rounding.
 
 use super::digits::{pack, packed_len, unpack};
 use crate::error::{Error, Result};
-use crate::layers::batch_norm::EPSILON;
+use crate::layers::batch_norm::{BatchNorm, EPSILON, Statistics};
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::bayes_dense::BayesDense;
-use crate::layers::{flatten, max_pool, relu};
-use crate::nets::plan::{BayesLayer, Node};
+use crate::layers::pre_activation::{Activation, PreActivation};
+use crate::layers::{avg_pool, flatten, max_pool, relu};
+use crate::nets::plan::{BayesLayer, Node, Stage};
 use crate::nets::{Architecture, Network, Plan};
 use crate::prior::quantizer::Quantizer;
-use ndarray::{Array2, Array4, ArrayD, ArrayView1, Axis, IxDyn};
+use crate::tensor::im2col::Window;
+use crate::train::data::Standardization;
+use ndarray::{Array1, Array2, Array4, ArrayD, ArrayView1, Axis, IxDyn, aview1};
 
 /// A quantized network.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +32,8 @@ pub struct PackedModel {
     pub architecture: Architecture,
     /// Outputs of each layer.
     pub widths: Vec<usize>,
+    /// What it does to pixels in [0, 1] first.
+    pub standardization: Option<Standardization>,
     pub(super) plan: Plan,
     /// In the order of the plan.
     pub(super) layers: Vec<PackedLayer>,
@@ -75,8 +84,13 @@ impl PackedLayer {
 }
 
 impl PackedModel {
-    /// Quantizes and folds a trained network.
-    pub fn new(architecture: Architecture, widths: &[usize], network: &Network<f32>) -> Self {
+    /// Quantizes and folds a network trained on images under `standardization`.
+    pub fn new(
+        architecture: Architecture,
+        widths: &[usize],
+        network: &Network<f32>,
+        standardization: Option<Standardization>,
+    ) -> Self {
         let values = |position: usize| network.parameters()[position].as_slice();
         let layers = network.layers().map(|layer| {
             let quantizer = Quantizer::new(values(layer.levels));
@@ -90,20 +104,18 @@ impl PackedModel {
                 bias: layer.bias.map(|bias| values(bias).to_vec()),
             }
         });
-        let norms = network.plan().nodes.iter().filter_map(|node| match node {
-            Node::BatchNorm(norm) => {
-                let [gamma, beta, mean, variance] =
-                    [norm.gamma, norm.beta, norm.running_mean, norm.running_var].map(values);
-                let scale: Vec<f32> =
-                    gamma.iter().zip(variance).map(|(g, v)| g * (v + EPSILON as f32).sqrt().recip()).collect();
-                let shift = scale.iter().zip(mean.iter().zip(beta)).map(|(s, (m, b))| b - s * m).collect();
-                Some(Affine { scale, shift })
-            }
-            _ => None,
+        let norms = network.plan().norms().map(|norm| {
+            let [gamma, beta, mean, variance] =
+                [norm.gamma, norm.beta, norm.running_mean, norm.running_var].map(values);
+            let scale: Vec<f32> =
+                gamma.iter().zip(variance).map(|(g, v)| g * (v + EPSILON as f32).sqrt().recip()).collect();
+            let shift = scale.iter().zip(mean.iter().zip(beta)).map(|(s, (m, b))| b - s * m).collect();
+            Affine { scale, shift }
         });
         Self {
             architecture,
             widths: widths.to_vec(),
+            standardization,
             layers: layers.collect(),
             norms: norms.collect(),
             plan: network.plan().clone(),
@@ -132,14 +144,17 @@ impl PackedModel {
         self.layers.iter().map(|layer| packed_len(layer.weights(), layer.levels.len()) + 4 * layer.levels.len()).sum()
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W).
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1].
     ///
     /// # Errors
     /// If the images are not of the model's shape.
-    pub fn predict(&self, x: Array4<f32>) -> Result<Array2<f32>> {
+    pub fn predict(&self, mut x: Array4<f32>) -> Result<Array2<f32>> {
         if x.shape()[1..] != self.plan.input {
             let seen = format!("{:?}", &x.shape()[1..]);
             return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
+        }
+        if let Some(standardization) = &self.standardization {
+            standardization.apply(&mut x);
         }
         let mut norms = self.norms.iter();
         let mut x = x.into_dyn();
@@ -147,12 +162,12 @@ impl PackedModel {
             x = match node {
                 Node::Dense(layer) => self.dense(layer, x)?,
                 Node::Conv2d(layer, window) => self.conv2d(layer, *window, x)?,
-                Node::BatchNorm(_) => norms.next().expect("one a normalization").apply(x),
+                Node::BatchNorm(_) => norms.next().expect(ONE_A_NORM).apply(x),
                 Node::Relu => relu::forward(x).0,
-                Node::MaxPool(window) => {
-                    max_pool::forward(x.into_dimensionality().expect("images").view(), window)?.0.into_dyn()
-                }
-                Node::Flatten => flatten::forward(x.into_dimensionality().expect("images")).0.into_dyn(),
+                Node::MaxPool(window) => max_pool::forward(images(x).view(), window)?.0.into_dyn(),
+                Node::AvgPool(window) => avg_pool::forward(images(x).view(), window)?.0.into_dyn(),
+                Node::Flatten => flatten::forward(images(x)).0.into_dyn(),
+                Node::DenseBlock(units) => self.dense_block(units, &mut norms, images(x))?.into_dyn(),
             };
         }
         Ok(x.into_dimensionality().expect("the last layer is dense"))
@@ -166,14 +181,52 @@ impl PackedModel {
         Ok(dense.mean(x.into_dimensionality::<ndarray::Ix2>().expect("rows of features").view())?.into_dyn())
     }
 
-    fn conv2d(&self, layer: &BayesLayer, window: crate::tensor::im2col::Window, x: ArrayD<f32>) -> Result<ArrayD<f32>> {
-        let packed = &self.layers[layer.index];
-        let weights: Array4<f32> = packed.decode().into_dimensionality().expect("kernels");
-        // The mean does not read the variance.
-        let (theta, log_sigma2) = (weights.view(), weights.view());
-        let conv = BayesConv2d { theta, log_sigma2, bias: packed.bias_view(), window, groups: 1 };
-        Ok(conv.mean(x.into_dimensionality::<ndarray::Ix4>().expect("images").view())?.into_dyn())
+    fn conv2d(&self, layer: &BayesLayer, window: Window, x: ArrayD<f32>) -> Result<ArrayD<f32>> {
+        let kernels = self.kernels(layer);
+        let conv = convolution(&kernels, self.layers[layer.index].bias_view(), window);
+        Ok(conv.mean(images(x).view())?.into_dyn())
     }
+
+    fn dense_block(
+        &self,
+        units: &[Vec<Stage>],
+        norms: &mut std::slice::Iter<'_, Affine>,
+        x: Array4<f32>,
+    ) -> Result<Array4<f32>> {
+        let mut y = x;
+        for unit in units {
+            let mut output: Option<Array4<f32>> = None;
+            for stage in unit {
+                let kernels = self.kernels(&stage.conv);
+                let activation = norms.next().expect(ONE_A_NORM).activation()?;
+                let operation = PreActivation { activation, conv: convolution(&kernels, None, stage.window) };
+                output = Some(operation.mean(output.as_ref().unwrap_or(&y).view())?);
+            }
+            if let Some(output) = output {
+                y = ndarray::concatenate(Axis(1), &[y.view(), output.view()]).expect("units keep the images' size");
+            }
+        }
+        Ok(y)
+    }
+
+    fn kernels(&self, layer: &BayesLayer) -> Array4<f32> {
+        self.layers[layer.index].decode().into_dimensionality().expect("kernels")
+    }
+}
+
+const ONE_A_NORM: &str = "one a normalization";
+
+fn images(x: ArrayD<f32>) -> Array4<f32> {
+    x.into_dimensionality().expect("images")
+}
+
+fn convolution<'a>(
+    kernels: &'a Array4<f32>,
+    bias: Option<ArrayView1<'a, f32>>,
+    window: Window,
+) -> BayesConv2d<'a, f32> {
+    // The mean does not read the variance.
+    BayesConv2d { theta: kernels.view(), log_sigma2: kernels.view(), bias, window, groups: 1 }
 }
 
 impl PackedLayer {
@@ -183,6 +236,13 @@ impl PackedLayer {
 }
 
 impl Affine {
+    /// It and a ReLU.
+    fn activation(&self) -> Result<Activation<f32>> {
+        let channels = self.scale.len();
+        let norm = BatchNorm { gamma: aview1(&self.scale), beta: aview1(&self.shift), epsilon: 0.0 };
+        Activation::new(&norm, &Statistics { mean: Array1::zeros(channels), variance: Array1::ones(channels) })
+    }
+
     /// y = scale · x + shift of (B, C, …).
     fn apply(&self, mut x: ArrayD<f32>) -> ArrayD<f32> {
         for (c, mut channel) in x.axis_iter_mut(Axis(1)).enumerate() {

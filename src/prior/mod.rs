@@ -107,12 +107,47 @@ impl Prior {
     }
 }
 
-/// Evaluates `weight_kl(θ, ln σ², dlevels)` for every weight and sums in a fixed order; dlevels (M) is added to.
+/// A few weights of a layer: their posterior, and where the gradient of their KL goes.
+struct Chunk<'a, F> {
+    theta: &'a [F],
+    log_sigma2: &'a [F],
+    /// Overwritten.
+    dtheta: &'a mut [F],
+    /// Overwritten.
+    dlog_sigma2: &'a mut [F],
+    /// (M), added to.
+    dlevels: &'a mut [F],
+}
+
+impl<F: Real> Chunk<'_, F> {
+    /// Evaluates `weight_kl(θ, ln σ², dlevels)` for every weight; dlevels (M) is added to. Returns the sum of the values.
+    fn each(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F>) -> f64 {
+        let mut value = 0.0;
+        for i in 0..self.theta.len() {
+            let kl = weight_kl(self.theta[i], self.log_sigma2[i], self.dlevels);
+            value += kl.value.as_f64();
+            (self.dtheta[i], self.dlog_sigma2[i]) = (kl.dtheta, kl.dlog_sigma2);
+        }
+        value
+    }
+}
+
+/// The KL of a layer a weight at a time: see [`Chunk::each`].
 fn sum_over_weights<F: Real>(
     theta: &[F],
     log_sigma2: &[F],
     levels: usize,
     weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
+) -> Kl<F> {
+    sum_over_chunks(theta, log_sigma2, levels, |chunk| chunk.each(&weight_kl))
+}
+
+/// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order.
+fn sum_over_chunks<F: Real>(
+    theta: &[F],
+    log_sigma2: &[F],
+    levels: usize,
+    chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync,
 ) -> Kl<F> {
     assert_eq!(theta.len(), log_sigma2.len(), "theta and log_sigma2 are of one length");
     let mut dtheta = vec![F::zero(); theta.len()];
@@ -125,13 +160,8 @@ fn sum_over_weights<F: Real>(
     )
         .into_par_iter()
         .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
-            let mut value = 0.0;
             let mut dlevels = vec![F::zero(); levels];
-            for i in 0..theta.len() {
-                let kl = weight_kl(theta[i], log_sigma2[i], &mut dlevels);
-                value += kl.value.as_f64();
-                (dtheta[i], dlog_sigma2[i]) = (kl.dtheta, kl.dlog_sigma2);
-            }
+            let value = chunk_kl(Chunk { theta, log_sigma2, dtheta, dlog_sigma2, dlevels: &mut dlevels });
             (value, dlevels)
         })
         .collect();

@@ -1,6 +1,6 @@
 //! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
 
-use super::{Codebook, Kl, mixture, nearest, quadrature, sum_over_weights, vnq, windows};
+use super::{Codebook, Kl, mixture, nearest, quadrature, sum_over_chunks, sum_over_weights, vnq, windows};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
@@ -57,6 +57,13 @@ impl MultiSpike {
     /// # Panics
     /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Kl<F> {
+        let costs = costs(codebook);
+        if (self.form, self.spike) == (Form::Nearest, Spike::Fit) && costs.iter().all(|cost| *cost == costs[0]) {
+            let (levels, cost) = (codebook.levels(), costs[0]);
+            return sum_over_chunks(theta, log_sigma2, levels.len(), |chunk| {
+                F::vectorize(nearest::Chunk { chunk, levels, cost })
+            });
+        }
         let weight_kl = self.weight_kl(codebook);
         sum_over_weights(theta, log_sigma2, codebook.levels().len(), weight_kl)
     }
@@ -67,7 +74,7 @@ impl MultiSpike {
     /// Under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
     pub fn weight_kl<F: Real>(&self, codebook: &Codebook<F>) -> impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync {
         let levels = codebook.levels().to_vec();
-        let costs: Vec<F> = codebook.level_weights().iter().map(|mass| -mass.ln()).collect();
+        let costs = costs(codebook);
         let in_f64 = |values: &[F]| -> Vec<f64> { values.iter().map(|value| value.as_f64()).collect() };
         let (levels64, level_weights64) = (in_f64(&levels), in_f64(codebook.level_weights()));
         let zero = match self.form {
@@ -76,7 +83,7 @@ impl MultiSpike {
         };
         let (form, spike, ratio) = (self.form, self.spike, F::of(self.window_ratio));
         move |theta, log_sigma2, dlevels| {
-            let inverse_sigma2 = (-log_sigma2).exp();
+            let inverse_sigma2 = (-log_sigma2).exp_in_loop();
             match form {
                 Form::Nearest => nearest::nearest(spike, theta, inverse_sigma2, &levels, &costs, dlevels),
                 Form::Mixture => mixture::mixture(spike, theta, inverse_sigma2, &levels, &costs, dlevels),
@@ -97,6 +104,11 @@ impl MultiSpike {
             }
         }
     }
+}
+
+/// −ln a_k.
+fn costs<F: Real>(codebook: &Codebook<F>) -> Vec<F> {
+    codebook.level_weights().iter().map(|mass| -mass.ln()).collect()
 }
 
 /// The index of the zero level, if there is one.

@@ -1,27 +1,53 @@
 //! The point of the unit circle u of the way round, (cos 2πu, sin 2πu).
 //!
-//! The quarter turn nearest to u is taken out exactly; what remains, |r| ≤ π/4, goes into the Taylor polynomials of degree
-//! 18 and 17, whose next terms are below 1e-18. Without a branch or a call, so that a loop over it is vectorized. Absolute
-//! error of each coordinate at most 3e-16.
+//! ```text
+//! cos r = 1 − r²/2 + r⁴ C(r²)        sin r = r + r³ S(r²)
+//! ```
+//!
+//! The quarter turn nearest to u is taken out exactly; what remains, |r| ≤ π/4, goes into the polynomials of least largest
+//! error, 5e-20 and 4e-18. Without a branch or a call, so that a loop over it is vectorized. Absolute error of each
+//! coordinate at most 3e-16.
 
 use std::f64::consts::FRAC_PI_2;
+
+/// C, from the constant term up.
+const C: [f64; 6] = [
+    0.041_666_666_666_666_6,
+    -0.001_388_888_888_887_413_8,
+    2.480_158_728_949_189e-5,
+    -2.755_731_435_525_16e-7,
+    2.087_572_368_483_623e-9,
+    -1.135_966_985_225_002_7e-11,
+];
+/// S, from the constant term up.
+const S: [f64; 6] = [
+    -0.166_666_666_666_666_32,
+    0.008_333_333_333_322_425,
+    -0.000_198_412_698_298_170_97,
+    2.755_731_369_526_355e-6,
+    -2.505_075_865_739_363e-8,
+    1.589_682_809_102_828_6e-10,
+];
 
 /// (cos 2πu, sin 2πu) for 0 ≤ u ≤ 1.
 #[inline(always)]
 pub fn circle(u: f64) -> (f64, f64) {
-    let quarter = (4.0 * u + 0.5) as i32;
-    let r = (4.0 * u - f64::from(quarter)) * FRAC_PI_2;
-    let (cos, sin) = (polynomial(r * r, 0), r * polynomial(r * r, 1));
+    // Added to 1.5 · 2⁵², a number is rounded to a whole one, which sits in the low bits.
+    const WHOLE: f64 = 6_755_399_441_055_744.0;
+    let shifted = 4.0 * u + WHOLE;
+    let quarter = shifted.to_bits();
+    let r = (4.0 * u - (shifted - WHOLE)) * FRAC_PI_2;
+    let r2 = r * r;
+    let cos = (1.0 - 0.5 * r2) + r2 * r2 * horner(C, r2);
+    let sin = r + r * r2 * horner(S, r2);
     let (x, y) = if quarter & 1 == 0 { (cos, sin) } else { (sin, cos) };
-    // The quarters turn (cos, sin) into itself, (−sin, cos), (−cos, −sin), (sin, −cos).
-    (if (quarter + 1) & 2 == 0 { x } else { -x }, if quarter & 2 == 0 { y } else { -y })
+    // The quarters turn (cos, sin) into itself, (−sin, cos), (−cos, −sin), (sin, −cos): bit 1 is the sign of y.
+    let sign_x = (quarter.wrapping_add(1) & 2) << 62;
+    let sign_y = (quarter & 2) << 62;
+    (f64::from_bits(x.to_bits() ^ sign_x), f64::from_bits(y.to_bits() ^ sign_y))
 }
 
-/// Σ_n (−r²)ⁿ / (2n + first)!, n = 0 … 9.
 #[inline(always)]
-fn polynomial(r2: f64, first: u32) -> f64 {
-    (1..=9).rev().fold(1.0, |rest, n| {
-        let m = f64::from(2 * n + first);
-        1.0 - rest * r2 * (1.0 / (m * (m - 1.0)))
-    })
+fn horner(coefficients: [f64; 6], x: f64) -> f64 {
+    coefficients.into_iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }

@@ -2,17 +2,28 @@
 //!
 //! ```text
 //! u = 2ᵉ m,  ½√2 ≤ m < √2        s = (m − 1)/(m + 1),  |s| ≤ 0.1716
-//! ln u = e ln 2 + 2 artanh s,    2 artanh s = 2 s + s · Σ_{n≥1} 2 s²ⁿ/(2n + 1)
+//! ln u = e ln 2 + 2 artanh s,    2 artanh s = 2 s + s R,    R = s² A(s²)
 //! ```
 //!
-//! The sum is cut after n = 10, below 2⁻⁶⁰ of the result. With f = m − 1 (exact), 2 artanh s = f − s (f − R), R the sum,
-//! so that f carries no rounding error; ln 2 is split into a part whose products with e are exact and a rest. Relative
+//! A is the polynomial of least largest error, 1.3e-18 of the result. With f = m − 1 (exact), 2 artanh s = f − s (f − R), so
+//! that f carries no rounding error; ln 2 is split into a part whose products with e are exact and a rest. Relative
 //! error at most 3e-16 (1.3 units in the last place), near 1 as well.
 
 /// High part of ln 2: its last 21 bits are 0, so that e times it is exact.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 /// ln 2 − high part.
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// A, from the constant term up.
+const A: [f64; 7] = [
+    0.666_666_666_666_673_4,
+    0.399_999_999_994_144_9,
+    0.285_714_287_424_220_34,
+    0.222_221_985_701_994_45,
+    0.181_835_644_607_280_6,
+    0.153_140_475_079_671_13,
+    0.147_959_770_033_635_7,
+];
 
 /// ln u, for a positive normal u below 2.
 #[inline(always)]
@@ -28,7 +39,7 @@ pub fn ln_unit(u: f64) -> f64 {
     let f = m - 1.0;
     let s = f / (m + 1.0);
     let s2 = s * s;
-    let sum = s2 * (1..=10).rev().fold(0.0, |rest, n| rest * s2 + 2.0 / f64::from(2 * n + 1));
+    let sum = s2 * A.into_iter().rev().fold(0.0, |sum, coefficient| sum * s2 + coefficient);
     let half_square = 0.5 * f * f;
     e * LN_2_HIGH - ((half_square - (s * (half_square + sum) + e * LN_2_LOW)) - f)
 }

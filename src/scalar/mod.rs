@@ -5,6 +5,7 @@
 
 pub mod circle;
 pub mod dawson;
+pub mod elementary;
 pub mod gaussian_kl;
 pub mod ln_unit;
 pub mod real;

@@ -1,5 +1,6 @@
 //! The working precision: f32 or f64.
 
+use super::elementary;
 use super::vector::{Kernel, vectorize_f32, vectorize_f64};
 use ndarray::NdFloat;
 use ndarray_rand::rand_distr::uniform::SampleUniform;
@@ -11,6 +12,13 @@ pub trait Real: NdFloat + SampleUniform + Sum {
     fn of(x: f64) -> Self;
     /// The value in double precision, exactly.
     fn as_f64(self) -> f64;
+    /// eˣ: in f32 by [`elementary`], so that a loop over it is vectorized; in f64, in which gradients are checked, by the
+    /// standard library.
+    fn exp_in_loop(self) -> Self;
+    /// ln x, likewise.
+    fn ln_in_loop(self) -> Self;
+    /// ln(1 + x) for x ≥ 0, likewise.
+    fn ln_1p_in_loop(self) -> Self;
     /// Runs a kernel with the widest vectors of the processor at hand.
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
@@ -21,6 +29,18 @@ impl Real for f32 {
     }
     fn as_f64(self) -> f64 {
         self.into()
+    }
+    #[inline(always)]
+    fn exp_in_loop(self) -> Self {
+        elementary::exp(self)
+    }
+    #[inline(always)]
+    fn ln_in_loop(self) -> Self {
+        elementary::ln(self)
+    }
+    #[inline(always)]
+    fn ln_1p_in_loop(self) -> Self {
+        elementary::ln_1p(self)
     }
     #[inline]
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {
@@ -34,6 +54,18 @@ impl Real for f64 {
     }
     fn as_f64(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    fn exp_in_loop(self) -> Self {
+        self.exp()
+    }
+    #[inline(always)]
+    fn ln_in_loop(self) -> Self {
+        self.ln()
+    }
+    #[inline(always)]
+    fn ln_1p_in_loop(self) -> Self {
+        self.ln_1p()
     }
     #[inline]
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {

@@ -100,14 +100,17 @@ pub fn fit_derivative<F: Real>(t: F) -> F {
     fit_value_and_derivative(t).1
 }
 
-fn fit_value_and_derivative<F: Real>(t: F) -> (F, F) {
+/// (D_fit(t), D_fit′(t)); in f32 without a branch or a call.
+#[inline(always)]
+pub(crate) fn fit_value_and_derivative<F: Real>(t: F) -> (F, F) {
     let (half, one) = (F::of(0.5), F::one());
     // u = e^{k₂} t^{−k₃}, so that S = 1/(1 + u); it is infinite at t = 0, where S and S(1 − S)/t are 0.
-    let u = (F::of(K2) - F::of(K3) * t.ln()).exp();
+    let u = (F::of(K2) - F::of(K3) * t.ln_in_loop()).exp_in_loop();
     let sigmoid = one / (one + u);
-    let value = half * t.ln_1p() + F::of(K1) * sigmoid;
+    let value = half * t.ln_1p_in_loop() + F::of(K1) * sigmoid;
     // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
-    let sigmoid_slope = if u.is_infinite() { F::zero() } else { sigmoid * (u * sigmoid) / t };
+    let sigmoid_slope = sigmoid * (u * sigmoid) / t;
+    let sigmoid_slope = if u == F::infinity() { F::zero() } else { sigmoid_slope };
     (value, half / (one + t) + F::of(K1 * K3) * sigmoid_slope)
 }
 

@@ -84,7 +84,7 @@ impl Philox {
 
     /// The four normals of elements 4·`block` to 4·`block` + 3.
     pub fn normals<F: Real>(&self, block: u64) -> [F; 4] {
-        let [x0, x1, x2, x3] = self.words(block);
+        let [x0, x1, x2, x3] = self.words(block).map(u64::from);
         let (z0, z1) = box_muller(x0, x1);
         let (z2, z3) = box_muller(x2, x3);
         [F::of(z0), F::of(z1), F::of(z2), F::of(z3)]
@@ -121,9 +121,9 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
             let first = self.first + (i * TOGETHER) as u64;
             let [mut words0, mut words1, mut words2, mut words3] = [[0; TOGETHER]; 4];
             for block in 0..TOGETHER {
-                let [low, high] = split(first + block as u64);
-                [words0[block], words1[block], words2[block], words3[block]] =
-                    philox4x32_10([low, high, tensor, step], key);
+                let [low, high] = split(first + block as u64).map(u64::from);
+                let counter = [low, high, u64::from(tensor), u64::from(step)];
+                [words0[block], words1[block], words2[block], words3[block]] = philox_in_low_halves(counter, key);
             }
             let mut normals = [[0.0; TOGETHER]; 4];
             let [cos0, sin0, cos1, sin1] = &mut normals;
@@ -133,9 +133,13 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
             for block in 0..TOGETHER {
                 (cos1[block], sin1[block]) = box_muller(words2[block], words3[block]);
             }
-            for (block, four) in elements.chunks_mut(4).enumerate() {
-                four.iter_mut().zip(&normals).for_each(|(element, word)| *element = F::of(word[block]));
+            let mut in_order = [F::zero(); 4 * TOGETHER];
+            for block in 0..TOGETHER {
+                for word in 0..4 {
+                    in_order[4 * block + word] = F::of(normals[word][block]);
+                }
             }
+            elements.copy_from_slice(&in_order[..elements.len()]);
         }
     }
 }
@@ -179,10 +183,41 @@ fn split(word: u64) -> [u32; 2] {
     [word as u32, (word >> 32) as u32]
 }
 
+/// [`philox4x32_10`] on the low halves of 64-bit words, where a vectorized product needs them; what is in the high halves,
+/// before and after, is of no meaning.
 #[inline(always)]
-fn box_muller(x0: u32, x1: u32) -> (f64, f64) {
-    const STEP: f64 = 1.0 / 4_294_967_296.0;
-    let radius = (-2.0 * ln_unit((f64::from(x0) + 0.5) * STEP)).sqrt();
-    let (cos, sin) = circle((f64::from(x1) + 0.5) * STEP);
+fn philox_in_low_halves(mut counter: [u64; 4], mut key: [u32; 2]) -> [u64; 4] {
+    for round in 0..10 {
+        if round > 0 {
+            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        }
+        let product0 = 0xD251_1F53 * (counter[0] & LOW_HALF);
+        let product1 = 0xCD9E_8D57 * (counter[2] & LOW_HALF);
+        counter = [
+            product1 >> 32 ^ counter[1] ^ u64::from(key[0]),
+            product1,
+            product0 >> 32 ^ counter[3] ^ u64::from(key[1]),
+            product0,
+        ];
+    }
+    counter
+}
+
+const LOW_HALF: u64 = 0xFFFF_FFFF;
+
+/// Two normals from two words, each in the low half of its argument.
+#[inline(always)]
+fn box_muller(x0: u64, x1: u64) -> (f64, f64) {
+    let radius = (-2.0 * ln_unit(uniform(x0))).sqrt();
+    let (cos, sin) = circle(uniform(x1));
     (radius * cos, radius * sin)
+}
+
+/// (x + ½) 2⁻³² for x in the low half.
+#[inline(always)]
+fn uniform(x: u64) -> f64 {
+    // As the low bits of 2⁵², x is read as a number; the difference is exact.
+    const TWO_52: f64 = 4_503_599_627_370_496.0;
+    const STEP: f64 = 1.0 / 4_294_967_296.0;
+    (f64::from_bits(x & LOW_HALF | TWO_52.to_bits()) - (TWO_52 - 0.5)) * STEP
 }

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 
 /// The constants, (0.9, 0.999, 1e-8) unless given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,16 +36,42 @@ impl Adam {
         step: u64,
         learning_rate: f64,
     ) {
-        let (beta1, beta2) = (F::of(self.beta1), F::of(self.beta2));
-        let (one_minus_beta1, one_minus_beta2) = (F::of(1.0 - self.beta1), F::of(1.0 - self.beta2));
-        let rate = F::of(learning_rate / (1.0 - self.beta1.powf(step as f64)));
-        let root_correction = F::of((1.0 - self.beta2.powf(step as f64)).sqrt());
-        let epsilon = F::of(self.epsilon);
+        F::vectorize(Step {
+            beta: [self.beta1, self.beta2].map(F::of),
+            one_minus_beta: [1.0 - self.beta1, 1.0 - self.beta2].map(F::of),
+            rate: F::of(learning_rate / (1.0 - self.beta1.powf(step as f64))),
+            root_correction: F::of((1.0 - self.beta2.powf(step as f64)).sqrt()),
+            epsilon: F::of(self.epsilon),
+            parameter,
+            gradient,
+            moments: [first_moment, second_moment],
+        });
+    }
+}
+
+struct Step<'a, F> {
+    beta: [F; 2],
+    one_minus_beta: [F; 2],
+    rate: F,
+    root_correction: F,
+    epsilon: F,
+    parameter: &'a mut [F],
+    gradient: &'a [F],
+    moments: [&'a mut [F]; 2],
+}
+
+impl<F: Real> Kernel<F> for Step<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { beta: [beta1, beta2], one_minus_beta: [one_minus_beta1, one_minus_beta2], .. } = self;
+        let [first_moment, second_moment] = self.moments;
         let moments = first_moment.iter_mut().zip(second_moment);
-        for ((parameter, gradient), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+        for ((parameter, gradient), (m, v)) in self.parameter.iter_mut().zip(self.gradient).zip(moments) {
             *m = beta1 * *m + one_minus_beta1 * *gradient;
             *v = beta2 * *v + one_minus_beta2 * *gradient * *gradient;
-            *parameter -= rate * *m / (v.sqrt() / root_correction + epsilon);
+            *parameter -= self.rate * *m / (v.sqrt() / self.root_correction + self.epsilon);
         }
     }
 }

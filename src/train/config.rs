@@ -1,9 +1,10 @@
 //! `config.json`: all that determines a run, as the command line gave it.
 
+use super::data::Standardization;
 use super::objective::KlScale;
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
-use crate::nets::Architecture;
+use crate::nets::{Architecture, Densenet};
 use crate::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use crate::scalar::spike_kl::Spike;
 use serde::{Deserialize, Serialize};
@@ -64,12 +65,27 @@ impl PriorName {
 pub struct Config {
     /// Of the format.
     pub version: u32,
-    /// The network's name.
+    /// The network's name, as on the command line.
     pub network: String,
+    /// Its sizes, if it is a DenseNet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub densenet: Option<Densenet>,
     /// The directory of the data; none for the embedded images.
     pub data: Option<PathBuf>,
     /// CRC-32 of the training images and labels.
     pub data_checksum: u32,
+    /// Whether the labels are the coarse ones of CIFAR-100.
+    #[serde(default)]
+    pub coarse: bool,
+    /// How many of the training images are trained on, from the first; none for all.
+    #[serde(default)]
+    pub limit: Option<usize>,
+    /// The figures of the images trained on, by which all images are standardized; none for pixels in [0, 1].
+    #[serde(default)]
+    pub standardization: Option<Standardization>,
+    /// Whether training images are moved and mirrored.
+    #[serde(default)]
+    pub augment: bool,
     /// The levels that every layer begins with.
     pub codebook: Vec<f32>,
     /// The prior.
@@ -92,16 +108,50 @@ pub struct Config {
     pub seed: u64,
 }
 
+/// What a configuration stands for, in range.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Which network.
+    pub architecture: Architecture,
+    /// The outputs of each of its layers but the last.
+    pub hidden_widths: Vec<usize>,
+    /// The levels that every layer begins with.
+    pub codebook: Codebook<f32>,
+    /// How it is trained.
+    pub recipe: Recipe,
+}
+
 impl Config {
-    /// The network, the codebook and the recipe, checked for `train_size` images.
+    /// Which network, and the outputs of each of its layers but the last.
+    ///
+    /// # Errors
+    /// If there is no such network, or it has other sizes.
+    pub fn network(&self) -> Result<(Architecture, Vec<usize>)> {
+        let architecture = Architecture::from_name(&self.network)?;
+        match (architecture, self.densenet) {
+            (Architecture::Densenet { bottleneck: false }, Some(sizes)) => {
+                Ok((Architecture::Densenet { bottleneck: sizes.bottleneck }, sizes.hidden_widths()?))
+            }
+            (Architecture::Densenet { .. }, sizes) => {
+                let seen = if sizes.is_some() { "others" } else { "none" };
+                Err(Error::option("network", "densenet, with its sizes", format!("{}, with {seen}", self.network)))
+            }
+            (_, None) => Ok((architecture, architecture.hidden_widths())),
+            (_, Some(_)) => {
+                Err(Error::option("network", "densenet, for a depth, growth, bottleneck or compression", &self.network))
+            }
+        }
+    }
+
+    /// What it stands for, checked for `train_size` images.
     ///
     /// # Errors
     /// Names the first value that is out of range.
-    pub fn check(&self, train_size: usize) -> Result<(Architecture, Codebook<f32>, Recipe)> {
+    pub fn check(&self, train_size: usize) -> Result<Checked> {
         if self.version != VERSION {
             return Err(Error::option("version", VERSION.to_string(), self.version));
         }
-        let architecture = Architecture::from_name(&self.network)?;
+        let (architecture, hidden_widths) = self.network()?;
         let codebook = Codebook::new(self.codebook.clone())?;
         let prior = self.prior.prior(self.spike);
         if let Prior::MultiSpike(prior) = &prior {
@@ -115,10 +165,11 @@ impl Config {
             epochs: self.epochs,
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
+            augment: self.augment,
             seed: self.seed,
             ..Recipe::default()
         };
         recipe.check(train_size)?;
-        Ok((architecture, codebook, recipe))
+        Ok(Checked { architecture, hidden_widths, codebook, recipe })
     }
 }

@@ -1,6 +1,7 @@
 //! The training loop: epochs of steps over shuffled images, each closed with an evaluation.
 
 use super::data::Split;
+use super::data::augment::augment;
 use super::evaluate::{Weights, evaluate, quantized_loss};
 use super::objective::Loss;
 use super::trainer::Trainer;
@@ -90,7 +91,11 @@ pub fn fit<F: Real>(
         let mut kl_weight = trainer.kl_weight();
         while position.step < trainer.steps_per_epoch() {
             let first = position.step as usize * batch_size;
-            let (x, labels) = data.train.batch(&order[first..first + batch_size]);
+            let (mut x, labels) = data.train.batch(&order[first..first + batch_size]);
+            if trainer.recipe().augment {
+                let stream = Philox::new(trainer.recipe().seed, Purpose::Augmentation, trainer.step as u32);
+                x = augment(x.view(), &stream);
+            }
             kl_weight = trainer.kl_weight();
             let loss = trainer.step(x, &labels)?;
             position.step += 1;

@@ -17,6 +17,7 @@ use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
 use crate::prior::{Codebook, Prior};
 use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayD};
+use rayon::prelude::*;
 
 /// What the KL is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,11 @@ impl Objective {
 }
 
 fn add_scaled<F: Real>(gradient: &mut Option<ArrayD<F>>, scale: F, addend: &[F], shape: &[usize]) {
+    /// Elements added by one thread at a time.
+    const ELEMENTS: usize = 1 << 13;
     let gradient = gradient.get_or_insert_with(|| ArrayD::zeros(shape));
-    gradient.iter_mut().zip(addend).for_each(|(sum, addend)| *sum += scale * *addend);
+    let sums = gradient.as_slice_mut().expect("gradients are in standard layout").par_chunks_mut(ELEMENTS);
+    sums.zip(addend.par_chunks(ELEMENTS)).for_each(|(sums, addends)| {
+        sums.iter_mut().zip(addends).for_each(|(sum, addend)| *sum += scale * *addend);
+    });
 }

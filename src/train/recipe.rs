@@ -4,14 +4,15 @@
 //! |-----------------|----------------------------|------------------------------------|
 //! | `prior`         | `nearest`, fitted D        |                                    |
 //! | `kl_scale`      | per weight                 |                                    |
-//! | `kl_weight` κ   | 0.3                        | ≥ 0                                |
+//! | `kl_weight` κ   | 0.2                        | ≥ 0                                |
 //! | `kl_warmup`     | all epochs                 | ≥ 0 epochs                         |
-//! | `epochs`        | 16                         | ≥ 1                                |
+//! | `epochs`        | 32                         | ≥ 1                                |
 //! | `batch_size`    | 128                        | 1 to the number of training images |
 //! | `learning_rate` | 0.005                      | > 0                                |
 //! | `decay_from`    | 0                          | 0 to below 1                       |
 //! | `level_rate`    | 0.004                      | ≥ 0                                |
 //! | `gradient_clip` | 1                          | > 0                                |
+//! | `augment`       | no                         |                                    |
 //! | `seed`          | 0                          |                                    |
 //!
 //! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
@@ -47,6 +48,8 @@ pub struct Recipe {
     pub level_rate: f64,
     /// Entries of the gradient are clipped to ± this.
     pub gradient_clip: f64,
+    /// Whether training images are moved and mirrored: see [`augment`](super::data::augment).
+    pub augment: bool,
     /// The seed of all noise.
     pub seed: u64,
 }
@@ -56,14 +59,15 @@ impl Default for Recipe {
         Self {
             prior: Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)),
             kl_scale: KlScale::PerWeight,
-            kl_weight: 0.3,
-            kl_warmup: 16.0,
-            epochs: 16,
+            kl_weight: 0.2,
+            kl_warmup: 32.0,
+            epochs: 32,
             batch_size: 128,
             learning_rate: 0.005,
             decay_from: 0.0,
             level_rate: 0.004,
             gradient_clip: 1.0,
+            augment: false,
             seed: 0,
         }
     }

@@ -12,6 +12,10 @@ use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{Array4, ArrayD, IxDyn};
+use rayon::prelude::*;
+
+/// Elements of a parameter moved by one thread at a time.
+const ELEMENTS: usize = 1 << 13;
 
 /// A network in training, with all that the next step depends on.
 #[derive(Clone, Debug)]
@@ -121,10 +125,15 @@ impl<F: Real> Trainer<F> {
             else {
                 continue;
             };
-            gradient.mapv_inplace(|entry| entry.max(-clip).min(clip));
             let rate = if parameter.role == Role::Levels { self.recipe.level_rate * rate } else { rate };
-            let gradient = gradient.as_slice().expect("gradients are in standard layout");
-            adam.step(parameter.as_slice_mut(), gradient, first, second, self.step, rate);
+            let gradient = gradient.as_slice_mut().expect("gradients are in standard layout");
+            let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks_mut(ELEMENTS));
+            let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
+            let step = self.step;
+            (elements.0, elements.1, moments.0, moments.1).into_par_iter().for_each(|(parameter, gradient, m, v)| {
+                gradient.iter_mut().for_each(|entry| *entry = entry.max(-clip).min(clip));
+                adam.step(parameter, gradient, m, v, step, rate);
+            });
         }
         self.project();
     }
@@ -132,8 +141,8 @@ impl<F: Real> Trainer<F> {
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
         let expected = format!("finite numbers at step {}", self.step + 1);
         for (parameter, gradient) in self.network.parameters().iter().zip(gradients) {
-            let odd = gradient.iter().flatten().find(|entry| !entry.is_finite());
-            if let Some(odd) = odd {
+            let Some(gradient) = gradient else { continue };
+            if let Some(odd) = first_odd(gradient.as_slice().expect("gradients are in standard layout")) {
                 return Err(Error::tensor(format!("d.{}", parameter.name), expected, odd));
             }
         }
@@ -142,7 +151,7 @@ impl<F: Real> Trainer<F> {
 
     fn check_parameters(&self) -> Result<()> {
         for parameter in self.network.parameters() {
-            if let Some(odd) = parameter.as_slice().iter().find(|element| !element.is_finite()) {
+            if let Some(odd) = first_odd(parameter.as_slice()) {
                 let expected = format!("finite numbers after step {}", self.step);
                 return Err(Error::tensor(&parameter.name, expected, odd));
             }
@@ -164,6 +173,15 @@ impl<F: Real> Trainer<F> {
             }
         }
     }
+}
+
+/// The first element that is not finite, if there is one.
+fn first_odd<F: Real>(elements: &[F]) -> Option<&F> {
+    elements.par_chunks(ELEMENTS).find_map_first(|elements| {
+        // Without an early exit, which could not be vectorized.
+        let are_finite = elements.iter().fold(true, |all, element| all & element.is_finite());
+        if are_finite { None } else { elements.iter().find(|element| !element.is_finite()) }
+    })
 }
 
 /// The largest allocation that glibc's allocator learns from.

@@ -95,7 +95,7 @@ fn other_data_may_be_given_if_it_fits() {
     }
     place.refuse(&["eval", "run/model.packed"], 1, &["images", "[1, 12, 12]", "[1, 28, 28]"]);
     fs::rename(place.path("data"), place.path("elsewhere")).unwrap();
-    place.refuse(&["eval", "run"], 1, &["data", "four MNIST files", "nothing of that name"]);
+    place.refuse(&["eval", "run"], 1, &["data", "a directory with the files of MNIST", "nothing of that name"]);
     assert_eq!(eval(&place, &["run", "--data", "elsewhere"])["n"], 64);
 }
 
@@ -107,7 +107,7 @@ fn a_model_of_other_classes_than_the_data_is_refused() {
     let codebook = spikeslab::prior::Codebook::symmetric(3).unwrap();
     let widths = [256, 128, 3];
     let network = model.architecture.network::<f32>(model.input(), &widths, &codebook).unwrap();
-    let three = spikeslab::packed::PackedModel::new(model.architecture, &widths, &network);
+    let three = spikeslab::packed::PackedModel::new(model.architecture, &widths, &network, None);
     spikeslab::packed::format::save(&place.path("three.packed"), &three).unwrap();
     place.refuse(&["eval", "three.packed", "--data", "data"], 1, &["labels", "3 classes", "10"]);
 }

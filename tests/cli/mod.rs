@@ -1,6 +1,8 @@
 //! The command as a process: what it prints, what it leaves behind, how it ends.
 
+mod cifar;
 mod compare;
+mod densenet;
 mod eval;
 mod explain;
 mod inspect;

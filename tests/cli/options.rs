@@ -48,6 +48,12 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--batch-size", "257"], &["batch-size", "1 to 256", "257"]),
     (&["--batch-size", "18446744073709551615"], &["batch-size", "1 to 256", "18446744073709551615"]),
     (&["--batch-size", "many"], &["--batch-size", "'many'"]),
+    (&["--limit", "0"], &["limit", "1 to 256, the training images", "0"]),
+    (&["--limit", "257"], &["limit", "1 to 256, the training images", "257"]),
+    (&["--limit", "-1"], &["--limit", "-1"]),
+    (&["--limit", "127"], &["batch-size", "1 to 127", "128"]),
+    (&["--coarse"], &["coarse", "a data set with coarse labels, CIFAR-100", "MNIST"]),
+    (&["--augment=yes"], &["--augment", "'yes'"]),
     (&["--seed", "-1"], &["--seed", "-1"]),
     (&["--seed", "18446744073709551616"], &["--seed", "18446744073709551616"]),
     (&["--threads", "0"], &["--threads", "0"]),
@@ -82,6 +88,10 @@ fn every_command_names_what_is_wrong_with_its_usage() {
         (&["train", "--resume", "run", "--epochs", "3"], &["--resume", "--epochs", "cannot be used"]),
         (&["train", "--resume", "run", "--out", "other"], &["--resume", "--out", "cannot be used"]),
         (&["train", "--resume", "run", "--seed", "0"], &["--resume", "--seed", "cannot be used"]),
+        (&["train", "--resume", "run", "--limit", "9"], &["--resume", "--limit", "cannot be used"]),
+        (&["train", "--resume", "run", "--coarse"], &["--resume", "--coarse", "cannot be used"]),
+        (&["compare", "--resume", "run", "--augment"], &["--resume", "--augment", "cannot be used"]),
+        (&["eval", "run", "--coarse"], &["coarse", "a data set with coarse labels, CIFAR-100", "MNIST"]),
         (&["eval"], &["required", "<RUN|PACKED>"]),
         (&["eval", "run", "--samples", "0"], &["--samples", "0", "1..=100000"]),
         (&["eval", "run", "--samples", "-3"], &["--samples", "-3"]),
@@ -114,13 +124,16 @@ fn patch(place: &Workplace, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
 #[test]
 fn every_flaw_of_the_data_is_named_in_one_line() {
     let cases: [(Flaw, &[&str]); 20] = [
-        (|p| fs::remove_dir_all(p.path("data")).unwrap(), &["data", "four MNIST files", "nothing of that name"]),
+        (
+            |p| fs::remove_dir_all(p.path("data")).unwrap(),
+            &["data", "a directory with the files of MNIST", "nothing of that name"],
+        ),
         (
             |p| {
                 fs::remove_dir_all(p.path("data")).unwrap();
                 fs::write(p.path("data"), "").unwrap();
             },
-            &["data", "a directory with the four MNIST files", "a file"],
+            &["data", "a directory with the files of MNIST", "a file"],
         ),
         (|p| fs::remove_file(p.path("data/train-images-idx3-ubyte")).unwrap(), &["train-images-idx3-ubyte", "neither"]),
         (|p| fs::remove_file(p.path("data/train-labels-idx1-ubyte")).unwrap(), &["train-labels-idx1-ubyte", "neither"]),

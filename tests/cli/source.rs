@@ -168,7 +168,7 @@ fn a_packed_model_that_is_not_whole_is_refused() {
         (Vec::new(), "8 bytes of magic"),
         (b"spikslab".to_vec(), "4 bytes of version"),
         ([b"PK\x03\x04", &good[4..]].concat(), "a packed model"),
-        ([&good[..8], &[2], &good[9..]].concat(), "format version 1"),
+        ([&good[..8], &[3], &good[9..]].concat(), "format version 1 or 2"),
     ];
     for (bytes, expected) in cases {
         fs::write(place.path("odd.packed"), bytes).unwrap();

@@ -111,6 +111,7 @@ fn the_configuration_holds_the_options() {
     let checksum = config["data_checksum"].clone();
     let expected = json!({
         "version": 1, "network": "mlp", "data": absolute(&place), "data_checksum": checksum,
+        "coarse": false, "limit": null, "standardization": null, "augment": false,
         "codebook": [-0.1, 0.0, 0.3], "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5,
         "kl_warmup": 0.25, "epochs": 1, "batch_size": 64, "learning_rate": 0.003, "seed": u64::MAX,
     });

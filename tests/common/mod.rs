@@ -1,5 +1,7 @@
 //! What the tests share: one comparison, one table of tolerances, one gradient checker.
 
+#[cfg(feature = "files")]
+pub mod cifar;
 pub mod compare;
 pub mod fixture;
 pub mod forms;

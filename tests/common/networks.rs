@@ -2,7 +2,7 @@
 
 use super::Precision;
 use super::compare::{Tensor, ToTensor};
-use super::fixture::{Case, for_each_case, note};
+use super::fixture::{Case, for_each_case_of, note};
 use super::gradient::{assert_gradient, assert_projected_gradient};
 use super::random::Random;
 use super::threads::assert_same_bits_at_any_thread_count;
@@ -23,18 +23,29 @@ fn set_parameters<F: Precision>(network: &mut Network<F>, value: impl Fn(&str) -
     }
 }
 
+/// Whether a golden case of a file, by its name, is of that architecture: those with bottleneck are named so.
+pub fn is_of(architecture: Architecture, case: &str) -> bool {
+    !matches!(architecture, Architecture::Densenet { bottleneck } if bottleneck != case.starts_with("bottleneck"))
+}
+
+/// The Bayesian layers of a golden case, as many as it has tensors θ.
+pub fn golden_layers<F: Precision>(architecture: Architecture, case: &Case<F>) -> Vec<String> {
+    let depth = case.names_after("init.").iter().filter(|name| name.ends_with(".theta")).count();
+    architecture.layer_names(depth).expect("a depth it has")
+}
+
 /// The network of a golden case, of the widths its tensors have.
 fn golden_network<F: Precision>(architecture: Architecture, case: &Case<F>) -> Network<F> {
     let shape = |name: &str| case.stored(name).shape.clone();
-    let widths: Vec<usize> = architecture
-        .layers()
+    let layers = golden_layers(architecture, case);
+    let widths: Vec<usize> = layers
         .iter()
         .map(|layer| shape(&format!("init.{layer}.theta")))
         .map(|shape| if shape.len() == 4 { shape[0] } else { shape[1] })
         .collect();
     let x = shape("x");
     let input = if x.len() == 4 { [x[1], x[2], x[3]] } else { [x[1], 1, 1] };
-    let levels = case.vec(&format!("init.{}.levels", architecture.layers()[0]));
+    let levels = case.vec(&format!("init.{}.levels", layers[0]));
     let codebook = Codebook::new(levels).expect("a codebook");
     architecture.network(input, &widths, &codebook).expect("a network")
 }
@@ -57,63 +68,68 @@ fn golden_prior(path: &str, case: &str) -> Prior {
 
 /// Every step of every case: logits, loss, NLL, KL, the gradient in every parameter, and the running statistics after it.
 pub fn assert_golden<F: Precision>(architecture: Architecture, path: &str, count: usize) {
-    for_each_case::<F>(path, count, |case| {
-        let mut network = golden_network(architecture, case);
-        let prior = golden_prior(path, &case.name);
-        let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
-        case.skip("learning_rate");
-        let x: ArrayD<F> = case.array::<IxDyn>("x");
-        let [channels, height, width] = network.plan().input;
-        let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
-        let tolerance = tolerance("network", F::DTYPE, Check::Golden);
-        for step in 1.. {
-            let here = |name: &str| format!("step{step}.{name}");
-            if !case.has(&here("logits")) {
-                assert!(step > 1, "{}: no step", case.name);
-                break;
-            }
-            let before = if step == 1 { "init.".to_string() } else { format!("step{}.after.", step - 1) };
-            set_parameters(&mut network, |name| case.array(&format!("{before}{name}")));
-            let expect = |name: &str, actual: &Tensor| case.expect_within(&here(name), actual, tolerance);
+    for_each_case_of::<F>(
+        path,
+        count,
+        |case| is_of(architecture, case),
+        |case| {
+            let mut network = golden_network(architecture, case);
+            let prior = golden_prior(path, &case.name);
+            let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
+            case.skip("learning_rate");
+            let x: ArrayD<F> = case.array::<IxDyn>("x");
+            let [channels, height, width] = network.plan().input;
+            let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
+            let tolerance = tolerance("network", F::DTYPE, Check::Golden);
+            for step in 1.. {
+                let here = |name: &str| format!("step{step}.{name}");
+                if !case.has(&here("logits")) {
+                    assert!(step > 1, "{}: no step", case.name);
+                    break;
+                }
+                let before = if step == 1 { "init.".to_string() } else { format!("step{}.after.", step - 1) };
+                set_parameters(&mut network, |name| case.array(&format!("{before}{name}")));
+                let expect = |name: &str, actual: &Tensor| case.expect_within(&here(name), actual, tolerance);
 
-            let noise = |layer: &BayesLayer, _: &[usize]| Ok(case.array(&here(&format!("eps.{}", layer.name))));
-            let (logits, tape) =
-                network.forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch).expect("it fits");
-            let (nll, cache) = softmax_nll::forward(logits.view(), &case.integers("labels")).expect("it fits");
-            let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
-            let kl_weight = case.stored_scalar("kl_weight");
-            let (mut kl_sum, mut loss) = (0.0, nll.as_f64());
-            for layer in network.layers() {
-                let kl = layer_kl(&network, layer, &prior);
-                let weights = kl.dtheta.len() as f64;
-                let scale = kl_weight / if per_weight { weights } else { case.stored_scalar("train_size") };
-                kl_sum += kl.value;
-                loss += scale * kl.value;
-                add_kl(&mut gradients, layer, &network, &kl, scale);
-            }
-            case.skip("train_size");
-            expect("logits", &logits.to_tensor());
-            expect("nll", &[nll].to_tensor());
-            expect("kl", &kl_sum.to_tensor());
-            expect("loss", &loss.to_tensor());
-            for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
-                assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
-                if let Some(gradient) = gradient {
-                    expect(&format!("d.{}", parameter.name), &gradient.to_tensor());
+                let noise = |layer: &BayesLayer, _: &[usize]| Ok(case.array(&here(&format!("eps.{}", layer.name))));
+                let (logits, tape) =
+                    network.forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch).expect("it fits");
+                let (nll, cache) = softmax_nll::forward(logits.view(), &case.integers("labels")).expect("it fits");
+                let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
+                let kl_weight = case.stored_scalar("kl_weight");
+                let (mut kl_sum, mut loss) = (0.0, nll.as_f64());
+                for layer in network.layers() {
+                    let kl = layer_kl(&network, layer, &prior);
+                    let weights = kl.dtheta.len() as f64;
+                    let scale = kl_weight / if per_weight { weights } else { case.stored_scalar("train_size") };
+                    kl_sum += kl.value;
+                    loss += scale * kl.value;
+                    add_kl(&mut gradients, layer, &network, &kl, scale);
+                }
+                case.skip("train_size");
+                expect("logits", &logits.to_tensor());
+                expect("nll", &[nll].to_tensor());
+                expect("kl", &kl_sum.to_tensor());
+                expect("loss", &loss.to_tensor());
+                for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
+                    assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
+                    if let Some(gradient) = gradient {
+                        expect(&format!("d.{}", parameter.name), &gradient.to_tensor());
+                    }
+                }
+                network.absorb_statistics(&tape);
+                for parameter in network.parameters() {
+                    let after = format!("after.{}", parameter.name);
+                    if parameter.role.is_trained() {
+                        // What the optimizer makes of the gradient is its own tests' concern.
+                        case.skip(&here(&after));
+                    } else {
+                        expect(&after, &parameter.value.to_tensor());
+                    }
                 }
             }
-            network.absorb_statistics(&tape);
-            for parameter in network.parameters() {
-                let after = format!("after.{}", parameter.name);
-                if parameter.role.is_trained() {
-                    // What the optimizer makes of the gradient is its own tests' concern.
-                    case.skip(&here(&after));
-                } else {
-                    expect(&after, &parameter.value.to_tensor());
-                }
-            }
-        }
-    });
+        },
+    );
 }
 
 fn layer_kl<F: Precision>(network: &Network<F>, layer: &BayesLayer, prior: &Prior) -> Kl<F> {

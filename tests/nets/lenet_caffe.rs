@@ -5,7 +5,7 @@ use spikeslab::prior::Codebook;
 const ARCHITECTURE: Architecture = Architecture::LenetCaffe;
 
 fn network(input: [usize; 3], classes: usize) -> Network<f32> {
-    let widths = [ARCHITECTURE.hidden_widths(), &[classes]].concat();
+    let widths = [&ARCHITECTURE.hidden_widths()[..], &[classes]].concat();
     ARCHITECTURE.network(input, &widths, &Codebook::symmetric(3).expect("three levels")).expect("a network")
 }
 

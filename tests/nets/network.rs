@@ -101,7 +101,7 @@ fn images_of_another_shape_are_refused() {
 #[test]
 fn a_batch_of_one_works_in_every_mode() {
     for architecture in Architecture::ALL {
-        let widths = vec![3; architecture.layers().len()];
+        let widths = vec![3; architecture.hidden_widths().len() + 1];
         let problem = Problem::<f32>::new(architecture, [1, 16, 16], &widths, 1, 2);
         for (sampled, normalization) in MODES {
             let (nll, logits, gradients) = problem.run(&problem.network, sampled, normalization);
@@ -114,7 +114,7 @@ fn a_batch_of_one_works_in_every_mode() {
 #[test]
 fn the_layout_of_the_images_in_memory_does_not_matter() {
     for architecture in Architecture::ALL {
-        let widths = vec![3; architecture.layers().len()];
+        let widths = vec![3; architecture.hidden_widths().len() + 1];
         let Problem { network, x, .. } = Problem::<f64>::new(architecture, [2, 16, 16], &widths, 3, 3);
         let mut columns_first = Array4::zeros(x.raw_dim().f());
         columns_first.assign(&x);

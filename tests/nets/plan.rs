@@ -23,7 +23,7 @@ fn layers_know_their_parameters_and_their_place() {
 #[test]
 fn the_shape_follows_the_nodes() {
     let mut net = Builder::new([2, 9, 12]);
-    net.conv2d("c", 4, [2, 3]).expect("it fits").bias().batch_norm("n").relu();
+    net.conv2d("c", 4, [2, 3], [0, 0]).expect("it fits").bias().batch_norm("n").relu();
     net.max_pool([2, 3]).expect("it fits").flatten().dense("d", 7);
     let plan = net.finish();
     let shapes: Vec<(String, Vec<usize>)> = plan.parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect();
@@ -46,6 +46,6 @@ fn the_shape_follows_the_nodes() {
 #[test]
 fn kernels_and_windows_that_do_not_fit_are_refused() {
     let mut net = Builder::new([1, 4, 4]);
-    assert_error(net.conv2d("c", 1, [5, 1]), &["window", "fits into 4 pixels"]);
+    assert_error(net.conv2d("c", 1, [5, 1], [0, 0]), &["window", "fits into 4 pixels"]);
     assert_error(net.max_pool([1, 5]), &["window", "fits into 4 pixels"]);
 }

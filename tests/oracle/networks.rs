@@ -53,6 +53,11 @@ fn lenet_caffe() {
     assert_network("lenet-caffe", "nets/lenet_caffe", 1);
 }
 
+#[test]
+fn densenet() {
+    assert_network("densenet", "nets/densenet", 2);
+}
+
 /// An `mlp` of two inputs, one hidden unit a layer and two classes, with one of its tensors changed.
 fn small(change: &str, shape: Option<Vec<usize>>) -> Vec<Stored> {
     let shapes = [

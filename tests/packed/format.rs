@@ -1,4 +1,4 @@
-use super::packed;
+use super::{packed, standardized};
 use crate::common::assert_error;
 use crate::train::Rng;
 use spikeslab::Result;
@@ -47,6 +47,8 @@ fn a_model_comes_back_the_same() {
             save(&path, &model).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), to_bytes(&model));
             assert_eq!(load(&path).unwrap(), model);
+            let model = standardized(architecture, levels, 16);
+            assert_eq!(read(&to_bytes(&model)).unwrap(), model);
         }
     }
     assert_error(load(&dir.path().join("missing")), &["missing: No such file"]);
@@ -77,6 +79,23 @@ fn the_bytes_are_those_of_the_documented_layout() {
 }
 
 #[test]
+fn the_figures_of_a_standardization_follow_the_widths_in_version_2() {
+    let [plain, bytes] = [packed, standardized].map(|model| to_bytes(&model(Architecture::Mlp, 3, 2)));
+    let mut expected = plain[..41].to_vec();
+    expected[8] = 2;
+    expected.extend([0.3_f32.to_le_bytes(), 0.25_f32.to_le_bytes()].concat());
+    expected.extend(&plain[41..]);
+    assert_eq!(bytes, sealed(expected));
+    for (at, value, name) in [(41, 1.5, "mean"), (45, 0.0, "deviation"), (45, -1.0, "deviation")] {
+        let odd = patched(&bytes, at, &f32::to_le_bytes(value));
+        assert_error(read(&odd), &["model: expected a packed model", &format!("standardization {name}")]);
+    }
+    assert_error(read(&patched(&bytes, 41, &f32::NAN.to_le_bytes())), &["finite numbers in mean", "NaN"]);
+    assert_error(read(&sealed(bytes[..48].to_vec())), &["bytes of mean", "before the end of the file"]);
+    assert_error(read(&patched(&bytes, 8, &[1])), &["model: expected"]);
+}
+
+#[test]
 fn a_changed_byte_is_noticed() {
     let good = small();
     for at in 0..good.len() {
@@ -85,7 +104,7 @@ fn a_changed_byte_is_noticed() {
             bytes[at] ^= change;
             let expected = match at {
                 0..8 => "a packed model",
-                8..12 => "format version 1",
+                8..12 => "format version 1 or 2",
                 _ => "checksum",
             };
             assert_error(read(&bytes), &["model: expected", expected]);
@@ -131,8 +150,8 @@ fn what_no_model_has_is_refused_by_name() {
         (input, &[0; 12], &["positive"]),
         (input, &[0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff], &["bytes of fc1", "before the end of the file"]),
         (input + 4, &[3], &["fc1"]),
-        (input - 1 + 12 + 1, &[2], &["3 positive widths"]),
-        (widths, &[0], &["3 positive widths"]),
+        (input - 1 + 12 + 1, &[2], &["fc1, fc2, fc3"]),
+        (widths, &[0], &["outputs of fc1", "a positive number"]),
         (widths, &[0xff, 0xff], &["bytes of fc1", "before the end of the file"]),
         (widths, &[0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff], &["bytes of fc1"]),
         (layer, &[0], &["fc1", "2 to 256 levels", "1"]),
@@ -152,8 +171,13 @@ fn what_no_model_has_is_refused_by_name() {
 
 #[test]
 fn mutations_with_the_right_checksum_never_panic() {
-    for (architecture, size, count) in [(Architecture::Mlp, 2, 4000), (Architecture::Lenet5, 16, 300)] {
-        let good = to_bytes(&packed(architecture, 3, size));
+    let models = [
+        (packed(Architecture::Mlp, 3, 2), 4000),
+        (standardized(Architecture::Mlp, 3, 2), 4000),
+        (packed(Architecture::Lenet5, 3, 16), 300),
+    ];
+    for (model, count) in models {
+        let good = to_bytes(&model);
         let mut random = Rng(2);
         let mut accepted = 0;
         for i in 0..count {

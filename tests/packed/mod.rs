@@ -7,6 +7,7 @@ use crate::common::random::Random;
 use spikeslab::nets::{Architecture, Network};
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;
+use spikeslab::train::data::Standardization;
 use spikeslab::train::{Recipe, Trainer};
 
 /// The codebook of M levels that `seed` chooses, not symmetric.
@@ -35,6 +36,14 @@ fn trained(architecture: Architecture, levels: usize, size: usize) -> Network<f3
     trainer.network
 }
 
+/// As `packed`, of a network trained on standardized images.
+fn standardized(architecture: Architecture, levels: usize, size: usize) -> PackedModel {
+    let figures = Standardization { mean: vec![0.3], deviation: vec![0.25] };
+    let mut model = packed(architecture, levels, size);
+    model.standardization = Some(figures);
+    model
+}
+
 fn packed(architecture: Architecture, levels: usize, size: usize) -> PackedModel {
-    PackedModel::new(architecture, crate::train::narrow(architecture), &trained(architecture, levels, size))
+    PackedModel::new(architecture, crate::train::narrow(architecture), &trained(architecture, levels, size), None)
 }

@@ -1,4 +1,4 @@
-use super::{packed, trained};
+use super::{packed, standardized, trained};
 use crate::common::compare::assert_close;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
@@ -16,8 +16,8 @@ fn the_weights_are_the_quantized_weights_bit_for_bit() {
     for architecture in Architecture::ALL {
         for levels in [2, 3, 5, 16, 256] {
             let network = trained(architecture, levels, SIZE);
-            let model = PackedModel::new(architecture, narrow(architecture), &network);
-            assert_eq!(model.layers().len(), architecture.layers().len());
+            let model = PackedModel::new(architecture, narrow(architecture), &network, None);
+            assert_eq!(model.layers().len(), narrow(architecture).len());
             for (packed, layer) in model.layers().iter().zip(network.layers()) {
                 let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
                 let theta = &network.parameters()[layer.theta].value;
@@ -44,7 +44,7 @@ fn the_logits_are_those_of_the_quantized_network() {
             let network = trained(architecture, levels, SIZE);
             let statistics = network.parameters().iter().filter(|p| p.role == Role::RunningVar);
             assert!(statistics.flat_map(|p| p.as_slice()).all(|variance| *variance != 1.0), "trained statistics");
-            let model = PackedModel::new(architecture, narrow(architecture), &network);
+            let model = PackedModel::new(architecture, narrow(architecture), &network, None);
             assert_close(
                 &format!("logits of {}, M = {levels}", architecture.name()),
                 &model.predict(x.clone()).unwrap(),
@@ -53,6 +53,20 @@ fn the_logits_are_those_of_the_quantized_network() {
             );
         }
     }
+}
+
+#[test]
+fn pixels_are_standardized_by_the_model() {
+    let mut test = split(10, 20, SIZE).test;
+    let all: Vec<usize> = (0..20).collect();
+    let (pixels, _) = test.batch::<f32>(&all);
+    let model = standardized(Architecture::Lenet5, 3, SIZE);
+    test.standardize(model.standardization.as_ref()).unwrap();
+    let (x, _) = test.batch::<f32>(&all);
+    assert_ne!(x, pixels);
+    let plain = packed(Architecture::Lenet5, 3, SIZE);
+    assert_eq!(model.predict(pixels.clone()).unwrap(), plain.predict(x).unwrap());
+    assert_ne!(model.predict(pixels.clone()).unwrap(), plain.predict(pixels).unwrap());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 mod circle;
 mod dawson;
+mod elementary;
 mod gaussian_kl;
 mod ln_unit;
 mod real;

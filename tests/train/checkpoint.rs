@@ -183,7 +183,11 @@ fn what_is_not_exactly_a_checkpoint_is_refused_by_name() {
         ("levels that descend", |p| p.set("fc1.levels", 2, -0.5), &["a codebook in fc1.levels", "ascending"]),
         ("version", |p| p.header("\"version\":1", "\"version\":2"), &["format version 1", "2"]),
         ("network", |p| p.header("\"mlp\"", "\"mlp2\""), &["mlp, lenet5, lenet-caffe", "mlp2"]),
-        ("other network", |p| p.header("\"mlp\"", "\"lenet5\""), &["a checkpoint", "lenet5", "5 positive widths"]),
+        (
+            "other network",
+            |p| p.header("\"mlp\"", "\"lenet5\""),
+            &["a checkpoint", "lenet5", "conv1, conv2, fc1, fc2, fc3"],
+        ),
         ("other widths", |p| p.header("[3,2,10]", "[3,4,10]"), &["fc2.theta", "[3, 4]", "[3, 2]"]),
         ("huge widths", |p| p.header("[3,2,10]", "[65535,65535,65535]"), &["fc1.theta", "65535"]),
         ("too huge widths", |p| p.header("[3,2,10]", "[3,2,4294967296]"), &["at most 65535", "4294967296"]),

@@ -1,9 +1,10 @@
 use crate::common::assert_error;
 use serde_json::{Value, json};
-use spikeslab::nets::Architecture;
+use spikeslab::nets::{Architecture, Densenet};
 use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::config::{PriorName, VERSION};
+use spikeslab::train::config::{Checked, PriorName, VERSION};
+use spikeslab::train::data::Standardization;
 use spikeslab::train::{Config, KlScale, Recipe};
 use std::path::PathBuf;
 
@@ -11,8 +12,13 @@ pub(super) fn config() -> Config {
     Config {
         version: VERSION,
         network: "lenet5".into(),
+        densenet: None,
         data: Some(PathBuf::from("/data/of mine")),
         data_checksum: 0xffff_ffff,
+        coarse: true,
+        limit: Some(7),
+        standardization: Some(Standardization { mean: vec![0.1, 0.5, 1.0], deviation: vec![0.25, 1e-9, 0.3] }),
+        augment: true,
         codebook: vec![-0.1, 0.0, 0.3],
         prior: PriorName::Mixture,
         spike: Spike::Exact,
@@ -31,6 +37,8 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
     let value = serde_json::to_value(config()).unwrap();
     let expected = json!({
         "version": 1, "network": "lenet5", "data": "/data/of mine", "data_checksum": 4_294_967_295_u32,
+        "coarse": true, "limit": 7, "augment": true,
+        "standardization": { "mean": [0.1_f32, 0.5_f32, 1.0_f32], "deviation": [0.25_f32, 1e-9_f32, 0.3_f32] },
         "codebook": [-0.1_f32, 0.0_f32, 0.3_f32], "prior": "mixture", "spike": "exact", "kl_scale": "dataset",
         "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0, "epochs": 5, "batch_size": 100, "learning_rate": 5e-324,
         "seed": u64::MAX,
@@ -52,8 +60,8 @@ fn a_field_unknown_missing_or_of_another_type_is_an_error() {
         refused(other_type);
         let mut without = whole.clone();
         without.as_object_mut().unwrap().remove(name);
-        // A missing directory means the embedded images, as null does.
-        if name != "data" {
+        // A missing directory means the embedded images, as null does; the rest are options with a default.
+        if !["data", "coarse", "limit", "standardization", "augment"].contains(&name.as_str()) {
             assert!(refused(without).contains(&format!("missing field `{name}`")));
         }
     }
@@ -71,8 +79,9 @@ fn a_field_unknown_missing_or_of_another_type_is_an_error() {
 
 #[test]
 fn checking_gives_network_codebook_and_recipe() {
-    let (architecture, codebook, recipe) = config().check(1000).unwrap();
-    assert_eq!((architecture, codebook.levels()), (Architecture::Lenet5, &[-0.1, 0.0, 0.3][..]));
+    let Checked { architecture, hidden_widths, codebook, recipe } = config().check(1000).unwrap();
+    assert_eq!((architecture, hidden_widths), (Architecture::Lenet5, vec![6, 16, 120, 84]));
+    assert_eq!(codebook.levels(), [-0.1, 0.0, 0.3]);
     let expected = Recipe {
         prior: Prior::MultiSpike(MultiSpike::new(Form::Mixture, Spike::Exact)),
         kl_scale: KlScale::Dataset,
@@ -81,10 +90,43 @@ fn checking_gives_network_codebook_and_recipe() {
         epochs: 5,
         batch_size: 100,
         learning_rate: 5e-324,
+        augment: true,
         seed: u64::MAX,
         ..Recipe::default()
     };
     assert_eq!(recipe, expected);
+}
+
+#[test]
+fn a_densenet_has_its_sizes() {
+    let sizes = Densenet { depth: 10, growth: 3, bottleneck: true, compression: 0.5 };
+    let densenet = |sizes| Config { network: "densenet".into(), densenet: sizes, ..config() };
+    let config = densenet(Some(sizes));
+    let text = serde_json::to_value(&config).unwrap();
+    assert_eq!(text["densenet"], json!({"depth": 10, "growth": 3, "bottleneck": true, "compression": 0.5}));
+    assert_eq!(serde_json::from_value::<Config>(text).unwrap(), config);
+    let checked = config.check(1000).unwrap();
+    assert_eq!(checked.architecture, Architecture::Densenet { bottleneck: true });
+    assert_eq!(checked.hidden_widths, sizes.hidden_widths().unwrap());
+
+    assert_error(densenet(None).check(1000), &["network", "densenet, with its sizes", "none"]);
+    let odd = Densenet { depth: 11, ..sizes };
+    assert_error(densenet(Some(odd)).check(1000), &["depth", "6n + 4", "11"]);
+    let mut lenet = super::config::config();
+    lenet.densenet = Some(sizes);
+    assert_error(lenet.check(1000), &["network", "densenet, for a depth", "lenet5"]);
+    let bottleneck = Config { network: "densenet-bottleneck".into(), ..densenet(Some(sizes)) };
+    assert_error(bottleneck.check(1000), &["network", "densenet, with its sizes", "densenet-bottleneck"]);
+}
+
+#[test]
+fn a_file_without_the_options_of_colour_images_is_one_of_grey_images() {
+    let mut value = serde_json::to_value(config()).unwrap();
+    for name in ["coarse", "limit", "standardization", "augment"] {
+        value.as_object_mut().unwrap().remove(name);
+    }
+    let expected = Config { coarse: false, limit: None, standardization: None, augment: false, ..config() };
+    assert_eq!(serde_json::from_value::<Config>(value).unwrap(), expected);
 }
 
 #[test]

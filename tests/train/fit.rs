@@ -1,7 +1,10 @@
 use super::{Notes, bits, narrow, network, short_recipe, split, state};
 use crate::common::assert_error;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
-use spikeslab::nets::Architecture;
+use ndarray_rand::rand::seq::SliceRandom;
+use spikeslab::nets::{Architecture, Densenet};
+use spikeslab::tensor::noise::{Philox, Purpose};
+use spikeslab::train::data::augment::augment;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
 use spikeslab::train::{Loss, Recipe, Trainer};
@@ -23,7 +26,13 @@ fn train(trainer: &mut Trainer<f32>, images: usize) -> Notes {
 fn the_same_bits_at_any_number_of_threads() {
     for architecture in Architecture::ALL {
         // Wide enough that the work is cut into pieces.
-        let mut widths = architecture.hidden_widths().to_vec();
+        let mut widths = match architecture {
+            Architecture::Densenet { bottleneck } => {
+                let sizes = Densenet { depth: if bottleneck { 10 } else { 7 }, bottleneck, ..Densenet::default() };
+                sizes.hidden_widths().unwrap()
+            }
+            _ => architecture.hidden_widths(),
+        };
         widths.push(super::CLASSES);
         let data = split(48, 10, SIZE);
         let net = network::<f32>(architecture, &widths, SIZE);
@@ -59,6 +68,41 @@ fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
             assert!(bits(&second) == bits(&whole), "{}, stopped after {stop}", architecture.name());
             assert_eq!(notes.epochs, uninterrupted.epochs, "{}, stopped after {stop}", architecture.name());
         }
+    }
+}
+
+#[test]
+fn augmentation_is_of_the_training_images_and_of_the_step() {
+    let recipe = Recipe { augment: true, ..short_recipe() };
+    let data = split(50, 30, SIZE);
+    let mut whole = trainer(Architecture::Mlp, recipe.clone(), 50);
+    let uninterrupted = train(&mut whole, 50);
+    let mut plain = trainer(Architecture::Mlp, short_recipe(), 50);
+    train(&mut plain, 50);
+    assert!(bits(&whole) != bits(&plain), "augmentation changes what is learned");
+    // The test images are not augmented.
+    let last = uninterrupted.epochs.last().unwrap();
+    assert_eq!(last.accuracy_mean, evaluate(&whole.network, &data.test, Weights::Mean).unwrap().accuracy);
+    // By hand: the order of the epoch, the stream of the step.
+    let mut order: Vec<usize> = (0..50).collect();
+    order.shuffle(&mut Philox::new(recipe.seed, Purpose::Shuffling, 0));
+    let mut by_hand = trainer(Architecture::Mlp, recipe.clone(), 50);
+    for step in 0..3 {
+        let (x, labels) = data.train.batch::<f32>(&order[16 * step..16 * (step + 1)]);
+        let x = augment(x.view(), &Philox::new(recipe.seed, Purpose::Augmentation, step as u32));
+        by_hand.step(x, &labels).unwrap();
+    }
+    for stop in 1..6 {
+        let mut first = trainer(Architecture::Mlp, recipe.clone(), 50);
+        let mut notes = Notes { stop_after: Some(stop), ..Notes::default() };
+        assert_eq!(fit(&mut first, &data, Position::default(), &mut notes).unwrap(), Control::Stop);
+        if stop == 3 {
+            assert!(bits(&first) == bits(&by_hand), "the first epoch");
+        }
+        notes.stop_after = None;
+        fit(&mut first, &data, notes.position, &mut notes).unwrap();
+        assert!(bits(&first) == bits(&whole), "stopped after {stop}");
+        assert_eq!(notes.epochs, uninterrupted.epochs, "stopped after {stop}");
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) fn narrow(architecture: Architecture) -> &'static [usize] {
         Architecture::Mlp => &[12, 8, CLASSES],
         Architecture::Lenet5 => &[3, 4, 12, 8, CLASSES],
         Architecture::LenetCaffe => &[3, 4, 12, CLASSES],
+        Architecture::Densenet { bottleneck: false } => &[3, 2, 4, 3, 4, 2, CLASSES],
+        Architecture::Densenet { bottleneck: true } => &[3, 4, 2, 4, 5, 2, 4, 3, 2, CLASSES],
     }
 }
 

@@ -1,6 +1,7 @@
 use super::{bits, narrow, network, short_recipe, split};
 use crate::common::compare::assert_close;
-use crate::common::fixture::{Case, for_each_case, note};
+use crate::common::fixture::{Case, for_each_case_of, note};
+use crate::common::networks::{golden_layers, is_of};
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use ndarray::{Array4, IxDyn};
@@ -13,8 +14,8 @@ use spikeslab::train::{KlScale, Recipe, Trainer};
 
 /// The network of a case in its initial state.
 fn initial(case: &Case<f64>, architecture: Architecture) -> Network<f64> {
-    let widths: Vec<usize> = architecture
-        .layers()
+    let layers = golden_layers(architecture, case);
+    let widths: Vec<usize> = layers
         .iter()
         .map(|layer| {
             let shape = &case.stored(&format!("init.{layer}.theta")).shape;
@@ -23,7 +24,7 @@ fn initial(case: &Case<f64>, architecture: Architecture) -> Network<f64> {
         .collect();
     let x = &case.stored("x").shape;
     let input = if x.len() == 2 { [x[1], 1, 1] } else { [x[1], x[2], x[3]] };
-    let any = Codebook::new(case.vec(&format!("init.{}.levels", architecture.layers()[0]))).unwrap();
+    let any = Codebook::new(case.vec(&format!("init.{}.levels", layers[0]))).unwrap();
     let mut network = architecture.network(input, &widths, &any).unwrap();
     for parameter in network.parameters_mut() {
         let value = case.array::<IxDyn>(&format!("init.{}", parameter.name));
@@ -63,50 +64,56 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         batch_size: case.stored("x").shape[0],
         learning_rate: case.stored_scalar("learning_rate"),
         gradient_clip: 1e300,
+        augment: false,
         seed: 0,
     }
 }
 
 /// Whole steps: loss, logits, every gradient, every parameter after.
 fn golden(architecture: Architecture, path: &str, cases: usize) {
-    for_each_case::<f64>(path, cases, |case| {
-        let network = initial(case, architecture);
-        let input = network.plan().input;
-        let train_size = case.integers("train_size")[0];
-        let mut trainer = Trainer::new(network, recipe(case, path), train_size).unwrap();
-        let labels = case.integers("labels");
-        let x = case.array::<IxDyn>("x");
-        let x: Array4<f64> = x.into_shape_with_order((labels.len(), input[0], input[1], input[2])).unwrap();
-        let steps = if case.has("step2.loss") { 2 } else { 1 };
-        for step in 1..=steps {
-            let noise = |layer: &BayesLayer, shape: &[usize]| {
-                let eps = case.array::<IxDyn>(&format!("step{step}.eps.{}", layer.name));
-                assert_eq!(eps.shape(), shape, "{}", layer.name);
-                Ok(eps)
-            };
-            let expect = |tensor: &str, actual: &dyn crate::common::compare::ToTensor| {
-                let tensor = format!("step{step}.{tensor}");
-                let golden = tolerance("trainer", Dtype::F64, Check::Golden);
-                assert_close(&format!("{}.{tensor}", case.name), &actual.to_tensor(), case.stored(&tensor), golden);
-            };
-            let evaluation = trainer.evaluate(x.clone(), &labels, &noise).unwrap();
-            expect("loss", &evaluation.loss.loss);
-            expect("nll", &evaluation.loss.nll);
-            expect("kl", &evaluation.loss.kl);
-            expect("logits", &evaluation.logits);
-            for (parameter, gradient) in trainer.network.parameters().iter().zip(&evaluation.gradients) {
-                assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
-                if let Some(gradient) = gradient {
-                    expect(&format!("d.{}", parameter.name), gradient);
+    for_each_case_of::<f64>(
+        path,
+        cases,
+        |case| is_of(architecture, case),
+        |case| {
+            let network = initial(case, architecture);
+            let input = network.plan().input;
+            let train_size = case.integers("train_size")[0];
+            let mut trainer = Trainer::new(network, recipe(case, path), train_size).unwrap();
+            let labels = case.integers("labels");
+            let x = case.array::<IxDyn>("x");
+            let x: Array4<f64> = x.into_shape_with_order((labels.len(), input[0], input[1], input[2])).unwrap();
+            let steps = if case.has("step2.loss") { 2 } else { 1 };
+            for step in 1..=steps {
+                let noise = |layer: &BayesLayer, shape: &[usize]| {
+                    let eps = case.array::<IxDyn>(&format!("step{step}.eps.{}", layer.name));
+                    assert_eq!(eps.shape(), shape, "{}", layer.name);
+                    Ok(eps)
+                };
+                let expect = |tensor: &str, actual: &dyn crate::common::compare::ToTensor| {
+                    let tensor = format!("step{step}.{tensor}");
+                    let golden = tolerance("trainer", Dtype::F64, Check::Golden);
+                    assert_close(&format!("{}.{tensor}", case.name), &actual.to_tensor(), case.stored(&tensor), golden);
+                };
+                let evaluation = trainer.evaluate(x.clone(), &labels, &noise).unwrap();
+                expect("loss", &evaluation.loss.loss);
+                expect("nll", &evaluation.loss.nll);
+                expect("kl", &evaluation.loss.kl);
+                expect("logits", &evaluation.logits);
+                for (parameter, gradient) in trainer.network.parameters().iter().zip(&evaluation.gradients) {
+                    assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
+                    if let Some(gradient) = gradient {
+                        expect(&format!("d.{}", parameter.name), gradient);
+                    }
+                }
+                trainer.apply(evaluation);
+                assert_eq!(trainer.step, step);
+                for parameter in trainer.network.parameters() {
+                    expect(&format!("after.{}", parameter.name), &parameter.value);
                 }
             }
-            trainer.apply(evaluation);
-            assert_eq!(trainer.step, step);
-            for parameter in trainer.network.parameters() {
-                expect(&format!("after.{}", parameter.name), &parameter.value);
-            }
-        }
-    });
+        },
+    );
 }
 
 #[test]
@@ -122,6 +129,12 @@ fn golden_lenet5() {
 #[test]
 fn golden_lenet_caffe() {
     golden(Architecture::LenetCaffe, "nets/lenet_caffe", 1);
+}
+
+#[test]
+fn golden_densenet() {
+    golden(Architecture::Densenet { bottleneck: false }, "nets/densenet", 1);
+    golden(Architecture::Densenet { bottleneck: true }, "nets/densenet", 1);
 }
 
 fn mlp_trainer(recipe: Recipe) -> Trainer<f32> {

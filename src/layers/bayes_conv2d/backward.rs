@@ -3,14 +3,18 @@
 use super::input_gradient::InputGradient;
 use super::layout::Layout;
 use super::weight_gradient::WeightGradient;
+use super::{Activation, lay_out, slice_of};
 use crate::scalar::Real;
+use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 
 /// A few images, one after the other.
 pub(super) struct Images<'a, F> {
     pub layout: &'a Layout,
     pub groups: usize,
-    /// (C, H, W) each.
-    pub x: &'a [F],
+    /// (images, C, H, W).
+    pub x: ArrayView4<'a, F>,
+    /// What x goes through first.
+    pub activation: Option<&'a Activation<F>>,
     /// (O, OH, OW) each.
     pub dy: &'a [F],
     /// Likewise; none with mean weights.
@@ -19,9 +23,8 @@ pub(super) struct Images<'a, F> {
     pub dx: Option<InputGradients<'a, F>>,
 }
 
-/// θ and σ² of each group by [`interleave`](super::input_gradient::interleave), and dx (C, H, W) of each image, which is
-/// overwritten.
-pub(super) type InputGradients<'a, F> = (&'a [Vec<F>], &'a mut [F]);
+/// θ and σ² of each group by [`interleave`](super::input_gradient::interleave), and dx (images, C, H, W), which is added to.
+pub(super) type InputGradients<'a, F> = (&'a [Vec<F>], ArrayViewMut4<'a, F>);
 
 /// The gradient in the parameters, from a few images.
 pub(super) struct Partial<F> {
@@ -31,12 +34,22 @@ pub(super) struct Partial<F> {
     pub dsigma2: Vec<F>,
     /// (O).
     pub dbias: Vec<F>,
+    /// Of the activation (C); empty without one.
+    pub dgamma: Vec<F>,
+    /// Likewise.
+    pub dbeta: Vec<F>,
 }
 
 impl<F: Real> Partial<F> {
-    pub(super) fn zeros(outputs: usize, fan_in: usize) -> Self {
-        let matrix = vec![F::zero(); outputs * fan_in];
-        Self { dtheta: matrix.clone(), dsigma2: matrix, dbias: vec![F::zero(); outputs] }
+    pub(super) fn zeros(outputs: usize, fan_in: usize, activated: usize) -> Self {
+        let zeros = |count: usize| vec![F::zero(); count];
+        Self {
+            dtheta: zeros(outputs * fan_in),
+            dsigma2: zeros(outputs * fan_in),
+            dbias: zeros(outputs),
+            dgamma: zeros(activated),
+            dbeta: zeros(activated),
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -44,6 +57,8 @@ impl<F: Real> Partial<F> {
         add(&mut self.dtheta, &other.dtheta);
         add(&mut self.dsigma2, &other.dsigma2);
         add(&mut self.dbias, &other.dbias);
+        add(&mut self.dgamma, &other.dgamma);
+        add(&mut self.dbeta, &other.dbeta);
     }
 }
 
@@ -51,15 +66,16 @@ impl<F: Real> Images<'_, F> {
     pub(super) fn backward(mut self) -> Partial<F> {
         let layout = self.layout;
         let image: usize = layout.image.iter().product();
-        let count = self.x.len() / (self.groups * image);
-        let mut sum = Partial::zeros(self.groups * layout.channels_out, layout.fan_in);
+        let count = self.x.dim().0;
+        let activated = self.activation.map_or(0, Activation::channels);
+        let mut sum = Partial::zeros(self.groups * layout.channels_out, layout.fan_in, activated);
         let mut images = vec![F::zero(); count * layout.image_len];
         let mut dm = vec![F::zero(); count * layout.output_len()];
         let mut dv = vec![F::zero(); if self.dv_per_dy.is_some() { dm.len() } else { 0 }];
         for group in 0..self.groups {
-            let of_group = |i: usize| i * self.groups + group;
-            for (i, laid_out) in images.chunks_exact_mut(layout.image_len).enumerate() {
-                layout.lay_out(&self.x[of_group(i) * image..][..image], laid_out);
+            let pixels = group * image..(group + 1) * image;
+            for (laid_out, x) in images.chunks_exact_mut(layout.image_len).zip(self.x.axis_iter(Axis(0))) {
+                lay_out(layout, &slice_of(x)[pixels.clone()], self.activation, group, laid_out);
             }
             self.lay_out_outputs(group, &mut dm, &mut dv);
 
@@ -91,7 +107,19 @@ impl<F: Real> Images<'_, F> {
                     weights: &weights[group],
                     dimage: &mut dimage,
                 });
-                layout.gather(&dimage, &mut dx[of_group(i) * image..][..image]);
+                let mut dx = dx.index_axis_mut(Axis(0), i);
+                let dx = &mut dx.as_slice_mut().expect("images are contiguous")[pixels.clone()];
+                let Some(activation) = self.activation else {
+                    layout.gather(&dimage, |_, row, da| dx[row].iter_mut().zip(da).for_each(|(dx, da)| *dx += *da));
+                    continue;
+                };
+                let x = &slice_of(self.x.index_axis(Axis(0), i))[pixels.clone()];
+                layout.gather(&dimage, |channel, row, da| {
+                    let channel = group * layout.image[0] + channel;
+                    let (dgamma, dbeta) = activation.backward(channel, &x[row.clone()], da, &mut dx[row]);
+                    sum.dgamma[channel] += dgamma;
+                    sum.dbeta[channel] += dbeta;
+                });
             }
         }
         sum
@@ -99,12 +127,12 @@ impl<F: Real> Images<'_, F> {
 
     /// dm = dy and dv = dy ⊙ dv/dy of a group, laid out; what is beyond the rows stays 0.
     fn lay_out_outputs(&self, group: usize, dm: &mut [F], dv: &mut [F]) {
-        let columns = self.layout.output[1];
-        let rows = self.layout.channels_out * self.layout.output[0];
+        let [rows, columns] = self.layout.output;
+        let channels = self.layout.channels_out;
         let count = dm.len() / self.layout.output_len();
-        for (i, r) in (0..count).flat_map(|i| (0..rows).map(move |r| (i, r))) {
-            let from = ((i * self.groups + group) * rows + r) * columns;
-            let to = (i * rows + r) * self.layout.row;
+        for (i, o, p) in ndarray::indices((count, channels, rows)) {
+            let from = (((i * self.groups + group) * channels + o) * rows + p) * columns;
+            let to = i * self.layout.output_len() + o * self.layout.plane() + p * self.layout.row;
             let dy = &self.dy[from..from + columns];
             dm[to..to + columns].copy_from_slice(dy);
             if let Some(dv_per_dy) = self.dv_per_dy {

@@ -37,9 +37,10 @@ pub(super) struct Layout {
     /// (vertical, horizontal).
     padding: [usize; 2],
     stride: usize,
-    /// Columns of one remainder, rows of a channel.
+    /// Columns of one remainder.
     phase: usize,
-    rows: usize,
+    /// Elements of one laid-out input channel.
+    channel: usize,
 }
 
 impl Layout {
@@ -47,14 +48,15 @@ impl Layout {
         let [channels, height, width] = image;
         let stride = window.stride[1];
         let phase = (width + 2 * window.padding[1]).div_ceil(stride);
-        let (rows, row_len) = (height + 2 * window.padding[0], stride * phase);
+        let row_len = stride * phase;
+        let channel = staggered((height + 2 * window.padding[0]) * row_len);
         let mut offsets = Vec::with_capacity(channels * window.kernel[0] * window.kernel[1]);
-        for channel in 0..channels {
+        for c in 0..channels {
             for i in 0..window.kernel[0] {
                 for j in 0..window.kernel[1] {
                     let column = j * window.dilation[1];
-                    let row = channel * rows + i * window.dilation[0];
-                    offsets.push(row * row_len + column % stride * phase + column / stride);
+                    let row = i * window.dilation[0];
+                    offsets.push(c * channel + row * row_len + column % stride * phase + column / stride);
                 }
             }
         }
@@ -67,11 +69,11 @@ impl Layout {
             offsets,
             row_step: window.stride[0] * row_len,
             // A vector may begin at the last element.
-            image_len: channels * rows * row_len + MAX_LANES,
+            image_len: channels * channel + MAX_LANES,
             padding: window.padding,
             stride,
             phase,
-            rows,
+            channel,
         }
     }
 
@@ -82,7 +84,7 @@ impl Layout {
 
     /// Elements of one laid-out output channel.
     pub(super) fn plane(&self) -> usize {
-        self.output[0] * self.row
+        staggered(self.output[0] * self.row)
     }
 
     /// Elements of a laid-out output.
@@ -90,38 +92,40 @@ impl Layout {
         self.channels_out * self.plane()
     }
 
-    /// Lays out an image; the padding in `laid_out` is left as it is.
-    pub(super) fn lay_out<F: Real>(&self, image: &[F], laid_out: &mut [F]) {
-        self.for_each_row(|row, start| {
-            let row = &image[row];
+    /// Lays out an image; the padding in `laid_out` is left as it is. `value` gives, for each channel, what is made of its
+    /// pixels on the way.
+    pub(super) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
+        self.for_each_row(|channel, row, start| {
+            let (row, value) = (&image[row], value(channel));
             if self.stride == 1 {
-                laid_out[start..start + row.len()].copy_from_slice(row);
+                laid_out[start..].iter_mut().zip(row).for_each(|(to, x)| *to = value(*x));
             } else {
-                row.iter().enumerate().for_each(|(column, x)| laid_out[start + self.column(column)] = *x);
+                row.iter().enumerate().for_each(|(column, x)| laid_out[start + self.column(column)] = value(*x));
             }
         });
     }
 
-    /// The reverse of [`Layout::lay_out`].
-    pub(super) fn gather<F: Real>(&self, laid_out: &[F], image: &mut [F]) {
-        self.for_each_row(|row, start| {
-            let row = &mut image[row];
+    /// The reverse of [`Layout::lay_out`]: gives `put` each channel's rows, as laid out and as they lie in an image.
+    pub(super) fn gather<F: Real>(&self, laid_out: &[F], mut put: impl FnMut(usize, std::ops::Range<usize>, &[F])) {
+        let columns = self.image[2];
+        let mut in_order = vec![F::zero(); if self.stride == 1 { 0 } else { columns }];
+        self.for_each_row(|channel, row, start| {
             if self.stride == 1 {
-                let columns = row.len();
-                row.copy_from_slice(&laid_out[start..start + columns]);
+                put(channel, row, &laid_out[start..start + columns]);
             } else {
-                row.iter_mut().enumerate().for_each(|(column, x)| *x = laid_out[start + self.column(column)]);
+                in_order.iter_mut().enumerate().for_each(|(column, x)| *x = laid_out[start + self.column(column)]);
+                put(channel, row, &in_order);
             }
         });
     }
 
-    /// Calls `visit(range of an image's row, where it goes)`.
-    fn for_each_row(&self, mut visit: impl FnMut(std::ops::Range<usize>, usize)) {
+    /// Calls `visit(channel, range of an image's row, where it goes)`.
+    fn for_each_row(&self, mut visit: impl FnMut(usize, std::ops::Range<usize>, usize)) {
         let [channels, height, width] = self.image;
         let left = if self.stride == 1 { self.padding[1] } else { 0 };
         for (row, (channel, h)) in (0..channels).flat_map(|c| (0..height).map(move |h| (c, h))).enumerate() {
-            let start = (channel * self.rows + h + self.padding[0]) * self.stride * self.phase + left;
-            visit(row * width..(row + 1) * width, start);
+            let start = channel * self.channel + (h + self.padding[0]) * self.stride * self.phase + left;
+            visit(channel, row * width..(row + 1) * width, start);
         }
     }
 
@@ -130,6 +134,14 @@ impl Layout {
         let padded = column + self.padding[1];
         padded % self.stride * self.phase + padded / self.stride
     }
+}
+
+/// At least `elements`, an odd number of cache lines: the kernels read the same position of many channels in turn, and where
+/// channels are a power of two apart, all of them compete for the same few places of the cache.
+fn staggered(elements: usize) -> usize {
+    /// 64 bytes of f32.
+    const LINE: usize = 16;
+    (elements.div_ceil(LINE) | 1) * LINE
 }
 
 /// Cuts `count` into blocks of nearly equal size, at most `largest`: (first, size) of each.

@@ -1,31 +1,47 @@
-//! Gets the four files of MNIST or Fashion-MNIST from a server and keeps only what is, digest for digest, the original.
+//! Gets the files of a published data set from a server and keeps only what is, digest for digest, the original.
+//!
+//! MNIST and Fashion-MNIST are four `.gz` files, kept as they come. CIFAR-10 and CIFAR-100 are each one `.tar.gz`, of which
+//! the files that are read here are unpacked and kept.
+
+pub mod tar;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use ureq::http::Uri;
 use ureq::{Agent, Proxy};
 
+use super::files;
 use crate::error::{Error, Result};
+use tar::Entry;
 
-/// A published data set of four `.gz` files.
+/// A published data set.
 pub struct Collection {
     /// Its name.
     pub name: &'static str,
     /// Where it can be had: the part of the files' addresses before their names.
     pub base_url: &'static str,
     /// Its files.
-    pub files: [Published; 4],
+    pub files: &'static [Published],
+    /// What they are fetched in; none if each has its own address.
+    pub archive: Option<Archive>,
+}
+
+/// A `.tar.gz` with the files of a data set, in whatever folder.
+pub struct Archive {
+    /// Its name.
+    pub name: &'static str,
+    /// Its length, in bytes.
+    pub bytes: u64,
 }
 
 /// A published file, recognized by what it holds: the same bytes go about in more than one compression.
 pub struct Published {
-    /// Its name, ending in `.gz`.
+    /// Its name; one that ends in `.gz` is kept compressed.
     pub name: &'static str,
     /// The length of its contents, uncompressed, in bytes.
     pub bytes: u64,
@@ -37,25 +53,57 @@ pub struct Published {
 pub const MNIST: Collection = Collection {
     name: "MNIST",
     base_url: "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    files: four(
+    files: &four(
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
+    archive: None,
 };
 
 /// Fashion-MNIST. The digests are those of its publishers' four files, uncompressed.
 pub const FASHION_MNIST: Collection = Collection {
     name: "Fashion-MNIST",
     base_url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    files: four(
+    files: &four(
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
+    archive: None,
 };
+
+/// CIFAR-10. The digests are those of the files in the archive of its publisher.
+pub const CIFAR10: Collection = Collection {
+    name: "CIFAR-10",
+    base_url: "https://www.cs.toronto.edu/~kriz/",
+    files: &[
+        records("data_batch_1.bin", 30_730_000, "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
+        records("data_batch_2.bin", 30_730_000, "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
+        records("data_batch_3.bin", 30_730_000, "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
+        records("data_batch_4.bin", 30_730_000, "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
+        records("data_batch_5.bin", 30_730_000, "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
+        records("test_batch.bin", 30_730_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
+    ],
+    archive: Some(Archive { name: "cifar-10-binary.tar.gz", bytes: 170_052_171 }),
+};
+
+/// CIFAR-100. The digests are those of the files in the archive of its publisher.
+pub const CIFAR100: Collection = Collection {
+    name: "CIFAR-100",
+    base_url: "https://www.cs.toronto.edu/~kriz/",
+    files: &[
+        records("train.bin", 153_700_000, "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29"),
+        records("test.bin", 30_740_000, "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a"),
+    ],
+    archive: Some(Archive { name: "cifar-100-binary.tar.gz", bytes: 168_513_733 }),
+};
+
+const fn records(name: &'static str, bytes: u64, sha256: &'static str) -> Published {
+    Published { name, bytes, sha256 }
+}
 
 /// The standard names and lengths (60,000 and 10,000 images of 28 x 28) with these digests.
 const fn four(
@@ -72,9 +120,10 @@ const fn four(
     ]
 }
 
-/// Fetches the files of `collection` that are not in `into` from `base_url`/name; makes the directory if it is missing.
+/// Fetches the files of `collection` that are not in `into` from `base_url`/name, or from the archive at `base_url`/its
+/// name; makes the directory if it is missing.
 ///
-/// Each file appears under its name only once it is complete and its digest is right. A proxy is taken from the
+/// Files appear under their names only once they are complete and their digests are right. A proxy is taken from the
 /// environment (`HTTPS_PROXY` and its kin), except towards this machine itself.
 ///
 /// # Errors
@@ -90,25 +139,53 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
     }
     fs::create_dir_all(into).map_err(|e| Error::io(into, e))?;
     let mut missing = Vec::new();
-    for file in &collection.files {
+    for file in collection.files {
         let path = into.join(file.name);
         if !path.try_exists().map_err(|e| Error::io(&path, e))? {
-            missing.push((file, path));
+            missing.push(Missing { file, part: Part::of(&path), path });
         } else if let Some(seen) = flaw(&path, file)? {
             let expected = format!("{}'s file, {}, or none", collection.name, expected(file));
             return Err(Error::file(&path, expected, seen));
         }
     }
-    for (file, path) in missing {
-        let url = format!("{}/{}", base_url.trim_end_matches('/'), file.name);
-        let part = Part(into.join(format!("{}.part", file.name)));
-        fetch(&agent, &url, &part.0, file)?;
-        if let Some(seen) = flaw(&part.0, file)? {
-            return Err(Error::file(Path::new(&url), expected(file), seen));
+    let url = |name| format!("{}/{name}", base_url.trim_end_matches('/'));
+    match &collection.archive {
+        Some(archive) if !missing.is_empty() => {
+            let part = Part::of(&into.join(archive.name));
+            let url = url(archive.name);
+            fetch(&agent, &url, &part.0, archive.bytes)?;
+            unpack(&part.0, &url, &missing, collection)?;
+            missing.iter().try_for_each(Missing::keep)
         }
-        fs::rename(&part.0, &path).map_err(|e| Error::io(&path, e))?;
+        _ => missing.iter().try_for_each(|missing| {
+            let url = url(missing.file.name);
+            fetch(&agent, &url, &missing.part.0, missing.file.bytes)?;
+            missing.check(&url, "")?;
+            missing.keep()
+        }),
     }
-    Ok(())
+}
+
+/// A file that is to be fetched.
+struct Missing<'a> {
+    file: &'a Published,
+    /// Where it is written.
+    part: Part,
+    /// Where it goes once it is whole.
+    path: PathBuf,
+}
+
+impl Missing<'_> {
+    /// Checks what came from `url`, there at a `place` if that is an archive.
+    fn check(&self, url: &str, place: &str) -> Result<()> {
+        flaw(&self.part.0, self.file)?
+            .map_or(Ok(()), |seen| Err(Error::file(Path::new(url), format!("{place}{}", expected(self.file)), seen)))
+    }
+
+    /// Gives it its name.
+    fn keep(&self) -> Result<()> {
+        fs::rename(&self.part.0, &self.path).map_err(|e| Error::io(&self.path, e))
+    }
 }
 
 fn agent(base_url: &str) -> Result<Agent> {
@@ -132,6 +209,14 @@ fn agent(base_url: &str) -> Result<Agent> {
 /// What is fetched, until it is whole; removed when dropped, unless it was renamed before.
 struct Part(PathBuf);
 
+impl Part {
+    fn of(path: &Path) -> Self {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".part");
+        Self(name.into())
+    }
+}
+
 impl Drop for Part {
     fn drop(&mut self) {
         // After a rename there is nothing to remove; after an error, that error is the one to report.
@@ -139,45 +224,77 @@ impl Drop for Part {
     }
 }
 
-/// Writes what `url` answers to `part`, on disk when this returns.
-fn fetch(agent: &Agent, url: &str, part: &Path, file: &Published) -> Result<()> {
+/// Writes what `url` answers to `part`, on disk when this returns: of contents of so many `bytes`, whatever packs them.
+fn fetch(agent: &Agent, url: &str, part: &Path, bytes: u64) -> Result<()> {
     let remote = Path::new(url);
-    let local = |e| Error::io(part, e);
     let response = agent.get(url).call().map_err(|e| Error::io(remote, e.into_io()))?;
     if response.status() != 200 {
         return Err(Error::file(remote, "HTTP status 200", response.status()));
     }
     // Deflate never adds more than a few bytes to each stretch of 64 KiB.
-    let limit = file.bytes + file.bytes / 1024 + 4096;
+    let limit = bytes + bytes / 1024 + 4096;
     let mut body = response.into_body().into_reader().take(limit + 1);
+    let broken = |total, e| Error::file(remote, "the whole file", format!("{total} bytes, then: {e}"));
+    if copy(&mut body, part, broken)? > limit {
+        return Err(Error::file(remote, format!("at most {limit} bytes"), "more"));
+    }
+    Ok(())
+}
+
+/// Writes all of `input` to `part` and tells its length; `broken` is the error when reading fails after so many bytes.
+fn copy(input: &mut impl Read, part: &Path, broken: impl Fn(u64, io::Error) -> Error) -> Result<u64> {
+    let local = |e| Error::io(part, e);
     let mut out = File::create(part).map_err(local)?;
     let (mut buffer, mut total) = (vec![0; 1 << 16], 0);
     loop {
         // Reading and writing fail for different reasons: unlike io::copy, this tells them apart.
-        let n = match body.read(&mut buffer) {
-            Ok(0) => return out.sync_all().map_err(local),
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => {
-                return Err(Error::file(remote, "the whole file", format!("{total} bytes, then: {e}")));
+        match input.read(&mut buffer) {
+            Ok(0) => return out.sync_all().map_err(local).map(|()| total),
+            Ok(n) => {
+                out.write_all(&buffer[..n]).map_err(local)?;
+                total += n as u64;
             }
-        };
-        total += n as u64;
-        if total > limit {
-            return Err(Error::file(remote, format!("at most {limit} bytes"), "more"));
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(broken(total, e)),
         }
-        out.write_all(&buffer[..n]).map_err(local)?;
     }
 }
 
-fn expected(file: &Published) -> String {
-    format!("{} bytes when unpacked, SHA-256 {}", file.bytes, file.sha256)
+/// Writes the missing files that are in the archive at `archive` to their parts; errors name the `url` it came from.
+fn unpack(archive: &Path, url: &str, missing: &[Missing<'_>], collection: &Collection) -> Result<()> {
+    let remote = Path::new(url);
+    let broken = |e: io::Error| Error::file(remote, "a .tar.gz archive", e);
+    // Headers, padding and what else is in it: what unpacks to more is left.
+    let limit = collection.files.iter().map(|file| file.bytes).sum::<u64>() + (1 << 20);
+    let mut input = files::open_as(archive, true)?.take(limit);
+    while let Some(entry) = Entry::next(&mut input).map_err(broken)? {
+        let wanted = missing.iter().find(|missing| entry.file.as_deref() == Some(missing.file.name));
+        let mut contents = input.by_ref().take(entry.bytes);
+        if let Some(wanted) = wanted {
+            copy(&mut contents, &wanted.part.0, |_, e| broken(e))?;
+        }
+        // The rest, and the padding.
+        let rest = contents.limit() + entry.padding();
+        io::copy(&mut input.by_ref().take(rest), &mut io::sink()).map_err(broken)?;
+    }
+    for missing in missing {
+        let place = format!("{} in it", missing.file.name);
+        if !missing.part.0.exists() {
+            return Err(Error::file(remote, place, "none"));
+        }
+        missing.check(url, &format!("{place}, "))?;
+    }
+    Ok(())
 }
 
-/// How the `.gz` at `path` differs from `file`; `None` if it holds the same bytes.
+fn expected(file: &Published) -> String {
+    let unpacked = if files::is_gz(Path::new(file.name)) { " when unpacked" } else { "" };
+    format!("{} bytes{unpacked}, SHA-256 {}", file.bytes, file.sha256)
+}
+
+/// How what is at `path` differs from `file`; `None` if it holds the same bytes.
 fn flaw(path: &Path, file: &Published) -> Result<Option<String>> {
-    let input = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
-    let mut input = MultiGzDecoder::new(input).take(file.bytes + 1);
+    let mut input = files::open_as(path, files::is_gz(Path::new(file.name)))?.take(file.bytes + 1);
     let (mut hasher, mut buffer, mut total) = (Sha256::new(), vec![0; 1 << 16], 0);
     loop {
         match input.read(&mut buffer) {

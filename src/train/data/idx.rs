@@ -87,7 +87,7 @@ impl<R: Read> Idx<'_, R> {
 
         // Reading on also makes a decoder compare its checksum.
         let excess = io::copy(&mut self.input.by_ref().take(MAX_EXCESS), &mut io::sink())
-            .map_err(|e| self.unreadable(total, &expected, e))?;
+            .map_err(|e| Error::unreadable(self.path, total, expected.as_str(), e))?;
         match excess {
             0 => Ok(bytes),
             MAX_EXCESS => Err(Error::file(self.path, expected, format!("over {total} bytes"))),
@@ -101,18 +101,10 @@ impl<R: Read> Idx<'_, R> {
         let read = self.input.by_ref().take(count).read_to_end(&mut bytes);
         let seen = before + bytes.len() as u64;
         match read {
-            Err(e) => Err(self.unreadable(seen, expected, e)),
+            Err(e) => Err(Error::unreadable(self.path, seen, expected, e)),
             Ok(_) if seen < before + count => Err(Error::file(self.path, expected, format!("{seen} bytes"))),
             Ok(_) => Ok(bytes),
         }
-    }
-
-    /// An error of the operating system is its own reason; any other comes from a decoder, and the file is at fault.
-    fn unreadable(&self, read: u64, expected: &str, e: io::Error) -> Error {
-        if e.raw_os_error().is_some() {
-            return Error::io(self.path, e);
-        }
-        Error::file(self.path, expected, format!("{read} bytes, then: {e}"))
     }
 }
 

@@ -1,19 +1,31 @@
 //! Labelled images, held as the bytes their files hold and handed out in batches of floats.
 //!
-//! One file a source: `idx` is MNIST's file format, `mnist` the files themselves and the images embedded in the crate,
-//! `download` gets the files.
+//! One file a source: `mnist` is MNIST's files, `idx` their format, and the images embedded in the crate; `cifar` is
+//! CIFAR-10 and CIFAR-100; `directory` tells which of them is in a directory; `download` gets the files. What training does
+//! to images is in `standardization` and `augment`.
 
 use std::fmt;
 
-use ndarray::{Array4, NdFloat};
+use ndarray::Array4;
 
 use crate::error::{Error, Result};
+use crate::scalar::Real;
 
+pub mod augment;
+#[cfg(feature = "files")]
+pub mod cifar;
+#[cfg(feature = "files")]
+pub mod directory;
 #[cfg(feature = "download")]
 pub mod download;
+#[cfg(feature = "files")]
+mod files;
 pub mod idx;
 #[cfg(feature = "files")]
 pub mod mnist;
+pub mod standardization;
+
+pub use standardization::Standardization;
 
 /// N labelled images of one shape (C, H, W).
 pub struct Dataset {
@@ -21,6 +33,7 @@ pub struct Dataset {
     labels: Vec<u8>, // (N)
     shape: [usize; 3],
     classes: usize,
+    standardization: Option<Standardization>,
 }
 
 /// A data set's two parts.
@@ -32,6 +45,31 @@ pub struct Split {
     pub test: Dataset,
     /// What this is and where it comes from, in one line.
     pub source: String,
+}
+
+impl Split {
+    /// Keeps the first `images` of those to train on.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if that is none, or more than there are.
+    pub fn limit(&mut self, images: usize) -> Result<()> {
+        let there = self.train.len();
+        if !(1..=there).contains(&images) {
+            return Err(Error::option("limit", format!("1 to {there}, the training images"), images));
+        }
+        self.train.keep_first(images);
+        self.source = format!("the first {images} of {}", self.source);
+        Ok(())
+    }
+
+    /// Has both parts standardized by `standardization`, if any.
+    ///
+    /// # Errors
+    /// As [`Dataset::standardize`].
+    pub fn standardize(&mut self, standardization: Option<&Standardization>) -> Result<()> {
+        self.train.standardize(standardization)?;
+        self.test.standardize(standardization)
+    }
 }
 
 impl Dataset {
@@ -51,7 +89,7 @@ impl Dataset {
             let seen = format!("{} at index {i}", labels[i]);
             return Err(Error::tensor("labels", format!("labels below {classes}"), seen));
         }
-        Ok(Self { images, labels, shape, classes })
+        Ok(Self { images, labels, shape, classes, standardization: None })
     }
 
     /// The number of images, N.
@@ -79,6 +117,34 @@ impl Dataset {
         &self.labels
     }
 
+    fn keep_first(&mut self, images: usize) {
+        let [c, h, w] = self.shape;
+        self.labels.truncate(images);
+        self.images.truncate(images * c * h * w);
+        // What is left over may be most of it.
+        self.images.shrink_to_fit();
+    }
+
+    /// Has [`batch`](Self::batch) standardize from now on, or not.
+    ///
+    /// # Errors
+    /// Those of [`Standardization::check`].
+    pub fn standardize(&mut self, standardization: Option<&Standardization>) -> Result<()> {
+        standardization.map_or(Ok(()), |figures| figures.check(self.shape[0]))?;
+        self.standardization = standardization.cloned();
+        Ok(())
+    }
+
+    /// How often each byte occurs in each channel (C).
+    fn histograms(&self) -> Vec<[u64; 256]> {
+        let [c, h, w] = self.shape;
+        let mut counts = vec![[0; 256]; c];
+        for (plane, pixels) in self.images.chunks_exact(h * w).enumerate() {
+            pixels.iter().for_each(|&pixel| counts[plane % c][usize::from(pixel)] += 1);
+        }
+        counts
+    }
+
     /// CRC-32 of images and labels: tells one data set from another, not a forgery from its original.
     #[cfg(feature = "files")]
     pub fn checksum(&self) -> u32 {
@@ -88,11 +154,11 @@ impl Dataset {
         hasher.finalize()
     }
 
-    /// The images at `indices` (B): pixels (B, C, H, W) in [0, 1], black 0, and the labels (B).
+    /// The images at `indices` (B): pixels (B, C, H, W) in [0, 1], black 0, or standardized; and the labels (B).
     ///
     /// # Panics
     /// If an index is not below [`len`](Self::len).
-    pub fn batch<F: NdFloat>(&self, indices: &[usize]) -> (Array4<F>, Vec<usize>) {
+    pub fn batch<F: Real>(&self, indices: &[usize]) -> (Array4<F>, Vec<usize>) {
         let [c, h, w] = self.shape;
         let size = c * h * w;
         let value = pixel_values::<F>();
@@ -100,6 +166,9 @@ impl Dataset {
         let mut x = Array4::zeros((indices.len(), c, h, w));
         for (x, &pixel) in x.iter_mut().zip(pixels) {
             *x = value[usize::from(pixel)];
+        }
+        if let Some(standardization) = &self.standardization {
+            standardization.apply(&mut x);
         }
         (x, indices.iter().map(|&i| self.labels[i].into()).collect())
     }
@@ -117,7 +186,7 @@ impl fmt::Debug for Dataset {
 }
 
 /// `[p / 255 for p in 0..=255]`, each quotient rounded once.
-fn pixel_values<F: NdFloat>() -> [F; 256] {
+fn pixel_values<F: Real>() -> [F; 256] {
     // Counting by one is exact in f32 and f64, and needs no conversion that could fail.
     let mut p = [F::zero(); 256];
     for i in 1..256 {

@@ -1,3 +1,5 @@
+mod tar;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,10 +12,13 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spikeslab::Error;
-use spikeslab::train::data::download::{Collection, FASHION_MNIST, MNIST, Published, download};
-use spikeslab::train::data::mnist;
+use spikeslab::train::data::download::{
+    Archive, CIFAR10, CIFAR100, Collection, FASHION_MNIST, MNIST, Published, download,
+};
+use spikeslab::train::data::{cifar, mnist};
 use tempfile::TempDir;
 
+use self::tar::tar;
 use super::mnist::gz;
 use super::{idx_images, idx_labels};
 
@@ -21,7 +26,7 @@ use super::{idx_images, idx_labels};
 const SMALL: Collection = Collection {
     name: "Small",
     base_url: "http://127.0.0.1/",
-    files: [
+    files: &[
         Published {
             name: "train-images-idx3-ubyte.gz",
             bytes: 28,
@@ -43,6 +48,7 @@ const SMALL: Collection = Collection {
             sha256: "ce4dce97ec46f105bd3416f1103667f3e202b0c31b12f8e46df872333604ad9c",
         },
     ],
+    archive: None,
 };
 
 fn contents(name: &str) -> Vec<u8> {
@@ -148,7 +154,7 @@ fn fetches_what_is_missing_and_no_more() {
     let dir = parent.path().join("made/on the way");
     download(&SMALL, &server.url(), &dir).unwrap();
     assert_eq!(server.requests(), 4);
-    let mut expected = SMALL.files.each_ref().map(|file| file.name);
+    let mut expected = SMALL.files.iter().map(|file| file.name).collect::<Vec<_>>();
     expected.sort_unstable();
     assert_eq!(names(&dir), expected);
     assert_eq!(mnist::load(&dir).unwrap().train.labels(), [3, 0, 9]);
@@ -272,11 +278,121 @@ fn a_base_url_that_is_none() {
 
 #[test]
 fn the_published_tables_are_well_formed() {
-    for collection in [&MNIST, &FASHION_MNIST] {
+    for collection in [&MNIST, &FASHION_MNIST, &CIFAR10, &CIFAR100] {
         assert!(collection.base_url.starts_with("http") && collection.base_url.ends_with('/'));
-        for file in &collection.files {
+        for file in collection.files {
             let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
             assert!(file.sha256.len() == 64 && file.sha256.chars().all(hexadecimal), "{}", file.name);
         }
     }
+    // The archives hold what the reader asks for, in files of whole records.
+    for (collection, layout) in [(&CIFAR10, &cifar::CIFAR10), (&CIFAR100, &cifar::CIFAR100)] {
+        let archive = collection.archive.as_ref().unwrap();
+        assert!(archive.name.ends_with(".tar.gz") && archive.bytes > 160_000_000, "{}", archive.name);
+        assert_eq!(collection.files.iter().map(|file| file.name).collect::<Vec<_>>(), layout.files());
+        assert!(collection.files.iter().all(|file| file.bytes.is_multiple_of(layout.record() as u64)));
+    }
+}
+
+/// Two small files in an archive. The digests come from Python's hashlib, given the bytes that `packed_contents` makes.
+const PACKED: Collection = Collection {
+    name: "Packed",
+    base_url: "http://127.0.0.1/",
+    files: &[
+        Published {
+            name: "train.bin",
+            bytes: 6148,
+            sha256: "ba6432166391f3f43d8822434cbd250e4d23e7b6a46606662f5df53e06126b29",
+        },
+        Published {
+            name: "test.bin",
+            bytes: 3074,
+            sha256: "8118d4894a8caa64fe8cc5a61392abd8faffa353916538cd2d0a1da1c3f75ac2",
+        },
+    ],
+    archive: Some(Archive { name: "packed.tar.gz", bytes: 10_000 }),
+};
+
+fn packed_contents() -> [Vec<u8>; 2] {
+    let record = |coarse, fine, first: usize| {
+        [vec![coarse, fine], (0..3072).map(|i| (first + 7 * i) as u8).collect::<Vec<_>>()].concat()
+    };
+    [[record(3, 17, 1), record(19, 99, 5)].concat(), record(0, 0, 100)]
+}
+
+/// As published: in a folder, with files that are of no interest.
+fn archive() -> Vec<u8> {
+    let [train, test] = packed_contents();
+    gz(&tar(&[
+        ("cifar/", b'5', b""),
+        ("cifar/names.txt", b'0', b"apple, aquarium fish"),
+        ("cifar/train.bin", b'0', &train),
+        ("cifar/test.bin", b'0', &test),
+        ("cifar/readme.html", b'0', &[b'<'; 2000]),
+    ]))
+}
+
+#[test]
+fn files_in_an_archive_are_unpacked_and_the_rest_is_left() {
+    let server = Server::new(|name| {
+        assert_eq!(name, "packed.tar.gz");
+        ok(&archive())
+    });
+    let dir = TempDir::new().unwrap();
+    // What is left of a try that was cut off is replaced.
+    fs::write(dir.path().join("test.bin.part"), [0; 9999]).unwrap();
+    download(&PACKED, &server.url(), dir.path()).unwrap();
+    assert_eq!((server.requests(), names(dir.path())), (1, vec!["test.bin".to_string(), "train.bin".to_string()]));
+    let [train, test] = packed_contents();
+    assert!(fs::read(dir.path().join("train.bin")).unwrap() == train);
+    let split = cifar::load(dir.path(), &cifar::CIFAR100, false).unwrap();
+    assert_eq!((split.train.labels(), split.test.labels()), (&[17, 99][..], &[0][..]));
+
+    download(&PACKED, &server.url(), dir.path()).unwrap();
+    assert_eq!(server.requests(), 1, "what is there is not fetched again");
+    fs::remove_file(dir.path().join("test.bin")).unwrap();
+    download(&PACKED, server.url().trim_end_matches('/'), dir.path()).unwrap();
+    assert_eq!((server.requests(), fs::read(dir.path().join("test.bin")).unwrap()), (2, test));
+
+    // A file that holds something else is left alone, and nothing is fetched.
+    fs::remove_file(dir.path().join("test.bin")).unwrap();
+    fs::write(dir.path().join("train.bin"), b"mine").unwrap();
+    let error = download(&PACKED, &server.url(), dir.path()).unwrap_err().to_string();
+    assert!(error.contains("train.bin: expected Packed's file, 6148 bytes, SHA-256 ba64"), "{error}");
+    assert_eq!((server.requests(), names(dir.path())), (2, vec!["train.bin".to_string()]));
+}
+
+#[test]
+fn an_archive_that_is_none_or_holds_something_else_leaves_nothing_behind() {
+    let refused = |body: Vec<u8>| {
+        let server = Server::new(move |_| ok(&body));
+        let dir = TempDir::new().unwrap();
+        let error = download(&PACKED, &server.url(), dir.path()).unwrap_err();
+        assert_eq!((error.exit_code(), names(dir.path())), (1, vec![]));
+        let message = error.to_string().replace(server.url().as_str(), "URL/");
+        message.strip_prefix("URL/packed.tar.gz: ").unwrap_or_else(|| panic!("{message}")).to_owned()
+    };
+    let [train, test] = packed_contents();
+    let none = "expected a .tar.gz archive";
+    assert_eq!(refused(b"<html>Please log in</html>".to_vec()), format!("{none} (saw: invalid gzip header)"));
+    assert_eq!(refused(gz(b"no tar")), format!("{none} (saw: unexpected end of file)"));
+    assert_eq!(refused(gz(&[b'x'; 512])), format!("{none} (saw: a tar header without octal numbers)"));
+    let whole = archive();
+    assert_eq!(refused(whole[..whole.len() / 2].to_vec()), format!("{none} (saw: incomplete deflate stream)"));
+
+    let part = gz(&tar(&[("train.bin", b'0', &train), ("test.bin", b'2', b"")]));
+    assert_eq!(refused(part), "expected test.bin in it (saw: none)");
+    let other = gz(&tar(&[("train.bin", b'0', &train), ("test.bin", b'0', &test[1..])]));
+    let digest = PACKED.files[1].sha256;
+    let message = refused(other);
+    let expected = format!("expected test.bin in it, 3074 bytes, SHA-256 {digest} (saw: 3073 bytes, SHA-256 ");
+    assert!(message.starts_with(&expected), "{message}");
+    let longer = gz(&tar(&[("train.bin", b'0', &train), ("test.bin", b'0', &[0; 3075])]));
+    assert!(refused(longer).ends_with("(saw: over 3074 bytes)"));
+
+    assert_eq!(refused(vec![0; 100_000]), "expected at most 14105 bytes (saw: more)");
+    // 9 MiB of zeros that are no part of the set, in 9 KB, are left at the first.
+    let bomb = gz(&tar(&[("zeros", b'0', &vec![0; 9 << 20]), ("train.bin", b'0', &train), ("test.bin", b'0', &test)]));
+    assert!(bomb.len() < 14_000);
+    assert_eq!(refused(bomb), "expected train.bin in it (saw: none)");
 }

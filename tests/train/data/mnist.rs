@@ -15,12 +15,12 @@ pub(super) fn gz(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn put(dir: &TempDir, name: &str, bytes: &[u8]) {
+pub(super) fn put(dir: &TempDir, name: &str, bytes: &[u8]) {
     fs::write(dir.path().join(name), bytes).unwrap();
 }
 
 /// A directory with 3 training and 2 test images of 2 x 2.
-fn small() -> TempDir {
+pub(super) fn small() -> TempDir {
     let dir = TempDir::new().unwrap();
     put(&dir, "train-images-idx3-ubyte", &idx_images([3, 2, 2], &noise(12, 1)));
     put(&dir, "train-labels-idx1-ubyte", &idx_labels(3, &[3, 0, 9]));
@@ -75,16 +75,6 @@ fn a_gz_may_have_several_members() {
     let members = [gz(&labels[..5]), gz(&labels[5..])].concat();
     replace_by_gz(&dir, "train-labels-idx1-ubyte", &members);
     assert_eq!(mnist::load(dir.path()).unwrap().train.labels(), [7, 8, 9]);
-}
-
-#[test]
-fn a_directory_that_is_none_or_a_file() {
-    let dir = small();
-    let expected = "expected a directory with the four MNIST files";
-    let missing = dir.path().join("no such");
-    assert_eq!(refused(&missing), format!("DIR: {expected} (saw: nothing of that name)"));
-    let file = dir.path().join("t10k-labels-idx1-ubyte");
-    assert_eq!(refused(&file), format!("DIR: {expected} (saw: a file)"));
 }
 
 #[test]

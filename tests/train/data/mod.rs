@@ -1,12 +1,19 @@
 //! `Dataset`, and what the tests of the files share.
 
+mod augment;
+#[cfg(feature = "files")]
+mod cifar;
+#[cfg(feature = "files")]
+mod directory;
 #[cfg(feature = "download")]
 mod download;
 mod idx;
 #[cfg(feature = "files")]
 mod mnist;
+mod standardization;
 
-use spikeslab::train::data::Dataset;
+use crate::common::assert_error;
+use spikeslab::train::data::{Dataset, Split};
 
 /// An IDX file of images with these sizes in its header.
 fn idx_images(sizes: [u32; 3], pixels: &[u8]) -> Vec<u8> {
@@ -102,4 +109,23 @@ fn lengths_sizes_and_labels_are_checked() {
 fn debug_shows_sizes_only() {
     let data = Dataset::new(vec![7; 4], vec![1], [1, 2, 2], 2).unwrap();
     assert_eq!(format!("{data:?}"), "Dataset { len: 1, shape: [1, 2, 2], classes: 2, .. }");
+}
+
+#[test]
+fn a_limit_keeps_the_first_images_to_train_on() {
+    let part = |n: u8| Dataset::new((0..4 * n).collect(), (0..n).collect(), [1, 2, 2], 5).unwrap();
+    let split = || Split { train: part(5), test: part(3), source: "5 training and 3 test images".to_string() };
+    let mut limited = split();
+    limited.limit(2).unwrap();
+    assert_eq!((limited.train.labels(), limited.test.labels()), (&[0, 1][..], &[0, 1, 2][..]));
+    assert_eq!(limited.train.batch::<f64>(&[0, 1]), split().train.batch::<f64>(&[0, 1]));
+    assert_eq!((limited.train.len(), limited.train.classes(), limited.train.shape()), (2, 5, [1, 2, 2]));
+    assert_eq!(limited.source, "the first 2 of 5 training and 3 test images");
+    let mut all = split();
+    all.limit(5).unwrap();
+    assert_eq!(all.train.labels(), split().train.labels());
+    for images in [0, 6, usize::MAX] {
+        let seen = format!("(saw: {images})");
+        assert_error(split().limit(images), &["limit: expected 1 to 5, the training images", &seen]);
+    }
 }

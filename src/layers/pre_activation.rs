@@ -1,0 +1,239 @@
+//! Batch normalization and ReLU in front of a convolution (He et al. 2016), in one pass over the images.
+//!
+//! ```text
+//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)        y = a ∗ w
+//! g = da where a > 0, else 0     dγ = Σ g x̂      dβ = Σ g
+//! dx, with μ and s² held:        dx += γ/√(s² + ε) · g
+//! ```
+//!
+//! Neither x̂ nor a is ever stored for a whole batch: the convolution computes a as it lays out an image, in the forward and,
+//! instead of remembering it, once more in the backward. That is what makes a [`dense_block`](super::dense_block) cheap in
+//! memory (Pleiss et al. 2017), and it costs next to nothing beside the convolution.
+//!
+//! Where μ and s² are the batch's own, dx lacks what flows through them; [`BatchTerm`] is that part. It is linear in dγ
+//! and dβ and the same for all that normalize one channel with the same statistics, so it is added up over them and
+//! subtracted once.
+//!
+//! ```text
+//! dx −= γ/√(s² + ε) · (mean g + x̂ · mean(g x̂))
+//! ```
+//!
+//! Shapes: x, dx (B, C, H, W), y, ε, dy (B, O, OH, OW), γ, β, μ, s² (C).
+
+use super::batch_norm::{BatchNorm, Statistics};
+use super::bayes_conv2d::{self, BayesConv2d};
+use super::check_shape;
+use crate::error::Result;
+use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
+use ndarray::{Array1, Array4, ArrayView4, ArrayViewMut4, Axis, Zip};
+
+/// Normalization and ReLU of each channel.
+#[derive(Clone, Debug)]
+pub struct Activation<F> {
+    mean: Vec<F>,
+    /// 1/√(s² + ε).
+    inverse_deviation: Vec<F>,
+    gamma: Vec<F>,
+    beta: Vec<F>,
+}
+
+/// The operation.
+#[derive(Clone, Debug)]
+pub struct PreActivation<'a, F> {
+    /// What the images go through before they are convolved.
+    pub activation: Activation<F>,
+    /// The convolution.
+    pub conv: BayesConv2d<'a, F>,
+}
+
+/// The gradient of the loss in the parameters.
+#[derive(Clone, Debug)]
+pub struct Gradients<F> {
+    /// (C).
+    pub dgamma: Array1<F>,
+    /// (C).
+    pub dbeta: Array1<F>,
+    /// (O, C/groups, kh, kw).
+    pub dtheta: Array4<F>,
+    /// (O, C/groups, kh, kw); none with mean weights.
+    pub dlog_sigma2: Option<Array4<F>>,
+    /// (O).
+    pub dbias: Array1<F>,
+}
+
+impl<F: Real> Activation<F> {
+    /// Normalizes with the statistics given, of as many channels or more: the first are taken.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn new(norm: &BatchNorm<'_, F>, statistics: &Statistics<F>) -> Result<Self> {
+        let channels = norm.gamma.len();
+        check_shape("beta", &[channels], norm.beta.shape())?;
+        let seen = statistics.mean.len().min(statistics.variance.len());
+        check_shape("statistics", &[channels], &[seen.min(channels)])?;
+        let inverse = |variance: &F| (*variance + norm.epsilon).sqrt().recip();
+        Ok(Self {
+            mean: statistics.mean.iter().take(channels).copied().collect(),
+            inverse_deviation: statistics.variance.iter().take(channels).map(inverse).collect(),
+            gamma: norm.gamma.to_vec(),
+            beta: norm.beta.to_vec(),
+        })
+    }
+
+    /// C.
+    pub fn channels(&self) -> usize {
+        self.gamma.len()
+    }
+
+    /// a of a channel's x.
+    pub(super) fn value(&self, channel: usize) -> impl Fn(F) -> F + use<F> {
+        let (mean, inverse) = (self.mean[channel], self.inverse_deviation[channel]);
+        let (gamma, beta) = (self.gamma[channel], self.beta[channel]);
+        move |x| {
+            let y = gamma * ((x - mean) * inverse) + beta;
+            if y < F::zero() { F::zero() } else { y }
+        }
+    }
+
+    /// The backward of a channel's `x`, from `da`: adds to `dx` and returns (dγ, dβ).
+    pub(super) fn backward(&self, channel: usize, x: &[F], da: &[F], dx: &mut [F]) -> (F, F) {
+        F::vectorize(Backward {
+            mean: self.mean[channel],
+            inverse_deviation: self.inverse_deviation[channel],
+            gamma: self.gamma[channel],
+            beta: self.beta[channel],
+            x,
+            da,
+            dx,
+        })
+    }
+}
+
+/// The backward of some pixels of one channel.
+struct Backward<'a, F> {
+    mean: F,
+    inverse_deviation: F,
+    gamma: F,
+    beta: F,
+    x: &'a [F],
+    da: &'a [F],
+    dx: &'a mut [F],
+}
+
+impl<F: Real> Kernel<F> for Backward<'_, F> {
+    type Output = (F, F);
+
+    /// Sums by [`LANES`] running sums, which the compiler makes vectors of.
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> (F, F) {
+        const LANES: usize = 8;
+        let Self { mean, inverse_deviation, gamma, beta, x, da, dx } = self;
+        let (mut dgamma, mut dbeta) = ([F::zero(); LANES], [F::zero(); LANES]);
+        let scale = gamma * inverse_deviation;
+        let mut pixel = |lane: usize, x: F, da: F, dx: &mut F| {
+            let x_hat = (x - mean) * inverse_deviation;
+            // a = max(γ x̂ + β, 0)
+            let g = if gamma * x_hat + beta > F::zero() { da } else { F::zero() };
+            dbeta[lane] += g;
+            dgamma[lane] += g * x_hat;
+            *dx += scale * g;
+        };
+        let whole = x.len() / LANES * LANES;
+        let chunks = x.chunks_exact(LANES).zip(da.chunks_exact(LANES)).zip(dx.chunks_exact_mut(LANES));
+        for ((x, da), dx) in chunks {
+            for lane in 0..LANES {
+                pixel(lane, x[lane], da[lane], &mut dx[lane]);
+            }
+        }
+        for i in whole..x.len() {
+            pixel(i - whole, x[i], da[i], &mut dx[i]);
+        }
+        (dgamma.into_iter().sum(), dbeta.into_iter().sum())
+    }
+}
+
+impl<F: Real> PreActivation<'_, F> {
+    /// y with mean weights.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn mean(&self, x: ArrayView4<'_, F>) -> Result<Array4<F>> {
+        check_shape("gamma", &[x.dim().1], &[self.activation.channels()])?;
+        self.conv.mean_of(x, Some(&self.activation))
+    }
+
+    /// y with sampled weights, and the factor from dy to dv, which takes the place of `eps`.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn sampled(&self, x: ArrayView4<'_, F>, eps: Array4<F>) -> Result<(Array4<F>, Array4<F>)> {
+        check_shape("gamma", &[x.dim().1], &[self.activation.channels()])?;
+        self.conv.sampled_of(x, Some(&self.activation), eps)
+    }
+
+    /// The gradient, from `dy`; dx, with μ and s² held, is added to. `dv_per_dy` is the forward's; none with mean weights.
+    ///
+    /// # Panics
+    /// If `dy` is not of y's shape or `dx` not of x's.
+    pub fn backward(
+        &self,
+        x: ArrayView4<'_, F>,
+        dv_per_dy: Option<&Array4<F>>,
+        dy: ArrayView4<'_, F>,
+        dx: ArrayViewMut4<'_, F>,
+    ) -> Gradients<F> {
+        let sum = self.conv.backward_of(x, Some(&self.activation), dv_per_dy, dy, Some(dx));
+        let bayes_conv2d::Sum { dtheta, dlog_sigma2, dbias, dgamma, dbeta } = sum;
+        Gradients { dgamma, dbeta, dtheta, dlog_sigma2, dbias }
+    }
+}
+
+/// What flows into x through the batch's own μ and s², from all that normalize it, per channel.
+#[derive(Clone, Debug)]
+pub struct BatchTerm<F> {
+    mean: Vec<F>,
+    inverse_deviation: Vec<F>,
+    /// Σ γ/√(s² + ε) · mean g.
+    constant: Vec<F>,
+    /// Σ γ/√(s² + ε) · mean(g x̂).
+    slope: Vec<F>,
+}
+
+impl<F: Real> BatchTerm<F> {
+    /// Nothing yet, for channels normalized with the statistics and ε given.
+    pub fn new(statistics: &Statistics<F>, epsilon: F) -> Self {
+        let zeros = vec![F::zero(); statistics.mean.len()];
+        Self {
+            mean: statistics.mean.to_vec(),
+            inverse_deviation: statistics.variance.iter().map(|s2| (*s2 + epsilon).sqrt().recip()).collect(),
+            constant: zeros.clone(),
+            slope: zeros,
+        }
+    }
+
+    /// Adds the part of an activation of the first channels, whose gradients are sums over `count` values a channel.
+    pub fn add(&mut self, activation: &Activation<F>, gradients: &Gradients<F>, count: usize) {
+        let count = F::of(count as f64);
+        for c in 0..activation.channels() {
+            let scale = activation.gamma[c] * activation.inverse_deviation[c] / count;
+            self.constant[c] += scale * gradients.dbeta[c];
+            self.slope[c] += scale * gradients.dgamma[c];
+        }
+    }
+
+    /// Subtracts it from `dx`; `x` and `dx` (B, channels, H, W) hold the channels from `first` on.
+    ///
+    /// # Panics
+    /// If they differ in shape.
+    pub fn subtract_from(&self, mut dx: ArrayViewMut4<'_, F>, first: usize, x: ArrayView4<'_, F>) {
+        assert_eq!(dx.dim(), x.dim(), "dx has x's shape");
+        Zip::from(dx.axis_iter_mut(Axis(0))).and(x.axis_iter(Axis(0))).par_for_each(|mut dx, x| {
+            for (c, (mut dx, x)) in dx.outer_iter_mut().zip(x.outer_iter()).enumerate() {
+                let (mean, inverse) = (self.mean[first + c], self.inverse_deviation[first + c]);
+                let (constant, slope) = (self.constant[first + c], self.slope[first + c]);
+                Zip::from(&mut dx).and(&x).for_each(|dx, x| *dx -= constant + (*x - mean) * inverse * slope);
+            }
+        });
+    }
+}

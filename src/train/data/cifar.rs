@@ -1,0 +1,161 @@
+//! CIFAR-10 and CIFAR-100 (Krizhevsky 2009) in their official binary files: records side by side, without a header.
+//!
+//! | data set | files | record |
+//! |---|---|---|
+//! | CIFAR-10 | `data_batch_1.bin` to `data_batch_5.bin`; `test_batch.bin` | label, pixels |
+//! | CIFAR-100 | `train.bin`; `test.bin` | coarse label, fine label, pixels |
+//!
+//! A label is one byte. The 3,072 pixel bytes are three planes, red, green and blue, of 32 rows of 32. All files of a set
+//! must be there, with any whole number of records up to [`MAX_RECORDS`] each. As there is no header, a file of the other
+//! set is recognized by its length, or else by labels that are none.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::{Dataset, Split, files};
+use crate::error::{Error, Result};
+
+/// (C, H, W) of an image.
+pub const SHAPE: [usize; 3] = [3, 32, 32];
+
+const PIXELS: usize = 3 * 32 * 32;
+
+/// No file may hold more: as many as the largest official file. What a `.gz` unpacks to is not read beyond.
+pub const MAX_RECORDS: usize = 50_000;
+
+/// How the files of a data set are called and laid out.
+#[derive(Debug)]
+pub struct Layout {
+    /// The data set's name.
+    pub name: &'static str,
+    /// The files of training images, in order.
+    pub train: &'static [&'static str],
+    /// The file of test images.
+    pub test: &'static str,
+    /// What the label bytes of a record are, and how many classes each tells apart; the last is the finest.
+    pub labels: &'static [(&'static str, u8)],
+}
+
+/// 10 classes.
+pub const CIFAR10: Layout = Layout {
+    name: "CIFAR-10",
+    train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
+    test: "test_batch.bin",
+    labels: &[("labels", 10)],
+};
+
+/// 100 classes, or the 20 that each holds five of.
+pub const CIFAR100: Layout = Layout {
+    name: "CIFAR-100",
+    train: &["train.bin"],
+    test: "test.bin",
+    labels: &[("coarse labels", 20), ("fine labels", 100)],
+};
+
+impl Layout {
+    /// All files.
+    pub fn files(&self) -> Vec<&'static str> {
+        [self.train, &[self.test]].concat()
+    }
+
+    /// The bytes of a record.
+    pub fn record(&self) -> usize {
+        self.labels.len() + PIXELS
+    }
+
+    /// Checks that a file of so many bytes holds whole records, and not too many.
+    fn check_length(&self, path: &Path, bytes: u64) -> Result<()> {
+        let whole = |layout: &Self| bytes > 0 && bytes.is_multiple_of(layout.record() as u64);
+        let most = (MAX_RECORDS * self.record()) as u64;
+        if bytes > most {
+            let expected = format!("at most {MAX_RECORDS} records of {} bytes", self.record());
+            return Err(Error::file(path, expected, format!("over {most} bytes")));
+        }
+        if whole(self) {
+            return Ok(());
+        }
+        let other = [&CIFAR10, &CIFAR100].into_iter().find(|layout| whole(layout));
+        let other = other.map_or(String::new(), |other| format!(", whole records of {}", other.name));
+        Err(Error::file(path, self.expected(), format!("{bytes} bytes{other}")))
+    }
+
+    /// What is wrong with the labels of a record, if anything.
+    fn odd_label(&self, path: &Path, labels: &[u8], record: u64) -> Option<Error> {
+        let (label, (what, classes)) =
+            labels.iter().zip(self.labels).find(|(label, (_, classes))| *label >= classes)?;
+        Some(Error::file(path, format!("{what} from 0 to {}", classes - 1), format!("{label} in record {record}")))
+    }
+
+    fn expected(&self) -> String {
+        format!("whole records of {} bytes, as in {}", self.record(), self.name)
+    }
+}
+
+/// Reads the files of `layout` in `dir`, each raw or, where there is no raw file, `.gz`; of several labels the first if
+/// `coarse`, else the last.
+///
+/// # Errors
+/// [`Error::File`] if a file is missing, holds no records, part of one or more than [`MAX_RECORDS`], or a label beyond its
+/// classes, or cannot be decoded; [`Error::Io`] if the system refuses to open or read one.
+pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
+    let find = |name: &&str| files::find(dir, &[*name]);
+    // All are looked for before the first is read: a missing file is then reported at once.
+    let train = layout.train.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let test = find(&layout.test)?;
+    let which = if coarse { 0 } else { layout.labels.len() - 1 };
+    let read = |paths: &[PathBuf]| {
+        let mut images = Images::default();
+        paths.iter().try_for_each(|path| images.append(path, layout, which))?;
+        Dataset::new(images.pixels, images.labels, SHAPE, layout.labels[which].1.into())
+    };
+    let (train, test) = (read(&train)?, read(&[test])?);
+    let source = format!(
+        "{} training and {} test images of {} in {} classes from {dir:?}",
+        train.len(),
+        test.len(),
+        layout.name,
+        train.classes()
+    );
+    Ok(Split { train, test, source })
+}
+
+/// What has been read.
+#[derive(Default)]
+struct Images {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Images {
+    /// Appends the images of a file, labelled by the byte `which` of each record.
+    fn append(&mut self, path: &Path, layout: &Layout, which: usize) -> Result<()> {
+        let metadata = fs::metadata(path).map_err(|e| Error::io(path, e))?;
+        if metadata.is_file() && !files::is_gz(path) {
+            layout.check_length(path, metadata.len())?;
+            self.pixels.reserve_exact(metadata.len() as usize / layout.record() * PIXELS);
+        }
+        let most = (MAX_RECORDS * layout.record()) as u64;
+        let mut input = files::open(path)?.take(most + 1);
+        let mut record = Vec::with_capacity(layout.record());
+        let (mut bytes, mut odd) = (0, None);
+        loop {
+            record.clear();
+            let end = input.by_ref().take(layout.record() as u64).read_to_end(&mut record);
+            bytes += record.len() as u64;
+            end.map_err(|e| Error::unreadable(path, bytes, layout.expected(), e))?;
+            if record.len() < layout.record() {
+                break;
+            }
+            let (labels, pixels) = record.split_at(layout.labels.len());
+            odd = odd.or_else(|| layout.odd_label(path, labels, bytes / layout.record() as u64 - 1));
+            // After an odd label only the length is of interest: it may tell why.
+            if odd.is_none() {
+                self.labels.push(labels[which]);
+                self.pixels.extend_from_slice(pixels);
+            }
+        }
+        layout.check_length(path, bytes)?;
+        odd.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,245 @@
+//! Colour images from the command line: CIFAR-10 and CIFAR-100 by their files.
+
+use super::{Workplace, assert_same_results};
+use crate::common::cifar::{records10, records100, write10, write100};
+use serde_json::{Value, json};
+use std::fs;
+
+/// A place with a CIFAR-10 of 400 and 100 images in `ten`, and a CIFAR-100 of 200 and 100 in `hundred`.
+fn place() -> Workplace {
+    let place = Workplace::new();
+    write10(&place.path("ten"), 80, 100);
+    write100(&place.path("hundred"), 200, 100);
+    place
+}
+
+const SHORT: [&str; 6] = ["--epochs", "1", "--batch-size", "100", "--learning-rate", "0.01"];
+
+fn train(place: &Workplace, data: &str, out: &str, options: &[&str]) -> String {
+    place.succeed(&[&["train", "lenet5", "--data", data, "--out", out], &SHORT[..], options].concat())
+}
+
+fn config(place: &Workplace, run: &str) -> Value {
+    serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
+}
+
+fn eval(place: &Workplace, arguments: &[&str]) -> Value {
+    serde_json::from_str(&place.succeed(&[&["eval", "--json", "--samples", "2"], arguments].concat())).unwrap()
+}
+
+#[test]
+fn lenet5_learns_coloured_shapes_and_keeps_them_when_quantized() {
+    let place = place();
+    let options = ["--epochs", "12", "--batch-size", "20", "--learning-rate", "0.01", "--augment"];
+    let printed = place.succeed(&[&["train", "lenet5", "--data", "ten", "--out", "run"], &options[..]].concat());
+    assert!(
+        printed.starts_with("lenet5 on 400 training and 100 test images of CIFAR-10 in 10 classes from "),
+        "{printed}"
+    );
+    let last = place.metrics("run").pop().unwrap();
+    for name in ["accuracy_mean", "accuracy_quantized"] {
+        assert!(last[name].as_f64().unwrap() >= 0.9, "{last}");
+    }
+    let run = eval(&place, &["run"]);
+    for name in ["accuracy_mean", "accuracy_quantized"] {
+        assert_eq!(run[name], last[name], "{name}");
+    }
+    // The packed model standardizes by the training images' figures, which it carries.
+    let packed = eval(&place, &["run/model.packed", "--data", "ten"]);
+    assert_eq!(packed["accuracy_quantized"], run["accuracy_quantized"]);
+    let [seen, expected] = [&packed, &run].map(|value| value["nll_quantized"].as_f64().unwrap());
+    assert!((seen - expected).abs() < 1e-5 * expected, "{seen}, {expected}");
+    place.succeed(&["quantize", "run", "--out", "out.packed"]);
+    assert_eq!(place.read("out.packed"), place.read("run/model.packed"));
+}
+
+#[test]
+fn other_data_are_standardized_by_the_figures_of_the_run() {
+    let place = place();
+    train(&place, "ten", "run", &[]);
+    // The same test images with other training images, all dark.
+    write10(&place.path("dark"), 10, 100);
+    for n in 1..=5 {
+        let dark: Vec<u8> = records10(10, n).iter().map(|byte| byte / 4).collect();
+        fs::write(place.path(format!("dark/data_batch_{n}.bin")), dark).unwrap();
+    }
+    assert_eq!(eval(&place, &["run", "--data", "dark"]), eval(&place, &["run"]));
+    let packed = |data| eval(&place, &["run/model.packed", "--data", data]);
+    assert_eq!(packed("dark"), packed("ten"));
+    // Without the figures it is another model.
+    let text = String::from_utf8(place.read("run/config.json")).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    value["standardization"] = Value::Null;
+    place.copy("run", "bare");
+    fs::write(place.path("bare/config.json"), value.to_string()).unwrap();
+    assert_ne!(eval(&place, &["bare"])["nll_mean"], eval(&place, &["run"])["nll_mean"]);
+}
+
+#[test]
+fn the_configuration_holds_what_was_asked_of_the_data() {
+    let place = place();
+    let printed = train(&place, "hundred", "run", &["--coarse", "--limit", "150", "--augment"]);
+    let start = "lenet5 on the first 150 of 200 training and 100 test images of CIFAR-100 in 20 classes from ";
+    assert!(printed.starts_with(start), "{printed}");
+    let config = config(&place, "run");
+    assert_eq!((&config["coarse"], &config["limit"], &config["augment"]), (&json!(true), &json!(150), &json!(true)));
+    for name in ["mean", "deviation"] {
+        let figures = config["standardization"][name].as_array().unwrap();
+        assert!(figures.len() == 3 && figures.iter().all(|f| (0.05..0.95).contains(&f.as_f64().unwrap())), "{config}");
+    }
+    // The figures are those of the first 150 images.
+    write100(&place.path("fewer"), 150, 100);
+    train(&place, "fewer", "all", &["--coarse", "--augment"]);
+    assert_eq!(self::config(&place, "all")["standardization"], config["standardization"]);
+    assert_same_results(&place, "run", "all");
+    // Evaluation needs no more images to train on than there are, and knows the labels of the run.
+    assert_eq!(eval(&place, &["run", "--data", "fewer"]), eval(&place, &["run"]));
+    assert_eq!(eval(&place, &["run", "--coarse"]), eval(&place, &["run"]));
+    assert_eq!(eval(&place, &["run"])["n"], 100);
+}
+
+#[test]
+fn the_classes_of_the_data_are_those_of_the_network() {
+    let place = place();
+    for (data, options, classes) in [("ten", &[][..], 10), ("hundred", &[], 100), ("hundred", &["--coarse"], 20)] {
+        let _ = fs::remove_dir_all(place.path("run"));
+        train(&place, data, "run", options);
+        let model = spikeslab::packed::format::load(&place.path("run/model.packed")).unwrap();
+        assert_eq!((model.input(), model.widths.last()), ([3, 32, 32], Some(&classes)));
+        assert!(
+            place
+                .succeed(&["inspect", "run"])
+                .starts_with("run of lenet5 after epoch 1 of 1, on images of 3 x 32 x 32")
+        );
+    }
+    // The last one has 20 classes.
+    let packed = ["eval", "run/model.packed", "--data", "hundred"];
+    place.succeed(&[&packed[..], &["--coarse"]].concat());
+    place.refuse(&packed, 1, &["labels", "20 classes", "100"]);
+    place.refuse(&["eval", "run", "--data", "ten"], 2, &["coarse", "CIFAR-100", "CIFAR-10"]);
+    place.refuse(&["eval", "run/model.packed"], 1, &["images", "[3, 32, 32]", "[1, 28, 28]"]);
+    train(&place, "hundred", "fine", &[]);
+    place.refuse(&["eval", "fine", "--coarse"], 1, &["labels", "100 classes", "20"]);
+}
+
+#[test]
+fn augmented_runs_have_the_same_bits_at_any_number_of_threads_and_after_a_stop() {
+    let place = place();
+    let options = ["--augment", "--epochs", "2"];
+    let short: Vec<&str> = [&SHORT[2..], &options].concat();
+    let begin = |out, more: &[&str]| {
+        place.succeed(&[&["train", "lenet5", "--data", "ten", "--out", out], &short[..], more].concat());
+    };
+    begin("one", &["--threads", "1"]);
+    begin("two", &["--threads", "3"]);
+    assert_same_results(&place, "one", "two");
+    begin("other", &["--seed", "1"]);
+    assert_ne!(place.results("one")["checkpoint.safetensors"], place.results("other")["checkpoint.safetensors"]);
+    place.succeed(&[&["train", "lenet5", "--data", "ten", "--out", "plain"], &short[..4], &short[5..]].concat());
+    assert_ne!(place.results("one")["checkpoint.safetensors"], place.results("plain")["checkpoint.safetensors"]);
+
+    // From its beginning, and of the first epoch again.
+    place.copy("one", "cut");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        fs::remove_file(place.path("cut").join(name)).unwrap();
+    }
+    place.succeed(&["train", "--resume", "cut"]);
+    assert_same_results(&place, "one", "cut");
+}
+
+#[test]
+fn a_run_goes_on_with_the_data_it_was_begun_on_only() {
+    let place = place();
+    train(&place, "hundred", "run", &["--coarse", "--limit", "150"]);
+    place.copy("run", "good");
+    for (from, to, parts) in [
+        ("\"limit\": 150", "\"limit\": 149", &["the data it was begun on, checksum "][..]),
+        ("\"limit\": 150", "\"limit\": 201", &["the data it was begun on", "1 to 200, the training images"]),
+        ("\"coarse\": true", "\"coarse\": false", &["the data it was begun on, checksum "]),
+        ("\"deviation\": [", "\"deviation\": [ 0.1,", &["run whose configuration fits", "deviation", "3 numbers"]),
+        ("\"mean\": [", "\"mean\": [ -7,", &["run whose configuration fits", "mean", "3 numbers"]),
+    ] {
+        let text = String::from_utf8(place.read("good/config.json")).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(place.path("run/config.json"), text.replace(from, to)).unwrap();
+        place.refuse(&["train", "--resume", "run"], 1, &[&["run: expected "], parts].concat());
+        if from.ends_with('[') {
+            for arguments in [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"]] {
+                place.refuse(arguments, 1, &[&["run: expected a "], parts].concat());
+            }
+        }
+    }
+    // Another data set where this one was.
+    fs::copy(place.path("good/config.json"), place.path("run/config.json")).unwrap();
+    fs::remove_dir_all(place.path("hundred")).unwrap();
+    fs::rename(place.path("ten"), place.path("hundred")).unwrap();
+    place.refuse(
+        &["train", "--resume", "run"],
+        1,
+        &["run: expected the data it was begun on", "CIFAR-100", "CIFAR-10"],
+    );
+}
+
+/// Changes one thing about `ten` or `hundred`.
+type Flaw = fn(&Workplace);
+
+#[test]
+fn every_flaw_of_the_files_is_named_in_one_line() {
+    let cases: [(&str, Flaw, &[&str]); 9] = [
+        ("ten", |p| fs::remove_file(p.path("ten/data_batch_4.bin")).unwrap(), &["ten", "data_batch_4.bin", "neither"]),
+        ("ten", |p| fs::remove_file(p.path("ten/test_batch.bin")).unwrap(), &["ten", "test_batch.bin", "neither"]),
+        ("hundred", |p| fs::remove_file(p.path("hundred/test.bin")).unwrap(), &["hundred", "test.bin", "neither"]),
+        (
+            "ten",
+            |p| fs::write(p.path("ten/data_batch_2.bin"), &records10(2, 1)[1..]).unwrap(),
+            &["data_batch_2.bin", "whole records of 3073 bytes", "6145 bytes"],
+        ),
+        (
+            "ten",
+            |p| fs::write(p.path("ten/test_batch.bin"), records100(10, 1)).unwrap(),
+            &["test_batch.bin", "3073 bytes, as in CIFAR-10", "30740 bytes, whole records of CIFAR-100"],
+        ),
+        (
+            "hundred",
+            |p| fs::write(p.path("hundred/train.bin"), [&[3, 100], &[0; 3072][..]].concat()).unwrap(),
+            &["train.bin", "fine labels from 0 to 99", "100 in record 0"],
+        ),
+        (
+            "ten",
+            |p| fs::write(p.path("ten/train.bin.gz"), "").unwrap(),
+            &["ten", "the files of one data set", "CIFAR-10 and CIFAR-100"],
+        ),
+        (
+            "hundred",
+            |p| {
+                fs::remove_file(p.path("hundred/train.bin")).unwrap();
+                fs::write(p.path("hundred/train.bin.gz"), records100(1, 1)).unwrap();
+            },
+            &["train.bin.gz", "3074 bytes", "invalid gzip header"],
+        ),
+        (
+            "hundred",
+            |p| fs::write(p.path("hundred/train.bin"), vec![7; 3074 * 200]).unwrap(),
+            &["hundred", "images that can be standardized", "different pixels in channel 0", "only 7"],
+        ),
+    ];
+    for (data, flaw, parts) in cases {
+        let place = place();
+        flaw(&place);
+        for command in ["train", "compare"] {
+            place.refuse(&[command, "lenet5", "--data", data, "--out", "run"], 1, parts);
+        }
+    }
+}
+
+#[test]
+fn options_that_do_not_fit_the_data_are_refused() {
+    let place = place();
+    for (data, option, parts) in [
+        ("ten", &["--coarse"][..], &["coarse", "a data set with coarse labels, CIFAR-100", "CIFAR-10"][..]),
+        ("ten", &["--limit", "401"], &["limit", "1 to 400, the training images", "401"]),
+        ("hundred", &["--limit", "0"], &["limit", "1 to 200, the training images", "0"]),
+    ] {
+        place.refuse(&[&["train", "lenet5", "--data", data], option].concat(), 2, parts);
+    }
+}

@@ -1,0 +1,120 @@
+//! DenseNet from the command line, on coloured shapes.
+
+use super::{Workplace, assert_same_results};
+use crate::common::cifar::{write10, write100};
+use serde_json::{Value, json};
+use std::fs;
+
+fn place() -> Workplace {
+    let place = Workplace::new();
+    write10(&place.path("ten"), 40, 50);
+    place
+}
+
+const SMALL: [&str; 6] = ["--depth", "7", "--growth", "3", "--learning-rate", "0.01"];
+
+fn train(place: &Workplace, out: &str, options: &[&str]) -> String {
+    place.succeed(&[&["train", "densenet", "--data", "ten", "--out", out], &SMALL[..], options].concat())
+}
+
+fn config(place: &Workplace, run: &str) -> Value {
+    serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
+}
+
+#[test]
+fn it_learns_and_keeps_what_it_learned_when_quantized() {
+    let place = place();
+    let printed = train(&place, "run", &["--epochs", "8", "--batch-size", "20", "--kl-weight", "0.05"]);
+    assert!(printed.starts_with("densenet on 200 training and 50 test images of CIFAR-10"), "{printed}");
+    let last = place.metrics("run").pop().unwrap();
+    // Ten classes by chance: 0.1.
+    for name in ["accuracy_mean", "accuracy_quantized"] {
+        assert!(last[name].as_f64().unwrap() >= 0.5, "{last}");
+    }
+    let levels = last["levels"].as_object().unwrap();
+    let names =
+        ["block1.layer1.conv", "block2.layer1.conv", "block3.layer1.conv", "conv0", "fc", "trans1.conv", "trans2.conv"];
+    assert_eq!(levels.keys().collect::<Vec<_>>(), names);
+    let eval = |what: &[&str]| -> Value {
+        serde_json::from_str(&place.succeed(&[&["eval", "--json", "--samples", "2"], what].concat())).unwrap()
+    };
+    let packed = eval(&["run/model.packed", "--data", "ten"]);
+    assert_eq!(packed["accuracy_quantized"], last["accuracy_quantized"]);
+    assert_eq!(eval(&["run"])["accuracy_mean"], last["accuracy_mean"]);
+    let inspected = place.succeed(&["inspect", "run/model.packed"]);
+    assert!(inspected.starts_with("packed densenet, on images of 3 x 32 x 32"), "{inspected}");
+    // The published figure's layers, not the others.
+    let figure = String::from_utf8(place.read("run/figures/histogram.svg")).unwrap();
+    for (layer, shown) in
+        [("conv0", true), ("block1.layer1.conv", true), ("trans2.conv", true), ("block2.layer1.conv", false)]
+    {
+        assert_eq!(figure.contains(layer), shown, "{layer}");
+    }
+}
+
+#[test]
+fn its_sizes_are_options_and_part_of_the_run() {
+    let place = place();
+    train(&place, "plain", &["--epochs", "1"]);
+    let plain = config(&place, "plain");
+    assert_eq!(plain["densenet"], json!({"depth": 7, "growth": 3, "bottleneck": false, "compression": 1.0}));
+    assert_eq!((&plain["network"], &plain["batch_size"]), (&json!("densenet"), &json!(64)));
+
+    let options = ["train", "densenet", "--data", "ten", "--epochs", "2", "--depth", "10", "--growth", "2"];
+    let options = [&options[..], &["--bottleneck", "--compression", "0.5", "--out"]].concat();
+    place.succeed(&[&options[..], &["run", "--threads", "1"]].concat());
+    let densenet = &config(&place, "run")["densenet"];
+    assert_eq!(*densenet, json!({"depth": 10, "growth": 2, "bottleneck": true, "compression": 0.5}));
+    let inspected = place.succeed(&["inspect", "run"]);
+    assert!(inspected.starts_with("run of densenet after epoch 2 of 2"), "{inspected}");
+    assert!(inspected.contains("block3.layer1.conv2"), "{inspected}");
+
+    place.succeed(&[&options[..], &["other", "--threads", "3"]].concat());
+    assert_same_results(&place, "run", "other");
+    place.copy("run", "cut");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        fs::remove_file(place.path("cut").join(name)).unwrap();
+    }
+    place.succeed(&["train", "--resume", "cut"]);
+    assert_same_results(&place, "run", "cut");
+    // A checkpoint of the network without bottleneck is another one.
+    fs::copy(place.path("plain/checkpoint.safetensors"), place.path("cut/checkpoint.safetensors")).unwrap();
+    place.refuse(&["eval", "cut"], 1, &["checkpoint", "densenet-bottleneck", "densenet"]);
+}
+
+#[test]
+fn sizes_it_cannot_have_are_refused() {
+    let place = place();
+    write100(&place.path("hundred"), 100, 50);
+    let refuse = |options: &[&str], parts: &[&str]| {
+        let arguments = [&["train", "densenet", "--data", "ten", "--out", "run"], options].concat();
+        place.refuse(&arguments, 2, parts);
+        assert!(!place.path("run").exists(), "{options:?}");
+    };
+    refuse(&["--depth", "8"], &["depth", "3n + 4", "8"]);
+    refuse(&["--depth", "7", "--bottleneck"], &["depth", "6n + 4", "7"]);
+    refuse(&["--depth", "-7"], &["--depth", "-7"]);
+    refuse(&["--growth", "0"], &["growth", "1 to 1000", "0"]);
+    for compression in ["0", "-0.5", "1.5", "nan", "inf"] {
+        refuse(&["--compression", compression], &["compression", "above 0, up to 1"]);
+    }
+    refuse(&["--depth", "18446744073709551615"], &["depth", "3n + 4"]);
+    for option in [&["--depth", "7"][..], &["--growth", "3"], &["--bottleneck"], &["--compression", "0.5"]] {
+        let arguments = [&["train", "lenet5", "--data", "ten", "--out", "run"], option].concat();
+        place.refuse(&arguments, 2, &["network", "densenet, for a depth", "lenet5"]);
+    }
+    place.refuse(&["train", "densenet-bottleneck", "--data", "ten"], 2, &["densenet-bottleneck"]);
+}
+
+#[test]
+fn without_data_two_lines_say_where_to_get_it() {
+    let place = Workplace::new();
+    let output = place.run(&["train", "densenet"]);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    let lines: Vec<&str> = complaint.lines().collect();
+    assert_eq!(lines.len(), 2, "{complaint}");
+    assert!(lines[0].contains("--data DIR with CIFAR-10 or CIFAR-100"), "{complaint}");
+    assert!(lines[1].contains("https://www.cs.toronto.edu/~kriz/cifar.html"), "{complaint}");
+    assert!(!place.path("runs").exists());
+}

@@ -1,0 +1,81 @@
+//! Against the standard library in f64, rounded to f32, over the whole range of bits.
+
+use spikeslab::scalar::Real;
+use spikeslab::scalar::elementary::{exp, ln, ln_1p};
+
+/// One number in 331 from the smallest positive one to infinity.
+fn positive() -> impl Iterator<Item = f32> {
+    (1..=f32::INFINITY.to_bits()).step_by(331).chain([f32::INFINITY.to_bits()]).map(f32::from_bits)
+}
+
+/// Asserts that `seen` is `ulps` units in the last place of `expected` away at most; of the smallest normal number, below it.
+#[track_caller]
+fn assert_within(ulps: f64, what: &str, x: f32, seen: f32, expected: f64) {
+    let rounded = expected as f32;
+    if rounded.is_infinite() || rounded == 0.0 {
+        assert_eq!(seen, rounded, "{what}({x:e})");
+        return;
+    }
+    let unit = 2_f64.powi(expected.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor() as i32 - 23);
+    let error = (f64::from(seen) - expected).abs() / unit;
+    assert!(error <= ulps, "{what}({x:e}): {seen:e}, expected {expected:e}, {error} units off");
+}
+
+#[test]
+fn exp_over_the_whole_range() {
+    for x in positive().flat_map(|x| [x, -x]) {
+        assert_within(1.5, "exp", x, exp(x), f64::from(x).exp());
+    }
+}
+
+#[test]
+fn exp_where_training_uses_it() {
+    for i in -104_000..=89_000 {
+        let x = i as f32 * 1e-3;
+        assert_within(1.5, "exp", x, exp(x), f64::from(x).exp());
+    }
+}
+
+#[test]
+fn ln_over_the_whole_range() {
+    for x in positive() {
+        assert_within(1.5, "ln", x, ln(x), f64::from(x).ln());
+    }
+}
+
+#[test]
+fn ln_around_one_and_the_cuts_of_the_fraction() {
+    for place in [1.0, 0.5_f32.sqrt(), 2_f32.sqrt(), 2.0, f32::MIN_POSITIVE] {
+        for bits in place.to_bits() - 10_000..place.to_bits() + 10_000 {
+            let x = f32::from_bits(bits);
+            assert_within(1.5, "ln", x, ln(x), f64::from(x).ln());
+        }
+    }
+}
+
+#[test]
+fn ln_1p_over_the_whole_range() {
+    for x in positive() {
+        assert_within(2.5, "ln_1p", x, ln_1p(x), f64::from(x).ln_1p());
+    }
+}
+
+#[test]
+fn at_the_ends_of_the_domain() {
+    assert_eq!([exp(0.0), exp(-0.0)], [1.0, 1.0]);
+    assert_eq!([exp(f32::INFINITY), exp(f32::NEG_INFINITY)], [f32::INFINITY, 0.0]);
+    assert_eq!([exp(f32::MAX), exp(f32::MIN)], [f32::INFINITY, 0.0]);
+    assert_eq!([ln(1.0), ln(0.0), ln(-0.0)], [0.0, f32::NEG_INFINITY, f32::NEG_INFINITY]);
+    assert_eq!([ln_1p(0.0), ln_1p(f32::INFINITY)], [0.0, f32::INFINITY]);
+    for odd in [exp(f32::NAN), ln(f32::NAN), ln_1p(f32::NAN), ln(-1.0), ln(f32::NEG_INFINITY)] {
+        assert!(odd.is_nan(), "{odd}");
+    }
+}
+
+#[test]
+fn in_f64_they_are_the_standard_library_s() {
+    for x in [1e-300, 0.3, 1.0, 7.5, 300.0] {
+        assert_eq!((x.exp_in_loop(), x.ln_in_loop(), x.ln_1p_in_loop()), (f64::exp(x), f64::ln(x), f64::ln_1p(x)));
+    }
+    assert_eq!((0.3_f32.exp_in_loop(), 0.3_f32.ln_in_loop(), 0.3_f32.ln_1p_in_loop()), (exp(0.3), ln(0.3), ln_1p(0.3)));
+}

@@ -1,0 +1,86 @@
+use std::fs;
+use std::path::Path;
+
+use spikeslab::train::data::directory::load;
+use tempfile::TempDir;
+
+use super::mnist::small;
+use crate::common::cifar::{write10, write100};
+
+/// The message without the directory, which differs from run to run, and the exit code.
+fn refused(dir: &Path, coarse: bool) -> (String, u8) {
+    let error = load(Some(dir), coarse).unwrap_err();
+    (error.to_string().replace(&dir.display().to_string(), "DIR"), error.exit_code())
+}
+
+#[test]
+fn a_data_set_is_recognized_by_its_files() {
+    let shape_and_classes = |dir: Option<&Path>, coarse| {
+        let split = load(dir, coarse).unwrap();
+        assert_eq!((split.train.shape(), split.train.classes()), (split.test.shape(), split.test.classes()));
+        (split.train.shape(), split.train.classes(), split.train.len(), split.test.len())
+    };
+    assert_eq!(shape_and_classes(None, false), ([1, 28, 28], 10, 6000, 1000));
+    let dir = small();
+    assert_eq!(shape_and_classes(Some(dir.path()), false), ([1, 2, 2], 10, 3, 2));
+    let dir = TempDir::new().unwrap();
+    write10(dir.path(), 2, 3);
+    assert_eq!(shape_and_classes(Some(dir.path()), false), ([3, 32, 32], 10, 10, 3));
+    let dir = TempDir::new().unwrap();
+    write100(dir.path(), 4, 3);
+    assert_eq!(shape_and_classes(Some(dir.path()), false), ([3, 32, 32], 100, 4, 3));
+    assert_eq!(shape_and_classes(Some(dir.path()), true), ([3, 32, 32], 20, 4, 3));
+}
+
+#[test]
+fn a_directory_that_is_none_a_file_or_without_a_data_set() {
+    let expected = "DIR: expected a directory with the files of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100";
+    let dir = small();
+    let missing = dir.path().join("no such");
+    assert_eq!(refused(&missing, false), (format!("{expected} (saw: nothing of that name)"), 1));
+    let file = dir.path().join("t10k-labels-idx1-ubyte");
+    assert_eq!(refused(&file, false), (format!("{expected} (saw: a file)"), 1));
+    let other = TempDir::new().unwrap();
+    fs::write(other.path().join("data_batch_6.bin"), "").unwrap();
+    assert_eq!(refused(other.path(), false), (format!("{expected} (saw: none of these files in it)"), 1));
+}
+
+#[test]
+fn one_file_tells_the_data_set_and_the_others_are_asked_for() {
+    for (there, missing) in [
+        ("t10k-labels.idx1-ubyte.gz", "train-images-idx3-ubyte"),
+        ("data_batch_5.bin.gz", "data_batch_1.bin"),
+        ("data_batch_1.bin", "data_batch_2.bin"),
+        ("test_batch.bin", "data_batch_1.bin"),
+        ("train.bin", "test.bin"),
+        ("test.bin.gz", "train.bin"),
+    ] {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join(there), "").unwrap();
+        let message = format!("DIR: expected {missing} or {missing}.gz in it (saw: neither)");
+        assert_eq!(refused(dir.path(), false), (message, 1));
+    }
+}
+
+#[test]
+fn the_files_of_several_data_sets_are_too_many() {
+    let dir = small();
+    write10(dir.path(), 1, 1);
+    let expected = "DIR: expected a directory with the files of one data set";
+    assert_eq!(refused(dir.path(), false), (format!("{expected} (saw: those of MNIST and CIFAR-10)"), 1));
+    // One file is enough.
+    fs::write(dir.path().join("test.bin.gz"), "").unwrap();
+    let message = format!("{expected} (saw: those of MNIST and CIFAR-10 and CIFAR-100)");
+    assert_eq!(refused(dir.path(), false), (message, 1));
+}
+
+#[test]
+fn only_cifar_100_has_coarse_labels() {
+    let message = |seen| format!("coarse: expected a data set with coarse labels, CIFAR-100 (saw: {seen})");
+    let error = load(None, true).unwrap_err();
+    assert_eq!((error.to_string(), error.exit_code()), (message("MNIST"), 2));
+    assert_eq!(refused(small().path(), true), (message("MNIST"), 2));
+    let dir = TempDir::new().unwrap();
+    write10(dir.path(), 1, 1);
+    assert_eq!(refused(dir.path(), true), (message("CIFAR-10"), 2));
+}
