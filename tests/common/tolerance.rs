@@ -172,6 +172,8 @@ const TABLE: &[Row] = &[
     row("bayes_conv2d", F64, Reference, 2e-15, Largest, "the same sum in another order"),
     row("bayes_conv2d", F32, Reference, 1e-6, Largest, "the same sum in another order; seen: 1.8e-7"),
     row("bayes_conv2d", F64, Difference, 1e-9, Largest, "as for bayes_dense, whose sums it forms at each position"),
+    row("bayes_conv2d kernels", F64, Reference, 1e-14, Largest, "sums of up to 5,184 terms, in another order"),
+    row("bayes_conv2d kernels", F32, Reference, 5e-6, Largest, "sums of up to 5,184 terms, in another order"),
     row("pre_activation", F64, Reference, 1e-14, Largest, "the sums of batch_norm and bayes_conv2d, in another order"),
     row("pre_activation", F32, Reference, 5e-6, Largest, "as in f64, with batches of 100 to 500 values a channel"),
     row("dense_block", F64, Reference, 1e-14, At(1.0), "the same operations on the same numbers, three stages deep"),
