@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0, 1 for what went wrong, 2 for usage, 130 after Ctrl-C. A closed standard output ends the command quietly.
 
+mod bench;
 mod checkpoints;
 mod compare;
 #[cfg(feature = "download")]
@@ -78,6 +79,8 @@ enum Command {
     Oracle(oracle::OracleArguments),
     /// Draw and tabulate the approximations
     Explain(explain::ExplainArguments),
+    /// Time a training step by its phases, and inference on packed weights
+    Bench(bench::BenchArguments),
 }
 
 /// Runs the command of this process's arguments.
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -62,7 +62,7 @@ pub(super) struct TrainingOptions {
     /// Epochs over which that weight rises from 0 [default: all of them]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     kl_warmup: Option<f64>,
-    /// Passes over the training images [default: 16, and 40 over the embedded ones]
+    /// Passes over the training images [default: 32, and 40 over the embedded ones]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     epochs: Option<u32>,
     /// Images a step [default: 128, and 64 for densenet]

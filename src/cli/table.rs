@@ -17,10 +17,11 @@ pub(super) fn scores(rows: &[(String, Score)]) -> Result<(), Failure> {
 
 /// Prints the levels of each layer, with the share of the weights that each holds.
 pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
-    line(&format!("{:<12}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
+    let width = model.layers().iter().map(|layer| layer.name.len()).fold(12, usize::max);
+    line(&format!("{:<width$}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
     for layer in model.layers() {
         let bits = 8.0 * layer.codes.len() as f64 / layer.weights() as f64;
-        let row = format!("{:<12}{:>10}{bits:>6.2}  {}", layer.name, layer.weights(), levels(layer));
+        let row = format!("{:<width$}{:>10}{bits:>6.2}  {}", layer.name, layer.weights(), levels(layer));
         line(row.trim_end())?;
     }
     Ok(())

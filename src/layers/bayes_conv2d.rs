@@ -23,7 +23,7 @@
 mod backward;
 mod forward;
 mod input_gradient;
-mod layout;
+pub(crate) mod layout;
 mod reference;
 mod weight_gradient;
 

@@ -8,22 +8,16 @@
 //! the figures of the training images. They cannot be folded into the weights, which are digits, nor can the mean into a
 //! bias: what a convolution pads with is the mean colour, 0 after standardization.
 //!
-//! Inference decodes one layer's weights at a time. Its logits are those of the network with quantized weights, to
-//! rounding.
+//! Its logits are those of the network with quantized weights, to rounding.
 
 use super::digits::{pack, packed_len, unpack};
+use super::inference;
 use crate::error::{Error, Result};
-use crate::layers::batch_norm::{BatchNorm, EPSILON, Statistics};
-use crate::layers::bayes_conv2d::BayesConv2d;
-use crate::layers::bayes_dense::BayesDense;
-use crate::layers::pre_activation::{Activation, PreActivation};
-use crate::layers::{avg_pool, flatten, max_pool, relu};
-use crate::nets::plan::{BayesLayer, Node, Stage};
+use crate::layers::batch_norm::EPSILON;
 use crate::nets::{Architecture, Network, Plan};
 use crate::prior::quantizer::Quantizer;
-use crate::tensor::im2col::Window;
 use crate::train::data::Standardization;
-use ndarray::{Array1, Array2, Array4, ArrayD, ArrayView1, Axis, IxDyn, aview1};
+use ndarray::{Array2, Array4, ArrayD, IxDyn};
 
 /// A quantized network.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,99 +150,13 @@ impl PackedModel {
         if let Some(standardization) = &self.standardization {
             standardization.apply(&mut x);
         }
-        let mut norms = self.norms.iter();
-        let mut x = x.into_dyn();
-        for node in &self.plan.nodes {
-            x = match node {
-                Node::Dense(layer) => self.dense(layer, x)?,
-                Node::Conv2d(layer, window) => self.conv2d(layer, *window, x)?,
-                Node::BatchNorm(_) => norms.next().expect(ONE_A_NORM).apply(x),
-                Node::Relu => relu::forward(x).0,
-                Node::MaxPool(window) => max_pool::forward(images(x).view(), window)?.0.into_dyn(),
-                Node::AvgPool(window) => avg_pool::forward(images(x).view(), window)?.0.into_dyn(),
-                Node::Flatten => flatten::forward(images(x)).0.into_dyn(),
-                Node::DenseBlock(units) => self.dense_block(units, &mut norms, images(x))?.into_dyn(),
-            };
-        }
-        Ok(x.into_dimensionality().expect("the last layer is dense"))
-    }
-
-    fn dense(&self, layer: &BayesLayer, x: ArrayD<f32>) -> Result<ArrayD<f32>> {
-        let packed = &self.layers[layer.index];
-        let weights: Array2<f32> = packed.decode().into_dimensionality().expect("a matrix");
-        // The mean does not read the variance.
-        let dense = BayesDense { theta: weights.view(), log_sigma2: weights.view(), bias: packed.bias_view() };
-        Ok(dense.mean(x.into_dimensionality::<ndarray::Ix2>().expect("rows of features").view())?.into_dyn())
-    }
-
-    fn conv2d(&self, layer: &BayesLayer, window: Window, x: ArrayD<f32>) -> Result<ArrayD<f32>> {
-        let kernels = self.kernels(layer);
-        let conv = convolution(&kernels, self.layers[layer.index].bias_view(), window);
-        Ok(conv.mean(images(x).view())?.into_dyn())
-    }
-
-    fn dense_block(
-        &self,
-        units: &[Vec<Stage>],
-        norms: &mut std::slice::Iter<'_, Affine>,
-        x: Array4<f32>,
-    ) -> Result<Array4<f32>> {
-        let mut y = x;
-        for unit in units {
-            let mut output: Option<Array4<f32>> = None;
-            for stage in unit {
-                let kernels = self.kernels(&stage.conv);
-                let activation = norms.next().expect(ONE_A_NORM).activation()?;
-                let operation = PreActivation { activation, conv: convolution(&kernels, None, stage.window) };
-                output = Some(operation.mean(output.as_ref().unwrap_or(&y).view())?);
-            }
-            if let Some(output) = output {
-                y = ndarray::concatenate(Axis(1), &[y.view(), output.view()]).expect("units keep the images' size");
-            }
-        }
-        Ok(y)
-    }
-
-    fn kernels(&self, layer: &BayesLayer) -> Array4<f32> {
-        self.layers[layer.index].decode().into_dimensionality().expect("kernels")
-    }
-}
-
-const ONE_A_NORM: &str = "one a normalization";
-
-fn images(x: ArrayD<f32>) -> Array4<f32> {
-    x.into_dimensionality().expect("images")
-}
-
-fn convolution<'a>(
-    kernels: &'a Array4<f32>,
-    bias: Option<ArrayView1<'a, f32>>,
-    window: Window,
-) -> BayesConv2d<'a, f32> {
-    // The mean does not read the variance.
-    BayesConv2d { theta: kernels.view(), log_sigma2: kernels.view(), bias, window, groups: 1 }
-}
-
-impl PackedLayer {
-    fn bias_view(&self) -> Option<ArrayView1<'_, f32>> {
-        self.bias.as_deref().map(ArrayView1::from)
+        Ok(inference::logits(self, x))
     }
 }
 
 impl Affine {
-    /// It and a ReLU.
-    fn activation(&self) -> Result<Activation<f32>> {
-        let channels = self.scale.len();
-        let norm = BatchNorm { gamma: aview1(&self.scale), beta: aview1(&self.shift), epsilon: 0.0 };
-        Activation::new(&norm, &Statistics { mean: Array1::zeros(channels), variance: Array1::ones(channels) })
-    }
-
-    /// y = scale · x + shift of (B, C, …).
-    fn apply(&self, mut x: ArrayD<f32>) -> ArrayD<f32> {
-        for (c, mut channel) in x.axis_iter_mut(Axis(1)).enumerate() {
-            let (scale, shift) = (self.scale[c], self.shift[c]);
-            channel.mapv_inplace(|x| scale * x + shift);
-        }
-        x
+    /// (scale, shift) of a channel.
+    pub(super) fn of(&self, channel: usize) -> (f32, f32) {
+        (self.scale[channel], self.shift[channel])
     }
 }

@@ -51,7 +51,7 @@ pub fn quadrature(
     let mut ends = vec![-REACH, REACH];
     ends.extend(levels.iter().map(|level| (level - theta) / sigma).filter(|end| end.abs() < REACH));
     ends.sort_by(f64::total_cmp);
-    for pair in ends.windows(2).filter(|pair| pair[0] < pair[1]) {
+    for pair in ends.windows(2) {
         let pieces = ((pair[1] - pair[0]) / PIECE).ceil();
         let half = 0.5 * (pair[1] - pair[0]) / pieces;
         for piece in 0..pieces as usize {

@@ -50,10 +50,17 @@ impl Panel {
     pub fn draw_axes(&self, svg: &mut Svg) {
         let (bottom, right) = (self.bottom(), self.right());
         let mut grid = String::new();
+        let mut free_from = f64::NEG_INFINITY;
         for tick in self.x.ticks((self.width / BETWEEN_TICKS.0) as usize) {
             if let Some(x) = self.place_x(tick) {
                 let _ = write!(grid, "M{} {}V{}", number(x), number(self.top), number(bottom));
-                svg.text(x, bottom + 15.0, &label(tick, 9), Font::SMALL);
+                let text = label(tick, 9);
+                let half = Font::SMALL.width(&text) / 2.0;
+                // A label that would touch the one before is left out.
+                if x - half >= free_from {
+                    svg.text(x, bottom + 15.0, &text, Font::SMALL);
+                    free_from = x + half + 4.0;
+                }
             }
         }
         for tick in self.y.ticks((self.height / BETWEEN_TICKS.1) as usize) {

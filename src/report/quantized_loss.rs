@@ -37,11 +37,20 @@ pub fn quantized_loss(epochs: &[f64]) -> String {
         .filter_map(|(epoch, &loss)| Some((panel.place_x(f64::from(epoch))?, panel.place_y(loss)?, loss)))
         .collect();
     let font = Font::NAME.color(WEIGHT);
-    if let Some(&(x, y, loss)) = placed.first() {
-        svg.text(x + 9.0, y + 4.0, &label(loss, 3), font.anchor(Anchor::Start));
+    // Above the highest point of the curve between `left` and `right`.
+    let above = |left: f64, right: f64| {
+        let over = placed.iter().filter(|(x, ..)| (left..=right).contains(x));
+        over.map(|(_, y, _)| y - 9.0).fold(f64::INFINITY, f64::min)
+    };
+    if let Some(&(x, _, loss)) = placed.first() {
+        let text = label(loss, 3);
+        svg.text(x, above(x, x + font.width(&text)), &text, font.anchor(Anchor::Start));
     }
-    if let [_, .., (x, y, loss)] = placed[..] {
-        svg.text(x, y - 10.0, &label(loss, 3), font.anchor(Anchor::End));
+    if let [_, .., (x, _, loss)] = placed[..] {
+        let text = label(loss, 3);
+        // The curve comes from the left of the text.
+        let before = placed[placed.len() - 2].0;
+        svg.text(x, above(before.min(x - font.width(&text)), x), &text, font.anchor(Anchor::End));
     }
     svg.finish()
 }

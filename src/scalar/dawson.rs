@@ -18,8 +18,11 @@
 //! daw′(x) = e^{−x²} [1 − Σ_{j≥1} x^{2j} / (j! (2j − 1))]  ~  −Σ_{n≥1} (2n − 1)!! / (2x²)ⁿ.
 //! ```
 //!
-//! Relative error at most 1e-14 for every finite x, in f64. The derivative vanishes at |x| = 0.9241…; its error is at
-//! most 1e-14 of max(|daw′(x)|, 0.02).
+//! The rounding of x² is the same in the exponential and in the series, where it all but cancels: as a function of x²,
+//! daw(x)/x changes relatively no more than x² does.
+//!
+//! Relative error at most 5e-15 for every finite x, in f64; of the derivative, where it is a normal number, at most 1e-14,
+//! and between |x| = 0.85 and 1, where it vanishes (at 0.9241…), at most 1e-14 of 0.05.
 
 use super::spike_kl::{ASYMPTOTIC_T, inverse_power_series, poisson_sum};
 
@@ -27,7 +30,7 @@ use super::spike_kl::{ASYMPTOTIC_T, inverse_power_series, poisson_sum};
 pub fn dawson(x: f64) -> f64 {
     let t = 2.0 * x * x;
     if t < ASYMPTOTIC_T {
-        x * poisson_sum(x * x, |j| 1.0 / (2 * j + 1) as f64) * square_rounding(x)
+        x * poisson_sum(x * x, |j| 1.0 / (2 * j + 1) as f64)
     } else {
         0.5 / x * (1.0 + inverse_power_series(t, |_| 1.0))
     }
@@ -38,14 +41,8 @@ pub fn dawson_derivative(x: f64) -> f64 {
     let t = 2.0 * x * x;
     if t < ASYMPTOTIC_T {
         let sum = poisson_sum(x * x, |j| if j == 0 { 0.0 } else { 1.0 / (2 * j - 1) as f64 });
-        ((-x * x).exp() - sum) * square_rounding(x)
+        (-x * x).exp() - sum
     } else {
         -inverse_power_series(t, |_| 1.0)
     }
-}
-
-/// e^{−x²} over e to the −x² as rounded: at x² = 40 the rounding of x² would cost 40 units in the last place.
-fn square_rounding(x: f64) -> f64 {
-    let square = x * x;
-    1.0 - x.mul_add(x, -square)
 }

@@ -37,6 +37,8 @@ pub trait Vector: Copy {
     fn sqrt(self) -> Self;
     /// self · factor + addend, rounded once or twice.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The larger of self and other; other where either is NaN.
+    fn max(self, other: Self) -> Self;
     /// The sum over the lanes.
     fn sum(self) -> Self::Element;
 
@@ -60,6 +62,12 @@ pub trait Vector: Copy {
         let mut whole = [Self::Element::of(0.0); MAX_LANES];
         self.store(&mut whole);
         to.copy_from_slice(&whole[..to.len()]);
+    }
+
+    /// Overwrites a slice of at most a vector.
+    #[inline(always)]
+    fn store_some(self, to: &mut [Self::Element]) {
+        if to.len() == Self::LANES { self.store(to) } else { self.store_part(to) }
     }
 }
 

@@ -84,6 +84,21 @@ impl Objective {
         let (nll, cache) = softmax_nll::forward(logits.view(), labels)?;
         let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
         let mut loss = Loss { loss: nll.as_f64(), nll: nll.as_f64(), kl: 0.0 };
+        self.add_kl(network, kl_weight, &mut loss, &mut gradients)?;
+        Ok(Evaluation { loss, logits, gradients, tape })
+    }
+
+    /// Adds the KL and κ times its scaled value to the loss, and the gradient of the latter to the gradients.
+    ///
+    /// # Errors
+    /// If a codebook is not ascending.
+    pub fn add_kl<F: Real>(
+        &self,
+        network: &Network<F>,
+        kl_weight: f64,
+        loss: &mut Loss,
+        gradients: &mut Gradients<F>,
+    ) -> Result<()> {
         for layer in network.layers() {
             let [theta, log_sigma2, levels] =
                 [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
@@ -100,7 +115,7 @@ impl Objective {
                 add_scaled(&mut gradients[layer.levels], scale, &kl.dlevels, levels.value.shape());
             }
         }
-        Ok(Evaluation { loss, logits, gradients, tape })
+        Ok(())
     }
 
     fn divisor(&self, weights: usize) -> f64 {

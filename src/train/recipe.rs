@@ -4,9 +4,9 @@
 //! |-----------------|----------------------------|------------------------------------|
 //! | `prior`         | `nearest`, fitted D        |                                    |
 //! | `kl_scale`      | per weight                 |                                    |
-//! | `kl_weight` κ   | 0.3                        | ≥ 0                                |
+//! | `kl_weight` κ   | 0.2                        | ≥ 0                                |
 //! | `kl_warmup`     | all epochs                 | ≥ 0 epochs                         |
-//! | `epochs`        | 16                         | ≥ 1                                |
+//! | `epochs`        | 32                         | ≥ 1                                |
 //! | `batch_size`    | 128                        | 1 to the number of training images |
 //! | `learning_rate` | 0.005                      | > 0                                |
 //! | `decay_from`    | 0                          | 0 to below 1                       |
@@ -59,9 +59,9 @@ impl Default for Recipe {
         Self {
             prior: Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)),
             kl_scale: KlScale::PerWeight,
-            kl_weight: 0.3,
-            kl_warmup: 16.0,
-            epochs: 16,
+            kl_weight: 0.2,
+            kl_warmup: 32.0,
+            epochs: 32,
             batch_size: 128,
             learning_rate: 0.005,
             decay_from: 0.0,

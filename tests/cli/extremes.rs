@@ -88,6 +88,27 @@ fn place() -> Workplace {
 }
 
 #[test]
+fn every_command_is_tried() {
+    let help = Workplace::new().succeed(&["--help"]);
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> =
+        list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
+    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "bench", "help"];
+    assert_eq!(commands, tried);
+}
+
+#[test]
+fn bench() {
+    let place = Workplace::new();
+    assert_complete(&place, &["bench"], &["--levels", "--batch-size", "--threads"]);
+    for option in ["--levels", "--batch-size", "--threads"] {
+        for value in extremes(option) {
+            assert_ends_well(&place, &["bench".into(), "mlp".into(), value], true);
+        }
+    }
+}
+
+#[test]
 fn train_and_compare() {
     let place = place();
     let mlp = ["mlp", "--data", "data", "--out", "out", "--epochs", "1", "--batch-size", "128"];

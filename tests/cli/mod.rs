@@ -1,5 +1,6 @@
 //! The command as a process: what it prints, what it leaves behind, how it ends.
 
+mod bench;
 mod checkpoints;
 mod cifar;
 mod compare;

@@ -137,6 +137,35 @@ fn statistics_by_the_definition() {
     }
 }
 
+/// Many channels of few positions are computed together, few of many one by one.
+#[test]
+fn a_channel_among_others_is_what_it_is_alone() {
+    let mut random = Random::new(7);
+    for shape in [(3, 150, 1), (2, 20, 13), (2, 5, 80)] {
+        let (x, dy): (Array3<f64>, Array3<f64>) = (random.bells(shape), random.bells(shape));
+        let (gamma, beta): (Array1<f64>, Array1<f64>) = (random.bells(shape.1), random.bells(shape.1));
+        let run = |channels: std::ops::Range<usize>| {
+            let of_channels = ndarray::Slice::from(channels.clone());
+            let [x, dy] = [&x, &dy].map(|array| array.slice_axis(Axis(1), of_channels).to_owned());
+            let [gamma, beta] = [&gamma, &beta].map(|array| array.slice_axis(Axis(0), of_channels));
+            let norm = BatchNorm { gamma, beta, epsilon: EPSILON };
+            let (y, cache, statistics) = norm.forward_batch(x).expect("it fits");
+            (y, statistics, norm.backward(&cache, dy))
+        };
+        let (y, statistics, d) = run(0..shape.1);
+        for c in 0..shape.1 {
+            let (y_alone, statistics_alone, d_alone) = run(c..c + 1);
+            assert_eq!(y.index_axis(Axis(1), c), y_alone.index_axis(Axis(1), 0), "y, channel {c} of {shape:?}");
+            assert_eq!(d.dx.index_axis(Axis(1), c), d_alone.dx.index_axis(Axis(1), 0), "dx, channel {c} of {shape:?}");
+            assert_eq!(
+                (statistics.mean[c], statistics.variance[c], d.dgamma[c], d.dbeta[c]),
+                (statistics_alone.mean[0], statistics_alone.variance[0], d_alone.dgamma[0], d_alone.dbeta[0]),
+                "channel {c} of {shape:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn running_estimates_move_by_the_momentum_towards_the_unbiased_variance() {
     let batch = Statistics { mean: array![3.0, -1.0], variance: array![4.0, 0.0] };

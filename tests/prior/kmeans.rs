@@ -86,6 +86,12 @@ fn neither_order_nor_repetition_of_the_weights_matters() {
     }
 }
 
+/// Two codebooks are equally good here: from −8, 1 and 5 the rounds end at one, from −8, −4 and 1 at the other.
+#[test]
+fn the_rounds_begin_at_the_middles_of_the_mths() {
+    assert_eq!(kmeans(&[-8.0, -4.0, 1.0, 5.0], 3).expect("four values"), [-6.0, 1.0, 5.0]);
+}
+
 #[test]
 fn mostly_one_value_still_gives_distinct_levels() {
     let mut theta = vec![0.0_f32; 1000];

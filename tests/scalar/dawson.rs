@@ -12,8 +12,17 @@ fn golden() {
         let values: Vec<f64> = x.iter().map(|x| dawson(*x)).collect();
         let derivatives: Vec<f64> = x.iter().map(|x| dawson_derivative(*x)).collect();
         case.expect("daw", &values);
-        let tolerance = tolerance("dawson derivative", F64, Check::Golden);
-        assert_close(&format!("{}.ddaw", case.name), &derivatives, case.stored("ddaw"), tolerance);
+        let expected = &case.stored("ddaw").values;
+        let near_its_zero = |i: &usize| (0.85..1.0).contains(&x[*i].abs());
+        let in_range = (0..x.len()).filter(|i| expected[*i].is_normal());
+        let (near, away): (Vec<usize>, Vec<usize>) = in_range.partition(near_its_zero);
+        for (row, places) in [("dawson derivative", away), ("dawson derivative near its zero", near)] {
+            let [seen, expected] =
+                [&derivatives, expected].map(|all| places.iter().map(|i| all[*i]).collect::<Vec<_>>());
+            if !places.is_empty() {
+                assert_close(&format!("{}: {row}", case.name), &seen, &expected, tolerance(row, F64, Check::Golden));
+            }
+        }
     });
 }
 

@@ -123,17 +123,17 @@ impl<F: Real> Output<'_, F> {
     #[inline(always)]
     fn put<V: Vector<Element = F>>(&mut self, at: std::ops::Range<usize>, mean: V, variance: V) {
         match self {
-            Self::Mean { m } => store(mean, &mut m[at]),
+            Self::Mean { m } => mean.store_some(&mut m[at]),
             Self::Moments { m, v } => {
-                store(mean, &mut m[at.clone()]);
-                store(variance, &mut v[at]);
+                mean.store_some(&mut m[at.clone()]);
+                variance.store_some(&mut v[at]);
             }
             Self::Sampled { y, eps } => {
                 let (y, eps) = (&mut y[at.clone()], &mut eps[at]);
                 let noise = load::<V>(eps);
                 let deviation = variance.add(V::splat(F::of(V0))).sqrt();
-                store(deviation.mul_add(noise, mean), y);
-                store(noise.mul(V::splat(F::of(0.5))).div(deviation), eps);
+                deviation.mul_add(noise, mean).store_some(y);
+                noise.mul(V::splat(F::of(0.5))).div(deviation).store_some(eps);
             }
         }
     }
@@ -142,9 +142,4 @@ impl<F: Real> Output<'_, F> {
 #[inline(always)]
 fn load<V: Vector>(from: &[V::Element]) -> V {
     if from.len() == V::LANES { V::load(from) } else { V::load_part(from) }
-}
-
-#[inline(always)]
-fn store<V: Vector>(vector: V, to: &mut [V::Element]) {
-    if to.len() == V::LANES { vector.store(to) } else { vector.store_part(to) }
 }

@@ -17,7 +17,7 @@ use crate::scalar::vector::MAX_LANES;
 use crate::tensor::im2col::Window;
 
 /// The geometry of one group of one image.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// Output channels of the group.
     pub channels_out: usize,
     /// K, the elements of a kernel (c, i, j).
@@ -44,7 +44,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(image: [usize; 3], window: &Window, output: [usize; 2], channels_out: usize) -> Self {
+    pub(crate) fn new(image: [usize; 3], window: &Window, output: [usize; 2], channels_out: usize) -> Self {
         let [channels, height, width] = image;
         // A stride beyond the padded image is never taken.
         let [stride_h, stride] = [0, 1].map(|axis| window.stride[axis].min(image[1 + axis] + 2 * window.padding[axis]));
@@ -79,23 +79,23 @@ impl Layout {
     }
 
     /// OH · OW.
-    pub(super) fn positions(&self) -> usize {
+    pub(crate) fn positions(&self) -> usize {
         self.output[0] * self.output[1]
     }
 
     /// Elements of one laid-out output channel.
-    pub(super) fn plane(&self) -> usize {
+    pub(crate) fn plane(&self) -> usize {
         staggered(self.output[0] * self.row)
     }
 
     /// Elements of a laid-out output.
-    pub(super) fn output_len(&self) -> usize {
+    pub(crate) fn output_len(&self) -> usize {
         self.channels_out * self.plane()
     }
 
     /// Lays out an image; the padding in `laid_out` is left as it is. `value` gives, for each channel, what is made of its
     /// pixels on the way.
-    pub(super) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
+    pub(crate) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
         self.for_each_row(|channel, row, start| {
             let (row, value) = (&image[row], value(channel));
             if self.stride == 1 {
@@ -107,7 +107,7 @@ impl Layout {
     }
 
     /// The reverse of [`Layout::lay_out`]: gives `put` each channel's rows, as laid out and as they lie in an image.
-    pub(super) fn gather<F: Real>(&self, laid_out: &[F], mut put: impl FnMut(usize, std::ops::Range<usize>, &[F])) {
+    pub(crate) fn gather<F: Real>(&self, laid_out: &[F], mut put: impl FnMut(usize, std::ops::Range<usize>, &[F])) {
         let columns = self.image[2];
         let mut in_order = vec![F::zero(); if self.stride == 1 { 0 } else { columns }];
         self.for_each_row(|channel, row, start| {
@@ -146,7 +146,7 @@ fn staggered(elements: usize) -> usize {
 }
 
 /// Cuts `count` into blocks of nearly equal size, at most `largest`: (first, size) of each.
-pub(super) fn blocks(count: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn blocks(count: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
     let blocks = count.div_ceil(largest);
     (0..blocks).map(move |block| {
         let first = block * count / blocks;

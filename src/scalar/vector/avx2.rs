@@ -27,7 +27,7 @@ pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
 /// A vector type whose methods are one intrinsic each.
 macro_rules! vector {
     ($(#[$doc:meta])* $name:ident, $register:ty, $element:ty, $lanes:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $div:ident, $sqrt:ident, $fma:ident) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         struct $name($register);
@@ -79,6 +79,11 @@ macro_rules! vector {
                 Self(unsafe { $fma(self.0, factor.0, addend.0) })
             }
             #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $max(self.0, other.0) })
+            }
+            #[inline(always)]
             fn sum(self) -> $element {
                 let mut lanes = [0.0; $lanes];
                 self.store(&mut lanes);
@@ -99,10 +104,10 @@ macro_rules! vector {
 vector!(
     /// Eight f32.
     F32x8, __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_mul_ps,
-    _mm256_div_ps, _mm256_sqrt_ps, _mm256_fmadd_ps
+    _mm256_div_ps, _mm256_sqrt_ps, _mm256_max_ps, _mm256_fmadd_ps
 );
 vector!(
     /// Four f64.
     F64x4, __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_mul_pd,
-    _mm256_div_pd, _mm256_sqrt_pd, _mm256_fmadd_pd
+    _mm256_div_pd, _mm256_sqrt_pd, _mm256_max_pd, _mm256_fmadd_pd
 );

@@ -51,6 +51,10 @@ impl<F: Real> Vector for Portable<F> {
         self.mul(factor).add(addend)
     }
     #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
     fn sum(self) -> F {
         self.0.into_iter().sum()
     }

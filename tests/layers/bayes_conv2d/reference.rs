@@ -1,9 +1,12 @@
 //! The kernels against the definition, and the same bits at any thread count.
 
-use approx::assert_relative_eq;
-use ndarray::{Array1, Array4, Dimension};
+use crate::common::Precision;
+use crate::common::compare::{ToTensor, assert_close};
+use crate::common::threads::assert_same_bits_at_any_thread_count;
+use crate::common::tolerance::{Check, tolerance};
+use ndarray::{Array1, Array4};
+use spikeslab::layers::V0;
 use spikeslab::layers::bayes_conv2d::{BayesConv2d, Gradients};
-use spikeslab::scalar::Real;
 use spikeslab::tensor::im2col::Window;
 use spikeslab::tensor::noise::{Philox, Purpose};
 
@@ -32,11 +35,11 @@ const SHAPES: [Shape; 9] = [
     ([1, 1, 1, 1], 2, 1, [[3, 3], [1, 1], [1, 1], [1, 1]]),
 ];
 
-fn normal<F: Real>(shape: [usize; 4], seed: u64) -> Array4<F> {
+fn normal<F: Precision>(shape: [usize; 4], seed: u64) -> Array4<F> {
     Philox::new(seed, Purpose::Layer(0), 0).standard_normal(shape)
 }
 
-fn case<F: Real>((x, outputs, groups, [kernel, stride, padding, dilation]): Shape) -> Case<F> {
+fn case<F: Precision>((x, outputs, groups, [kernel, stride, padding, dilation]): Shape) -> Case<F> {
     let weights = [outputs, x[1] / groups, kernel[0], kernel[1]];
     Case {
         theta: normal(weights, 1),
@@ -48,7 +51,7 @@ fn case<F: Real>((x, outputs, groups, [kernel, stride, padding, dilation]): Shap
     }
 }
 
-impl<F: Real> Case<F> {
+impl<F: Precision> Case<F> {
     fn layer(&self) -> BayesConv2d<'_, F> {
         BayesConv2d {
             theta: self.theta.view(),
@@ -60,80 +63,67 @@ impl<F: Real> Case<F> {
     }
 }
 
-/// Agreement to `tolerance` of the largest element.
-fn assert_close<F: Real, D: Dimension>(fast: &ndarray::Array<F, D>, slow: &ndarray::Array<F, D>, tolerance: f64) {
-    assert_eq!(fast.shape(), slow.shape());
-    let largest = slow.iter().fold(0.0, |largest: f64, x| largest.max(x.as_f64().abs()));
-    for (fast, slow) in fast.iter().zip(slow) {
-        assert_relative_eq!(fast.as_f64(), slow.as_f64(), epsilon = tolerance * largest, max_relative = 0.0);
-    }
-}
-
-fn assert_gradients_close<F: Real>(fast: &Gradients<F>, slow: &Gradients<F>, tolerance: f64) {
-    assert_close(&fast.dtheta, &slow.dtheta, tolerance);
-    assert_close(&fast.dbias, &slow.dbias, tolerance);
+/// Holds each gradient to the one expected.
+fn assert_gradients_close<F: Precision>(what: &str, fast: &Gradients<F>, slow: &Gradients<F>) {
+    let tolerance = tolerance("bayes_conv2d kernels", F::DTYPE, Check::Reference);
+    assert_close(&format!("dtheta, {what}"), &fast.dtheta, &slow.dtheta, tolerance);
+    assert_close(&format!("dbias, {what}"), &fast.dbias, &slow.dbias, tolerance);
     assert_eq!(fast.dlog_sigma2.is_some(), slow.dlog_sigma2.is_some());
     for (fast, slow) in fast.dlog_sigma2.iter().zip(&slow.dlog_sigma2) {
-        assert_close(fast, slow, tolerance);
+        assert_close(&format!("dlog_sigma2, {what}"), fast, slow, tolerance);
     }
-    assert_close(fast.dx.as_ref().unwrap(), slow.dx.as_ref().unwrap(), tolerance);
+    assert_close(&format!("dx, {what}"), fast.dx.as_ref().unwrap(), slow.dx.as_ref().unwrap(), tolerance);
 }
 
-fn check<F: Real>(tolerance: f64) {
+fn kernels_agree_with_the_definition<F: Precision>() {
+    let tolerance = tolerance("bayes_conv2d kernels", F::DTYPE, Check::Reference);
     for shape in SHAPES {
+        let what = format!("{shape:?}");
         let case = case::<F>(shape);
         let layer = case.layer();
         let (m, v) = layer.moments(case.x.view()).unwrap();
         let (m_slow, v_slow) = layer.moments_reference(case.x.view()).unwrap();
-        assert_close(&m, &m_slow, tolerance);
-        assert_close(&v, &v_slow, tolerance);
-        assert_close(&layer.mean(case.x.view()).unwrap(), &m_slow, tolerance);
+        assert_close(&format!("m, {what}"), &m, &m_slow, tolerance);
+        assert_close(&format!("v, {what}"), &v, &v_slow, tolerance);
+        assert_close(&format!("m alone, {what}"), &layer.mean(case.x.view()).unwrap(), &m_slow, tolerance);
 
         let eps = normal::<F>(m.shape().try_into().unwrap(), 5);
         let dy = normal::<F>(m.shape().try_into().unwrap(), 6);
-        let expected = &m_slow + &(v_slow.mapv(|v| (v + F::of(1e-6)).sqrt()) * &eps);
+        let expected = &m_slow + &(v_slow.mapv(|v| (v + F::of(V0)).sqrt()) * &eps);
         let (y, cache) = layer.forward_sampled(case.x.clone(), eps).unwrap();
-        assert_close(&y, &expected, tolerance);
-        let slow = layer.backward_reference(&cache, dy.view());
+        assert_close(&format!("y, {what}"), &y, &expected, tolerance);
         let fast = layer.backward(&cache, dy.view(), true);
-        assert_gradients_close(&fast, &slow, tolerance);
-        let without_dx = layer.backward(&cache, dy.view(), false);
-        assert!(without_dx.dx.is_none());
-        assert_eq!(without_dx.dtheta, fast.dtheta);
-        assert_eq!(without_dx.dlog_sigma2, fast.dlog_sigma2);
+        assert_gradients_close(&format!("sampled, {what}"), &fast, &layer.backward_reference(&cache, dy.view()));
 
         let (y, cache) = layer.forward_mean(case.x.clone()).unwrap();
-        assert_close(&y, &m_slow, tolerance);
-        let slow = layer.backward_reference(&cache, dy.view());
-        assert_gradients_close(&layer.backward(&cache, dy.view(), true), &slow, tolerance);
+        assert_close(&format!("y with mean weights, {what}"), &y, &m_slow, tolerance);
+        let fast = layer.backward(&cache, dy.view(), true);
+        assert_gradients_close(&format!("mean, {what}"), &fast, &layer.backward_reference(&cache, dy.view()));
     }
 }
 
 #[test]
 fn kernels_agree_with_the_definition_in_f64() {
-    check::<f64>(1e-13);
+    kernels_agree_with_the_definition::<f64>();
 }
 
 #[test]
 fn kernels_agree_with_the_definition_in_f32() {
-    check::<f32>(1e-5);
+    kernels_agree_with_the_definition::<f32>();
 }
 
 #[test]
-fn thread_count_changes_no_bit() {
+fn the_same_bits_at_any_thread_count_in_every_shape() {
     for shape in SHAPES {
         let case = case::<f32>(shape);
-        let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let layer = case.layer();
-                let (m, _) = layer.moments(case.x.view()).unwrap();
-                let eps = normal(m.shape().try_into().unwrap(), 5);
-                let (y, cache) = layer.forward_sampled(case.x.clone(), eps).unwrap();
-                let d = layer.backward(&cache, y.view(), true);
-                (y, d.dx, d.dtheta, d.dlog_sigma2, d.dbias)
-            })
-        };
-        assert_eq!(run(1), run(3));
+        assert_same_bits_at_any_thread_count(&format!("{shape:?}"), || {
+            let layer = case.layer();
+            let (m, _) = layer.moments(case.x.view()).unwrap();
+            let eps = normal(m.shape().try_into().unwrap(), 5);
+            let (y, cache) = layer.forward_sampled(case.x.clone(), eps).unwrap();
+            let d = layer.backward(&cache, y.view(), true);
+            let arrays = [y, d.dx.unwrap(), d.dtheta, d.dlog_sigma2.unwrap()];
+            arrays.iter().map(ToTensor::to_tensor).chain([d.dbias.to_tensor()]).collect()
+        });
     }
 }

@@ -1,0 +1,298 @@
+//! `spikeslab bench`: a training step by its phases, and inference on packed weights, on random images.
+
+use super::options::{Threads, network_names};
+use super::output::line;
+use super::{Failure, Outcome};
+use crate::error::{Error, Result};
+use crate::layers::softmax_nll;
+use crate::nets::plan::BayesLayer;
+use crate::nets::{Architecture, Normalization, WeightMode};
+use crate::packed::PackedModel;
+use crate::prior::Codebook;
+use crate::tensor::noise::{Philox, Purpose};
+use crate::train::data::Dataset;
+use crate::train::objective::Evaluation;
+use crate::train::{Loss, Objective, Recipe, Trainer};
+use clap::Args;
+use ndarray::{Array2, Array4, IxDyn};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A step is cut into data (a batch gathered and converted), forward (noise and batch statistics included), KL (with its
+gradients), backward and optimizer. Each figure is a median. GFLOP/s count the products of a step alone, a product and a
+sum as two; the peak is that of large f32 matrix products, one a thread.
+
+Examples:
+  spikeslab bench lenet5
+  spikeslab bench densenet --threads 1
+  spikeslab bench --json")]
+pub(super) struct BenchArguments {
+    /// The network [default: each in turn]
+    #[arg(value_parser = network_names())]
+    network: Option<String>,
+    /// Number of levels, 2 to 256
+    #[arg(long, value_name = "M", default_value_t = 3, allow_negative_numbers = true)]
+    levels: usize,
+    /// Images a step [default: 128, and 64 for densenet]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch_size: Option<usize>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+pub(super) fn run(arguments: &BenchArguments) -> Outcome {
+    arguments.threads.run(|| command(arguments))
+}
+
+fn command(arguments: &BenchArguments) -> Outcome {
+    let threads = rayon::current_num_threads();
+    let networks: Vec<Architecture> = match &arguments.network {
+        Some(name) => vec![Architecture::from_name(name)?],
+        None => Architecture::ALL
+            .into_iter()
+            .filter(|network| !matches!(network, Architecture::Densenet { bottleneck: true }))
+            .collect(),
+    };
+    if arguments.batch_size.is_some_and(|images| !(1..=LARGEST_BATCH).contains(&images)) {
+        let expected = format!("a whole number from 1 to {LARGEST_BATCH}");
+        return Err(Error::option("batch-size", expected, arguments.batch_size.unwrap_or_default()).into());
+    }
+    let codebook = Codebook::symmetric(arguments.levels)?;
+    let peak = peak(threads);
+    if !arguments.json {
+        line(&format!("{threads} threads, peak of matrix products {peak:.0} GFLOP/s"))?;
+    }
+    let mut measured = Vec::new();
+    for network in networks {
+        let bench = Bench::new(network, arguments.batch_size, &codebook)?;
+        let (step, packed) = (bench.step()?, bench.inference()?);
+        if !arguments.json {
+            print(&step, &packed, peak)?;
+        }
+        measured.push(in_json(&step, &packed, peak));
+    }
+    if arguments.json {
+        line(&json!({"threads": threads, "peak_gflops": peak, "networks": measured}).to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Beyond any that fits into memory.
+const LARGEST_BATCH: usize = 4096;
+const PHASES: [&str; 5] = ["data", "forward", "kl", "backward", "optimizer"];
+
+/// A network, and images of the size it is made for.
+struct Bench {
+    architecture: Architecture,
+    batch_size: usize,
+    trainer: Trainer<f32>,
+    widths: Vec<usize>,
+    data: Dataset,
+}
+
+/// A training step.
+struct Step {
+    network: &'static str,
+    batch_size: usize,
+    /// Of each phase, in milliseconds.
+    phases: [f64; 5],
+    /// Of the whole.
+    milliseconds: f64,
+    /// Of its products.
+    gflop: f64,
+}
+
+/// Inference on packed weights: images and milliseconds.
+type Inference = [(usize, f64); 2];
+
+impl Bench {
+    fn new(architecture: Architecture, batch_size: Option<usize>, codebook: &Codebook<f32>) -> Result<Self> {
+        const CLASSES: usize = 10;
+        let dense = matches!(architecture, Architecture::Densenet { .. });
+        let batch_size = batch_size.unwrap_or(if dense { 64 } else { 128 });
+        let shape: [usize; 3] = if dense { [3, 32, 32] } else { [1, 28, 28] };
+        let mut words = Philox::new(0, Purpose::Initialization(0), 0);
+        let mut bytes = |count: usize| -> Vec<u8> {
+            let mut bytes = vec![0; count];
+            ndarray_rand::rand::RngCore::fill_bytes(&mut words, &mut bytes);
+            bytes
+        };
+        let images = bytes(batch_size * shape.iter().product::<usize>());
+        let labels = bytes(batch_size).into_iter().map(|byte| byte % CLASSES as u8).collect();
+        let mut widths = architecture.hidden_widths();
+        widths.push(CLASSES);
+        let mut network = architecture.network(shape, &widths, codebook)?;
+        network.initialize(0);
+        let recipe = Recipe { batch_size, ..Recipe::default() };
+        let trainer = Trainer::new(network, recipe, batch_size)?;
+        let data = Dataset::new(images, labels, shape, CLASSES)?;
+        Ok(Self { architecture, batch_size, trainer, widths, data })
+    }
+
+    fn step(&self) -> Result<Step> {
+        let mut trainer = self.trainer.clone();
+        let recipe = trainer.recipe().clone();
+        let objective = Objective { prior: recipe.prior, kl_scale: recipe.kl_scale, train_size: self.batch_size };
+        let indices: Vec<usize> = (0..self.batch_size).collect();
+        // Multiplications and additions of one image in one product, layer by layer.
+        let products = RefCell::new(Vec::new());
+        let mut times: [Vec<f64>; 5] = Default::default();
+        let mut whole = Vec::new();
+        repeat(|| {
+            products.borrow_mut().clear();
+            let mut clock = Clock::start();
+            let (x, labels) = self.data.batch(&indices);
+            clock.lap(&mut times[0]);
+            let network = &trainer.network;
+            let step = trainer.step as u32;
+            let noise = |layer: &BayesLayer, shape: &[usize]| {
+                let positions: usize = shape[2..].iter().product();
+                products.borrow_mut().push(2 * positions * network.parameters()[layer.theta].value.len());
+                Ok(Philox::new(0, Purpose::Layer(layer.index as u32), step).standard_normal(IxDyn(shape)))
+            };
+            let (logits, tape) = network.forward(x, &WeightMode::Sample(&noise), Normalization::Batch)?;
+            let (nll, cache) = softmax_nll::forward(logits.view(), &labels)?;
+            clock.lap(&mut times[1]);
+            let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
+            clock.lap(&mut times[3]);
+            let mut loss = Loss { loss: f64::from(nll), nll: f64::from(nll), kl: 0.0 };
+            objective.add_kl(network, 1e-3, &mut loss, &mut gradients)?;
+            clock.lap(&mut times[2]);
+            trainer.apply(Evaluation { loss, logits, gradients, tape });
+            clock.lap(&mut times[4]);
+            whole.push(clock.total());
+            Ok(())
+        })?;
+        let products = products.into_inner();
+        // Forward, weight gradient and input gradient, of mean and variance each; the images need no gradient.
+        let per_image = 6 * products.iter().sum::<usize>() - 2 * products.first().unwrap_or(&0);
+        Ok(Step {
+            network: self.architecture.name(),
+            batch_size: self.batch_size,
+            phases: times.map(median),
+            milliseconds: median(whole),
+            gflop: (self.batch_size * per_image) as f64 / 1e9,
+        })
+    }
+
+    fn inference(&self) -> Result<Inference> {
+        let model = PackedModel::new(self.architecture, &self.widths, &self.trainer.network, None);
+        let large = if matches!(self.architecture, Architecture::Densenet { .. }) { 64 } else { 256 };
+        let mut inference = [(1, 0.0), (large, 0.0)];
+        for (images, milliseconds) in &mut inference {
+            let indices: Vec<usize> = (0..*images).map(|i| i % self.data.len()).collect();
+            let (x, _): (Array4<f32>, _) = self.data.batch(&indices);
+            let mut times = Vec::new();
+            repeat(|| {
+                let x = x.clone();
+                let mut clock = Clock::start();
+                std::hint::black_box(model.predict(x)?);
+                clock.lap(&mut times);
+                Ok(())
+            })?;
+            *milliseconds = median(times);
+        }
+        Ok(inference)
+    }
+}
+
+/// Runs it once to warm up, then for a second and three times at least. The first time is among those measured: a median does
+/// not mind.
+fn repeat(mut run: impl FnMut() -> Result<()>) -> Result<()> {
+    const TIME: Duration = Duration::from_secs(1);
+    run()?;
+    let start = Instant::now();
+    let mut runs = 0;
+    while runs < 3 || start.elapsed() < TIME {
+        run()?;
+        runs += 1;
+    }
+    Ok(())
+}
+
+/// Milliseconds from lap to lap.
+struct Clock {
+    start: Instant,
+    lap: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { start: now, lap: now }
+    }
+
+    fn lap(&mut self, times: &mut Vec<f64>) {
+        let now = Instant::now();
+        times.push((now - self.lap).as_secs_f64() * 1e3);
+        self.lap = now;
+    }
+
+    fn total(&self) -> f64 {
+        (self.lap - self.start).as_secs_f64() * 1e3
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// GFLOP/s of large f32 products, one a thread at a time: the best of a few.
+fn peak(threads: usize) -> f64 {
+    const SIZE: usize = 768;
+    let matrix = Array2::from_shape_fn((SIZE, SIZE), |(i, j)| (i + 2 * j) as f32 / SIZE as f32);
+    let rate = || {
+        let start = Instant::now();
+        (0..threads).into_par_iter().for_each(|_| drop(std::hint::black_box(matrix.dot(&matrix))));
+        (threads * 2 * SIZE.pow(3)) as f64 / start.elapsed().as_secs_f64() / 1e9
+    };
+    (0..9).map(|_| rate()).fold(0.0, f64::max)
+}
+
+fn print(step: &Step, packed: &Inference, peak: f64) -> std::result::Result<(), Failure> {
+    let rate = step.gflop / step.milliseconds * 1e3;
+    line("")?;
+    line(&format!("{}, step of {} images", step.network, step.batch_size))?;
+    for (phase, milliseconds) in PHASES.iter().zip(step.phases) {
+        line(&format!("  {phase:<12}{milliseconds:>10.3} ms{:>7.1}%", 100.0 * milliseconds / step.milliseconds))?;
+    }
+    line(&format!(
+        "  {:<12}{:>10.3} ms  {rate:.1} GFLOP/s, {:.0}% of the peak",
+        "step",
+        step.milliseconds,
+        100.0 * rate / peak
+    ))?;
+    for (images, milliseconds) in packed {
+        line(&format!(
+            "  packed, {images:<4}{milliseconds:>10.3} ms  {:.0} images/s",
+            *images as f64 / milliseconds * 1e3
+        ))?;
+    }
+    Ok(())
+}
+
+fn in_json(step: &Step, packed: &Inference, peak: f64) -> Value {
+    let phases: serde_json::Map<String, Value> =
+        PHASES.iter().zip(step.phases).map(|(phase, milliseconds)| (phase.to_string(), json!(milliseconds))).collect();
+    let rate = step.gflop / step.milliseconds * 1e3;
+    let inference: Vec<Value> =
+        packed.iter().map(|(images, milliseconds)| json!({"images": images, "milliseconds": milliseconds})).collect();
+    json!({
+        "network": step.network,
+        "batch_size": step.batch_size,
+        "milliseconds": step.milliseconds,
+        "phases": phases,
+        "gflops": rate,
+        "share_of_peak": rate / peak,
+        "packed": inference,
+    })
+}

@@ -1,0 +1,130 @@
+//! A dense layer with packed weights.
+//!
+//! A few rows of weights, those of some inputs, are decoded at a time, for a few images; the kernel's tile is up to
+//! [`ROWS`] images by up to [`VECTORS`] vectors of outputs.
+
+use super::decode::{Decoder, SLACK};
+use super::{Batch, Epilogue, for_each};
+use crate::packed::model::PackedLayer;
+use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use rayon::prelude::*;
+
+/// Images of a tile.
+const ROWS: usize = 4;
+/// Vectors of outputs of a tile.
+const VECTORS: usize = 3;
+/// Images for which weights are decoded.
+const GROUP: usize = 32;
+/// Weights decoded at a time, about.
+const DECODED: usize = 4096;
+
+/// y = epilogue(x w).
+pub(super) struct Product<'a> {
+    pub layer: &'a PackedLayer,
+    pub epilogue: Epilogue<'a>,
+}
+
+impl Product<'_> {
+    pub(super) fn of(&self, batch: &Batch, images: usize) -> Batch {
+        let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
+        let mut y = Batch::zeros(images, [outputs, 1, 1]);
+        let decoder = &Decoder::new(self.layer);
+        let group = images.div_ceil(rayon::current_num_threads()).clamp(1, GROUP);
+        let groups = batch.values.par_chunks(group * inputs).zip(y.values.par_chunks_mut(group * outputs));
+        for_each(groups, group * inputs * outputs, |_, (x, y)| self.group(decoder, x, y));
+        y
+    }
+
+    /// `x` (images, I), `y` (images, O).
+    fn group(&self, decoder: &Decoder<'_>, x: &[f32], y: &mut [f32]) {
+        let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
+        let images = x.len() / inputs;
+        // Sums of whole vectors; a row of weights may be read beyond its end, into the next one.
+        let padded = outputs.next_multiple_of(MAX_LANES);
+        let mut sums = vec![0.0; images * padded];
+        // The rows decoded together begin at a byte.
+        let rows = (DECODED / outputs).max(1).next_multiple_of(decoder.per_byte);
+        let mut weights = vec![0.0; rows.min(inputs) * outputs + decoder.per_byte + SLACK.max(MAX_LANES)];
+        for first in (0..inputs).step_by(rows) {
+            let count = rows.min(inputs - first);
+            decoder.decode(first * outputs, count * outputs, &mut weights);
+            f32::vectorize(Rows { x: &x[first..], inputs, count, weights: &weights, outputs, sums: &mut sums, padded });
+        }
+        for (y, sums) in y.chunks_exact_mut(outputs).zip(sums.chunks_exact(padded)) {
+            for (o, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
+                let (scale, shift) = self.epilogue.of(o);
+                let finished = scale * sum + shift;
+                *y = if self.epilogue.relu && finished < 0.0 { 0.0 } else { finished };
+            }
+        }
+    }
+}
+
+/// Adds what some inputs contribute.
+struct Rows<'a> {
+    /// (images, I), from the first of these inputs on.
+    x: &'a [f32],
+    inputs: usize,
+    count: usize,
+    /// (count, O).
+    weights: &'a [f32],
+    outputs: usize,
+    /// (images, `padded`).
+    sums: &'a mut [f32],
+    padded: usize,
+}
+
+impl Kernel<f32> for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = f32>>(mut self) {
+        let images = self.sums.len() / self.padded;
+        for image in (0..images).step_by(ROWS) {
+            match images - image {
+                1 => self.images::<V, 1>(image),
+                2 => self.images::<V, 2>(image),
+                3 => self.images::<V, 3>(image),
+                _ => self.images::<V, ROWS>(image),
+            }
+        }
+    }
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    fn images<V: Vector<Element = f32>, const R: usize>(&mut self, image: usize) {
+        let vectors = self.outputs.div_ceil(V::LANES);
+        for first in (0..vectors).step_by(VECTORS) {
+            match vectors - first {
+                1 => self.tile::<V, R, 1>(image, first * V::LANES),
+                2 => self.tile::<V, R, 2>(image, first * V::LANES),
+                _ => self.tile::<V, R, VECTORS>(image, first * V::LANES),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<V: Vector<Element = f32>, const R: usize, const N: usize>(&mut self, image: usize, first: usize) {
+        let at = |r: usize, n: usize| (image + r) * self.padded + first + n * V::LANES;
+        let mut sums: [[V; N]; R] = std::array::from_fn(|r| std::array::from_fn(|n| V::load(&self.sums[at(r, n)..])));
+        let x: [&[f32]; R] = std::array::from_fn(|r| &self.x[(image + r) * self.inputs..][..self.count]);
+        for i in 0..self.count {
+            let row = &self.weights[i * self.outputs + first..];
+            let weights: [V; N] = std::array::from_fn(|n| V::load(&row[n * V::LANES..]));
+            for r in 0..R {
+                let x = V::splat(x[r][i]);
+                for n in 0..N {
+                    sums[r][n] = x.mul_add(weights[n], sums[r][n]);
+                }
+            }
+        }
+        for (r, row) in sums.into_iter().enumerate() {
+            for (n, sum) in row.into_iter().enumerate() {
+                let at = (image + r) * self.padded + first + n * V::LANES;
+                sum.store(&mut self.sums[at..]);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+use super::Workplace;
+use serde_json::Value;
+
+#[test]
+fn one_json_object_tells_the_phases_of_a_step_and_inference() {
+    let place = Workplace::new();
+    let printed = place.succeed(&["bench", "mlp", "--batch-size", "16", "--levels", "4", "--threads", "1", "--json"]);
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    let value: Value = serde_json::from_str(&printed).unwrap();
+    let number = |value: &Value| value.as_f64().filter(|number| *number > 0.0).unwrap_or_else(|| panic!("{printed}"));
+    assert_eq!(value["threads"], 1);
+    number(&value["peak_gflops"]);
+    let networks = value["networks"].as_array().unwrap();
+    assert_eq!((networks.len(), &networks[0]["network"], &networks[0]["batch_size"]), (1, &"mlp".into(), &16.into()));
+    let phases = networks[0]["phases"].as_object().unwrap();
+    let mut names: Vec<&str> = phases.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["backward", "data", "forward", "kl", "optimizer"]);
+    assert!(phases.values().map(number).sum::<f64>() > 0.0);
+    // Six products a weight and image; four in the first layer, which has no gradient in its input.
+    let (first, rest) = (784.0 * 256.0, 256.0 * 128.0 + 128.0 * 10.0);
+    let gflop = 16.0 * 2.0 * (4.0 * first + 6.0 * rest) / 1e9;
+    let rate = number(&networks[0]["gflops"]);
+    assert!((rate * number(&networks[0]["milliseconds"]) / 1e3 / gflop - 1.0).abs() < 1e-9, "{printed}");
+    let packed: Vec<&Value> = networks[0]["packed"].as_array().unwrap().iter().collect();
+    assert_eq!((packed.len(), &packed[0]["images"], &packed[1]["images"]), (2, &1.into(), &256.into()));
+    assert!(packed.iter().map(|inference| number(&inference["milliseconds"])).all(f64::is_finite));
+}
+
+#[test]
+fn a_table_for_people() {
+    let printed = Workplace::new().succeed(&["bench", "lenet5", "--batch-size", "8"]);
+    for part in
+        ["threads, peak of matrix products", "lenet5, step of 8 images", "forward", "% of the peak", "packed, 256"]
+    {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+}
+
+#[test]
+fn what_cannot_be_timed_is_refused() {
+    let place = Workplace::new();
+    place.refuse(&["bench", "lenet6"], 2, &["lenet6"]);
+    for batch in ["0", "4097", "-1"] {
+        place.refuse(&["bench", "mlp", "--batch-size", batch], 2, &["batch-size", batch]);
+    }
+    place.refuse(&["bench", "mlp", "--levels", "1"], 2, &["2 to 256", "1"]);
+}
