@@ -1,133 +1,93 @@
-//! The gradient in one group of one image.
+//! The gradient in one group of one image: the convolution that [`Layout::transposed`] describes, of dm and of dv.
 //!
 //! ```text
-//! dx at what k meets at (p, q)  +=  Σ_o θ[o, k] dm[o, (p, q)] + 2 x · Σ_o σ²[o, k] dv[o, (p, q)]
+//! da[c, (h, w)] = Σ θ[o, (c, i, j)] dm[o, (p, q)] + 2 a[c, (h, w)] Σ σ²[o, (c, i, j)] dv[o, (p, q)]
 //! ```
 //!
-//! A tile is [`TILE`] input channels, at one element (i, j) of the kernel, by one vector of positions: twelve accumulators,
-//! added onto dx when their sums over o are complete. Different channels of a tile, and different tiles long after each
-//! other, never touch the same pixels at the same time.
+//! over all o and all (i, j) for which (c, i, j) at (p, q) meets (h, w); a is the image x, or what an activation makes of it.
 
 use super::layout::{Layout, blocks};
+use super::products::{Interleave, Products, Second, channel_blocks, largest_tile};
+use super::{Pixels, Scratch};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 
-/// Input channels of a tile.
-const TILE: usize = 6;
-
 /// The gradient in one group of one image.
 pub(super) struct InputGradient<'a, F> {
+    /// Transposed.
     pub layout: &'a Layout,
-    /// Laid out.
-    pub image: &'a [F],
-    /// Laid out.
+    pub image: Pixels<'a, F>,
+    /// (O/groups, OH, OW).
     pub dm: &'a [F],
-    /// Laid out; empty with mean weights.
+    /// Likewise; empty with mean weights.
     pub dv: &'a [F],
     /// θ and σ² by [`interleave`].
     pub weights: &'a [F],
-    /// dx, laid out; added to.
-    pub dimage: &'a mut [F],
+    /// (C/groups, H, W), added to.
+    pub dx: &'a mut [F],
+    /// In the parameters of the group's activation, added to; empty without one.
+    pub dgamma: &'a mut [F],
+    pub dbeta: &'a mut [F],
+    pub scratch: &'a mut Scratch<F>,
 }
 
-/// For each block of input channels, for each (i, j), for each o: θ of its channels, then σ² of its channels. Both are
-/// (O/groups, C/groups, kh · kw).
+/// θ and σ² of a group, each (O/groups, C/groups, kh · kw), in the order of use; `layout` is the transposed one.
 pub(super) fn interleave<F: Real>(theta: &[F], sigma2: &[F], layout: &Layout) -> Vec<F> {
-    let channels = layout.image[0];
-    let taps = layout.fan_in / channels;
-    let mut weights = Vec::with_capacity(theta.len() + sigma2.len());
-    for (first, size) in blocks(channels, TILE) {
-        for tap in 0..taps {
-            for o in 0..layout.channels_out {
-                for matrix in [theta, sigma2] {
-                    let weight = |c: usize| matrix[o * layout.fan_in + c * taps + tap];
-                    weights.extend((first..first + size).map(weight));
-                }
-            }
-        }
-    }
-    weights
+    let at = |layout: &Layout, c: usize, o: usize, tap: usize| {
+        let taps = layout.taps();
+        (o * layout.channels_out + c) * taps + taps - 1 - tap
+    };
+    F::vectorize(Interleave { layout, w: theta, u: sigma2, at })
 }
 
 impl<F: Real> Kernel<F> for InputGradient<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(mut self) {
-        for (first, size) in blocks(self.layout.image[0], TILE) {
-            match size {
-                1 => self.channels::<V, 1>(first),
-                2 => self.channels::<V, 2>(first),
-                3 => self.channels::<V, 3>(first),
-                4 => self.channels::<V, 4>(first),
-                5 => self.channels::<V, 5>(first),
-                _ => self.channels::<V, TILE>(first),
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { layout, image, weights, dx, scratch, .. } = self;
+        let Scratch { laid_out: [dm, dv], sums: [mean, variance] } = scratch;
+        for (laid_out, outputs) in [(&mut *dm, self.dm), (dv, self.dv)] {
+            laid_out.resize(layout.image_len(layout.image[0]), F::zero());
+            layout.lay_out(outputs, laid_out, |_| |x| x);
+        }
+        let plane = layout.plane();
+        let largest = largest_tile::<V>().min(layout.channels_out);
+        let [mean, variance] = [mean, variance].map(|sums| {
+            sums.resize(largest * plane, F::zero());
+            &mut sums[..]
+        });
+
+        let pieces = layout.pieces::<V>(0..layout.output[0]);
+        let positions = layout.positions();
+        for tile in blocks(layout.channels_out, largest_tile::<V>()) {
+            mean.fill(F::zero());
+            variance.fill(F::zero());
+            for block in channel_blocks(layout) {
+                let a = &dm[block.0 * layout.channel..];
+                let b = if self.dv.is_empty() { Second::None } else { Second::Other(&dv[block.0 * layout.channel..]) };
+                let sums = [&mut *mean, &mut *variance];
+                Products { layout, pieces: &pieces, block, tile, a, b, weights, sums }.run::<V>();
             }
-        }
-    }
-}
-
-impl<F: Real> InputGradient<'_, F> {
-    /// Input channels `first` to `first + N`.
-    #[inline(always)]
-    fn channels<V: Vector<Element = F>, const N: usize>(&mut self, first: usize) {
-        if self.dv.is_empty() {
-            self.taps::<V, N, false>(first);
-        } else {
-            self.taps::<V, N, true>(first);
-        }
-    }
-
-    #[inline(always)]
-    fn taps<V: Vector<Element = F>, const N: usize, const VARIANCE: bool>(&mut self, first: usize) {
-        let layout = self.layout;
-        let taps = layout.fan_in / layout.image[0];
-        let per_tap = 2 * N * layout.channels_out;
-        let weights = &self.weights[2 * first * taps * layout.channels_out..];
-        let two = V::splat(F::of(2.0));
-        for (tap, weights) in weights.chunks_exact(per_tap).take(taps).enumerate() {
-            let offsets: [usize; N] = std::array::from_fn(|c| layout.offsets[(first + c) * taps + tap]);
-            for p in 0..layout.output[0] {
-                for q in (0..layout.output[1]).step_by(V::LANES) {
-                    let at = p * layout.row + q;
-                    let dv = if VARIANCE { &self.dv[at..] } else { &[][..] };
-                    let (mean, variance) = tile::<V, N, VARIANCE>(&self.dm[at..], dv, layout.plane(), weights);
-                    for c in 0..N {
-                        let at = p * layout.row_step + q + offsets[c];
-                        let mut sum = V::load(&self.dimage[at..]).add(mean[c]);
-                        if VARIANCE {
-                            sum = V::load(&self.image[at..]).mul(two).mul_add(variance[c], sum);
-                        }
-                        sum.store(&mut self.dimage[at..]);
+            let sums = mean.chunks_exact_mut(plane).zip(variance.chunks_exact_mut(plane)).take(tile.1);
+            for (c, (mean, variance)) in (tile.0..).zip(sums) {
+                layout.without_ends(mean);
+                layout.without_ends(variance);
+                let pixels = c * positions..(c + 1) * positions;
+                let (x, dx) = (&image.pixels[pixels.clone()], &mut dx[pixels]);
+                let sums = mean[..positions].iter_mut().zip(&variance[..positions]);
+                let two = F::of(2.0);
+                match image.activation {
+                    None => dx.iter_mut().zip(x).zip(sums).for_each(|((dx, x), (m, v))| *dx += *m + two * *x * *v),
+                    Some((activation, first)) => {
+                        let value = activation.value(first + c);
+                        sums.zip(x).for_each(|((da, v), x)| *da += two * value(*x) * *v);
+                        let (dgamma, dbeta) = activation.backward(first + c, x, &mean[..positions], dx);
+                        self.dgamma[c] += dgamma;
+                        self.dbeta[c] += dbeta;
                     }
                 }
             }
         }
     }
-}
-
-/// Σ_o θ dm and Σ_o σ² dv for N input channels at one vector of positions; `dm` and `dv` begin at the first of them and
-/// output channels are `plane` apart.
-#[inline(always)]
-fn tile<V: Vector, const N: usize, const VARIANCE: bool>(
-    dm: &[V::Element],
-    dv: &[V::Element],
-    plane: usize,
-    weights: &[V::Element],
-) -> ([V; N], [V; N]) {
-    let zero = V::zero();
-    let (mut mean, mut variance) = ([zero; N], [zero; N]);
-    for (o, weights) in weights.chunks_exact(2 * N).enumerate() {
-        let dm = V::load(&dm[o * plane..]);
-        for c in 0..N {
-            mean[c] = V::splat(weights[c]).mul_add(dm, mean[c]);
-        }
-        if VARIANCE {
-            let dv = V::load(&dv[o * plane..]);
-            for c in 0..N {
-                variance[c] = V::splat(weights[N + c]).mul_add(dv, variance[c]);
-            }
-        }
-    }
-    (mean, variance)
 }
