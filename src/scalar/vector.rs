@@ -45,6 +45,8 @@ pub trait Vector: Copy {
     fn store(self, to: &mut [Self::Element]);
     /// self + other.
     fn add(self, other: Self) -> Self;
+    /// self − other.
+    fn sub(self, other: Self) -> Self;
     /// self · other.
     fn mul(self, other: Self) -> Self;
     /// self / other.
@@ -55,8 +57,8 @@ pub trait Vector: Copy {
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The larger of self and other; other where either is NaN.
     fn max(self, other: Self) -> Self;
-    /// The sum over the lanes.
-    fn sum(self) -> Self::Element;
+    /// self where `condition` > 0, else 0.
+    fn where_positive(self, condition: Self) -> Self;
 
     /// 0 in every lane.
     #[inline(always)]

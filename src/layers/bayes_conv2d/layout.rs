@@ -191,9 +191,13 @@ impl Layout {
 fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
     let whole = from.len() / PIECE * PIECE;
     for (from, to) in from.chunks_exact(PIECE).zip(to.chunks_exact_mut(PIECE)) {
-        for i in 0..PIECE {
-            to[i] = f(from[i]);
+        // Read, then written: the compiler need not know that they do not overlap.
+        let mut piece = [F::zero(); PIECE];
+        piece.copy_from_slice(from);
+        for x in &mut piece {
+            *x = f(*x);
         }
+        to.copy_from_slice(&piece);
     }
     from[whole..].iter().zip(&mut to[whole..]).for_each(|(from, to)| *to = f(*from));
 }

@@ -14,6 +14,9 @@ use super::products::{by_size, largest_tile};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 
+/// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
+const TOGETHER: usize = 128;
+
 /// Adds the gradient in the weights of one group, from a few images.
 pub(super) struct WeightGradient<'a, F> {
     pub layout: &'a Layout,
@@ -118,12 +121,6 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
     to.chunks_exact_mut(V::LANES).zip(square).for_each(|(to, vector)| vector.store(to));
 }
 
-/// Elements of dm and dv of a tile at one position: whole vectors.
-#[inline(always)]
-fn side_by_side<V: Vector>(size: usize) -> usize {
-    (2 * size).next_multiple_of(V::LANES)
-}
-
 impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
     type Output = ();
 
@@ -143,15 +140,16 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
         let len = patches.len * V::LANES;
         buffer.resize(self.images.len() * len, F::zero());
         let tiles: Vec<(usize, usize)> = blocks(layout.channels_out, largest_tile::<V>()).collect();
-        let of_image: Vec<usize> = tiles.iter().map(|tile| side_by_side::<V>(tile.1) * layout.positions()).collect();
-        outputs.resize(of_image.iter().sum::<usize>() * self.images.len(), F::zero());
-        let mut rest = &mut outputs[..];
-        for (tile, len) in tiles.iter().zip(&of_image) {
-            let of_tile;
-            (of_tile, rest) = rest.split_at_mut(len * self.images.len());
-            for (i, outputs) in of_tile.chunks_exact_mut(*len).enumerate() {
-                self.put_side_by_side::<V>(i, *tile, outputs);
-            }
+        // Where each position of each image is, from where a tap begins.
+        let mut places = Vec::with_capacity(self.images.len() * layout.positions());
+        for (image, p) in (0..self.images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
+            let row = image * patches.len + p * patches.row_step;
+            places.extend((row..row + layout.output[1]).map(|place| place * V::LANES));
+        }
+        let positions = places.len();
+        outputs.resize(2 * layout.channels_out * positions + V::LANES, F::zero());
+        for (first, size) in &tiles {
+            self.put_side_by_side::<V>((*first, *size), &mut outputs[2 * first * positions..]);
         }
         for block in 0..patches.blocks {
             for (i, (image, buffer)) in self.images.iter().zip(buffer.chunks_exact_mut(len)).enumerate() {
@@ -164,18 +162,19 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
                 };
                 patches.lay_out::<V>(layout, &pieces, laid_out, block, buffer);
             }
-            let mut rest = &outputs[..];
-            for (tile, len) in tiles.iter().zip(&of_image) {
-                let of_tile;
-                (of_tile, rest) = rest.split_at(len * self.images.len());
-                for tap in 0..patches.taps.len() {
-                    let sums = &mut self.sums[patches.sums(block, V::LANES, *tile, tap)..];
-                    let start = patches.taps[tap];
-                    by_size!(tile.1, V, N => if self.dv.is_empty() {
-                        add::<V, N, false>(layout, patches, start, &buffer, of_tile, sums);
-                    } else {
-                        add::<V, N, true>(layout, patches, start, &buffer, of_tile, sums);
-                    });
+            for tile in &tiles {
+                let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];
+                let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
+                for (places, outputs) in some {
+                    for (tap, start) in patches.taps.iter().enumerate() {
+                        let x = &buffer[start * V::LANES..];
+                        let sums = &mut self.sums[patches.sums(block, V::LANES, *tile, tap)..];
+                        by_size!(tile.1, V, N => if self.dv.is_empty() {
+                            add::<V, N, false>(x, places, outputs, sums);
+                        } else {
+                            add::<V, N, true>(x, places, outputs, sums);
+                        });
+                    }
                 }
             }
         }
@@ -184,72 +183,71 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
 }
 
 impl<F: Real> WeightGradient<'_, F> {
-    /// For each position of an image: dm of a tile's channels, then dv, then what makes whole vectors of it.
+    /// For each position of each image: dm of a tile's channels, then dv. A vector more is overwritten.
     #[inline(always)]
-    fn put_side_by_side<V: Vector<Element = F>>(&self, image: usize, (first, size): (usize, usize), outputs: &mut [F]) {
+    fn put_side_by_side<V: Vector<Element = F>>(&self, (first, size): (usize, usize), outputs: &mut [F]) {
+        /// Squares that 2·size planes are at most.
+        const SQUARES: usize = 3;
         let positions = self.layout.positions();
-        let width = side_by_side::<V>(size);
-        let plane = |row: usize| match row {
-            row if row < size => Some(&self.dm[image][(first + row) * positions..][..positions]),
-            row if row < 2 * size && !self.dv.is_empty() => {
-                Some(&self.dv[image][(first + row - size) * positions..][..positions])
+        for image in 0..self.images.len() {
+            let outputs = &mut outputs[image * positions * 2 * size..];
+            let mut planes: [&[F]; SQUARES * MAX_LANES] = [&[]; SQUARES * MAX_LANES];
+            for o in 0..size {
+                let plane = (first + o) * positions..(first + o + 1) * positions;
+                planes[o] = &self.dm[image][plane.clone()];
+                if let Some(dv) = self.dv.get(image) {
+                    planes[size + o] = &dv[plane];
+                }
             }
-            _ => None,
-        };
-        for rows in (0..width).step_by(V::LANES) {
-            let planes: [Option<&[F]>; MAX_LANES] = std::array::from_fn(|row| plane(rows + row));
             for at in (0..positions).step_by(V::LANES) {
                 let lanes = V::LANES.min(positions - at);
-                let mut square = [V::zero(); MAX_LANES];
-                for (vector, plane) in square.iter_mut().zip(planes) {
-                    if let Some(plane) = plane {
-                        let plane = &plane[at..at + lanes];
-                        *vector = if lanes == V::LANES { V::load(plane) } else { V::load_part(plane) };
+                let mut squares = [[V::zero(); MAX_LANES]; SQUARES];
+                for (square, planes) in squares.iter_mut().zip(planes[..2 * size].chunks(V::LANES)) {
+                    for (vector, plane) in square.iter_mut().zip(planes) {
+                        if let Some(plane) = plane.get(at..at + lanes) {
+                            *vector = if lanes == V::LANES { V::load(plane) } else { V::load_part(plane) };
+                        }
                     }
+                    V::transpose(square);
                 }
-                V::transpose(&mut square);
-                for (i, vector) in square.into_iter().enumerate().take(lanes) {
-                    vector.store(&mut outputs[(at + i) * width + rows..]);
+                // What a vector has too much, the next one overwrites.
+                for i in 0..lanes {
+                    for (square, row) in squares.iter().zip((0..2 * size).step_by(V::LANES)) {
+                        square[i].store(&mut outputs[(at + i) * 2 * size + row..]);
+                    }
                 }
             }
         }
     }
 }
 
-/// Adds to dθ and dσ² of N output channels (2, N, lanes) what a vector of k at the tap that begins at `start` gives.
+/// Adds to dθ and dσ² of N output channels (2, N, lanes) what some positions give, which are at `places` of x.
 #[inline(always)]
 fn add<V: Vector, const N: usize, const VARIANCE: bool>(
-    layout: &Layout,
-    patches: &Patches,
-    start: usize,
-    buffer: &[V::Element],
+    x: &[V::Element],
+    places: &[usize],
     outputs: &[V::Element],
     sums: &mut [V::Element],
 ) {
-    let [rows, columns] = layout.output;
-    let width = side_by_side::<V>(N);
     let (mut dtheta, mut dsigma2) = ([V::zero(); N], [V::zero(); N]);
-    let images = buffer.chunks_exact(patches.len * V::LANES).zip(outputs.chunks_exact(rows * columns * width));
-    for (image, outputs) in images {
-        for (p, outputs) in outputs.chunks_exact(columns * width).enumerate() {
-            let x = &image[(start + p * patches.row_step) * V::LANES..][..columns * V::LANES];
-            for (x, outputs) in x.chunks_exact(V::LANES).zip(outputs.chunks_exact(width)) {
-                let x = V::load(x);
-                for o in 0..N {
-                    dtheta[o] = V::splat(outputs[o]).mul_add(x, dtheta[o]);
-                }
-                if VARIANCE {
-                    let x2 = x.mul(x);
-                    for o in 0..N {
-                        dsigma2[o] = V::splat(outputs[N + o]).mul_add(x2, dsigma2[o]);
-                    }
-                }
+    for (place, outputs) in places.iter().zip(outputs.chunks_exact(2 * N)) {
+        let x = V::load(&x[*place..]);
+        for o in 0..N {
+            dtheta[o] = V::splat(outputs[o]).mul_add(x, dtheta[o]);
+        }
+        if VARIANCE {
+            let x2 = x.mul(x);
+            for o in 0..N {
+                dsigma2[o] = V::splat(outputs[N + o]).mul_add(x2, dsigma2[o]);
             }
         }
     }
-    let sums = sums.chunks_exact_mut(V::LANES);
-    for (sum, more) in sums.zip(dtheta.into_iter().chain(dsigma2)) {
-        V::load(sum).add(more).store(sum);
+    for o in 0..N {
+        let (at, at2) = (o * V::LANES, (N + o) * V::LANES);
+        V::load(&sums[at..]).add(dtheta[o]).store(&mut sums[at..]);
+        if VARIANCE {
+            V::load(&sums[at2..]).add(dsigma2[o]).store(&mut sums[at2..]);
+        }
     }
 }
 

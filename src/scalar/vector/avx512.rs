@@ -29,8 +29,16 @@ pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
 
 x86_vector!(
     /// Sixteen f32.
-    F32x16, __m512, f32, 16, 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_mul_ps,
+    F32x16, __m512, f32, 16, 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
     _mm512_div_ps, _mm512_sqrt_ps, _mm512_max_ps, _mm512_fmadd_ps;
+
+    #[inline(always)]
+    fn where_positive(self, condition: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe {
+            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_ps()), self.0)
+        })
+    }
 
     #[inline(always)]
     fn load_pieces(from: &[f32], starts: &[usize]) -> Self {
@@ -49,8 +57,16 @@ x86_vector!(
 );
 x86_vector!(
     /// Eight f64.
-    F64x8, __m512d, f64, 8, 32, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_mul_pd,
-    _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_fmadd_pd
+    F64x8, __m512d, f64, 8, 32, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
+    _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_fmadd_pd;
+
+    #[inline(always)]
+    fn where_positive(self, condition: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe {
+            _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_pd()), self.0)
+        })
+    }
 );
 
 /// A stage of the transposition: in every square of 2·`S` rows and lanes, the two squares of `S` off the diagonal change

@@ -38,6 +38,10 @@ impl<F: Real> Vector for Portable<F> {
         self.zip(other, |a, b| a + b)
     }
     #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
     fn mul(self, other: Self) -> Self {
         self.zip(other, |a, b| a * b)
     }
@@ -58,7 +62,7 @@ impl<F: Real> Vector for Portable<F> {
         self.zip(other, |a, b| if a > b { a } else { b })
     }
     #[inline(always)]
-    fn sum(self) -> F {
-        self.0.into_iter().sum()
+    fn where_positive(self, condition: Self) -> Self {
+        self.zip(condition, |a, condition| if condition > F::zero() { a } else { F::zero() })
     }
 }

@@ -7,8 +7,8 @@
 /// wherever one of its methods runs, they exist.
 macro_rules! x86_vector {
     ($(#[$doc:meta])* $name:ident, $register:ty, $element:ty, $lanes:literal, $registers:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident
-     $(; $($more:item)*)?) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident;
+     $($more:item)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         struct $name($register);
@@ -41,6 +41,11 @@ macro_rules! x86_vector {
                 Self(unsafe { $add(self.0, other.0) })
             }
             #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $sub(self.0, other.0) })
+            }
+            #[inline(always)]
             fn mul(self, other: Self) -> Self {
                 // SAFETY: the module's invariant.
                 Self(unsafe { $mul(self.0, other.0) })
@@ -65,21 +70,7 @@ macro_rules! x86_vector {
                 // SAFETY: the module's invariant.
                 Self(unsafe { $max(self.0, other.0) })
             }
-            #[inline(always)]
-            fn sum(self) -> $element {
-                let mut lanes = [0.0; $lanes];
-                self.store(&mut lanes);
-                // In pairs: lane i and lane i + half, until one is left.
-                let mut half = $lanes / 2;
-                while half > 0 {
-                    for i in 0..half {
-                        lanes[i] += lanes[i + half];
-                    }
-                    half /= 2;
-                }
-                lanes[0]
-            }
-            $($($more)*)?
+            $($more)*
         }
     };
 }
