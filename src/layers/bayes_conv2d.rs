@@ -35,6 +35,7 @@ use crate::scalar::Real;
 use crate::tensor::im2col::Window;
 use backward::{BackwardScratch, Images, InputGradients, Partial};
 use forward::{Forward, Output};
+use input_gradient::Adjoint;
 use layout::Layout;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array4, ArrayView1, ArrayView3, ArrayView4, ArrayViewMut4, Axis, CowArray, Ix4};
@@ -136,13 +137,13 @@ impl<F: Real> BayesConv2d<'_, F> {
     }
 
     /// θ and σ² of each group, in the order `interleave` gives them.
-    fn weights(&self, layout: &Layout, interleave: fn(&[F], &[F], &Layout) -> Vec<F>) -> Vec<Vec<F>> {
+    fn weights(&self, interleave: impl Fn(&[F], &[F]) -> Vec<F>) -> Vec<Vec<F>> {
         let theta = self.theta.as_standard_layout();
         let sigma2 = sigma2(self.log_sigma2);
         let group = self.theta.len() / self.groups;
         let theta = theta.as_slice().expect(STANDARD).chunks_exact(group);
         let sigma2 = sigma2.as_slice().expect(STANDARD).chunks_exact(group);
-        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2, layout)).collect()
+        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2)).collect()
     }
 
     /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
@@ -155,7 +156,7 @@ impl<F: Real> BayesConv2d<'_, F> {
     ) where
         F: 'a,
     {
-        let weights = self.weights(layout, forward::interleave);
+        let weights = self.weights(|theta, sigma2| forward::interleave(theta, sigma2, layout));
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
@@ -272,8 +273,8 @@ impl<F: Real> BayesConv2d<'_, F> {
         assert_eq!(dy.dim(), y_shape, "dy has y's shape");
         let layout = &self.layout(&sizes);
         let output = self.groups * group;
-        let transposed = layout.transposed(&self.window);
-        let weights = dx.is_some().then(|| self.weights(&transposed, input_gradient::interleave));
+        let adjoint = &Adjoint::new(layout, &self.window);
+        let weights = dx.is_some().then(|| self.weights(|theta, sigma2| adjoint.interleave(theta, sigma2)));
         let x = contiguous_images(x);
         let dy = dy.as_standard_layout();
         let dys = dy.as_slice().expect(STANDARD).par_chunks(IMAGES * output);
@@ -282,7 +283,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         let mut dx = dx;
         let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
             (Some(dx), Some(weights)) => {
-                let gradients = |dx| Some(InputGradients { layout: &transposed, weights, dx });
+                let gradients = |dx| Some(InputGradients { adjoint, weights, dx });
                 dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(gradients).collect()
             }
             _ => (0..dys.len()).map(|_| None).collect(),

@@ -253,15 +253,38 @@ impl<F: Real> BatchTerm<F> {
     /// Subtracts it from `dx`; `x` and `dx` (B, channels, H, W) hold the channels from `first` on.
     ///
     /// # Panics
-    /// If they differ in shape.
+    /// If they differ in shape, or an image of either is not contiguous.
     pub fn subtract_from(&self, mut dx: ArrayViewMut4<'_, F>, first: usize, x: ArrayView4<'_, F>) {
         assert_eq!(dx.dim(), x.dim(), "dx has x's shape");
+        let pixels = (dx.dim().2 * dx.dim().3).max(1);
         Zip::from(dx.axis_iter_mut(Axis(0))).and(x.axis_iter(Axis(0))).par_for_each(|mut dx, x| {
-            for (c, (mut dx, x)) in dx.outer_iter_mut().zip(x.outer_iter()).enumerate() {
-                let (mean, inverse) = (self.mean[first + c], self.inverse_deviation[first + c]);
-                let (constant, slope) = (self.constant[first + c], self.slope[first + c]);
-                Zip::from(&mut dx).and(&x).for_each(|dx, x| *dx -= constant + (*x - mean) * inverse * slope);
-            }
+            let (dx, x) = (dx.as_slice_mut().expect(CONTIGUOUS), x.to_slice().expect(CONTIGUOUS));
+            F::vectorize(Subtract { term: self, first, pixels, dx, x });
         });
+    }
+}
+
+const CONTIGUOUS: &str = "images are contiguous";
+
+/// [`BatchTerm::subtract_from`] of one image, with so many pixels a channel.
+struct Subtract<'a, F> {
+    term: &'a BatchTerm<F>,
+    first: usize,
+    pixels: usize,
+    dx: &'a mut [F],
+    x: &'a [F],
+}
+
+impl<F: Real> Kernel<F> for Subtract<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { term, first, pixels, dx, x } = self;
+        for (c, (dx, x)) in (first..).zip(dx.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels))) {
+            let (mean, inverse) = (term.mean[c], term.inverse_deviation[c]);
+            let (constant, slope) = (term.constant[c], term.slope[c]);
+            dx.iter_mut().zip(x).for_each(|(dx, x)| *dx -= constant + (*x - mean) * inverse * slope);
+        }
     }
 }

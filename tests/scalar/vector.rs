@@ -3,6 +3,7 @@
 
 use spikeslab::scalar::Real;
 use spikeslab::scalar::vector::{Kernel, MAX_LANES, Portable, Vector};
+use std::process::Command;
 
 struct Operations;
 
@@ -67,6 +68,26 @@ impl<F: Real> Kernel<F> for Operations {
 fn vectors_of_this_processor() {
     for lanes in [f32::vectorize(Operations), f64::vectorize(Operations)] {
         assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES.is_multiple_of(lanes));
+    }
+}
+
+/// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
+#[test]
+fn kernels_with_narrower_vectors() {
+    const KERNELS: [&str; 6] = [
+        "vectors_of_this_processor",
+        "layers::batch_norm",
+        "layers::bayes_conv2d",
+        "layers::max_pool",
+        "layers::pre_activation",
+        "packed::model",
+    ];
+    for vectors in ["portable", "avx2"] {
+        let tests = std::env::current_exe().unwrap();
+        let output = Command::new(tests).args(KERNELS).env("SPIKESLAB_VECTORS", vectors).output().unwrap();
+        let seen = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{vectors}: {seen}");
+        assert!(seen.contains("vectors_of_this_processor ... ok"), "{vectors}: {seen}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! The backward of a few images, group by group.
 
-use super::input_gradient::InputGradient;
+use super::input_gradient::{Adjoint, InputGradient, InputScratch};
 use super::layout::Layout;
 use super::weight_gradient::{self, WeightGradient};
-use super::{Activation, Pixels, Scratch, slice_of};
+use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
@@ -29,9 +29,8 @@ pub(super) struct Images<'a, F> {
 
 /// What dx is formed with.
 pub(super) struct InputGradients<'a, F> {
-    /// Of the transposed convolution.
-    pub layout: &'a Layout,
-    /// θ and σ² of each group by [`interleave`](super::input_gradient::interleave).
+    pub adjoint: &'a Adjoint<'a>,
+    /// θ and σ² of each group by [`Adjoint::interleave`].
     pub weights: &'a [Vec<F>],
     /// (images, C, H, W), added to.
     pub dx: ArrayViewMut4<'a, F>,
@@ -41,7 +40,7 @@ pub(super) struct InputGradients<'a, F> {
 #[derive(Default)]
 pub(super) struct BackwardScratch<F> {
     weights: weight_gradient::Scratch<F>,
-    images: Scratch<F>,
+    images: InputScratch<F>,
 }
 
 /// The gradient in the parameters, from a few images.
@@ -118,7 +117,7 @@ impl<F: Real> Images<'_, F> {
             for (i, image) in images.into_iter().enumerate() {
                 let mut dx = gradients.dx.index_axis_mut(Axis(0), i);
                 F::vectorize(InputGradient {
-                    layout: gradients.layout,
+                    adjoint: gradients.adjoint,
                     image,
                     dm: dm[i],
                     dv: dv.get(i).copied().unwrap_or_default(),

@@ -4,8 +4,8 @@
 //! m[o, (p, q)] = b_o + Σ_k θ[o, k] col[k, (p, q)]        v[o, (p, q)] = Σ_k σ²[o, k] col[k, (p, q)]²
 //! ```
 
-use super::layout::{Layout, blocks};
-use super::products::{Interleave, Products, Second, channel_blocks, largest_tile};
+use super::layout::Layout;
+use super::products::{Interleave, NONE, Products, SQUARE, channel_blocks, tiles};
 use super::{Pixels, Scratch};
 use crate::layers::V0;
 use crate::scalar::Real;
@@ -51,22 +51,22 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
             sums.resize(layout.channels_out * plane, F::zero());
             &mut sums[..]
         });
-        match bias {
-            Some(bias) => mean.chunks_exact_mut(plane).zip(bias).for_each(|(m, bias)| m.fill(*bias)),
-            None => mean.fill(F::zero()),
+        if layout.fan_in == 0 {
+            mean.fill(F::zero());
+            variance.fill(F::zero());
         }
-        variance.fill(F::zero());
-        let second = if matches!(output, Output::Mean { .. }) { Second::None } else { Second::Square };
+        let mean_alone = matches!(output, Output::Mean { .. });
 
         let pieces = layout.pieces::<V>(0..layout.output[0]);
         let largest = channel_blocks(layout).map(|(_, size)| size).max().unwrap_or(0);
         laid_out.resize(layout.image_len(largest), F::zero());
         for block in channel_blocks(layout) {
             image.lay_out(layout, block, laid_out);
-            for tile in blocks(layout.channels_out, largest_tile::<V>()) {
+            for tile in tiles::<V>(layout.channels_out) {
                 let sums = tile.0 * plane..(tile.0 + tile.1) * plane;
                 let sums = [&mut mean[sums.clone()], &mut variance[sums]];
-                Products { layout, pieces: &pieces, block, tile, a: laid_out, b: second, weights, sums }.run::<V>();
+                let products = Products { layout, pieces: &pieces, block, tile, a: laid_out, b: &[], weights, sums };
+                if mean_alone { products.run::<V, NONE>() } else { products.run::<V, SQUARE>() }
             }
         }
 
@@ -74,6 +74,9 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         for (o, (m, v)) in mean.chunks_exact_mut(plane).zip(variance.chunks_exact_mut(plane)).enumerate() {
             layout.without_ends(m);
             layout.without_ends(v);
+            if let Some(bias) = bias {
+                m[..positions].iter_mut().for_each(|m| *m += bias[o]);
+            }
             output.put(o * positions..(o + 1) * positions, &m[..positions], &v[..positions]);
         }
     }

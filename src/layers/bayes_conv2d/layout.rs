@@ -12,7 +12,8 @@
 //! [`PIECE`]. A vector is gathered from pieces, of one row or of successive ones; a piece that reaches beyond its row reads
 //! pixels that belong to other positions, and what becomes of them is dropped.
 //!
-//! **Backwards**, the gradient in the images is a convolution too, of the outputs: [`Layout::transposed`].
+//! **Backwards**, the gradient in the images is a convolution too, of the outputs: [`Layout::transposed`] or
+//! [`Layout::elements`].
 
 use crate::scalar::Real;
 use crate::scalar::vector::{MAX_LANES, PIECE, Vector};
@@ -80,46 +81,49 @@ impl Layout {
         }
     }
 
-    /// The convolution that is the adjoint of this one, which has the window given: of outputs (O/groups, OH, OW), as far
-    /// apart as the stride says, with each kernel turned upside down.
+    /// The convolution that is the adjoint of this one, whose stride is 1 and which has the window given: of outputs
+    /// (O/groups, OH, OW), with each kernel turned upside down.
     ///
     /// ```text
-    /// image[c, (h, w)] = Σ_(o, i', j') weight[o, (c, kh − 1 − i', kw − 1 − j')] · laid out[(o, i', j'), (h, w)]
+    /// da[c, (h, w)] = Σ_(o, i', j') weight[o, (c, kh − 1 − i', kw − 1 − j')] · laid out[(o, i', j'), (h, w)]
     /// ```
     pub(crate) fn transposed(&self, window: &Window) -> Self {
         let [channels, height, width] = self.image;
-        let [outputs_h, outputs_w] = self.output;
-        // Output row p meets pixel h where p · stride = h + padding − i · dilation; i' counts from the last i.
+        // Output row p meets pixel h where p = h + padding − i · dilation; i' counts from the last i.
         let reach = [0, 1].map(|axis| (window.kernel[axis] - 1) * window.dilation[axis]);
         let row_len = width + reach[1];
         let channel = staggered((height + reach[0]) * row_len);
-        let place = |axis: usize, position: usize, size: usize| {
-            let place = (position * window.stride[axis] + reach[axis]).checked_sub(window.padding[axis]);
-            place.filter(|place| *place < size)
+        // Outputs that meet nothing but padding have no place.
+        let place = |axis: usize, p: usize| (p + reach[axis]).checked_sub(window.padding[axis]);
+        let places = |axis: usize, size: usize| {
+            let places = (0..self.output[axis]).filter_map(move |p| Some((p, place(axis, p)?)));
+            places.filter(move |(_, place)| *place < size)
         };
-        let places = |axis: usize, positions: usize, size: usize| -> Vec<(usize, usize)> {
-            (0..positions).filter_map(|position| Some((position, place(axis, position, size)?))).collect()
-        };
-        let columns = places(1, outputs_w, row_len);
-        let columns = match (window.stride[1], columns.first()) {
-            (1, Some((first, to))) => Columns::Run { from: *first..first + columns.len(), to: *to },
-            _ => Columns::Scattered(columns),
-        };
+        let rows = places(0, height + reach[0]).map(|(p, row)| (p, row * row_len)).collect();
+        let columns: Vec<(usize, usize)> = places(1, row_len).collect();
+        let (from, to) = columns.first().copied().unwrap_or_default();
         let offsets = offsets(self.channels_out, channel, window.kernel, |i, j| {
             i * window.dilation[0] * row_len + j * window.dilation[1]
         });
         Self {
             channels_out: channels,
             fan_in: offsets.len(),
-            image: [self.channels_out, outputs_h, outputs_w],
+            image: [self.channels_out, self.output[0], self.output[1]],
             output: [height, width],
             row: width.next_multiple_of(PIECE),
             offsets,
             row_step: row_len,
             channel,
-            rows: places(0, outputs_h, height + reach[0]).into_iter().map(|(p, to)| (p, to * row_len)).collect(),
-            columns,
+            rows,
+            columns: Columns::Run { from: from..from + columns.len(), to },
         }
+    }
+
+    /// The products of outputs (O/groups, OH, OW) and weights for each element of the kernel at each position, as a
+    /// convolution with a kernel of one element.
+    pub(crate) fn elements(&self) -> Self {
+        let image = [self.channels_out, self.output[0], self.output[1]];
+        Self::new(image, &Window::new([1, 1], [1, 1]), self.output, self.fan_in)
     }
 
     /// Elements of a kernel in one input channel.
@@ -172,6 +176,21 @@ impl Layout {
                     }
                     Columns::Scattered(columns) => columns.iter().for_each(|(from, at)| to[*at] = value(row[*from])),
                 }
+            }
+        }
+    }
+
+    /// The reverse of [`Layout::lay_out`], for one channel.
+    #[inline(always)]
+    pub(crate) fn gather<F: Real>(&self, laid_out: &[F], image: &mut [F]) {
+        let width = self.image[2];
+        for (row, start) in &self.rows {
+            let (row, from) = (&mut image[row * width..][..width], &laid_out[*start..]);
+            match &self.columns {
+                Columns::Run { from: columns, to } => {
+                    map(&from[*to..][..columns.len()], &mut row[columns.clone()], |x| x)
+                }
+                Columns::Scattered(columns) => columns.iter().for_each(|(to, at)| row[*to] = from[*at]),
             }
         }
     }

@@ -1,10 +1,10 @@
 //! The products of the forward and of the gradient in the images: two at once, over the positions of one group of one image.
 //!
 //! ```text
-//! first[o, (p, q)]  +=  Σ_k w[o, k] a[k, (p, q)]        second[o, (p, q)]  +=  Σ_k u[o, k] b[k, (p, q)]
+//! first[o, (p, q)] = Σ_k w[o, k] a[k, (p, q)]        second[o, (p, q)] = Σ_k u[o, k] b[k, (p, q)]
 //! ```
 //!
-//! b is a², or as much again. A tile is up to [`largest_tile`] channels o by one vector of positions, twice: accumulators for
+//! b is a², or as much again. A tile is up to twelve channels o by one vector of positions, twice: accumulators for
 //! nearly all registers, so that a and b are seldom loaded and the time a product takes is hidden. The elements k are those
 //! of a few input channels at a time, whose weights and pixels then stay in the cache; a sum is over k in order, however they
 //! are cut.
@@ -16,21 +16,25 @@ use crate::scalar::vector::{Kernel, Vector};
 /// Elements of the kernel taken together, about: so many weights of a tile fill half of what the nearest cache holds.
 const ELEMENTS: usize = 160;
 
-/// Output channels of a tile at most.
-#[inline(always)]
-pub(crate) const fn largest_tile<V: Vector>() -> usize {
-    if V::REGISTERS >= 32 { LARGEST_TILE } else { SMALL_TILE }
-}
+/// The sizes of tiles: the larger ones for 32 registers only.
+const SIZES: [usize; 7] = [12, 8, 6, 4, 3, 2, 1];
 
-/// With 32 registers.
-pub(crate) const LARGEST_TILE: usize = 12;
-/// With 16.
-const SMALL_TILE: usize = 6;
+/// Cuts output channels into tiles: (first, size) of each.
+#[inline(always)]
+pub(crate) fn tiles<V: Vector>(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let fits = |size: &usize| *size <= channels - first && (*size <= 6 || V::REGISTERS >= 32);
+        let size = SIZES.into_iter().find(fits)?;
+        first += size;
+        Some((first - size, size))
+    })
+}
 
 /// An expression in which the size of a tile is a constant.
 macro_rules! by_size {
     ($size:expr, $vector:ty, $n:ident => $value:expr) => {
-        by_size!(@ $size, $vector, $n, $value, 1 2 3 4 5 6, 7 8 9 10 11 12)
+        by_size!(@ $size, $vector, $n, $value, 1 2 3 4 6, 8 12)
     };
     (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($large:literal)*) => {
         match $size {
@@ -67,7 +71,7 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
         let taps = layout.taps();
         let mut weights = Vec::with_capacity(w.len() + u.len());
         for (channel, channels) in channel_blocks(layout) {
-            for (first, size) in blocks(layout.channels_out, largest_tile::<V>()) {
+            for (first, size) in tiles::<V>(layout.channels_out) {
                 for (c, tap) in (channel..channel + channels).flat_map(|c| (0..taps).map(move |tap| (c, tap))) {
                     for matrix in [w, u] {
                         weights.extend((first..first + size).map(|o| matrix[at(layout, o, c, tap)]));
@@ -79,7 +83,8 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
     }
 }
 
-/// The products over a block of input channels for a tile of output channels.
+/// The products over a block of input channels for a tile of output channels. Those over the first block overwrite the sums,
+/// the others add to them.
 pub(super) struct Products<'a, F> {
     pub layout: &'a Layout,
     /// [`Layout::pieces`].
@@ -89,40 +94,28 @@ pub(super) struct Products<'a, F> {
     pub tile: (usize, usize),
     /// The block's channels, laid out.
     pub a: &'a [F],
-    pub b: Second<'a, F>,
+    /// What of b is laid out.
+    pub b: &'a [F],
     /// All, by [`Interleave`].
     pub weights: &'a [F],
     /// Of the tile's channels, [`Layout::plane`] each. The second stays as it is if there is no b.
     pub sums: [&'a mut [F]; 2],
 }
 
-/// b.
-#[derive(Clone, Copy)]
-pub(super) enum Second<'a, F> {
-    None,
-    /// a².
-    Square,
-    /// Laid out like a.
-    Other(&'a [F]),
-}
-
-const NONE: u8 = 0;
-const SQUARE: u8 = 1;
-const OTHER: u8 = 2;
+/// What b is: nothing at all, a², or laid out like a.
+pub(super) const NONE: u8 = 0;
+pub(super) const SQUARE: u8 = 1;
+pub(super) const OTHER: u8 = 2;
 
 impl<F: Real> Products<'_, F> {
     #[inline(always)]
-    pub(super) fn run<V: Vector<Element = F>>(self) {
-        by_size!(self.tile.1, V, N => match self.b {
-            Second::None => self.vectors::<V, N, NONE>(&[]),
-            Second::Square => self.vectors::<V, N, SQUARE>(&[]),
-            Second::Other(b) => self.vectors::<V, N, OTHER>(b),
-        });
+    pub(super) fn run<V: Vector<Element = F>, const SECOND: u8>(self) {
+        by_size!(self.tile.1, V, N => self.vectors::<V, N, SECOND>());
     }
 
     #[inline(always)]
-    fn vectors<V: Vector<Element = F>, const N: usize, const SECOND: u8>(self, b: &[F]) {
-        let Self { layout, a, weights, sums: [first, second], .. } = self;
+    fn vectors<V: Vector<Element = F>, const N: usize, const SECOND: u8>(self) {
+        let Self { layout, a, b, weights, sums: [first, second], .. } = self;
         let elements = self.block.1 * layout.taps();
         let before = self.block.0 * layout.taps() * layout.channels_out + self.tile.0 * elements;
         let weights = &weights[2 * before..][..2 * N * elements];
@@ -131,10 +124,12 @@ impl<F: Real> Products<'_, F> {
         for (i, starts) in self.pieces.chunks_exact(V::PIECES).enumerate() {
             let at = |o: usize| o * plane + i * V::LANES;
             let (mut of_first, mut of_second) = ([V::zero(); N], [V::zero(); N]);
-            for o in 0..N {
-                of_first[o] = V::load(&first[at(o)..]);
-                if SECOND != NONE {
-                    of_second[o] = V::load(&second[at(o)..]);
+            if self.block.0 > 0 {
+                for o in 0..N {
+                    of_first[o] = V::load(&first[at(o)..]);
+                    if SECOND != NONE {
+                        of_second[o] = V::load(&second[at(o)..]);
+                    }
                 }
             }
             for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {

@@ -5,12 +5,12 @@
 //! ```
 //!
 //! A vector holds what one position meets of several k, which are therefore stored side by side, by [`Patches`]; dm and dv of
-//! a position are side by side as well. A tile is up to [`largest_tile`] channels o, twice, by one vector of k: each
+//! a position are side by side as well. A tile is up to twelve channels o, twice, by one vector of k: each
 //! accumulator is fed by all positions in order, and a sum is the same whatever the length of a vector.
 
 use super::Pixels;
-use super::layout::{Layout, blocks};
-use super::products::{by_size, largest_tile};
+use super::layout::Layout;
+use super::products::{by_size, tiles};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 
@@ -139,7 +139,7 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
         }
         let len = patches.len * V::LANES;
         buffer.resize(self.images.len() * len, F::zero());
-        let tiles: Vec<(usize, usize)> = blocks(layout.channels_out, largest_tile::<V>()).collect();
+        let tiles: Vec<(usize, usize)> = tiles::<V>(layout.channels_out).collect();
         // Where each position of each image is, from where a tap begins.
         let mut places = Vec::with_capacity(self.images.len() * layout.positions());
         for (image, p) in (0..self.images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
@@ -266,7 +266,7 @@ impl<F: Real> Kernel<F> for Collect<'_, F> {
     fn run<V: Vector<Element = F>>(self) {
         let layout = self.layout;
         let patches = &Patches::new::<V>(layout);
-        for tile in blocks(layout.channels_out, largest_tile::<V>()) {
+        for tile in tiles::<V>(layout.channels_out) {
             for (block, tap) in (0..patches.blocks).flat_map(|b| (0..patches.taps.len()).map(move |tap| (b, tap))) {
                 let sums = &self.sums[patches.sums(block, V::LANES, tile, tap)..][..2 * tile.1 * V::LANES];
                 for (o, sums) in sums.chunks_exact(V::LANES).enumerate() {
