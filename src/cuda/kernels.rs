@@ -6,13 +6,27 @@ use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 pub const HEADER: &str = include_str!("scalar.cuh");
 
 macro_rules! sources {
-    ($($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!($path, ".cu")))),*]
+    ($($path:literal $(after $header:literal)*),* $(,)?) => {
+        &[$(($path, concat!($(include_str!($header), "\n",)* include_str!(concat!($path, ".cu"))))),*]
     };
 }
 
 /// The path of each file of kernels, from `src/cuda` without its extension, and its contents.
-pub const SOURCES: &[(&str, &str)] = sources!["layers/relu",];
+pub const SOURCES: &[(&str, &str)] = sources![
+    "layers/relu",
+    "prior/gaussian" after "prior/sum_over_weights.cuh",
+    "prior/mixture" after "prior/sum_over_weights.cuh",
+    "prior/nearest" after "prior/sum_over_weights.cuh",
+    "prior/quantizer",
+    "prior/vnq" after "prior/sum_over_weights.cuh" after "prior/window.cuh",
+    "prior/windows" after "prior/sum_over_weights.cuh" after "prior/window.cuh",
+    "tensor/noise",
+    "tensor/sum",
+    "train/adam",
+    "train/objective",
+    "train/projection",
+    "train/trainer",
+];
 
 /// What a kernel's parameter is, and what an argument is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +66,8 @@ pub fn signatures(path: &str, real: &'static str) -> Vec<(String, Vec<Kind>)> {
 
 /// As in `const real *x`, `u32 *index` or `u32 n`.
 fn kind(parameter: &str, real: &'static str) -> Kind {
-    let parameter = parameter.trim();
+    // A macro's lines end in backslashes.
+    let parameter = parameter.trim_matches(|c: char| c.is_whitespace() || c == '\\');
     let (is_const, rest) = match parameter.strip_prefix("const ") {
         Some(rest) => (true, rest),
         None => (false, parameter),

@@ -22,7 +22,9 @@ pub mod buffer;
 pub mod device;
 pub mod kernels;
 pub mod layers;
+pub mod prior;
 pub mod tensor;
+pub mod train;
 
 pub use buffer::{Buffer, Element, Real};
 pub use device::{Argument, Device, Grid};

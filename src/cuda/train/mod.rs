@@ -1,0 +1,5 @@
+//! Training on the device: see [`train`](crate::train).
+
+pub mod adam;
+pub mod objective;
+pub mod projection;
