@@ -3,6 +3,8 @@
 #[cfg(feature = "files")]
 pub mod cifar;
 pub mod compare;
+#[cfg(feature = "cuda")]
+pub mod device;
 #[cfg(feature = "files")]
 pub mod extremes;
 pub mod fixture;

@@ -1,0 +1,3 @@
+//! Plumbing on the device: see [`tensor`](crate::tensor).
+
+pub mod matmul;

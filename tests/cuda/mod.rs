@@ -1,0 +1,3 @@
+//! Every operation on the device, held to the CPU's.
+
+mod layers;
