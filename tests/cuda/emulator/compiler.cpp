@@ -5,10 +5,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <regex>
 #include <sstream>
 #include <string>
-#include <vector>
+#include <unistd.h>
 
 extern "C" {
 
@@ -54,23 +55,19 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
         program->log = "EMULATOR_DIRECTORY is not set";
         return COMPILATION;
     }
-    std::string name(directory);
-    name += "/kernels-XXXXXX.cpp";
-    int file = mkstemps(name.data(), 4);
-    if (file < 0) {
-        program->log = "no file can be made in EMULATOR_DIRECTORY";
-        return COMPILATION;
-    }
-    FILE *out = fdopen(file, "w");
     std::string text = "#include \"" + std::string(directory) + "/device.h\"\n#line 1\n" + program->source + "\n"
         + launchers(program->source);
-    fputs(text.c_str(), out);
-    fclose(out);
+    // The same text gives the same library: another process may have compiled it.
+    std::string name = std::string(directory) + "/" + std::to_string(std::hash<std::string>()(text + defines));
     program->library = name + ".so";
-    std::string log = name + ".log";
-    std::string command = "g++ -std=c++17 -O2 -march=native -ffp-contract=off -fPIC -shared -w" + defines + " -o "
-        + program->library + " " + name + " 2> " + log;
+    if (std::ifstream(program->library)) return SUCCESS;
+    std::string own = name + "-" + std::to_string(getpid());
+    std::ofstream(own + ".cpp") << text;
+    std::string command = "g++ -std=c++17 -O2 -march=native -ffp-contract=off -fPIC -shared -w" + defines + " -o " + own
+        + ".so " + own + ".cpp 2> " + own + ".log";
     int status = system(command.c_str());
+    if (status == 0) rename((own + ".so").c_str(), program->library.c_str());
+    std::string log = own + ".log";
     std::ostringstream messages;
     messages << std::ifstream(log).rdbuf();
     program->log = messages.str();

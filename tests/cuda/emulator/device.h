@@ -13,6 +13,7 @@
 #include <cmath>
 #include <ucontext.h>
 
+#define __CUDACC__ 1
 #define __global__
 #define __device__
 #define __host__

@@ -142,6 +142,13 @@ int cuDevicePrimaryCtxRetain(void **retained, int) {
 
 int cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
 
+int cuDeviceGetDefaultMemPool(void **pool, int) {
+    *pool = &primary;
+    return SUCCESS;
+}
+
+int cuMemPoolSetAttribute(void *, int, void *) { return SUCCESS; }
+
 int cuCtxGetCurrent(void **current) {
     *current = context;
     return SUCCESS;
