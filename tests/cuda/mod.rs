@@ -1,3 +1,4 @@
 //! Every operation on the device, held to the CPU's.
 
+mod emulator;
 mod layers;
