@@ -28,8 +28,7 @@ fn build(directory: &Path, library: &str, source: &str) -> Option<()> {
 #[cfg(target_os = "linux")]
 fn every_operation_agrees_with_the_cpu_on_the_emulator() {
     let directory = tempfile::tempdir().expect("a directory");
-    let libraries =
-        [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp"), ("libcublas.so", "products.cpp")];
+    let libraries = [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp"), ("libcublas.so", "products.cpp")];
     if libraries.iter().any(|(library, source)| build(directory.path(), library, source).is_none()) {
         let skipped = b"SKIPPED cuda::emulator: no g++\n";
         std::io::stderr().write_all(skipped).expect("standard error is open");

@@ -1,4 +1,9 @@
 //! Every operation on the device, held to the CPU's.
 
 mod emulator;
+mod kernels;
 mod layers;
+mod prior;
+mod scalar;
+mod tensor;
+mod train;
