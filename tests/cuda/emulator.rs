@@ -2,8 +2,8 @@
 //! `emulator/`, which run the very kernels, compiled by g++, on the CPU. The host's side is what runs on a GPU, unchanged.
 //!
 //! The emulator is stricter than a GPU: memory that was not written holds NaN, an address outside every buffer ends the
-//! process, and a barrier that only some threads of a block reach is an error. Everything is run once more with the threads
-//! of each block taken in the opposite order: what depends on their order then differs from the CPU.
+//! process, and a barrier that only some threads of a block reach is an error. Everything is run once more with the blocks,
+//! and the threads of each, taken in the opposite order: what depends on the order then differs from the CPU.
 
 use std::io::Write;
 use std::path::Path;
@@ -28,8 +28,7 @@ fn build(directory: &Path, library: &str, source: &str) -> Option<()> {
 #[cfg(target_os = "linux")]
 fn every_operation_agrees_with_the_cpu_on_the_emulator() {
     let directory = tempfile::tempdir().expect("a directory");
-    let libraries =
-        [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp"), ("libcublas.so", "products.cpp")];
+    let libraries = [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp"), ("libcublas.so", "products.cpp")];
     if libraries.iter().any(|(library, source)| build(directory.path(), library, source).is_none()) {
         let skipped = b"SKIPPED cuda::emulator: no g++\n";
         std::io::stderr().write_all(skipped).expect("standard error is open");

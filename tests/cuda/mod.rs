@@ -2,3 +2,4 @@
 
 mod emulator;
 mod layers;
+mod nets;
