@@ -49,6 +49,11 @@ impl Grid {
         Self([elements.div_ceil(THREADS as usize).min(MOST), 1, 1])
     }
 
+    /// For the columns of a matrix, as `layers/lanes.cuh` cuts them: 32 a block.
+    pub fn columns(columns: usize) -> Self {
+        Self([columns.div_ceil(32), 1, 1])
+    }
+
     /// So many blocks in x, y and z; no more than 65,535 in y and z.
     pub fn blocks(blocks: [usize; 3]) -> Self {
         Self(blocks)

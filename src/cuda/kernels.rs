@@ -13,7 +13,17 @@ macro_rules! sources {
 
 /// The path of each file of kernels, from `src/cuda` without its extension, and its contents.
 pub const SOURCES: &[(&str, &str)] = sources![
+    "layers/avg_pool",
+    "layers/batch_norm" after "layers/lanes.cuh",
+    "layers/bayes_conv2d/forward" after "layers/images.cuh",
+    "layers/bayes_conv2d/input_gradient" after "layers/images.cuh",
+    "layers/bayes_conv2d/weight_gradient" after "layers/images.cuh" after "layers/lanes.cuh",
+    "layers/bayes_dense",
+    "layers/dense_block",
+    "layers/max_pool",
+    "layers/pre_activation" after "layers/lanes.cuh",
     "layers/relu",
+    "layers/softmax_nll",
     "prior/gaussian" after "prior/sum_over_weights.cuh",
     "prior/mixture" after "prior/sum_over_weights.cuh",
     "prior/nearest" after "prior/sum_over_weights.cuh",
@@ -59,15 +69,29 @@ pub fn signatures(path: &str, real: &'static str) -> Vec<(String, Vec<Kind>)> {
     let of = |(start, _): (usize, &str)| {
         let (name, rest) = source[start + START.len()..].split_once('(').expect("a kernel has parameters");
         let (parameters, _) = rest.split_once(')').expect("the parameters end");
-        (name.to_string(), parameters.split(',').map(|parameter| kind(parameter, real)).collect())
+        (name.to_string(), expand(source, parameters).into_iter().map(|parameter| kind(parameter, real)).collect())
     };
     source.match_indices(START).map(of).collect()
 }
 
+/// The parameters of a list, those that a macro of the file stands for in its place.
+fn expand<'a>(source: &'a str, parameters: &'a str) -> Vec<&'a str> {
+    let of = |parameter: &'a str| {
+        // A macro's lines end in backslashes.
+        let parameter = parameter.trim_matches(|c: char| c.is_whitespace() || c == '\\');
+        if parameter.contains(' ') {
+            return vec![parameter];
+        }
+        let (_, rest) = source.split_once(&format!("#define {parameter} ")).expect("a macro stands for parameters");
+        let mut after = ' ';
+        let end = rest.find(|c: char| std::mem::replace(&mut after, c) != '\\' && c == '\n').unwrap_or(rest.len());
+        expand(source, &rest[..end])
+    };
+    parameters.split(',').flat_map(of).collect()
+}
+
 /// As in `const real *x`, `u32 *index` or `u32 n`.
 fn kind(parameter: &str, real: &'static str) -> Kind {
-    // A macro's lines end in backslashes.
-    let parameter = parameter.trim_matches(|c: char| c.is_whitespace() || c == '\\');
     let (is_const, rest) = match parameter.strip_prefix("const ") {
         Some(rest) => (true, rest),
         None => (false, parameter),

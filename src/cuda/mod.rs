@@ -22,6 +22,7 @@ pub mod buffer;
 pub mod device;
 pub mod kernels;
 pub mod layers;
+pub mod nets;
 pub mod prior;
 pub mod tensor;
 pub mod train;

@@ -2,8 +2,8 @@
 //! `emulator/`, which run the very kernels, compiled by g++, on the CPU. The host's side is what runs on a GPU, unchanged.
 //!
 //! The emulator is stricter than a GPU: memory that was not written holds NaN, an address outside every buffer ends the
-//! process, and a barrier that only some threads of a block reach is an error. Everything is run once more with the threads
-//! of each block taken in the opposite order: what depends on their order then differs from the CPU.
+//! process, and a barrier that only some threads of a block reach is an error. Everything is run once more with the blocks,
+//! and the threads of each, taken in the opposite order: what depends on the order then differs from the CPU.
 
 use std::io::Write;
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod emulator;
 mod kernels;
 mod layers;
+mod nets;
 mod prior;
 mod scalar;
 mod tensor;

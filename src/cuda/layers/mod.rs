@@ -1,3 +1,13 @@
-//! The layers on the device: see [`layers`](crate::layers) for their mathematics.
+//! One operation a file: see [`layers`](crate::layers).
 
+pub mod avg_pool;
+pub mod batch_norm;
+pub mod bayes_conv2d;
+pub mod bayes_dense;
+pub mod dense_block;
+pub mod flatten;
+mod images;
+pub mod max_pool;
+pub mod pre_activation;
 pub mod relu;
+pub mod softmax_nll;

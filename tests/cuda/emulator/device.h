@@ -92,8 +92,8 @@ static void resume(Fiber *fiber) {
 // Where the linker put what is __shared__; absent if nothing is.
 extern "C" __attribute__((weak)) char __start_shared_memory[], __stop_shared_memory[];
 
-// One block: every thread up to its next barrier, until all have finished. `backwards` takes them from the last to the
-// first: what depends on it is a race.
+// One block: every thread up to its next barrier, until all have finished. `backwards` takes them, and the blocks, from the
+// last to the first: what depends on it is a race.
 static bool run_block(unsigned threads, bool backwards) {
     if (__start_shared_memory) memset(__start_shared_memory, 0xff, __stop_shared_memory - __start_shared_memory);
     for (unsigned i = 0; i < threads; i++) {
@@ -118,10 +118,12 @@ static bool run_grid(Dimensions grid, Dimensions block, bool backwards) {
     blockDim = block;
     unsigned threads = block.x * block.y * block.z;
     start(threads);
-    for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++)
-        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
-            for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
-                if (!run_block(threads, backwards)) return false;
+    size_t blocks = size_t(grid.x) * grid.y * grid.z;
+    for (size_t n = 0; n < blocks; n++) {
+        size_t i = backwards ? blocks - 1 - n : n;
+        blockIdx = {unsigned(i % grid.x), unsigned(i / grid.x % grid.y), unsigned(i / grid.x / grid.y)};
+        if (!run_block(threads, backwards)) return false;
+    }
     return true;
 }
 

@@ -2,7 +2,7 @@
 // come from the libraries that libnvrtc beside it compiles (compiler.cpp).
 //
 // Each allocation ends at a page that cannot be touched, and what is freed cannot be touched again; what is allocated
-// holds NaN. EMULATOR_BACKWARDS=1 runs the threads of a block from the last to the first.
+// holds NaN. EMULATOR_BACKWARDS=1 runs blocks, and the threads of each, from the last to the first.
 
 #include <csignal>
 #include <cstdint>
