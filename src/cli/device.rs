@@ -26,7 +26,7 @@ pub(super) enum DeviceName {
 #[derive(Debug, Args)]
 pub(super) struct DeviceOption {
     /// Where to compute: cpu, cuda or cuda:N, the GPU of that number
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = parse)]
     pub(super) device: DeviceName,
 }
 
@@ -43,13 +43,18 @@ impl FromStr for DeviceName {
             _ => return Err(EXPECTED.to_string()),
         };
         if device != Self::Cpu && !cfg!(feature = "cuda") {
-            return Err("expected cpu; a build with --features cuda takes cuda and cuda:N too".to_string());
+            return Err("cpu; a build with --features cuda takes cuda and cuda:N too".to_string());
         }
         Ok(device)
     }
 }
 
-const EXPECTED: &str = "expected cpu, cuda or cuda:N";
+/// [`DeviceName::from_str`], as an option's value.
+fn parse(name: &str) -> std::result::Result<DeviceName, String> {
+    name.parse().map_err(|expected: String| format!("expected {expected}"))
+}
+
+const EXPECTED: &str = "cpu, cuda or cuda:N";
 
 impl DeviceName {
     /// Opens the GPU; `None` for the CPU.

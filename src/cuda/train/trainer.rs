@@ -1,17 +1,16 @@
 //! [`train::trainer`](crate::train::trainer) on the device: a step reads images and labels from the host, and gives back
 //! its loss.
 
+use super::objective::{Costs, Evaluation};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
 use super::{adam, evaluate, objective};
-use crate::cuda::layers::softmax_nll;
-use crate::cuda::nets::{Gradients, Network, Tape, WeightMode};
+use crate::cuda::nets::{Gradients, Network, Tape};
 use crate::cuda::tensor::noise::standard_normal;
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::{Error, Result};
+use crate::nets::Role;
 use crate::nets::plan::BayesLayer;
-use crate::nets::{Normalization, Role};
-use crate::prior::multi_spike::costs;
-use crate::prior::{Codebook, Prior};
+use crate::prior::Prior;
 use crate::tensor::noise::{Philox, Purpose};
 use crate::train::adam::Adam;
 use crate::train::data::Dataset;
@@ -28,52 +27,33 @@ pub struct Trainer<F> {
     network: Network<F>,
     /// Adam's moments of each parameter; empty for running statistics.
     moments: Vec<[Buffer<F>; 2]>,
-    /// −ln a_k of each layer.
-    costs: Vec<Buffer<F>>,
+    costs: Costs<F>,
 }
 
 impl<F: Real> Trainer<F> {
     /// Goes on with a trainer's network on a device.
     ///
     /// # Errors
-    /// If the device fails, or the prior's form is `quadrature`, which there is on the CPU only.
+    /// If the device fails.
     pub fn new(device: &Device, host: train::Trainer<F>) -> Result<Self> {
         let network = Network::from_host(device, &host.network)?;
         let moments = host.moments.iter().map(|[first, second]| {
             Ok([Buffer::from_host(device, first.view())?, Buffer::from_host(device, second.view())?])
         });
-        let costs = host.network.layers().map(|layer| {
-            let levels = &host.network.parameters()[layer.levels];
-            let codebook = Codebook::new(levels.as_slice().to_vec())
-                .map_err(|error| Error::tensor(&levels.name, "a codebook", error))?;
-            Buffer::from_slice(device, &[codebook.levels().len()], &costs(&codebook))
-        });
-        let (moments, costs) = (moments.collect::<Result<_>>()?, costs.collect::<Result<_>>()?);
+        let (moments, costs) = (moments.collect::<Result<_>>()?, Costs::new(device, &host.network)?);
         Ok(Self { fetched_at: host.step, network, moments, costs, host })
     }
 
-    /// The loss of the next step and its gradient, under the step's own noise.
-    fn evaluate(&self, x: &Array4<F>, labels: &[usize]) -> Result<(Loss, Gradients<F>, Tape<F>)> {
-        let (device, prior) = (self.network.device(), &self.host.recipe().prior);
+    /// The objective of the next step, under its own noise.
+    fn evaluate(&self, x: &Array4<F>, labels: &[usize]) -> Result<Evaluation<F>> {
+        let device = self.network.device();
         let (seed, step) = (self.host.recipe().seed, self.host.step as u32);
         let noise = |layer: &BayesLayer, shape: &[usize]| {
             standard_normal(device, &Philox::new(seed, Purpose::Layer(layer.index as u32), step), shape)
         };
-        let weights = if *prior == Prior::None { WeightMode::Mean } else { WeightMode::Sample(&noise) };
+        let (objective, kl_weight) = (&self.host.objective, self.host.kl_weight());
         let x = Buffer::from_host(device, x.view())?;
-        let (logits, tape) = self.network.forward(x, &weights, Normalization::Batch)?;
-        let (nll, cache) = softmax_nll::forward(&logits, labels)?;
-        let mut gradients = self.network.backward(&tape, softmax_nll::backward(&cache)?)?;
-        let (kl_weight, objective) = (self.host.kl_weight(), &self.host.objective);
-        let zero_levels = &self.host.zero_levels;
-        let kl = objective::add_kl(objective, &self.network, &self.costs, zero_levels, kl_weight, &mut gradients)?;
-        let nll = nll.to_vec()?[0].as_f64();
-        let mut loss = Loss { loss: nll, nll, kl: 0.0 };
-        for (layer, kl) in self.network.plan().layers().zip(kl.to_vec()?) {
-            loss.kl += kl;
-            loss.loss += kl_weight / objective.divisor(self.network.parameters()[layer.theta].len()) * kl;
-        }
-        Ok((loss, gradients, tape))
+        objective::evaluate(objective, &self.network, &self.costs, x, labels, &noise, kl_weight)
     }
 
     /// Running statistics, clip, Adam, projections.
@@ -129,7 +109,7 @@ impl<F: Real> Training<F> for Trainer<F> {
     }
 
     fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
-        let (loss, gradients, tape) = self.evaluate(&x, labels)?;
+        let Evaluation { loss, gradients, tape, .. } = self.evaluate(&x, labels)?;
         self.check_finite(&loss, &gradients)?;
         self.apply(&gradients, &tape)?;
         self.check_parameters()?;
