@@ -28,7 +28,7 @@ fn a_device_of_another_name_is_usage() {
 }
 
 #[cfg(feature = "cuda")]
-mod with_cuda {
+mod with_feature {
     use super::*;
     use crate::common::emulator::on_emulator;
     use std::io::Write;
