@@ -37,7 +37,7 @@ __device__ void any_window(Sums &sums, const real *weights, i32 first, i32 count
 #pragma unroll
         for (i32 row = 0; row < ROWS; row++) {
             i32 h = (p + row) * g.stride_h + i * g.dilation_h - g.padding_h;
-            bool inside = p + row < g.output_h && u32(h) < u32(g.height) && u32(w) < u32(g.width);
+            bool inside = u32(h) < u32(g.height) && u32(w) < u32(g.width);
             real a = inside ? activation.value(x[channel * g.pixels() + h * g.width + w]) : real(0);
             add<SAMPLED>(sums, row, a, weights + k * 2 * OUTPUTS);
         }
