@@ -1,5 +1,10 @@
 //! Every operation on the device, held to the CPU's.
 
 mod emulator;
+mod kernels;
 mod layers;
 mod nets;
+mod prior;
+mod scalar;
+mod tensor;
+mod train;

@@ -1,0 +1,3 @@
+mod adam;
+mod objective;
+mod projection;
