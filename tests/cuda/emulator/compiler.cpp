@@ -63,7 +63,8 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     if (std::ifstream(program->library)) return SUCCESS;
     std::string own = name + "-" + std::to_string(getpid());
     std::ofstream(own + ".cpp") << text;
-    std::string command = "g++ -std=c++17 -O2 -march=native -ffp-contract=off -fPIC -shared -w" + defines + " -o " + own
+    // Bsymbolic: a kernel may have the name of a function of the C library, and is to be itself.
+    std::string command = "g++ -std=c++17 -O2 -march=native -ffp-contract=off -fPIC -shared -Wl,-Bsymbolic -w" + defines + " -o " + own
         + ".so " + own + ".cpp 2> " + own + ".log";
     int status = system(command.c_str());
     if (status == 0) rename((own + ".so").c_str(), program->library.c_str());
