@@ -141,8 +141,10 @@ __device__ void convolve(const real *x, const Activations &activations, const re
         }
         __syncthreads();
         // The outputs are shared out among the teams.
+#pragma unroll 1
         for (i32 o = team; o < outputs && is_position; o += teams) {
             real m = biased ? bias[group * g.outputs + first_output + o] : real(0), v = 0;
+#pragma unroll 1
             for (i32 of = 0; of < teams; of++) {
                 m += shared[(2 * o) * i32(THREADS) + of * members + member];
                 if (SAMPLED) v += shared[(2 * o + 1) * i32(THREADS) + of * members + member];
