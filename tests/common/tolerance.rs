@@ -155,6 +155,8 @@ const TABLE: &[Row] = &[
     row("gaussian on the device", F32, Reference, 1e-6, At(1.0), "exp and its neighbour two units off"),
     row("sum on the device", F64, Reference, 1e-13, Largest, "terms as their rows above say, and a tree of sums"),
     row("sum on the device", F32, Reference, 2e-5, Largest, "terms as their rows above say, and a tree of sums"),
+    row("trainer on the device", F64, Reference, 1e-9, At(1.0), "sums in another order, carried through 50 steps"),
+    row("trainer on the device", F32, Reference, 1e-3, At(1.0), "as in f64; entries of the gradient near 0 turn Adam's first steps round"),
     row("project_theta on the device", F64, Reference, 1e-15, Floor::None, "exp two units off, times 0.37, beside a level"),
     row("project_theta on the device", F32, Reference, 5e-7, Floor::None, "exp two units off, times 0.37, beside a level"),
     row("relu", F64, Golden, 0.0, Floor::None, "numbers are copied or replaced by zero"),

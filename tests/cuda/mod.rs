@@ -4,6 +4,8 @@ mod emulator;
 mod kernels;
 mod layers;
 mod nets;
+#[cfg(feature = "files")]
+mod oracle;
 mod prior;
 mod scalar;
 mod tensor;

@@ -47,6 +47,12 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     std::string defines;
     for (int i = 0; i < count; i++) {
         std::string option = options[i];
+        int compute;
+        // As CUDA 13 has it.
+        if (sscanf(option.c_str(), "--gpu-architecture=compute_%d", &compute) == 1 && compute < 75) {
+            program->log = "nvrtc: error: invalid value for --gpu-architecture (-arch)\n";
+            return COMPILATION;
+        }
         if (option.rfind("-D", 0) == 0) defines += " '" + option + "'";
         if (option.rfind("--define-macro=", 0) == 0) defines += " '-D" + option.substr(15) + "'";
     }
@@ -58,12 +64,14 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     std::string text = "#include \"" + std::string(directory) + "/device.h\"\n#line 1\n" + program->source + "\n"
         + launchers(program->source);
     // The same text gives the same library: another process may have compiled it.
-    std::string name = std::string(directory) + "/" + std::to_string(std::hash<std::string>()(text + defines));
+    std::ostringstream language;
+    language << std::ifstream(std::string(directory) + "/device.h").rdbuf();
+    auto digest = std::hash<std::string>()(text + defines + language.str());
+    std::string name = std::string(directory) + "/" + std::to_string(digest);
     program->library = name + ".so";
     if (std::ifstream(program->library)) return SUCCESS;
     std::string own = name + "-" + std::to_string(getpid());
     std::ofstream(own + ".cpp") << text;
-    // Bsymbolic: a kernel may have the name of a function of the C library, and is to be itself.
     std::string command = "g++ -std=c++17 -O2 -march=native -ffp-contract=off -fPIC -shared -Wl,-Bsymbolic -w" + defines + " -o " + own
         + ".so " + own + ".cpp 2> " + own + ".log";
     int status = system(command.c_str());

@@ -2,7 +2,13 @@
 // come from the libraries that libnvrtc beside it compiles (compiler.cpp).
 //
 // Each allocation ends at a page that cannot be touched, and what is freed cannot be touched again; what is allocated
-// holds NaN. EMULATOR_BACKWARDS=1 runs blocks, and the threads of each, from the last to the first.
+// holds NaN. Environment variables make it another machine:
+//
+// | EMULATOR_BACKWARDS=1  | blocks, and the threads of each, run from the last to the first   |
+// | EMULATOR_MEMORY       | MiB of device memory, 8192 unless given                           |
+// | EMULATOR_COMPUTE      | compute capability, 90 unless given; libnvrtc knows 75 and above  |
+// | EMULATOR_DRIVER       | the driver's version, 13000 unless given                          |
+// | EMULATOR_FAULT        | no-device, busy or launch: what then fails                        |
 
 #include <csignal>
 #include <cstdint>
@@ -18,7 +24,7 @@
 
 namespace {
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, UNAVAILABLE = 46, NO_DEVICE = 100, INVALID_IMAGE = 200, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
 
 struct Dimensions {
     unsigned x, y, z;
@@ -34,7 +40,18 @@ struct Function {
 constexpr size_t PAGE = 4096;
 // What an address is a multiple of, as far as a buffer's end allows it.
 constexpr size_t ALIGNMENT = 16;
-constexpr size_t MEMORY = size_t(8) << 30;
+
+long variable(const char *name, long otherwise) {
+    const char *value = getenv(name);
+    return value ? atol(value) : otherwise;
+}
+
+bool fails(const char *what) {
+    const char *fault = getenv("EMULATOR_FAULT");
+    return fault && strcmp(fault, what) == 0;
+}
+
+const size_t MEMORY = size_t(variable("EMULATOR_MEMORY", 8192)) << 20;
 
 struct Block {
     void *mapping;
@@ -100,11 +117,11 @@ int cuGetErrorString(int error, const char **text) {
 
 int cuInit(unsigned) {
     signal(SIGSEGV, report_fault);
-    return SUCCESS;
+    return fails("no-device") ? NO_DEVICE : SUCCESS;
 }
 
 int cuDriverGetVersion(int *version) {
-    *version = 13000;
+    *version = variable("EMULATOR_DRIVER", 13000);
     return SUCCESS;
 }
 
@@ -119,7 +136,7 @@ int cuDeviceGet(int *device, int ordinal) {
 }
 
 int cuDeviceGetName(char *name, int length, int) {
-    snprintf(name, length, "emulator");
+    snprintf(name, length, "emulator, no GPU");
     return SUCCESS;
 }
 
@@ -130,14 +147,15 @@ int cuDeviceTotalMem_v2(size_t *bytes, int) {
 
 int cuDeviceGetAttribute(int *value, int attribute, int) {
     // Multiprocessors, compute capability, memory pools; any other is 0.
-    std::map<int, int> attributes = {{16, 132}, {75, 9}, {76, 0}, {115, 1}};
+    int compute = variable("EMULATOR_COMPUTE", 90);
+    std::map<int, int> attributes = {{16, 132}, {75, compute / 10}, {76, compute % 10}, {115, 1}};
     *value = attributes[attribute];
     return SUCCESS;
 }
 
 int cuDevicePrimaryCtxRetain(void **retained, int) {
     *retained = &primary;
-    return SUCCESS;
+    return fails("busy") ? UNAVAILABLE : SUCCESS;
 }
 
 int cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
@@ -254,6 +272,7 @@ int cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigne
     bool in_grid = grid_x && grid_y && grid_z && grid_x <= 0x7fffffff && grid_y <= 65535 && grid_z <= 65535;
     bool in_block = block_x && block_y && block_z && uint64_t(block_x) * block_y * block_z <= 1024;
     if (!in_grid || !in_block || shared != 0) return INVALID_VALUE;
+    if (fails("launch")) return LAUNCH_FAILED;
     std::lock_guard<std::mutex> lock(mutex);
     running = function->name.c_str();
     const char *backwards = getenv("EMULATOR_BACKWARDS");

@@ -1,3 +1,4 @@
 mod adam;
 mod objective;
 mod projection;
+mod trainer;
