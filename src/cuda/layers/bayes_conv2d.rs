@@ -8,6 +8,7 @@ mod weight_gradient;
 
 use super::images::Images;
 use super::pre_activation::Activation;
+use crate::cuda::device::THREADS;
 use crate::cuda::{Argument, Buffer, Device, Real};
 use crate::error::Result;
 use crate::layers::bayes_conv2d::Sizes;
@@ -113,6 +114,20 @@ const ROWS: usize = 4;
 const IN_REGISTERS: usize = 12;
 /// Blocks that fill a GPU, twice over.
 const BLOCKS: usize = 264;
+
+/// Into how many teams a block's threads are split that have `places` columns of ROWS positions, so that with `others` blocks
+/// for each of these blocks they fill half of the GPU. A warp's threads are of one team; each team has one of `shares` at
+/// least.
+fn teams(places: usize, others: usize, shares: usize) -> usize {
+    let fills = |teams: &usize| 2 * blocks(places, *teams) * others >= BLOCKS;
+    let most = 1 << shares.max(1).ilog2().min(3);
+    [1, 2, 4, 8].into_iter().take_while(|teams| *teams <= most).find(fills).unwrap_or(most)
+}
+
+/// The blocks that so many columns take.
+fn blocks(places: usize, teams: usize) -> usize {
+    (places * teams).div_ceil(THREADS as usize)
+}
 
 impl<F: Real> BayesConv2d<'_, F> {
     fn geometry(&self, x: Images<'_>) -> Result<Geometry> {

@@ -38,6 +38,13 @@ static Dimensions threadIdx, blockIdx, blockDim, gridDim;
 template <class T> T min(T a, T b) { return b < a ? b : a; }
 template <class T> T max(T a, T b) { return a < b ? b : a; }
 
+// Only one thread runs at a time.
+template <class T> T atomicMin(T *at, T value) {
+    T before = *at;
+    *at = min(before, value);
+    return before;
+}
+
 namespace emulator {
 
 struct Fiber {

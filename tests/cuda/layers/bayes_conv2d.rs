@@ -10,8 +10,8 @@ use spikeslab::tensor::im2col::Window;
 type Shape = ([usize; 4], usize, usize, [[usize; 2]; 4]);
 
 /// Square kernels without stride and dilation, of few channels and of more than a block's or than fit into shared memory, on
-/// images of all sizes of tiles; then any window.
-const SHAPES: [Shape; 15] = [
+/// images of all sizes of tiles; then any window; then so many images that a block goes through several tiles.
+const SHAPES: [Shape; 18] = [
     ([3, 1, 28, 28], 6, 1, [[5, 5], [1, 1], [0, 0], [1, 1]]),
     ([2, 27, 8, 8], 13, 1, [[5, 5], [1, 1], [2, 2], [1, 1]]),
     ([2, 3, 32, 32], 12, 1, [[3, 3], [1, 1], [1, 1], [1, 1]]),
@@ -27,6 +27,9 @@ const SHAPES: [Shape; 15] = [
     ([2, 3, 11, 13], 5, 1, [[3, 4], [3, 2], [1, 3], [2, 3]]),
     ([17, 2, 4, 4], 1, 1, [[4, 4], [1, 1], [0, 0], [1, 1]]),
     ([1, 2, 18, 17], 2, 1, [[17, 16], [1, 1], [0, 1], [1, 1]]),
+    ([140, 1, 5, 5], 2, 1, [[3, 3], [1, 1], [1, 1], [1, 1]]),
+    ([300, 2, 3, 3], 3, 1, [[1, 1], [1, 1], [0, 0], [1, 1]]),
+    ([280, 1, 4, 4], 1, 1, [[2, 2], [1, 1], [0, 0], [1, 1]]),
 ];
 
 fn assert_gradients_close<F: DevicePrecision>(what: &str, on_gpu: &Gradients<F>, d: &bayes_conv2d::Gradients<F>) {

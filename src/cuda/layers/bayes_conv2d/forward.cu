@@ -37,7 +37,7 @@ __device__ void any_window(Sums &sums, const real *weights, i32 first, i32 count
 #pragma unroll
         for (i32 row = 0; row < ROWS; row++) {
             i32 h = (p + row) * g.stride_h + i * g.dilation_h - g.padding_h;
-            bool inside = p + row < g.output_h && u32(h) < u32(g.height) && u32(w) < u32(g.width);
+            bool inside = u32(h) < u32(g.height) && u32(w) < u32(g.width);
             real a = inside ? activation.value(x[channel * g.pixels() + h * g.width + w]) : real(0);
             add<SAMPLED>(sums, row, a, weights + k * 2 * OUTPUTS);
         }
@@ -141,8 +141,10 @@ __device__ void convolve(const real *x, const Activations &activations, const re
         }
         __syncthreads();
         // The outputs are shared out among the teams.
+#pragma unroll 1
         for (i32 o = team; o < outputs && is_position; o += teams) {
             real m = biased ? bias[group * g.outputs + first_output + o] : real(0), v = 0;
+#pragma unroll 1
             for (i32 of = 0; of < teams; of++) {
                 m += shared[(2 * o) * i32(THREADS) + of * members + member];
                 if (SAMPLED) v += shared[(2 * o + 1) * i32(THREADS) + of * members + member];

@@ -1,7 +1,6 @@
 //! The host's side of the forward kernel.
 
-use super::{BLOCKS, BayesConv2d, Geometry, IN_REGISTERS, ROWS};
-use crate::cuda::device::THREADS;
+use super::{BayesConv2d, Geometry, IN_REGISTERS, ROWS, blocks, teams};
 use crate::cuda::layers::images::Images;
 use crate::cuda::layers::pre_activation::Activation;
 use crate::cuda::{Argument, Buffer, Grid, Real};
@@ -26,13 +25,7 @@ pub(super) fn launch<F: Real>(
     ];
     let places = geometry.batch * geometry.output[0].div_ceil(ROWS) * geometry.output[1];
     let others = [geometry.outputs.div_ceil(IN_REGISTERS), geometry.groups];
-    let blocks = |teams: usize| (places * teams).div_ceil(THREADS as usize);
-    // As many teams as it takes to fill half of the GPU twice over; a warp's threads are of one team, and each team has a channel.
-    let teams = [1, 2, 4, 8]
-        .into_iter()
-        .take_while(|teams| *teams <= geometry.channels)
-        .find(|teams| 2 * blocks(*teams) * others[0] * others[1] >= BLOCKS)
-        .unwrap_or_else(|| 8.min(1 << geometry.channels.ilog2()));
+    let teams = teams(places, others[0] * others[1], geometry.channels);
     let arguments = [
         &[x.buffer][..],
         &conv.activations(activation),
@@ -41,6 +34,6 @@ pub(super) fn launch<F: Real>(
         &[y.image, y.first, teams].map(Argument::size),
     ]
     .concat();
-    let grid = Grid::blocks([blocks(teams), others[0], others[1]]);
+    let grid = Grid::blocks([blocks(places, teams), others[0], others[1]]);
     conv.device().launch::<F>("layers/bayes_conv2d/forward", &kernel, grid, &arguments)
 }

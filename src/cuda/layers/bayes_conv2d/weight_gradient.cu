@@ -154,9 +154,9 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
                 i32 at = position / tiles.tile_w * tiles.row_step + position % tiles.tile_w;
 #pragma unroll
                 for (i32 n = 0; n < OWN; n++) {
-                    // Beyond the block's channels it reads another's, whose sum nobody stores.
-                    i32 c = min(member + n * members, tiles.channels - 1);
-                    add<OWN, SAMPLED>(sums, n, pixels[c * tiles.channel_step + at], dy + position * 2 * OUTPUTS);
+                    // Beyond the block's channels it reads what nobody wrote, and nobody stores the sum.
+                    real a = pixels[(member + n * members) * tiles.channel_step + at];
+                    add<OWN, SAMPLED>(sums, n, a, dy + position * 2 * OUTPUTS);
                 }
             }
         } else {
