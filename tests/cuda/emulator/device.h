@@ -156,9 +156,3 @@ static void __syncthreads() {
     emulator::Fiber *self = emulator::running;
     if (!_setjmp(self->at)) _longjmp(emulator::scheduler, 1);
 }
-
-template <class T> static T atomicMin(T *at, T value) {
-    T before = *at;
-    if (value < before) *at = value;
-    return before;
-}
