@@ -3,7 +3,6 @@
 use super::device::Device;
 use crate::error::{Error, Result};
 use crate::scalar;
-use cudarc::cublas::{CudaBlas, Gemm, StridedBatchedConfig, result::CublasError};
 use cudarc::driver::{CudaSlice, DevicePtrMut, DeviceRepr, ValidAsZeroBits, result};
 use ndarray::{Array, ArrayD, ArrayView, Dimension, IxDyn};
 
@@ -33,22 +32,6 @@ impl Element for f64 {
 pub trait Real: scalar::Real + Element {
     /// Its bits, the lowest first.
     fn in_low_bits(self) -> u64;
-
-    /// C ← A B for column-major matrices, `batch` times: see cuBLAS.
-    ///
-    /// # Safety
-    /// The matrices must lie within their buffers.
-    ///
-    /// # Errors
-    /// cuBLAS's.
-    #[doc(hidden)]
-    unsafe fn gemm(
-        blas: &CudaBlas,
-        config: StridedBatchedConfig<Self>,
-        a: &CudaSlice<Self>,
-        b: &CudaSlice<Self>,
-        c: &mut CudaSlice<Self>,
-    ) -> std::result::Result<(), CublasError>;
 }
 
 macro_rules! real {
@@ -56,17 +39,6 @@ macro_rules! real {
         impl Real for $real {
             fn in_low_bits(self) -> u64 {
                 self.to_bits().into()
-            }
-
-            unsafe fn gemm(
-                blas: &CudaBlas,
-                config: StridedBatchedConfig<Self>,
-                a: &CudaSlice<Self>,
-                b: &CudaSlice<Self>,
-                c: &mut CudaSlice<Self>,
-            ) -> std::result::Result<(), CublasError> {
-                // SAFETY: the caller's promise.
-                unsafe { blas.gemm_strided_batched(config, a, b, c) }
             }
         }
     )*};

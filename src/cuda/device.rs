@@ -3,13 +3,11 @@
 use super::buffer::{Buffer, Element, Real};
 use super::kernels::{self, Kind};
 use crate::error::{Error, Result};
-use cudarc::cublas::CudaBlas;
 use cudarc::driver::sys::{self, CUresult};
 use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DevicePtr, DevicePtrMut, DriverError, result};
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Threads of every block; `THREADS` of the header.
@@ -28,8 +26,6 @@ struct Inner {
     compute: (i32, i32),
     context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
-    /// Never destroyed: after a failure on the device that would panic.
-    blas: ManuallyDrop<CudaBlas>,
     kernels: Mutex<HashMap<(&'static str, &'static str), Arc<Kernels>>>,
     prefilled: bool,
 }
@@ -107,7 +103,7 @@ impl Device {
     /// Opens GPU number `ordinal`, from 0.
     ///
     /// # Errors
-    /// [`Error::Device`] if there is no driver, an old one, no such GPU, no NVRTC or cuBLAS, or the GPU is held by another process.
+    /// [`Error::Device`] if there is no driver, an old one, no such GPU, no NVRTC, or the GPU is held by another process.
     pub fn open(ordinal: usize) -> Result<Self> {
         Self::open_with(ordinal, false)
     }
@@ -120,14 +116,11 @@ impl Device {
         let called = format!("cuda:{ordinal}");
         // The bindings panic where a library or one of its functions is missing: ask first.
         // SAFETY: opening these libraries runs their initialization, which has no preconditions.
-        let present = unsafe {
-            [sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present(), cudarc::cublas::sys::is_culib_present()]
-        };
-        for (present, library) in present.into_iter().zip([
-            "an NVIDIA GPU and its driver (libcuda)",
-            "CUDA's runtime compiler (libnvrtc, of CUDA 12 or 13)",
-            "CUDA's matrix products (libcublas, of CUDA 12 or 13)",
-        ]) {
+        let present = unsafe { [sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present()] };
+        for (present, library) in present
+            .into_iter()
+            .zip(["an NVIDIA GPU and its driver (libcuda)", "CUDA's runtime compiler (libnvrtc, of CUDA 12 or 13)"])
+        {
             if !present {
                 return Err(Error::device(called, library, "none where the system looks for shared libraries"));
             }
@@ -161,10 +154,7 @@ impl Device {
         let compute = context.compute_capability().map_err(opened)?;
         keep_freed_memory(&context).map_err(opened)?;
         let stream = context.new_stream().map_err(opened)?;
-        let blas = CudaBlas::new(stream.clone())
-            .map_err(|error| Error::device(&*called, "a working cuBLAS", format!("{:?}", error.0)))?;
-        let (blas, kernels) = (ManuallyDrop::new(blas), Mutex::default());
-        Ok(Self(Arc::new(Inner { ordinal, name, compute, context, stream, blas, kernels, prefilled })))
+        Ok(Self(Arc::new(Inner { ordinal, name, compute, context, stream, kernels: Mutex::default(), prefilled })))
     }
 
     /// What its maker calls it.
@@ -232,11 +222,6 @@ impl Device {
     /// The stream.
     pub(super) fn stream(&self) -> &Arc<CudaStream> {
         &self.0.stream
-    }
-
-    /// cuBLAS on the stream.
-    pub(super) fn blas(&self) -> &CudaBlas {
-        &self.0.blas
     }
 
     /// Whether memory is filled with NaN before it is overwritten.

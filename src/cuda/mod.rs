@@ -15,8 +15,8 @@
 //!
 //! # What it needs
 //!
-//! To build, nothing. To run, the NVIDIA driver, and of CUDA 12 or 13 the libraries NVRTC, which compiles the kernels for the
-//! GPU at hand, and cuBLAS; they are looked for where the system looks for shared libraries.
+//! To build, nothing. To run, the NVIDIA driver, and the library NVRTC of CUDA 12 or 13, which compiles the kernels for the GPU
+//! at hand; both are looked for where the system looks for shared libraries.
 
 pub mod buffer;
 pub mod device;

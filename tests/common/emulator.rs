@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-const LIBRARIES: [(&str, &str); 3] =
-    [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp"), ("libcublas.so", "products.cpp")];
+const LIBRARIES: [(&str, &str); 2] = [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp")];
 
 /// `program`, to be run with the emulator's libraries; nothing where they cannot be built.
 pub fn on_emulator(program: impl AsRef<OsStr>) -> Option<Command> {

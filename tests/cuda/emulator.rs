@@ -1,4 +1,4 @@
-//! Every parity test of this folder without a GPU: in a process whose libcuda, libnvrtc and libcublas are those of
+//! Every parity test of this folder without a GPU: in a process whose libcuda and libnvrtc are those of
 //! `emulator/`, which run the very kernels, compiled by g++, on the CPU. The host's side is what runs on a GPU, unchanged.
 //!
 //! The emulator is stricter than a GPU: memory that was not written holds NaN, an address outside every buffer ends the

@@ -1,3 +1,2 @@
-mod matmul;
 mod noise;
 mod sum;
