@@ -48,6 +48,16 @@ pub enum Error {
         /// The system's own reason.
         source: std::io::Error,
     },
+    /// A device is not there, cannot be used, or failed.
+    #[error("device {}: expected {} (saw: {})", OneLine(device), OneLine(expected), OneLine(seen))]
+    Device {
+        /// The device, as `--device` names it.
+        device: String,
+        /// What is needed.
+        expected: String,
+        /// What there is, or what its driver said.
+        seen: String,
+    },
 }
 
 impl Error {
@@ -71,6 +81,11 @@ impl Error {
         Self::Io { path: path.into(), source }
     }
 
+    /// A device that cannot be used.
+    pub fn device(device: impl Into<String>, expected: impl Into<String>, seen: impl ToString) -> Self {
+        Self::Device { device: device.into(), expected: expected.into(), seen: seen.to_string() }
+    }
+
     /// Reading broke off after `read` bytes of what was `expected`: an error of the operating system is its own reason; any
     /// other comes from a decoder, and the file is at fault.
     pub(crate) fn unreadable(path: &Path, read: u64, expected: impl Into<String>, source: std::io::Error) -> Self {
@@ -84,7 +99,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Option { .. } => 2,
-            Self::Tensor { .. } | Self::File { .. } | Self::Io { .. } => 1,
+            Self::Tensor { .. } | Self::File { .. } | Self::Io { .. } | Self::Device { .. } => 1,
         }
     }
 }

@@ -58,6 +58,7 @@
 //! | `files`    | yes     | reading and writing data sets, checkpoints, run directories       |
 //! | `cli`      | yes     | the command                                                       |
 //! | `download` | no      | `train --download`                                                |
+//! | `cuda`     | no      | `cuda`: the same operations on an NVIDIA GPU                      |
 //!
 //! # Sources
 //!
@@ -68,6 +69,8 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod error;
 pub mod layers;
 pub mod nets;

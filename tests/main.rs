@@ -6,6 +6,8 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod common;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod layers;
 mod nets;
 #[cfg(feature = "files")]

@@ -1,5 +1,6 @@
 //! `spikeslab bench`: a training step by its phases, and inference on packed weights, on random images.
 
+use super::device::{DeviceOption, Gpu, on};
 use super::options::{DensenetOptions, Threads, network_names};
 use super::output::line;
 use super::{Failure, Outcome};
@@ -14,7 +15,7 @@ use crate::train::data::Dataset;
 use crate::train::objective::Evaluation;
 use crate::train::{Loss, Objective, Recipe, Trainer};
 use clap::Args;
-use ndarray::{Array2, Array4, IxDyn};
+use ndarray::{Array2, Array4, ArrayD, IxDyn};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -25,11 +26,12 @@ use std::time::{Duration, Instant};
 #[command(after_help = "\
 A step is cut into data (a batch gathered and converted), forward (noise and batch statistics included), KL (with its \
 gradients), backward and optimizer. Each figure is a median. GFLOP/s count the products of a step alone, a product and a \
-sum as two; the peak is that of large f32 matrix products, one a thread.
+sum as two; the peak is that of large f32 matrix products, one a thread. On a GPU the step as a whole is timed.
 
 Examples:
   spikeslab bench lenet5
   spikeslab bench densenet --depth 22 --threads 1
+  spikeslab bench densenet --device cuda
   spikeslab bench --json")]
 pub(super) struct BenchArguments {
     /// The network [default: each in turn]
@@ -46,6 +48,8 @@ pub(super) struct BenchArguments {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceOption,
     #[command(flatten)]
     threads: Threads,
 }
@@ -72,6 +76,9 @@ fn command(arguments: &BenchArguments) -> Outcome {
         .into_iter()
         .map(|network| network.with_sizes(arguments.densenet.sizes(network.name())))
         .collect::<Result<Vec<_>>>()?;
+    if let Some(gpu) = arguments.device.device.open()? {
+        return on_gpu(arguments, &gpu, networks, &codebook);
+    }
     let peak = peak(threads);
     if !arguments.json {
         line(&format!("{threads} threads, peak of matrix products {peak:.0} GFLOP/s"))?;
@@ -87,6 +94,41 @@ fn command(arguments: &BenchArguments) -> Outcome {
     }
     if arguments.json {
         line(&json!({"threads": threads, "peak_gflops": peak, "networks": measured}).to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Times the training step of each network on a GPU.
+fn on_gpu(
+    arguments: &BenchArguments,
+    gpu: &Gpu,
+    networks: Vec<(Architecture, Vec<usize>)>,
+    codebook: &Codebook<f32>,
+) -> Outcome {
+    let device = format!("{gpu:?}");
+    if !arguments.json {
+        line(&device)?;
+    }
+    let mut measured = Vec::new();
+    for (network, widths) in networks {
+        let bench = Bench::new(network, widths, arguments.batch_size, codebook)?;
+        let (name, images) = (network.name(), bench.batch_size);
+        let milliseconds = bench.step_on(gpu)?;
+        let (rate, gflops) = (images as f64 / milliseconds * 1e3, bench.gflop()? / milliseconds * 1e3);
+        if !arguments.json {
+            let figures = format!("{milliseconds:>10.3} ms  {rate:.0} images/s, {gflops:.0} GFLOP/s");
+            line(&format!("{name}, step of {images} images  {figures}"))?;
+        }
+        measured.push(json!({
+            "network": name,
+            "batch_size": images,
+            "milliseconds": milliseconds,
+            "images_per_second": rate,
+            "gflops": gflops,
+        }));
+    }
+    if arguments.json {
+        line(&json!({"device": device, "networks": measured}).to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -152,20 +194,15 @@ impl Bench {
         let recipe = trainer.recipe().clone();
         let objective = Objective { prior: recipe.prior, kl_scale: recipe.kl_scale, train_size: self.batch_size };
         let indices: Vec<usize> = (0..self.batch_size).collect();
-        // Multiplications and additions of one image in one product, layer by layer.
-        let products = RefCell::new(Vec::new());
         let mut times: [Vec<f64>; 5] = Default::default();
         let mut whole = Vec::new();
         repeat(|| {
-            products.borrow_mut().clear();
             let mut clock = Clock::start();
             let (x, labels) = self.data.batch(&indices);
             clock.lap(&mut times[0]);
             let network = &trainer.network;
             let step = trainer.step as u32;
             let noise = |layer: &BayesLayer, shape: &[usize]| {
-                let positions: usize = shape[2..].iter().product();
-                products.borrow_mut().push(2 * positions * network.parameters()[layer.theta].value.len());
                 Ok(Philox::new(0, Purpose::Layer(layer.index as u32), step).standard_normal(IxDyn(shape)))
             };
             let (logits, tape) = network.forward(x, &WeightMode::Sample(&noise), Normalization::Batch)?;
@@ -181,16 +218,47 @@ impl Bench {
             whole.push(clock.total());
             Ok(())
         })?;
-        let products = products.into_inner();
-        // Forward, weight gradient and input gradient, of mean and variance each; the images need no gradient.
-        let per_image = 6 * products.iter().sum::<usize>() - 2 * products.first().unwrap_or(&0);
         Ok(Step {
             network: self.architecture.name(),
             batch_size: self.batch_size,
             phases: times.map(median),
             milliseconds: median(whole),
-            gflop: (self.batch_size * per_image) as f64 / 1e9,
+            gflop: self.gflop()?,
         })
+    }
+
+    /// Milliseconds of a whole step on a GPU: a batch gathered and converted, and all that the trainer does with it.
+    fn step_on(&self, gpu: &Gpu) -> Result<f64> {
+        let mut training = on(Some(gpu), self.trainer.clone())?;
+        let indices: Vec<usize> = (0..self.batch_size).collect();
+        let mut times = Vec::new();
+        repeat(|| {
+            let mut clock = Clock::start();
+            let (x, labels) = self.data.batch(&indices);
+            // It ends with a copy to the host, when all is done.
+            training.step(x, &labels)?;
+            clock.lap(&mut times);
+            Ok(())
+        })?;
+        Ok(median(times))
+    }
+
+    /// Of the products of a step.
+    fn gflop(&self) -> Result<f64> {
+        // Multiplications and additions of one image in one product, layer by layer.
+        let products = RefCell::new(Vec::new());
+        let network = &self.trainer.network;
+        let noise = |layer: &BayesLayer, shape: &[usize]| {
+            let positions: usize = shape[2..].iter().product();
+            products.borrow_mut().push(2 * positions * network.parameters()[layer.theta].value.len());
+            Ok(ArrayD::zeros(shape))
+        };
+        let (image, _) = self.data.batch(&[0]);
+        network.predict(image, &WeightMode::Sample(&noise))?;
+        let products = products.into_inner();
+        // Forward, weight gradient and input gradient, of mean and variance each; the images need no gradient.
+        let per_image = 6 * products.iter().sum::<usize>() - 2 * products.first().unwrap_or(&0);
+        Ok((self.batch_size * per_image) as f64 / 1e9)
     }
 
     fn inference(&self) -> Result<Inference> {

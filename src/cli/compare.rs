@@ -57,7 +57,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     };
     for name in RUNS {
         let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run, arguments.checkpoints.every, &resume_command("compare", &dir))?;
+        let code = training::train(&run, arguments.checkpoints.every, None, &resume_command("compare", &dir))?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }

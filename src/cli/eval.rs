@@ -1,5 +1,6 @@
 //! `spikeslab eval`.
 
+use super::device::{DeviceName, DeviceOption, scorer};
 use super::options::Threads;
 use super::output::line;
 use super::source::{Source, refit_levels};
@@ -8,7 +9,7 @@ use super::{Outcome, table};
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll::log_softmax;
 use crate::train::data::{Dataset, directory};
-use crate::train::evaluate::{Score, Weights, evaluate, quantized_loss, score};
+use crate::train::evaluate::{Score, Weights, quantized_loss, score};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub(super) struct EvalArguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    device: DeviceOption,
+    #[command(flatten)]
     threads: Threads,
 }
 
@@ -71,6 +74,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
 }
 
 fn command(arguments: &EvalArguments) -> Outcome {
+    let gpu = arguments.device.device.open()?;
     let (scores, loss, images) = match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
@@ -82,14 +86,18 @@ fn command(arguments: &EvalArguments) -> Outcome {
             check_images(&data.test, network.plan().input, &checkpoint.widths)?;
             data.test.standardize(config.standardization.as_ref())?;
             let sampled = Weights::Sampled { samples: arguments.samples, seed: config.seed };
-            let mean = evaluate(network, &data.test, Weights::Mean)?;
-            let sample = evaluate(network, &data.test, sampled)?;
-            let quantized = evaluate(network, &data.test, Weights::Quantized)?;
+            let score = scorer(gpu.as_ref(), network)?;
+            let mean = score(&data.test, Weights::Mean)?;
+            let sample = score(&data.test, sampled)?;
+            let quantized = score(&data.test, Weights::Quantized)?;
             ((Some(mean), Some(sample), quantized), Some(quantized_loss(network)), data.test.len())
         }
         Source::Packed(model) => {
             if arguments.kmeans.is_some() {
                 return Err(Error::option("kmeans", "a run directory", "a packed model").into());
+            }
+            if arguments.device.device != DeviceName::Cpu {
+                return Err(Error::option("device", "cpu for a packed model", "cuda").into());
             }
             // Not standardized here: the model does it.
             let data = directory::load(arguments.data.as_deref(), arguments.coarse)?;

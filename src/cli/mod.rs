@@ -5,6 +5,7 @@
 mod bench;
 mod checkpoints;
 mod compare;
+mod device;
 #[cfg(feature = "download")]
 mod download;
 mod eval;

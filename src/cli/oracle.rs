@@ -1,5 +1,6 @@
 //! `spikeslab oracle`.
 
+use super::device::DeviceName;
 use super::output::line;
 use super::{Failure, Outcome};
 use crate::error::Error;
@@ -19,7 +20,8 @@ Examples:
   spikeslab oracle --list
   spikeslab oracle kl in.safetensors out.safetensors --prior mixture --spike exact
   spikeslab oracle conv2d in.safetensors out.safetensors --stride 2 --padding 1,0
-  spikeslab oracle noise out.safetensors --seed 7 --step 3 --tensor 1 --count 1000"
+  spikeslab oracle noise out.safetensors --seed 7 --step 3 --tensor 1 --count 1000
+  spikeslab oracle dense in.safetensors out.safetensors --device cuda    on a GPU"
 )]
 pub(super) struct OracleArguments {
     /// List every operation: inputs, shapes, options, outputs
@@ -58,8 +60,24 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
             return Err(Error::option("oracle", "OP IN.safetensors OUT.safetensors", seen).into());
         }
     };
-    evaluate(&operation.to_string_lossy(), input, output, &options)?;
+    let name = operation.to_string_lossy();
+    match device(&mut options)?.open()? {
+        None => evaluate(&name, input, output, &options)?,
+        #[cfg(feature = "cuda")]
+        Some(device) => crate::oracle::evaluate_on(&device, &name, input, output, &options)?,
+        #[cfg(not(feature = "cuda"))]
+        Some(never) => match never {},
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes --device out of the options; the last one given holds.
+fn device(options: &mut Vec<(String, String)>) -> crate::error::Result<DeviceName> {
+    let mut device = DeviceName::Cpu;
+    for (_, name) in options.extract_if(.., |(option, _)| option == "device") {
+        device = name.parse().map_err(|expected: String| Error::option("device", expected, &name))?;
+    }
+    Ok(device)
 }
 
 fn list() -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `spikeslab train`.
 
 use super::checkpoints::Checkpoints;
+use super::device::DeviceOption;
 use super::options::{Threads, TrainingOptions, network_names};
 use super::{Outcome, training};
 use crate::error::{Error, Result};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
 The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and figures/.
 Ctrl-C stops after the step at hand; --resume goes on to the same bits, after a crash from the last checkpoint.
+A run may go on on another device: its noise is the same there, its sums are rounded in another order.
 
 Examples:
   spikeslab train lenet5
@@ -20,6 +22,7 @@ Examples:
   spikeslab train lenet5 --data cifar10 --augment --limit 10000
   spikeslab train mlp --levels 8 --epochs 4 --out runs/eight
   spikeslab train lenet-caffe --data mnist --checkpoint-every 100steps
+  spikeslab train densenet --data cifar10 --device cuda
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
   spikeslab train --resume runs/eight")]
 pub(super) struct TrainArguments {
@@ -40,6 +43,8 @@ pub(super) struct TrainArguments {
     #[command(flatten)]
     checkpoints: Checkpoints,
     #[command(flatten)]
+    device: DeviceOption,
+    #[command(flatten)]
     threads: Threads,
     #[cfg(feature = "download")]
     #[command(flatten)]
@@ -51,6 +56,9 @@ pub(super) fn run(arguments: &TrainArguments) -> Outcome {
 }
 
 fn command(arguments: &TrainArguments) -> Outcome {
+    let device = arguments.device.device;
+    // Before anything is written.
+    let gpu = device.open()?;
     let run = match (&arguments.resume, &arguments.network) {
         (Some(dir), network) => {
             let run = Run::open(dir)?;
@@ -69,7 +77,8 @@ fn command(arguments: &TrainArguments) -> Outcome {
             Run::create(&dir, &config)?
         }
     };
-    training::train(&run, arguments.checkpoints.every, &resume_command("train", run.dir()))
+    let resume = resume_command("train", run.dir()) + &device.argument();
+    training::train(&run, arguments.checkpoints.every, gpu.as_ref(), &resume)
 }
 
 /// The command that goes on with what is in `dir`, to be typed in.

@@ -1,6 +1,7 @@
 //! Training in a run directory: from its beginning or its checkpoint to its figures and packed model.
 
 use super::checkpoints::Interval;
+use super::device::{Gpu, on};
 use super::output::{line, note};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
@@ -11,9 +12,9 @@ use crate::report::{self, LayerPicture};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::config::{Checked, Config};
 use crate::train::data::{Split, directory};
-use crate::train::evaluate::{Weights, evaluate, quantized_loss};
+use crate::train::evaluate::{Weights, quantized_loss};
 use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
-use crate::train::{Loss, Run, Trainer, checkpoint};
+use crate::train::{Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) const SAMPLES: u32 = 10;
 
 /// Trains the run to its end or until Ctrl-C, and says how it did. `resume` is what goes on with it then.
-pub(super) fn train(run: &Run, checkpoint_every: Interval, resume: &str) -> Outcome {
+pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
     let data = load_data(run, &config)?;
     let Checked { architecture, hidden_widths, codebook, recipe } = config
@@ -54,7 +55,8 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, resume: &str) -> Outc
     ))?;
 
     let mut observer = Progress::new(run, architecture, widths.clone(), metrics, checkpoint_every, &trainer);
-    let control = fit(&mut trainer, &data, position, &mut observer);
+    let mut training = on(gpu, trainer)?;
+    let control = fit(training.as_mut(), &data, position, &mut observer);
     observer.bar.finish_and_clear();
     if let Some(failure) = observer.failure {
         return Err(failure);
@@ -63,8 +65,8 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, resume: &str) -> Outc
         note(&format!("stopped; go on with: {resume}"));
         return Ok(ExitCode::from(130));
     }
-    let model = PackedModel::new(architecture, &widths, &trainer.network, config.standardization);
-    finish(run, &model, &trainer, &data, &observer.metrics)?;
+    let model = PackedModel::new(architecture, &widths, &training.fetch()?.network, config.standardization);
+    finish(run, &model, training.as_ref(), &data, &observer.metrics)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -123,15 +125,15 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
     Ok(())
 }
 
-/// Writes figures and packed model, and prints the final table.
+/// Writes figures and packed model, and prints the final table, of a network that was just fetched.
 fn finish(
     run: &Run,
     model: &PackedModel,
-    trainer: &Trainer<f32>,
+    training: &dyn Training<f32>,
     data: &Split,
     metrics: &[EpochMetrics],
 ) -> std::result::Result<(), Failure> {
-    let network = &trainer.network;
+    let network = &training.trainer().network;
     let values = |position: usize| network.parameters()[position].as_slice();
     let pictures: Vec<LayerPicture<'_>> = network
         .layers()
@@ -150,12 +152,12 @@ fn finish(
     run.check_in_place()?;
     format::save(&Run::packed_path(run.dir()), model)?;
 
-    let sampled = Weights::Sampled { samples: SAMPLES, seed: trainer.recipe().seed };
+    let sampled = Weights::Sampled { samples: SAMPLES, seed: training.trainer().recipe().seed };
     let mut rows = Vec::new();
     for (name, weights) in
         [("mean".into(), Weights::Mean), (table::sampled(SAMPLES), sampled), ("quantized".into(), Weights::Quantized)]
     {
-        rows.push((name, evaluate(network, &data.test, weights)?));
+        rows.push((name, training.score(&data.test, weights)?));
     }
     line("")?;
     table::scores(&rows)?;
@@ -226,14 +228,15 @@ impl<'a> Progress<'a> {
 }
 
 impl Observer<f32> for Progress<'_> {
-    fn after_step(&mut self, trainer: &Trainer<f32>, position: &Position, loss: &Loss) -> Result<Control> {
+    fn after_step(&mut self, training: &mut dyn Training<f32>, position: &Position, loss: &Loss) -> Result<Control> {
+        let step = training.trainer().step;
         if self.on_terminal {
             self.bar.set_message(format!("loss {:.4}", loss.loss));
-            self.bar.set_position(trainer.step);
+            self.bar.set_position(step);
         }
         let stop = interrupted();
-        if stop || self.checkpoint_every.is_due_after_step(trainer.step) {
-            self.save(trainer, position)?;
+        if stop || self.checkpoint_every.is_due_after_step(step) {
+            self.save(training.fetch()?, position)?;
         }
         Ok(if stop { Control::Stop } else { Control::Continue })
     }

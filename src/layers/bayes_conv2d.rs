@@ -92,11 +92,11 @@ pub(super) struct Sum<F> {
 }
 
 /// The sizes of the products.
-struct Sizes {
+pub(crate) struct Sizes {
     /// One group of an image (C/groups, H, W).
-    image: [usize; 3],
+    pub image: [usize; 3],
     /// Output positions in each direction (OH, OW).
-    output: [usize; 2],
+    pub output: [usize; 2],
 }
 
 const STANDARD: &str = "made in standard layout";
@@ -104,23 +104,34 @@ const STANDARD: &str = "made in standard layout";
 /// The pixels of a padded image, in all channels: beyond any network's.
 const LARGEST_IMAGE: usize = 1 << 28;
 
-impl<F: Real> BayesConv2d<'_, F> {
-    fn sizes(&self, x: &[usize]) -> Result<Sizes> {
-        let (outputs, channels, ..) = self.theta.dim();
-        let [kernel_h, kernel_w] = self.window.kernel;
-        check_shape("theta", &[outputs, channels, kernel_h, kernel_w], self.theta.shape())?;
-        check_shape("log_sigma2", self.theta.shape(), self.log_sigma2.shape())?;
-        if self.groups == 0 || outputs % self.groups != 0 {
+impl Sizes {
+    /// Those of a convolution whose parameters and images have the shapes given.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub(crate) fn of(
+        theta: &[usize],
+        log_sigma2: &[usize],
+        bias: Option<&[usize]>,
+        window: &Window,
+        groups: usize,
+        x: &[usize],
+    ) -> Result<Self> {
+        let (outputs, channels) = (theta[0], theta[1]);
+        let [kernel_h, kernel_w] = window.kernel;
+        check_shape("theta", &[outputs, channels, kernel_h, kernel_w], theta)?;
+        check_shape("log_sigma2", theta, log_sigma2)?;
+        if groups == 0 || outputs % groups != 0 {
             let expected = format!("a divisor of the {outputs} output channels");
-            return Err(Error::option("groups", expected, self.groups));
+            return Err(Error::option("groups", expected, groups));
         }
-        check_shape("x", &[x[0], channels * self.groups, x[2], x[3]], x)?;
-        if let Some(bias) = self.bias {
-            check_shape("bias", &[outputs], bias.shape())?;
+        check_shape("x", &[x[0], channels * groups, x[2], x[3]], x)?;
+        if let Some(bias) = bias {
+            check_shape("bias", &[outputs], bias)?;
         }
-        let output = self.window.output_size([x[2], x[3]])?;
+        let output = window.output_size([x[2], x[3]])?;
         // An image is laid out with its padding; `output_size` has seen that these sums do not overflow.
-        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * self.window.padding[axis]);
+        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
         if channels
             .checked_mul(padded[0])
             .and_then(|rows| rows.checked_mul(padded[1]))
@@ -129,7 +140,14 @@ impl<F: Real> BayesConv2d<'_, F> {
             let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
             return Err(Error::option("padding", expected, format!("{channels} x {} x {}", padded[0], padded[1])));
         }
-        Ok(Sizes { image: [channels, x[2], x[3]], output })
+        Ok(Self { image: [channels, x[2], x[3]], output })
+    }
+}
+
+impl<F: Real> BayesConv2d<'_, F> {
+    fn sizes(&self, x: &[usize]) -> Result<Sizes> {
+        let bias = self.bias.as_ref().map(|bias| bias.shape());
+        Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, x)
     }
 
     fn layout(&self, sizes: &Sizes) -> Layout {

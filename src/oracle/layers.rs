@@ -36,12 +36,7 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
         theta: theta.view(),
         log_sigma2: log_sigma2.view(),
         bias: bias.as_ref().map(|bias| bias.view()),
-        window: Window {
-            kernel: [theta.dim().2, theta.dim().3],
-            stride: options.pair("stride", 1)?,
-            padding: options.pair("padding", 0)?,
-            dilation: options.pair("dilation", 1)?,
-        },
+        window: conv_window(theta.shape(), options)?,
         groups: options.number("groups")?,
     };
     let x = inputs.array::<Ix4>("x")?;
@@ -62,22 +57,20 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
         .with("dbias", &d.dbias))
 }
 
+/// The geometry of a convolution with θ of that shape.
+pub(super) fn conv_window(theta: &[usize], options: &Options) -> Result<Window> {
+    Ok(Window {
+        kernel: [theta[2], theta[3]],
+        stride: options.pair("stride", 1)?,
+        padding: options.pair("padding", 0)?,
+        dilation: options.pair("dilation", 1)?,
+    })
+}
+
 pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let (gamma, beta) = (inputs.array::<Ix1>("gamma")?, inputs.array::<Ix1>("beta")?);
-    let epsilon = F::of(options.real("epsilon", |epsilon| epsilon > 0.0)?);
-    let momentum = F::of(options.real("momentum", |momentum| (0.0..=1.0).contains(&momentum))?);
+    let NormOptions { epsilon, momentum, batch_statistics, mut statistics } = norm_options(inputs, options)?;
     let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon };
-    let batch_statistics = options.choice("mode", &[("batch", true), ("running", false)])?;
-    let running = |name: &str, value: F| match inputs.get(name) {
-        Some(_) => inputs.array::<Ix1>(name),
-        None if batch_statistics => Ok(Array1::from_elem(gamma.len(), value)),
-        None => Err(Error::tensor(name, "(C), in mode running", "none")),
-    };
-    let mut statistics =
-        Statistics { mean: running("running_mean", F::zero())?, variance: running("running_var", F::one())? };
-    if let Some(odd) = statistics.variance.iter().find(|variance| **variance < F::zero()) {
-        return Err(Error::tensor("running_var", "numbers of at least 0", odd));
-    }
     let shape = inputs.any("x")?.raw_dim();
     let (x, dy) = (by_channel(inputs.any("x")?), by_channel(inputs.any("dy")?));
     let count = x.dim().0 * x.dim().2;
@@ -97,6 +90,33 @@ pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
         .with("dbeta", &d.dbeta)
         .with("running_mean", &statistics.mean)
         .with("running_var", &statistics.variance))
+}
+
+/// How to normalize.
+pub(super) struct NormOptions<F> {
+    pub(super) epsilon: F,
+    pub(super) momentum: F,
+    pub(super) batch_statistics: bool,
+    /// The running ones, before this batch.
+    pub(super) statistics: Statistics<F>,
+}
+
+pub(super) fn norm_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<NormOptions<F>> {
+    let channels = inputs.any("gamma")?.len();
+    let epsilon = F::of(options.real("epsilon", |epsilon| epsilon > 0.0)?);
+    let momentum = F::of(options.real("momentum", |momentum| (0.0..=1.0).contains(&momentum))?);
+    let batch_statistics = options.choice("mode", &[("batch", true), ("running", false)])?;
+    let running = |name: &str, value: F| match inputs.get(name) {
+        Some(_) => inputs.array::<Ix1>(name),
+        None if batch_statistics => Ok(Array1::from_elem(channels, value)),
+        None => Err(Error::tensor(name, "(C), in mode running", "none")),
+    };
+    let statistics =
+        Statistics { mean: running("running_mean", F::zero())?, variance: running("running_var", F::one())? };
+    if let Some(odd) = statistics.variance.iter().find(|variance| **variance < F::zero()) {
+        return Err(Error::tensor("running_var", "numbers of at least 0", odd));
+    }
+    Ok(NormOptions { epsilon, momentum, batch_statistics, statistics })
 }
 
 fn by_channel<F: Stored>(x: &ArrayD<F>) -> Array3<F> {
@@ -124,13 +144,13 @@ pub(super) fn avg_pool<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resu
     Ok(Outputs::default().with("y", &y).with("dx", &avg::backward(&cache, dy.view())))
 }
 
-fn pool_window(options: &Options) -> Result<Window> {
+pub(super) fn pool_window(options: &Options) -> Result<Window> {
     let kernel = options.pair("kernel", 1)?;
     let stride = if options.text("stride").is_empty() { kernel } else { options.pair("stride", 1)? };
     Ok(Window::new(kernel, stride))
 }
 
-fn check_dy(y: &[usize], dy: &[usize]) -> Result<()> {
+pub(super) fn check_dy(y: &[usize], dy: &[usize]) -> Result<()> {
     if y == dy { Ok(()) } else { Err(Error::tensor("dy", format!("shape {y:?}, as y"), format!("{dy:?}"))) }
 }
 

@@ -5,6 +5,8 @@
 //! the levels runs through the window widths, and a zero level is not pinned. Scalars are tensors of shape (1).
 
 pub mod catalogue;
+#[cfg(feature = "cuda")]
+mod device;
 mod layers;
 mod networks;
 pub mod options;
@@ -17,7 +19,7 @@ use crate::train::write::write;
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;
 use std::path::Path;
-use tensors::{File, Inputs, Precision};
+use tensors::{File, Inputs, Outputs, Precision};
 
 /// Evaluates operation `name` on the tensors in `input` and writes its outputs to `output`.
 ///
@@ -25,12 +27,36 @@ use tensors::{File, Inputs, Precision};
 /// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not finite, or a
 /// file cannot be read or written. Nothing is written then.
 pub fn evaluate(name: &str, input: Option<&Path>, output: &Path, options: &[(String, String)]) -> Result<()> {
+    let (operation, file) = open(name, input)?;
+    write(output, &compute(operation, file.as_ref(), options)?)
+}
+
+/// As [`evaluate`], on a GPU. What it has no kernel for on its own is left out: the moments of `dense` and `conv2d`, the KL
+/// of each weight, in whose stead there is their sum.
+///
+/// # Errors
+/// As [`evaluate`], and if the device fails or has no such operation.
+#[cfg(feature = "cuda")]
+pub fn evaluate_on(
+    device: &crate::cuda::Device,
+    name: &str,
+    input: Option<&Path>,
+    output: &Path,
+    options: &[(String, String)],
+) -> Result<()> {
+    let (operation, file) = open(name, input)?;
+    let f32 = |inputs: &Inputs<f32>, options: &Options| device::compute(device, operation, inputs, options);
+    let f64 = |inputs: &Inputs<f64>, options: &Options| device::compute(device, operation, inputs, options);
+    write(output, &dispatch(operation, file.as_ref(), options, f32, f64)?)
+}
+
+/// The operation `name` and the file of its tensors.
+fn open(name: &str, input: Option<&Path>) -> Result<(&'static Operation, Option<File>)> {
     let operation = find(name)?;
     if let (false, Some(path)) = (operation.takes_input(), input) {
         return Err(Error::option("IN.safetensors", "no input", path.display()));
     }
-    let file = input.map(File::read).transpose()?;
-    write(output, &compute(operation, file.as_ref(), options)?)
+    Ok((operation, input.map(File::read).transpose()?))
 }
 
 /// The operation `name`.
@@ -49,15 +75,26 @@ pub fn find(name: &str) -> Result<&'static Operation> {
 /// # Errors
 /// As [`evaluate`], but for those of the output's file.
 pub fn compute(operation: &Operation, input: Option<&File>, options: &[(String, String)]) -> Result<Vec<u8>> {
+    dispatch(operation, input, options, operation.f32, operation.f64)
+}
+
+/// The file of the outputs of `f32` or `f64`, whichever is the inputs' type.
+fn dispatch(
+    operation: &Operation,
+    input: Option<&File>,
+    options: &[(String, String)],
+    f32: impl Fn(&Inputs<f32>, &Options) -> Result<Outputs>,
+    f64: impl Fn(&Inputs<f64>, &Options) -> Result<Outputs>,
+) -> Result<Vec<u8>> {
     let options = Options::new(operation.options, options)?;
     let outputs = match (operation.takes_input(), input) {
         (true, Some(file)) => match file.precision(operation.labels)? {
-            Precision::F32 => (operation.f32)(&Inputs::new(file, operation)?, &options)?,
-            Precision::F64 => (operation.f64)(&Inputs::new(file, operation)?, &options)?,
+            Precision::F32 => f32(&Inputs::new(file, operation)?, &options)?,
+            Precision::F64 => f64(&Inputs::new(file, operation)?, &options)?,
         },
         (false, None) => match options.text("dtype") {
-            "F32" => (operation.f32)(&Inputs::none(), &options)?,
-            _ => (operation.f64)(&Inputs::none(), &options)?,
+            "F32" => f32(&Inputs::none(), &options)?,
+            _ => f64(&Inputs::none(), &options)?,
         },
         (true, None) => return Err(Error::option("IN.safetensors", "a file of tensors", "none")),
         (false, Some(file)) => return Err(Error::option("IN.safetensors", "no input", file.path().display())),

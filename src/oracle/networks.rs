@@ -12,7 +12,7 @@ use crate::nets::plan::BayesLayer;
 use crate::nets::{Architecture, Network, Plan, Role};
 use crate::prior::{Codebook, Gaussian, MultiSpike, Prior};
 use crate::train::objective::{KlScale, Objective};
-use ndarray::{Array4, Ix2, Ix4};
+use ndarray::{Array4, ArrayD, Ix2, Ix4};
 use std::collections::BTreeSet;
 
 pub(super) fn mlp<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
@@ -28,11 +28,29 @@ pub(super) fn lenet_caffe<F: Stored>(inputs: &Inputs<F>, options: &Options) -> R
 }
 
 pub(super) fn densenet<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    let bottleneck = inputs.names().any(|name| name == "block1.layer1.conv1.theta");
-    network(Architecture::Densenet { bottleneck }, inputs, options)
+    network(densenet_of(inputs), inputs, options)
 }
 
-fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+/// With bottleneck, if there are tensors of one.
+pub(super) fn densenet_of<F: Stored>(inputs: &Inputs<F>) -> Architecture {
+    Architecture::Densenet { bottleneck: inputs.names().any(|name| name == "block1.layer1.conv1.theta") }
+}
+
+/// A network, and what its objective is evaluated on.
+pub(super) struct Problem<F> {
+    pub(super) network: Network<F>,
+    pub(super) objective: Objective,
+    pub(super) kl_weight: f64,
+    /// (B, C, H, W).
+    pub(super) x: Array4<F>,
+}
+
+/// Reads the problem and checks it.
+pub(super) fn problem<F: Stored>(
+    architecture: Architecture,
+    inputs: &Inputs<F>,
+    options: &Options,
+) -> Result<Problem<F>> {
     let objective = objective(options)?;
     let kl_weight = options.real("kl-weight", |weight| weight >= 0.0)?;
     let x = images(inputs)?;
@@ -59,15 +77,20 @@ fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &
             prior.check(levels.as_slice())?;
         }
     }
-    let noise = |layer: &BayesLayer, shape: &[usize]| {
-        let name = format!("eps.{}", layer.name);
-        let eps = inputs.any(&name)?;
-        if eps.shape() == shape {
-            Ok(eps.clone())
-        } else {
-            Err(Error::tensor(name, format!("shape {shape:?}"), format!("{:?}", eps.shape())))
-        }
-    };
+    Ok(Problem { network, objective, kl_weight, x })
+}
+
+/// ε of a layer, of the shape asked for.
+pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shape: &[usize]) -> Result<&'a ArrayD<F>> {
+    let name = format!("eps.{}", layer.name);
+    let eps = inputs.any(&name)?;
+    check_shape(&name, shape, eps.shape())?;
+    Ok(eps)
+}
+
+fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let Problem { network, objective, kl_weight, x } = problem(architecture, inputs, options)?;
+    let noise = |layer: &BayesLayer, shape: &[usize]| eps(inputs, layer, shape).cloned();
     let evaluation = objective.evaluate(&network, x, inputs.labels(), &noise, kl_weight)?;
     let mut outputs = Outputs::default()
         .with_scalar::<F>("loss", evaluation.loss.loss)

@@ -30,16 +30,22 @@ pub(super) fn spike_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resu
 }
 
 pub(super) fn kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (prior, codebook) = kl_options(inputs, options)?;
+    let weight_kl = prior.weight_kl(&codebook);
+    let mut dlevels = vec![F::zero(); codebook.levels().len()];
+    let kl = each_weight(inputs, |theta, log_sigma2| weight_kl(theta, log_sigma2, &mut dlevels))?;
+    Ok(weight_outputs(&kl).with("dlevels", &Array1::from(dlevels)))
+}
+
+/// The prior and the codebook.
+pub(super) fn kl_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<(MultiSpike, Codebook<F>)> {
     let codebook = codebook(inputs, "levels")?;
     let mut prior = MultiSpike::new(options.choice("prior", FORMS)?, options.choice("spike", SPIKES)?);
     if !options.text("window-ratio").is_empty() {
         prior.window_ratio = options.real("window-ratio", |ratio| ratio > 0.0)?;
     }
     prior.check(codebook.levels())?;
-    let weight_kl = prior.weight_kl(&codebook);
-    let mut dlevels = vec![F::zero(); codebook.levels().len()];
-    let kl = each_weight(inputs, |theta, log_sigma2| weight_kl(theta, log_sigma2, &mut dlevels))?;
-    Ok(weight_outputs(&kl).with("dlevels", &Array1::from(dlevels)))
+    Ok((prior, codebook))
 }
 
 pub(super) fn gaussian_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {

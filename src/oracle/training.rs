@@ -5,9 +5,10 @@ use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
 use crate::tensor::noise::Philox;
 use crate::train::adam::Adam;
-use ndarray::Array1;
+use ndarray::{Array1, ArrayD};
 
-pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+/// The constants, the step and the rate.
+pub(super) fn adam_options(options: &Options) -> Result<(Adam, u64, f64)> {
     let decay = |name: &str| options.real(name, |beta| (0.0..1.0).contains(&beta));
     let adam = Adam {
         beta1: decay("beta1")?,
@@ -18,12 +19,22 @@ pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<O
     if step == 0 {
         return Err(Error::option("step", "a whole number of at least 1", step));
     }
-    let rate = options.real("learning-rate", |_| true)?;
-    let [mut parameter, gradient, mut first, mut second] =
-        [inputs.any("parameter")?, inputs.any("gradient")?, inputs.any("m")?, inputs.any("v")?].map(Clone::clone);
-    if let Some(odd) = second.iter().find(|v| **v < F::zero()) {
-        return Err(Error::tensor("v", "numbers of at least 0", odd));
+    Ok((adam, step, options.real("learning-rate", |_| true)?))
+}
+
+/// v, which is no less than 0.
+pub(super) fn second_moment<F: Stored>(inputs: &Inputs<F>) -> Result<&ArrayD<F>> {
+    let second = inputs.any("v")?;
+    match second.iter().find(|v| **v < F::zero()) {
+        Some(odd) => Err(Error::tensor("v", "numbers of at least 0", odd)),
+        None => Ok(second),
     }
+}
+
+pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (adam, step, rate) = adam_options(options)?;
+    let [mut parameter, gradient, mut first, mut second] =
+        [inputs.any("parameter")?, inputs.any("gradient")?, inputs.any("m")?, second_moment(inputs)?].map(Clone::clone);
     let standard = "a tensor as it was read";
     adam.step(
         parameter.as_slice_mut().expect(standard),
@@ -36,13 +47,19 @@ pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<O
     Ok(Outputs::default().with("parameter", &parameter).with("m", &first).with("v", &second))
 }
 
-pub(super) fn noise<F: Stored>(_: &Inputs<F>, options: &Options) -> Result<Outputs> {
+/// The stream and how much of it.
+pub(super) fn noise_options(options: &Options) -> Result<(Philox, usize)> {
     options.choice("dtype", &[("F64", ()), ("F32", ())])?;
     let count: usize = options.number("count")?;
     if count > 1 << 28 {
         return Err(Error::option("count", "a whole number up to 2^28", count));
     }
     let stream = Philox::with_tensor_id(options.number("seed")?, options.number("tensor")?, options.number("step")?);
+    Ok((stream, count))
+}
+
+pub(super) fn noise<F: Stored>(_: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let (stream, count) = noise_options(options)?;
     let words: Vec<u32> = (0..count.div_ceil(4) as u64).flat_map(|block| stream.words(block)).take(count).collect();
     let normal: Array1<F> = stream.standard_normal(count);
     Ok(Outputs::default().with_words("bits", &words).with("normal", &normal))

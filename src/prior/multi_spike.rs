@@ -107,7 +107,7 @@ impl MultiSpike {
 }
 
 /// −ln a_k.
-fn costs<F: Real>(codebook: &Codebook<F>) -> Vec<F> {
+pub(crate) fn costs<F: Real>(codebook: &Codebook<F>) -> Vec<F> {
     codebook.level_weights().iter().map(|mass| -mass.ln()).collect()
 }
 

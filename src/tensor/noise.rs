@@ -59,9 +59,9 @@ impl Purpose {
 /// A stream of random words, addressed by block; as an `RngCore` it is read from the beginning.
 #[derive(Clone, Debug)]
 pub struct Philox {
-    key: [u32; 2],
-    tensor: u32,
-    step: u32,
+    pub(crate) key: [u32; 2],
+    pub(crate) tensor: u32,
+    pub(crate) step: u32,
     position: u64,
 }
 

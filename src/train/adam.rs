@@ -36,16 +36,22 @@ impl Adam {
         step: u64,
         learning_rate: f64,
     ) {
+        let [first, second] = self.corrections(step);
         F::vectorize(Step {
             beta: [self.beta1, self.beta2].map(F::of),
             one_minus_beta: [1.0 - self.beta1, 1.0 - self.beta2].map(F::of),
-            rate: F::of(learning_rate / (1.0 - self.beta1.powf(step as f64))),
-            root_correction: F::of((1.0 - self.beta2.powf(step as f64)).sqrt()),
+            rate: F::of(learning_rate / first),
+            root_correction: F::of(second.sqrt()),
             epsilon: F::of(self.epsilon),
             parameter,
             gradient,
             moments: [first_moment, second_moment],
         });
+    }
+
+    /// 1 − β₁ⁿ and 1 − β₂ⁿ.
+    pub(crate) fn corrections(&self, step: u64) -> [f64; 2] {
+        [self.beta1, self.beta2].map(|beta| 1.0 - beta.powf(step as f64))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
-use ndarray::{Array2, ArrayView1, IxDyn};
+use ndarray::{Array2, Array4, ArrayView1, IxDyn};
 
 /// Images a forward pass.
 const BATCH: usize = 250;
@@ -38,25 +38,57 @@ pub struct Score {
     pub nll: f64,
 }
 
+/// One forward pass with running statistics, and the weights it uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pass {
+    Mean,
+    Quantized,
+    /// With the noise of this seed and step.
+    Sampled {
+        seed: u64,
+        step: u32,
+    },
+}
+
+impl Pass {
+    /// The stream of a layer's noise in a sampled pass.
+    pub(crate) fn noise(seed: u64, step: u32, layer: &BayesLayer) -> Philox {
+        Philox::new(seed, Purpose::Evaluation(layer.index as u32), step)
+    }
+}
+
 /// Evaluates with running statistics on every image of `data`.
 ///
 /// # Errors
 /// If the images are not of the network's shape; those of [`score`].
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
+    evaluate_by(data, weights, |x, pass| match pass {
+        Pass::Mean => network.predict(x, &WeightMode::Mean),
+        Pass::Quantized => network.predict(x, &WeightMode::Quantized),
+        Pass::Sampled { seed, step } => {
+            let noise =
+                |layer: &BayesLayer, shape: &[usize]| Ok(Pass::noise(seed, step, layer).standard_normal(IxDyn(shape)));
+            network.predict(x, &WeightMode::Sample(&noise))
+        }
+    })
+}
+
+/// As [`evaluate`], with the logits (B, classes) that `predict` gives for the images of a pass.
+pub(crate) fn evaluate_by<F: Real>(
+    data: &Dataset,
+    weights: Weights,
+    mut predict: impl FnMut(Array4<F>, Pass) -> Result<Array2<F>>,
+) -> Result<Score> {
     score(data, |batch, x| match weights {
-        Weights::Mean => Ok(softmax_nll::log_softmax(network.predict(x, &WeightMode::Mean)?)),
-        Weights::Quantized => Ok(softmax_nll::log_softmax(network.predict(x, &WeightMode::Quantized)?)),
+        Weights::Mean => Ok(softmax_nll::log_softmax(predict(x, Pass::Mean)?)),
+        Weights::Quantized => Ok(softmax_nll::log_softmax(predict(x, Pass::Quantized)?)),
         Weights::Sampled { samples, seed } => {
             let batches = data.len().div_ceil(BATCH) as u32;
             // ln Σ softmax, for a probability may be too small for F.
             let mut log_sum = Array2::from_elem((x.dim().0, data.classes()), F::neg_infinity());
             for sample in 0..samples {
                 let step = sample.wrapping_mul(batches).wrapping_add(batch as u32);
-                let noise = move |layer: &BayesLayer, shape: &[usize]| {
-                    let stream = Philox::new(seed, Purpose::Evaluation(layer.index as u32), step);
-                    Ok(stream.standard_normal(IxDyn(shape)))
-                };
-                let logits = network.predict(x.clone(), &WeightMode::Sample(&noise))?;
+                let logits = predict(x.clone(), Pass::Sampled { seed, step })?;
                 log_sum.zip_mut_with(&softmax_nll::log_softmax(logits), |sum, log| *sum = log_add_exp(*sum, *log));
             }
             let log_samples = F::of(f64::from(samples).ln());

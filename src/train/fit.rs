@@ -2,9 +2,9 @@
 
 use super::data::Split;
 use super::data::augment::augment;
-use super::evaluate::{Weights, evaluate, quantized_loss};
+use super::evaluate::{Weights, quantized_loss};
 use super::objective::Loss;
-use super::trainer::Trainer;
+use super::trainer::{Trainer, Training};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
@@ -59,12 +59,12 @@ pub enum Control {
 }
 
 /// Watches a run: it may save, print, or stop it.
-pub trait Observer<F> {
-    /// After each step but the last of an epoch.
+pub trait Observer<F: Real> {
+    /// After each step but the last of an epoch; to save it, [`Training::fetch`] the network.
     ///
     /// # Errors
     /// Ends the run.
-    fn after_step(&mut self, trainer: &Trainer<F>, position: &Position, loss: &Loss) -> Result<Control>;
+    fn after_step(&mut self, training: &mut dyn Training<F>, position: &Position, loss: &Loss) -> Result<Control>;
 
     /// After each epoch; `position` is the beginning of the next.
     ///
@@ -78,55 +78,60 @@ pub trait Observer<F> {
 /// # Errors
 /// If the images do not fit the network, a number is not finite, or the observer fails.
 pub fn fit<F: Real>(
-    trainer: &mut Trainer<F>,
+    training: &mut dyn Training<F>,
     data: &Split,
     mut position: Position,
     observer: &mut impl Observer<F>,
 ) -> Result<Control> {
-    let batch_size = trainer.recipe().batch_size;
-    while position.epoch < trainer.recipe().epochs {
+    let recipe = training.trainer().recipe().clone();
+    let (batch_size, steps) = (recipe.batch_size, training.trainer().steps_per_epoch());
+    while position.epoch < recipe.epochs {
         let mut order: Vec<usize> = (0..data.train.len()).collect();
-        order.shuffle(&mut Philox::new(trainer.recipe().seed, Purpose::Shuffling, position.epoch));
+        order.shuffle(&mut Philox::new(recipe.seed, Purpose::Shuffling, position.epoch));
         let start = Instant::now();
-        let mut kl_weight = trainer.kl_weight();
-        while position.step < trainer.steps_per_epoch() {
+        let mut kl_weight = training.trainer().kl_weight();
+        while position.step < steps {
             let first = position.step as usize * batch_size;
             let (mut x, labels) = data.train.batch(&order[first..first + batch_size]);
-            if trainer.recipe().augment {
-                let stream = Philox::new(trainer.recipe().seed, Purpose::Augmentation, trainer.step as u32);
+            if recipe.augment {
+                let stream = Philox::new(recipe.seed, Purpose::Augmentation, training.trainer().step as u32);
                 x = augment(x.view(), &stream);
             }
-            kl_weight = trainer.kl_weight();
-            let loss = trainer.step(x, &labels)?;
+            kl_weight = training.trainer().kl_weight();
+            let loss = training.step(x, &labels)?;
             position.step += 1;
             position.sum.loss += loss.loss;
             position.sum.nll += loss.nll;
             position.sum.kl += loss.kl;
-            if position.step < trainer.steps_per_epoch()
-                && observer.after_step(trainer, &position, &loss)? == Control::Stop
-            {
+            if position.step < steps && observer.after_step(training, &position, &loss)? == Control::Stop {
                 return Ok(Control::Stop);
             }
         }
-        let mut metrics = measure(trainer, data, &position, kl_weight)?;
+        let mut metrics = measure(training, data, &position, kl_weight)?;
         metrics.seconds = start.elapsed().as_secs_f64();
         position = Position { epoch: position.epoch + 1, ..Position::default() };
-        if observer.after_epoch(trainer, &position, metrics)? == Control::Stop {
+        if observer.after_epoch(training.fetch()?, &position, metrics)? == Control::Stop {
             return Ok(Control::Stop);
         }
     }
     Ok(Control::Continue)
 }
 
-fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_weight: f64) -> Result<EpochMetrics> {
-    let network = &trainer.network;
-    let steps = position.step as f64;
-    let accuracy = |weights| match evaluate(network, &data.test, weights) {
+fn measure<F: Real>(
+    training: &mut dyn Training<F>,
+    data: &Split,
+    position: &Position,
+    kl_weight: f64,
+) -> Result<EpochMetrics> {
+    let accuracy = |weights| match training.score(&data.test, weights) {
         Err(Error::Tensor { tensor, expected, seen }) => {
-            Err(Error::tensor(tensor, format!("{expected} after step {}", trainer.step), seen))
+            Err(Error::tensor(tensor, format!("{expected} after step {}", training.trainer().step), seen))
         }
         score => score.map(|score| score.accuracy),
     };
+    let (accuracy_mean, accuracy_quantized) = (accuracy(Weights::Mean)?, accuracy(Weights::Quantized)?);
+    let network = &training.fetch()?.network;
+    let steps = position.step as f64;
     let levels = network.layers().map(|layer| {
         let levels = network.parameters()[layer.levels].as_slice();
         (layer.name.clone(), levels.iter().map(|level| level.as_f64() as f32).collect())
@@ -138,8 +143,8 @@ fn measure<F: Real>(trainer: &Trainer<F>, data: &Split, position: &Position, kl_
         kl: position.sum.kl / steps,
         kl_weight,
         quantized_loss: quantized_loss(network),
-        accuracy_mean: accuracy(Weights::Mean)?,
-        accuracy_quantized: accuracy(Weights::Quantized)?,
+        accuracy_mean,
+        accuracy_quantized,
         levels: levels.collect(),
         seconds: 0.0,
     })

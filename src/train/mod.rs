@@ -26,4 +26,4 @@ pub use objective::{KlScale, Loss, Objective};
 pub use recipe::Recipe;
 #[cfg(feature = "files")]
 pub use run::Run;
-pub use trainer::Trainer;
+pub use trainer::{Trainer, Training};

@@ -118,7 +118,8 @@ impl Objective {
         Ok(())
     }
 
-    fn divisor(&self, weights: usize) -> f64 {
+    /// What the KL of a layer of so many weights is divided by.
+    pub(crate) fn divisor(&self, weights: usize) -> f64 {
         match self.kl_scale {
             KlScale::Dataset => self.train_size as f64,
             KlScale::PerWeight => weights as f64,

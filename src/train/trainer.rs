@@ -1,6 +1,8 @@
 //! One training step: noise, objective, clip, Adam, projection.
 
 use super::adam::Adam;
+use super::data::Dataset;
+use super::evaluate::{self, Score, Weights};
 use super::objective::{Evaluation, Loss, Objective};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
 use super::recipe::Recipe;
@@ -27,9 +29,51 @@ pub struct Trainer<F> {
     /// Steps taken.
     pub step: u64,
     recipe: Recipe,
-    objective: Objective,
+    pub(crate) objective: Objective,
     /// The position of each layer's zero level: once 0, always 0.
-    zero_levels: Vec<Option<usize>>,
+    pub(crate) zero_levels: Vec<Option<usize>>,
+}
+
+/// A network in training, on whatever device its steps are taken.
+pub trait Training<F: Real> {
+    /// The trainer: its recipe and step are those of now, network and moments those of the last [`Training::fetch`].
+    fn trainer(&self) -> &Trainer<F>;
+
+    /// One step: see [`Trainer::step`].
+    ///
+    /// # Errors
+    /// As [`Trainer::step`], and if the device fails.
+    fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss>;
+
+    /// The trainer, all of it as it is now.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn fetch(&mut self) -> Result<&Trainer<F>>;
+
+    /// How the network does on `data`: see [`evaluate`](evaluate::evaluate).
+    ///
+    /// # Errors
+    /// As [`evaluate`](evaluate::evaluate), and if the device fails.
+    fn score(&self, data: &Dataset, weights: Weights) -> Result<Score>;
+}
+
+impl<F: Real> Training<F> for Trainer<F> {
+    fn trainer(&self) -> &Trainer<F> {
+        self
+    }
+
+    fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
+        Trainer::step(self, x, labels)
+    }
+
+    fn fetch(&mut self) -> Result<&Trainer<F>> {
+        Ok(self)
+    }
+
+    fn score(&self, data: &Dataset, weights: Weights) -> Result<Score> {
+        evaluate::evaluate(&self.network, data, weights)
+    }
 }
 
 impl<F: Real> Trainer<F> {

@@ -5,6 +5,7 @@ mod checkpoints;
 mod cifar;
 mod compare;
 mod densenet;
+mod device;
 mod eval;
 mod explain;
 mod extremes;

@@ -3,6 +3,10 @@
 #[cfg(feature = "files")]
 pub mod cifar;
 pub mod compare;
+#[cfg(feature = "cuda")]
+pub mod device;
+#[cfg(feature = "cuda")]
+pub mod emulator;
 #[cfg(feature = "files")]
 pub mod extremes;
 pub mod fixture;

@@ -159,7 +159,7 @@ pub struct Problem<F> {
     pub network: Network<F>,
     pub x: Array4<F>,
     pub labels: Vec<usize>,
-    eps: Vec<ArrayD<F>>,
+    pub eps: Vec<ArrayD<F>>,
 }
 
 /// How a pass is made: sampled or mean weights, batch or running statistics.

@@ -51,7 +51,7 @@ fn write(path: &Path, tensors: &[Stored]) {
     fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-fn read(path: &Path) -> BTreeMap<String, Tensor> {
+pub(crate) fn read(path: &Path) -> BTreeMap<String, Tensor> {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let value = |dtype, bytes: &[u8]| match dtype {

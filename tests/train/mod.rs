@@ -31,7 +31,7 @@ use spikeslab::prior::Codebook;
 use spikeslab::scalar::Real;
 use spikeslab::train::data::{Dataset, Split};
 use spikeslab::train::fit::{Control, EpochMetrics, Observer, Position};
-use spikeslab::train::{Loss, Recipe, Trainer};
+use spikeslab::train::{Loss, Recipe, Trainer, Training};
 
 pub(crate) const CLASSES: usize = 10;
 
@@ -116,9 +116,9 @@ impl Notes {
 }
 
 impl<F: Real> Observer<F> for Notes {
-    fn after_step(&mut self, trainer: &Trainer<F>, position: &Position, loss: &Loss) -> Result<Control> {
+    fn after_step(&mut self, training: &mut dyn Training<F>, position: &Position, loss: &Loss) -> Result<Control> {
         self.steps.push((*position, *loss));
-        Ok(self.control(trainer, position))
+        Ok(self.control(training.trainer(), position))
     }
 
     fn after_epoch(&mut self, trainer: &Trainer<F>, position: &Position, metrics: EpochMetrics) -> Result<Control> {

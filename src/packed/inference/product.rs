@@ -135,9 +135,9 @@ impl Rows<'_> {
         let padded = self.padded;
         let at = |r: usize, n: usize| (image + r) * padded + first + n * V::LANES;
         let mut sums = [[V::zero(); N]; R];
-        for r in 0..R {
-            for n in 0..N {
-                sums[r][n] = V::load(&self.sums[at(r, n)..]);
+        for (r, row) in sums.iter_mut().enumerate() {
+            for (n, sum) in row.iter_mut().enumerate() {
+                *sum = V::load(&self.sums[at(r, n)..]);
             }
         }
         let x: [&[f32]; R] = std::array::from_fn(|r| &self.x[(image + r) * self.inputs..][..self.count]);

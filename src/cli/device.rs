@@ -1,0 +1,106 @@
+//! `--device`.
+
+use crate::error::Result;
+use crate::nets::Network;
+use crate::train::data::Dataset;
+use crate::train::evaluate::{Score, Weights, evaluate};
+use crate::train::{Trainer, Training};
+use clap::Args;
+use std::str::FromStr;
+
+/// An open GPU; without the feature `cuda` there is none.
+#[cfg(feature = "cuda")]
+pub(super) type Gpu = crate::cuda::Device;
+#[cfg(not(feature = "cuda"))]
+pub(super) type Gpu = std::convert::Infallible;
+
+/// Where a command computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeviceName {
+    Cpu,
+    /// A GPU's number.
+    Cuda(usize),
+}
+
+/// Of the commands that can compute on a GPU.
+#[derive(Debug, Args)]
+pub(super) struct DeviceOption {
+    /// Where to compute: cpu, cuda or cuda:N, the GPU of that number
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = parse)]
+    pub(super) device: DeviceName,
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        let device = match name.split_once(':') {
+            None if name == "cpu" => Self::Cpu,
+            None if name == "cuda" => Self::Cuda(0),
+            Some(("cuda", ordinal)) if ordinal.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Self::Cuda(ordinal.parse().map_err(|_| EXPECTED.to_string())?)
+            }
+            _ => return Err(EXPECTED.to_string()),
+        };
+        if device != Self::Cpu && !cfg!(feature = "cuda") {
+            return Err("cpu; a build with --features cuda takes cuda and cuda:N too".to_string());
+        }
+        Ok(device)
+    }
+}
+
+/// [`DeviceName::from_str`], as an option's value.
+fn parse(name: &str) -> std::result::Result<DeviceName, String> {
+    name.parse().map_err(|expected: String| format!("expected {expected}"))
+}
+
+const EXPECTED: &str = "cpu, cuda or cuda:N";
+
+impl DeviceName {
+    /// Opens the GPU; `None` for the CPU.
+    pub(super) fn open(self) -> Result<Option<Gpu>> {
+        match self {
+            Self::Cpu => Ok(None),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(ordinal) => Gpu::open(ordinal).map(Some),
+            #[cfg(not(feature = "cuda"))]
+            Self::Cuda(_) => unreachable!("no such name is read"),
+        }
+    }
+
+    /// As it is typed in after a command; nothing for the CPU.
+    pub(super) fn argument(self) -> String {
+        match self {
+            Self::Cpu => String::new(),
+            Self::Cuda(ordinal) => format!(" --device cuda:{ordinal}"),
+        }
+    }
+}
+
+/// Takes the trainer's steps on the GPU, if there is one.
+pub(super) fn on(gpu: Option<&Gpu>, trainer: Trainer<f32>) -> Result<Box<dyn Training<f32>>> {
+    match gpu {
+        None => Ok(Box::new(trainer)),
+        #[cfg(feature = "cuda")]
+        Some(device) => Ok(Box::new(crate::cuda::train::Trainer::new(device, trainer)?)),
+        #[cfg(not(feature = "cuda"))]
+        Some(never) => match *never {},
+    }
+}
+
+/// Tells how a network does on a data set.
+pub(super) type Scorer<'a> = Box<dyn Fn(&Dataset, Weights) -> Result<Score> + 'a>;
+
+/// Evaluates a network on the GPU, if there is one.
+pub(super) fn scorer<'a>(gpu: Option<&Gpu>, network: &'a Network<f32>) -> Result<Scorer<'a>> {
+    match gpu {
+        None => Ok(Box::new(|data, weights| evaluate(network, data, weights))),
+        #[cfg(feature = "cuda")]
+        Some(device) => {
+            let network = crate::cuda::nets::Network::from_host(device, network)?;
+            Ok(Box::new(move |data, weights| crate::cuda::train::evaluate::evaluate(&network, data, weights)))
+        }
+        #[cfg(not(feature = "cuda"))]
+        Some(never) => match *never {},
+    }
+}

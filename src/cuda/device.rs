@@ -1,0 +1,338 @@
+//! One GPU: its context, its stream, its kernels.
+
+use super::buffer::{Buffer, Element, Real};
+use super::kernels::{self, Kind};
+use crate::error::{Error, Result};
+use cudarc::cublas::CudaBlas;
+use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DevicePtr, DevicePtrMut, DriverError, result};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Threads of every block; `THREADS` of the header.
+pub const THREADS: u32 = 256;
+/// The oldest driver: CUDA 12.0.
+const OLDEST_DRIVER: i32 = 12_000;
+
+/// A GPU. Everything asked of it is done in order, on one stream of its own; clones are the same device.
+#[derive(Clone)]
+pub struct Device(Arc<Inner>);
+
+struct Inner {
+    ordinal: usize,
+    name: String,
+    /// Compute capability.
+    compute: (i32, i32),
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    /// Never destroyed: after a failure on the device that would panic.
+    blas: ManuallyDrop<CudaBlas>,
+    kernels: Mutex<HashMap<(&'static str, &'static str), Arc<Kernels>>>,
+    prefilled: bool,
+}
+
+/// The kernels of one file, for one type.
+struct Kernels(HashMap<String, (CudaFunction, Vec<Kind>)>);
+
+/// The blocks of a launch, of [`THREADS`] threads each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid([usize; 3]);
+
+impl Grid {
+    /// For a loop over `elements` as the header's `FOR_EACH` writes it.
+    pub fn elements(elements: usize) -> Self {
+        /// Enough to fill any GPU; the loop strides over the rest.
+        const MOST: usize = 1 << 16;
+        Self([elements.div_ceil(THREADS as usize).min(MOST), 1, 1])
+    }
+
+    /// For the columns of a matrix, as `layers/lanes.cuh` cuts them: 32 a block.
+    pub fn columns(columns: usize) -> Self {
+        Self([columns.div_ceil(32), 1, 1])
+    }
+
+    /// So many blocks in x, y and z; no more than 65,535 in y and z.
+    pub fn blocks(blocks: [usize; 3]) -> Self {
+        Self(blocks)
+    }
+}
+
+/// An argument of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument<'a> {
+    kind: Kind,
+    bits: u64,
+    borrowed: PhantomData<&'a ()>,
+}
+
+impl Argument<'_> {
+    /// A number of the working precision.
+    pub fn real<F: Real>(value: F) -> Self {
+        Self { kind: Kind::Value(F::TYPE), bits: value.in_low_bits(), borrowed: PhantomData }
+    }
+
+    /// A size or an index.
+    ///
+    /// # Panics
+    /// If it is 2³² or more.
+    pub fn size(value: usize) -> Self {
+        Self::word(u32::try_from(value).expect("buffers hold fewer than 2³¹ elements"))
+    }
+
+    /// A word.
+    pub fn word(value: u32) -> Self {
+        Self { kind: Kind::Value("u32"), bits: value.into(), borrowed: PhantomData }
+    }
+}
+
+impl<'a, T: Element> From<&'a Buffer<T>> for Argument<'a> {
+    fn from(buffer: &'a Buffer<T>) -> Self {
+        let (pointer, _) = buffer.slice().device_ptr(buffer.device().stream());
+        Self { kind: Kind::Read(T::TYPE), bits: pointer, borrowed: PhantomData }
+    }
+}
+
+impl<'a, T: Element> From<&'a mut Buffer<T>> for Argument<'a> {
+    fn from(buffer: &'a mut Buffer<T>) -> Self {
+        let device = buffer.device().clone();
+        let (pointer, _) = buffer.slice_mut().device_ptr_mut(device.stream());
+        Self { kind: Kind::Write(T::TYPE), bits: pointer, borrowed: PhantomData }
+    }
+}
+
+impl Device {
+    /// Opens GPU number `ordinal`, from 0.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no driver, an old one, no such GPU, no NVRTC or cuBLAS, or the GPU is held by another process.
+    pub fn open(ordinal: usize) -> Result<Self> {
+        Self::open_with(ordinal, false)
+    }
+
+    /// As [`Device::open`]; `prefilled` fills memory that an operation is to overwrite with NaN first, for tests.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub fn open_with(ordinal: usize, prefilled: bool) -> Result<Self> {
+        let called = format!("cuda:{ordinal}");
+        // The bindings panic where a library or one of its functions is missing: ask first.
+        // SAFETY: opening these libraries runs their initialization, which has no preconditions.
+        let present = unsafe {
+            [sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present(), cudarc::cublas::sys::is_culib_present()]
+        };
+        for (present, library) in present.into_iter().zip([
+            "an NVIDIA GPU and its driver (libcuda)",
+            "CUDA's runtime compiler (libnvrtc, of CUDA 12 or 13)",
+            "CUDA's matrix products (libcublas, of CUDA 12 or 13)",
+        ]) {
+            if !present {
+                return Err(Error::device(called, library, "none where the system looks for shared libraries"));
+            }
+        }
+        let driver = driver_version().map_err(|error| Error::device(&*called, "an NVIDIA driver", cause(error)))?;
+        if driver < OLDEST_DRIVER {
+            return Err(Error::device(called, "an NVIDIA driver for CUDA 12.0 or newer", version(driver)));
+        }
+        let count = match CudaContext::device_count() {
+            Ok(0) | Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => {
+                return Err(Error::device(called, "an NVIDIA GPU", "none"));
+            }
+            Ok(count) => count as usize,
+            Err(error) => return Err(Error::device(called, "a working NVIDIA driver", cause(error))),
+        };
+        if ordinal >= count {
+            return Err(Error::device(called, format!("a GPU from 0 to {}", count - 1), ordinal));
+        }
+        let opened = |error: DriverError| {
+            let expected = match error.0 {
+                CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => "a GPU that no other process holds",
+                CUresult::CUDA_ERROR_OUT_OF_MEMORY => "a GPU with memory left for a context",
+                _ => "a working GPU",
+            };
+            Error::device(&*called, expected, cause(error))
+        };
+        let context = CudaContext::new(ordinal).map_err(opened)?;
+        // SAFETY: there will be one stream only, so that no order needs to be kept between streams.
+        unsafe { context.disable_event_tracking() };
+        let name = context.name().map_err(opened)?;
+        let compute = context.compute_capability().map_err(opened)?;
+        keep_freed_memory(&context).map_err(opened)?;
+        let stream = context.new_stream().map_err(opened)?;
+        let blas = CudaBlas::new(stream.clone())
+            .map_err(|error| Error::device(&*called, "a working cuBLAS", format!("{:?}", error.0)))?;
+        let (blas, kernels) = (ManuallyDrop::new(blas), Mutex::default());
+        Ok(Self(Arc::new(Inner { ordinal, name, compute, context, stream, blas, kernels, prefilled })))
+    }
+
+    /// What its maker calls it.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its compute capability.
+    pub fn compute_capability(&self) -> (i32, i32) {
+        self.0.compute
+    }
+
+    /// Waits until all that was asked of the device is done.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if something went wrong on it since it was last waited for.
+    pub fn synchronize(&self) -> Result<()> {
+        self.check("work", self.0.stream.synchronize())
+    }
+
+    /// Launches kernel `name` of `path`, a file's path from `src/cuda` without its extension, compiled for `F`. Nothing
+    /// happens where the grid is empty.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the kernel cannot be compiled or launched.
+    ///
+    /// # Panics
+    /// If there is no such kernel, or its parameters are not of the arguments' types.
+    pub fn launch<F: Real>(
+        &self,
+        path: &'static str,
+        name: &str,
+        grid: Grid,
+        arguments: &[Argument<'_>],
+    ) -> Result<()> {
+        let kernels = self.kernels::<F>(path)?;
+        let (function, parameters) = kernels.0.get(name).unwrap_or_else(|| panic!("{path} has no kernel {name}"));
+        let kinds: Vec<Kind> = arguments.iter().map(|argument| argument.kind).collect();
+        let fit = kinds.len() == parameters.len() && kinds.iter().zip(parameters).all(|(kind, of)| of.takes(*kind));
+        assert!(fit, "{path} {name}: expected arguments {parameters:?} (saw: {kinds:?})");
+        if grid.0.contains(&0) {
+            return Ok(());
+        }
+        let [x, y, z] = grid.0.map(|blocks| u32::try_from(blocks).expect("a grid that a kernel can have"));
+        let mut bits: Vec<u64> = arguments.iter().map(|argument| argument.bits).collect();
+        // A shorter parameter is read from the low bytes, which come first.
+        const { assert!(cfg!(target_endian = "little")) };
+        let mut pointers: Vec<_> = bits.iter_mut().map(|bits| std::ptr::from_mut(bits).cast()).collect();
+        self.check("context", self.0.context.bind_to_thread())?;
+        // SAFETY: number, types and mutability of the arguments are those of the parameters; a buffer that is freed
+        // later is freed in the order of the same stream. That a kernel stays within its buffers is its own affair.
+        let launched = unsafe {
+            result::launch_kernel(
+                function.cu_function(),
+                (x, y, z),
+                (THREADS, 1, 1),
+                0,
+                self.0.stream.cu_stream(),
+                &mut pointers,
+            )
+        };
+        self.check(&format!("kernel {path} {name}"), launched)
+    }
+
+    /// The stream.
+    pub(super) fn stream(&self) -> &Arc<CudaStream> {
+        &self.0.stream
+    }
+
+    /// cuBLAS on the stream.
+    pub(super) fn blas(&self) -> &CudaBlas {
+        &self.0.blas
+    }
+
+    /// Whether memory is filled with NaN before it is overwritten.
+    pub(super) fn is_prefilled(&self) -> bool {
+        self.0.prefilled
+    }
+
+    /// What the driver said of `what`, as this crate's result.
+    pub(super) fn check<T>(&self, what: &str, outcome: std::result::Result<T, DriverError>) -> Result<T> {
+        outcome.map_err(|error| Error::device(self.to_string(), format!("{what} without an error"), cause(error)))
+    }
+
+    /// As [`Device::check`], of an allocation of so many bytes.
+    pub(super) fn check_memory<T>(&self, bytes: usize, outcome: std::result::Result<T, DriverError>) -> Result<T> {
+        outcome.map_err(|error| {
+            if error.0 != CUresult::CUDA_ERROR_OUT_OF_MEMORY {
+                return Error::device(self.to_string(), "memory", cause(error));
+            }
+            let mib = |bytes: usize| bytes.div_ceil(1 << 20);
+            let seen = match self.0.context.mem_get_info() {
+                Ok((free, total)) => format!("{} of {} MiB free", mib(free), mib(total)),
+                Err(_) => "out of memory".to_string(),
+            };
+            Error::device(self.to_string(), format!("{} MiB more memory", mib(bytes)), seen)
+        })
+    }
+
+    fn kernels<F: Real>(&self, path: &'static str) -> Result<Arc<Kernels>> {
+        // A thread that panicked while it held the lock left the map as it was.
+        let mut all = self.0.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernels) = all.get(&(path, F::TYPE)) {
+            return Ok(kernels.clone());
+        }
+        let image = kernels::compile(path, F::TYPE, self.0.compute)
+            .map_err(|(expected, seen)| Error::device(self.to_string(), expected, seen))?;
+        let module = self.0.context.load_module(image).map_err(|error| {
+            let expected = match error.0 {
+                CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION => {
+                    format!("a driver as new as NVRTC {}", kernels::compiler_version())
+                }
+                _ => format!("kernels {path} without an error"),
+            };
+            let seen = driver_version().map_or_else(cause, |driver| format!("{}, {}", version(driver), cause(error)));
+            Error::device(self.to_string(), expected, seen)
+        })?;
+        let mut functions = HashMap::new();
+        for (name, parameters) in kernels::signatures(path, F::TYPE) {
+            let function = self.check(&format!("kernel {path} {name}"), module.load_function(&name))?;
+            functions.insert(name, (function, parameters));
+        }
+        let kernels = Arc::new(Kernels(functions));
+        all.insert((path, F::TYPE), kernels.clone());
+        Ok(kernels)
+    }
+}
+
+/// As `--device` names it.
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cuda:{}", self.0.ordinal)
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({}, compute capability {}.{})", self.0.name, self.0.compute.0, self.0.compute.1)
+    }
+}
+
+/// The driver's name of what went wrong. Formatting the error itself would ask a driver.
+fn cause(error: DriverError) -> String {
+    format!("{:?}", error.0)
+}
+
+/// 1000 · major + 10 · minor of the newest CUDA that the driver serves.
+fn driver_version() -> std::result::Result<i32, DriverError> {
+    let mut version = 0;
+    // SAFETY: the pointer is valid for the call, which may come before initialization.
+    unsafe { sys::cuDriverGetVersion(&mut version) }.result()?;
+    Ok(version)
+}
+
+fn version(driver: i32) -> String {
+    format!("a driver for CUDA {}.{}", driver / 1000, driver % 1000 / 10)
+}
+
+/// Asks the driver to keep what a step frees for the next step, rather than give it back at each wait.
+fn keep_freed_memory(context: &CudaContext) -> std::result::Result<(), DriverError> {
+    if !context.has_async_alloc() {
+        return Ok(());
+    }
+    let mut all = u64::MAX;
+    // SAFETY: the device is open, and the attribute is a number of 64 bits.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(context.cu_device())?;
+        let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        sys::cuMemPoolSetAttribute(pool, attribute, std::ptr::from_mut(&mut all).cast()).result()
+    }
+}

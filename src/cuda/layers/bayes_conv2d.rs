@@ -1,0 +1,269 @@
+//! [`layers::bayes_conv2d`](crate::layers::bayes_conv2d) on the device. As there, the products are formed by three kernels,
+//! [`forward`], [`input_gradient`] and [`weight_gradient`], each for mean and variance together; they are written out for
+//! square kernels of 1, 3 and 5 without stride and dilation, and once for any.
+
+mod forward;
+mod input_gradient;
+mod weight_gradient;
+
+use super::images::Images;
+use super::pre_activation::Activation;
+use crate::cuda::device::THREADS;
+use crate::cuda::{Argument, Buffer, Device, Real};
+use crate::error::Result;
+use crate::layers::bayes_conv2d::Sizes;
+use crate::layers::check_shape;
+use crate::tensor::im2col::Window;
+
+/// The parameters and the geometry.
+#[derive(Clone, Copy, Debug)]
+pub struct BayesConv2d<'a, F> {
+    /// θ (O, C/groups, kh, kw).
+    pub theta: &'a Buffer<F>,
+    /// ln σ² (O, C/groups, kh, kw).
+    pub log_sigma2: &'a Buffer<F>,
+    /// b (O).
+    pub bias: Option<&'a Buffer<F>>,
+    /// Stride, padding and dilation; its kernel is θ's.
+    pub window: Window,
+    /// The number of groups; divides C and O.
+    pub groups: usize,
+}
+
+/// What the backward needs of the forward.
+#[derive(Debug)]
+pub struct Cache<F> {
+    x: Buffer<F>,
+    /// ε / (2 √(v + v₀)) (B, O, OH, OW), the factor from dy to dv; none with mean weights.
+    dv_per_dy: Option<Buffer<F>>,
+}
+
+/// The gradient of the loss.
+#[derive(Debug)]
+pub struct Gradients<F> {
+    /// (B, C, H, W); none if it was not asked for.
+    pub dx: Option<Buffer<F>>,
+    /// (O, C/groups, kh, kw).
+    pub dtheta: Buffer<F>,
+    /// (O, C/groups, kh, kw); none with mean weights.
+    pub dlog_sigma2: Option<Buffer<F>>,
+    /// (O); none without a bias.
+    pub dbias: Option<Buffer<F>>,
+}
+
+/// What the kernels are told of the images and the window: `Geometry` in `images.cuh`.
+#[derive(Clone, Copy, Debug)]
+struct Geometry {
+    batch: usize,
+    groups: usize,
+    /// Of a group.
+    channels: usize,
+    /// (H, W).
+    image: [usize; 2],
+    /// Of a group.
+    outputs: usize,
+    /// (OH, OW).
+    output: [usize; 2],
+    window: Window,
+    /// Elements from each image of x to the next; the first channel.
+    x_image: usize,
+    x_first: usize,
+}
+
+impl Geometry {
+    fn arguments(&self) -> [Argument<'static>; 18] {
+        let Self { batch, groups, channels, image, outputs, output, window, x_image, x_first } = *self;
+        let Window { kernel, stride, padding, dilation } = window;
+        let sizes = [batch, groups, channels, image[0], image[1], outputs, output[0], output[1]];
+        let window = [kernel, stride, padding, dilation].as_flattened().to_vec();
+        let all = [&sizes[..], &window, &[x_image, x_first]].concat();
+        let all: [usize; 18] = all.try_into().expect("8 + 8 + 2");
+        all.map(Argument::size)
+    }
+
+    /// (B, O, OH, OW).
+    fn y_shape(&self) -> [usize; 4] {
+        [self.batch, self.groups * self.outputs, self.output[0], self.output[1]]
+    }
+
+    /// Products in an element of y.
+    fn fan_in(&self) -> usize {
+        self.channels * self.window.kernel[0] * self.window.kernel[1]
+    }
+
+    /// The side of the kernel, if it is one that the kernels are written out for.
+    fn square(&self) -> Option<usize> {
+        let Window { kernel, stride, dilation, .. } = self.window;
+        let is_plain = kernel[0] == kernel[1] && stride == [1, 1] && dilation == [1, 1];
+        (is_plain && [1, 3, 5].contains(&kernel[0])).then_some(kernel[0])
+    }
+
+    /// The name of a kernel.
+    fn kernel(&self, is_sampled: bool) -> String {
+        let weights = if is_sampled { "sampled" } else { "mean" };
+        match self.square() {
+            Some(side) => format!("{weights}_{side}"),
+            None => format!("{weights}_any"),
+        }
+    }
+}
+
+/// Rows of positions that a thread has: `ROWS` of the kernels.
+const ROWS: usize = 4;
+/// Channels whose sums a thread keeps in registers: `OUTPUTS` and `CHANNELS` of the kernels.
+const IN_REGISTERS: usize = 12;
+/// Blocks that fill a GPU, twice over.
+const BLOCKS: usize = 264;
+
+/// Into how many teams a block's threads are split that have `places` columns of ROWS positions, so that with `others` blocks
+/// for each of these blocks they fill half of the GPU. A warp's threads are of one team; each team has one of `shares` at
+/// least.
+fn teams(places: usize, others: usize, shares: usize) -> usize {
+    let fills = |teams: &usize| 2 * blocks(places, *teams) * others >= BLOCKS;
+    let most = 1 << shares.max(1).ilog2().min(3);
+    [1, 2, 4, 8].into_iter().take_while(|teams| *teams <= most).find(fills).unwrap_or(most)
+}
+
+/// The blocks that so many columns take.
+fn blocks(places: usize, teams: usize) -> usize {
+    (places * teams).div_ceil(THREADS as usize)
+}
+
+impl<F: Real> BayesConv2d<'_, F> {
+    fn geometry(&self, x: Images<'_>) -> Result<Geometry> {
+        let bias = self.bias.map(Buffer::shape);
+        let Sizes { image: [channels, height, width], output } =
+            Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, &x.shape)?;
+        Ok(Geometry {
+            batch: x.shape[0],
+            groups: self.groups,
+            channels,
+            image: [height, width],
+            outputs: self.theta.shape()[0] / self.groups,
+            output,
+            window: self.window,
+            x_image: x.image,
+            x_first: x.first,
+        })
+    }
+
+    fn device(&self) -> &Device {
+        self.theta.device()
+    }
+
+    /// What the kernels are told of the activation.
+    fn activations<'b>(&'b self, activation: Option<&Activation<'b, F>>) -> [Argument<'b>; 5] {
+        // Without one they are read from nowhere.
+        let [mean, inverse_deviation, gamma, beta] =
+            activation.map_or_else(|| [self.theta; 4].map(Argument::from), Activation::arguments);
+        [mean, inverse_deviation, gamma, beta, Argument::size(activation.is_some().into())]
+    }
+
+    /// y with sampled weights; `eps` is standard normal (B, O, OH, OW).
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the device fails.
+    pub fn forward_sampled(&self, x: Buffer<F>, mut eps: Buffer<F>) -> Result<(Buffer<F>, Cache<F>)> {
+        let y = self.forward(&x, Some(&mut eps))?;
+        Ok((y, Cache { x, dv_per_dy: Some(eps) }))
+    }
+
+    /// y = m, with mean weights.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the device fails.
+    pub fn forward_mean(&self, x: Buffer<F>) -> Result<(Buffer<F>, Cache<F>)> {
+        let y = self.forward(&x, None)?;
+        Ok((y, Cache { x, dv_per_dy: None }))
+    }
+
+    fn forward(&self, x: &Buffer<F>, eps: Option<&mut Buffer<F>>) -> Result<Buffer<F>> {
+        let images = Images::of(x);
+        let mut y = Buffer::unset(self.device(), &self.geometry(images)?.y_shape())?;
+        self.convolve(images, None, Images::to(&mut y), eps)?;
+        Ok(y)
+    }
+
+    /// y of what an activation makes of x, with sampled weights if there is noise; ε becomes the factor from dy to dv.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the device fails.
+    pub(super) fn convolve(
+        &self,
+        x: Images<'_>,
+        activation: Option<&Activation<'_, F>>,
+        y: Images<'_>,
+        eps: Option<&mut Buffer<F>>,
+    ) -> Result<()> {
+        let geometry = self.geometry(x)?;
+        check_shape("y", &geometry.y_shape(), &y.shape)?;
+        if let Some(eps) = &eps {
+            check_shape("eps", &geometry.y_shape(), eps.shape())?;
+        }
+        forward::launch(self, &geometry, x, activation, y, eps)
+    }
+
+    /// The gradient, from `dy` (B, O, OH, OW); dx only if `wants_dx`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If `dy` is not of y's shape.
+    pub fn backward(&self, cache: &Cache<F>, dy: &Buffer<F>, wants_dx: bool) -> Result<Gradients<F>> {
+        let Cache { x, dv_per_dy } = cache;
+        let factor = dv_per_dy.as_ref();
+        let dx = if wants_dx {
+            let mut dx = Buffer::unset(self.device(), x.shape())?;
+            self.input_gradient(Images::of(x), None, factor, Images::of(dy), Images::to(&mut dx))?;
+            Some(dx)
+        } else {
+            None
+        };
+        let [dtheta, dlog_sigma2] = self.weight_gradient(Images::of(x), None, factor, Images::of(dy))?;
+        let dtheta = dtheta.expect("there always is one");
+        let dbias = self.bias.map(|_| weight_gradient::bias(dy)).transpose()?;
+        Ok(Gradients { dx, dtheta, dlog_sigma2, dbias })
+    }
+
+    /// dx, which overwrites `dx` without an activation. With one, it is added, μ and s² held, and what is returned are its
+    /// sums (blocks, [dγ, dβ], C).
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If a shape does not fit.
+    pub(super) fn input_gradient(
+        &self,
+        x: Images<'_>,
+        activation: Option<&Activation<'_, F>>,
+        dv_per_dy: Option<&Buffer<F>>,
+        dy: Images<'_>,
+        dx: Images<'_>,
+    ) -> Result<Option<Buffer<F>>> {
+        let geometry = self.geometry(x).expect("the forward checked the shapes");
+        assert_eq!(dy.shape, geometry.y_shape(), "dy has y's shape");
+        assert_eq!((dx.shape, dx.image, dx.first), (x.shape, x.image, x.first), "dx lies as x does");
+        input_gradient::launch(self, &geometry, x, activation, dv_per_dy, dy, dx)
+    }
+
+    /// dθ, and with sampled weights dlnσ².
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If a shape does not fit.
+    pub(super) fn weight_gradient(
+        &self,
+        x: Images<'_>,
+        activation: Option<&Activation<'_, F>>,
+        dv_per_dy: Option<&Buffer<F>>,
+        dy: Images<'_>,
+    ) -> Result<[Option<Buffer<F>>; 2]> {
+        let geometry = self.geometry(x).expect("the forward checked the shapes");
+        assert_eq!(dy.shape, geometry.y_shape(), "dy has y's shape");
+        weight_gradient::launch(self, &geometry, x, activation, dv_per_dy, dy)
+    }
+}

@@ -1,0 +1,219 @@
+//! [`layers::dense_block`](crate::layers::dense_block) on the device. Every unit reads its channels of y, and writes its own,
+//! where they lie.
+
+use super::batch_norm::{BatchNorm, Statistics};
+use super::bayes_conv2d::BayesConv2d;
+use super::images::Images;
+use super::pre_activation::{Activation, BatchTerm, Gradients as StageGradients, PreActivation};
+use crate::cuda::{Argument, Buffer, Device, Grid, Real};
+use crate::error::Result;
+use crate::layers::check_shape;
+
+/// The parameters and the geometry.
+#[derive(Clone, Debug)]
+pub struct DenseBlock<'a, F> {
+    /// The stages of each unit.
+    pub units: Vec<Vec<Stage<'a, F>>>,
+    /// ε of every normalization.
+    pub epsilon: F,
+}
+
+/// Batch normalization, ReLU, convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a, F> {
+    /// γ (C).
+    pub gamma: &'a Buffer<F>,
+    /// β (C).
+    pub beta: &'a Buffer<F>,
+    /// The convolution, which keeps H and W.
+    pub conv: BayesConv2d<'a, F>,
+}
+
+/// Supplies ε of a stage (unit, stage), standard normal, in the shape asked for.
+pub type Noise<'a, F> = dyn FnMut([usize; 2], [usize; 4]) -> Result<Buffer<F>> + 'a;
+
+/// What the backward needs of the forward.
+#[derive(Debug)]
+pub struct Cache<F> {
+    y: Buffer<F>,
+    /// The channels of x.
+    channels: usize,
+    /// Of y's channels; none under running statistics.
+    statistics: Option<Statistics<F>>,
+    units: Vec<Vec<StageCache<F>>>,
+}
+
+#[derive(Debug)]
+struct StageCache<F> {
+    /// What it reads, unless that is the beginning of y.
+    input: Option<Buffer<F>>,
+    /// Those it normalized with, unless they are the first of y's.
+    statistics: Option<Statistics<F>>,
+    /// The factor from dy to dv; none with mean weights.
+    dv_per_dy: Option<Buffer<F>>,
+}
+
+/// The gradient of the loss.
+#[derive(Debug)]
+pub struct Gradients<F> {
+    /// (B, C, H, W).
+    pub dx: Buffer<F>,
+    /// In the parameters, stage by stage.
+    pub units: Vec<Vec<StageGradients<F>>>,
+}
+
+impl<F: Real> Cache<F> {
+    /// The batch's statistics that each stage normalized with, of its channels or more, and the values a channel they are of;
+    /// none under running statistics.
+    pub fn batch_statistics(&self) -> Option<(impl Iterator<Item = &Statistics<F>>, usize)> {
+        let count = self.y.len() / self.y.shape()[1].max(1);
+        self.statistics.as_ref().map(|of_y| {
+            (self.units.iter().flatten().map(move |stage| stage.statistics.as_ref().unwrap_or(of_y)), count)
+        })
+    }
+}
+
+impl<F: Real> DenseBlock<'_, F> {
+    /// y. Normalizes with the batch's own statistics, or with the running ones given for each stage; uses sampled weights if
+    /// there is noise, else the means.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the device fails.
+    pub fn forward(
+        &self,
+        x: &Buffer<F>,
+        running: Option<Vec<Vec<Statistics<F>>>>,
+        mut noise: Option<&mut Noise<'_, F>>,
+    ) -> Result<(Buffer<F>, Cache<F>)> {
+        let [batch, channels, height, width] = Images::of(x).shape;
+        let device = x.device();
+        let total = channels + self.units.iter().map(|unit| appended(unit)).sum::<usize>();
+        let mut y = Buffer::unset(device, &[batch, total, height, width])?;
+        copy_channels::<F>(device, Images::of(x), Images::to(&mut y).channels(0..channels))?;
+        let mut known = running.is_none().then(|| Statistics::unset(device, total)).transpose()?;
+        if let Some(known) = &mut known {
+            known.measure(Images::of(x), 0, self.epsilon)?;
+        }
+
+        let mut running = running.map(|running| running.into_iter().flatten());
+        let (mut filled, mut units) = (channels, Vec::with_capacity(self.units.len()));
+        for (u, unit) in self.units.iter().enumerate() {
+            let mut caches: Vec<StageCache<F>> = Vec::with_capacity(unit.len());
+            let mut input: Option<Buffer<F>> = None;
+            let after = filled + appended(unit);
+            for (s, stage) in unit.iter().enumerate() {
+                let own = match (&mut running, &input) {
+                    (Some(running), _) => running.next(),
+                    (None, Some(input)) => Some(Statistics::of_batch(input, self.epsilon)?),
+                    (None, None) => None,
+                };
+                let statistics = own.as_ref().or(known.as_ref()).expect("those given or the batch's");
+                let outputs = stage.conv.theta.shape()[0];
+                let shape = [batch, outputs, height, width];
+                let mut eps = noise.as_mut().map(|noise| noise([u, s], shape)).transpose()?;
+                let operation = stage.operation(statistics, self.epsilon)?;
+                let is_last = s + 1 == unit.len();
+                let mut between = (!is_last).then(|| Buffer::unset(device, &shape)).transpose()?;
+                let of_y = Images::to(&mut y);
+                let seen = input.as_ref().map_or(of_y.channels(0..filled), Images::of);
+                let to = between.as_mut().map_or(of_y.channels(filled..after), Images::to);
+                operation.forward(seen, to, eps.as_mut())?;
+                caches.push(StageCache { input: input.take(), statistics: own, dv_per_dy: eps });
+                input = between;
+            }
+            if let (Some(known), false) = (&mut known, unit.is_empty()) {
+                known.measure(Images::of(&y).channels(filled..after), filled, self.epsilon)?;
+            }
+            filled = after;
+            units.push(caches);
+        }
+        Ok((y.copy()?, Cache { y, channels, statistics: known, units }))
+    }
+
+    /// The gradient, from `dy` of y's shape.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If `dy` is not of y's shape.
+    pub fn backward(&self, cache: &Cache<F>, mut dy: Buffer<F>) -> Result<Gradients<F>> {
+        assert_eq!(dy.shape(), cache.y.shape(), "dy has y's shape");
+        let device = dy.device().clone();
+        let y = Images::of(&cache.y);
+        let mut filled = y.shape[1];
+        let mut term = cache.statistics.as_ref().map(|_| BatchTerm::new(&device, filled)).transpose()?;
+        let mut units: Vec<Vec<StageGradients<F>>> = Vec::with_capacity(self.units.len());
+        for (unit, stages) in self.units.iter().zip(&cache.units).rev() {
+            let first = filled - appended(unit);
+            let of_dy = Images::to(&mut dy);
+            let own = of_dy.channels(first..filled);
+            if let (Some(term), Some(statistics)) = (&term, &cache.statistics) {
+                // No unit before this one reads these channels.
+                term.subtract_from(own, y.channels(first..filled), statistics)?;
+            }
+            filled = first;
+            let mut gradients = Vec::with_capacity(unit.len());
+            // The gradient in what the stage before gave; none where that is dy itself.
+            let mut dz: Option<Buffer<F>> = None;
+            for (stage, cached) in unit.iter().zip(stages).rev() {
+                let statistics =
+                    cached.statistics.as_ref().or(cache.statistics.as_ref()).expect("the forward had them");
+                let operation = stage.operation(statistics, self.epsilon).expect("the forward checked the shapes");
+                let dv_per_dy = cached.dv_per_dy.as_ref();
+                let from = dz.as_ref().map_or(own, Images::of);
+                if let Some(input) = &cached.input {
+                    let x = Images::of(input);
+                    let mut dinput = Buffer::zeros(&device, input.shape())?;
+                    let mut own_term = term.as_ref().map(|_| BatchTerm::new(&device, x.shape[1])).transpose()?;
+                    let dx = Images::to(&mut dinput);
+                    gradients.push(operation.backward(x, dv_per_dy, from, dx, own_term.as_mut())?);
+                    if let Some(own_term) = &own_term {
+                        own_term.subtract_from(dx, x, statistics)?;
+                    }
+                    dz = Some(dinput);
+                } else {
+                    let (seen, dseen) = (y.channels(0..filled), of_dy.channels(0..filled));
+                    gradients.push(operation.backward(seen, dv_per_dy, from, dseen, term.as_mut())?);
+                }
+            }
+            gradients.reverse();
+            units.push(gradients);
+        }
+        units.reverse();
+        let (of_dy, first) = (Images::to(&mut dy).channels(0..cache.channels), y.channels(0..cache.channels));
+        if let (Some(term), Some(statistics)) = (&term, &cache.statistics) {
+            term.subtract_from(of_dy, first, statistics)?;
+        }
+        let mut dx = Buffer::unset(&device, &of_dy.shape)?;
+        copy_channels::<F>(&device, of_dy, Images::to(&mut dx))?;
+        Ok(Gradients { dx, units })
+    }
+}
+
+impl<'a, F: Real> Stage<'a, F> {
+    fn operation(&self, statistics: &'a Statistics<F>, epsilon: F) -> Result<PreActivation<'a, F>> {
+        let norm = BatchNorm { gamma: self.gamma, beta: self.beta, epsilon, rectified: true };
+        check_shape("beta", self.gamma.shape(), self.beta.shape())?;
+        Ok(PreActivation { activation: Activation::new(&norm, statistics)?, conv: self.conv })
+    }
+}
+
+/// The channels that a unit appends.
+fn appended<F>(unit: &[Stage<'_, F>]) -> usize
+where
+    F: Real,
+{
+    unit.last().map_or(0, |stage| stage.conv.theta.shape()[0])
+}
+
+/// Copies images into channels of others, or out of them.
+fn copy_channels<F: Real>(device: &Device, from: Images<'_>, to: Images<'_>) -> Result<()> {
+    check_shape("x", &to.shape, &from.shape)?;
+    let n = from.shape.iter().product();
+    let image = from.shape[1..].iter().product();
+    let positions = from.positions();
+    let sizes = [n, image, from.image, from.first * positions, to.image, to.first * positions].map(Argument::size);
+    let arguments = [&[from.buffer, to.buffer][..], &sizes].concat();
+    device.launch::<F>("layers/dense_block", "copy_channels", Grid::elements(n), &arguments)
+}

@@ -1,0 +1,13 @@
+//! One operation a file: see [`layers`](crate::layers).
+
+pub mod avg_pool;
+pub mod batch_norm;
+pub mod bayes_conv2d;
+pub mod bayes_dense;
+pub mod dense_block;
+pub mod flatten;
+mod images;
+pub mod max_pool;
+pub mod pre_activation;
+pub mod relu;
+pub mod softmax_nll;

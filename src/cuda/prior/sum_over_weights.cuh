@@ -1,0 +1,41 @@
+// prior::sum_over_weights on the device, a thread a weight. A Form is built from one weight and has its KL and what it adds
+// to ∂F/∂ℓ_k.
+
+// What a form depends on beside the weight.
+struct Prior {
+    const real *levels; // (count)
+    const real *costs;  // (count), −ln a_k
+    u32 count;
+    u32 zero; // the index of the zero level, of vnq
+    u32 spike;
+    real ratio; // of windows' widths; of the Gaussian, μ₀
+    real prior_log_sigma2; // of the Gaussian
+};
+
+// Leaves the sums of each block: values (blocks), dlevels (blocks, count).
+template <class Form>
+__device__ void sum_over_weights(const real *theta, const real *log_sigma2, const Prior &prior, real *dtheta,
+                                 real *dlog_sigma2, f64 *values, real *dlevels, u32 n) {
+    u32 i = blockIdx.x * THREADS + threadIdx.x;
+    bool is_weight = i < n;
+    u32 at = is_weight ? i : n - 1;
+    Form form(theta[at], log_sigma2[at], prior);
+    if (is_weight) {
+        dtheta[i] = form.kl.dtheta;
+        dlog_sigma2[i] = form.kl.dlog_sigma2;
+    }
+    f64 value = block_sum(is_weight ? (f64)form.kl.value : 0.0);
+    if (threadIdx.x == 0) values[blockIdx.x] = value;
+    for (u32 k = 0; k < prior.count; k++) {
+        real dlevel = block_sum(is_weight ? form.dlevel(k, prior) : (real)0);
+        if (threadIdx.x == 0) dlevels[blockIdx.x * prior.count + k] = dlevel;
+    }
+}
+
+#define KL_KERNEL(Form)                                                                                                  \
+    extern "C" __global__ void kl(const real *theta, const real *log_sigma2, const real *levels, const real *costs,     \
+                                  u32 count, u32 zero, u32 spike, real ratio, real prior_log_sigma2, real *dtheta,      \
+                                  real *dlog_sigma2, f64 *values, real *dlevels, u32 n) {                               \
+        Prior prior = {levels, costs, count, zero, spike, ratio, prior_log_sigma2};                                     \
+        sum_over_weights<Form>(theta, log_sigma2, prior, dtheta, dlog_sigma2, values, dlevels, n);                      \
+    }

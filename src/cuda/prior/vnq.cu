@@ -1,0 +1,33 @@
+// F = D(t_zero) + Σ_{ℓ_k≠0} Ω_k [D(t_k) − D(t_zero)].
+struct Vnq {
+    WeightKl kl, at_zero;
+    real theta, inverse_sigma2, remainder;
+
+    __device__ WeightKl to(u32 k, const Prior &prior) const {
+        return spike_kl(prior.spike, theta, inverse_sigma2, prior.levels[k]);
+    }
+
+    __device__ Vnq(real theta, real log_sigma2, const Prior &prior)
+        : theta(theta), inverse_sigma2(exp_in_loop(-log_sigma2)), remainder(1) {
+        at_zero = to(prior.zero, prior);
+        kl = WeightKl{0, 0, 0};
+        for (u32 k = 0; k < prior.count; k++) {
+            if (k == prior.zero) continue;
+            WeightKl one = to(k, prior);
+            Window of_k = window(theta, prior.levels[k], prior.ratio);
+            add_scaled(kl, of_k.value, one);
+            kl.dtheta += of_k.dtheta * (one.value - at_zero.value);
+            remainder -= of_k.value;
+        }
+        add_scaled(kl, remainder, at_zero);
+    }
+
+    __device__ real dlevel(u32 k, const Prior &prior) const {
+        if (k == prior.zero) return -(remainder * at_zero.dtheta);
+        WeightKl one = to(k, prior);
+        Window of_k = window(theta, prior.levels[k], prior.ratio);
+        return of_k.dlevel * (one.value - at_zero.value) - of_k.value * one.dtheta;
+    }
+};
+
+KL_KERNEL(Vnq)

@@ -1,0 +1,9 @@
+//! Training on the device: see [`train`](crate::train).
+
+pub mod adam;
+pub mod evaluate;
+pub mod objective;
+pub mod projection;
+pub mod trainer;
+
+pub use trainer::Trainer;

@@ -1,0 +1,31 @@
+extern "C" __global__ void log_sigma2(real *log_sigma2, real lowest, real highest, u32 n) {
+    FOR_EACH(i, n) {
+        // Comparisons leave NaN where it is, to be found.
+        if (log_sigma2[i] < lowest) log_sigma2[i] = lowest;
+        else if (log_sigma2[i] > highest) log_sigma2[i] = highest;
+    }
+}
+
+// By one thread: each level depends on the one before. The levels are moved away from number `fixed`, which is 0 if
+// `has_zero`.
+extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, real gap, u32 count) {
+    if (blockIdx.x > 0 || threadIdx.x > 0) return;
+    if (has_zero) levels[fixed] = 0;
+    for (u32 k = fixed + 1; k < count; k++) {
+        if (levels[k] < levels[k - 1] + gap) levels[k] = levels[k - 1] + gap;
+    }
+    for (u32 k = fixed; k > 0; k--) {
+        if (levels[k - 1] > levels[k] - gap) levels[k - 1] = levels[k] - gap;
+    }
+}
+
+extern "C" __global__ void theta(real *theta, const real *log_sigma2, const real *levels, u32 count, real margin, u32 n) {
+    real lowest = levels[0], highest = levels[count - 1];
+    FOR_EACH(i, n) {
+        if (theta[i] < lowest || theta[i] > highest) {
+            real outside = margin * c_exp((real)0.5 * log_sigma2[i]);
+            if (theta[i] < lowest - outside) theta[i] = lowest - outside;
+            else if (theta[i] > highest + outside) theta[i] = highest + outside;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+mod avg_pool;
+mod batch_norm;
+mod bayes_conv2d;
+mod bayes_dense;
+mod dense_block;
+mod flatten;
+mod max_pool;
+mod relu;
+mod softmax_nll;

@@ -1,0 +1,36 @@
+use crate::common::assert_error;
+use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
+use crate::common::random::Random;
+use ndarray::Array2;
+use spikeslab::cuda::layers::softmax_nll as on_gpu;
+use spikeslab::layers::softmax_nll;
+
+fn parity<F: DevicePrecision>() {
+    let Some(device) = device(&format!("layers::softmax_nll {:?}", F::DTYPE)) else { return };
+    let mut random = Random::new(1);
+    // Few rows, more than a block has threads; a confidence of 1.
+    for (batch, classes, size) in [(3, 10, 2.0), (300, 5, 2.0), (1, 2, 300.0), (7, 1, 1.0)] {
+        let what = format!("{batch} rows of {classes}");
+        let logits: Array2<F> = random.uniforms(-size, size, (batch, classes));
+        let labels: Vec<usize> = (0..batch).map(|b| b * 7 % classes).collect();
+        let (nll, cache) = softmax_nll::forward(logits.view(), &labels).unwrap();
+        let (nll_on_gpu, cache_on_gpu) = on_gpu::forward(&on_device(&device, &logits), &labels).expect("it runs");
+        assert_parity("softmax_nll", &format!("nll, {what}"), &nll_on_gpu, &[nll]);
+        let dlogits = on_gpu::backward(&cache_on_gpu).expect("it runs");
+        assert_parity("softmax_nll", &format!("dlogits, {what}"), &dlogits, &softmax_nll::backward(&cache));
+    }
+    let logits = on_device(&device, &Array2::<F>::zeros((2, 3)));
+    assert_error(on_gpu::forward(&logits, &[0, 3]), &["labels", "below 3"]);
+    assert_error(on_gpu::forward(&logits, &[0]), &["labels", "[2]", "[1]"]);
+    assert_error(on_gpu::forward(&on_device(&device, &Array2::<F>::zeros((0, 3))), &[]), &["logits", "none"]);
+}
+
+#[test]
+fn parity_f32() {
+    parity::<f32>();
+}
+
+#[test]
+fn parity_f64() {
+    parity::<f64>();
+}

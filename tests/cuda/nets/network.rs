@@ -1,0 +1,97 @@
+use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
+use crate::common::networks::{MODES, Problem};
+use spikeslab::cuda::layers::softmax_nll;
+use spikeslab::cuda::nets::{Network, WeightMode};
+use spikeslab::nets::plan::BayesLayer;
+use spikeslab::nets::{self, Architecture, Normalization};
+
+/// Small networks of every architecture, with images of the sizes that each needs at least.
+fn problems<F: DevicePrecision>() -> Vec<(&'static str, Problem<F>)> {
+    let of = |architecture: Architecture, input, widths: &[usize], batch| {
+        (architecture.name(), Problem::new(architecture, input, widths, batch, 1))
+    };
+    vec![
+        of(Architecture::Mlp, [1, 4, 5], &[9, 40, 3], 6),
+        of(Architecture::Lenet5, [2, 18, 17], &[3, 5, 9, 7, 4], 3),
+        of(Architecture::LenetCaffe, [1, 16, 16], &[3, 13, 6, 3], 4),
+        of(Architecture::Densenet { bottleneck: false }, [3, 8, 8], &[4, 3, 3, 9, 2, 2, 13, 3, 3, 5], 3),
+        of(Architecture::Densenet { bottleneck: true }, [1, 8, 4], &[4, 6, 3, 5, 4, 2, 6, 5, 3, 4], 3),
+    ]
+}
+
+fn parity<F: DevicePrecision>() {
+    let Some(device) = device(&format!("nets::network {:?}", F::DTYPE)) else { return };
+    for (name, problem) in problems::<F>() {
+        for (sampled, normalization) in MODES {
+            let what = |of: &str| format!("{of} of {name}, sampled: {sampled}, {normalization:?}");
+            let (nll, logits, gradients) = problem.run(&problem.network, sampled, normalization);
+            let network = Network::from_host(&device, &problem.network).expect("memory");
+            let noise = |layer: &BayesLayer, _: &[usize]| Ok(on_device(&device, &problem.eps[layer.index]));
+            let weights = if sampled { WeightMode::Sample(&noise) } else { WeightMode::Mean };
+            let (logits_on_gpu, tape) =
+                network.forward(on_device(&device, &problem.x), &weights, normalization).expect("it runs");
+            assert_parity("network on the device", &what("logits"), &logits_on_gpu, &logits);
+            let (nll_on_gpu, cache) = softmax_nll::forward(&logits_on_gpu, &problem.labels).expect("it runs");
+            assert_parity("network on the device", &what("nll"), &nll_on_gpu, &[nll]);
+            let dlogits = softmax_nll::backward(&cache).expect("it runs");
+            let on_gpu = network.backward(&tape, dlogits).expect("it runs");
+            assert_eq!(on_gpu.len(), gradients.len());
+            for ((on_gpu, gradient), parameter) in on_gpu.iter().zip(&gradients).zip(problem.network.parameters()) {
+                assert_eq!(on_gpu.is_some(), gradient.is_some(), "{}", what(&parameter.name));
+                if let (Some(on_gpu), Some(gradient)) = (on_gpu, gradient) {
+                    assert_parity("network on the device", &what(&parameter.name), on_gpu, gradient);
+                }
+            }
+        }
+    }
+}
+
+/// Prediction with each kind of weights, and what training changes beside the gradients: the running statistics.
+fn state<F: DevicePrecision>() {
+    let Some(device) = device(&format!("nets::network, state {:?}", F::DTYPE)) else { return };
+    for (name, Problem { mut network, x, eps, .. }) in problems::<F>() {
+        let mut on_gpu = Network::from_host(&device, &network).expect("memory");
+        let cases = [(nets::WeightMode::Mean, WeightMode::Mean), (nets::WeightMode::Quantized, WeightMode::Quantized)];
+        for (weights, weights_on_gpu) in cases {
+            let logits = network.predict(x.clone(), &weights).unwrap();
+            let logits_on_gpu = on_gpu.predict(on_device(&device, &x), &weights_on_gpu).expect("it runs");
+            assert_parity("network on the device", &format!("logits of {name}"), &logits_on_gpu, &logits);
+        }
+        let noise = |layer: &BayesLayer, _: &[usize]| Ok(eps[layer.index].clone());
+        let sampled = nets::WeightMode::Sample(&noise);
+        let (_, tape) = network.forward(x.clone(), &sampled, Normalization::Batch).unwrap();
+        network.absorb_statistics(&tape);
+        let noise = |layer: &BayesLayer, _: &[usize]| Ok(on_device(&device, &eps[layer.index]));
+        let x = on_device(&device, &x);
+        let (_, tape) = on_gpu.forward(x, &WeightMode::Sample(&noise), Normalization::Batch).expect("it runs");
+        on_gpu.absorb_statistics(&tape).expect("it runs");
+        for (parameter, on_gpu) in network.parameters().iter().zip(on_gpu.parameters()) {
+            assert_parity("network on the device", &format!("{} of {name}", parameter.name), on_gpu, &parameter.value);
+        }
+        // A network that goes there and comes back is the same.
+        let mut back = network.clone();
+        back.initialize(1);
+        Network::from_host(&device, &network).expect("memory").copy_to_host(&mut back).expect("it runs");
+        assert_eq!(back, network);
+    }
+}
+
+#[test]
+fn parity_f32() {
+    parity::<f32>();
+}
+
+#[test]
+fn parity_f64() {
+    parity::<f64>();
+}
+
+#[test]
+fn state_f32() {
+    state::<f32>();
+}
+
+#[test]
+fn state_f64() {
+    state::<f64>();
+}

@@ -1,0 +1,61 @@
+use crate::common::Dtype::F64;
+use crate::common::compare::assert_close;
+use crate::common::device::device;
+use crate::common::tolerance::{Check, tolerance};
+use crate::oracle::read;
+use spikeslab::oracle::{OPERATIONS, evaluate, evaluate_on};
+use std::fs;
+use std::path::Path;
+
+/// The operations that there are on the CPU only, or in parts of kernels.
+const NOT_ON_A_DEVICE: [&str; 2] = ["spike-kl", "gaussian-kl"];
+/// The outputs that a device does not have apart; it has their sum instead of the KL of each weight.
+const LEFT_OUT: [&str; 3] = ["mean", "variance", "kl"];
+
+/// Every operation on the seeds of the fuzzer's corpus: each output of the device is the CPU's.
+#[test]
+fn parity_of_every_operation() {
+    let Some(device) = device("oracle, every operation") else { return };
+    let taking_input: Vec<_> = OPERATIONS.iter().filter(|operation| operation.takes_input()).collect();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers/oracle");
+    let dir = tempfile::tempdir().unwrap();
+    let [input, on_cpu, on_gpu] = ["in", "cpu", "gpu"].map(|name| dir.path().join(name));
+    let within = tolerance("network on the device", F64, Check::Reference);
+    let mut seen = Vec::new();
+    for operation in &taking_input {
+        let name = operation.name.replace('-', "_");
+        let seed = if name == "kl" { "kl_0".to_string() } else { name };
+        // Those without a seed are like one that has: see the networks' own tests.
+        let Ok(bytes) = fs::read(corpus.join(seed)) else { continue };
+        assert_eq!(taking_input[usize::from(bytes[0]) % taking_input.len()].name, operation.name);
+        fs::write(&input, &bytes[1..]).unwrap();
+        evaluate(operation.name, Some(&input), &on_cpu, &[]).unwrap();
+        let outcome = evaluate_on(&device, operation.name, Some(&input), &on_gpu, &[]);
+        if NOT_ON_A_DEVICE.contains(&operation.name) {
+            assert!(outcome.expect_err("no kernel").to_string().contains("device cuda:0"));
+            continue;
+        }
+        outcome.unwrap_or_else(|error| panic!("{}: {error}", operation.name));
+        let (expected, on_gpu) = (read(&on_cpu), read(&on_gpu));
+        for (output, expected) in &expected {
+            let what = format!("{} {output}", operation.name);
+            let network = operation.inputs.is_empty();
+            // Without a bias the device has no gradient of one.
+            let left_out = LEFT_OUT.contains(&output.as_str()) && !network || output == "dbias";
+            match on_gpu.get(output) {
+                Some(output) => assert_close(&what, output, expected, within),
+                None => assert!(left_out, "{what}: missing"),
+            }
+        }
+        if let Some(sum) = on_gpu.get("kl_sum") {
+            let expected = expected["kl"].values.iter().sum::<f64>();
+            assert_close("kl_sum", &sum.values[..], &[expected], within);
+        }
+        seen.push(operation.name);
+    }
+    assert!(seen.len() > 8, "{seen:?}");
+    let noise = [("count".to_string(), "33".to_string()), ("seed".to_string(), "7".to_string())];
+    evaluate("noise", None, &on_cpu, &noise).unwrap();
+    evaluate_on(&device, "noise", None, &on_gpu, &noise).unwrap();
+    assert_eq!(read(&on_gpu), read(&on_cpu), "to the bit");
+}

@@ -1,0 +1,3 @@
+mod matmul;
+mod noise;
+mod sum;

@@ -1,0 +1,4 @@
+mod adam;
+mod objective;
+mod projection;
+mod trainer;

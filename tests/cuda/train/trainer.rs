@@ -1,0 +1,135 @@
+use crate::common::compare::{Tensor, ToTensor, assert_close};
+use crate::common::device::{DevicePrecision, device};
+use crate::common::tolerance::{Check, tolerance};
+use crate::train::{narrow, network, short_recipe, split};
+use spikeslab::cuda::{self, Device};
+use spikeslab::nets::Architecture;
+use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
+use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::train::evaluate::Weights;
+use spikeslab::train::{Loss, Recipe, Trainer, Training};
+
+const SIZE: usize = 16;
+const IMAGES: usize = 64;
+
+fn trainer<F: DevicePrecision>(architecture: Architecture, prior: Prior) -> Trainer<F> {
+    // 4 steps an epoch.
+    let recipe = Recipe { prior, epochs: 13, learning_rate: 0.002, ..short_recipe() };
+    Trainer::new(network(architecture, narrow(architecture), SIZE), recipe, IMAGES).unwrap()
+}
+
+/// So many steps, from the first batch on.
+fn steps<F: DevicePrecision>(training: &mut dyn Training<F>, count: usize) -> Vec<Loss> {
+    let data = split(IMAGES, 1, SIZE).train;
+    let order: Vec<usize> = (0..IMAGES).collect();
+    let batches = order.chunks(16).cycle().take(count);
+    batches
+        .map(|indices| {
+            let (x, labels) = data.batch(indices);
+            training.step(x, &labels).expect("it runs")
+        })
+        .collect()
+}
+
+fn losses(losses: &[Loss]) -> Tensor {
+    losses.iter().map(|loss| loss.loss).collect::<Vec<f64>>().to_tensor()
+}
+
+fn on_device<F: DevicePrecision>(device: &Device, host: &Trainer<F>) -> cuda::train::Trainer<F> {
+    cuda::train::Trainer::new(device, host.clone()).expect("memory")
+}
+
+/// The loss of every step of a run stays within the tolerance, and what is learned gives the same accuracy on both.
+fn parity<F: DevicePrecision>() {
+    let Some(device) = device(&format!("train::trainer, 50 steps {:?}", F::DTYPE)) else { return };
+    let nearest = Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit));
+    let mut on_host = trainer::<F>(Architecture::Lenet5, nearest);
+    let mut on_gpu = on_device(&device, &on_host);
+    let (expected, seen) = (steps(&mut on_host, 50), steps(&mut on_gpu, 50));
+    assert!(expected[49].nll < 0.5 * expected[0].nll, "it learns");
+    let within = tolerance("trainer on the device", F::DTYPE, Check::Reference);
+    assert_close("losses of 50 steps", &losses(&seen), &losses(&expected), within);
+    assert_eq!(on_gpu.trainer().step, 50);
+    let test = split(1, 40, SIZE).test;
+    for weights in [Weights::Mean, Weights::Quantized, Weights::Sampled { samples: 3, seed: 1 }] {
+        // The same network on both.
+        let host = on_gpu.fetch().expect("it runs").clone();
+        let (expected, seen) = (host.score(&test, weights).unwrap(), on_gpu.score(&test, weights).expect("it runs"));
+        assert_close(&format!("{weights:?}"), &seen.nll, &expected.nll, within);
+        assert_eq!(seen.accuracy, expected.accuracy, "{weights:?}");
+    }
+}
+
+#[test]
+fn parity_f32() {
+    parity::<f32>();
+}
+
+#[test]
+fn parity_f64() {
+    parity::<f64>();
+}
+
+/// A few steps under every prior and of every network, all parameters and moments compared.
+#[test]
+fn parity_of_every_prior_and_network() {
+    let Some(device) = device("train::trainer, every prior and network") else { return };
+    let multi_spike = |form| Prior::MultiSpike(MultiSpike::new(form, Spike::Exact));
+    let mut cases = vec![
+        (Architecture::Mlp, multi_spike(Form::Mixture)),
+        (Architecture::Mlp, multi_spike(Form::Vnq)),
+        (Architecture::Mlp, Prior::Gaussian(Gaussian::default())),
+        (Architecture::Mlp, Prior::None),
+    ];
+    cases.extend(Architecture::ALL.map(|architecture| (architecture, multi_spike(Form::Nearest))));
+    let within = tolerance("trainer on the device", crate::common::Dtype::F64, Check::Reference);
+    for (architecture, prior) in cases {
+        let what = format!("{}, {prior:?}", architecture.name());
+        let mut on_host = trainer::<f64>(architecture, prior);
+        let mut on_gpu = on_device(&device, &on_host);
+        let (expected, seen) = (steps(&mut on_host, 3), steps(&mut on_gpu, 3));
+        assert_close(&what, &losses(&seen), &losses(&expected), within);
+        let fetched = on_gpu.fetch().expect("it runs");
+        for (seen, expected) in fetched.network.parameters().iter().zip(on_host.network.parameters()) {
+            assert_close(&format!("{what}: {}", seen.name), &seen.value, &expected.value, within);
+        }
+        assert_eq!(fetched.moments.len(), on_host.moments.len());
+        for (seen, expected) in fetched.moments.iter().flatten().zip(on_host.moments.iter().flatten()) {
+            if !expected.is_empty() {
+                assert_close(&format!("{what}: moments"), seen, expected, within);
+            }
+        }
+    }
+}
+
+/// Three steps there, three here, three there: what a checkpoint holds is all that a run depends on.
+#[test]
+fn parity_of_a_run_that_moves_between_devices() {
+    let Some(device) = device("train::trainer, moving between devices") else { return };
+    let nearest = Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit));
+    let start = trainer::<f64>(Architecture::LenetCaffe, nearest);
+    let within = tolerance("trainer on the device", crate::common::Dtype::F64, Check::Reference);
+    let expected = steps(&mut start.clone(), 12);
+    let mut on_gpu = on_device(&device, &start);
+    let mut seen = steps(&mut on_gpu, 4);
+    let mut back = on_gpu.fetch().expect("it runs").clone();
+    assert_eq!(back.step, 4);
+    seen.extend(steps(&mut back, 4));
+    seen.extend(steps(&mut on_device(&device, &back), 4));
+    assert_close("losses", &losses(&seen), &losses(&expected), within);
+    // On one device the same steps give the same bits.
+    let [first, second] = [(); 2].map(|()| steps(&mut on_device(&device, &start), 4));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn parity_of_what_is_not_finite() {
+    let Some(device) = device("train::trainer, numbers that are not finite") else { return };
+    let mut host = trainer::<f32>(Architecture::Mlp, Prior::None);
+    host.network.parameters_mut()[0].as_slice_mut()[5] = f32::NAN;
+    let mut on_gpu = on_device(&device, &host);
+    let (x, labels) = split(IMAGES, 1, SIZE).train.batch(&[0, 1, 2, 3]);
+    let expected = host.step(x.clone(), &labels).expect_err("a NaN").to_string();
+    assert_eq!(on_gpu.step(x, &labels).expect_err("a NaN").to_string(), expected);
+    assert_eq!(on_gpu.trainer().step, 0);
+}
