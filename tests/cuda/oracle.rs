@@ -1,4 +1,4 @@
-use crate::common::Dtype::F64;
+use crate::common::Dtype::F32;
 use crate::common::compare::assert_close;
 use crate::common::device::device;
 use crate::common::tolerance::{Check, tolerance};
@@ -20,7 +20,8 @@ fn parity_of_every_operation() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers/oracle");
     let dir = tempfile::tempdir().unwrap();
     let [input, on_cpu, on_gpu] = ["in", "cpu", "gpu"].map(|name| dir.path().join(name));
-    let within = tolerance("network on the device", F64, Check::Reference);
+    // The corpus is in F32.
+    let within = tolerance("network on the device", F32, Check::Reference);
     let mut seen = Vec::new();
     for operation in &taking_input {
         let name = operation.name.replace('-', "_");

@@ -14,7 +14,7 @@ const IMAGES: usize = 64;
 
 fn trainer<F: DevicePrecision>(architecture: Architecture, prior: Prior) -> Trainer<F> {
     // 4 steps an epoch.
-    let recipe = Recipe { prior, epochs: 13, learning_rate: 0.002, ..short_recipe() };
+    let recipe = Recipe { prior, epochs: 13, ..short_recipe() };
     Trainer::new(network(architecture, narrow(architecture), SIZE), recipe, IMAGES).unwrap()
 }
 
@@ -46,7 +46,8 @@ fn parity<F: DevicePrecision>() {
     let mut on_host = trainer::<F>(Architecture::Lenet5, nearest);
     let mut on_gpu = on_device(&device, &on_host);
     let (expected, seen) = (steps(&mut on_host, 50), steps(&mut on_gpu, 50));
-    assert!(expected[49].nll < 0.5 * expected[0].nll, "it learns");
+    let ends = [expected[0].nll, expected[49].nll];
+    assert!(ends[1] < 0.8 * ends[0], "it learns (saw: {ends:?})");
     let within = tolerance("trainer on the device", F::DTYPE, Check::Reference);
     assert_close("losses of 50 steps", &losses(&seen), &losses(&expected), within);
     assert_eq!(on_gpu.trainer().step, 50);
