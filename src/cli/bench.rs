@@ -1,7 +1,7 @@
 //! `spikeslab bench`: a training step by its phases, and inference on packed weights, on random images.
 
 use super::device::{DeviceOption, Gpu, on};
-use super::options::{Threads, network_names};
+use super::options::{DensenetOptions, Threads, network_names};
 use super::output::line;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -24,13 +24,13 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A step is cut into data (a batch gathered and converted), forward (noise and batch statistics included), KL (with its
-gradients), backward and optimizer. Each figure is a median. GFLOP/s count the products of a step alone, a product and a
+A step is cut into data (a batch gathered and converted), forward (noise and batch statistics included), KL (with its \
+gradients), backward and optimizer. Each figure is a median. GFLOP/s count the products of a step alone, a product and a \
 sum as two; the peak is that of large f32 matrix products, one a thread. On a GPU the step as a whole is timed.
 
 Examples:
   spikeslab bench lenet5
-  spikeslab bench densenet --threads 1
+  spikeslab bench densenet --depth 22 --threads 1
   spikeslab bench densenet --device cuda
   spikeslab bench --json")]
 pub(super) struct BenchArguments {
@@ -43,6 +43,8 @@ pub(super) struct BenchArguments {
     /// Images a step [default: 128, and 64 for densenet]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch_size: Option<usize>,
+    #[command(flatten)]
+    densenet: DensenetOptions,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -70,16 +72,20 @@ fn command(arguments: &BenchArguments) -> Outcome {
         return Err(Error::option("batch-size", expected, arguments.batch_size.unwrap_or_default()).into());
     }
     let codebook = Codebook::symmetric(arguments.levels)?;
+    let networks = networks
+        .into_iter()
+        .map(|network| network.with_sizes(arguments.densenet.sizes(network.name())))
+        .collect::<Result<Vec<_>>>()?;
     if let Some(gpu) = arguments.device.device.open()? {
-        return on_gpu(arguments, &gpu, &networks, &codebook);
+        return on_gpu(arguments, &gpu, networks, &codebook);
     }
     let peak = peak(threads);
     if !arguments.json {
         line(&format!("{threads} threads, peak of matrix products {peak:.0} GFLOP/s"))?;
     }
     let mut measured = Vec::new();
-    for network in networks {
-        let bench = Bench::new(network, arguments.batch_size, &codebook)?;
+    for (network, widths) in networks {
+        let bench = Bench::new(network, widths, arguments.batch_size, &codebook)?;
         let (step, packed) = (bench.step()?, bench.inference()?);
         if !arguments.json {
             print(&step, &packed, peak)?;
@@ -93,14 +99,19 @@ fn command(arguments: &BenchArguments) -> Outcome {
 }
 
 /// Times the training step of each network on a GPU.
-fn on_gpu(arguments: &BenchArguments, gpu: &Gpu, networks: &[Architecture], codebook: &Codebook<f32>) -> Outcome {
+fn on_gpu(
+    arguments: &BenchArguments,
+    gpu: &Gpu,
+    networks: Vec<(Architecture, Vec<usize>)>,
+    codebook: &Codebook<f32>,
+) -> Outcome {
     let device = format!("{gpu:?}");
     if !arguments.json {
         line(&device)?;
     }
     let mut measured = Vec::new();
-    for network in networks {
-        let bench = Bench::new(*network, arguments.batch_size, codebook)?;
+    for (network, widths) in networks {
+        let bench = Bench::new(network, widths, arguments.batch_size, codebook)?;
         let (name, images) = (network.name(), bench.batch_size);
         let milliseconds = bench.step_on(gpu)?;
         let (rate, gflops) = (images as f64 / milliseconds * 1e3, bench.gflop()? / milliseconds * 1e3);
@@ -151,7 +162,12 @@ struct Step {
 type Inference = [(usize, f64); 2];
 
 impl Bench {
-    fn new(architecture: Architecture, batch_size: Option<usize>, codebook: &Codebook<f32>) -> Result<Self> {
+    fn new(
+        architecture: Architecture,
+        mut widths: Vec<usize>,
+        batch_size: Option<usize>,
+        codebook: &Codebook<f32>,
+    ) -> Result<Self> {
         const CLASSES: usize = 10;
         let dense = matches!(architecture, Architecture::Densenet { .. });
         let batch_size = batch_size.unwrap_or(if dense { 64 } else { 128 });
@@ -164,7 +180,6 @@ impl Bench {
         };
         let images = bytes(batch_size * shape.iter().product::<usize>());
         let labels = bytes(batch_size).into_iter().map(|byte| byte % CLASSES as u8).collect();
-        let mut widths = architecture.hidden_widths();
         widths.push(CLASSES);
         let mut network = architecture.network(shape, &widths, codebook)?;
         network.initialize(0);

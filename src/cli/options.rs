@@ -81,7 +81,7 @@ pub(super) struct TrainingOptions {
 /// The sizes of a DenseNet.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of densenet")]
-struct DensenetOptions {
+pub(super) struct DensenetOptions {
     /// Bayesian layers: 3n + 4, with bottleneck 6n + 4 [default: 40]
     #[arg(long, value_name = "L", allow_negative_numbers = true)]
     depth: Option<usize>,
@@ -98,7 +98,7 @@ struct DensenetOptions {
 
 impl DensenetOptions {
     /// None for another network of which no such sizes are asked.
-    fn sizes(&self, network: &str) -> Option<Densenet> {
+    pub(super) fn sizes(&self, network: &str) -> Option<Densenet> {
         let given = self.bottleneck || self.depth.is_some() || self.growth.is_some() || self.compression.is_some();
         let default = Densenet::default();
         (given || network == Architecture::Densenet { bottleneck: false }.name()).then(|| Densenet {

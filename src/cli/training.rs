@@ -243,13 +243,18 @@ impl Observer<f32> for Progress<'_> {
 
     fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
         self.bar.set_position(trainer.step);
-        self.show(&metrics);
-        self.metrics.push(metrics);
-        // Metrics first: they may be ahead of the checkpoint, never behind it.
+        // Metrics first: they may be ahead of the checkpoint, never behind it. And what is shown is on disk.
+        self.metrics.push(metrics.clone());
         self.run.write_metrics(&self.metrics)?;
         let last = position.epoch == trainer.recipe().epochs;
-        let stop = self.failure.is_some() || (interrupted() && !last);
-        if stop || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step) {
+        let interrupted = interrupted() && !last;
+        let saved = interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step);
+        if saved {
+            self.save(trainer, position)?;
+        }
+        self.show(&metrics);
+        let stop = interrupted || self.failure.is_some();
+        if stop && !saved {
             self.save(trainer, position)?;
         }
         Ok(if stop { Control::Stop } else { Control::Continue })

@@ -17,27 +17,30 @@
 //!
 //! An [`Activation`] in front of the convolution is applied to the images as they are laid out, and undone as dx is gathered.
 //!
-//! The products are formed by three kernels, `forward`, `weight_gradient` and `input_gradient`, which never build col, on
-//! operands laid out by `layout`. `reference` does the same by the definition.
+//! `forward`, `weight_gradient` and `input_gradient` form the products on operands laid out by `layout`, without ever building
+//! col for a whole image; the first and the last share the kernel in `products`. `reference` does the same by the definition.
 
 mod backward;
 mod forward;
 mod input_gradient;
 pub(crate) mod layout;
+pub(crate) mod products;
 mod reference;
 mod weight_gradient;
 
-use super::check_shape;
 use super::pre_activation::Activation;
+use super::{check_shape, sigma2};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::tensor::im2col::Window;
-use backward::{Images, InputGradients, Partial};
+use backward::{BackwardScratch, Images, InputGradients, Partial};
 use forward::{Forward, Output};
+use input_gradient::Adjoint;
 use layout::Layout;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array4, ArrayView1, ArrayView3, ArrayView4, ArrayViewMut4, Axis, CowArray, Ix4};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
+use weight_gradient::Collect;
 
 /// Images whose parameter gradients are summed by one thread.
 const IMAGES: usize = 8;
@@ -152,13 +155,13 @@ impl<F: Real> BayesConv2d<'_, F> {
     }
 
     /// θ and σ² of each group, in the order `interleave` gives them.
-    fn weights(&self, layout: &Layout, interleave: fn(&[F], &[F], &Layout) -> Vec<F>) -> Vec<Vec<F>> {
+    fn weights(&self, interleave: impl Fn(&[F], &[F]) -> Vec<F>) -> Vec<Vec<F>> {
         let theta = self.theta.as_standard_layout();
-        let sigma2 = self.log_sigma2.as_standard_layout().mapv(F::exp);
-        let group = layout.channels_out * layout.fan_in;
+        let sigma2 = sigma2(self.log_sigma2);
+        let group = self.theta.len() / self.groups;
         let theta = theta.as_slice().expect(STANDARD).chunks_exact(group);
         let sigma2 = sigma2.as_slice().expect(STANDARD).chunks_exact(group);
-        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2, layout)).collect()
+        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2)).collect()
     }
 
     /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
@@ -171,17 +174,18 @@ impl<F: Real> BayesConv2d<'_, F> {
     ) where
         F: 'a,
     {
-        let weights = self.weights(layout, forward::interleave);
+        let weights = self.weights(|theta, sigma2| forward::interleave(theta, sigma2, layout));
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
-        let image: usize = layout.image.iter().product();
-        outputs.enumerate().for_each(|(i, output)| {
+        let image = layout.image[0] * layout.pixels();
+        outputs.enumerate().for_each_init(Scratch::default, |scratch, (i, output)| {
             let group = i % self.groups;
-            let x = &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image];
-            let mut laid_out = vec![F::zero(); layout.image_len];
-            lay_out(layout, x, activation, group, &mut laid_out);
+            let image = Pixels {
+                pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
+                activation: activation.map(|activation| (activation, group * layout.image[0])),
+            };
             let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
-            F::vectorize(Forward { layout, image: &laid_out, weights: &weights[group], bias, output });
+            F::vectorize(Forward { layout, image, weights: &weights[group], bias, output, scratch });
         });
     }
 
@@ -287,7 +291,8 @@ impl<F: Real> BayesConv2d<'_, F> {
         assert_eq!(dy.dim(), y_shape, "dy has y's shape");
         let layout = &self.layout(&sizes);
         let output = self.groups * group;
-        let weights = dx.is_some().then(|| self.weights(layout, input_gradient::interleave));
+        let adjoint = &Adjoint::new(layout, &self.window);
+        let weights = dx.is_some().then(|| self.weights(|theta, sigma2| adjoint.interleave(theta, sigma2)));
         let x = contiguous_images(x);
         let dy = dy.as_standard_layout();
         let dys = dy.as_slice().expect(STANDARD).par_chunks(IMAGES * output);
@@ -296,27 +301,36 @@ impl<F: Real> BayesConv2d<'_, F> {
         let mut dx = dx;
         let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
             (Some(dx), Some(weights)) => {
-                dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(|dx| Some((&weights[..], dx))).collect()
+                let gradients = |dx| Some(InputGradients { adjoint, weights, dx });
+                dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(gradients).collect()
             }
             _ => (0..dys.len()).map(|_| None).collect(),
         };
         let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dys, dxs)
             .into_par_iter()
             .enumerate()
-            .map(|(chunk, (x, dy, dx))| {
+            .map_init(BackwardScratch::default, |scratch, (chunk, (x, dy, dx))| {
                 let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[chunk * IMAGES * output..][..dy.len()]);
-                Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx }.backward()
+                Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx }.backward(scratch)
             })
             .collect();
 
         let channels = activation.map_or(0, Activation::channels);
-        let mut sum = Partial::zeros(self.theta.dim().0, layout.fan_in, channels);
-        partial_sums.iter().for_each(|partial| sum.add(partial));
+        let mut partial_sums = partial_sums.into_iter();
+        let outputs = self.theta.dim().0;
+        let mut sum = partial_sums.next().unwrap_or_else(|| Partial::zeros(self.groups, outputs, channels));
+        partial_sums.for_each(|partial| sum.add(&partial));
+        let [mut dtheta, mut dsigma2] = [(); 2].map(|()| vec![F::zero(); self.theta.len()]);
+        let of_group = layout.channels_out * layout.fan_in;
+        let groups = dtheta.chunks_exact_mut(of_group).zip(dsigma2.chunks_exact_mut(of_group));
+        for (sums, (dtheta, dsigma2)) in sum.weights.iter().filter(|sums| !sums.is_empty()).zip(groups) {
+            F::vectorize(Collect { layout, sums, dtheta, dsigma2 });
+        }
         let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
         Sum {
-            dtheta: weights_shaped(sum.dtheta),
+            dtheta: weights_shaped(dtheta),
             // σ² = exp(ln σ²)
-            dlog_sigma2: dv_per_dy.map(|_| weights_shaped(sum.dsigma2) * self.log_sigma2.mapv(F::exp)),
+            dlog_sigma2: dv_per_dy.map(|_| weights_shaped(dsigma2) * sigma2(self.log_sigma2)),
             dbias: sum.dbias.into(),
             dgamma: sum.dgamma.into(),
             dbeta: sum.dbeta.into(),
@@ -335,19 +349,32 @@ fn slice_of<F>(image: ArrayView3<'_, F>) -> &[F] {
     image.to_slice().expect("images are contiguous")
 }
 
-/// Lays out one group of an image, activated.
-fn lay_out<F: Real>(
-    layout: &Layout,
-    image: &[F],
-    activation: Option<&Activation<F>>,
-    group: usize,
-    laid_out: &mut [F],
-) {
-    match activation {
-        None => layout.lay_out(image, laid_out, |_| |x| x),
-        Some(activation) => {
-            let first = group * layout.image[0];
-            layout.lay_out(image, laid_out, |channel| activation.value(first + channel));
+/// One group of an image, and what it goes through first.
+#[derive(Clone, Copy)]
+struct Pixels<'a, F> {
+    /// (C/groups, H, W).
+    pixels: &'a [F],
+    /// And which of its channels is the group's first.
+    activation: Option<(&'a Activation<F>, usize)>,
+}
+
+impl<F: Real> Pixels<'_, F> {
+    /// Lays out a block of channels, (first, size), activated.
+    #[inline(always)]
+    fn lay_out(&self, layout: &Layout, (first, size): (usize, usize), laid_out: &mut [F]) {
+        let pixels = &self.pixels[first * layout.pixels()..][..size * layout.pixels()];
+        match self.activation {
+            None => layout.lay_out(pixels, laid_out, |_| |x| x),
+            Some((activation, group)) => {
+                layout.lay_out(pixels, laid_out, |channel| activation.value(group + first + channel));
+            }
         }
     }
+}
+
+/// Buffers, used again and again for one layout: where nothing is laid out, they stay 0.
+#[derive(Default)]
+struct Scratch<F> {
+    laid_out: [Vec<F>; 2],
+    sums: [Vec<F>; 2],
 }

@@ -7,6 +7,7 @@
 
 use crate::error::Result;
 use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::im2col::Window;
 use ndarray::{Array3, Array4, ArrayView4, Zip};
 
@@ -30,13 +31,14 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
     let mut argmax = Array3::zeros(y.dim());
     Zip::from(x.outer_iter()).and(y.outer_iter_mut()).and(argmax.outer_iter_mut()).par_for_each(|x, mut y, mut at| {
         let plane = x.to_slice().expect("rows are contiguous");
+        if (window.kernel, window.stride) == ([2, 2], [2, 2]) {
+            let (y, at) = (y.as_slice_mut().expect(STANDARD), at.as_slice_mut().expect(STANDARD));
+            return F::vectorize(Halved { plane, width, output_w, y, at });
+        }
         for (p, (mut y, mut at)) in y.outer_iter_mut().zip(at.outer_iter_mut()).enumerate() {
             for (q, (y, at)) in y.iter_mut().zip(&mut at).enumerate() {
                 let corner = p * window.stride[0] * width + q * window.stride[1];
-                let best = match window.kernel {
-                    [2, 2] => first_maximum_of_four(plane, corner, width),
-                    kernel => first_maximum(plane, corner, width, kernel),
-                };
+                let best = first_maximum(plane, corner, width, window.kernel);
                 (*at, *y) = (best as u32, plane[best]);
             }
         }
@@ -59,7 +61,7 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     Zip::from(dx.outer_iter_mut()).and(dy.outer_iter()).and(cache.argmax.outer_iter()).par_for_each(
         |mut dx, dy, argmax| {
             for (mut dx, (dy, argmax)) in dx.outer_iter_mut().zip(dy.outer_iter().zip(argmax.outer_iter())) {
-                let plane = dx.as_slice_mut().expect("a new array is in standard layout");
+                let plane = dx.as_slice_mut().expect(STANDARD);
                 // y = x[argmax]; windows may overlap
                 argmax.iter().zip(&dy).for_each(|(at, dy)| plane[*at as usize] += *dy);
             }
@@ -75,13 +77,45 @@ fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usi
     window.fold(corner, |best, at| if exceeds(plane[at], plane[best]) { at } else { best })
 }
 
-/// As [`first_maximum`], for 2×2 windows. Arithmetic instead of branches: where a maximum lies is too random to predict.
+const STANDARD: &str = "a new array is in standard layout";
+
+/// The forward of one channel for windows of 2×2 that do not overlap: choices instead of branches, for where a maximum lies is
+/// too random to predict.
+struct Halved<'a, F> {
+    /// (H, W).
+    plane: &'a [F],
+    width: usize,
+    output_w: usize,
+    y: &'a mut [F],
+    at: &'a mut [u32],
+}
+
+impl<F: Real> Kernel<F> for Halved<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { plane, width, output_w, .. } = self;
+        let outputs = self.y.chunks_exact_mut(output_w).zip(self.at.chunks_exact_mut(output_w));
+        for ((rows, (y, at)), first) in plane.chunks_exact(2 * width).zip(outputs).zip((0..).step_by(2 * width)) {
+            let (top, bottom) = rows.split_at(width);
+            let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+            for (((top, bottom), (y, at)), corner) in windows.zip(y.iter_mut().zip(at)).zip((first as u32..).step_by(2))
+            {
+                let (value, place) = later(top[0], corner, top[1], corner + 1);
+                let below = corner + width as u32;
+                let (value_below, place_below) = later(bottom[0], below, bottom[1], below + 1);
+                (*y, *at) = later(value, place, value_below, place_below);
+            }
+        }
+    }
+}
+
+/// The maximum and its place, of one and of one that comes later.
 #[inline(always)]
-fn first_maximum_of_four<F: Real>(plane: &[F], corner: usize, width: usize) -> usize {
-    let (top, bottom) = (&plane[corner..corner + 2], &plane[corner + width..corner + width + 2]);
-    let [top_right, bottom_right] = [top, bottom].map(|pair| usize::from(exceeds(pair[1], pair[0])));
-    let below = usize::from(exceeds(bottom[bottom_right], top[top_right]));
-    corner + top_right + below * (width + bottom_right - top_right)
+fn later<F: Real>(first: F, place: u32, second: F, second_place: u32) -> (F, u32) {
+    let replaces = exceeds(second, first);
+    (if replaces { second } else { first }, if replaces { second_place } else { place })
 }
 
 /// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.

@@ -25,7 +25,7 @@ use super::bayes_conv2d::{self, BayesConv2d};
 use super::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use ndarray::{Array1, Array4, ArrayView4, ArrayViewMut4, Axis, Zip};
 
 /// Normalization and ReLU of each channel.
@@ -124,33 +124,61 @@ struct Backward<'a, F> {
 impl<F: Real> Kernel<F> for Backward<'_, F> {
     type Output = (F, F);
 
-    /// Sums by [`LANES`] running sums, which the compiler makes vectors of.
+    /// Sums by [`MAX_LANES`] running sums, on every processor.
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> (F, F) {
-        const LANES: usize = 8;
-        let Self { mean, inverse_deviation, gamma, beta, x, da, dx } = self;
-        let (mut dgamma, mut dbeta) = ([F::zero(); LANES], [F::zero(); LANES]);
-        let scale = gamma * inverse_deviation;
-        let mut pixel = |lane: usize, x: F, da: F, dx: &mut F| {
-            let x_hat = (x - mean) * inverse_deviation;
-            // a = max(γ x̂ + β, 0)
-            let g = if gamma * x_hat + beta > F::zero() { da } else { F::zero() };
-            dbeta[lane] += g;
-            dgamma[lane] += g * x_hat;
-            *dx += scale * g;
-        };
-        let whole = x.len() / LANES * LANES;
-        let chunks = x.chunks_exact(LANES).zip(da.chunks_exact(LANES)).zip(dx.chunks_exact_mut(LANES));
-        for ((x, da), dx) in chunks {
-            for lane in 0..LANES {
-                pixel(lane, x[lane], da[lane], &mut dx[lane]);
-            }
+        let (mut dgamma, mut dbeta) = ([V::zero(); VECTORS], [V::zero(); VECTORS]);
+        let (mut x, mut da) = (self.x.chunks_exact(MAX_LANES), self.da.chunks_exact(MAX_LANES));
+        let mut dx = self.dx.chunks_exact_mut(MAX_LANES);
+        let norm = [self.mean, self.inverse_deviation, self.gamma, self.beta].map(V::splat);
+        for ((x, da), dx) in (&mut x).zip(&mut da).zip(&mut dx) {
+            step(norm, x, da, dx, &mut dgamma, &mut dbeta);
         }
-        for i in whole..x.len() {
-            pixel(i - whole, x[i], da[i], &mut dx[i]);
-        }
-        (dgamma.into_iter().sum(), dbeta.into_iter().sum())
+        // The rest, followed by zeros.
+        let (x, da, dx) = (x.remainder(), da.remainder(), dx.into_remainder());
+        let mut whole = [[F::zero(); MAX_LANES]; 3];
+        let parts = [x, da, dx];
+        whole.iter_mut().zip(parts).for_each(|(whole, part)| whole[..part.len()].copy_from_slice(part));
+        let [whole_x, whole_da, whole_dx] = &mut whole;
+        step(norm, whole_x, whole_da, whole_dx, &mut dgamma, &mut dbeta);
+        dx.copy_from_slice(&whole_dx[..dx.len()]);
+        (total(dgamma), total(dbeta))
     }
+}
+
+/// Vectors of [`MAX_LANES`] numbers at most.
+const VECTORS: usize = 4;
+
+/// The backward of [`MAX_LANES`] pixels; `norm` is (mean, inverse deviation, γ, β).
+#[inline(always)]
+fn step<V: Vector>(
+    [mean, inverse_deviation, gamma, beta]: [V; 4],
+    x: &[V::Element],
+    da: &[V::Element],
+    dx: &mut [V::Element],
+    dgamma: &mut [V; VECTORS],
+    dbeta: &mut [V; VECTORS],
+) {
+    let scale = gamma.mul(inverse_deviation);
+    for i in 0..MAX_LANES / V::LANES {
+        let at = i * V::LANES;
+        let x_hat = V::load(&x[at..]).sub(mean).mul(inverse_deviation);
+        // a = max(γ x̂ + β, 0)
+        let g = V::load(&da[at..]).where_positive(gamma.mul(x_hat).add(beta));
+        dbeta[i] = dbeta[i].add(g);
+        dgamma[i] = dgamma[i].add(g.mul(x_hat));
+        V::load(&dx[at..]).add(scale.mul(g)).store(&mut dx[at..]);
+    }
+}
+
+/// The sum over all lanes.
+#[inline(always)]
+fn total<V: Vector>(sums: [V; VECTORS]) -> V::Element {
+    let mut lanes = [V::Element::of(0.0); MAX_LANES];
+    for i in 0..MAX_LANES / V::LANES {
+        sums[i].store(&mut lanes[i * V::LANES..]);
+    }
+    lanes.into_iter().sum()
 }
 
 impl<F: Real> PreActivation<'_, F> {
@@ -225,15 +253,38 @@ impl<F: Real> BatchTerm<F> {
     /// Subtracts it from `dx`; `x` and `dx` (B, channels, H, W) hold the channels from `first` on.
     ///
     /// # Panics
-    /// If they differ in shape.
+    /// If they differ in shape, or an image of either is not contiguous.
     pub fn subtract_from(&self, mut dx: ArrayViewMut4<'_, F>, first: usize, x: ArrayView4<'_, F>) {
         assert_eq!(dx.dim(), x.dim(), "dx has x's shape");
+        let pixels = (dx.dim().2 * dx.dim().3).max(1);
         Zip::from(dx.axis_iter_mut(Axis(0))).and(x.axis_iter(Axis(0))).par_for_each(|mut dx, x| {
-            for (c, (mut dx, x)) in dx.outer_iter_mut().zip(x.outer_iter()).enumerate() {
-                let (mean, inverse) = (self.mean[first + c], self.inverse_deviation[first + c]);
-                let (constant, slope) = (self.constant[first + c], self.slope[first + c]);
-                Zip::from(&mut dx).and(&x).for_each(|dx, x| *dx -= constant + (*x - mean) * inverse * slope);
-            }
+            let (dx, x) = (dx.as_slice_mut().expect(CONTIGUOUS), x.to_slice().expect(CONTIGUOUS));
+            F::vectorize(Subtract { term: self, first, pixels, dx, x });
         });
+    }
+}
+
+const CONTIGUOUS: &str = "images are contiguous";
+
+/// [`BatchTerm::subtract_from`] of one image, with so many pixels a channel.
+struct Subtract<'a, F> {
+    term: &'a BatchTerm<F>,
+    first: usize,
+    pixels: usize,
+    dx: &'a mut [F],
+    x: &'a [F],
+}
+
+impl<F: Real> Kernel<F> for Subtract<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { term, first, pixels, dx, x } = self;
+        for (c, (dx, x)) in (first..).zip(dx.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels))) {
+            let (mean, inverse) = (term.mean[c], term.inverse_deviation[c]);
+            let (constant, slope) = (term.constant[c], term.slope[c]);
+            dx.iter_mut().zip(x).for_each(|(dx, x)| *dx -= constant + (*x - mean) * inverse * slope);
+        }
     }
 }

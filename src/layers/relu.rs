@@ -14,8 +14,11 @@ pub struct Cache(ArrayD<bool>);
 
 /// y, of x's shape. NaN stays NaN.
 pub fn forward<F: Real, D: Dimension>(mut x: Array<F, D>) -> (Array<F, D>, Cache) {
-    let positive = x.mapv(|x| x > F::zero()).into_dyn();
-    x.par_mapv_inplace(|x| if x < F::zero() { F::zero() } else { x });
+    let mut positive = ArrayD::from_elem(x.raw_dim().into_dyn(), false);
+    Zip::from(x.view_mut().into_dyn()).and(&mut positive).par_for_each(|x, positive| {
+        *positive = *x > F::zero();
+        *x = if *x < F::zero() { F::zero() } else { *x };
+    });
     (x, Cache(positive))
 }
 

@@ -107,6 +107,26 @@ impl Architecture {
         }
     }
 
+    /// The network with the sizes given, and the outputs of each of its layers but the last. A DenseNet takes sizes, which
+    /// tell its bottleneck; the others have those published.
+    ///
+    /// # Errors
+    /// If a DenseNet is given none, or another network is given some; those of [`Densenet::hidden_widths`].
+    pub fn with_sizes(self, densenet: Option<Densenet>) -> Result<(Self, Vec<usize>)> {
+        let refused = |expected, seen: String| Err(Error::option("network", expected, seen));
+        match (self, densenet) {
+            (Self::Densenet { bottleneck: false }, Some(sizes)) => {
+                Ok((Self::Densenet { bottleneck: sizes.bottleneck }, sizes.hidden_widths()?))
+            }
+            (Self::Densenet { .. }, sizes) => {
+                let seen = if sizes.is_some() { "others" } else { "none" };
+                refused("densenet, with its sizes", format!("{}, with {seen}", self.name()))
+            }
+            (_, None) => Ok((self, self.hidden_widths())),
+            (_, Some(_)) => refused("densenet, for a depth, growth, bottleneck or compression", self.name().into()),
+        }
+    }
+
     /// Whether the figures show the layer of that name: all, but of a DenseNet those of the published figure, the first
     /// convolution, the first unit and the transitions.
     pub fn pictures(self, layer: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use super::spike::{spike_kl, squared_distance};
 use crate::scalar::spike_kl::{Spike, fit_value_and_derivative};
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::scalar::vector::{Kernel, Vector};
 use crate::scalar::{Real, WeightKl};
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
@@ -44,6 +44,8 @@ pub(super) struct Chunk<'a, F> {
 
 /// Weights dealt with together, step by step: every loop below is over independent, contiguous elements.
 const TOGETHER: usize = 64;
+/// Running sums of what is added up: on every processor the same.
+const SUMS: usize = 8;
 
 /// The closest level of each of some weights.
 #[derive(Clone)]
@@ -61,8 +63,8 @@ impl<F: Real> Kernel<F> for Chunk<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> f64 {
         let Self { chunk, levels, cost } = self;
-        let mut values = [0.0; MAX_LANES];
-        let mut dlevels = vec![V::zero(); levels.len()];
+        let mut values = [0.0; SUMS];
+        let mut dlevels = vec![[F::zero(); SUMS]; levels.len()];
         let posterior = chunk.theta.chunks_exact(TOGETHER).zip(chunk.log_sigma2.chunks_exact(TOGETHER));
         let gradient = chunk.dtheta.chunks_exact_mut(TOGETHER).zip(chunk.dlog_sigma2.chunks_exact_mut(TOGETHER));
         for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
@@ -93,7 +95,7 @@ impl<F: Real> Kernel<F> for Chunk<'_, F> {
                 dlog_sigma2[i] = -best.t[i] * slope;
             }
             dtheta.copy_from_slice(&pull);
-            for value in value.chunks_exact(MAX_LANES) {
+            for value in value.chunks_exact(SUMS) {
                 values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
             }
             for (k, dlevel) in (0..).zip(&mut dlevels) {
@@ -101,13 +103,13 @@ impl<F: Real> Kernel<F> for Chunk<'_, F> {
                 for i in 0..TOGETHER {
                     pull_on_level[i] = if best.level[i] == k { -pull[i] } else { F::zero() };
                 }
-                for pull in pull_on_level.chunks_exact(V::LANES) {
-                    *dlevel = dlevel.add(V::load(pull));
+                for pull in pull_on_level.chunks_exact(SUMS) {
+                    dlevel.iter_mut().zip(pull).for_each(|(sum, pull)| *sum += *pull);
                 }
             }
         }
-        for (sum, lanes) in chunk.dlevels.iter_mut().zip(dlevels) {
-            *sum += lanes.sum();
+        for (sum, sums) in chunk.dlevels.iter_mut().zip(dlevels) {
+            *sum += sums.into_iter().sum();
         }
         let whole = chunk.theta.len() / TOGETHER * TOGETHER;
         let rest = super::Chunk {

@@ -7,7 +7,7 @@ use ndarray_rand::rand_distr::uniform::SampleUniform;
 use std::iter::Sum;
 
 /// A floating-point number of the working precision.
-pub trait Real: NdFloat + SampleUniform + Sum {
+pub trait Real: NdFloat + SampleUniform + Sum + Default {
     /// `x` rounded once to the working precision.
     fn of(x: f64) -> Self;
     /// The value in double precision, exactly.

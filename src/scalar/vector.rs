@@ -1,18 +1,28 @@
 //! Several real numbers at once: the vectors of the processor at hand, and portable ones where it has none we know.
 //!
 //! A [`Kernel`] is written once, for any [`Vector`]; [`Real::vectorize`] detects the processor and runs it with the widest
-//! vectors compiled in. On AVX2 a product and a sum are fused, elsewhere they are rounded twice: results agree to
-//! rounding between processors, and to the bit between runs and thread counts on one.
+//! vectors compiled in. On AVX2 and AVX-512 a product and a sum are fused, elsewhere they are rounded twice: results agree
+//! to rounding between processors, and to the bit between runs and thread counts on one. The environment variable
+//! `SPIKESLAB_VECTORS`, one of `portable`, `avx2` and `avx512`, keeps to vectors no wider than it says.
 
 #[cfg(target_arch = "x86_64")]
+#[macro_use]
+mod x86;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 
 use super::Real;
 pub use portable::Portable;
+use std::sync::OnceLock;
 
-/// A multiple of every [`Vector::LANES`]: rows padded to it can be read by whole vectors.
-pub const MAX_LANES: usize = 8;
+/// A multiple of every [`Vector::LANES`].
+pub const MAX_LANES: usize = 16;
+
+/// What a vector is gathered from: as many neighbours, or LANES if those are fewer.
+pub const PIECE: usize = 8;
 
 /// A fixed number of real numbers, operated on element by element.
 pub trait Vector: Copy {
@@ -20,6 +30,12 @@ pub trait Vector: Copy {
     type Element: Real;
     /// How many there are.
     const LANES: usize;
+    /// How many vectors can be at hand at once, about.
+    const REGISTERS: usize;
+    /// The lanes of a piece.
+    const PIECE: usize = if Self::LANES < PIECE { Self::LANES } else { PIECE };
+    /// The pieces of a vector.
+    const PIECES: usize = Self::LANES / Self::PIECE;
 
     /// `x` in every lane.
     fn splat(x: Self::Element) -> Self;
@@ -29,6 +45,8 @@ pub trait Vector: Copy {
     fn store(self, to: &mut [Self::Element]);
     /// self + other.
     fn add(self, other: Self) -> Self;
+    /// self − other.
+    fn sub(self, other: Self) -> Self;
     /// self · other.
     fn mul(self, other: Self) -> Self;
     /// self / other.
@@ -39,13 +57,30 @@ pub trait Vector: Copy {
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The larger of self and other; other where either is NaN.
     fn max(self, other: Self) -> Self;
-    /// The sum over the lanes.
-    fn sum(self) -> Self::Element;
+    /// self where `condition` > 0, else 0.
+    fn where_positive(self, condition: Self) -> Self;
 
     /// 0 in every lane.
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(Self::Element::of(0.0))
+    }
+
+    /// The pieces of a slice that begin at `starts`, [`Vector::PIECES`] of them.
+    #[inline(always)]
+    fn load_pieces(from: &[Self::Element], starts: &[usize]) -> Self {
+        Self::load(&from[starts[0]..])
+    }
+
+    /// Lane j of vector i becomes lane i of vector j, for the first `LANES` vectors.
+    #[inline(always)]
+    fn transpose(square: &mut [Self; MAX_LANES]) {
+        let mut rows = [[Self::Element::of(0.0); MAX_LANES]; MAX_LANES];
+        rows.iter_mut().zip(*square).for_each(|(row, vector)| vector.store(row));
+        for (lane, vector) in square.iter_mut().enumerate().take(Self::LANES) {
+            let column: [Self::Element; MAX_LANES] = std::array::from_fn(|i| rows[i][lane]);
+            *vector = Self::load(&column);
+        }
     }
 
     /// The elements of a slice shorter than a vector, followed by zeros.
@@ -80,22 +115,63 @@ pub trait Kernel<F: Real> {
     fn run<V: Vector<Element = F>>(self) -> Self::Output;
 }
 
+/// Whose vectors are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Instructions {
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+/// The widest that the processor has, among those asked for.
+fn instructions() -> Instructions {
+    static WIDEST: OnceLock<Instructions> = OnceLock::new();
+    *WIDEST.get_or_init(|| {
+        let limit = match std::env::var("SPIKESLAB_VECTORS").as_deref() {
+            Ok("portable") => Instructions::Portable,
+            Ok("avx2") => Instructions::Avx2,
+            _ => Instructions::Avx512,
+        };
+        detected().min(limit)
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detected() -> Instructions {
+    match (avx2::is_available(), avx512::is_available()) {
+        (true, true) => Instructions::Avx512,
+        (true, false) => Instructions::Avx2,
+        _ => Instructions::Portable,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detected() -> Instructions {
+    Instructions::Portable
+}
+
 /// Runs a kernel in f32.
 pub(super) fn vectorize_f32<K: Kernel<f32>>(kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    if avx2::is_available() {
+    match instructions() {
+        // SAFETY: AVX-512 was detected.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => unsafe { avx512::run_f32(kernel) },
         // SAFETY: AVX2 and FMA were detected.
-        return unsafe { avx2::run_f32(kernel) };
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => unsafe { avx2::run_f32(kernel) },
+        _ => kernel.run::<Portable<f32>>(),
     }
-    kernel.run::<Portable<f32>>()
 }
 
 /// Runs a kernel in f64.
 pub(super) fn vectorize_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    if avx2::is_available() {
+    match instructions() {
+        // SAFETY: AVX-512 was detected.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => unsafe { avx512::run_f64(kernel) },
         // SAFETY: AVX2 and FMA were detected.
-        return unsafe { avx2::run_f64(kernel) };
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => unsafe { avx2::run_f64(kernel) },
+        _ => kernel.run::<Portable<f64>>(),
     }
-    kernel.run::<Portable<f64>>()
 }

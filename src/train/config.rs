@@ -140,20 +140,7 @@ impl Config {
     /// # Errors
     /// If there is no such network, or it has other sizes.
     pub fn network(&self) -> Result<(Architecture, Vec<usize>)> {
-        let architecture = Architecture::from_name(&self.network)?;
-        match (architecture, self.densenet) {
-            (Architecture::Densenet { bottleneck: false }, Some(sizes)) => {
-                Ok((Architecture::Densenet { bottleneck: sizes.bottleneck }, sizes.hidden_widths()?))
-            }
-            (Architecture::Densenet { .. }, sizes) => {
-                let seen = if sizes.is_some() { "others" } else { "none" };
-                Err(Error::option("network", "densenet, with its sizes", format!("{}, with {seen}", self.network)))
-            }
-            (_, None) => Ok((architecture, architecture.hidden_widths())),
-            (_, Some(_)) => {
-                Err(Error::option("network", "densenet, for a depth, growth, bottleneck or compression", &self.network))
-            }
-        }
+        Architecture::from_name(&self.network)?.with_sizes(self.densenet)
     }
 
     /// What it stands for, checked for `train_size` images.

@@ -100,8 +100,9 @@ fn every_command_is_tried() {
 #[test]
 fn bench() {
     let place = Workplace::new();
-    assert_complete(&place, &["bench"], &["--levels", "--batch-size", "--threads"]);
-    for option in ["--levels", "--batch-size", "--threads"] {
+    let options = ["--levels", "--batch-size", "--threads", "--depth", "--growth", "--compression"];
+    assert_complete(&place, &["bench"], &options);
+    for option in options {
         for value in extremes(option) {
             assert_ends_well(&place, &["bench".into(), "mlp".into(), value], true);
         }

@@ -87,14 +87,16 @@ fn another_directory_in_place_of_a_run_is_left_alone() {
     place.train("other", &[]);
     // An empty one, and another run's.
     for with_run in [false, true] {
+        // Ready before the run is, so that the exchange is over long before the run's next write.
+        if with_run {
+            place.copy("other", "another");
+        } else {
+            fs::create_dir(place.path("another")).unwrap();
+        }
         let mut child = start(&place, &[&["train", "--out", "run"], &LONG[..]].concat());
         let mut stdout = wait_for_epoch(&mut child, 1);
         fs::rename(place.path("run"), place.path("moved")).unwrap();
-        if with_run {
-            place.copy("other", "run");
-        } else {
-            fs::create_dir(place.path("run")).unwrap();
-        }
+        fs::rename(place.path("another"), place.path("run")).unwrap();
         stdout.read_to_end(&mut Vec::new()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -136,3 +136,15 @@ fn many_weights_at_a_time_are_one_at_a_time() {
     check_layer::<f64>();
     check_layer::<f32>();
 }
+
+/// Two cheap levels tie, both better than the closest, dear one: the lower takes the weight.
+#[test]
+fn of_two_levels_that_cost_the_same_the_lower_wins() {
+    let (levels, costs) = ([-0.2, 0.0, 0.2], [0.8, 2.3, 0.8]);
+    let mut dlevels = [0.0; 3];
+    let kl = nearest(Spike::Exact, 0.0, 1.0, &levels, &costs, &mut dlevels);
+    let one = spike_kl(Spike::Exact, 0.0, 1.0, levels[0]);
+    assert_eq!((kl.value, kl.dtheta), (one.value + costs[0], one.dtheta));
+    assert!(one.dtheta > 0.0);
+    assert_eq!(dlevels, [-one.dtheta, 0.0, 0.0]);
+}

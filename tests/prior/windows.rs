@@ -7,6 +7,7 @@ use crate::common::forms::{
 use crate::common::tolerance::{Check, tolerance};
 use spikeslab::prior::spike::spike_kl;
 use spikeslab::prior::{Form, MultiSpike};
+use spikeslab::scalar::spike_kl::Spike;
 
 #[test]
 fn golden_f64() {
@@ -68,5 +69,15 @@ fn the_sum_over_levels_of_window_times_spike() {
             .sum();
         let seen = one_weight(&prior, theta, log_sigma2, &levels, None).0.value;
         assert_close(&format!("θ = {theta}"), &seen, &expected, tolerance);
+    }
+}
+
+/// Its width squared is 0, which leaves the window 0/0 wide in units of it.
+#[test]
+fn a_level_too_small_for_a_window_has_neither_kl_nor_gradient() {
+    for theta in [-1e-170, 0.0, 1e-170, 0.1] {
+        let prior = MultiSpike::new(Form::Windows, Spike::Exact);
+        let (kl, dlevels) = one_weight(&prior, theta, -4.0, &[-1e-170, 1e-170], None);
+        assert_eq!((kl.value, kl.dtheta, kl.dlog_sigma2, dlevels), (0.0, 0.0, 0.0, vec![0.0, 0.0]), "θ = {theta}");
     }
 }

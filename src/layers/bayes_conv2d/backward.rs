@@ -1,11 +1,15 @@
-//! The backward of a few images: lays out what the kernels need and runs them, group by group.
+//! The backward of a few images, group by group.
 
-use super::input_gradient::InputGradient;
+use super::input_gradient::{Adjoint, InputGradient, InputScratch};
 use super::layout::Layout;
-use super::weight_gradient::WeightGradient;
-use super::{Activation, lay_out, slice_of};
+use super::weight_gradient::{self, WeightGradient};
+use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
+
+/// Output positions whose products are added up before they are added to what is there, about.
+const POSITIONS: usize = 1024;
 
 /// A few images, one after the other.
 pub(super) struct Images<'a, F> {
@@ -23,15 +27,26 @@ pub(super) struct Images<'a, F> {
     pub dx: Option<InputGradients<'a, F>>,
 }
 
-/// θ and σ² of each group by [`interleave`](super::input_gradient::interleave), and dx (images, C, H, W), which is added to.
-pub(super) type InputGradients<'a, F> = (&'a [Vec<F>], ArrayViewMut4<'a, F>);
+/// What dx is formed with.
+pub(super) struct InputGradients<'a, F> {
+    pub adjoint: &'a Adjoint<'a>,
+    /// θ and σ² of each group by [`Adjoint::interleave`].
+    pub weights: &'a [Vec<F>],
+    /// (images, C, H, W), added to.
+    pub dx: ArrayViewMut4<'a, F>,
+}
+
+/// Buffers, used again and again for one layout.
+#[derive(Default)]
+pub(super) struct BackwardScratch<F> {
+    weights: weight_gradient::Scratch<F>,
+    images: InputScratch<F>,
+}
 
 /// The gradient in the parameters, from a few images.
 pub(super) struct Partial<F> {
-    /// (O, K).
-    pub dtheta: Vec<F>,
-    /// (O, K).
-    pub dsigma2: Vec<F>,
+    /// dθ and dσ² of each group, as [`WeightGradient`] forms them.
+    pub weights: Vec<Vec<F>>,
     /// (O).
     pub dbias: Vec<F>,
     /// Of the activation (C); empty without one.
@@ -41,11 +56,10 @@ pub(super) struct Partial<F> {
 }
 
 impl<F: Real> Partial<F> {
-    pub(super) fn zeros(outputs: usize, fan_in: usize, activated: usize) -> Self {
+    pub(super) fn zeros(groups: usize, outputs: usize, activated: usize) -> Self {
         let zeros = |count: usize| vec![F::zero(); count];
         Self {
-            dtheta: zeros(outputs * fan_in),
-            dsigma2: zeros(outputs * fan_in),
+            weights: vec![Vec::new(); groups],
             dbias: zeros(outputs),
             dgamma: zeros(activated),
             dbeta: zeros(activated),
@@ -54,8 +68,7 @@ impl<F: Real> Partial<F> {
 
     pub(super) fn add(&mut self, other: &Self) {
         let add = |sum: &mut [F], other: &[F]| sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += *other);
-        add(&mut self.dtheta, &other.dtheta);
-        add(&mut self.dsigma2, &other.dsigma2);
+        self.weights.iter_mut().zip(&other.weights).for_each(|(sum, other)| add(sum, other));
         add(&mut self.dbias, &other.dbias);
         add(&mut self.dgamma, &other.dgamma);
         add(&mut self.dbeta, &other.dbeta);
@@ -63,90 +76,82 @@ impl<F: Real> Partial<F> {
 }
 
 impl<F: Real> Images<'_, F> {
-    pub(super) fn backward(mut self) -> Partial<F> {
+    pub(super) fn backward(mut self, scratch: &mut BackwardScratch<F>) -> Partial<F> {
         let layout = self.layout;
-        let image: usize = layout.image.iter().product();
-        let count = self.x.dim().0;
+        let (image, output) = (layout.image[0] * layout.pixels(), layout.channels_out * layout.positions());
         let activated = self.activation.map_or(0, Activation::channels);
-        let mut sum = Partial::zeros(self.groups * layout.channels_out, layout.fan_in, activated);
-        let mut images = vec![F::zero(); count * layout.image_len];
-        let mut dm = vec![F::zero(); count * layout.output_len()];
-        let mut dv = vec![F::zero(); if self.dv_per_dy.is_some() { dm.len() } else { 0 }];
+        let mut sum = Partial::zeros(self.groups, self.groups * layout.channels_out, activated);
+        let dv = self.dv_per_dy.map(|dv_per_dy| F::vectorize(Product { a: self.dy, b: dv_per_dy })).unwrap_or_default();
+        let (count, together) = (self.x.dim().0, POSITIONS.div_ceil(layout.positions().max(1)));
         for group in 0..self.groups {
+            let of_output = |i: usize| (i * self.groups + group) * output..(i * self.groups + group + 1) * output;
             let pixels = group * image..(group + 1) * image;
-            for (laid_out, x) in images.chunks_exact_mut(layout.image_len).zip(self.x.axis_iter(Axis(0))) {
-                lay_out(layout, &slice_of(x)[pixels.clone()], self.activation, group, laid_out);
-            }
-            self.lay_out_outputs(group, &mut dm, &mut dv);
+            let images: Vec<Pixels<'_, F>> = (0..count)
+                .map(|i| Pixels {
+                    pixels: &slice_of(self.x.index_axis(Axis(0), i))[pixels.clone()],
+                    activation: self.activation.map(|activation| (activation, group * layout.image[0])),
+                })
+                .collect();
+            let dm: Vec<&[F]> = (0..count).map(|i| &self.dy[of_output(i)]).collect();
+            let dv: Vec<&[F]> = (0..if dv.is_empty() { 0 } else { count }).map(|i| &dv[of_output(i)]).collect();
 
-            let outputs = group * layout.channels_out..(group + 1) * layout.channels_out;
-            let weights = outputs.start * layout.fan_in..outputs.end * layout.fan_in;
-            for plane in dm.chunks_exact(layout.output_len()) {
-                let dbias = sum.dbias[outputs.clone()].iter_mut();
-                dbias.zip(plane.chunks_exact(layout.plane())).for_each(|(dbias, dm)| *dbias += add_up(dm));
+            for dm in &dm {
+                let dbias = &mut sum.dbias[group * layout.channels_out..][..layout.channels_out];
+                let planes = dm.chunks_exact(layout.positions());
+                dbias.iter_mut().zip(planes).for_each(|(dbias, dm)| *dbias += add_up(dm));
             }
-            F::vectorize(WeightGradient {
-                layout,
-                images: &images,
-                dm: &dm,
-                dv: &dv,
-                dtheta: &mut sum.dtheta[weights.clone()],
-                dsigma2: &mut sum.dsigma2[weights],
-            });
-
-            let Some((weights, dx)) = &mut self.dx else { continue };
-            let mut dimage = vec![F::zero(); layout.image_len];
-            for (i, laid_out) in images.chunks_exact(layout.image_len).enumerate() {
-                let outputs = i * layout.output_len()..(i + 1) * layout.output_len();
-                dimage.fill(F::zero());
-                F::vectorize(InputGradient {
+            for first in (0..count).step_by(together) {
+                let some = first..count.min(first + together);
+                F::vectorize(WeightGradient {
                     layout,
-                    image: laid_out,
-                    dm: &dm[outputs.clone()],
-                    dv: if dv.is_empty() { &[] } else { &dv[outputs] },
-                    weights: &weights[group],
-                    dimage: &mut dimage,
+                    images: &images[some.clone()],
+                    dm: &dm[some.clone()],
+                    dv: if dv.is_empty() { &[] } else { &dv[some] },
+                    sums: &mut sum.weights[group],
+                    scratch: &mut scratch.weights,
                 });
-                let mut dx = dx.index_axis_mut(Axis(0), i);
-                let dx = &mut dx.as_slice_mut().expect("images are contiguous")[pixels.clone()];
-                let Some(activation) = self.activation else {
-                    layout.gather(&dimage, |_, row, da| dx[row].iter_mut().zip(da).for_each(|(dx, da)| *dx += *da));
-                    continue;
-                };
-                let x = &slice_of(self.x.index_axis(Axis(0), i))[pixels.clone()];
-                layout.gather(&dimage, |channel, row, da| {
-                    let channel = group * layout.image[0] + channel;
-                    let (dgamma, dbeta) = activation.backward(channel, &x[row.clone()], da, &mut dx[row]);
-                    sum.dgamma[channel] += dgamma;
-                    sum.dbeta[channel] += dbeta;
+            }
+            let Some(gradients) = &mut self.dx else { continue };
+            let channels = if self.activation.is_some() { layout.image[0] } else { 0 };
+            let channels = group * channels..(group + 1) * channels;
+            for (i, image) in images.into_iter().enumerate() {
+                let mut dx = gradients.dx.index_axis_mut(Axis(0), i);
+                F::vectorize(InputGradient {
+                    adjoint: gradients.adjoint,
+                    image,
+                    dm: dm[i],
+                    dv: dv.get(i).copied().unwrap_or_default(),
+                    weights: &gradients.weights[group],
+                    dx: &mut dx.as_slice_mut().expect("images are contiguous")[pixels.clone()],
+                    dgamma: &mut sum.dgamma[channels.clone()],
+                    dbeta: &mut sum.dbeta[channels.clone()],
+                    scratch: &mut scratch.images,
                 });
             }
         }
         sum
     }
+}
 
-    /// dm = dy and dv = dy ⊙ dv/dy of a group, laid out; what is beyond the rows stays 0.
-    fn lay_out_outputs(&self, group: usize, dm: &mut [F], dv: &mut [F]) {
-        let [rows, columns] = self.layout.output;
-        let channels = self.layout.channels_out;
-        let count = dm.len() / self.layout.output_len();
-        for (i, o, p) in ndarray::indices((count, channels, rows)) {
-            let from = (((i * self.groups + group) * channels + o) * rows + p) * columns;
-            let to = i * self.layout.output_len() + o * self.layout.plane() + p * self.layout.row;
-            let dy = &self.dy[from..from + columns];
-            dm[to..to + columns].copy_from_slice(dy);
-            if let Some(dv_per_dy) = self.dv_per_dy {
-                let dv = dv[to..to + columns].iter_mut();
-                dv.zip(dy).zip(&dv_per_dy[from..]).for_each(|((dv, dy), dv_per_dy)| *dv = *dv_per_dy * *dy);
-            }
-        }
+/// a ⊙ b.
+struct Product<'a, F> {
+    a: &'a [F],
+    b: &'a [F],
+}
+
+impl<F: Real> Kernel<F> for Product<'_, F> {
+    type Output = Vec<F>;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
+        self.a.iter().zip(self.b).map(|(a, b)| *a * *b).collect()
     }
 }
 
-/// Σ x by eight running sums; `x` is a multiple of eight long.
+/// Σ x by eight running sums.
 fn add_up<F: Real>(x: &[F]) -> F {
     let mut sums = [F::zero(); 8];
-    for x in x.chunks_exact(8) {
+    for x in x.chunks(8) {
         sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += *x);
     }
     sums.into_iter().sum()

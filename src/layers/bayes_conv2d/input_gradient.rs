@@ -1,52 +1,86 @@
 //! The gradient in one group of one image.
 //!
 //! ```text
-//! dx at what k meets at (p, q)  +=  Σ_o θ[o, k] dm[o, (p, q)] + 2 x · Σ_o σ²[o, k] dv[o, (p, q)]
+//! da[c, (h, w)] = Σ θ[o, (c, i, j)] dm[o, (p, q)] + 2 a[c, (h, w)] Σ σ²[o, (c, i, j)] dv[o, (p, q)]
 //! ```
 //!
-//! A tile is [`TILE`] input channels, at one element (i, j) of the kernel, by one vector of positions: twelve accumulators,
-//! added onto dx when their sums over o are complete. Different channels of a tile, and different tiles long after each
-//! other, never touch the same pixels at the same time.
+//! over all o and all (i, j) for which (c, i, j) at (p, q) meets (h, w); a is the image x, or what an activation makes of it.
+//! There are two ways. **Gathered**, at each pixel the sums over o and (i, j) together: the convolution of
+//! [`Layout::transposed`], which meets zeros around the outputs. **Scattered**, at each position and element of the kernel
+//! the sums over o alone, [`Layout::elements`], which are then added up where they meet.
 
-use super::layout::{Layout, blocks};
+use super::layout::Layout;
+use super::products::{Interleave, NONE, OTHER, Products, channel_blocks, tiles};
+use super::{Pixels, Scratch};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::scalar::vector::{Kernel, PIECE, Vector};
+use crate::tensor::im2col::Window;
 
-/// Input channels of a tile.
-const TILE: usize = 6;
+/// How a gradient is formed.
+pub(super) struct Adjoint<'a> {
+    /// Of the forward.
+    layout: &'a Layout,
+    /// Of the products.
+    products: Layout,
+    scattered: bool,
+}
+
+impl<'a> Adjoint<'a> {
+    /// The cheaper way.
+    pub(super) fn new(layout: &'a Layout, window: &Window) -> Self {
+        // In products: what it costs to add up a sum.
+        const ADDING_UP: usize = 12;
+        let products = 2 * layout.channels_out;
+        let pixels = layout.image[1] * layout.image[2].next_multiple_of(PIECE);
+        let scattered = layout.output[0] * layout.row * (products + ADDING_UP) < pixels * products;
+        if scattered || window.stride != [1, 1] {
+            Self { layout, products: layout.elements(), scattered: true }
+        } else {
+            Self { layout, products: layout.transposed(window), scattered: false }
+        }
+    }
+
+    /// θ and σ² of a group, each (O/groups, K), in the order of use.
+    pub(super) fn interleave<F: Real>(&self, theta: &[F], sigma2: &[F]) -> Vec<F> {
+        // Of the element k in the order of θ.
+        let scattered = |layout: &Layout, k: usize, o: usize, _: usize| o * layout.channels_out + k;
+        // Of the channel c.
+        let gathered = |layout: &Layout, c: usize, o: usize, tap: usize| {
+            (o * layout.channels_out + c) * layout.taps() + layout.taps() - 1 - tap
+        };
+        let at = if self.scattered { scattered } else { gathered };
+        F::vectorize(Interleave { layout: &self.products, w: theta, u: sigma2, at })
+    }
+}
 
 /// The gradient in one group of one image.
 pub(super) struct InputGradient<'a, F> {
-    pub layout: &'a Layout,
-    /// Laid out.
-    pub image: &'a [F],
-    /// Laid out.
+    pub adjoint: &'a Adjoint<'a>,
+    pub image: Pixels<'a, F>,
+    /// (O/groups, OH, OW).
     pub dm: &'a [F],
-    /// Laid out; empty with mean weights.
+    /// Likewise; empty with mean weights.
     pub dv: &'a [F],
-    /// θ and σ² by [`interleave`].
+    /// θ and σ² by [`Adjoint::interleave`].
     pub weights: &'a [F],
-    /// dx, laid out; added to.
-    pub dimage: &'a mut [F],
+    /// (C/groups, H, W), added to.
+    pub dx: &'a mut [F],
+    /// In the parameters of the group's activation, added to; empty without one.
+    pub dgamma: &'a mut [F],
+    pub dbeta: &'a mut [F],
+    pub scratch: &'a mut InputScratch<F>,
 }
 
-/// For each block of input channels, for each (i, j), for each o: θ of its channels, then σ² of its channels. Both are
-/// (O/groups, C/groups, kh · kw).
-pub(super) fn interleave<F: Real>(theta: &[F], sigma2: &[F], layout: &Layout) -> Vec<F> {
-    let channels = layout.image[0];
-    let taps = layout.fan_in / channels;
-    let mut weights = Vec::with_capacity(theta.len() + sigma2.len());
-    for (first, size) in blocks(channels, TILE) {
-        for tap in 0..taps {
-            for o in 0..layout.channels_out {
-                for matrix in [theta, sigma2] {
-                    let weight = |c: usize| matrix[o * layout.fan_in + c * taps + tap];
-                    weights.extend((first..first + size).map(weight));
-                }
-            }
-        }
-    }
-    weights
+/// Buffers, used again and again for one layout.
+#[derive(Default)]
+pub(super) struct InputScratch<F> {
+    /// dm, dv and the sums of a tile.
+    products: Scratch<F>,
+    /// Scattered, the image and its gradient, laid out.
+    image: Vec<F>,
+    da: Vec<F>,
+    /// The gradient of a channel.
+    plane: Vec<F>,
 }
 
 impl<F: Real> Kernel<F> for InputGradient<'_, F> {
@@ -54,80 +88,109 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(mut self) {
-        for (first, size) in blocks(self.layout.image[0], TILE) {
-            match size {
-                1 => self.channels::<V, 1>(first),
-                2 => self.channels::<V, 2>(first),
-                3 => self.channels::<V, 3>(first),
-                4 => self.channels::<V, 4>(first),
-                5 => self.channels::<V, 5>(first),
-                _ => self.channels::<V, TILE>(first),
+        let (layout, products) = (self.adjoint.layout, &self.adjoint.products);
+        let InputScratch { products: scratch, mut image, mut da, mut plane } = std::mem::take(self.scratch);
+        let Scratch { laid_out: [mut dm, mut dv], sums: [mut mean, mut variance] } = scratch;
+        for (laid_out, outputs) in [(&mut dm, self.dm), (&mut dv, self.dv)] {
+            laid_out.resize(products.image_len(products.image[0]), F::zero());
+            products.lay_out(outputs, laid_out, |_| |x| x);
+        }
+        if self.adjoint.scattered {
+            image.resize(layout.image_len(layout.image[0]), F::zero());
+            self.image.lay_out(layout, (0, layout.image[0]), &mut image);
+            da.clear();
+            da.resize(image.len(), F::zero());
+        }
+        plane.resize(layout.pixels(), F::zero());
+        let len = products.plane();
+        let largest = tiles::<V>(products.channels_out).map(|(_, size)| size).max().unwrap_or(0);
+        for sums in [&mut mean, &mut variance] {
+            sums.resize(largest * len, F::zero());
+        }
+
+        let pieces = products.pieces::<V>(0..products.output[0]);
+        for tile in tiles::<V>(products.channels_out) {
+            for block in channel_blocks(products) {
+                let from = block.0 * products.channel;
+                let (a, sums, weights) = (&dm[from..], [&mut mean[..], &mut variance[..]], self.weights);
+                let b = if self.dv.is_empty() { &[] } else { &dv[from..] };
+                let products = Products { layout: products, pieces: &pieces, block, tile, a, b, weights, sums };
+                if b.is_empty() { products.run::<V, NONE>() } else { products.run::<V, OTHER>() }
+            }
+            let sums = mean.chunks_exact_mut(len).zip(variance.chunks_exact_mut(len)).take(tile.1);
+            for (channel, (mean, variance)) in (tile.0..).zip(sums) {
+                products.without_ends(mean);
+                products.without_ends(variance);
+                let sums = (&mean[..products.positions()], &variance[..products.positions()]);
+                if self.adjoint.scattered {
+                    let offset = layout.offsets[channel];
+                    scatter(layout, sums, &image[offset..], &mut da[offset..]);
+                } else {
+                    let x = &self.image.pixels[channel * layout.pixels()..][..layout.pixels()];
+                    match self.image.activation {
+                        None => combine(sums, x, &mut plane, |x| x),
+                        Some((activation, first)) => combine(sums, x, &mut plane, activation.value(first + channel)),
+                    }
+                    self.add(channel, &plane);
+                }
             }
         }
+        if self.adjoint.scattered {
+            for (channel, da) in da.chunks_exact(layout.channel).enumerate().take(layout.image[0]) {
+                layout.gather(da, &mut plane);
+                self.add(channel, &plane);
+            }
+        }
+        let products = Scratch { laid_out: [dm, dv], sums: [mean, variance] };
+        *self.scratch = InputScratch { products, image, da, plane };
     }
 }
 
 impl<F: Real> InputGradient<'_, F> {
-    /// Input channels `first` to `first + N`.
+    /// Adds to dx what da (H, W) of a channel gives.
     #[inline(always)]
-    fn channels<V: Vector<Element = F>, const N: usize>(&mut self, first: usize) {
-        if self.dv.is_empty() {
-            self.taps::<V, N, false>(first);
-        } else {
-            self.taps::<V, N, true>(first);
-        }
-    }
-
-    #[inline(always)]
-    fn taps<V: Vector<Element = F>, const N: usize, const VARIANCE: bool>(&mut self, first: usize) {
-        let layout = self.layout;
-        let taps = layout.fan_in / layout.image[0];
-        let per_tap = 2 * N * layout.channels_out;
-        let weights = &self.weights[2 * first * taps * layout.channels_out..];
-        let two = V::splat(F::of(2.0));
-        for (tap, weights) in weights.chunks_exact(per_tap).take(taps).enumerate() {
-            let offsets: [usize; N] = std::array::from_fn(|c| layout.offsets[(first + c) * taps + tap]);
-            for p in 0..layout.output[0] {
-                for q in (0..layout.output[1]).step_by(V::LANES) {
-                    let at = p * layout.row + q;
-                    let dv = if VARIANCE { &self.dv[at..] } else { &[][..] };
-                    let (mean, variance) = tile::<V, N, VARIANCE>(&self.dm[at..], dv, layout.plane(), weights);
-                    for c in 0..N {
-                        let at = p * layout.row_step + q + offsets[c];
-                        let mut sum = V::load(&self.dimage[at..]).add(mean[c]);
-                        if VARIANCE {
-                            sum = V::load(&self.image[at..]).mul(two).mul_add(variance[c], sum);
-                        }
-                        sum.store(&mut self.dimage[at..]);
-                    }
-                }
+    fn add(&mut self, channel: usize, da: &[F]) {
+        let pixels = channel * da.len()..(channel + 1) * da.len();
+        let dx = &mut self.dx[pixels.clone()];
+        match self.image.activation {
+            None => dx.iter_mut().zip(da).for_each(|(dx, da)| *dx += *da),
+            Some((activation, first)) => {
+                let (dgamma, dbeta) = activation.backward(first + channel, &self.image.pixels[pixels], da, dx);
+                self.dgamma[channel] += dgamma;
+                self.dbeta[channel] += dbeta;
             }
         }
     }
 }
 
-/// Σ_o θ dm and Σ_o σ² dv for N input channels at one vector of positions; `dm` and `dv` begin at the first of them and
-/// output channels are `plane` apart.
+/// da = mean + 2 a · variance, a = value(x).
 #[inline(always)]
-fn tile<V: Vector, const N: usize, const VARIANCE: bool>(
-    dm: &[V::Element],
-    dv: &[V::Element],
-    plane: usize,
-    weights: &[V::Element],
-) -> ([V; N], [V; N]) {
-    let zero = V::zero();
-    let (mut mean, mut variance) = ([zero; N], [zero; N]);
-    for (o, weights) in weights.chunks_exact(2 * N).enumerate() {
-        let dm = V::load(&dm[o * plane..]);
-        for c in 0..N {
-            mean[c] = V::splat(weights[c]).mul_add(dm, mean[c]);
-        }
-        if VARIANCE {
-            let dv = V::load(&dv[o * plane..]);
-            for c in 0..N {
-                variance[c] = V::splat(weights[N + c]).mul_add(dv, variance[c]);
+fn combine<F: Real>((mean, variance): (&[F], &[F]), x: &[F], da: &mut [F], value: impl Fn(F) -> F) {
+    let two = F::of(2.0);
+    let sums = mean.iter().zip(variance);
+    da.iter_mut().zip(x).zip(sums).for_each(|((da, x), (m, v))| *da = *m + two * value(*x) * *v);
+}
+
+/// Adds mean + 2 a · variance of each position where it meets the image; a and da begin at what the first one meets.
+#[inline(always)]
+fn scatter<F: Real>(layout: &Layout, (mean, variance): (&[F], &[F]), a: &[F], da: &mut [F]) {
+    let two = F::of(2.0);
+    let columns = layout.output[1];
+    for (p, (mean, variance)) in mean.chunks_exact(columns).zip(variance.chunks_exact(columns)).enumerate() {
+        let row = p * layout.row_step..p * layout.row_step + columns;
+        let (a, da) = (&a[row.clone()], &mut da[row]);
+        let whole = columns / PIECE * PIECE;
+        for at in (0..whole).step_by(PIECE) {
+            let at = at..at + PIECE;
+            let (mean, variance, a, da) = (&mean[at.clone()], &variance[at.clone()], &a[at.clone()], &mut da[at]);
+            let mut sums = [F::zero(); PIECE];
+            for i in 0..PIECE {
+                sums[i] = da[i] + (mean[i] + two * a[i] * variance[i]);
             }
+            da.copy_from_slice(&sums);
+        }
+        for i in whole..columns {
+            da[i] += mean[i] + two * a[i] * variance[i];
         }
     }
-    (mean, variance)
 }

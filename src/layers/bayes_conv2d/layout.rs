@@ -1,6 +1,6 @@
 //! How the kernels lay out their operands, so that they see unit strides and no borders.
 //!
-//! **Image** (one group, C/groups channels): padded with its zeros, and the columns of each row sorted by their remainder
+//! **Image** (some channels of one group): padded with its zeros, and the columns of each row sorted by their remainder
 //! modulo the horizontal stride. What the kernel's element (c, i, j) meets along a row of output positions is then
 //! contiguous, `offset(c, i, j)` after what output row p starts at, `p · row_step`: with the im2col of [`crate::tensor`],
 //!
@@ -8,13 +8,17 @@
 //! col[(c, i, j), (p, q)] = image[p · row_step + offsets[(c, i, j)] + q]
 //! ```
 //!
-//! **Output** (one group, O/groups channels): the OW positions of a row followed by zeros up to `row`, a multiple of every
-//! vector's length. A vector that reaches beyond the row reads pixels that belong to other positions; the zeros it meets
-//! in an output cancel them.
+//! **Sums** over the kernel's elements, at each output position: the OW positions of a row, up to `row`, a multiple of
+//! [`PIECE`]. A vector is gathered from pieces, of one row or of successive ones; a piece that reaches beyond its row reads
+//! pixels that belong to other positions, and what becomes of them is dropped.
+//!
+//! **Backwards**, the gradient in the images is a convolution too, of the outputs: [`Layout::transposed`] or
+//! [`Layout::elements`].
 
 use crate::scalar::Real;
-use crate::scalar::vector::MAX_LANES;
+use crate::scalar::vector::{MAX_LANES, PIECE, Vector};
 use crate::tensor::im2col::Window;
+use std::ops::Range;
 
 /// The geometry of one group of one image.
 pub(crate) struct Layout {
@@ -26,21 +30,23 @@ pub(crate) struct Layout {
     pub image: [usize; 3],
     /// (OH, OW).
     pub output: [usize; 2],
-    /// OW rounded up: the length of an output row.
+    /// OW rounded up: the length of a row of sums.
     pub row: usize,
     /// Where the kernel's element (c, i, j) meets output position (0, 0), in the order of θ.
     pub offsets: Vec<usize>,
     /// The distance between what successive output rows meet.
     pub row_step: usize,
-    /// Elements of a laid-out image.
-    pub image_len: usize,
-    /// (vertical, horizontal).
-    padding: [usize; 2],
-    stride: usize,
-    /// Columns of one remainder.
-    phase: usize,
     /// Elements of one laid-out input channel.
-    channel: usize,
+    pub channel: usize,
+    /// Each row of a channel's image that is laid out, and where it begins.
+    rows: Vec<(usize, usize)>,
+    columns: Columns,
+}
+
+/// The columns of an image that are laid out, and where they go in their row.
+enum Columns {
+    Run { from: Range<usize>, to: usize },
+    Scattered(Vec<(usize, usize)>),
 }
 
 impl Layout {
@@ -51,31 +57,83 @@ impl Layout {
         let phase = (width + 2 * window.padding[1]).div_ceil(stride);
         let row_len = stride * phase;
         let channel = staggered((height + 2 * window.padding[0]) * row_len);
-        let mut offsets = Vec::with_capacity(channels * window.kernel[0] * window.kernel[1]);
-        for c in 0..channels {
-            for i in 0..window.kernel[0] {
-                for j in 0..window.kernel[1] {
-                    let column = j * window.dilation[1];
-                    let row = i * window.dilation[0];
-                    offsets.push(c * channel + row * row_len + column % stride * phase + column / stride);
-                }
+        let within_row = |column: usize| column % stride * phase + column / stride;
+        let offsets = offsets(channels, channel, window.kernel, |i, j| {
+            i * window.dilation[0] * row_len + within_row(j * window.dilation[1])
+        });
+        let columns = match stride {
+            1 => Columns::Run { from: 0..width, to: window.padding[1] },
+            _ => {
+                Columns::Scattered((0..width).map(|column| (column, within_row(column + window.padding[1]))).collect())
             }
-        }
+        };
         Self {
             channels_out,
             fan_in: offsets.len(),
             image,
             output,
-            row: output[1].next_multiple_of(MAX_LANES),
+            row: output[1].next_multiple_of(PIECE),
             offsets,
             row_step: stride_h * row_len,
-            // A vector may begin at the last element.
-            image_len: channels * channel + MAX_LANES,
-            padding: window.padding,
-            stride,
-            phase,
             channel,
+            rows: (0..height).map(|h| (h, (h + window.padding[0]) * row_len)).collect(),
+            columns,
         }
+    }
+
+    /// The convolution that is the adjoint of this one, whose stride is 1 and which has the window given: of outputs
+    /// (O/groups, OH, OW), with each kernel turned upside down.
+    ///
+    /// ```text
+    /// da[c, (h, w)] = Σ_(o, i', j') weight[o, (c, kh − 1 − i', kw − 1 − j')] · laid out[(o, i', j'), (h, w)]
+    /// ```
+    pub(crate) fn transposed(&self, window: &Window) -> Self {
+        let [channels, height, width] = self.image;
+        // Output row p meets pixel h where p = h + padding − i · dilation; i' counts from the last i.
+        let reach = [0, 1].map(|axis| (window.kernel[axis] - 1) * window.dilation[axis]);
+        let row_len = width + reach[1];
+        let channel = staggered((height + reach[0]) * row_len);
+        // Outputs that meet nothing but padding have no place.
+        let place = |axis: usize, p: usize| (p + reach[axis]).checked_sub(window.padding[axis]);
+        let places = |axis: usize, size: usize| {
+            let places = (0..self.output[axis]).filter_map(move |p| Some((p, place(axis, p)?)));
+            places.filter(move |(_, place)| *place < size)
+        };
+        let rows = places(0, height + reach[0]).map(|(p, row)| (p, row * row_len)).collect();
+        let columns: Vec<(usize, usize)> = places(1, row_len).collect();
+        let (from, to) = columns.first().copied().unwrap_or_default();
+        let offsets = offsets(self.channels_out, channel, window.kernel, |i, j| {
+            i * window.dilation[0] * row_len + j * window.dilation[1]
+        });
+        Self {
+            channels_out: channels,
+            fan_in: offsets.len(),
+            image: [self.channels_out, self.output[0], self.output[1]],
+            output: [height, width],
+            row: width.next_multiple_of(PIECE),
+            offsets,
+            row_step: row_len,
+            channel,
+            rows,
+            columns: Columns::Run { from: from..from + columns.len(), to },
+        }
+    }
+
+    /// The products of outputs (O/groups, OH, OW) and weights for each element of the kernel at each position, as a
+    /// convolution with a kernel of one element.
+    pub(crate) fn elements(&self) -> Self {
+        let image = [self.channels_out, self.output[0], self.output[1]];
+        Self::new(image, &Window::new([1, 1], [1, 1]), self.output, self.fan_in)
+    }
+
+    /// Elements of a kernel in one input channel.
+    pub(crate) fn taps(&self) -> usize {
+        self.fan_in / self.image[0].max(1)
+    }
+
+    /// H · W.
+    pub(crate) fn pixels(&self) -> usize {
+        self.image[1] * self.image[2]
     }
 
     /// OH · OW.
@@ -83,65 +141,97 @@ impl Layout {
         self.output[0] * self.output[1]
     }
 
-    /// Elements of one laid-out output channel.
+    /// Elements of so many laid-out input channels: a vector may begin at the last.
+    pub(crate) fn image_len(&self, channels: usize) -> usize {
+        channels * self.channel + MAX_LANES
+    }
+
+    /// Sums of one output channel.
     pub(crate) fn plane(&self) -> usize {
         staggered(self.output[0] * self.row)
     }
 
-    /// Elements of a laid-out output.
-    pub(crate) fn output_len(&self) -> usize {
-        self.channels_out * self.plane()
+    /// Where in a laid-out image each piece of some rows of sums begins; as many as make whole vectors.
+    #[inline(always)]
+    pub(crate) fn pieces<V: Vector>(&self, rows: Range<usize>) -> Vec<usize> {
+        let of_row = |p: usize| (0..self.row).step_by(V::PIECE).map(move |q| p * self.row_step + q);
+        let mut pieces: Vec<usize> = rows.flat_map(of_row).collect();
+        pieces.resize(pieces.len().next_multiple_of(V::PIECES), 0);
+        pieces
     }
 
-    /// Lays out an image; the padding in `laid_out` is left as it is. `value` gives, for each channel, what is made of its
-    /// pixels on the way.
+    /// Lays out some channels; the padding in `laid_out` is left as it is. `value` gives, for each of them, what is made of
+    /// its pixels on the way.
+    #[inline(always)]
     pub(crate) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
-        self.for_each_row(|channel, row, start| {
-            let (row, value) = (&image[row], value(channel));
-            if self.stride == 1 {
-                laid_out[start..].iter_mut().zip(row).for_each(|(to, x)| *to = value(*x));
-            } else {
-                row.iter().enumerate().for_each(|(column, x)| laid_out[start + self.column(column)] = value(*x));
+        let width = self.image[2];
+        let channels = image.chunks_exact(self.pixels().max(1)).zip(laid_out.chunks_exact_mut(self.channel));
+        for (c, (image, laid_out)) in channels.enumerate() {
+            let value = value(c);
+            for (row, start) in &self.rows {
+                let (row, to) = (&image[row * width..][..width], &mut laid_out[*start..]);
+                match &self.columns {
+                    Columns::Run { from, to: first } => {
+                        map(&row[from.clone()], &mut to[*first..][..from.len()], &value)
+                    }
+                    Columns::Scattered(columns) => columns.iter().for_each(|(from, at)| to[*at] = value(row[*from])),
+                }
             }
-        });
-    }
-
-    /// The reverse of [`Layout::lay_out`]: gives `put` each channel's rows, as laid out and as they lie in an image.
-    pub(crate) fn gather<F: Real>(&self, laid_out: &[F], mut put: impl FnMut(usize, std::ops::Range<usize>, &[F])) {
-        let columns = self.image[2];
-        let mut in_order = vec![F::zero(); if self.stride == 1 { 0 } else { columns }];
-        self.for_each_row(|channel, row, start| {
-            if self.stride == 1 {
-                put(channel, row, &laid_out[start..start + columns]);
-            } else {
-                in_order.iter_mut().enumerate().for_each(|(column, x)| *x = laid_out[start + self.column(column)]);
-                put(channel, row, &in_order);
-            }
-        });
-    }
-
-    /// Calls `visit(channel, range of an image's row, where it goes)`.
-    fn for_each_row(&self, mut visit: impl FnMut(usize, std::ops::Range<usize>, usize)) {
-        let [channels, height, width] = self.image;
-        let left = if self.stride == 1 { self.padding[1] } else { 0 };
-        for (row, (channel, h)) in (0..channels).flat_map(|c| (0..height).map(move |h| (c, h))).enumerate() {
-            let start = channel * self.channel + (h + self.padding[0]) * self.stride * self.phase + left;
-            visit(channel, row * width..(row + 1) * width, start);
         }
     }
 
-    /// Where a column of an image goes within its row, for strides above 1.
-    fn column(&self, column: usize) -> usize {
-        let padded = column + self.padding[1];
-        padded % self.stride * self.phase + padded / self.stride
+    /// The reverse of [`Layout::lay_out`], for one channel.
+    #[inline(always)]
+    pub(crate) fn gather<F: Real>(&self, laid_out: &[F], image: &mut [F]) {
+        let width = self.image[2];
+        for (row, start) in &self.rows {
+            let (row, from) = (&mut image[row * width..][..width], &laid_out[*start..]);
+            match &self.columns {
+                Columns::Run { from: columns, to } => {
+                    map(&from[*to..][..columns.len()], &mut row[columns.clone()], |x| x)
+                }
+                Columns::Scattered(columns) => columns.iter().for_each(|(to, at)| row[*to] = from[*at]),
+            }
+        }
     }
+
+    /// The OW sums of each row, in the order of positions: those of one output channel.
+    #[inline(always)]
+    pub(crate) fn without_ends<F: Real>(&self, plane: &mut [F]) {
+        let [rows, columns] = self.output;
+        if columns != self.row {
+            (1..rows).for_each(|p| plane.copy_within(p * self.row..p * self.row + columns, p * columns));
+        }
+    }
+}
+
+/// `to` becomes f(from), of one length: most often a piece or two.
+#[inline(always)]
+fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
+    let whole = from.len() / PIECE * PIECE;
+    for (from, to) in from.chunks_exact(PIECE).zip(to.chunks_exact_mut(PIECE)) {
+        // Read, then written: the compiler need not know that they do not overlap.
+        let mut piece = [F::zero(); PIECE];
+        piece.copy_from_slice(from);
+        for x in &mut piece {
+            *x = f(*x);
+        }
+        to.copy_from_slice(&piece);
+    }
+    from[whole..].iter().zip(&mut to[whole..]).for_each(|(from, to)| *to = f(*from));
+}
+
+/// Where each element (c, i, j) of a kernel is, from where it is within a channel.
+fn offsets(channels: usize, channel: usize, kernel: [usize; 2], within: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+    let elements = ndarray::indices((channels, kernel[0], kernel[1])).into_iter();
+    elements.map(|(c, i, j)| c * channel + within(i, j)).collect()
 }
 
 /// At least `elements`, an odd number of cache lines: the kernels read the same position of many channels in turn, and where
 /// channels are a power of two apart, all of them compete for the same few places of the cache.
 fn staggered(elements: usize) -> usize {
-    /// 64 bytes of f32.
-    const LINE: usize = 16;
+    /// 64 bytes of f32; a multiple of every vector's length.
+    const LINE: usize = MAX_LANES;
     (elements.div_ceil(LINE) | 1) * LINE
 }
 

@@ -4,134 +4,279 @@
 //! dθ[o, k] = Σ_images,positions dm[o, (p, q)] col[k, (p, q)]        dσ²[o, k] = Σ_images,positions dv[o, (p, q)] col[k, (p, q)]²
 //! ```
 //!
-//! A tile is [`CHANNELS`] output channels by [`ELEMENTS`] elements of the kernel: twelve accumulators, each a vector of
-//! running sums over the positions that are added up at the end.
+//! A vector holds what one position meets of several k, which are therefore stored side by side, by [`Patches`]; dm and dv of
+//! a position are side by side as well. A tile is up to twelve channels o, twice, by one vector of k: each
+//! accumulator is fed by all positions in order, and a sum is the same whatever the length of a vector.
 
-use super::layout::{Layout, blocks};
+use super::Pixels;
+use super::layout::Layout;
+use super::products::{by_size, tiles};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 
-/// Output channels of a tile.
-const CHANNELS: usize = 3;
-/// Elements of the kernel of a tile.
-const ELEMENTS: usize = 2;
+/// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
+const TOGETHER: usize = 128;
 
-/// The gradient in the weights of one group, from a few images.
+/// Adds the gradient in the weights of one group, from a few images.
 pub(super) struct WeightGradient<'a, F> {
     pub layout: &'a Layout,
-    /// The images, laid out, one after the other.
-    pub images: &'a [F],
-    /// dm of the images, laid out, one after the other.
-    pub dm: &'a [F],
+    pub images: &'a [Pixels<'a, F>],
+    /// dm of each image (O/groups, OH, OW).
+    pub dm: &'a [&'a [F]],
     /// dv likewise; empty with mean weights.
-    pub dv: &'a [F],
-    /// dθ (O/groups, K), overwritten.
-    pub dtheta: &'a mut [F],
-    /// dσ² likewise; with mean weights left as it is.
-    pub dsigma2: &'a mut [F],
+    pub dv: &'a [&'a [F]],
+    /// dθ and dσ², in an order that [`Collect`] knows; made if it is empty.
+    pub sums: &'a mut Vec<F>,
+    pub scratch: &'a mut Scratch<F>,
+}
+
+/// Buffers, used again and again for one layout.
+#[derive(Default)]
+pub(super) struct Scratch<F> {
+    laid_out: Vec<F>,
+    patches: Vec<F>,
+    outputs: Vec<F>,
+}
+
+/// How k are put side by side: those of as many input channels as a vector has lanes, at one tap of the kernel, or, where
+/// there are few channels, as many k.
+struct Patches {
+    /// Whether all k are laid out, not only the channels.
+    every_element: bool,
+    /// Vectors of k, or of channels.
+    blocks: usize,
+    /// Taps that read one layout; where each of them begins.
+    taps: Vec<usize>,
+    /// The distance between what successive output rows meet.
+    row_step: usize,
+    /// Vectors of a block of one image.
+    len: usize,
+}
+
+impl Patches {
+    #[inline(always)]
+    fn new<V: Vector>(layout: &Layout) -> Self {
+        // What it costs: two products for each output channel, and what a vector costs to lay out, in products.
+        const LAYING_OUT: usize = 8;
+        let products = 2 * layout.channels_out;
+        let elements = layout.fan_in.div_ceil(V::LANES);
+        let channels = layout.image[0].div_ceil(V::LANES);
+        if elements * (products + LAYING_OUT) < channels * (layout.taps() * products + LAYING_OUT) {
+            let row_step = layout.row;
+            Self { every_element: true, blocks: elements, taps: vec![0], row_step, len: layout.plane() }
+        } else {
+            let taps = layout.offsets[..layout.taps()].to_vec();
+            Self { every_element: false, blocks: channels, taps, row_step: layout.row_step, len: layout.channel }
+        }
+    }
+
+    /// k of a block's lane at a tap, if there is one.
+    fn element(&self, layout: &Layout, block: usize, lanes: usize, lane: usize, tap: usize) -> Option<usize> {
+        let row = block * lanes + lane;
+        let k = if self.every_element { row } else { row * self.taps.len() + tap };
+        (k < layout.fan_in).then_some(k)
+    }
+
+    /// Where the sums of a block and a tap, for a tile of output channels, begin.
+    fn sums(&self, block: usize, lanes: usize, (first, size): (usize, usize), tap: usize) -> usize {
+        2 * lanes * (first * self.blocks * self.taps.len() + (block * self.taps.len() + tap) * size)
+    }
+
+    /// Lays out a block of one image.
+    #[inline(always)]
+    fn lay_out<V: Vector>(
+        &self,
+        layout: &Layout,
+        pieces: &[usize],
+        laid_out: &[V::Element],
+        block: usize,
+        patches: &mut [V::Element],
+    ) {
+        let mut square = [V::zero(); MAX_LANES];
+        let vectors = patches.chunks_exact_mut(V::LANES * V::LANES).enumerate();
+        if self.every_element {
+            let offsets = layout.offsets[block * V::LANES..].iter().take(V::LANES);
+            for ((_, patches), starts) in vectors.zip(pieces.chunks_exact(V::PIECES)) {
+                square = [V::zero(); MAX_LANES];
+                for (row, offset) in square.iter_mut().zip(offsets.clone()) {
+                    *row = V::load_pieces(&laid_out[*offset..], starts);
+                }
+                store_transposed(square, patches);
+            }
+        } else {
+            let channels = (layout.image[0] - block * V::LANES).min(V::LANES);
+            for (i, patches) in vectors {
+                for c in 0..channels {
+                    square[c] = V::load(&laid_out[c * layout.channel + i * V::LANES..]);
+                }
+                store_transposed(square, patches);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]) {
+    V::transpose(&mut square);
+    to.chunks_exact_mut(V::LANES).zip(square).for_each(|(to, vector)| vector.store(to));
 }
 
 impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(mut self) {
-        for (first, size) in blocks(self.layout.channels_out, CHANNELS) {
-            match size {
-                1 => self.channels::<V, 1>(first),
-                2 => self.channels::<V, 2>(first),
-                _ => self.channels::<V, CHANNELS>(first),
+    fn run<V: Vector<Element = F>>(self) {
+        let layout = self.layout;
+        let patches = &Patches::new::<V>(layout);
+        let pieces = layout.pieces::<V>(0..layout.output[0]);
+        let Scratch { mut laid_out, patches: mut buffer, mut outputs } = std::mem::take(self.scratch);
+        self.sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), F::zero());
+        let image_len = layout.image_len(if patches.every_element { layout.image[0] } else { V::LANES });
+        let laid_out_once = if patches.every_element { self.images } else { &[] };
+        laid_out.resize(image_len * laid_out_once.len().max(1), F::zero());
+        for (image, laid_out) in laid_out_once.iter().zip(laid_out.chunks_exact_mut(image_len)) {
+            image.lay_out(layout, (0, layout.image[0]), laid_out);
+        }
+        let len = patches.len * V::LANES;
+        buffer.resize(self.images.len() * len, F::zero());
+        let tiles: Vec<(usize, usize)> = tiles::<V>(layout.channels_out).collect();
+        // Where each position of each image is, from where a tap begins.
+        let mut places = Vec::with_capacity(self.images.len() * layout.positions());
+        for (image, p) in (0..self.images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
+            let row = image * patches.len + p * patches.row_step;
+            places.extend((row..row + layout.output[1]).map(|place| place * V::LANES));
+        }
+        let positions = places.len();
+        outputs.resize(2 * layout.channels_out * positions + V::LANES, F::zero());
+        for (first, size) in &tiles {
+            self.put_side_by_side::<V>((*first, *size), &mut outputs[2 * first * positions..]);
+        }
+        for block in 0..patches.blocks {
+            for (i, (image, buffer)) in self.images.iter().zip(buffer.chunks_exact_mut(len)).enumerate() {
+                let laid_out = if patches.every_element {
+                    &laid_out[i * image_len..]
+                } else {
+                    let first = block * V::LANES;
+                    image.lay_out(layout, (first, V::LANES.min(layout.image[0] - first)), &mut laid_out);
+                    &laid_out[..]
+                };
+                patches.lay_out::<V>(layout, &pieces, laid_out, block, buffer);
+            }
+            for tile in &tiles {
+                let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];
+                let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
+                for (places, outputs) in some {
+                    for (tap, start) in patches.taps.iter().enumerate() {
+                        let x = &buffer[start * V::LANES..];
+                        let sums = &mut self.sums[patches.sums(block, V::LANES, *tile, tap)..];
+                        by_size!(tile.1, V, N => if self.dv.is_empty() {
+                            add::<V, N, false>(x, places, outputs, sums);
+                        } else {
+                            add::<V, N, true>(x, places, outputs, sums);
+                        });
+                    }
+                }
+            }
+        }
+        *self.scratch = Scratch { laid_out, patches: buffer, outputs };
+    }
+}
+
+impl<F: Real> WeightGradient<'_, F> {
+    /// For each position of each image: dm of a tile's channels, then dv. A vector more is overwritten.
+    #[inline(always)]
+    fn put_side_by_side<V: Vector<Element = F>>(&self, (first, size): (usize, usize), outputs: &mut [F]) {
+        /// Squares that 2·size planes are at most.
+        const SQUARES: usize = 3;
+        let positions = self.layout.positions();
+        for image in 0..self.images.len() {
+            let outputs = &mut outputs[image * positions * 2 * size..];
+            let mut planes: [&[F]; SQUARES * MAX_LANES] = [&[]; SQUARES * MAX_LANES];
+            for o in 0..size {
+                let plane = (first + o) * positions..(first + o + 1) * positions;
+                planes[o] = &self.dm[image][plane.clone()];
+                if let Some(dv) = self.dv.get(image) {
+                    planes[size + o] = &dv[plane];
+                }
+            }
+            for at in (0..positions).step_by(V::LANES) {
+                let lanes = V::LANES.min(positions - at);
+                let mut squares = [[V::zero(); MAX_LANES]; SQUARES];
+                for (square, planes) in squares.iter_mut().zip(planes[..2 * size].chunks(V::LANES)) {
+                    for (vector, plane) in square.iter_mut().zip(planes) {
+                        if let Some(plane) = plane.get(at..at + lanes) {
+                            *vector = if lanes == V::LANES { V::load(plane) } else { V::load_part(plane) };
+                        }
+                    }
+                    V::transpose(square);
+                }
+                // What a vector has too much, the next one overwrites.
+                for i in 0..lanes {
+                    for (square, row) in squares.iter().zip((0..2 * size).step_by(V::LANES)) {
+                        square[i].store(&mut outputs[(at + i) * 2 * size + row..]);
+                    }
+                }
             }
         }
     }
 }
 
-impl<F: Real> WeightGradient<'_, F> {
-    /// Output channels `first` to `first + N`.
-    #[inline(always)]
-    fn channels<V: Vector<Element = F>, const N: usize>(&mut self, first: usize) {
-        let doutputs = self.in_order_of_use::<V, N>(first);
-        let [rows, columns] = self.layout.output;
-        let row_step = self.layout.row_step;
-        let starts: Vec<usize> =
-            (0..rows).flat_map(|p| (0..columns).step_by(V::LANES).map(move |q| p * row_step + q)).collect();
-        for (k, size) in blocks(self.layout.fan_in, ELEMENTS) {
-            match (size, self.dv.is_empty()) {
-                (1, false) => self.tile::<V, N, 1, true>(&doutputs, &starts, first, k),
-                (1, true) => self.tile::<V, N, 1, false>(&doutputs, &starts, first, k),
-                (_, false) => self.tile::<V, N, ELEMENTS, true>(&doutputs, &starts, first, k),
-                (_, true) => self.tile::<V, N, ELEMENTS, false>(&doutputs, &starts, first, k),
-            }
-        }
-    }
-
-    /// For each image, for each vector of positions: dm of the channels `first` to `first + N`, then dv (0 with mean
-    /// weights). Every tile of these channels reads it from beginning to end.
-    #[inline(always)]
-    fn in_order_of_use<V: Vector<Element = F>, const N: usize>(&self, first: usize) -> Vec<F> {
-        let layout = self.layout;
-        let images = self.dm.len() / layout.output_len();
-        let vectors = layout.output[0] * layout.output[1].div_ceil(V::LANES);
-        let mut doutputs = vec![F::zero(); images * vectors * 2 * N * V::LANES];
-        let mut parts = doutputs.chunks_exact_mut(2 * N * V::LANES);
-        for image in 0..images {
-            for p in 0..layout.output[0] {
-                for q in (0..layout.output[1]).step_by(V::LANES) {
-                    let part = parts.next().expect("one for each vector of positions");
-                    let at = image * layout.output_len() + first * layout.plane() + p * layout.row + q;
-                    for (from, part) in [self.dm, self.dv].into_iter().zip(part.chunks_exact_mut(N * V::LANES)) {
-                        if !from.is_empty() {
-                            for o in 0..N {
-                                V::load(&from[at + o * layout.plane()..]).store(&mut part[o * V::LANES..]);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        doutputs
-    }
-
-    /// Output channels `first` to `first + N`, elements `k` to `k + E` of the kernel; vector i of positions meets the image
-    /// at `starts[i]`.
-    #[inline(always)]
-    fn tile<V: Vector<Element = F>, const N: usize, const E: usize, const VARIANCE: bool>(
-        &mut self,
-        doutputs: &[F],
-        starts: &[usize],
-        first: usize,
-        k: usize,
-    ) {
-        let layout = self.layout;
-        let offsets: [usize; E] = std::array::from_fn(|e| layout.offsets[k + e]);
-        let (mut dtheta, mut dsigma2) = ([[V::zero(); E]; N], [[V::zero(); E]; N]);
-        let doutputs = doutputs.chunks_exact(starts.len() * 2 * N * V::LANES);
-        for (image, doutputs) in self.images.chunks_exact(layout.image_len).zip(doutputs) {
-            for (start, doutput) in starts.iter().zip(doutputs.chunks_exact(2 * N * V::LANES)) {
-                let mut x: [V; E] = std::array::from_fn(|e| V::load(&image[start + offsets[e]..]));
-                for o in 0..N {
-                    let dm = V::load(&doutput[o * V::LANES..]);
-                    for e in 0..E {
-                        dtheta[o][e] = dm.mul_add(x[e], dtheta[o][e]);
-                    }
-                }
-                if VARIANCE {
-                    x = x.map(|x| x.mul(x));
-                    for o in 0..N {
-                        let dv = V::load(&doutput[(N + o) * V::LANES..]);
-                        for e in 0..E {
-                            dsigma2[o][e] = dv.mul_add(x[e], dsigma2[o][e]);
-                        }
-                    }
-                }
-            }
-        }
+/// Adds to dθ and dσ² of N output channels (2, N, lanes) what some positions give, which are at `places` of x.
+#[inline(always)]
+fn add<V: Vector, const N: usize, const VARIANCE: bool>(
+    x: &[V::Element],
+    places: &[usize],
+    outputs: &[V::Element],
+    sums: &mut [V::Element],
+) {
+    let (mut dtheta, mut dsigma2) = ([V::zero(); N], [V::zero(); N]);
+    for (place, outputs) in places.iter().zip(outputs.chunks_exact(2 * N)) {
+        let x = V::load(&x[*place..]);
         for o in 0..N {
-            for e in 0..E {
-                let at = (first + o) * layout.fan_in + k + e;
-                self.dtheta[at] = dtheta[o][e].sum();
-                if VARIANCE {
-                    self.dsigma2[at] = dsigma2[o][e].sum();
+            dtheta[o] = V::splat(outputs[o]).mul_add(x, dtheta[o]);
+        }
+        if VARIANCE {
+            let x2 = x.mul(x);
+            for o in 0..N {
+                dsigma2[o] = V::splat(outputs[N + o]).mul_add(x2, dsigma2[o]);
+            }
+        }
+    }
+    for o in 0..N {
+        let (at, at2) = (o * V::LANES, (N + o) * V::LANES);
+        V::load(&sums[at..]).add(dtheta[o]).store(&mut sums[at..]);
+        if VARIANCE {
+            V::load(&sums[at2..]).add(dsigma2[o]).store(&mut sums[at2..]);
+        }
+    }
+}
+
+/// dθ and dσ² (O/groups, K), from the sums that [`WeightGradient`] formed.
+pub(super) struct Collect<'a, F> {
+    pub layout: &'a Layout,
+    pub sums: &'a [F],
+    pub dtheta: &'a mut [F],
+    pub dsigma2: &'a mut [F],
+}
+
+impl<F: Real> Kernel<F> for Collect<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let layout = self.layout;
+        let patches = &Patches::new::<V>(layout);
+        for tile in tiles::<V>(layout.channels_out) {
+            for (block, tap) in (0..patches.blocks).flat_map(|b| (0..patches.taps.len()).map(move |tap| (b, tap))) {
+                let sums = &self.sums[patches.sums(block, V::LANES, tile, tap)..][..2 * tile.1 * V::LANES];
+                for (o, sums) in sums.chunks_exact(V::LANES).enumerate() {
+                    let (to, o) = if o < tile.1 { (&mut *self.dtheta, o) } else { (&mut *self.dsigma2, o - tile.1) };
+                    let to = &mut to[(tile.0 + o) * layout.fan_in..];
+                    for (lane, sum) in sums.iter().enumerate() {
+                        if let Some(k) = patches.element(layout, block, V::LANES, lane, tap) {
+                            to[k] = *sum;
+                        }
+                    }
                 }
             }
         }

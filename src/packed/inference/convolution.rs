@@ -40,14 +40,15 @@ impl Convolution<'_> {
         let [outputs, height, width] = output_shape(self.layer, self.window, self.input);
         let layout = &Layout::new(self.input, self.window, [height, width], outputs);
         let decoder = &Decoder::new(self.layer);
+        let image_len = layout.image_len(self.input[0]);
         let work = outputs * layout.fan_in * layout.positions();
         let threads = rayon::current_num_threads();
         if images.len() > 1 || work < WORTH_A_THREAD {
             let group = images.len().div_ceil(threads).clamp(1, GROUP);
             for_each(images.chunks(group), group * work, |_, group| {
-                let mut laid_out = vec![0.0; group.len() * layout.image_len];
+                let mut laid_out = vec![0.0; group.len() * image_len];
                 let (xs, mut ys): (Vec<&[f32]>, Vec<&mut [f32]>) = group.into_iter().unzip();
-                for (laid_out, x) in laid_out.chunks_exact_mut(layout.image_len).zip(xs) {
+                for (laid_out, x) in laid_out.chunks_exact_mut(image_len).zip(xs) {
                     self.lay_out(layout, x, laid_out);
                 }
                 self.tiles(layout, decoder, &laid_out, 0..height, &mut ys);
@@ -56,7 +57,7 @@ impl Convolution<'_> {
         }
         // A single image is cut into bands of rows.
         images.for_each(|(x, y)| {
-            let mut laid_out = vec![0.0; layout.image_len];
+            let mut laid_out = vec![0.0; image_len];
             self.lay_out(layout, x, &mut laid_out);
             let bands: Vec<(Range<usize>, Vec<f32>)> = (0..threads)
                 .into_par_iter()
@@ -90,7 +91,7 @@ impl Convolution<'_> {
 
     /// The rows `rows` of some images, laid out one after the other; `ys` are (O, rows, OW).
     fn tiles(&self, layout: &Layout, decoder: &Decoder<'_>, images: &[f32], rows: Range<usize>, ys: &mut [&mut [f32]]) {
-        let fan_in = layout.fan_in;
+        let (fan_in, image_len) = (layout.fan_in, layout.image_len(self.input[0]));
         let mut weights = vec![0.0; TILE * fan_in];
         let mut decoded = vec![0.0; TILE * fan_in + decoder.per_byte + SLACK];
         for (first, size) in blocks(layout.channels_out, TILE) {
@@ -101,7 +102,7 @@ impl Convolution<'_> {
                 weights[o..].iter_mut().step_by(size).zip(row).for_each(|(to, from)| *to = *from);
             }
             let plane = rows.len() * layout.output[1];
-            for (image, y) in images.chunks_exact(layout.image_len).zip(&mut *ys) {
+            for (image, y) in images.chunks_exact(image_len).zip(&mut *ys) {
                 let y = &mut y[first * plane..][..size * plane];
                 let outputs = std::array::from_fn(|o| self.epilogue.of(first + o.min(size - 1)));
                 let relu = self.epilogue.relu;
@@ -160,24 +161,31 @@ impl Tile<'_> {
     #[inline(always)]
     fn channels<V: Vector<Element = f32>, const N: usize>(self) {
         let layout = self.layout;
-        let columns = layout.output[1];
+        let (columns, row) = (layout.output[1], layout.row);
+        let pieces = layout.pieces::<V>(self.rows.clone());
         let plane = self.rows.len() * columns;
-        for (row, p) in self.rows.enumerate() {
-            for q in (0..columns).step_by(V::LANES) {
-                let image = &self.image[p * layout.row_step + q..];
-                let mut sums = [V::zero(); N];
-                for (weights, offset) in self.weights.chunks_exact(N).zip(&layout.offsets) {
-                    let x = V::load(&image[*offset..]);
-                    for o in 0..N {
-                        sums[o] = V::splat(weights[o]).mul_add(x, sums[o]);
-                    }
-                }
-                let lanes = V::LANES.min(columns - q);
-                for (o, (sum, (scale, shift))) in sums.into_iter().zip(self.outputs).enumerate() {
-                    let y = &mut self.y[o * plane + row * columns + q..][..lanes];
-                    finish(sum, scale, shift, self.relu).store_some(y);
+        if plane == 0 {
+            return;
+        }
+        // Sums go where they belong, unless there are some to be dropped.
+        let padded = pieces.len() * V::PIECE;
+        let mut sums_of_pieces = vec![0.0; if padded == plane { 0 } else { N * padded }];
+        let y = if padded == plane { &mut *self.y } else { &mut sums_of_pieces };
+        for (i, starts) in pieces.chunks_exact(V::PIECES).enumerate() {
+            let mut sums = [V::zero(); N];
+            for (weights, offset) in self.weights.chunks_exact(N).zip(&layout.offsets) {
+                let x = V::load_pieces(&self.image[*offset..], starts);
+                for o in 0..N {
+                    sums[o] = V::splat(weights[o]).mul_add(x, sums[o]);
                 }
             }
+            for (o, (sum, (scale, shift))) in sums.into_iter().zip(self.outputs).enumerate() {
+                finish(sum, scale, shift, self.relu).store(&mut y[o * padded + i * V::LANES..]);
+            }
+        }
+        for (y, sums) in self.y.chunks_exact_mut(plane).zip(sums_of_pieces.chunks_exact(padded)) {
+            let rows = y.chunks_exact_mut(columns).zip(sums.chunks_exact(row));
+            rows.for_each(|(y, sums)| y.copy_from_slice(&sums[..columns]));
         }
     }
 }

@@ -8,7 +8,7 @@ const PLACES: usize = 8;
 /// Elements that [`Decoder::decode`] may overwrite beyond what it decodes.
 pub(super) const SLACK: usize = PLACES;
 /// Codes of which a table of all bytes pays.
-const MANY: usize = 1024;
+const MANY: usize = 64;
 
 /// Decodes the weights of a layer.
 pub(super) struct Decoder<'a> {
@@ -23,20 +23,21 @@ impl<'a> Decoder<'a> {
         let levels = &layer.levels;
         let per_byte = digits_per_byte(levels.len());
         let table = (layer.codes.len() >= MANY).then(|| {
-            let mut digits = [0; PLACES];
-            let row = |_| {
-                let weights = digits.map(|digit: usize| levels[digit]);
-                // Counts up, the first place the fastest.
-                for digit in &mut digits[..per_byte] {
-                    *digit += 1;
-                    if *digit < levels.len() {
-                        break;
+            let mut table = Vec::with_capacity(levels.len().pow(per_byte as u32));
+            table.push([0.0; PLACES]);
+            // The rows for one more place: those so far, once for each of its digits.
+            for place in 0..per_byte {
+                let rows = table.len();
+                for level in &levels[1..] {
+                    for row in 0..rows {
+                        let mut weights = table[row];
+                        weights[place] = *level;
+                        table.push(weights);
                     }
-                    *digit = 0;
                 }
-                weights
-            };
-            (0..levels.len().pow(per_byte as u32)).map(row).collect()
+                table[..rows].iter_mut().for_each(|weights| weights[place] = levels[0]);
+            }
+            table
         });
         Self { layer, per_byte, table }
     }

@@ -1,11 +1,13 @@
 //! Vectors of eight for any processor, in plain arithmetic.
 
-use super::{MAX_LANES, Vector};
+use super::Vector;
 use crate::scalar::Real;
+
+const LANES: usize = 8;
 
 /// Eight numbers.
 #[derive(Clone, Copy, Debug)]
-pub struct Portable<F>([F; MAX_LANES]);
+pub struct Portable<F>([F; LANES]);
 
 impl<F: Real> Portable<F> {
     #[inline(always)]
@@ -16,11 +18,12 @@ impl<F: Real> Portable<F> {
 
 impl<F: Real> Vector for Portable<F> {
     type Element = F;
-    const LANES: usize = MAX_LANES;
+    const LANES: usize = LANES;
+    const REGISTERS: usize = 16;
 
     #[inline(always)]
     fn splat(x: F) -> Self {
-        Self([x; MAX_LANES])
+        Self([x; LANES])
     }
     #[inline(always)]
     fn load(from: &[F]) -> Self {
@@ -28,11 +31,15 @@ impl<F: Real> Vector for Portable<F> {
     }
     #[inline(always)]
     fn store(self, to: &mut [F]) {
-        to[..MAX_LANES].copy_from_slice(&self.0);
+        to[..LANES].copy_from_slice(&self.0);
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
     }
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
@@ -55,7 +62,7 @@ impl<F: Real> Vector for Portable<F> {
         self.zip(other, |a, b| if a > b { a } else { b })
     }
     #[inline(always)]
-    fn sum(self) -> F {
-        self.0.into_iter().sum()
+    fn where_positive(self, condition: Self) -> Self {
+        self.zip(condition, |a, condition| if condition > F::zero() { a } else { F::zero() })
     }
 }

@@ -1,0 +1,155 @@
+//! The products of the forward and of the gradient in the images: two at once, over the positions of one group of one image.
+//!
+//! ```text
+//! first[o, (p, q)] = Σ_k w[o, k] a[k, (p, q)]        second[o, (p, q)] = Σ_k u[o, k] b[k, (p, q)]
+//! ```
+//!
+//! b is a², or as much again. A tile is up to twelve channels o by one vector of positions, twice: accumulators for
+//! nearly all registers, so that a and b are seldom loaded and the time a product takes is hidden. The elements k are those
+//! of a few input channels at a time, whose weights and pixels then stay in the cache; a sum is over k in order, however they
+//! are cut.
+
+use super::layout::{Layout, blocks};
+use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
+
+/// Elements of the kernel taken together, about: so many weights of a tile fill half of what the nearest cache holds.
+const ELEMENTS: usize = 160;
+
+/// The sizes of tiles: the larger ones for 32 registers only.
+const SIZES: [usize; 7] = [12, 8, 6, 4, 3, 2, 1];
+
+/// Cuts output channels into tiles: (first, size) of each.
+#[inline(always)]
+pub(crate) fn tiles<V: Vector>(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let fits = |size: &usize| *size <= channels - first && (*size <= 6 || V::REGISTERS >= 32);
+        let size = SIZES.into_iter().find(fits)?;
+        first += size;
+        Some((first - size, size))
+    })
+}
+
+/// An expression in which the size of a tile is a constant.
+macro_rules! by_size {
+    ($size:expr, $vector:ty, $n:ident => $value:expr) => {
+        by_size!(@ $size, $vector, $n, $value, 1 2 3 4 6, 8 12)
+    };
+    (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($large:literal)*) => {
+        match $size {
+            $($small => { const $n: usize = $small; $value })*
+            // What is not used is not compiled.
+            $($large if <$vector>::REGISTERS >= 32 => { const $n: usize = $large; $value })*
+            size => unreachable!("a tile of {size}"),
+        }
+    };
+}
+pub(crate) use by_size;
+
+/// The blocks of input channels: (first, size) of each.
+pub(super) fn channel_blocks(layout: &Layout) -> impl Iterator<Item = (usize, usize)> + use<> {
+    blocks(layout.image[0], (ELEMENTS / layout.taps().max(1)).max(1))
+}
+
+/// w and u in the order of use: for each block of input channels, for each tile of output channels, for each k: w of the
+/// tile's channels, then u.
+pub(super) struct Interleave<'a, F> {
+    pub layout: &'a Layout,
+    pub w: &'a [F],
+    pub u: &'a [F],
+    /// Where w and u of (o, (c, tap)) are.
+    pub at: fn(&Layout, usize, usize, usize) -> usize,
+}
+
+impl<F: Real> Kernel<F> for Interleave<'_, F> {
+    type Output = Vec<F>;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
+        let Self { layout, w, u, at } = self;
+        let taps = layout.taps();
+        let mut weights = Vec::with_capacity(w.len() + u.len());
+        for (channel, channels) in channel_blocks(layout) {
+            for (first, size) in tiles::<V>(layout.channels_out) {
+                for (c, tap) in (channel..channel + channels).flat_map(|c| (0..taps).map(move |tap| (c, tap))) {
+                    for matrix in [w, u] {
+                        weights.extend((first..first + size).map(|o| matrix[at(layout, o, c, tap)]));
+                    }
+                }
+            }
+        }
+        weights
+    }
+}
+
+/// The products over a block of input channels for a tile of output channels. Those over the first block overwrite the sums,
+/// the others add to them.
+pub(super) struct Products<'a, F> {
+    pub layout: &'a Layout,
+    /// [`Layout::pieces`].
+    pub pieces: &'a [usize],
+    /// The block and the tile, (first, size) of each.
+    pub block: (usize, usize),
+    pub tile: (usize, usize),
+    /// The block's channels, laid out.
+    pub a: &'a [F],
+    /// What of b is laid out.
+    pub b: &'a [F],
+    /// All, by [`Interleave`].
+    pub weights: &'a [F],
+    /// Of the tile's channels, [`Layout::plane`] each. The second stays as it is if there is no b.
+    pub sums: [&'a mut [F]; 2],
+}
+
+/// What b is: nothing at all, a², or laid out like a.
+pub(super) const NONE: u8 = 0;
+pub(super) const SQUARE: u8 = 1;
+pub(super) const OTHER: u8 = 2;
+
+impl<F: Real> Products<'_, F> {
+    #[inline(always)]
+    pub(super) fn run<V: Vector<Element = F>, const SECOND: u8>(self) {
+        by_size!(self.tile.1, V, N => self.vectors::<V, N, SECOND>());
+    }
+
+    #[inline(always)]
+    fn vectors<V: Vector<Element = F>, const N: usize, const SECOND: u8>(self) {
+        let Self { layout, a, b, weights, sums: [first, second], .. } = self;
+        let elements = self.block.1 * layout.taps();
+        let before = self.block.0 * layout.taps() * layout.channels_out + self.tile.0 * elements;
+        let weights = &weights[2 * before..][..2 * N * elements];
+        let offsets = &layout.offsets[..elements];
+        let plane = layout.plane();
+        for (i, starts) in self.pieces.chunks_exact(V::PIECES).enumerate() {
+            let at = |o: usize| o * plane + i * V::LANES;
+            let (mut of_first, mut of_second) = ([V::zero(); N], [V::zero(); N]);
+            if self.block.0 > 0 {
+                for o in 0..N {
+                    of_first[o] = V::load(&first[at(o)..]);
+                    if SECOND != NONE {
+                        of_second[o] = V::load(&second[at(o)..]);
+                    }
+                }
+            }
+            for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {
+                let a = V::load_pieces(&a[*offset..], starts);
+                for o in 0..N {
+                    of_first[o] = V::splat(weights[o]).mul_add(a, of_first[o]);
+                }
+                if SECOND != NONE {
+                    let b = if SECOND == SQUARE { a.mul(a) } else { V::load_pieces(&b[*offset..], starts) };
+                    for o in 0..N {
+                        of_second[o] = V::splat(weights[N + o]).mul_add(b, of_second[o]);
+                    }
+                }
+            }
+            for o in 0..N {
+                of_first[o].store(&mut first[at(o)..]);
+                if SECOND != NONE {
+                    of_second[o].store(&mut second[at(o)..]);
+                }
+            }
+        }
+    }
+}

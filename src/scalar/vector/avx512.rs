@@ -1,0 +1,100 @@
+//! The 512-bit vectors of x86-64 processors with AVX-512F, BW, DQ and VL: sixteen f32 or eight f64.
+//!
+//! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
+//! [`is_available`].
+
+use super::{Kernel, MAX_LANES, Vector};
+use std::arch::x86_64::*;
+
+/// Whether the processor has AVX-512F, BW, DQ and VL, and AVX2 and FMA.
+pub(super) fn is_available() -> bool {
+    super::avx2::is_available()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+}
+
+/// Runs a kernel compiled for AVX-512.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn run_f32<K: Kernel<f32>>(kernel: K) -> K::Output {
+    kernel.run::<F32x16>()
+}
+
+/// Runs a kernel compiled for AVX-512.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
+    kernel.run::<F64x8>()
+}
+
+x86_vector!(
+    /// Sixteen f32.
+    F32x16, __m512, f32, 16, 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
+    _mm512_div_ps, _mm512_sqrt_ps, _mm512_max_ps, _mm512_fmadd_ps;
+
+    #[inline(always)]
+    fn where_positive(self, condition: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe {
+            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_ps()), self.0)
+        })
+    }
+
+    #[inline(always)]
+    fn load_pieces(from: &[f32], starts: &[usize]) -> Self {
+        let (low, high) = (&from[starts[0]..][..8], &from[starts[1]..][..8]);
+        // SAFETY: the module's invariant; the slices have as many elements as are read, and any alignment will do.
+        Self(unsafe {
+            let low = _mm512_castps256_ps512(_mm256_loadu_ps(low.as_ptr()));
+            _mm512_insertf32x8::<1>(low, _mm256_loadu_ps(high.as_ptr()))
+        })
+    }
+
+    #[inline(always)]
+    fn transpose(square: &mut [Self; MAX_LANES]) {
+        *square = f32_stage::<8>(f32_stage::<4>(f32_stage::<2>(f32_stage::<1>(*square))));
+    }
+);
+x86_vector!(
+    /// Eight f64.
+    F64x8, __m512d, f64, 8, 32, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
+    _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_fmadd_pd;
+
+    #[inline(always)]
+    fn where_positive(self, condition: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe {
+            _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_pd()), self.0)
+        })
+    }
+);
+
+/// A stage of the transposition: in every square of 2·`S` rows and lanes, the two squares of `S` off the diagonal change
+/// places.
+#[inline(always)]
+fn f32_stage<const S: usize>(rows: [F32x16; 16]) -> [F32x16; 16] {
+    let lanes = const { [exchanged::<S>(false), exchanged::<S>(true)] };
+    let mut exchanged = rows;
+    for i in 0..16 {
+        let (first, second, lanes) = (rows[i & !S].0, rows[i | S].0, &lanes[(i & S != 0) as usize]);
+        // SAFETY: the invariant of this module, whose vectors are the argument; the array has as many elements as are read.
+        exchanged[i].0 = unsafe { _mm512_permutex2var_ps(first, _mm512_loadu_si512(lanes.as_ptr().cast()), second) };
+    }
+    exchanged
+}
+
+/// What the lanes of the first row of a pair become, or of the second: lanes of the first, or 16 more for lanes of the second.
+const fn exchanged<const S: usize>(second: bool) -> [i32; 16] {
+    let mut lanes = [0; 16];
+    let mut j = 0;
+    while j < 16 {
+        lanes[j] = match (second, j & S != 0) {
+            (false, false) => j,
+            (false, true) => 16 + j - S,
+            (true, false) => j + S,
+            (true, true) => 16 + j,
+        } as i32;
+        j += 1;
+    }
+    lanes
+}

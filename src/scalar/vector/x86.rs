@@ -1,0 +1,76 @@
+//! What the vectors of x86-64 processors have in common.
+
+/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that it has its
+/// own of.
+///
+/// Invariant of the module that invokes it: the type is named only where the instructions it stands for were detected; so
+/// wherever one of its methods runs, they exist.
+macro_rules! x86_vector {
+    ($(#[$doc:meta])* $name:ident, $register:ty, $element:ty, $lanes:literal, $registers:literal,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident;
+     $($more:item)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        struct $name($register);
+
+        impl Vector for $name {
+            type Element = $element;
+            const LANES: usize = $lanes;
+            const REGISTERS: usize = $registers;
+
+            #[inline(always)]
+            fn splat(x: $element) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $splat(x) })
+            }
+            #[inline(always)]
+            fn load(from: &[$element]) -> Self {
+                let from = &from[..$lanes];
+                // SAFETY: the module's invariant; the slice has as many elements as are read, and any alignment will do.
+                Self(unsafe { $load(from.as_ptr()) })
+            }
+            #[inline(always)]
+            fn store(self, to: &mut [$element]) {
+                let to = &mut to[..$lanes];
+                // SAFETY: the module's invariant; the slice has as many elements as are written, and any alignment will do.
+                unsafe { $store(to.as_mut_ptr(), self.0) }
+            }
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $add(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $sub(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $mul(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $div(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, addend: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $fma(self.0, factor.0, addend.0) })
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $max(self.0, other.0) })
+            }
+            $($more)*
+        }
+    };
+}
