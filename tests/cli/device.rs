@@ -1,6 +1,5 @@
 //! `--device`, without a GPU: what is wrong is said in one line, and on the emulator of `tests/cuda` a run goes through.
 
-use super::Workplace;
 use std::process::{Command, Output};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_spikeslab");
@@ -30,6 +29,7 @@ fn a_device_of_another_name_is_usage() {
 #[cfg(feature = "cuda")]
 mod with_feature {
     use super::*;
+    use crate::cli::Workplace;
     use crate::common::emulator::on_emulator;
     use std::io::Write;
     use std::path::Path;

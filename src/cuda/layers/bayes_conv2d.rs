@@ -1,5 +1,5 @@
 //! [`layers::bayes_conv2d`](crate::layers::bayes_conv2d) on the device. As there, the products are formed by three kernels,
-//! [`forward`], [`input_gradient`] and [`weight_gradient`], each for mean and variance together; they are written out for
+//! `forward`, `input_gradient` and `weight_gradient`, each for mean and variance together; they are written out for
 //! square kernels of 1, 3 and 5 without stride and dilation, and once for any.
 
 mod forward;

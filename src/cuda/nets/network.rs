@@ -1,4 +1,4 @@
-//! [`nets::network`](crate::nets::network) on the device: the same plan, its parameters in device memory.
+//! [`nets::network`] on the device: the same plan, its parameters in device memory.
 //!
 //! A ReLU that follows a normalization is computed with it.
 

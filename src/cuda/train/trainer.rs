@@ -1,4 +1,4 @@
-//! [`train::trainer`](crate::train::trainer) on the device: a step reads images and labels from the host, and gives back
+//! [`train::trainer`] on the device: a step reads images and labels from the host, and gives back
 //! its loss.
 
 use super::objective::{Costs, Evaluation};
