@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 6] = ["--data", "--out", "--resume", "--prior", "--spike", "--kl-scale"];
+const OTHERS: [&str; 7] = ["--data", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
 
 const DENSENET: [&str; 3] = ["--depth", "--growth", "--compression"];
 const TRAINING: [&str; 11] = [

@@ -32,7 +32,11 @@ fn every_example_of_the_help_is_understood() {
             let line = example.trim().split("   ").next().unwrap();
             let arguments: Vec<&str> = line.split_whitespace().skip(1).chain(["--help"]).collect();
             // With --help nothing runs, but values of options are parsed first.
-            place.succeed(&arguments);
+            if arguments.contains(&"cuda") && !cfg!(feature = "cuda") {
+                place.refuse(&arguments, 2, &["--device", "--features cuda"]);
+            } else {
+                place.succeed(&arguments);
+            }
             examples += 1;
         }
     }
