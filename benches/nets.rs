@@ -1,23 +1,17 @@
-use crate::normal;
+use crate::{CLASSES, network, normal};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ndarray::Array4;
 use spikeslab::nets::{Architecture, Densenet};
-use spikeslab::prior::Codebook;
 use spikeslab::train::{Recipe, Trainer};
 
-const CLASSES: usize = 10;
-
 /// Training steps: noise, forward, KL, backward, optimizer.
-fn step(bencher: Bencher<'_, '_>, network: Architecture, mut widths: Vec<usize>, images: usize) {
-    widths.push(CLASSES);
-    let shape = if matches!(network, Architecture::Densenet { .. }) { [3, 32, 32] } else { [1, 28, 28] };
-    let codebook = Codebook::<f32>::symmetric(3).expect("levels in range");
-    let mut network = network.network(shape, &widths, &codebook).expect("widths of this network");
-    network.initialize(0);
+fn step(bencher: Bencher<'_, '_>, architecture: Architecture, widths: Vec<usize>, images: usize) {
+    let (network, _) = network(architecture, widths);
+    let [channels, height, width] = network.plan().input;
     let recipe = Recipe { batch_size: images, ..Recipe::default() };
     let mut trainer = Trainer::new(network, recipe, images).expect("the recipe is in range");
-    let x: Array4<f32> = normal([images, shape[0], shape[1], shape[2]]);
+    let x: Array4<f32> = normal([images, channels, height, width]);
     let labels: Vec<usize> = (0..images).map(|image| image % CLASSES).collect();
     bencher
         .counter(ItemsCount::new(images))

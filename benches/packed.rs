@@ -1,20 +1,14 @@
-use crate::normal;
+use crate::{network, normal};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ndarray::Array4;
 use spikeslab::nets::Architecture;
 use spikeslab::packed::{PackedModel, format};
-use spikeslab::prior::Codebook;
 use std::path::Path;
 
-fn model(network: Architecture) -> PackedModel {
-    let mut widths = network.hidden_widths();
-    widths.push(10);
-    let shape = if matches!(network, Architecture::Densenet { .. }) { [3, 32, 32] } else { [1, 28, 28] };
-    let codebook = Codebook::symmetric(3).expect("levels in range");
-    let mut trained = network.network(shape, &widths, &codebook).expect("widths of this network");
-    trained.initialize(0);
-    PackedModel::new(network, &widths, &trained, None)
+fn model(architecture: Architecture) -> PackedModel {
+    let (network, widths) = network(architecture, architecture.hidden_widths());
+    PackedModel::new(architecture, &widths, &network, None)
 }
 
 fn predict(bencher: Bencher<'_, '_>, network: Architecture, images: usize) {

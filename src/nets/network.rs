@@ -2,7 +2,7 @@
 
 use super::parameters::{Gradients, Parameter, Role};
 use super::plan::{BayesLayer, Node, NormLayer, Plan, Stage};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
@@ -155,10 +155,7 @@ impl<F: Real> Network<F> {
         normalization: Normalization,
         mut keep: impl FnMut(NodeCache<F>),
     ) -> Result<Array2<F>> {
-        if x.shape()[1..] != self.plan.input {
-            let seen = format!("{:?}", &x.shape()[1..]);
-            return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
-        }
+        self.plan.check_images(x.shape())?;
         let mut x = x.into_dyn();
         for node in &self.plan.nodes {
             let (y, cache) = self.forward_node(node, x, weights, normalization)?;

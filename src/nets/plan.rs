@@ -2,7 +2,7 @@
 //! node by node, following the shape of what flows through it.
 
 use super::parameters::Role;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tensor::im2col::Window;
 
 /// A chain of nodes on images of shape `input` (C, H, W).
@@ -99,6 +99,18 @@ pub struct ParameterShape {
 }
 
 impl Plan {
+    /// Checks that images of that shape (B, C, H, W) are of the network's input shape.
+    ///
+    /// # Errors
+    /// If they are not.
+    pub fn check_images(&self, shape: &[usize]) -> Result<()> {
+        if shape[1..] == self.input {
+            Ok(())
+        } else {
+            Err(Error::tensor("x", format!("images of shape {:?}", self.input), format!("{:?}", &shape[1..])))
+        }
+    }
+
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
         self.with_parameters().filter_map(|layer| match layer {

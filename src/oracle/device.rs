@@ -97,12 +97,8 @@ impl<F: Stored + Real> On<'_, F> {
         let layer = BayesDense { theta: &theta, log_sigma2: &log_sigma2, bias: bias.as_ref() };
         let (y, cache) = layer.forward_sampled(self.buffer("x")?, self.buffer("eps")?)?;
         let d = layer.backward(&cache, &self.buffer("dy")?, true)?;
-        Outputs::default()
-            .with_buffer("y", &y)?
-            .with_some_buffer("dx", d.dx.as_ref())?
-            .with_buffer("dtheta", &d.dtheta)?
-            .with_some_buffer("dlog_sigma2", d.dlog_sigma2.as_ref())?
-            .with_some_buffer("dbias", d.dbias.as_ref())
+        let gradients = [("dx", d.dx), ("dlog_sigma2", d.dlog_sigma2), ("dbias", d.dbias)];
+        Outputs::default().with_buffer("y", &y)?.with_buffer("dtheta", &d.dtheta)?.with_some_buffers(&gradients)
     }
 
     fn conv2d(&self) -> Result<Outputs> {
@@ -120,12 +116,8 @@ impl<F: Stored + Real> On<'_, F> {
         check_shape("eps", &[x.shape()[0], theta.shape()[0], output_h, output_w], eps.shape())?;
         let (y, cache) = layer.forward_sampled(x, eps)?;
         let d = layer.backward(&cache, &self.buffer("dy")?, true)?;
-        Outputs::default()
-            .with_buffer("y", &y)?
-            .with_some_buffer("dx", d.dx.as_ref())?
-            .with_buffer("dtheta", &d.dtheta)?
-            .with_some_buffer("dlog_sigma2", d.dlog_sigma2.as_ref())?
-            .with_some_buffer("dbias", d.dbias.as_ref())
+        let gradients = [("dx", d.dx), ("dlog_sigma2", d.dlog_sigma2), ("dbias", d.dbias)];
+        Outputs::default().with_buffer("y", &y)?.with_buffer("dtheta", &d.dtheta)?.with_some_buffers(&gradients)
     }
 
     fn batch_norm(&self) -> Result<Outputs> {
@@ -213,7 +205,9 @@ impl<F: Stored + Real> On<'_, F> {
             .with_scalar::<F>("kl", evaluation.loss.kl)
             .with_buffer("logits", &evaluation.logits)?;
         for (parameter, gradient) in network.parameters().iter().zip(&evaluation.gradients) {
-            outputs = outputs.with_some_buffer(&format!("d.{}", parameter.name), gradient.as_ref())?;
+            if let Some(gradient) = gradient {
+                outputs = outputs.with_buffer(&format!("d.{}", parameter.name), gradient)?;
+            }
         }
         Ok(outputs)
     }
@@ -224,10 +218,9 @@ impl Outputs {
         Ok(self.with(name, &value.to_host()?))
     }
 
-    fn with_some_buffer<F: Stored + Real>(self, name: &str, value: Option<&Buffer<F>>) -> Result<Self> {
-        match value {
-            Some(value) => self.with_buffer(name, value),
-            None => Ok(self),
-        }
+    /// Those of the buffers that there are.
+    fn with_some_buffers<F: Stored + Real>(self, buffers: &[(&str, Option<Buffer<F>>)]) -> Result<Self> {
+        let mut given = buffers.iter().filter_map(|(name, buffer)| Some((name, buffer.as_ref()?)));
+        given.try_fold(self, |outputs, (name, buffer)| outputs.with_buffer(name, buffer))
     }
 }

@@ -9,7 +9,7 @@ use crate::cuda::layers::dense_block::{self, DenseBlock};
 use crate::cuda::layers::{avg_pool, flatten, max_pool, relu};
 use crate::cuda::prior::quantizer;
 use crate::cuda::{Buffer, Device, Real};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::batch_norm::{EPSILON, MOMENTUM};
 use crate::layers::check_shape;
 use crate::nets::plan::{BayesLayer, Node, NormLayer, Plan, Stage};
@@ -143,10 +143,7 @@ impl<F: Real> Network<F> {
         normalization: Normalization,
         mut keep: impl FnMut(NodeCache<F>),
     ) -> Result<Buffer<F>> {
-        if x.shape()[1..] != self.plan.input {
-            let seen = format!("{:?}", &x.shape()[1..]);
-            return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
-        }
+        self.plan.check_images(x.shape())?;
         let mut x = x;
         for (i, node) in self.plan.nodes.iter().enumerate() {
             if matches!(node, Node::Relu) && i > 0 && self.is_rectified(i - 1) {
