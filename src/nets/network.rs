@@ -321,8 +321,9 @@ impl<F: Real> Network<F> {
         gradients
     }
 
-    /// Moves the running estimates of every normalization towards the statistics of the batch on the tape.
-    pub fn absorb_statistics(&mut self, tape: &Tape<F>) {
+    /// Moves the running estimates of every normalization by a share `momentum` towards the statistics of the batch on the
+    /// tape: [`MOMENTUM`](batch_norm::MOMENTUM) in training.
+    pub fn absorb_statistics(&mut self, tape: &Tape<F>, momentum: F) {
         let mut normalized: Vec<(NormLayer, &Statistics<F>, usize)> = Vec::new();
         for (node, cache) in self.plan.nodes.iter().zip(&tape.0) {
             match (node, cache) {
@@ -340,7 +341,7 @@ impl<F: Real> Network<F> {
         }
         for (layer, batch, count) in normalized {
             let mut running = self.running_statistics(&layer);
-            running.absorb(batch, count, F::of(batch_norm::MOMENTUM));
+            running.absorb(batch, count, momentum);
             self.parameters[layer.running_mean].value = running.mean.into_dyn();
             self.parameters[layer.running_var].value = running.variance.into_dyn();
         }

@@ -15,7 +15,8 @@ mod product;
 use super::model::{Affine, PackedModel};
 use crate::layers::avg_pool;
 use crate::nets::plan::{Node, Stage};
-use crate::scalar::vector::Vector;
+use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::im2col::Window;
 use convolution::Convolution;
 use ndarray::{Array2, Array4};
@@ -181,23 +182,47 @@ fn max_pool(batch: &Batch, images: usize, window: &Window) -> Batch {
     let mut y = Batch::zeros(images, [channels, output_h, output_w]);
     let (from, to) = (batch.plane(), y.plane());
     let planes = batch.values.par_chunks_exact(from).zip(y.values.par_chunks_exact_mut(to));
-    for_each(planes, from, |_, (x, y)| {
+    for_each(planes, from, |_, (x, y)| f32::vectorize(MaxPool { x, width, window, y, output_w }));
+    y
+}
+
+/// The maxima of one channel: first of the columns of all windows side by side, then of the columns of each.
+struct MaxPool<'a> {
+    /// (H, W).
+    x: &'a [f32],
+    width: usize,
+    window: &'a Window,
+    /// (OH, OW).
+    y: &'a mut [f32],
+    output_w: usize,
+}
+
+impl Kernel<f32> for MaxPool<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = f32>>(self) {
+        let Self { x, width, window: Window { kernel, stride, .. }, y, output_w } = self;
+        let mut columns = vec![0.0; width];
         for (p, y) in y.chunks_exact_mut(output_w).enumerate() {
-            let rows = &x[p * window.stride[0] * width..];
-            for (q, y) in y.iter_mut().enumerate() {
-                let first = q * window.stride[1];
-                let mut best = rows[first];
-                for i in 0..window.kernel[0] {
-                    for x in &rows[i * width + first..][..window.kernel[1]] {
-                        // A NaN wins.
-                        best = if *x > best || x.is_nan() { *x } else { best };
-                    }
+            let mut rows = x[p * stride[0] * width..].chunks_exact(width).take(kernel[0]);
+            rows.next().into_iter().for_each(|first| columns.copy_from_slice(first));
+            rows.for_each(|row| columns.iter_mut().zip(row).for_each(|(best, x)| *best = larger(*best, *x)));
+            if (kernel[1], stride[1]) == (2, 2) {
+                y.iter_mut().zip(columns.chunks_exact(2)).for_each(|(y, pair)| *y = larger(pair[0], pair[1]));
+            } else {
+                for (y, columns) in y.iter_mut().zip(columns.windows(kernel[1]).step_by(stride[1])) {
+                    *y = columns.iter().copied().fold(columns[0], larger);
                 }
-                *y = best;
             }
         }
-    });
-    y
+    }
+}
+
+/// The larger of the maximum so far and another; a NaN wins.
+#[inline(always)]
+fn larger(best: f32, x: f32) -> f32 {
+    if (x > best) | x.is_nan() { x } else { best }
 }
 
 fn avg_pool(batch: Batch, images: usize, window: &Window) -> Batch {

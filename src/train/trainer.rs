@@ -7,8 +7,9 @@ use super::objective::{Evaluation, Loss, Objective};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
+use crate::layers::batch_norm;
 use crate::nets::network::Noise;
-use crate::nets::{Gradients, Network, Role};
+use crate::nets::{Gradients, Network, Parameter, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
@@ -157,7 +158,7 @@ impl<F: Real> Trainer<F> {
 
     /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
     pub fn apply(&mut self, evaluation: Evaluation<F>) {
-        self.network.absorb_statistics(&evaluation.tape);
+        self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
         let clip = F::of(self.recipe.gradient_clip);
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
         self.step += 1;
@@ -207,13 +208,14 @@ impl<F: Real> Trainer<F> {
         let layers: Vec<_> = self.network.layers().cloned().collect();
         for (layer, zero) in layers.iter().zip(&self.zero_levels) {
             let parameters = self.network.parameters_mut();
-            project_log_sigma2(parameters[layer.log_sigma2].as_slice_mut());
-            project_levels(parameters[layer.levels].as_slice_mut(), *zero);
+            let indices = [layer.theta, layer.log_sigma2, layer.levels];
+            let parameters = parameters.get_disjoint_mut(indices).expect("a layer's parameters are its own");
+            let [theta, log_sigma2, levels] = parameters.map(Parameter::as_slice_mut);
+            log_sigma2.par_chunks_mut(ELEMENTS).for_each(project_log_sigma2);
+            project_levels(levels, *zero);
             if let Prior::MultiSpike(_) = self.recipe.prior {
-                let levels = parameters[layer.levels].as_slice().to_vec();
-                let log_sigma2 = parameters[layer.log_sigma2].value.clone();
-                let log_sigma2 = log_sigma2.as_slice().expect("parameters are in standard layout");
-                project_theta(parameters[layer.theta].as_slice_mut(), log_sigma2, &levels);
+                let elements = (theta.par_chunks_mut(ELEMENTS), log_sigma2.par_chunks(ELEMENTS)).into_par_iter();
+                elements.for_each(|(theta, log_sigma2)| project_theta(theta, log_sigma2, levels));
             }
         }
     }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 7] = ["--data", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
+const OTHERS: [&str; 8] = ["--data", "--base-url", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
 
 const DENSENET: [&str; 3] = ["--depth", "--growth", "--compression"];
 const TRAINING: [&str; 11] = [
@@ -137,12 +137,12 @@ fn eval_quantize_and_inspect() {
     assert_complete(&place, &["eval"], &["--samples", "--kmeans", "--threads"]);
     assert_complete(&place, &["quantize"], &["--kmeans"]);
     assert_complete(&place, &["inspect"], &[]);
-    for option in ["--samples", "--kmeans", "--threads"] {
+    for option in ["--samples", "--kmeans", "--recalibrate", "--threads"] {
         for value in extremes(option) {
             assert_ends_well(&place, &["eval".into(), "run".into(), value], true);
         }
     }
-    for value in extremes("--kmeans") {
+    for value in ["--kmeans", "--recalibrate"].into_iter().flat_map(extremes) {
         assert_ends_well(&place, &["quantize".into(), "run".into(), "--out=x".into(), value], true);
     }
 }

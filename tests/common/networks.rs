@@ -8,6 +8,7 @@ use super::random::Random;
 use super::threads::assert_same_bits_at_any_thread_count;
 use super::tolerance::{Check, tolerance};
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
+use spikeslab::layers::batch_norm::MOMENTUM;
 use spikeslab::layers::softmax_nll;
 use spikeslab::nets::plan::BayesLayer;
 use spikeslab::nets::{Architecture, Gradients, Network, Normalization, Role, WeightMode};
@@ -117,7 +118,7 @@ pub fn assert_golden<F: Precision>(architecture: Architecture, path: &str, count
                         expect(&format!("d.{}", parameter.name), &gradient.to_tensor());
                     }
                 }
-                network.absorb_statistics(&tape);
+                network.absorb_statistics(&tape, F::of(MOMENTUM));
                 for parameter in network.parameters() {
                     let after = format!("after.{}", parameter.name);
                     if parameter.role.is_trained() {

@@ -143,7 +143,7 @@ fn absorbing_moves_the_running_estimates_and_nothing_else() {
     let before = network.clone();
     let x: Array4<f64> = Random::new(4).bells((6, 3, 4, 5));
     let (_, tape) = network.forward(x.clone(), &WeightMode::Mean, Normalization::Batch).expect("it fits");
-    network.absorb_statistics(&tape);
+    network.absorb_statistics(&tape, MOMENTUM);
 
     let by_channel = x.to_shape((6, 3, 20)).expect("the same elements");
     let mut expected = Statistics { mean: ndarray::Array1::zeros(3), variance: ndarray::Array1::ones(3) };
@@ -161,7 +161,7 @@ fn absorbing_moves_the_running_estimates_and_nothing_else() {
     // Running statistics leave nothing to absorb.
     let (_, tape) = network.forward(x, &WeightMode::Mean, Normalization::Running).expect("it fits");
     let before = network.clone();
-    network.absorb_statistics(&tape);
+    network.absorb_statistics(&tape, MOMENTUM);
     assert_eq!(network, before);
 }
 

@@ -3,7 +3,7 @@
 //! [`TILE`] output channels are decoded at a time, for a few images; the kernel's tile is those channels by one vector of
 //! positions.
 
-use super::decode::{Decoder, SLACK};
+use super::decode::Decoder;
 use super::{Affine, Epilogue, WORTH_A_THREAD, finish, for_each};
 use crate::layers::bayes_conv2d::layout::{Layout, blocks};
 use crate::packed::model::PackedLayer;
@@ -93,7 +93,7 @@ impl Convolution<'_> {
     fn tiles(&self, layout: &Layout, decoder: &Decoder<'_>, images: &[f32], rows: Range<usize>, ys: &mut [&mut [f32]]) {
         let (fan_in, image_len) = (layout.fan_in, layout.image_len(self.input[0]));
         let mut weights = vec![0.0; TILE * fan_in];
-        let mut decoded = vec![0.0; TILE * fan_in + decoder.per_byte + SLACK];
+        let mut decoded = vec![0.0; TILE * fan_in + 2 * decoder.per_byte];
         for (first, size) in blocks(layout.channels_out, TILE) {
             // A channel need not begin at a byte.
             let ahead = first * fan_in % decoder.per_byte;

@@ -4,7 +4,7 @@
 //! [`ROWS`] images by a few vectors of outputs. The inputs are cut into parts of about [`PART`] weights, whose sums are added
 //! up: a single image is shared out among the threads by parts.
 
-use super::decode::{Decoder, SLACK};
+use super::decode::Decoder;
 use super::{Batch, Epilogue, for_each};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
@@ -71,7 +71,7 @@ impl Product<'_> {
         // A row of weights may be read beyond its end, into the next one.
         let padded = outputs.next_multiple_of(MAX_LANES);
         let mut sums = vec![0.0; x.len() / inputs * padded];
-        let mut weights = vec![0.0; rows.min(inputs) * outputs + decoder.per_byte + SLACK.max(MAX_LANES)];
+        let mut weights = vec![0.0; rows.min(inputs) * outputs + decoder.per_byte + MAX_LANES];
         for first in part.clone().step_by(rows) {
             let count = rows.min(part.end - first);
             decoder.decode(first * outputs, count * outputs, &mut weights);

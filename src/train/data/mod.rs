@@ -117,10 +117,11 @@ impl Dataset {
         &self.labels
     }
 
-    fn keep_first(&mut self, images: usize) {
+    /// The first `images`, or all there are if they are fewer.
+    pub(crate) fn keep_first(&mut self, images: usize) {
         let [c, h, w] = self.shape;
         self.labels.truncate(images);
-        self.images.truncate(images * c * h * w);
+        self.images.truncate(images.saturating_mul(c * h * w));
         // What is left over may be most of it.
         self.images.shrink_to_fit();
     }
@@ -162,11 +163,11 @@ impl Dataset {
         let [c, h, w] = self.shape;
         let size = c * h * w;
         let value = pixel_values::<F>();
-        let pixels = indices.iter().flat_map(|&i| &self.images[i * size..][..size]);
-        let mut x = Array4::zeros((indices.len(), c, h, w));
-        for (x, &pixel) in x.iter_mut().zip(pixels) {
-            *x = value[usize::from(pixel)];
+        let mut x = Vec::with_capacity(indices.len() * size);
+        for i in indices {
+            x.extend(self.images[i * size..][..size].iter().map(|pixel| value[usize::from(*pixel)]));
         }
+        let mut x = Array4::from_shape_vec((indices.len(), c, h, w), x).expect("images of that shape");
         if let Some(standardization) = &self.standardization {
             standardization.apply(&mut x);
         }

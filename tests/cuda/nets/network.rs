@@ -2,6 +2,7 @@ use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
 use crate::common::networks::{MODES, Problem};
 use spikeslab::cuda::layers::softmax_nll;
 use spikeslab::cuda::nets::{Network, WeightMode};
+use spikeslab::layers::batch_norm::MOMENTUM;
 use spikeslab::nets::plan::BayesLayer;
 use spikeslab::nets::{self, Architecture, Normalization};
 
@@ -60,7 +61,7 @@ fn state<F: DevicePrecision>() {
         let noise = |layer: &BayesLayer, _: &[usize]| Ok(eps[layer.index].clone());
         let sampled = nets::WeightMode::Sample(&noise);
         let (_, tape) = network.forward(x.clone(), &sampled, Normalization::Batch).unwrap();
-        network.absorb_statistics(&tape);
+        network.absorb_statistics(&tape, F::of(MOMENTUM));
         let noise = |layer: &BayesLayer, _: &[usize]| Ok(on_device(&device, &eps[layer.index]));
         let x = on_device(&device, &x);
         let (_, tape) = on_gpu.forward(x, &WeightMode::Sample(&noise), Normalization::Batch).expect("it runs");
