@@ -3,13 +3,15 @@
 use super::device::{DeviceName, DeviceOption, scorer};
 use super::options::Threads;
 use super::output::line;
-use super::source::{Source, refit_levels};
+use super::source::{Source, refit_levels, training_images};
 use super::training::SAMPLES;
 use super::{Outcome, table};
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll::log_softmax;
+use crate::nets::WeightMode;
 use crate::train::data::{Dataset, directory};
 use crate::train::evaluate::{Score, Weights, quantized_loss, score};
+use crate::train::recalibrate::recalibrate;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ Examples:
   spikeslab eval runs/lenet5-1
   spikeslab eval runs/lenet5-1 --samples 100 --json
   spikeslab eval runs/lenet5-1/model.packed --data mnist
+  spikeslab eval runs/densenet-1 --recalibrate            statistics estimated for the weights evaluated
   spikeslab eval runs/without-prior --kmeans 3            weights rounded to the levels of k-means")]
 pub(super) struct EvalArguments {
     /// Run directory or packed model
@@ -47,6 +50,13 @@ pub(super) struct EvalArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
+    /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over so many training images
+    /// of the data [default: 4096]
+    #[arg(
+        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    recalibrate: Option<u32>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -85,16 +95,26 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let network = &checkpoint.network;
             check_images(&data.test, network.plan().input, &checkpoint.widths)?;
             data.test.standardize(config.standardization.as_ref())?;
+            let train = training_images(&config, data.train)?;
             let sampled = Weights::Sampled { samples: arguments.samples, seed: config.seed };
-            let score = scorer(gpu.as_ref(), network)?;
-            let mean = score(&data.test, Weights::Mean)?;
-            let sample = score(&data.test, sampled)?;
-            let quantized = score(&data.test, Weights::Quantized)?;
+            let sample = scorer(gpu.as_ref(), network)?(&data.test, sampled)?;
+            let score = |weights: Weights, mode: &WeightMode<'_, f32>| match arguments.recalibrate {
+                None => scorer(gpu.as_ref(), network)?(&data.test, weights),
+                Some(images) => {
+                    let network = recalibrate(network, &train, images as usize, config.batch_size, mode)?;
+                    scorer(gpu.as_ref(), &network)?(&data.test, weights)
+                }
+            };
+            let mean = score(Weights::Mean, &WeightMode::Mean)?;
+            let quantized = score(Weights::Quantized, &WeightMode::Quantized)?;
             ((Some(mean), Some(sample), quantized), Some(quantized_loss(network)), data.test.len())
         }
         Source::Packed(model) => {
             if arguments.kmeans.is_some() {
                 return Err(Error::option("kmeans", "a run directory", "a packed model").into());
+            }
+            if arguments.recalibrate.is_some() {
+                return Err(Error::option("recalibrate", "a run directory", "a packed model").into());
             }
             if arguments.device.device != DeviceName::Cpu {
                 return Err(Error::option("device", "cpu for a packed model", "cuda").into());

@@ -1,10 +1,13 @@
 //! `spikeslab quantize`.
 
 use super::output::line;
-use super::source::{load_run, refit_levels};
+use super::source::{load_run, refit_levels, training_images};
 use super::{Outcome, table};
 use crate::error::Error;
+use crate::nets::WeightMode;
 use crate::packed::{PackedModel, format};
+use crate::train::data::directory;
+use crate::train::recalibrate::recalibrate;
 use clap::Args;
 use std::fs;
 use std::path::PathBuf;
@@ -14,6 +17,7 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Examples:
   spikeslab quantize runs/lenet5-1 --out lenet5.packed
+  spikeslab quantize runs/densenet-1 --recalibrate --out densenet.packed
   spikeslab quantize runs/without-prior --kmeans 4 --out rounded.packed")]
 pub(super) struct QuantizeArguments {
     /// Run directory
@@ -27,6 +31,13 @@ pub(super) struct QuantizeArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
+    /// Estimate the statistics of the normalizations anew, for the quantized weights, over so many of the run's training
+    /// images [default: 4096]
+    #[arg(
+        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    recalibrate: Option<u32>,
 }
 
 pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
@@ -41,6 +52,11 @@ pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;
+    }
+    if let Some(images) = arguments.recalibrate {
+        let data = training_images(&config, directory::load(config.data.as_deref(), config.coarse)?.train)?;
+        let (images, network) = (images as usize, &checkpoint.network);
+        checkpoint.network = recalibrate(network, &data, images, config.batch_size, &WeightMode::Quantized)?;
     }
     let model =
         PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network, config.standardization);

@@ -7,6 +7,7 @@ use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::config::Config;
+use crate::train::data::Dataset;
 use std::path::Path;
 
 /// A run or a packed model.
@@ -48,6 +49,13 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         standardization.check(channels).map_err(|error| Error::file(dir, expected, error))?;
     }
     Ok((config, checkpoint))
+}
+
+/// Those of a data set's training images that a run learned from, standardized as they were.
+pub(super) fn training_images(config: &Config, mut images: Dataset) -> Result<Dataset> {
+    images.keep_first(config.limit.unwrap_or(usize::MAX));
+    images.standardize(config.standardization.as_ref())?;
+    Ok(images)
 }
 
 /// Replaces the levels of every layer by the `levels` means of k-means on its θ.

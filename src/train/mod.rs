@@ -12,6 +12,7 @@ pub mod objective;
 pub mod projection;
 #[cfg(feature = "files")]
 pub mod read;
+pub mod recalibrate;
 pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;

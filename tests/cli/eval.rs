@@ -72,6 +72,28 @@ fn a_packed_model_has_the_quantized_weights_of_its_run() {
 }
 
 #[test]
+fn statistics_estimated_anew_are_those_that_quantize_packs() {
+    let place = Workplace::with_run();
+    let (trained, run) = (eval(&place, &["run"]), eval(&place, &["run", "--recalibrate=200"]));
+    for name in ["nll_mean", "nll_quantized"] {
+        assert_ne!(run[name], trained[name], "{name}");
+    }
+    for name in ["nll_sample", "accuracy_sample", "quantized_loss"] {
+        assert_eq!(run[name], trained[name], "{name}");
+    }
+    place.succeed(&["quantize", "run", "--recalibrate=200", "--out", "anew.packed"]);
+    let packed = eval(&place, &["anew.packed", "--data", "data"]);
+    assert_eq!(packed["accuracy_quantized"], run["accuracy_quantized"]);
+    let [seen, expected] = [&packed, &run].map(|value| value["nll_quantized"].as_f64().unwrap());
+    assert!((seen - expected).abs() < 1e-5 * expected, "{seen}, {expected}");
+    // Without a number, of all training images: there are fewer than the default.
+    assert_eq!(eval(&place, &["run", "--recalibrate"]), eval(&place, &["run", "--recalibrate=4294967295"]));
+    place.refuse(&["eval", "run", "--recalibrate=0"], 2, &["--recalibrate", "0"]);
+    place.refuse(&["quantize", "run", "--out", "x", "--recalibrate=-1"], 2, &["--recalibrate", "-1"]);
+    place.refuse(&["eval", "anew.packed", "--recalibrate"], 2, &["recalibrate", "a run directory", "a packed model"]);
+}
+
+#[test]
 fn kmeans_levels_fit_the_weights_better_the_more_there_are() {
     let place = Workplace::with_run();
     let loss = |arguments: &[&str]| {

@@ -6,6 +6,7 @@ mod evaluate;
 mod fit;
 mod objective;
 mod projection;
+mod recalibrate;
 mod recipe;
 mod trainer;
 

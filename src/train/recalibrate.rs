@@ -1,0 +1,52 @@
+//! Running statistics for the weights a network is used with.
+//!
+//! Training estimates the statistics of its normalizations under sampled weights, while these still move. Under mean and
+//! under quantized weights every normalization sees others, and in a deep network the differences add up. Here they are
+//! estimated anew, over n batches of training images, each normalized by its own statistics on its way:
+//!
+//! ```text
+//! μ = 1/n Σ_i μ_i          s² = 1/n Σ_i s_i²
+//! ```
+//!
+//! with s_i² unbiased, as in the running estimates. Weights, levels, γ and β stay as they are.
+
+use super::data::Dataset;
+use crate::error::{Error, Result};
+use crate::nets::{Network, Normalization, Role, WeightMode};
+use crate::scalar::Real;
+
+/// Training images that are enough for most networks.
+pub const IMAGES: usize = 4096;
+
+/// The network with its running statistics estimated under `weights` from `images` images of `data`, or all there are if they
+/// are fewer, evenly spread over it, `batch_size` at a time. What makes no whole batch is left out.
+///
+/// # Errors
+/// [`Error::Option`] if there are no images or the batch size is 0; those of [`Network::forward`].
+pub fn recalibrate<F: Real>(
+    network: &Network<F>,
+    data: &Dataset,
+    images: usize,
+    batch_size: usize,
+    weights: &WeightMode<'_, F>,
+) -> Result<Network<F>> {
+    let images = images.min(data.len());
+    let batch_size = batch_size.min(images);
+    if batch_size == 0 {
+        return Err(Error::option("recalibrate", "at least one training image, and one a batch", batch_size));
+    }
+    let mut network = network.clone();
+    // The first batch counts for all, to the bit.
+    for parameter in network.parameters_mut() {
+        if matches!(parameter.role, Role::RunningMean | Role::RunningVar) {
+            parameter.value.fill(F::zero());
+        }
+    }
+    let indices: Vec<usize> = (0..images).map(|i| i * data.len() / images).collect();
+    for (i, indices) in indices.chunks_exact(batch_size).enumerate() {
+        let (_, tape) = network.forward(data.batch(indices).0, weights, Normalization::Batch)?;
+        // The mean so far, moved by its share towards the next.
+        network.absorb_statistics(&tape, F::of(1.0 / (i + 1) as f64));
+    }
+    Ok(network)
+}
