@@ -34,8 +34,8 @@ pub(super) struct CompareArguments {
     /// Go on with the comparison in this directory, with the options it was begun with
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "network", "out", "data", "coarse", "limit", "augment", "levels", "codebook", "prior", "spike", "kl_scale",
-        "kl_weight", "kl_warmup", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck",
-        "compression",
+        "kl_weight", "kl_warmup", "kl_warmup_power", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth",
+        "bottleneck", "compression",
     ])]
     resume: Option<PathBuf>,
     #[command(flatten)]

@@ -13,8 +13,6 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::path::{Path, PathBuf};
 
-/// The published one.
-const DENSENET_BATCH_SIZE: usize = 64;
 /// A tenth of the images needs more passes.
 const EMBEDDED_EPOCHS: u32 = 40;
 
@@ -56,12 +54,15 @@ pub(super) struct TrainingOptions {
     /// What a layer's KL is divided by: the training images, or its weights
     #[arg(long, value_enum, default_value = "per-weight")]
     kl_scale: KlScale,
-    /// Weight of the KL in the objective
-    #[arg(long, value_name = "K", default_value_t = Recipe::default().kl_weight, allow_negative_numbers = true)]
-    kl_weight: f64,
+    /// Weight of the KL in the objective [default: 0.2, and 20 for densenet]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    kl_weight: Option<f64>,
     /// Epochs over which that weight rises from 0 [default: all of them]
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
     kl_warmup: Option<f64>,
+    /// Power it rises with: the higher, the later [default: 1, and 6 for densenet]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    kl_warmup_power: Option<u32>,
     /// Passes over the training images [default: 32, and 40 over the embedded ones]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     epochs: Option<u32>,
@@ -141,9 +142,9 @@ impl TrainingOptions {
                 Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec()
             }
         };
-        let few = if self.data.is_none() { EMBEDDED_EPOCHS } else { Recipe::default().epochs };
-        let epochs = self.epochs.unwrap_or(few);
         let densenet = self.densenet.sizes(network);
+        let default = if densenet.is_some() { Recipe::densenet() } else { Recipe::default() };
+        let epochs = self.epochs.unwrap_or(if self.data.is_none() { EMBEDDED_EPOCHS } else { default.epochs });
         let config = Config {
             version: VERSION,
             network: network.to_string(),
@@ -158,14 +159,11 @@ impl TrainingOptions {
             prior: self.prior,
             spike: self.spike,
             kl_scale: self.kl_scale,
-            kl_weight: self.kl_weight,
+            kl_weight: self.kl_weight.unwrap_or(default.kl_weight),
             kl_warmup: self.kl_warmup.unwrap_or(f64::from(epochs)),
+            kl_warmup_power: self.kl_warmup_power.unwrap_or(default.kl_warmup_power),
             epochs,
-            batch_size: self.batch_size.unwrap_or(if densenet.is_some() {
-                DENSENET_BATCH_SIZE
-            } else {
-                Recipe::default().batch_size
-            }),
+            batch_size: self.batch_size.unwrap_or(default.batch_size),
             learning_rate: self.learning_rate,
             seed: self.seed,
         };

@@ -98,6 +98,9 @@ pub struct Config {
     pub kl_weight: f64,
     /// Epochs over which κ rises from 0.
     pub kl_warmup: f64,
+    /// The power it rises with.
+    #[serde(default = "linear")]
+    pub kl_warmup_power: u32,
     /// Passes over the training images.
     pub epochs: u32,
     /// Images a step.
@@ -106,6 +109,11 @@ pub struct Config {
     pub learning_rate: f64,
     /// The seed of all noise.
     pub seed: u64,
+}
+
+/// The warm-up of a file that names no power.
+fn linear() -> u32 {
+    Recipe::default().kl_warmup_power
 }
 
 /// What a configuration stands for, in range.
@@ -162,6 +170,7 @@ impl Config {
             kl_scale: self.kl_scale,
             kl_weight: self.kl_weight,
             kl_warmup: self.kl_warmup,
+            kl_warmup_power: self.kl_warmup_power,
             epochs: self.epochs,
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,

@@ -1,22 +1,25 @@
 //! The recipe of a training run, checked before use.
 //!
-//! | name            | default                    | range                              |
-//! |-----------------|----------------------------|------------------------------------|
-//! | `prior`         | `nearest`, fitted D        |                                    |
-//! | `kl_scale`      | per weight                 |                                    |
-//! | `kl_weight` κ   | 0.2                        | ≥ 0                                |
-//! | `kl_warmup`     | all epochs                 | ≥ 0 epochs                         |
-//! | `epochs`        | 32                         | ≥ 1                                |
-//! | `batch_size`    | 128                        | 1 to the number of training images |
-//! | `learning_rate` | 0.005                      | > 0                                |
-//! | `decay_from`    | 0                          | 0 to below 1                       |
-//! | `level_rate`    | 0.004                      | ≥ 0                                |
-//! | `gradient_clip` | 1                          | > 0                                |
-//! | `augment`       | no                         |                                    |
-//! | `seed`          | 0                          |                                    |
+//! | name              | default             | DenseNets | range                              |
+//! |-------------------|---------------------|-----------|------------------------------------|
+//! | `prior`           | `nearest`, fitted D |           |                                    |
+//! | `kl_scale`        | per weight          |           |                                    |
+//! | `kl_weight` κ     | 0.2                 | 20        | ≥ 0                                |
+//! | `kl_warmup`       | all epochs          |           | ≥ 0 epochs                         |
+//! | `kl_warmup_power` | 1                   | 6         | 1 to 16                            |
+//! | `epochs`          | 32                  |           | ≥ 1                                |
+//! | `batch_size`      | 128                 | 64        | 1 to the number of training images |
+//! | `learning_rate`   | 0.005               |           | > 0                                |
+//! | `decay_from`      | 0                   |           | 0 to below 1                       |
+//! | `level_rate`      | 0.004               |           | ≥ 0                                |
+//! | `gradient_clip`   | 1                   |           | > 0                                |
+//! | `augment`         | no                  |           |                                    |
+//! | `seed`            | 0                   |           |                                    |
 //!
 //! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
-//! κ rises linearly from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized.
+//! κ rises from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized. A DenseNet
+//! learns slowly, and once the prior has drawn a weight to a level it stays there: with a linear rise the choice of levels
+//! is over after two epochs, with a power of 6 after half of them.
 //! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
 //! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
 
@@ -36,6 +39,8 @@ pub struct Recipe {
     pub kl_weight: f64,
     /// Epochs over which κ rises from 0.
     pub kl_warmup: f64,
+    /// The power of the share of the warm-up that is over, which κ rises with.
+    pub kl_warmup_power: u32,
     /// Passes over the training images.
     pub epochs: u32,
     /// Images a step.
@@ -61,6 +66,7 @@ impl Default for Recipe {
             kl_scale: KlScale::PerWeight,
             kl_weight: 0.2,
             kl_warmup: 32.0,
+            kl_warmup_power: 1,
             epochs: 32,
             batch_size: 128,
             learning_rate: 0.005,
@@ -73,7 +79,15 @@ impl Default for Recipe {
     }
 }
 
+/// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of the warm-up.
+const STEEPEST_WARMUP: u32 = 16;
+
 impl Recipe {
+    /// The defaults for DenseNets.
+    pub fn densenet() -> Self {
+        Self { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..Self::default() }
+    }
+
     /// Checks every range.
     ///
     /// # Errors
@@ -97,6 +111,9 @@ impl Recipe {
         non_negative("level-rate", self.level_rate)?;
         non_negative("kl-weight", self.kl_weight)?;
         non_negative("kl-warmup", self.kl_warmup)?;
+        if !(1..=STEEPEST_WARMUP).contains(&self.kl_warmup_power) {
+            return Err(Error::option("kl-warmup-power", format!("1 to {STEEPEST_WARMUP}"), self.kl_warmup_power));
+        }
         if self.epochs == 0 {
             return Err(Error::option("epochs", "at least 1", self.epochs));
         }
@@ -126,6 +143,11 @@ impl Recipe {
 
     /// κ after `epochs` epochs, which need not be whole.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
-        if epochs < self.kl_warmup { self.kl_weight * epochs / self.kl_warmup } else { self.kl_weight }
+        if epochs >= self.kl_warmup {
+            return self.kl_weight;
+        }
+        // The first factor apart: a linear rise is exact where κ · epochs / warm-up is.
+        let rest = (epochs / self.kl_warmup).powi(self.kl_warmup_power as i32 - 1);
+        self.kl_weight * epochs / self.kl_warmup * rest
     }
 }

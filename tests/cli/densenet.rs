@@ -59,6 +59,7 @@ fn its_sizes_are_options_and_part_of_the_run() {
     let plain = config(&place, "plain");
     assert_eq!(plain["densenet"], json!({"depth": 7, "growth": 3, "bottleneck": false, "compression": 1.0}));
     assert_eq!((&plain["network"], &plain["batch_size"]), (&json!("densenet"), &json!(64)));
+    assert_eq!((&plain["kl_weight"], &plain["kl_warmup_power"]), (&json!(20.0), &json!(6)));
 
     let options = ["train", "densenet", "--data", "ten", "--epochs", "2", "--depth", "10", "--growth", "2"];
     let options = [&options[..], &["--bottleneck", "--compression", "0.5", "--out"]].concat();

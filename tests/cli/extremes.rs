@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 const OTHERS: [&str; 8] = ["--data", "--base-url", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
 
 const DENSENET: [&str; 3] = ["--depth", "--growth", "--compression"];
-const TRAINING: [&str; 11] = [
+const TRAINING: [&str; 12] = [
     "--limit",
     "--levels",
     "--codebook",
     "--kl-weight",
     "--kl-warmup",
+    "--kl-warmup-power",
     "--epochs",
     "--batch-size",
     "--learning-rate",

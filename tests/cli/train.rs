@@ -97,6 +97,8 @@ fn the_configuration_holds_the_options() {
         "0.5",
         "--kl-warmup",
         "0.25",
+        "--kl-warmup-power",
+        "2",
         "--seed",
         "18446744073709551615",
         "--epochs",
@@ -113,7 +115,8 @@ fn the_configuration_holds_the_options() {
         "version": 1, "network": "mlp", "data": absolute(&place), "data_checksum": checksum,
         "coarse": false, "limit": null, "standardization": null, "augment": false,
         "codebook": [-0.1, 0.0, 0.3], "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5,
-        "kl_warmup": 0.25, "epochs": 1, "batch_size": 64, "learning_rate": 0.003, "seed": u64::MAX,
+        "kl_warmup": 0.25, "kl_warmup_power": 2, "epochs": 1, "batch_size": 64, "learning_rate": 0.003,
+        "seed": u64::MAX,
     });
     assert_eq!(config, expected);
     // The defaults: M = 3, and 4 where no level may be zero; κ rises over all epochs.
@@ -124,6 +127,7 @@ fn the_configuration_holds_the_options() {
         place.train("b", options);
         let config: Value = serde_json::from_slice(&place.read("b/config.json")).unwrap();
         assert_eq!((config["codebook"].as_array().unwrap().len(), &config["kl_warmup"]), (levels, &json!(2.0)));
+        assert_eq!((&config["kl_weight"], &config["kl_warmup_power"]), (&json!(0.2), &json!(1)));
         let metrics = place.metrics("b");
         assert_eq!(metrics[1]["levels"]["fc2"].as_array().unwrap().len(), levels);
     }

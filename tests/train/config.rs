@@ -25,6 +25,7 @@ pub(super) fn config() -> Config {
         kl_scale: KlScale::Dataset,
         kl_weight: 0.1,
         kl_warmup: 1.0 / 3.0,
+        kl_warmup_power: 4,
         epochs: 5,
         batch_size: 100,
         learning_rate: 5e-324,
@@ -40,8 +41,8 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
         "coarse": true, "limit": 7, "augment": true,
         "standardization": { "mean": [0.1_f32, 0.5_f32, 1.0_f32], "deviation": [0.25_f32, 1e-9_f32, 0.3_f32] },
         "codebook": [-0.1_f32, 0.0_f32, 0.3_f32], "prior": "mixture", "spike": "exact", "kl_scale": "dataset",
-        "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0, "epochs": 5, "batch_size": 100, "learning_rate": 5e-324,
-        "seed": u64::MAX,
+        "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0, "kl_warmup_power": 4, "epochs": 5, "batch_size": 100,
+        "learning_rate": 5e-324, "seed": u64::MAX,
     });
     assert_eq!(value, expected);
     let text = serde_json::to_string_pretty(&config()).unwrap();
@@ -61,7 +62,7 @@ fn a_field_unknown_missing_or_of_another_type_is_an_error() {
         let mut without = whole.clone();
         without.as_object_mut().unwrap().remove(name);
         // A missing directory means the embedded images, as null does; the rest are options with a default.
-        if !["data", "coarse", "limit", "standardization", "augment"].contains(&name.as_str()) {
+        if !["data", "coarse", "limit", "standardization", "augment", "kl_warmup_power"].contains(&name.as_str()) {
             assert!(refused(without).contains(&format!("missing field `{name}`")));
         }
     }
@@ -87,6 +88,7 @@ fn checking_gives_network_codebook_and_recipe() {
         kl_scale: KlScale::Dataset,
         kl_weight: 0.1,
         kl_warmup: 1.0 / 3.0,
+        kl_warmup_power: 4,
         epochs: 5,
         batch_size: 100,
         learning_rate: 5e-324,
@@ -120,12 +122,13 @@ fn a_densenet_has_its_sizes() {
 }
 
 #[test]
-fn a_file_without_the_options_of_colour_images_is_one_of_grey_images() {
+fn a_file_without_the_later_options_is_one_of_grey_images_and_a_linear_warmup() {
     let mut value = serde_json::to_value(config()).unwrap();
-    for name in ["coarse", "limit", "standardization", "augment"] {
+    for name in ["coarse", "limit", "standardization", "augment", "kl_warmup_power"] {
         value.as_object_mut().unwrap().remove(name);
     }
-    let expected = Config { coarse: false, limit: None, standardization: None, augment: false, ..config() };
+    let plain = Config { coarse: false, limit: None, standardization: None, augment: false, ..config() };
+    let expected = Config { kl_warmup_power: 1, ..plain };
     assert_eq!(serde_json::from_value::<Config>(value).unwrap(), expected);
 }
 
@@ -148,7 +151,7 @@ fn every_prior_has_its_name() {
 
 #[test]
 fn every_value_out_of_range_is_named() {
-    let cases: [(Config, &[&str]); 9] = [
+    let cases: [(Config, &[&str]); 10] = [
         (Config { version: 2, ..config() }, &["version", "1", "2"]),
         (Config { network: "lenet6".into(), ..config() }, &["network", "mlp, lenet5, lenet-caffe", "lenet6"]),
         (Config { codebook: vec![0.1], ..config() }, &["codebook", "2 to 256", "1"]),
@@ -158,6 +161,7 @@ fn every_value_out_of_range_is_named() {
         (Config { learning_rate: 0.0, ..config() }, &["learning-rate", "positive", "0"]),
         (Config { batch_size: 1001, ..config() }, &["batch-size", "1 to 1000", "1001"]),
         (Config { epochs: 0, ..config() }, &["epochs", "at least 1", "0"]),
+        (Config { kl_warmup_power: 0, ..config() }, &["kl-warmup-power", "1 to 16", "0"]),
     ];
     for (config, parts) in cases {
         assert_error(config.check(1000), parts);

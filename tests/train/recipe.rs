@@ -12,8 +12,13 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(default.kl_scale, KlScale::PerWeight);
     assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.2, 32.0, 32));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
-    assert_eq!((default.decay_from, default.level_rate), (0.0, 0.004));
+    assert_eq!((default.decay_from, default.level_rate, default.kl_warmup_power), (0.0, 0.004, 1));
     default.check(IMAGES).unwrap();
+
+    let densenet = Recipe::densenet();
+    assert_eq!((densenet.kl_weight, densenet.kl_warmup_power, densenet.batch_size), (20.0, 6, 64));
+    assert_eq!(densenet, Recipe { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..default });
+    densenet.check(IMAGES).unwrap();
 }
 
 #[test]
@@ -23,6 +28,7 @@ fn the_bounds_themselves_are_allowed() {
         Recipe { kl_weight: f64::MAX, kl_warmup: f64::MAX, gradient_clip: f64::MAX, ..Recipe::default() },
         Recipe { learning_rate: f64::MIN_POSITIVE, gradient_clip: f64::MIN_POSITIVE, ..Recipe::default() },
         Recipe { batch_size: 1, epochs: 1, seed: u64::MAX, ..Recipe::default() },
+        Recipe { kl_warmup_power: 16, ..Recipe::default() },
         Recipe { batch_size: IMAGES, epochs: u32::MAX, ..Recipe::default() },
     ];
     for recipe in extremes {
@@ -51,6 +57,9 @@ fn every_value_out_of_range_is_named() {
     }
     for (value, seen) in [(1.0, "1"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
         cases.push((Recipe { decay_from: value, ..default() }, ["decay-from", "0 to below 1", seen]));
+    }
+    for (value, seen) in [(0, "0"), (17, "17"), (u32::MAX, "4294967295")] {
+        cases.push((Recipe { kl_warmup_power: value, ..default() }, ["kl-warmup-power", "1 to 16", seen]));
     }
     cases.push((Recipe { learning_rate: 0.0, ..default() }, ["learning-rate", "positive", "0"]));
     cases.push((Recipe { gradient_clip: -0.0, ..default() }, ["gradient-clip", "positive", "-0"]));
@@ -87,4 +96,14 @@ fn kl_weight_rises_linearly_and_stays() {
     }
     let at_once = Recipe { kl_warmup: 0.0, ..recipe };
     assert_eq!([0.0, 0.1, 3.0].map(|epochs| at_once.kl_weight_at(epochs)), [0.5; 3]);
+}
+
+#[test]
+fn kl_weight_rises_with_a_power_of_the_share_of_the_warmup() {
+    let recipe = Recipe { kl_weight: 32.0, kl_warmup: 8.0, kl_warmup_power: 3, ..Recipe::default() };
+    for (epochs, weight) in [(0.0, 0.0), (2.0, 0.5), (4.0, 4.0), (6.0, 13.5), (8.0, 32.0), (9.0, 32.0)] {
+        assert_eq!(recipe.kl_weight_at(epochs), weight, "{epochs}");
+    }
+    let steepest = Recipe { kl_warmup_power: 16, ..recipe };
+    assert_eq!(steepest.kl_weight_at(4.0), 32.0 / 65536.0);
 }

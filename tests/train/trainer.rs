@@ -60,6 +60,7 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         decay_from: 0.5,
         level_rate: 0.01,
         kl_warmup: 0.0,
+        kl_warmup_power: 1,
         epochs: 4,
         batch_size: case.stored("x").shape[0],
         learning_rate: case.stored_scalar("learning_rate"),
