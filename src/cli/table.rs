@@ -3,6 +3,7 @@
 use super::Failure;
 use super::output::line;
 use crate::packed::PackedModel;
+use crate::packed::digits::packed_len;
 use crate::packed::model::PackedLayer;
 use crate::train::evaluate::Score;
 
@@ -20,7 +21,7 @@ pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
     let width = model.layers().iter().map(|layer| layer.name.len()).fold(12, usize::max);
     line(&format!("{:<width$}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
     for layer in model.layers() {
-        let bits = 8.0 * layer.codes.len() as f64 / layer.weights() as f64;
+        let bits = 8.0 * packed_len(layer.weights(), layer.levels.len()) as f64 / layer.weights() as f64;
         let row = format!("{:<width$}{:>10}{bits:>6.2}  {}", layer.name, layer.weights(), levels(layer));
         line(row.trim_end())?;
     }

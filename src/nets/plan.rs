@@ -14,6 +14,8 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// What parameters they have, in order.
     pub parameters: Vec<ParameterShape>,
+    /// Elements of the largest image that a node receives or gives.
+    pub largest: usize,
 }
 
 /// One operation; its parameters are given by their position in [`Plan::parameters`].
@@ -157,12 +159,14 @@ pub struct Builder {
     /// Bayesian layers so far.
     layers: usize,
     parameters: Vec<ParameterShape>,
+    /// Elements of the largest image so far.
+    largest: usize,
 }
 
 impl Builder {
     /// A network for images of shape `input` (C, H, W).
     pub fn new(input: [usize; 3]) -> Self {
-        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new() }
+        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new(), largest: elements(input) }
     }
 
     /// A convolution of stride 1, the image padded by `padding` zeros on each side.
@@ -174,18 +178,17 @@ impl Builder {
         let [channels, height, width] = self.shape;
         let [output_h, output_w] = window.output_size([height, width])?;
         let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]]);
-        self.nodes.push(Node::Conv2d(layer, window));
-        self.shape = [outputs, output_h, output_w];
-        Ok(self)
+        Ok(self.push(Node::Conv2d(layer, window), [outputs, output_h, output_w]))
     }
 
     /// A densely connected block. Each unit is a list of stages (normalization, convolution, outputs, kernel) of odd kernels,
     /// padded so that they keep the size of the image.
     pub fn dense_block(&mut self, units: &[Vec<(String, String, usize, usize)>]) -> &mut Self {
         let mut block = Vec::with_capacity(units.len());
+        let [mut all_channels, height, width] = self.shape;
         for unit in units {
             let mut stages = Vec::with_capacity(unit.len());
-            let mut channels = self.shape[0];
+            let mut channels = all_channels;
             for (norm, conv, outputs, kernel) in unit {
                 let norm = self.norm_layer(norm, channels);
                 let conv = self.bayes_layer(conv, &[*outputs, channels, *kernel, *kernel]);
@@ -193,19 +196,16 @@ impl Builder {
                 stages.push(Stage { norm, conv, window });
                 channels = *outputs;
             }
-            self.shape[0] += channels;
+            all_channels += channels;
             block.push(stages);
         }
-        self.nodes.push(Node::DenseBlock(block));
-        self
+        self.push(Node::DenseBlock(block), [all_channels, height, width])
     }
 
     /// A dense layer on flattened features.
     pub fn dense(&mut self, name: &str, outputs: usize) -> &mut Self {
         let layer = self.bayes_layer(name, &[self.shape[0], outputs]);
-        self.nodes.push(Node::Dense(layer));
-        self.shape = [outputs, 1, 1];
-        self
+        self.push(Node::Dense(layer), [outputs, 1, 1])
     }
 
     /// Gives the layer just added a bias.
@@ -222,14 +222,12 @@ impl Builder {
     /// Batch normalization.
     pub fn batch_norm(&mut self, name: &str) -> &mut Self {
         let layer = self.norm_layer(name, self.shape[0]);
-        self.nodes.push(Node::BatchNorm(layer));
-        self
+        self.push(Node::BatchNorm(layer), self.shape)
     }
 
     /// ReLU.
     pub fn relu(&mut self) -> &mut Self {
-        self.nodes.push(Node::Relu);
-        self
+        self.push(Node::Relu, self.shape)
     }
 
     /// Max pooling by windows side by side.
@@ -239,9 +237,7 @@ impl Builder {
     pub fn max_pool(&mut self, kernel: [usize; 2]) -> Result<&mut Self> {
         let window = Window::new(kernel, kernel);
         let [output_h, output_w] = window.output_size([self.shape[1], self.shape[2]])?;
-        self.nodes.push(Node::MaxPool(window));
-        self.shape = [self.shape[0], output_h, output_w];
-        Ok(self)
+        Ok(self.push(Node::MaxPool(window), [self.shape[0], output_h, output_w]))
     }
 
     /// Average pooling by windows side by side.
@@ -251,9 +247,7 @@ impl Builder {
     pub fn avg_pool(&mut self, kernel: [usize; 2]) -> Result<&mut Self> {
         let window = Window::new(kernel, kernel);
         let [output_h, output_w] = window.output_size([self.shape[1], self.shape[2]])?;
-        self.nodes.push(Node::AvgPool(window));
-        self.shape = [self.shape[0], output_h, output_w];
-        Ok(self)
+        Ok(self.push(Node::AvgPool(window), [self.shape[0], output_h, output_w]))
     }
 
     /// Average pooling by one window that spans the image.
@@ -266,14 +260,20 @@ impl Builder {
 
     /// Images to rows of features.
     pub fn flatten(&mut self) -> &mut Self {
-        self.nodes.push(Node::Flatten);
-        self.shape = [self.shape.iter().product(), 1, 1];
-        self
+        self.push(Node::Flatten, [elements(self.shape), 1, 1])
     }
 
     /// The plan.
     pub fn finish(self) -> Plan {
-        Plan { input: self.input, nodes: self.nodes, parameters: self.parameters }
+        Plan { input: self.input, nodes: self.nodes, parameters: self.parameters, largest: self.largest }
+    }
+
+    /// Appends a node that gives images of shape `shape`.
+    fn push(&mut self, node: Node, shape: [usize; 3]) -> &mut Self {
+        self.nodes.push(node);
+        self.shape = shape;
+        self.largest = self.largest.max(elements(shape));
+        self
     }
 
     fn bayes_layer(&mut self, name: &str, shape: &[usize]) -> BayesLayer {
@@ -303,4 +303,8 @@ impl Builder {
         self.parameters.push(ParameterShape { name, role, shape: shape.to_vec() });
         self.parameters.len() - 1
     }
+}
+
+fn elements(shape: [usize; 3]) -> usize {
+    shape.iter().fold(1, |product, size| product.saturating_mul(*size))
 }

@@ -32,17 +32,10 @@ pub fn pack(digits: impl IntoIterator<Item = usize>, levels: usize) -> Vec<u8> {
     bytes
 }
 
-/// The first `count` digits of packed bytes.
-pub fn unpack(bytes: &[u8], levels: usize, count: usize) -> impl Iterator<Item = usize> {
+/// The digit at position `i` of packed bytes.
+pub fn digit(bytes: &[u8], levels: usize, i: usize) -> usize {
     let per_byte = digits_per_byte(levels);
-    let places = bytes.iter().flat_map(move |byte| {
-        (0..per_byte).scan(usize::from(*byte), move |rest, _| {
-            let digit = *rest % levels;
-            *rest /= levels;
-            Some(digit)
-        })
-    });
-    places.take(count)
+    usize::from(bytes[i / per_byte]) / levels.pow((i % per_byte) as u32) % levels
 }
 
 /// The position of the first byte that no digits give: its value is Mⁿ or more, or a place past `count` is not 0.

@@ -14,7 +14,7 @@
 //! checksum   u32       CRC-32 (IEEE) of everything before it
 //! ```
 
-use super::digits::{first_invalid, packed_len};
+use super::digits::{digit, first_invalid, pack, packed_len};
 use super::model::{Affine, PackedLayer, PackedModel};
 use crate::error::{Error, Result};
 use crate::nets::Architecture;
@@ -52,7 +52,7 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
                 let layer = layers.next().expect("one a layer");
                 bytes.push((layer.levels.len() - 1) as u8);
                 floats(&mut bytes, &layer.levels);
-                bytes.extend(&layer.codes);
+                bytes.extend(pack(layer.indices(), layer.levels.len()));
                 floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
             }
             Layer::Norm(_) => {
@@ -135,14 +135,15 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
                 let level_count = reader.byte(&layer.name)? + 1;
                 let levels = reader.floats(level_count, &layer.name)?;
                 check_levels(&layer.name, &levels).map_err(in_file)?;
-                let codes = reader.take(packed_len(weights, level_count), &layer.name)?.to_vec();
-                if let Some(odd) = first_invalid(&codes, level_count, weights) {
+                let codes = reader.take(packed_len(weights, level_count), &layer.name)?;
+                if let Some(odd) = first_invalid(codes, level_count, weights) {
                     let expected = format!("digits below {level_count} in {}", layer.name);
                     return Err(Error::file(path, expected, format!("byte {}", codes[odd])));
                 }
                 let bias = layer.bias.map(|bias| reader.floats(plan.parameters[bias].shape[0], &layer.name));
                 let bias = bias.transpose()?;
-                layers.push(PackedLayer { name: layer.name.clone(), shape, levels, codes, bias });
+                let index = |i: usize| digit(codes, level_count, i);
+                layers.push(PackedLayer::new(&layer.name, shape, levels, index, bias));
             }
             Layer::Norm(norm) => {
                 let gamma = &plan.parameters[norm.gamma];

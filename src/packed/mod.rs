@@ -1,8 +1,10 @@
 //! The quantized model: every weight a base-M digit, every layer with its own levels.
 //!
-//! [`digits`] packs the indices of the levels, [`model`] makes the model, `inference` runs it, [`mod@format`] is its file.
+//! [`model`] makes the model, `inference` runs it on the indices of the levels as [`fields`] holds them; [`mod@format`] is its
+//! file, in which they are [`digits`].
 
 pub mod digits;
+pub mod fields;
 #[cfg(feature = "files")]
 pub mod format;
 mod inference;

@@ -1,16 +1,17 @@
 //! A quantized network: packed weights, and each normalization folded into one scale and shift a channel.
 //!
 //! ```text
-//! w = ℓ_digit          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
+//! w = ℓ_index          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
 //! ```
 //!
 //! The pixels it is given are in [0, 1]; if the network was trained on standardized images, the model standardizes them by
-//! the figures of the training images. They cannot be folded into the weights, which are digits, nor can the mean into a
+//! the figures of the training images. They cannot be folded into the weights, which are indices, nor can the mean into a
 //! bias: what a convolution pads with is the mean colour, 0 after standardization.
 //!
 //! Its logits are those of the network with quantized weights, to rounding.
 
-use super::digits::{pack, packed_len, unpack};
+use super::digits::packed_len;
+use super::fields::Fields;
 use super::inference;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::EPSILON;
@@ -44,8 +45,8 @@ pub struct PackedLayer {
     pub shape: Vec<usize>,
     /// ℓ (M), ascending.
     pub levels: Vec<f32>,
-    /// The weights' digits: see [`digits`](super::digits).
-    pub codes: Vec<u8>,
+    /// The level of each weight: inputs or a kernel's elements (C, kh, kw) by outputs.
+    pub fields: Fields,
     /// b (O), of the last layer.
     pub bias: Option<Vec<f32>>,
 }
@@ -60,6 +61,25 @@ pub struct Affine {
 }
 
 impl PackedLayer {
+    /// A layer whose i-th weight, in the order of θ, has the level `index(i)`.
+    pub(super) fn new(
+        name: &str,
+        shape: Vec<usize>,
+        levels: Vec<f32>,
+        index: impl Fn(usize) -> usize,
+        bias: Option<Vec<f32>>,
+    ) -> Self {
+        let weights = shape.iter().product();
+        let fields = match shape[..] {
+            [_, outputs] => Fields::new((0..weights).map(index), outputs, levels.len()),
+            _ => {
+                let (outputs, fan_in) = (shape[0], weights / shape[0].max(1));
+                Fields::new((0..weights).map(|i| index(i % outputs * fan_in + i / outputs)), outputs, levels.len())
+            }
+        };
+        Self { name: name.to_string(), shape, levels, fields, bias }
+    }
+
     /// The number of weights.
     pub fn weights(&self) -> usize {
         self.shape.iter().product()
@@ -67,7 +87,13 @@ impl PackedLayer {
 
     /// The level of each weight, in the order of θ.
     pub fn indices(&self) -> impl Iterator<Item = usize> {
-        unpack(&self.codes, self.levels.len(), self.weights())
+        let of_dense = self.shape.len() == 2;
+        // The last index of θ's: outputs of a dense layer, elements of a kernel.
+        let columns = if of_dense { self.shape[1] } else { self.shape[1..].iter().product() };
+        (0..self.weights()).map(move |i| {
+            let (row, column) = (i / columns, i % columns);
+            if of_dense { self.fields.get(row, column) } else { self.fields.get(column, row) }
+        })
     }
 
     /// The quantized weights, of θ's shape.
@@ -88,15 +114,10 @@ impl PackedModel {
         let values = |position: usize| network.parameters()[position].as_slice();
         let layers = network.layers().map(|layer| {
             let quantizer = Quantizer::new(values(layer.levels));
-            let theta = &network.parameters()[layer.theta].value;
-            let indices = theta.iter().map(|theta| quantizer.index(*theta));
-            PackedLayer {
-                name: layer.name.clone(),
-                shape: theta.shape().to_vec(),
-                levels: values(layer.levels).to_vec(),
-                codes: pack(indices, values(layer.levels).len()),
-                bias: layer.bias.map(|bias| values(bias).to_vec()),
-            }
+            let (theta, levels) = (&network.parameters()[layer.theta], values(layer.levels).to_vec());
+            let index = |i: usize| quantizer.index(theta.as_slice()[i]);
+            let bias = layer.bias.map(|bias| values(bias).to_vec());
+            PackedLayer::new(&layer.name, theta.value.shape().to_vec(), levels, index, bias)
         });
         let norms = network.plan().norms().map(|norm| {
             let [gamma, beta, mean, variance] =
@@ -133,9 +154,14 @@ impl PackedModel {
             + self.norms.iter().map(|norm| 4 * norm.scale.len()).sum::<usize>()
     }
 
-    /// The bytes of codes and levels.
+    /// The bytes of codes and levels in the file.
     pub fn weight_bytes(&self) -> usize {
         self.layers.iter().map(|layer| packed_len(layer.weights(), layer.levels.len()) + 4 * layer.levels.len()).sum()
+    }
+
+    /// The bytes of fields and levels in memory.
+    pub fn resident_weight_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| layer.fields.byte_len() + 4 * layer.levels.len()).sum()
     }
 
     /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1].

@@ -72,6 +72,15 @@ pub trait Vector: Copy {
         Self::load(&from[starts[0]..])
     }
 
+    /// What each field of `BITS` bits, 1, 2 or 4, stands for, the lowest in the first lane: `table` tells it for all values of
+    /// four bits, of which those above a field make no difference.
+    #[inline(always)]
+    fn look_up<const BITS: usize>(table: &[Self::Element; MAX_LANES], fields: u64) -> Self {
+        let lanes: [Self::Element; MAX_LANES] =
+            std::array::from_fn(|lane| table[(fields >> (lane * BITS)) as usize % MAX_LANES]);
+        Self::load(&lanes)
+    }
+
     /// Lane j of vector i becomes lane i of vector j, for the first `LANES` vectors.
     #[inline(always)]
     fn transpose(square: &mut [Self; MAX_LANES]) {

@@ -4,6 +4,7 @@ use crate::train::Rng;
 use spikeslab::Result;
 use spikeslab::nets::{Architecture, Role};
 use spikeslab::packed::PackedModel;
+use spikeslab::packed::digits::pack;
 use spikeslab::packed::format::{MAGIC, from_bytes, load, save, to_bytes};
 use std::path::Path;
 use tempfile::TempDir;
@@ -72,7 +73,7 @@ fn the_bytes_are_those_of_the_documented_layout() {
     let first = &model.layers()[0];
     let mut layer = vec![2];
     first.levels.iter().for_each(|level| layer.extend(level.to_le_bytes()));
-    layer.extend(&first.codes);
+    layer.extend(pack(first.indices(), 3));
     assert!(bytes[expected.len()..].starts_with(&layer));
     let checksum = crc32(&bytes[..bytes.len() - 4]);
     assert!(bytes.ends_with(&checksum.to_le_bytes()));

@@ -1,4 +1,5 @@
 mod digits;
+mod fields;
 #[cfg(feature = "files")]
 mod format;
 mod model;

@@ -1,11 +1,11 @@
 //! A dense layer with packed weights.
 //!
-//! A few rows of weights, those of some inputs, are decoded at a time, for a few images; the kernel's tile is up to
-//! [`ROWS`] images by a few vectors of outputs. The inputs are cut into parts of about [`PART`] weights, whose sums are added
-//! up: a single image is shared out among the threads by parts.
+//! The weights of an image alone are looked up where they are needed. For several images, those of a few inputs are decoded
+//! at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs. The inputs are cut into parts of
+//! about [`PART`] weights, whose sums are added up: a single image is shared out among the threads by parts.
 
-use super::decode::Decoder;
-use super::{Batch, Epilogue, for_each};
+use super::Epilogue;
+use crate::packed::fields::Weights;
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
@@ -14,8 +14,6 @@ use std::ops::Range;
 
 /// Images of a tile.
 const ROWS: usize = 4;
-/// Images for which weights are decoded.
-const GROUP: usize = 64;
 /// Weights decoded at a time, about.
 const DECODED: usize = 4096;
 /// Weights of a part, about: as much work as is worth waking a thread for.
@@ -28,34 +26,32 @@ pub(super) struct Product<'a> {
 }
 
 impl Product<'_> {
-    pub(super) fn of(&self, batch: &Batch, images: usize) -> Batch {
+    /// `x` (images, I), `y` (images, O); on all threads if nothing else is for them to do.
+    pub(super) fn run(&self, x: &[f32], y: &mut [f32], alone: bool) {
         let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
-        let mut y = Batch::zeros(images, [outputs, 1, 1]);
-        let decoder = &Decoder::new(self.layer);
-        let group = images.div_ceil(rayon::current_num_threads()).clamp(1, GROUP);
-        let groups = batch.values.par_chunks(group * inputs).zip(y.values.par_chunks_mut(group * outputs));
-        for_each(groups, group * inputs * outputs, |_, (x, y)| self.group(decoder, x, y, images == 1));
-        y
-    }
-
-    /// `x` (images, I), `y` (images, O); on all threads if there is nothing else for them to do.
-    fn group(&self, decoder: &Decoder<'_>, x: &[f32], y: &mut [f32], alone: bool) {
-        let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
-        // Rows decoded together, and parts of them, begin at a byte.
-        let rows = (DECODED / outputs).max(1).next_multiple_of(decoder.per_byte);
-        let part = (PART / outputs).max(1).next_multiple_of(rows);
-        let of_part = |i: usize| self.part(decoder, x, i * part..inputs.min((i + 1) * part), rows);
-        let parts = inputs.div_ceil(part);
-        let mut sums: Vec<Vec<f32>> = if alone && parts > 1 {
-            (0..parts).into_par_iter().map(of_part).collect()
-        } else {
-            (0..parts).map(of_part).collect()
+        let weights = &Weights::new(&self.layer.fields, &self.layer.levels);
+        let images = y.len() / outputs;
+        let padded = outputs.next_multiple_of(MAX_LANES);
+        let part_len = (PART / outputs).max(1);
+        let parts = inputs.div_ceil(part_len);
+        let of_part = |i: usize| {
+            let part = i * part_len..inputs.min((i + 1) * part_len);
+            let mut sums = vec![0.0; images * padded];
+            f32::vectorize(Part { weights, x, inputs, part, outputs, sums: &mut sums, padded });
+            sums
         };
-        let (sums, more) = sums.split_first_mut().expect("a dense layer has inputs");
-        for more in more {
-            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += *more);
-        }
-        let padded = sums.len() / (y.len() / outputs);
+        let add = |mut sums: Vec<f32>, more: Vec<f32>| {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            sums
+        };
+        // In order, whoever forms them.
+        let sums = if alone && parts > 1 {
+            let of_parts: Vec<Vec<f32>> = (0..parts).into_par_iter().map(of_part).collect();
+            of_parts.into_iter().reduce(add)
+        } else {
+            (0..parts).map(of_part).reduce(add)
+        };
+        let sums = sums.expect("a dense layer has inputs");
         for (y, sums) in y.chunks_exact_mut(outputs).zip(sums.chunks_exact(padded)) {
             for (o, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
                 let (scale, shift) = self.epilogue.of(o);
@@ -64,73 +60,109 @@ impl Product<'_> {
             }
         }
     }
-
-    /// What some inputs contribute, decoding so many rows at a time: for each image, the sums of whole vectors.
-    fn part(&self, decoder: &Decoder<'_>, x: &[f32], part: Range<usize>, rows: usize) -> Vec<f32> {
-        let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
-        // A row of weights may be read beyond its end, into the next one.
-        let padded = outputs.next_multiple_of(MAX_LANES);
-        let mut sums = vec![0.0; x.len() / inputs * padded];
-        let mut weights = vec![0.0; rows.min(inputs) * outputs + decoder.per_byte + MAX_LANES];
-        for first in part.clone().step_by(rows) {
-            let count = rows.min(part.end - first);
-            decoder.decode(first * outputs, count * outputs, &mut weights);
-            f32::vectorize(Rows { x: &x[first..], inputs, count, weights: &weights, outputs, sums: &mut sums, padded });
-        }
-        sums
-    }
 }
 
-/// Adds what some inputs contribute.
-struct Rows<'a> {
-    /// (images, I), from the first of these inputs on.
+/// What some inputs contribute.
+struct Part<'a> {
+    weights: &'a Weights<'a>,
+    /// (images, I).
     x: &'a [f32],
     inputs: usize,
-    count: usize,
-    /// (count, O).
-    weights: &'a [f32],
+    part: Range<usize>,
     outputs: usize,
-    /// (images, `padded`).
+    /// (images, `padded`), 0 before.
     sums: &'a mut [f32],
     padded: usize,
 }
 
-impl Kernel<f32> for Rows<'_> {
+impl Kernel<f32> for Part<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(mut self) {
-        let images = self.sums.len() / self.padded;
-        for image in (0..images).step_by(ROWS) {
-            match images - image {
-                1 => self.images::<V, 1>(image),
-                2 => self.images::<V, 2>(image),
-                3 => self.images::<V, 3>(image),
-                _ => self.images::<V, ROWS>(image),
+        if self.sums.len() == self.padded {
+            match self.weights.bits() {
+                1 => self.image::<V, 1>(),
+                2 => self.image::<V, 2>(),
+                4 => self.image::<V, 4>(),
+                _ => self.image::<V, 8>(),
+            }
+            return;
+        }
+        let count = (DECODED / self.padded).max(1);
+        let mut decoded = vec![0.0; count * self.padded + MAX_LANES];
+        for first in self.part.clone().step_by(count) {
+            let rows = first..self.part.end.min(first + count);
+            self.weights.decode::<V>(rows.clone(), 0, self.outputs, self.padded, &mut decoded);
+            let images = self.sums.len() / self.padded;
+            for image in (0..images).step_by(ROWS) {
+                match images - image {
+                    1 => self.images::<V, 1>(image, rows.clone(), &decoded),
+                    2 => self.images::<V, 2>(image, rows.clone(), &decoded),
+                    3 => self.images::<V, 3>(image, rows.clone(), &decoded),
+                    _ => self.images::<V, ROWS>(image, rows.clone(), &decoded),
+                }
             }
         }
     }
 }
 
-impl Rows<'_> {
+impl Part<'_> {
+    /// All of one image.
     #[inline(always)]
-    fn images<V: Vector<Element = f32>, const R: usize>(&mut self, image: usize) {
+    fn image<V: Vector<Element = f32>, const BITS: usize>(&mut self) {
         let vectors = self.outputs.div_ceil(V::LANES);
         let mut first = 0;
         while first < vectors {
-            // One image alone has few accumulators, unless its tile is wider.
             first += match vectors - first {
-                left if left >= 8 && R == 1 => self.tile::<V, R, 8>(image, first),
-                left if left >= 3 => self.tile::<V, R, 3>(image, first),
-                2 => self.tile::<V, R, 2>(image, first),
-                _ => self.tile::<V, R, 1>(image, first),
+                8.. => self.columns::<V, BITS, 8>(first),
+                4.. => self.columns::<V, BITS, 4>(first),
+                2.. => self.columns::<V, BITS, 2>(first),
+                _ => self.columns::<V, BITS, 1>(first),
             };
         }
     }
 
-    /// N vectors, from the one called `first` on; returns N.
+    /// N vectors of the sums of an image, from the one called `first` on; returns N.
     #[inline(always)]
-    fn tile<V: Vector<Element = f32>, const R: usize, const N: usize>(&mut self, image: usize, first: usize) -> usize {
+    fn columns<V: Vector<Element = f32>, const BITS: usize, const N: usize>(&mut self, first: usize) -> usize {
+        let first = first * V::LANES;
+        let mut sums = [V::zero(); N];
+        for (row, x) in self.part.clone().zip(&self.x[self.part.clone()]) {
+            let x = V::splat(*x);
+            for (n, sum) in sums.iter_mut().enumerate() {
+                *sum = x.mul_add(self.weights.vector::<V, BITS>(row, first + n * V::LANES), *sum);
+            }
+        }
+        for (n, sum) in sums.into_iter().enumerate() {
+            sum.store(&mut self.sums[first + n * V::LANES..]);
+        }
+        N
+    }
+
+    /// R images, from the one called `image` on, and the weights of some inputs.
+    #[inline(always)]
+    fn images<V: Vector<Element = f32>, const R: usize>(&mut self, image: usize, rows: Range<usize>, decoded: &[f32]) {
+        let vectors = self.outputs.div_ceil(V::LANES);
+        let mut first = 0;
+        while first < vectors {
+            first += match vectors - first {
+                3.. => self.tile::<V, R, 3>(image, first, rows.clone(), decoded),
+                2 => self.tile::<V, R, 2>(image, first, rows.clone(), decoded),
+                _ => self.tile::<V, R, 1>(image, first, rows.clone(), decoded),
+            };
+        }
+    }
+
+    /// N vectors of their sums, from the one called `first` on; returns N.
+    #[inline(always)]
+    fn tile<V: Vector<Element = f32>, const R: usize, const N: usize>(
+        &mut self,
+        image: usize,
+        first: usize,
+        rows: Range<usize>,
+        decoded: &[f32],
+    ) -> usize {
         let first = first * V::LANES;
         let padded = self.padded;
         let at = |r: usize, n: usize| (image + r) * padded + first + n * V::LANES;
@@ -140,9 +172,9 @@ impl Rows<'_> {
                 *sum = V::load(&self.sums[at(r, n)..]);
             }
         }
-        let x: [&[f32]; R] = std::array::from_fn(|r| &self.x[(image + r) * self.inputs..][..self.count]);
-        for i in 0..self.count {
-            let row = &self.weights[i * self.outputs + first..];
+        let x: [&[f32]; R] = std::array::from_fn(|r| &self.x[(image + r) * self.inputs..][rows.clone()]);
+        for (i, row) in decoded.chunks_exact(padded).take(rows.len()).enumerate() {
+            let row = &row[first..][..N * V::LANES];
             let mut weights = [V::zero(); N];
             for n in 0..N {
                 weights[n] = V::load(&row[n * V::LANES..]);

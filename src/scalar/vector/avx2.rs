@@ -3,7 +3,7 @@
 //! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
 //! [`is_available`].
 
-use super::{Kernel, Vector};
+use super::{Kernel, MAX_LANES, Vector};
 use std::arch::x86_64::*;
 
 /// Whether the processor has AVX2 and FMA.
@@ -32,6 +32,23 @@ x86_vector!(
     fn where_positive(self, condition: Self) -> Self {
         // SAFETY: the module's invariant.
         Self(unsafe { _mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_GT_OQ>(condition.0, _mm256_setzero_ps())) })
+    }
+
+    #[inline(always)]
+    fn look_up<const BITS: usize>(table: &[f32; MAX_LANES], fields: u64) -> Self {
+        let shifts: [i32; 8] = std::array::from_fn(|lane| (lane * BITS) as i32);
+        // SAFETY: the module's invariant; the arrays have as many elements as are read.
+        unsafe {
+            let words = _mm256_set1_epi32(fields as i32);
+            let values = _mm256_srlv_epi32(words, _mm256_loadu_si256(shifts.as_ptr().cast()));
+            // The lowest three bits of each; the fourth chooses the half of the table.
+            let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), values);
+            if BITS < 4 {
+                return Self(low);
+            }
+            let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table[8..].as_ptr()), values);
+            Self(_mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(values))))
+        }
     }
 );
 x86_vector!(

@@ -51,6 +51,21 @@ x86_vector!(
     }
 
     #[inline(always)]
+    fn look_up<const BITS: usize>(table: &[f32; MAX_LANES], fields: u64) -> Self {
+        // Sixteen fields of four bits come from two words, shorter ones from the first.
+        let in_low_word = const { if BITS == 4 { 8 } else { 16 } };
+        let shifts: [i32; 16] = std::array::from_fn(|lane| (lane % in_low_word * BITS) as i32);
+        // SAFETY: the module's invariant; the arrays have as many elements as are read.
+        Self(unsafe {
+            let low = _mm512_set1_epi32(fields as i32);
+            let words = _mm512_mask_set1_epi32(low, if BITS == 4 { 0xff00 } else { 0 }, (fields >> 32) as i32);
+            let values = _mm512_srlv_epi32(words, _mm512_loadu_si512(shifts.as_ptr().cast()));
+            // The lowest four bits of each.
+            _mm512_permutexvar_ps(values, _mm512_loadu_ps(table.as_ptr()))
+        })
+    }
+
+    #[inline(always)]
     fn transpose(square: &mut [Self; MAX_LANES]) {
         *square = f32_stage::<8>(f32_stage::<4>(f32_stage::<2>(f32_stage::<1>(*square))));
     }
