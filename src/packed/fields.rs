@@ -7,6 +7,7 @@
 //! A row holds the weights of all outputs for one input, or for one element of a kernel: what the kernels read side by side.
 
 use crate::scalar::vector::{MAX_LANES, Vector};
+use std::ops::Range;
 
 /// The fields of a matrix of indices.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,12 @@ impl Fields {
     }
 }
 
+/// Some rows and columns of the matrix.
+pub(super) struct Block {
+    pub rows: Range<usize>,
+    pub columns: Range<usize>,
+}
+
 /// Looks weights up: the fields of a layer and its levels.
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
@@ -83,45 +90,36 @@ impl<'a> Weights<'a> {
         if BITS == 8 {
             let mut lanes = [0.0; MAX_LANES];
             for (lane, byte) in lanes.iter_mut().zip(&bytes[..MAX_LANES]) {
-                *lane = self.levels.get(usize::from(*byte)).copied().unwrap_or(0.0);
+                *lane = self.levels[usize::from(*byte)];
             }
             return V::load(&lanes);
         }
-        let fields = bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let fields = u64::from_le_bytes(*bytes.first_chunk().expect("bytes follow the last row"));
         V::look_up::<BITS>(&self.table, fields >> (bit % 8))
     }
 
-    /// Writes `count` columns of each row in `rows`, from `first` on, at a distance of `stride` ≥ `count`, and up to
-    /// [`MAX_LANES`] numbers more. `count` is at most 12, or `first` even.
+    /// Writes the weights of a block, its rows at a distance of `stride`, and up to [`MAX_LANES`] numbers more. A block has at
+    /// most 15 columns, or the first is even.
     #[inline(always)]
-    pub(super) fn decode<V: Vector<Element = f32>>(
-        &self,
-        rows: std::ops::Range<usize>,
-        first: usize,
-        count: usize,
-        stride: usize,
-        weights: &mut [f32],
-    ) {
+    pub(super) fn decode<V: Vector<Element = f32>>(&self, block: &Block, stride: usize, weights: &mut [f32]) {
         match self.fields.bits {
-            1 => self.decode_fields::<V, 1>(rows, first, count, stride, weights),
-            2 => self.decode_fields::<V, 2>(rows, first, count, stride, weights),
-            4 => self.decode_fields::<V, 4>(rows, first, count, stride, weights),
-            _ => self.decode_fields::<V, 8>(rows, first, count, stride, weights),
+            1 => self.decode_fields::<V, 1>(block, stride, weights),
+            2 => self.decode_fields::<V, 2>(block, stride, weights),
+            4 => self.decode_fields::<V, 4>(block, stride, weights),
+            _ => self.decode_fields::<V, 8>(block, stride, weights),
         }
     }
 
     #[inline(always)]
     fn decode_fields<V: Vector<Element = f32>, const BITS: usize>(
         &self,
-        rows: std::ops::Range<usize>,
-        first: usize,
-        count: usize,
+        block: &Block,
         stride: usize,
         weights: &mut [f32],
     ) {
-        for (i, row) in rows.enumerate() {
-            for column in (0..count).step_by(V::LANES) {
-                self.vector::<V, BITS>(row, first + column).store(&mut weights[i * stride + column..]);
+        for (i, row) in block.rows.clone().enumerate() {
+            for (j, column) in block.columns.clone().enumerate().step_by(V::LANES) {
+                self.vector::<V, BITS>(row, column).store(&mut weights[i * stride + j..]);
             }
         }
     }

@@ -19,7 +19,7 @@
 //! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
 //! κ rises from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized. A DenseNet
 //! learns slowly, and once the prior has drawn a weight to a level it stays there: with a linear rise the choice of levels
-//! is over after two epochs, with a power of 6 after half of them.
+//! is over after two epochs, hence the power.
 //! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
 //! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
 

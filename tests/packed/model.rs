@@ -1,9 +1,9 @@
-use super::{packed, standardized, trained};
+use super::{codebook, packed, standardized, trained};
 use crate::common::compare::assert_close;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use crate::train::{narrow, split};
-use ndarray::Array4;
+use ndarray::{Array4, Axis};
 use spikeslab::nets::{Architecture, Role, WeightMode};
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::quantizer::Quantizer;
@@ -49,6 +49,25 @@ fn the_logits_are_those_of_the_quantized_network() {
                 &network.predict(x.clone(), &WeightMode::Quantized).unwrap(),
                 tolerance("packed", Dtype::F32, Check::Reference),
             );
+        }
+    }
+}
+
+/// Tiles of convolutions that begin within a byte, and fields of every size.
+#[test]
+fn the_logits_are_those_of_the_quantized_network_at_odd_widths() {
+    let widths = [13, 39, 21, 17, 10];
+    let (x, _) = split(10, 20, SIZE).test.batch::<f32>(&(0..20).collect::<Vec<_>>());
+    for levels in [2, 3, 4, 8, 17, 256] {
+        let mut network = Architecture::Lenet5.network([1, SIZE, SIZE], &widths, &codebook(levels, 3)).unwrap();
+        network.initialize(5);
+        let model = PackedModel::new(Architecture::Lenet5, &widths, &network, None);
+        let expected = network.predict(x.clone(), &WeightMode::Quantized).unwrap();
+        let tolerance = tolerance("packed", Dtype::F32, Check::Reference);
+        assert_close(&format!("logits, M = {levels}"), &model.predict(x.clone()).unwrap(), &expected, tolerance);
+        for (image, expected) in x.outer_iter().zip(expected.outer_iter()) {
+            let (image, expected) = (image.insert_axis(Axis(0)).to_owned(), expected.insert_axis(Axis(0)));
+            assert_close(&format!("one image, M = {levels}"), &model.predict(image).unwrap(), &expected, tolerance);
         }
     }
 }

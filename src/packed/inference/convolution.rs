@@ -5,7 +5,7 @@
 
 use super::{Affine, Epilogue, finish};
 use crate::layers::bayes_conv2d::layout::{Layout, blocks};
-use crate::packed::fields::Weights;
+use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
@@ -128,7 +128,8 @@ impl Kernel<f32> for Tiles<'_, '_> {
         let mut dropped = vec![0.0; if padded == plane { 0 } else { TILE * padded }];
         let mut weights = vec![0.0; TILE * layout.fan_in + MAX_LANES];
         for (first, size) in blocks(layout.channels_out, TILE) {
-            packed.decode::<V>(0..layout.fan_in, first, size, size, &mut weights);
+            let block = Block { rows: 0..layout.fan_in, columns: first..first + size };
+            packed.decode::<V>(&block, size, &mut weights);
             let outputs = std::array::from_fn(|o| epilogue.of(first + o.min(size - 1)));
             for (image, y) in &mut images {
                 let y = &mut y[first * plane..][..size * plane];

@@ -5,7 +5,7 @@
 //! about [`PART`] weights, whose sums are added up: a single image is shared out among the threads by parts.
 
 use super::Epilogue;
-use crate::packed::fields::Weights;
+use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
@@ -93,7 +93,8 @@ impl Kernel<f32> for Part<'_> {
         let mut decoded = vec![0.0; count * self.padded + MAX_LANES];
         for first in self.part.clone().step_by(count) {
             let rows = first..self.part.end.min(first + count);
-            self.weights.decode::<V>(rows.clone(), 0, self.outputs, self.padded, &mut decoded);
+            let block = Block { rows: rows.clone(), columns: 0..self.outputs };
+            self.weights.decode::<V>(&block, self.padded, &mut decoded);
             let images = self.sums.len() / self.padded;
             for image in (0..images).step_by(ROWS) {
                 match images - image {
