@@ -11,6 +11,7 @@ mod download;
 mod eval;
 mod explain;
 mod inspect;
+mod memory;
 mod options;
 mod oracle;
 mod output;
@@ -86,6 +87,7 @@ enum Command {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
+    memory::keep_between_steps();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -29,6 +29,9 @@ impl<F: Real> Kernel<F> for Operations {
         expect(x.div(y), |a, b| a / b);
         expect(x.sqrt(), |a, _| a.sqrt());
         expect(x.mul_add(y, x), |a, b| a * b + a);
+        expect(x.max(y), |a, b| if a > b { a } else { b });
+        expect(y.max(x), |a, b| if a > b { a } else { b });
+        expect(V::splat(F::nan()).max(x), |a, _| a);
         expect(V::splat(F::of(3.0)), |_, _| F::of(3.0));
         expect(V::zero(), |_, _| F::zero());
         expect(y.where_positive(x), |a, b| if a > F::zero() { b } else { F::zero() });
@@ -76,14 +79,46 @@ impl<F: Real> Kernel<F> for Operations {
             x.store_part(&mut stored);
             assert_eq!(stored, a[..part]);
         }
+        for some in 1..=V::LANES {
+            let mut stored = vec![F::nan(); some];
+            x.store_some(&mut stored);
+            assert_eq!(stored, a[..some]);
+        }
         V::LANES
     }
 }
 
+/// The widest vectors that the processor has are used, or those that the environment asks for.
 #[test]
 fn vectors_of_this_processor() {
+    struct Name;
+    impl<F: Real> Kernel<F> for Name {
+        type Output = &'static str;
+        #[inline(always)]
+        fn run<V: Vector<Element = F>>(self) -> &'static str {
+            std::any::type_name::<V>()
+        }
+    }
     for lanes in [f32::vectorize(Operations), f64::vectorize(Operations)] {
         assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES.is_multiple_of(lanes));
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        let expected = match std::env::var("SPIKESLAB_VECTORS").as_deref() {
+            Ok("portable") => "portable",
+            Ok("avx2") if avx2 => "avx2",
+            _ if avx2 && avx512 => "avx512",
+            _ if avx2 => "avx2",
+            _ => "portable",
+        };
+        for name in [f32::vectorize(Name), f64::vectorize(Name)] {
+            assert!(name.contains(&format!("vector::{expected}::")), "{name}, expected {expected}");
+        }
     }
 }
 
