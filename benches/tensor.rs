@@ -1,7 +1,30 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
+use spikeslab::tensor::matmul::matmul;
 use spikeslab::tensor::noise::{Philox, Purpose};
+
+/// (m, k, n), those of the dense layers of `lenet5` and `lenet-caffe` at 128 images, and a large one.
+const PRODUCTS: [[usize; 3]; 4] = [[128, 256, 120], [128, 800, 500], [800, 128, 500], [1024, 1024, 1024]];
+
+#[divan::bench(args = PRODUCTS)]
+fn matrix_product(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
+    let (a, b) = (Array2::<f32>::ones((m, k)), Array2::<f32>::ones((k, n)));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| matmul(a.view(), b.view()));
+}
+
+#[divan::bench(args = PRODUCTS)]
+fn matrix_product_by_a_transposed(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
+    let (a, b) = (Array2::<f32>::ones((m, k)), Array2::<f32>::ones((n, k)));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| matmul(a.view(), b.t()));
+}
+
+/// On one thread, by matrixmultiply.
+#[divan::bench(args = PRODUCTS)]
+fn matrix_product_by_ndarray(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
+    let (a, b) = (Array2::<f32>::ones((m, k)), Array2::<f32>::ones((k, n)));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| a.dot(&b));
+}
 
 #[divan::bench(args = [1 << 10, 1 << 20])]
 fn standard_normal_f32(bencher: Bencher<'_, '_>, count: usize) {

@@ -1,31 +1,133 @@
 //! Matrix products on all threads of the current pool.
+//!
+//! A tile is up to twelve rows of the product by a panel, two vectors of columns; its sums stay in registers while l runs:
+//!
+//! ```text
+//! c[i, j] = Σ_l a[i, l] b[l, j]
+//! ```
+//!
+//! b's rows in a panel, and a's columns in a tile, are put one after the other first, so that both are read with unit stride
+//! however the operands lie. Each c is summed in order of l, and is the same at any number of threads.
 
+use super::tiles::{LARGEST, by_size, side_by_side, tiles};
 use crate::scalar::Real;
-use ndarray::linalg::general_mat_mul;
+use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::slice::ParallelSlice;
 
-/// Rows or columns of the product computed by one thread at a time, at least and at most.
-const SMALLEST: usize = 32;
-const LARGEST: usize = 256;
+/// Columns computed by one thread at a time: whole panels of any vectors.
+const COLUMNS: usize = 2 * MAX_LANES;
+/// Rows packed by one thread at a time: whole tiles.
+const ROWS: usize = 4 * LARGEST;
+/// Pieces of a product that are enough.
+const PIECES: usize = 4;
 
 /// The product of `a` (m, k) and `b` (k, n), of shape (m, n). Transposed views are taken as they are.
 ///
 /// # Panics
 /// If the inner dimensions differ.
 pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
+    assert_eq!(a.ncols(), b.nrows(), "the inner dimensions are the same");
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    // Each piece packs the other operand for itself: cut the longer side, into few pieces.
-    let long = a.nrows().max(b.ncols());
-    let piece = long.div_ceil(4).next_multiple_of(16).clamp(SMALLEST, LARGEST);
-    let (along, operand) = if a.nrows() >= b.ncols() { (Axis(0), a) } else { (Axis(1), b) };
-    (product.axis_chunks_iter_mut(along, piece), operand.axis_chunks_iter(along, piece)).into_par_iter().for_each(
-        |(mut product, operand)| {
-            let (a, b) = if along == Axis(0) { (operand, b) } else { (a, operand) };
-            general_mat_mul(F::one(), &a, &b, F::zero(), &mut product);
-        },
-    );
+    let tiles: Vec<Vec<F>> =
+        a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().map(|a| F::vectorize(PackTiles(a))).collect();
+    // Each piece of rows packs the panels anew: where there are many panels, rows are not cut.
+    let cuts = if b.ncols() > (PIECES - 1) * COLUMNS { 1 } else { PIECES };
+    let chunks = tiles.len().div_ceil(cuts).max(1);
+    let pieces = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter();
+    pieces.zip(tiles.par_chunks(chunks)).for_each(|(mut product, a)| {
+        let panels = product.axis_chunks_iter_mut(Axis(1), COLUMNS).into_par_iter();
+        panels
+            .zip(b.axis_chunks_iter(Axis(1), COLUMNS))
+            .for_each(|(product, b)| F::vectorize(Columns { a, b, product }));
+    });
     product
+}
+
+/// a's rows tile by tile: for each l, those of a tile.
+struct PackTiles<'a, F>(ArrayView2<'a, F>);
+
+impl<F: Real> Kernel<F> for PackTiles<'_, F> {
+    type Output = Vec<F>;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
+        let depth = self.0.ncols();
+        let mut packed = vec![F::zero(); self.0.len() + V::LANES];
+        for (first, size) in tiles::<V>(self.0.nrows()) {
+            pack::<V>(self.0.slice(s![first..first + size, ..]), size, &mut packed[first * depth..]);
+        }
+        packed
+    }
+}
+
+/// Puts rows (a few, k) side by side, `stride` apart. A vector more may be overwritten.
+#[inline(always)]
+fn pack<V: Vector>(rows: ArrayView2<'_, V::Element>, stride: usize, to: &mut [V::Element]) {
+    if rows.strides()[1] == 1 {
+        let mut slices: [&[V::Element]; COLUMNS] = [&[]; COLUMNS];
+        for (slice, row) in slices.iter_mut().zip(rows.outer_iter()) {
+            *slice = row.to_slice().expect("the elements of a row are contiguous");
+        }
+        return side_by_side::<V>(&slices[..rows.nrows()], stride, to);
+    }
+    for (column, to) in rows.columns().into_iter().zip(to.chunks_exact_mut(stride)) {
+        match column.to_slice() {
+            Some(column) => to[..column.len()].copy_from_slice(column),
+            None => to.iter_mut().zip(column).for_each(|(to, from)| *to = *from),
+        }
+    }
+}
+
+/// Some columns of a product.
+struct Columns<'a, F> {
+    /// (m, k), [`ROWS`] at a time, by [`PackTiles`].
+    a: &'a [Vec<F>],
+    /// (k, columns).
+    b: ArrayView2<'a, F>,
+    /// (m, columns).
+    product: ArrayViewMut2<'a, F>,
+}
+
+impl<F: Real> Kernel<F> for Columns<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(mut self) {
+        let (depth, width) = (self.b.nrows(), 2 * V::LANES);
+        let mut panel = vec![F::zero(); depth * width + V::LANES];
+        let panels = self.product.axis_chunks_iter_mut(Axis(1), width).zip(self.b.axis_chunks_iter(Axis(1), width));
+        for (mut product, b) in panels {
+            pack::<V>(b.reversed_axes(), width, &mut panel);
+            for (mut product, a) in product.axis_chunks_iter_mut(Axis(0), ROWS).zip(self.a) {
+                for (first, size) in tiles::<V>(product.nrows()) {
+                    let a = &a[first * depth..][..size * depth];
+                    let rows = product.slice_mut(s![first..first + size, ..]);
+                    by_size!(size, V, N => tile::<V, N>(a, &panel, rows));
+                }
+            }
+        }
+    }
+}
+
+/// N rows of a product, at most two vectors of columns.
+#[inline(always)]
+fn tile<V: Vector, const N: usize>(a: &[V::Element], panel: &[V::Element], mut rows: ArrayViewMut2<'_, V::Element>) {
+    let (mut left, mut right) = ([V::zero(); N], [V::zero(); N]);
+    for (a, b) in a.chunks_exact(N).zip(panel.chunks_exact(2 * V::LANES)) {
+        let (b_left, b_right) = (V::load(b), V::load(&b[V::LANES..]));
+        for i in 0..N {
+            left[i] = V::splat(a[i]).mul_add(b_left, left[i]);
+            right[i] = V::splat(a[i]).mul_add(b_right, right[i]);
+        }
+    }
+    for (i, mut row) in rows.rows_mut().into_iter().enumerate() {
+        let row = row.as_slice_mut().expect("rows of a new array are contiguous");
+        let (to_left, to_right) = row.split_at_mut(row.len().min(V::LANES));
+        left[i].store_some(to_left);
+        right[i].store_some(to_right);
+    }
 }
 
 /// The definition of [`matmul`], c_ij = Σ_l a_il b_lj, which the tests hold it to.

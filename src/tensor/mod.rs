@@ -6,3 +6,4 @@
 pub mod im2col;
 pub mod matmul;
 pub mod noise;
+pub(crate) mod tiles;

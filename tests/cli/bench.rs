@@ -31,7 +31,7 @@ fn one_json_object_tells_the_phases_of_a_step_and_inference() {
 fn a_table_for_people() {
     let printed = Workplace::new().succeed(&["bench", "lenet5", "--batch-size", "8"]);
     for part in
-        ["threads, peak of matrix products", "lenet5, step of 8 images", "forward", "% of the peak", "packed, 256"]
+        ["threads, peak of a matrix product", "lenet5, step of 8 images", "forward", "% of the peak", "packed, 256"]
     {
         assert!(printed.contains(part), "{part}: {printed}");
     }

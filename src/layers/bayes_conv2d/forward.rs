@@ -5,11 +5,12 @@
 //! ```
 
 use super::layout::Layout;
-use super::products::{Interleave, NONE, Products, SQUARE, channel_blocks, tiles};
+use super::products::{Interleave, NONE, Products, SQUARE, channel_blocks};
 use super::{Pixels, Scratch};
 use crate::layers::V0;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::tensor::tiles::tiles;
 
 /// What to compute, and where it goes: slices (O/groups, OH, OW).
 pub(super) enum Output<'a, F> {

@@ -10,11 +10,12 @@
 //! the sums over o alone, [`Layout::elements`], which are then added up where they meet.
 
 use super::layout::Layout;
-use super::products::{Interleave, NONE, OTHER, Products, channel_blocks, tiles};
+use super::products::{Interleave, NONE, OTHER, Products, channel_blocks};
 use super::{Pixels, Scratch};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, PIECE, Vector};
 use crate::tensor::im2col::Window;
+use crate::tensor::tiles::tiles;
 
 /// How a gradient is formed.
 pub(super) struct Adjoint<'a> {

@@ -12,40 +12,10 @@
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::tensor::tiles::{by_size, tiles};
 
 /// Elements of the kernel taken together, about: so many weights of a tile fill half of what the nearest cache holds.
 const ELEMENTS: usize = 160;
-
-/// The sizes of tiles: the larger ones for 32 registers only.
-const SIZES: [usize; 7] = [12, 8, 6, 4, 3, 2, 1];
-
-/// Cuts output channels into tiles: (first, size) of each.
-#[inline(always)]
-pub(crate) fn tiles<V: Vector>(channels: usize) -> impl Iterator<Item = (usize, usize)> {
-    let mut first = 0;
-    std::iter::from_fn(move || {
-        let fits = |size: &usize| *size <= channels - first && (*size <= 6 || V::REGISTERS >= 32);
-        let size = SIZES.into_iter().find(fits)?;
-        first += size;
-        Some((first - size, size))
-    })
-}
-
-/// An expression in which the size of a tile is a constant.
-macro_rules! by_size {
-    ($size:expr, $vector:ty, $n:ident => $value:expr) => {
-        by_size!(@ $size, $vector, $n, $value, 1 2 3 4 6, 8 12)
-    };
-    (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($large:literal)*) => {
-        match $size {
-            $($small => { const $n: usize = $small; $value })*
-            // What is not used is not compiled.
-            $($large if <$vector>::REGISTERS >= 32 => { const $n: usize = $large; $value })*
-            size => unreachable!("a tile of {size}"),
-        }
-    };
-}
-pub(crate) use by_size;
 
 /// The blocks of input channels: (first, size) of each.
 pub(super) fn channel_blocks(layout: &Layout) -> impl Iterator<Item = (usize, usize)> + use<> {

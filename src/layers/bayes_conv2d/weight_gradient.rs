@@ -10,9 +10,9 @@
 
 use super::Pixels;
 use super::layout::Layout;
-use super::products::{by_size, tiles};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
 
 /// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
 const TOGETHER: usize = 128;
@@ -186,37 +186,19 @@ impl<F: Real> WeightGradient<'_, F> {
     /// For each position of each image: dm of a tile's channels, then dv. A vector more is overwritten.
     #[inline(always)]
     fn put_side_by_side<V: Vector<Element = F>>(&self, (first, size): (usize, usize), outputs: &mut [F]) {
-        /// Squares that 2·size planes are at most.
-        const SQUARES: usize = 3;
         let positions = self.layout.positions();
-        for image in 0..self.images.len() {
-            let outputs = &mut outputs[image * positions * 2 * size..];
-            let mut planes: [&[F]; SQUARES * MAX_LANES] = [&[]; SQUARES * MAX_LANES];
+        let mut planes: [&[F]; 2 * LARGEST] = [&[]; 2 * LARGEST];
+        for (image, dm) in self.dm.iter().enumerate() {
+            let dv = self.dv.get(image);
             for o in 0..size {
                 let plane = (first + o) * positions..(first + o + 1) * positions;
-                planes[o] = &self.dm[image][plane.clone()];
-                if let Some(dv) = self.dv.get(image) {
+                planes[o] = &dm[plane.clone()];
+                if let Some(dv) = dv {
                     planes[size + o] = &dv[plane];
                 }
             }
-            for at in (0..positions).step_by(V::LANES) {
-                let lanes = V::LANES.min(positions - at);
-                let mut squares = [[V::zero(); MAX_LANES]; SQUARES];
-                for (square, planes) in squares.iter_mut().zip(planes[..2 * size].chunks(V::LANES)) {
-                    for (vector, plane) in square.iter_mut().zip(planes) {
-                        if let Some(plane) = plane.get(at..at + lanes) {
-                            *vector = if lanes == V::LANES { V::load(plane) } else { V::load_part(plane) };
-                        }
-                    }
-                    V::transpose(square);
-                }
-                // What a vector has too much, the next one overwrites.
-                for i in 0..lanes {
-                    for (square, row) in squares.iter().zip((0..2 * size).step_by(V::LANES)) {
-                        square[i].store(&mut outputs[(at + i) * 2 * size + row..]);
-                    }
-                }
-            }
+            let planes = &planes[..if dv.is_some() { 2 * size } else { size }];
+            side_by_side::<V>(planes, 2 * size, &mut outputs[image * positions * 2 * size..]);
         }
     }
 }

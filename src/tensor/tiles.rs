@@ -1,0 +1,63 @@
+//! Tiles: what a kernel computes at once, some rows by two vectors, each sum in a register of its own.
+
+use crate::scalar::vector::{MAX_LANES, Vector};
+
+/// The sizes of tiles: the larger ones for 32 registers only.
+const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
+/// The rows of the largest tile.
+pub(crate) const LARGEST: usize = 12;
+
+/// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
+#[inline(always)]
+pub(crate) fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let fits = |size: &usize| *size <= count - first && (*size <= 6 || V::REGISTERS >= 32);
+        let size = SIZES.into_iter().find(fits)?;
+        first += size;
+        Some((first - size, size))
+    })
+}
+
+/// An expression in which the size of a tile is a constant.
+macro_rules! by_size {
+    ($size:expr, $vector:ty, $n:ident => $value:expr) => {
+        by_size!(@ $size, $vector, $n, $value, 1 2 3 4 6, 8 12)
+    };
+    (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($large:literal)*) => {
+        match $size {
+            $($small => { const $n: usize = $small; $value })*
+            // What is not used is not compiled.
+            $($large if <$vector>::REGISTERS >= 32 => { const $n: usize = $large; $value })*
+            size => unreachable!("a tile of {size}"),
+        }
+    };
+}
+pub(crate) use by_size;
+
+/// Vectors that as many rows as are put side by side fill, at most.
+const SQUARES: usize = 3;
+
+/// Puts rows of equal length side by side: element l of all rows, then element l + 1, `stride` apart. A vector more is
+/// overwritten.
+#[inline(always)]
+pub(crate) fn side_by_side<V: Vector>(rows: &[&[V::Element]], stride: usize, to: &mut [V::Element]) {
+    let len = rows.first().map_or(0, |row| row.len());
+    for at in (0..len).step_by(V::LANES) {
+        let lanes = V::LANES.min(len - at);
+        let mut squares = [[V::zero(); MAX_LANES]; SQUARES];
+        for (square, rows) in squares.iter_mut().zip(rows.chunks(V::LANES)) {
+            for (vector, row) in square.iter_mut().zip(rows) {
+                let row = &row[at..at + lanes];
+                *vector = if lanes == V::LANES { V::load(row) } else { V::load_part(row) };
+            }
+            V::transpose(square);
+        }
+        // What a vector has too much, the next one overwrites.
+        for i in 0..lanes {
+            for (square, row) in squares.iter().zip((0..rows.len()).step_by(V::LANES)) {
+                square[i].store(&mut to[(at + i) * stride + row..]);
+            }
+        }
+    }
+}
