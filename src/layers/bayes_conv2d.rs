@@ -32,6 +32,7 @@ use super::pre_activation::Activation;
 use super::{check_shape, sigma2};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use backward::{BackwardScratch, Images, InputGradients, Partial};
 use forward::{Forward, Output};
@@ -208,10 +209,9 @@ impl<F: Real> BayesConv2d<'_, F> {
     pub(super) fn mean_of(&self, x: ArrayView4<'_, F>, activation: Option<&Activation<F>>) -> Result<Array4<F>> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
-        let mut mean = Array4::zeros(shape);
-        let m = mean.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        self.convolve(x, activation, &self.layout(&sizes), m.map(|m| Output::Mean { m }));
-        Ok(mean)
+        let mut mean = fresh(shape);
+        self.convolve(x, activation, &self.layout(&sizes), mean.pieces(group).map(|m| Output::Mean { m }));
+        Ok(mean.finish(shape))
     }
 
     /// m and v = x² ∗ σ² (without v₀), each of shape (B, O, OH, OW).
@@ -221,11 +221,10 @@ impl<F: Real> BayesConv2d<'_, F> {
     pub fn moments(&self, x: ArrayView4<'_, F>) -> Result<(Array4<F>, Array4<F>)> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
-        let (mut mean, mut variance) = (Array4::zeros(shape), Array4::zeros(shape));
-        let m = mean.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        let v = variance.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        self.convolve(x, None, &self.layout(&sizes), m.zip(v).map(|(m, v)| Output::Moments { m, v }));
-        Ok((mean, variance))
+        let (mut mean, mut variance) = (fresh(shape), fresh(shape));
+        let moments = mean.pieces(group).zip(variance.pieces(group));
+        self.convolve(x, None, &self.layout(&sizes), moments.map(|(m, v)| Output::Moments { m, v }));
+        Ok((mean.finish(shape), variance.finish(shape)))
     }
 
     /// y with sampled weights; `eps` is standard normal (B, O, OH, OW).
@@ -247,13 +246,12 @@ impl<F: Real> BayesConv2d<'_, F> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         check_shape("eps", &[shape.0, shape.1, shape.2, shape.3], eps.shape())?;
-        let mut y = Array4::zeros(shape);
+        let mut y = fresh(shape);
         let mut eps = if eps.is_standard_layout() { eps } else { eps.as_standard_layout().into_owned() };
-        let ys = y.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        let outputs = ys.zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps });
+        let outputs = y.pieces(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps });
         self.convolve(x, activation, &self.layout(&sizes), outputs);
-        Ok((y, eps))
+        Ok((y.finish(shape), eps))
     }
 
     /// y = m, with mean weights.
@@ -336,6 +334,10 @@ impl<F: Real> BayesConv2d<'_, F> {
             dbeta: sum.dbeta.into(),
         }
     }
+}
+
+fn fresh<F: Real>((batch, channels, height, width): (usize, usize, usize, usize)) -> Fresh<F> {
+    Fresh::new(batch * channels * height * width)
 }
 
 /// `x`, copied unless each image is contiguous: channels may lie between one image and the next.

@@ -170,7 +170,7 @@ impl<F: Real> DenseBlock<'_, F> {
                     let d = operation.backward(input.view(), dv_per_dy, dz.view(), dinput.view_mut());
                     if term.is_some() {
                         let mut own = BatchTerm::new(&cached.statistics, self.epsilon);
-                        own.add(&operation.activation, &d, count);
+                        own.add(&operation.activation, d.dgamma.view(), d.dbeta.view(), count);
                         own.subtract_from(dinput.view_mut(), 0, input.view());
                     }
                     gradients.push(d);
@@ -180,7 +180,7 @@ impl<F: Real> DenseBlock<'_, F> {
                     let dseen = dy.slice_mut(s![.., ..filled, .., ..]);
                     let d = operation.backward(seen, dv_per_dy, dz.view(), dseen);
                     if let Some(term) = &mut term {
-                        term.add(&operation.activation, &d, count);
+                        term.add(&operation.activation, d.dgamma.view(), d.dbeta.view(), count);
                     }
                     gradients.push(d);
                 }

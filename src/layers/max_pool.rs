@@ -120,6 +120,6 @@ fn later<F: Real>(first: F, place: u32, second: F, second_place: u32) -> (F, u32
 
 /// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.
 #[inline(always)]
-fn exceeds<F: Real>(candidate: F, maximum: F) -> bool {
+pub(super) fn exceeds<F: Real>(candidate: F, maximum: F) -> bool {
     (candidate > maximum) | (candidate.is_nan() & !maximum.is_nan())
 }

@@ -26,7 +26,7 @@ use super::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
-use ndarray::{Array1, Array4, ArrayView4, ArrayViewMut4, Axis, Zip};
+use ndarray::{Array1, Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip};
 
 /// Normalization and ReLU of each channel.
 #[derive(Clone, Debug)]
@@ -240,13 +240,19 @@ impl<F: Real> BatchTerm<F> {
         }
     }
 
-    /// Adds the part of an activation of the first channels, whose gradients are sums over `count` values a channel.
-    pub fn add(&mut self, activation: &Activation<F>, gradients: &Gradients<F>, count: usize) {
+    /// Adds the part of an activation of the first channels, whose dγ and dβ are sums over `count` values a channel.
+    pub fn add(
+        &mut self,
+        activation: &Activation<F>,
+        dgamma: ArrayView1<'_, F>,
+        dbeta: ArrayView1<'_, F>,
+        count: usize,
+    ) {
         let count = F::of(count as f64);
         for c in 0..activation.channels() {
             let scale = activation.gamma[c] * activation.inverse_deviation[c] / count;
-            self.constant[c] += scale * gradients.dbeta[c];
-            self.slope[c] += scale * gradients.dgamma[c];
+            self.constant[c] += scale * dbeta[c];
+            self.slope[c] += scale * dgamma[c];
         }
     }
 
@@ -259,14 +265,19 @@ impl<F: Real> BatchTerm<F> {
         let pixels = (dx.dim().2 * dx.dim().3).max(1);
         Zip::from(dx.axis_iter_mut(Axis(0))).and(x.axis_iter(Axis(0))).par_for_each(|mut dx, x| {
             let (dx, x) = (dx.as_slice_mut().expect(CONTIGUOUS), x.to_slice().expect(CONTIGUOUS));
-            F::vectorize(Subtract { term: self, first, pixels, dx, x });
+            self.subtract_from_image(dx, first, x, pixels);
         });
+    }
+
+    /// [`BatchTerm::subtract_from`] of one image, with so many pixels a channel.
+    pub(super) fn subtract_from_image(&self, dx: &mut [F], first: usize, x: &[F], pixels: usize) {
+        F::vectorize(Subtract { term: self, first, pixels, dx, x });
     }
 }
 
 const CONTIGUOUS: &str = "images are contiguous";
 
-/// [`BatchTerm::subtract_from`] of one image, with so many pixels a channel.
+/// [`BatchTerm::subtract_from_image`].
 struct Subtract<'a, F> {
     term: &'a BatchTerm<F>,
     first: usize,

@@ -7,6 +7,7 @@ use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
 use crate::layers::dense_block::{self, DenseBlock};
+use crate::layers::pooled_activation::{self, PooledActivation};
 use crate::layers::{avg_pool, check_shape, flatten, max_pool, relu};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
@@ -48,25 +49,59 @@ pub enum Normalization {
     Running,
 }
 
-/// What the backward needs of the forward, node by node.
+/// What the backward needs of the forward, step by step.
 #[derive(Debug)]
-pub struct Tape<F>(Vec<NodeCache<F>>);
+pub struct Tape<F>(Vec<StepCache<F>>);
+
+/// What is computed at once.
+enum Step<'a> {
+    Node(&'a Node),
+    /// A normalization, the ReLU and the max pooling that follow it.
+    PooledActivation(&'a NormLayer),
+}
+
+/// The steps of a chain of nodes.
+fn steps(mut nodes: &[Node]) -> impl Iterator<Item = Step<'_>> {
+    std::iter::from_fn(move || {
+        let (step, rest) = match nodes {
+            [Node::BatchNorm(norm), Node::Relu, Node::MaxPool(window), rest @ ..]
+                if *window == pooled_activation::window() =>
+            {
+                (Step::PooledActivation(norm), rest)
+            }
+            [node, rest @ ..] => (Step::Node(node), rest),
+            [] => return None,
+        };
+        nodes = rest;
+        Some(step)
+    })
+}
+
+impl Step<'_> {
+    fn has_parameters(&self) -> bool {
+        match self {
+            Self::Node(node) => !node.with_parameters().is_empty(),
+            Self::PooledActivation(_) => true,
+        }
+    }
+}
 
 #[derive(Debug)]
-enum NodeCache<F> {
+enum StepCache<F> {
     Dense(bayes_dense::Cache<F>),
     Conv2d(bayes_conv2d::Cache<F>),
-    BatchNorm(NormCache<F>),
+    BatchNorm(NormCache<F, batch_norm::Cache<F>>),
     Relu(relu::Cache),
     MaxPool(max_pool::Cache),
     AvgPool(avg_pool::Cache),
     Flatten(flatten::Cache),
     DenseBlock(dense_block::Cache<F>),
+    PooledActivation(NormCache<F, pooled_activation::Cache<F>>),
 }
 
 #[derive(Debug)]
-struct NormCache<F> {
-    cache: batch_norm::Cache<F>,
+struct NormCache<F, C> {
+    cache: C,
     /// The batch's statistics and the values a channel they are of; none under running statistics.
     batch: Option<(Statistics<F>, usize)>,
 }
@@ -135,7 +170,7 @@ impl<F: Real> Network<F> {
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
     ) -> Result<(Array2<F>, Tape<F>)> {
-        let mut caches = Vec::with_capacity(self.plan.nodes.len());
+        let mut caches = Vec::new();
         let logits = self.run(x, weights, normalization, |cache| caches.push(cache))?;
         Ok((logits, Tape(caches)))
     }
@@ -153,12 +188,15 @@ impl<F: Real> Network<F> {
         x: Array4<F>,
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
-        mut keep: impl FnMut(NodeCache<F>),
+        mut keep: impl FnMut(StepCache<F>),
     ) -> Result<Array2<F>> {
         self.plan.check_images(x.shape())?;
         let mut x = x.into_dyn();
-        for node in &self.plan.nodes {
-            let (y, cache) = self.forward_node(node, x, weights, normalization)?;
+        for step in steps(&self.plan.nodes) {
+            let (y, cache) = match step {
+                Step::Node(node) => self.forward_node(node, x, weights, normalization)?,
+                Step::PooledActivation(norm) => self.pooled_activation(norm, rank(x), normalization)?,
+            };
             keep(cache);
             x = y;
         }
@@ -171,7 +209,7 @@ impl<F: Real> Network<F> {
         x: ArrayD<F>,
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
-    ) -> Result<(ArrayD<F>, NodeCache<F>)> {
+    ) -> Result<(ArrayD<F>, StepCache<F>)> {
         match node {
             Node::Dense(layer) => {
                 let quantized = self.quantized(layer, weights);
@@ -184,7 +222,7 @@ impl<F: Real> Network<F> {
                     }
                     WeightMode::Mean | WeightMode::Quantized => dense.forward_mean(x)?,
                 };
-                Ok((y.into_dyn(), NodeCache::Dense(cache)))
+                Ok((y.into_dyn(), StepCache::Dense(cache)))
             }
             Node::Conv2d(layer, window) => {
                 let quantized = self.quantized(layer, weights);
@@ -199,7 +237,7 @@ impl<F: Real> Network<F> {
                     }
                     WeightMode::Mean | WeightMode::Quantized => conv.forward_mean(x)?,
                 };
-                Ok((y.into_dyn(), NodeCache::Conv2d(cache)))
+                Ok((y.into_dyn(), StepCache::Conv2d(cache)))
             }
             Node::BatchNorm(layer) => {
                 let shape = x.raw_dim();
@@ -217,23 +255,23 @@ impl<F: Real> Network<F> {
                     }
                 };
                 let y = y.into_shape_with_order(shape).expect("normalization keeps the elements");
-                Ok((y, NodeCache::BatchNorm(NormCache { cache, batch })))
+                Ok((y, StepCache::BatchNorm(NormCache { cache, batch })))
             }
             Node::Relu => {
                 let (y, cache) = relu::forward(x);
-                Ok((y, NodeCache::Relu(cache)))
+                Ok((y, StepCache::Relu(cache)))
             }
             Node::MaxPool(window) => {
                 let (y, cache) = max_pool::forward(rank::<F, Ix4>(x).view(), window)?;
-                Ok((y.into_dyn(), NodeCache::MaxPool(cache)))
+                Ok((y.into_dyn(), StepCache::MaxPool(cache)))
             }
             Node::AvgPool(window) => {
                 let (y, cache) = avg_pool::forward(rank::<F, Ix4>(x).view(), window)?;
-                Ok((y.into_dyn(), NodeCache::AvgPool(cache)))
+                Ok((y.into_dyn(), StepCache::AvgPool(cache)))
             }
             Node::Flatten => {
                 let (y, cache) = flatten::forward(rank(x));
-                Ok((y.into_dyn(), NodeCache::Flatten(cache)))
+                Ok((y.into_dyn(), StepCache::Flatten(cache)))
             }
             Node::DenseBlock(units) => {
                 let quantized: Vec<Vec<Option<ArrayD<F>>>> =
@@ -250,9 +288,30 @@ impl<F: Real> Network<F> {
                     }
                     WeightMode::Mean | WeightMode::Quantized => block.forward(rank(x), running.as_deref(), None)?,
                 };
-                Ok((y.into_dyn(), NodeCache::DenseBlock(cache)))
+                Ok((y.into_dyn(), StepCache::DenseBlock(cache)))
             }
         }
+    }
+
+    fn pooled_activation(
+        &self,
+        layer: &NormLayer,
+        x: Array4<F>,
+        normalization: Normalization,
+    ) -> Result<(ArrayD<F>, StepCache<F>)> {
+        let (batch, _, height, width) = x.dim();
+        let pooled = PooledActivation { norm: self.batch_norm(layer) };
+        let (y, cache, batch) = match normalization {
+            Normalization::Batch => {
+                let (y, cache, statistics) = pooled.forward_batch(x)?;
+                (y, cache, Some((statistics, batch * height * width)))
+            }
+            Normalization::Running => {
+                let (y, cache) = pooled.forward_running(x, &self.running_statistics(layer))?;
+                (y, cache, None)
+            }
+        };
+        Ok((y.into_dyn(), StepCache::PooledActivation(NormCache { cache, batch })))
     }
 
     /// The gradient of the loss in every parameter, from `dlogits` (B, classes).
@@ -261,12 +320,13 @@ impl<F: Real> Network<F> {
     /// If the tape is another network's.
     pub fn backward(&self, tape: &Tape<F>, dlogits: Array2<F>) -> Gradients<F> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
-        let first = self.plan.nodes.iter().position(|node| !node.with_parameters().is_empty()).unwrap_or(0);
+        let first = steps(&self.plan.nodes).position(|step| step.has_parameters()).unwrap_or(0);
+        let steps: Vec<_> = steps(&self.plan.nodes).zip(&tape.0).enumerate().skip(first).collect();
         let mut dy = dlogits.into_dyn();
-        for (i, (node, cache)) in self.plan.nodes.iter().zip(&tape.0).enumerate().skip(first).rev() {
+        for (i, (step, cache)) in steps.into_iter().rev() {
             let wants_dx = i > first;
-            let dx = match (node, cache) {
-                (Node::Dense(layer), NodeCache::Dense(cache)) => {
+            let dx = match (step, cache) {
+                (Step::Node(Node::Dense(layer)), StepCache::Dense(cache)) => {
                     let dy: Array2<F> = rank(dy);
                     let d = self.dense(layer, None).backward(cache, dy.view(), wants_dx);
                     gradients[layer.theta] = Some(d.dtheta.into_dyn());
@@ -276,7 +336,7 @@ impl<F: Real> Network<F> {
                     }
                     d.dx.map(|d| d.into_dyn())
                 }
-                (Node::Conv2d(layer, window), NodeCache::Conv2d(cache)) => {
+                (Step::Node(Node::Conv2d(layer, window)), StepCache::Conv2d(cache)) => {
                     let dy: Array4<F> = rank(dy);
                     let d = self.conv2d(layer, window, None).backward(cache, dy.view(), wants_dx);
                     gradients[layer.theta] = Some(d.dtheta.into_dyn());
@@ -286,22 +346,24 @@ impl<F: Real> Network<F> {
                     }
                     d.dx.map(|d| d.into_dyn())
                 }
-                (Node::BatchNorm(layer), NodeCache::BatchNorm(cache)) => {
+                (Step::Node(Node::BatchNorm(layer)), StepCache::BatchNorm(cache)) => {
                     let shape = dy.raw_dim();
                     let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy));
                     gradients[layer.gamma] = Some(d.dgamma.into_dyn());
                     gradients[layer.beta] = Some(d.dbeta.into_dyn());
                     Some(d.dx.into_shape_with_order(shape).expect("normalization keeps the elements"))
                 }
-                (Node::Relu, NodeCache::Relu(cache)) => Some(relu::backward(cache, dy)),
-                (Node::MaxPool(_), NodeCache::MaxPool(cache)) => {
+                (Step::Node(Node::Relu), StepCache::Relu(cache)) => Some(relu::backward(cache, dy)),
+                (Step::Node(Node::MaxPool(_)), StepCache::MaxPool(cache)) => {
                     Some(max_pool::backward(cache, rank::<F, Ix4>(dy).view()).into_dyn())
                 }
-                (Node::AvgPool(_), NodeCache::AvgPool(cache)) => {
+                (Step::Node(Node::AvgPool(_)), StepCache::AvgPool(cache)) => {
                     Some(avg_pool::backward(cache, rank::<F, Ix4>(dy).view()).into_dyn())
                 }
-                (Node::Flatten, NodeCache::Flatten(cache)) => Some(flatten::backward(cache, rank(dy)).into_dyn()),
-                (Node::DenseBlock(units), NodeCache::DenseBlock(cache)) => {
+                (Step::Node(Node::Flatten), StepCache::Flatten(cache)) => {
+                    Some(flatten::backward(cache, rank(dy)).into_dyn())
+                }
+                (Step::Node(Node::DenseBlock(units)), StepCache::DenseBlock(cache)) => {
                     let d = self.dense_block(units, None).backward(cache, rank(dy));
                     for (stage, d) in units.iter().flatten().zip(d.units.into_iter().flatten()) {
                         gradients[stage.norm.gamma] = Some(d.dgamma.into_dyn());
@@ -309,6 +371,13 @@ impl<F: Real> Network<F> {
                         gradients[stage.conv.theta] = Some(d.dtheta.into_dyn());
                         gradients[stage.conv.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
                     }
+                    Some(d.dx.into_dyn())
+                }
+                (Step::PooledActivation(layer), StepCache::PooledActivation(cache)) => {
+                    let pooled = PooledActivation { norm: self.batch_norm(layer) };
+                    let d = pooled.backward(&cache.cache, rank::<F, Ix4>(dy).view());
+                    gradients[layer.gamma] = Some(d.dgamma.into_dyn());
+                    gradients[layer.beta] = Some(d.dbeta.into_dyn());
                     Some(d.dx.into_dyn())
                 }
                 _ => unreachable!("the tape is this network's"),
@@ -325,12 +394,21 @@ impl<F: Real> Network<F> {
     /// tape: [`MOMENTUM`](batch_norm::MOMENTUM) in training.
     pub fn absorb_statistics(&mut self, tape: &Tape<F>, momentum: F) {
         let mut normalized: Vec<(NormLayer, &Statistics<F>, usize)> = Vec::new();
-        for (node, cache) in self.plan.nodes.iter().zip(&tape.0) {
-            match (node, cache) {
-                (Node::BatchNorm(layer), NodeCache::BatchNorm(NormCache { batch: Some((batch, count)), .. })) => {
+        for (step, cache) in steps(&self.plan.nodes).zip(&tape.0) {
+            match (step, cache) {
+                (
+                    Step::Node(Node::BatchNorm(layer)),
+                    StepCache::BatchNorm(NormCache { batch: Some((batch, count)), .. }),
+                ) => {
                     normalized.push((layer.clone(), batch, *count));
                 }
-                (Node::DenseBlock(units), NodeCache::DenseBlock(cache)) => {
+                (
+                    Step::PooledActivation(layer),
+                    StepCache::PooledActivation(NormCache { batch: Some((batch, count)), .. }),
+                ) => {
+                    normalized.push((layer.clone(), batch, *count));
+                }
+                (Step::Node(Node::DenseBlock(units)), StepCache::DenseBlock(cache)) => {
                     if let Some((batches, count)) = cache.batch_statistics() {
                         let stages = units.iter().flatten().zip(batches);
                         normalized.extend(stages.map(|(stage, batch)| (stage.norm.clone(), batch, count)));

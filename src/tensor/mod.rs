@@ -3,6 +3,7 @@
 //! **Determinism.** Work is cut into pieces whose size depends on the data alone, never on the number of threads; each
 //! piece is computed serially, and where pieces are added up they are added in order.
 
+pub(crate) mod fresh;
 pub mod im2col;
 pub mod matmul;
 pub mod noise;

@@ -17,11 +17,12 @@
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
 
+use super::fresh::Fresh;
 use crate::scalar::Real;
 use crate::scalar::circle::circle;
 use crate::scalar::ln_unit::ln_unit;
 use crate::scalar::vector::{Kernel, Vector};
-use ndarray::{Array, IntoDimension};
+use ndarray::{Array, Dimension, IntoDimension};
 use ndarray_rand::rand::RngCore;
 use rayon::prelude::*;
 
@@ -92,12 +93,12 @@ impl Philox {
 
     /// Elements 0, 1, … of the stream as standard normals, in standard layout.
     pub fn standard_normal<F: Real, Sh: IntoDimension>(&self, shape: Sh) -> Array<F, Sh::Dim> {
-        let mut normals = Array::zeros(shape.into_dimension());
-        let elements = normals.as_slice_mut().expect("a new array is in standard layout");
-        elements.par_chunks_mut(4 * BLOCKS).enumerate().for_each(|(chunk, elements)| {
+        let shape = shape.into_dimension();
+        let mut normals = Fresh::new(shape.size());
+        normals.pieces(4 * BLOCKS).enumerate().for_each(|(chunk, elements)| {
             F::vectorize(Normals { stream: self, first: (chunk * BLOCKS) as u64, elements });
         });
-        normals
+        normals.finish(shape)
     }
 }
 

@@ -84,7 +84,7 @@ impl<F: Precision> Problem<F> {
         if batch_statistics {
             let mut term = BatchTerm::new(&statistics, F::of(1e-5));
             let (batch, _, height, width) = dx.dim();
-            term.add(&operation.activation, &gradients, batch * height * width);
+            term.add(&operation.activation, gradients.dgamma.view(), gradients.dbeta.view(), batch * height * width);
             term.subtract_from(dx.view_mut(), 0, self.x());
         }
         Outcome { y, dx, gradients }
@@ -188,7 +188,8 @@ fn the_terms_of_two_that_read_a_channel_add_up() {
         let activation = Activation::new(&problem.norm(), &statistics).expect("it fits");
         let outcome = problem.run(true, false);
         dx += &outcome.dx;
-        term.add(&activation, &outcome.gradients, 3 * 6 * 11);
+        let gradients = &outcome.gradients;
+        term.add(&activation, gradients.dgamma.view(), gradients.dbeta.view(), 3 * 6 * 11);
     }
     // Channel by channel, as channels are taken off the end.
     for channel in 0..4 {

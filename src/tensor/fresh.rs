@@ -1,0 +1,46 @@
+//! New arrays that several threads fill: each clears its own piece when it comes to it, not one of them all beforehand.
+
+use ndarray::{Array, IntoDimension};
+use rayon::prelude::*;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An array in the making.
+pub(crate) struct Fresh<T> {
+    /// Empty, with room for all elements.
+    elements: Vec<T>,
+    len: usize,
+    /// Elements of the pieces that were cleared.
+    cleared: AtomicUsize,
+}
+
+impl<T: Copy + Default + Send> Fresh<T> {
+    /// An array of so many elements.
+    pub(crate) fn new(len: usize) -> Self {
+        Self { elements: Vec::with_capacity(len), len, cleared: AtomicUsize::new(0) }
+    }
+
+    /// All of it, so many elements at a time, the last ones perhaps fewer: each piece is 0 when it is handed out.
+    pub(crate) fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = &mut [T]> {
+        let Self { elements, len: all, cleared } = self;
+        cleared.store(0, Ordering::Relaxed);
+        elements.spare_capacity_mut()[..*all].par_chunks_mut(len.max(1)).map(|piece| {
+            piece.fill(MaybeUninit::new(T::default()));
+            cleared.fetch_add(piece.len(), Ordering::Relaxed);
+            // SAFETY: all of the piece has just been written.
+            unsafe { &mut *(std::ptr::from_mut(piece) as *mut [T]) }
+        })
+    }
+
+    /// The array.
+    ///
+    /// # Panics
+    /// If not all pieces were handed out, or the shape has another number of elements.
+    pub(crate) fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
+        assert_eq!(self.cleared.into_inner(), self.len, "every piece is filled");
+        // SAFETY: `pieces` hands out disjoint pieces, and has cleared `len` elements since it was last called: all of them.
+        unsafe { self.elements.set_len(self.len) };
+        let shape = shape.into_dimension();
+        Array::from_shape_vec(shape, self.elements).expect("as many elements as the shape has")
+    }
+}
