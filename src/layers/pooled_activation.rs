@@ -174,9 +174,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         let windows = output_h * output_w;
         // The even and the odd columns, each of which a window has one of.
         let [mut even, mut odd] = [(); 2].map(|()| vec![F::zero(); height * output_w + MAX_LANES]);
-        let outputs = self.y.chunks_exact_mut(windows).zip(self.at_maximum.chunks_exact_mut(windows));
-        let outputs = outputs.zip(self.place.chunks_exact_mut(windows));
-        for (c, (x, ((y, at_maximum), place))) in self.x.chunks_exact(height * width).zip(outputs).enumerate() {
+        for (c, x) in self.x.chunks_exact(height * width).enumerate() {
             // Rows of an even width follow one another without a gap: one long row.
             let row_len = if width % 2 == 0 { x.len() } else { width };
             let rows = even.chunks_exact_mut(row_len / 2).zip(odd.chunks_exact_mut(row_len / 2));
@@ -191,12 +189,11 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
                     let (top, bottom) = (2 * p * output_w + q, (2 * p + 1) * output_w + q);
                     let elements = [&even[top..], &odd[top..], &even[bottom..], &odd[bottom..]];
                     let (maxima, x, places) = maxima(elements, &value);
-                    // What reaches beyond a row, the next row overwrites.
-                    let at = p * output_w + q;
-                    let windows = at..windows.min(at + MAX_LANES);
-                    put(&maxima, &mut y[windows.clone()]);
-                    put(&x, &mut at_maximum[windows.clone()]);
-                    put(&places, &mut place[windows]);
+                    // What reaches beyond a row, the next row overwrites, or the next channel.
+                    let at = c * windows + p * output_w + q;
+                    put(&maxima, &mut self.y[at..]);
+                    put(&x, &mut self.at_maximum[at..]);
+                    put(&places, &mut self.place[at..]);
                 }
             }
         }
@@ -225,9 +222,9 @@ fn maxima<F: Real>(x: [&[F]; 4], value: impl Fn(F) -> F) -> ([F; MAX_LANES], [F;
 /// As many of the first as there is room for.
 #[inline(always)]
 fn put<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
-    match <&mut [T; MAX_LANES]>::try_from(&mut *to) {
-        Ok(to) => *to = *from,
-        Err(_) => to.copy_from_slice(&from[..to.len()]),
+    match to.first_chunk_mut() {
+        Some(to) => *to = *from,
+        None => to.copy_from_slice(&from[..to.len()]),
     }
 }
 

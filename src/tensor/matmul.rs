@@ -22,6 +22,8 @@ const COLUMNS: usize = 2 * MAX_LANES;
 const ROWS: usize = 4 * LARGEST;
 /// Pieces of a product that are enough.
 const PIECES: usize = 4;
+/// Terms that one thread adds up sooner than another would come to help.
+const FEW: usize = 1 << 19;
 
 /// The product of `a` (m, k) and `b` (k, n), of shape (m, n). Transposed views are taken as they are.
 ///
@@ -30,14 +32,15 @@ const PIECES: usize = 4;
 pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
     assert_eq!(a.ncols(), b.nrows(), "the inner dimensions are the same");
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    let tiles: Vec<Vec<F>> =
-        a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().map(|a| F::vectorize(PackTiles(a))).collect();
+    let at_least = if a.len() * b.ncols() < FEW { usize::MAX } else { 1 };
+    let chunks = a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().with_min_len(at_least);
+    let tiles: Vec<Vec<F>> = chunks.map(|a| F::vectorize(PackTiles(a))).collect();
     // Each piece of rows packs the panels anew: where there are many panels, rows are not cut.
     let cuts = if b.ncols() > (PIECES - 1) * COLUMNS { 1 } else { PIECES };
     let chunks = tiles.len().div_ceil(cuts).max(1);
-    let pieces = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter();
+    let pieces = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter().with_min_len(at_least);
     pieces.zip(tiles.par_chunks(chunks)).for_each(|(mut product, a)| {
-        let panels = product.axis_chunks_iter_mut(Axis(1), COLUMNS).into_par_iter();
+        let panels = product.axis_chunks_iter_mut(Axis(1), COLUMNS).into_par_iter().with_min_len(at_least);
         panels
             .zip(b.axis_chunks_iter(Axis(1), COLUMNS))
             .for_each(|(product, b)| F::vectorize(Columns { a, b, product }));

@@ -35,27 +35,29 @@ macro_rules! by_size {
 }
 pub(crate) use by_size;
 
-/// Vectors that as many rows as are put side by side fill, at most.
-const SQUARES: usize = 3;
+/// Vectors that the rows put side by side fill, at most.
+const VECTORS: usize = 3;
 
 /// Puts rows of equal length side by side: element l of all rows, then element l + 1, `stride` apart. A vector more is
 /// overwritten.
 #[inline(always)]
 pub(crate) fn side_by_side<V: Vector>(rows: &[&[V::Element]], stride: usize, to: &mut [V::Element]) {
     let len = rows.first().map_or(0, |row| row.len());
+    let mut squares = [[V::zero(); MAX_LANES]; VECTORS];
+    let squares = &mut squares[..rows.len().div_ceil(V::LANES)];
     for at in (0..len).step_by(V::LANES) {
         let lanes = V::LANES.min(len - at);
-        let mut squares = [[V::zero(); MAX_LANES]; SQUARES];
         for (square, rows) in squares.iter_mut().zip(rows.chunks(V::LANES)) {
             for (vector, row) in square.iter_mut().zip(rows) {
                 let row = &row[at..at + lanes];
                 *vector = if lanes == V::LANES { V::load(row) } else { V::load_part(row) };
             }
+            square[rows.len()..].fill(V::zero());
             V::transpose(square);
         }
         // What a vector has too much, the next one overwrites.
         for i in 0..lanes {
-            for (square, row) in squares.iter().zip((0..rows.len()).step_by(V::LANES)) {
+            for (square, row) in squares.iter().zip((0..).step_by(V::LANES)) {
                 square[i].store(&mut to[(at + i) * stride + row..]);
             }
         }
