@@ -208,12 +208,12 @@ fn maxima<F: Real>(x: [&[F]; 4], value: impl Fn(F) -> F) -> ([F; MAX_LANES], [F;
     let mut places = [0; MAX_LANES];
     for i in 0..MAX_LANES {
         (maxima[i], at_maximum[i]) = (value(x[0][i]), x[0][i]);
-        for place in 1..4 {
-            let a = value(x[place][i]);
+        for (place, x) in (1..).zip(&x[1..]) {
+            let a = value(x[i]);
             let replaces = exceeds(a, maxima[i]);
             maxima[i] = if replaces { a } else { maxima[i] };
-            at_maximum[i] = if replaces { x[place][i] } else { at_maximum[i] };
-            places[i] = if replaces { place as u8 } else { places[i] };
+            at_maximum[i] = if replaces { x[i] } else { at_maximum[i] };
+            places[i] = if replaces { place } else { places[i] };
         }
     }
     (maxima, at_maximum, places)

@@ -96,7 +96,7 @@ enum StepCache<F> {
     AvgPool(avg_pool::Cache),
     Flatten(flatten::Cache),
     DenseBlock(dense_block::Cache<F>),
-    PooledActivation(NormCache<F, pooled_activation::Cache<F>>),
+    PooledActivation(Box<NormCache<F, pooled_activation::Cache<F>>>),
 }
 
 #[derive(Debug)]
@@ -311,7 +311,7 @@ impl<F: Real> Network<F> {
                 (y, cache, None)
             }
         };
-        Ok((y.into_dyn(), StepCache::PooledActivation(NormCache { cache, batch })))
+        Ok((y.into_dyn(), StepCache::PooledActivation(Box::new(NormCache { cache, batch }))))
     }
 
     /// The gradient of the loss in every parameter, from `dlogits` (B, classes).
@@ -402,11 +402,8 @@ impl<F: Real> Network<F> {
                 ) => {
                     normalized.push((layer.clone(), batch, *count));
                 }
-                (
-                    Step::PooledActivation(layer),
-                    StepCache::PooledActivation(NormCache { batch: Some((batch, count)), .. }),
-                ) => {
-                    normalized.push((layer.clone(), batch, *count));
+                (Step::PooledActivation(layer), StepCache::PooledActivation(cache)) => {
+                    normalized.extend(cache.batch.iter().map(|(batch, count)| (layer.clone(), batch, *count)));
                 }
                 (Step::Node(Node::DenseBlock(units)), StepCache::DenseBlock(cache)) => {
                     if let Some((batches, count)) = cache.batch_statistics() {
