@@ -207,16 +207,21 @@ fn maxima<F: Real>(x: [&[F]; 4], value: impl Fn(F) -> F) -> ([F; MAX_LANES], [F;
     let [mut maxima, mut at_maximum] = [[F::zero(); MAX_LANES]; 2];
     let mut places = [0; MAX_LANES];
     for i in 0..MAX_LANES {
-        (maxima[i], at_maximum[i]) = (value(x[0][i]), x[0][i]);
-        for (place, x) in (1..).zip(&x[1..]) {
-            let a = value(x[i]);
-            let replaces = exceeds(a, maxima[i]);
-            maxima[i] = if replaces { a } else { maxima[i] };
-            at_maximum[i] = if replaces { x[i] } else { at_maximum[i] };
-            places[i] = if replaces { place } else { places[i] };
-        }
+        let element = |place: u8| {
+            let x = x[usize::from(place)][i];
+            (value(x), x, place)
+        };
+        (maxima[i], at_maximum[i], places[i]) = later(later(later(element(0), element(1)), element(2)), element(3));
     }
     (maxima, at_maximum, places)
+}
+
+/// The maximum, x there and its place, of one and of one that comes later.
+#[inline(always)]
+fn later<F: Real>(first: (F, F, u8), second: (F, F, u8)) -> (F, F, u8) {
+    let replaces = exceeds(second.0, first.0);
+    let (a, x) = (if replaces { second.0 } else { first.0 }, if replaces { second.1 } else { first.1 });
+    (a, x, if replaces { second.2 } else { first.2 })
 }
 
 /// As many of the first as there is room for.
