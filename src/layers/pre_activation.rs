@@ -130,7 +130,7 @@ impl<F: Real> Kernel<F> for Backward<'_, F> {
         let (mut dgamma, mut dbeta) = ([V::zero(); VECTORS], [V::zero(); VECTORS]);
         let (mut x, mut da) = (self.x.chunks_exact(MAX_LANES), self.da.chunks_exact(MAX_LANES));
         let mut dx = self.dx.chunks_exact_mut(MAX_LANES);
-        let norm = [self.mean, self.inverse_deviation, self.gamma, self.beta].map(V::splat);
+        let norm = [V::splat(self.mean), V::splat(self.inverse_deviation), V::splat(self.gamma), V::splat(self.beta)];
         for ((x, da), dx) in (&mut x).zip(&mut da).zip(&mut dx) {
             step(norm, x, da, dx, &mut dgamma, &mut dbeta);
         }

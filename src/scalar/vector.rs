@@ -85,7 +85,9 @@ pub trait Vector: Copy {
     #[inline(always)]
     fn transpose(square: &mut [Self; MAX_LANES]) {
         let mut rows = [[Self::Element::of(0.0); MAX_LANES]; MAX_LANES];
-        rows.iter_mut().zip(*square).for_each(|(row, vector)| vector.store(row));
+        for (row, vector) in rows.iter_mut().zip(&*square) {
+            vector.store(row);
+        }
         for (lane, vector) in square.iter_mut().enumerate().take(Self::LANES) {
             let column: [Self::Element; MAX_LANES] = std::array::from_fn(|i| rows[i][lane]);
             *vector = Self::load(&column);

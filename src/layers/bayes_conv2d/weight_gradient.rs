@@ -118,7 +118,9 @@ impl Patches {
 #[inline(always)]
 fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]) {
     V::transpose(&mut square);
-    to.chunks_exact_mut(V::LANES).zip(square).for_each(|(to, vector)| vector.store(to));
+    for (i, to) in to.chunks_exact_mut(V::LANES).enumerate() {
+        square[i].store(to);
+    }
 }
 
 impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
