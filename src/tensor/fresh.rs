@@ -6,7 +6,20 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An array in the making.
-pub(crate) struct Fresh<T> {
+///
+/// ```
+/// use rayon::prelude::*;
+/// use spikeslab::tensor::fresh::Fresh;
+///
+/// let mut squares = Fresh::new(6);
+/// squares.pieces(3).enumerate().for_each(|(row, piece)| {
+///     for (column, square) in piece.iter_mut().enumerate() {
+///         *square = (3 * row + column).pow(2);
+///     }
+/// });
+/// assert_eq!(squares.finish((2, 3)), ndarray::array![[0, 1, 4], [9, 16, 25]]);
+/// ```
+pub struct Fresh<T> {
     /// Empty, with room for all elements.
     elements: Vec<T>,
     len: usize,
@@ -16,12 +29,12 @@ pub(crate) struct Fresh<T> {
 
 impl<T: Copy + Default + Send> Fresh<T> {
     /// An array of so many elements.
-    pub(crate) fn new(len: usize) -> Self {
+    pub fn new(len: usize) -> Self {
         Self { elements: Vec::with_capacity(len), len, cleared: AtomicUsize::new(0) }
     }
 
     /// All of it, so many elements at a time, the last ones perhaps fewer: each piece is 0 when it is handed out.
-    pub(crate) fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = &mut [T]> {
+    pub fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = &mut [T]> {
         let Self { elements, len: all, cleared } = self;
         cleared.store(0, Ordering::Relaxed);
         elements.spare_capacity_mut()[..*all].par_chunks_mut(len.max(1)).map(|piece| {
@@ -36,7 +49,7 @@ impl<T: Copy + Default + Send> Fresh<T> {
     ///
     /// # Panics
     /// If not all pieces were handed out, or the shape has another number of elements.
-    pub(crate) fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
+    pub fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
         assert_eq!(self.cleared.into_inner(), self.len, "every piece is filled");
         // SAFETY: `pieces` hands out disjoint pieces, and has cleared `len` elements since it was last called: all of them.
         unsafe { self.elements.set_len(self.len) };

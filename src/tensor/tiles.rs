@@ -5,11 +5,11 @@ use crate::scalar::vector::{MAX_LANES, Vector};
 /// The sizes of tiles: the larger ones for 32 registers only.
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
 /// The rows of the largest tile.
-pub(crate) const LARGEST: usize = 12;
+pub const LARGEST: usize = 12;
 
 /// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
 #[inline(always)]
-pub(crate) fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
+pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut first = 0;
     std::iter::from_fn(move || {
         let fits = |size: &usize| *size <= count - first && (*size <= 6 || V::REGISTERS >= 32);
@@ -38,10 +38,13 @@ pub(crate) use by_size;
 /// Vectors that the rows put side by side fill, at most.
 const VECTORS: usize = 3;
 
-/// Puts rows of equal length side by side: element l of all rows, then element l + 1, `stride` apart. A vector more is
-/// overwritten.
+/// Puts rows of equal length side by side: element l of row r comes to l·`stride` + r. Vectors are stored whole, so up to a
+/// vector after the last element of all rows is overwritten too.
+///
+/// # Panics
+/// If there are more rows than three vectors have lanes, if one is shorter than the first, or if `to` ends within a vector.
 #[inline(always)]
-pub(crate) fn side_by_side<V: Vector>(rows: &[&[V::Element]], stride: usize, to: &mut [V::Element]) {
+pub fn side_by_side<V: Vector>(rows: &[&[V::Element]], stride: usize, to: &mut [V::Element]) {
     let len = rows.first().map_or(0, |row| row.len());
     let mut squares = [[V::zero(); MAX_LANES]; VECTORS];
     let squares = &mut squares[..rows.len().div_ceil(V::LANES)];

@@ -1,3 +1,5 @@
+mod fresh;
 mod im2col;
 mod matmul;
 mod noise;
+mod tiles;

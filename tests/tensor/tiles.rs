@@ -1,0 +1,97 @@
+//! With the vectors of this processor and the portable ones.
+
+use crate::common::assert_panics;
+use crate::common::random::Random;
+use ndarray::Array2;
+use spikeslab::scalar::Real;
+use spikeslab::scalar::vector::{Kernel, Portable, Vector};
+use spikeslab::tensor::tiles::{LARGEST, side_by_side, tiles};
+
+/// Cuts of 0 to 60 rows.
+struct Cuts;
+
+impl<F: Real> Kernel<F> for Cuts {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let largest = if V::REGISTERS >= 32 { LARGEST } else { 6 };
+        for count in 0..=60 {
+            let cut: Vec<(usize, usize)> = tiles::<V>(count).collect();
+            let mut next = 0;
+            for &(first, size) in &cut {
+                assert_eq!(first, next, "{count} rows: {cut:?}");
+                assert!((1..=largest).contains(&size), "{count} rows: {cut:?}");
+                next += size;
+            }
+            assert_eq!(next, count, "{cut:?}");
+            let full = cut.iter().take_while(|(_, size)| *size == largest).count();
+            assert_eq!(full, count / largest, "as many of the largest as fit: {cut:?}");
+        }
+    }
+}
+
+/// Rows of several lengths, as many as fill up to three vectors, with a gap after them.
+struct SideBySide;
+
+impl<F: Real> Kernel<F> for SideBySide {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let mut random = Random::new(1);
+        for count in 1..=3 * V::LANES {
+            for len in [0, 1, V::LANES - 1, V::LANES, V::LANES + 1, 3 * V::LANES + 2] {
+                for gap in [0, 3] {
+                    let rows: Array2<F> = random.bells((count, len));
+                    let slices: Vec<&[F]> = rows.outer_iter().map(|row| row.to_slice().expect("a row")).collect();
+                    let stride = count + gap;
+                    let mut to = vec![F::nan(); len * stride + 2 * V::LANES];
+                    side_by_side::<V>(&slices, stride, &mut to);
+                    for ((r, l), element) in rows.indexed_iter() {
+                        assert_eq!(to[l * stride + r], *element, "element {l} of row {r} of {count}, {gap} apart");
+                    }
+                    let end = if len == 0 { 0 } else { (len - 1) * stride + count.next_multiple_of(V::LANES) };
+                    assert!(to[end..].iter().all(|x| x.is_nan()), "nothing is written beyond a vector");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tiles_cover_all_rows_in_order_with_as_few_small_ones_as_may_be() {
+    Cuts.run::<Portable<f32>>();
+    f32::vectorize(Cuts);
+    f64::vectorize(Cuts);
+}
+
+#[test]
+fn each_element_of_each_row_comes_to_its_place() {
+    SideBySide.run::<Portable<f32>>();
+    f32::vectorize(SideBySide);
+    f64::vectorize(SideBySide);
+}
+
+/// Rows that do not fit.
+struct Misfits;
+
+impl<F: Real> Kernel<F> for Misfits {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let row = [F::zero(); 4];
+        let room = || vec![F::zero(); 1000];
+        assert_panics("too many rows", || side_by_side::<V>(&[&row[..]].repeat(3 * V::LANES + 1), 60, &mut room()));
+        assert_panics("a short row", || side_by_side::<V>(&[&row[..], &row[..3]], 2, &mut room()));
+        assert_panics("no room", || side_by_side::<V>(&[&row[..]], 1, &mut [F::zero(); 3]));
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_panic() {
+    Misfits.run::<Portable<f64>>();
+    f32::vectorize(Misfits);
+    f64::vectorize(Misfits);
+}
