@@ -26,7 +26,7 @@ use super::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
-use ndarray::{Array1, Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip};
+use ndarray::{Array1, Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};
 
 /// Normalization and ReLU of each channel.
 #[derive(Clone, Debug)]
@@ -74,8 +74,8 @@ impl<F: Real> Activation<F> {
         check_shape("statistics", &[channels], &[seen.min(channels)])?;
         let inverse = |variance: &F| (*variance + norm.epsilon).sqrt().recip();
         Ok(Self {
-            mean: statistics.mean.iter().take(channels).copied().collect(),
-            inverse_deviation: statistics.variance.iter().take(channels).map(inverse).collect(),
+            mean: statistics.mean.slice(s![..channels]).to_vec(),
+            inverse_deviation: statistics.variance.slice(s![..channels]).map(inverse).to_vec(),
             gamma: norm.gamma.to_vec(),
             beta: norm.beta.to_vec(),
         })
