@@ -1,20 +1,29 @@
-//! The indices of levels in memory: fields of 1, 2, 4 or 8 bits, that a vector's worth can be looked up from at once.
+//! The indices of levels in memory: fields of 1, 2 or 4 bits in cells of four, or of 8 bits.
 //!
 //! ```text
-//! w[k, o] = ℓ_field          field (k, o): `bits` · o and up of row k, which begins at a byte; the first the lowest
+//! w[k, o] = ℓ_field          field (k, o): bits r·`bits` and up of cell (⌊k/R⌋, o), r = k mod R, R = 4/`bits`
 //! ```
 //!
-//! A row holds the weights of all outputs for one input, or for one element of a kernel: what the kernels read side by side.
+//! A row of cells begins at a byte, its first cell the lowest bits. It holds the weights of all outputs for R inputs, or
+//! elements of a kernel: what the kernels read side by side. What each of the sixteen values of a cell stands for is looked up
+//! in registers, be it a weight or, for one image, the sum of R products (Park et al. 2022, "LUT-GEMM").
 
 use crate::scalar::vector::{MAX_LANES, Vector};
 use std::ops::Range;
+
+/// The rows that share a cell, at most.
+pub(super) const MAX_ROWS: usize = 4;
+
+/// What each value of a cell stands for.
+type Table = [f32; MAX_LANES];
+const NOTHING: Table = [0.0; MAX_LANES];
 
 /// The fields of a matrix of indices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fields {
     bits: usize,
     row_len: usize,
-    /// The rows, and [`MAX_LANES`] bytes more: a vector may begin at the last field.
+    /// The rows of cells, and [`MAX_LANES`] bytes more: a vector may begin at the last cell.
     bytes: Vec<u8>,
 }
 
@@ -27,33 +36,47 @@ impl Fields {
             5..=16 => 4,
             _ => 8,
         };
-        let row_len = (columns * bits).div_ceil(8);
-        let mut bytes = Vec::new();
+        let mut fields = Self { bits, row_len: 0, bytes: Vec::new() };
+        fields.row_len = (columns * fields.cell_bits()).div_ceil(8);
         for (i, index) in indices.into_iter().enumerate() {
-            let (row, bit) = (i / columns, i % columns * bits);
-            if bit == 0 {
-                bytes.resize((row + 1) * row_len, 0);
+            let (byte, shift) = fields.place(i / columns, i % columns);
+            if byte >= fields.bytes.len() {
+                fields.bytes.resize(byte + 1, 0);
             }
-            bytes[row * row_len + bit / 8] |= (index << (bit % 8)) as u8;
+            fields.bytes[byte] |= (index << shift) as u8;
         }
-        bytes.extend([0; MAX_LANES]);
-        Self { bits, row_len, bytes }
+        fields.bytes.extend([0; MAX_LANES]);
+        fields
     }
 
     /// The index in a field.
     pub(super) fn get(&self, row: usize, column: usize) -> usize {
-        let bit = column * self.bits;
-        let byte = self.bytes[row * self.row_len + bit / 8];
-        usize::from(byte >> (bit % 8)) & ((1 << self.bits) - 1)
+        let (byte, shift) = self.place(row, column);
+        usize::from(self.bytes[byte] >> shift) & ((1 << self.bits) - 1)
     }
 
     /// The bytes they take.
     pub fn byte_len(&self) -> usize {
         self.bytes.len()
     }
+
+    /// The byte of a field and the bit of it that the field begins at.
+    fn place(&self, row: usize, column: usize) -> (usize, usize) {
+        let bit = column * self.cell_bits();
+        (row / self.rows() * self.row_len + bit / 8, bit % 8 + row % self.rows() * self.bits)
+    }
+
+    /// The rows that share a cell.
+    fn rows(&self) -> usize {
+        (MAX_ROWS / self.bits).max(1)
+    }
+
+    fn cell_bits(&self) -> usize {
+        self.rows() * self.bits
+    }
 }
 
-/// Some rows and columns of the matrix.
+/// Some rows and columns of the matrix, from the first row of a cell on.
 pub(super) struct Block {
     pub rows: Range<usize>,
     pub columns: Range<usize>,
@@ -64,63 +87,104 @@ pub(super) struct Block {
 pub(super) struct Weights<'a> {
     fields: &'a Fields,
     levels: &'a [f32],
-    /// What any [`MAX_LANES`] successive values of four bits stand for, of which a field is the lowest bits.
-    table: [f32; MAX_LANES],
+    /// The weights of each row of a cell of four bits.
+    tables: [Table; MAX_ROWS],
 }
 
 impl<'a> Weights<'a> {
     pub(super) fn new(fields: &'a Fields, levels: &'a [f32]) -> Self {
-        let index = |value: usize| value & ((1 << fields.bits) - 1);
-        let table = std::array::from_fn(|value| levels.get(index(value)).copied().unwrap_or(0.0));
-        Self { fields, levels, table }
-    }
-
-    /// The bits of a field.
-    #[inline(always)]
-    pub(super) fn bits(&self) -> usize {
-        self.fields.bits
-    }
-
-    /// The weights of a row from a column on, looked up in fields of `BITS` bits. Lanes beyond the row hold anything, and so
-    /// does the last of [`MAX_LANES`] where `column` is odd.
-    #[inline(always)]
-    pub(super) fn vector<V: Vector<Element = f32>, const BITS: usize>(&self, row: usize, column: usize) -> V {
-        let bit = column * BITS;
-        let bytes = &self.fields.bytes[row * self.fields.row_len + bit / 8..];
-        if BITS == 8 {
-            let mut lanes = [0.0; MAX_LANES];
-            for (lane, byte) in lanes.iter_mut().zip(&bytes[..MAX_LANES]) {
-                *lane = self.levels[usize::from(*byte)];
-            }
-            return V::load(&lanes);
+        let index = |row: usize, value: usize| value >> (row * fields.bits) & ((1 << fields.bits) - 1);
+        let level = |index: usize| levels.get(index).copied().unwrap_or(0.0);
+        let table = |row: usize| std::array::from_fn(|value| level(index(row, value)));
+        Self {
+            fields,
+            levels,
+            tables: std::array::from_fn(|row| if row < fields.rows() { table(row) } else { NOTHING }),
         }
-        let fields = u64::from_le_bytes(*bytes.first_chunk().expect("bytes follow the last row"));
-        V::look_up::<BITS>(&self.table, fields >> (bit % 8))
+    }
+
+    /// Whether what the cells stand for can be looked up in tables.
+    #[inline(always)]
+    pub(super) fn in_tables(&self) -> bool {
+        self.fields.cell_bits() == 4
+    }
+
+    /// The rows that share a cell.
+    #[inline(always)]
+    pub(super) fn rows(&self) -> usize {
+        self.fields.rows()
+    }
+
+    /// A row of cells, and at least eight bytes more.
+    #[inline(always)]
+    pub(super) fn row_of_cells(&self, row: usize) -> &'a [u8] {
+        &self.fields.bytes[row * self.fields.row_len..]
+    }
+
+    /// The sums of the products of `x`, one for each row of a cell, and weights.
+    ///
+    /// ```text
+    /// table[value] = Σ_r x_r · ℓ_(field r of value)
+    /// ```
+    #[inline(always)]
+    pub(super) fn products<V: Vector<Element = f32>, const ROWS: usize>(&self, x: &[f32; ROWS]) -> Table {
+        let mut products = NOTHING;
+        for (i, products) in products.chunks_exact_mut(V::LANES).enumerate() {
+            let mut sums = V::zero();
+            for row in 0..ROWS {
+                sums = V::splat(x[row]).mul_add(V::load(&self.tables[row][i * V::LANES..]), sums);
+            }
+            sums.store(products);
+        }
+        products
     }
 
     /// Writes the weights of a block, its rows at a distance of `stride`, and up to [`MAX_LANES`] numbers more. A block has at
     /// most 15 columns, or the first is even.
     #[inline(always)]
     pub(super) fn decode<V: Vector<Element = f32>>(&self, block: &Block, stride: usize, weights: &mut [f32]) {
-        match self.fields.bits {
-            1 => self.decode_fields::<V, 1>(block, stride, weights),
-            2 => self.decode_fields::<V, 2>(block, stride, weights),
-            4 => self.decode_fields::<V, 4>(block, stride, weights),
-            _ => self.decode_fields::<V, 8>(block, stride, weights),
+        match (self.in_tables(), self.rows()) {
+            (false, _) => {
+                for (row, weights) in block.rows.clone().zip(weights.chunks_mut(stride)) {
+                    let bytes = &self.row_of_cells(row)[block.columns.clone()];
+                    weights.iter_mut().zip(bytes).for_each(|(weight, byte)| *weight = self.levels[usize::from(*byte)]);
+                }
+            }
+            (true, 1) => self.decode_cells::<V, 1>(block, stride, weights),
+            (true, 2) => self.decode_cells::<V, 2>(block, stride, weights),
+            (true, _) => self.decode_cells::<V, MAX_ROWS>(block, stride, weights),
         }
     }
 
+    /// Those of cells of `ROWS` rows.
     #[inline(always)]
-    fn decode_fields<V: Vector<Element = f32>, const BITS: usize>(
+    fn decode_cells<V: Vector<Element = f32>, const ROWS: usize>(
         &self,
         block: &Block,
         stride: usize,
         weights: &mut [f32],
     ) {
-        for (i, row) in block.rows.clone().enumerate() {
-            for (j, column) in block.columns.clone().enumerate().step_by(V::LANES) {
-                self.vector::<V, BITS>(row, column).store(&mut weights[i * stride + j..]);
+        let (mut row_of_cells, mut left) = (block.rows.start / ROWS, block.rows.len());
+        let mut weights = weights;
+        while left > 0 {
+            let bytes = &self.row_of_cells(row_of_cells)[block.columns.start / 2..];
+            let rows = left.min(ROWS);
+            let mut j = 0;
+            while j < block.columns.len() {
+                let cells = first_cells(&bytes[j / 2..]) >> (4 * (block.columns.start % 2));
+                for row in 0..rows {
+                    V::look_up(&self.tables[row], cells).store(&mut weights[row * stride + j..]);
+                }
+                j += V::LANES;
             }
+            weights = &mut weights[rows * stride..];
+            (row_of_cells, left) = (row_of_cells + 1, left - rows);
         }
     }
+}
+
+/// The cells of four bits in the first eight bytes.
+#[inline(always)]
+pub(super) fn first_cells(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(*bytes.first_chunk().expect("bytes follow the last row"))
 }

@@ -72,12 +72,11 @@ pub trait Vector: Copy {
         Self::load(&from[starts[0]..])
     }
 
-    /// What each field of `BITS` bits, 1, 2 or 4, stands for, the lowest in the first lane: `table` tells it for all values of
-    /// four bits, of which those above a field make no difference.
+    /// What each four bits stand for, the lowest in the first lane: `table` tells it for all values of theirs.
     #[inline(always)]
-    fn look_up<const BITS: usize>(table: &[Self::Element; MAX_LANES], fields: u64) -> Self {
+    fn look_up(table: &[Self::Element; MAX_LANES], fours: u64) -> Self {
         let lanes: [Self::Element; MAX_LANES] =
-            std::array::from_fn(|lane| table[(fields >> (lane * BITS)) as usize % MAX_LANES]);
+            std::array::from_fn(|lane| table[(fours >> (lane * 4)) as usize % MAX_LANES]);
         Self::load(&lanes)
     }
 

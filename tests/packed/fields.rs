@@ -3,26 +3,18 @@ use spikeslab::nets::{Architecture, Densenet, Network};
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;
 
-/// The bits of a field, written out.
-fn bits(levels: usize) -> usize {
-    match levels {
-        2 => 1,
-        3 | 4 => 2,
-        5..=16 => 4,
-        _ => 8,
-    }
-}
-
 #[test]
 fn rows_of_whole_bytes_hold_the_weights_of_all_outputs() {
-    for levels in [2, 3, 4, 5, 16, 17, 256] {
+    // The rows that share a cell, and its bits.
+    for (levels, in_cell, bits) in [(2, 4, 4), (3, 2, 4), (4, 2, 4), (5, 1, 4), (16, 1, 4), (17, 1, 8), (256, 1, 8)] {
         let model = packed(Architecture::Lenet5, levels, 16);
         for layer in model.layers() {
             let (rows, columns) = match layer.shape[..] {
                 [inputs, outputs] => (inputs, outputs),
                 _ => (layer.weights() / layer.shape[0], layer.shape[0]),
             };
-            assert_eq!(layer.fields.byte_len(), rows * (columns * bits(levels)).div_ceil(8) + 16, "{}", layer.name);
+            let expected = rows.div_ceil(in_cell) * (columns * bits).div_ceil(8) + 16;
+            assert_eq!(layer.fields.byte_len(), expected, "{}, {levels} levels", layer.name);
         }
     }
 }

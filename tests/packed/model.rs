@@ -93,8 +93,9 @@ fn sizes_count_weights_biases_and_normalizations() {
     assert_eq!(model.f32_parameters(), 48 + 96 + 80 + 10 + 4 * (12 + 8));
     // Five weights a byte and three levels a layer.
     assert_eq!(model.weight_bytes(), 10 + 20 + 16 + 3 * 12);
-    // In memory two bits a weight, each row of whole bytes, and after each layer what a vector may read beyond it.
-    assert_eq!(model.resident_weight_bytes(), 4 * 3 + 12 * 2 + 8 * 3 + 3 * 16 + 3 * 12);
+    // In memory four bits for two weights, each row of them of whole bytes, and after each layer what a vector may read
+    // beyond it.
+    assert_eq!(model.resident_weight_bytes(), 2 * 6 + 6 * 4 + 4 * 5 + 3 * 16 + 3 * 12);
     assert_eq!((model.input(), model.layers()[1].weights()), ([1, 2, 2], 96));
 }
 

@@ -1,20 +1,19 @@
 //! A convolution with packed weights.
 //!
-//! Images are laid out first; then [`TILE`] output channels are decoded at a time, for all of them. The kernel's tile is
-//! those channels by one vector of positions.
+//! Images are laid out first; then a tile's output channels are decoded at a time, for all of them. The kernel's tile is those
+//! channels by two vectors of positions.
 
 use super::{Affine, Epilogue, finish};
-use crate::layers::bayes_conv2d::layout::{Layout, blocks};
+use crate::layers::bayes_conv2d::layout::Layout;
 use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::tensor::im2col::Window;
+use crate::tensor::tiles::{LARGEST, by_size, tiles};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Output channels of a tile.
-const TILE: usize = 12;
 /// Multiplications that are worth waking a thread for.
 const WORTH_A_THREAD: usize = 1 << 18;
 
@@ -125,9 +124,9 @@ impl Kernel<f32> for Tiles<'_, '_> {
         let (packed, pieces) = (Weights::new(&layer.fields, &layer.levels), layout.pieces::<V>(rows));
         // Sums go where they belong, unless there are some to be dropped.
         let padded = pieces.len() * V::PIECE;
-        let mut dropped = vec![0.0; if padded == plane { 0 } else { TILE * padded }];
-        let mut weights = vec![0.0; TILE * layout.fan_in + MAX_LANES];
-        for (first, size) in blocks(layout.channels_out, TILE) {
+        let mut dropped = vec![0.0; if padded == plane { 0 } else { LARGEST * padded }];
+        let mut weights = vec![0.0; LARGEST * layout.fan_in + MAX_LANES];
+        for (first, size) in tiles::<V>(layout.channels_out) {
             let block = Block { rows: 0..layout.fan_in, columns: first..first + size };
             packed.decode::<V>(&block, size, &mut weights);
             let outputs = std::array::from_fn(|o| epilogue.of(first + o.min(size - 1)));
@@ -155,7 +154,7 @@ struct Tile<'a> {
     /// For each k: the weights of the tile's channels.
     weights: &'a [f32],
     /// (scale, shift) of each channel.
-    outputs: [(f32, f32); TILE],
+    outputs: [(f32, f32); LARGEST],
     relu: bool,
 }
 
@@ -163,35 +162,42 @@ impl Tile<'_> {
     /// The sums (channels, pieces).
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(&self, channels: usize, sums: &mut [f32]) {
-        match channels {
-            1 => self.channels::<V, 1>(sums),
-            2 => self.channels::<V, 2>(sums),
-            3 => self.channels::<V, 3>(sums),
-            4 => self.channels::<V, 4>(sums),
-            5 => self.channels::<V, 5>(sums),
-            6 => self.channels::<V, 6>(sums),
-            7 => self.channels::<V, 7>(sums),
-            8 => self.channels::<V, 8>(sums),
-            9 => self.channels::<V, 9>(sums),
-            10 => self.channels::<V, 10>(sums),
-            11 => self.channels::<V, 11>(sums),
-            _ => self.channels::<V, TILE>(sums),
-        }
+        by_size!(channels, V, N => self.channels::<V, N>(sums));
     }
 
     #[inline(always)]
     fn channels<V: Vector<Element = f32>, const N: usize>(&self, y: &mut [f32]) {
+        let vectors = self.pieces.len() / V::PIECES;
+        for first in (0..vectors - vectors % 2).step_by(2) {
+            self.vectors::<V, N, 2>(first, y);
+        }
+        if vectors % 2 == 1 {
+            self.vectors::<V, N, 1>(vectors - 1, y);
+        }
+    }
+
+    /// `P` vectors of positions, from the one called `first` on.
+    #[inline(always)]
+    fn vectors<V: Vector<Element = f32>, const N: usize, const P: usize>(&self, first: usize, y: &mut [f32]) {
         let padded = self.pieces.len() * V::PIECE;
-        for (i, starts) in self.pieces.chunks_exact(V::PIECES).enumerate() {
-            let mut sums = [V::zero(); N];
-            for (weights, offset) in self.weights.chunks_exact(N).zip(&self.layout.offsets) {
-                let x = V::load_pieces(&self.image[*offset..], starts);
-                for o in 0..N {
-                    sums[o] = V::splat(weights[o]).mul_add(x, sums[o]);
+        let starts = &self.pieces[first * V::PIECES..][..P * V::PIECES];
+        let mut sums = [[V::zero(); P]; N];
+        for (weights, offset) in self.weights.chunks_exact(N).zip(&self.layout.offsets) {
+            let image = &self.image[*offset..];
+            let mut x = [V::zero(); P];
+            for p in 0..P {
+                x[p] = V::load_pieces(image, &starts[p * V::PIECES..]);
+            }
+            for o in 0..N {
+                let weight = V::splat(weights[o]);
+                for p in 0..P {
+                    sums[o][p] = weight.mul_add(x[p], sums[o][p]);
                 }
             }
-            for (o, (sum, (scale, shift))) in sums.into_iter().zip(self.outputs).enumerate() {
-                finish(sum, scale, shift, self.relu).store(&mut y[o * padded + i * V::LANES..]);
+        }
+        for (o, (sums, (scale, shift))) in sums.into_iter().zip(self.outputs).enumerate() {
+            for (p, sum) in sums.into_iter().enumerate() {
+                finish(sum, scale, shift, self.relu).store(&mut y[o * padded + (first + p) * V::LANES..]);
             }
         }
     }

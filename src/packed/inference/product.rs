@@ -1,11 +1,12 @@
 //! A dense layer with packed weights.
 //!
-//! The weights of an image alone are looked up where they are needed. For several images, those of a few inputs are decoded
-//! at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs. The inputs are cut into parts of
-//! about [`PART`] weights, whose sums are added up: a single image is shared out among the threads by parts.
+//! For an image alone, the products of the inputs of a cell and all that their weights may be are added up to a table, in
+//! which each output looks its sum up. For several images, the weights of a few inputs are decoded at a time, and the kernel's
+//! tile is up to [`ROWS`] images by a few vectors of outputs. The inputs are cut into parts of about [`PART`] weights, whose
+//! sums are added up: a single image is shared out among the threads by parts.
 
 use super::Epilogue;
-use crate::packed::fields::{Block, Weights};
+use crate::packed::fields::{Block, MAX_ROWS, Weights, first_cells};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
@@ -32,7 +33,7 @@ impl Product<'_> {
         let weights = &Weights::new(&self.layer.fields, &self.layer.levels);
         let images = y.len() / outputs;
         let padded = outputs.next_multiple_of(MAX_LANES);
-        let part_len = (PART / outputs).max(1);
+        let part_len = (PART / outputs).next_multiple_of(MAX_ROWS).max(MAX_ROWS);
         let parts = inputs.div_ceil(part_len);
         let of_part = |i: usize| {
             let part = i * part_len..inputs.min((i + 1) * part_len);
@@ -80,16 +81,14 @@ impl Kernel<f32> for Part<'_> {
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(mut self) {
-        if self.sums.len() == self.padded {
-            match self.weights.bits() {
+        if self.sums.len() == self.padded && self.weights.in_tables() {
+            return match self.weights.rows() {
                 1 => self.image::<V, 1>(),
                 2 => self.image::<V, 2>(),
-                4 => self.image::<V, 4>(),
-                _ => self.image::<V, 8>(),
-            }
-            return;
+                _ => self.image::<V, MAX_ROWS>(),
+            };
         }
-        let count = (DECODED / self.padded).max(1);
+        let count = (DECODED / self.padded).next_multiple_of(MAX_ROWS).max(MAX_ROWS);
         let mut decoded = vec![0.0; count * self.padded + MAX_LANES];
         for first in self.part.clone().step_by(count) {
             let rows = first..self.part.end.min(first + count);
@@ -109,30 +108,36 @@ impl Kernel<f32> for Part<'_> {
 }
 
 impl Part<'_> {
-    /// All of one image.
+    /// All of one image; cells of `ROWS` rows.
     #[inline(always)]
-    fn image<V: Vector<Element = f32>, const BITS: usize>(&mut self) {
+    fn image<V: Vector<Element = f32>, const ROWS: usize>(&mut self) {
         let vectors = self.outputs.div_ceil(V::LANES);
         let mut first = 0;
         while first < vectors {
             first += match vectors - first {
-                8.. => self.columns::<V, BITS, 8>(first),
-                4.. => self.columns::<V, BITS, 4>(first),
-                2.. => self.columns::<V, BITS, 2>(first),
-                _ => self.columns::<V, BITS, 1>(first),
+                16.. if V::REGISTERS > 16 => self.columns::<V, ROWS, 16>(first),
+                8.. => self.columns::<V, ROWS, 8>(first),
+                4.. => self.columns::<V, ROWS, 4>(first),
+                2.. => self.columns::<V, ROWS, 2>(first),
+                _ => self.columns::<V, ROWS, 1>(first),
             };
         }
     }
 
     /// N vectors of the sums of an image, from the one called `first` on; returns N.
     #[inline(always)]
-    fn columns<V: Vector<Element = f32>, const BITS: usize, const N: usize>(&mut self, first: usize) -> usize {
+    fn columns<V: Vector<Element = f32>, const ROWS: usize, const N: usize>(&mut self, first: usize) -> usize {
         let first = first * V::LANES;
+        let (whole, rest) = self.x[self.part.clone()].as_chunks::<ROWS>();
+        let mut last = [0.0; ROWS];
+        last[..rest.len()].copy_from_slice(rest);
+        let last = std::iter::once(&last).filter(|_| !rest.is_empty());
         let mut sums = [V::zero(); N];
-        for (row, x) in self.part.clone().zip(&self.x[self.part.clone()]) {
-            let x = V::splat(*x);
-            for (n, sum) in sums.iter_mut().enumerate() {
-                *sum = x.mul_add(self.weights.vector::<V, BITS>(row, first + n * V::LANES), *sum);
+        for (x, row) in whole.iter().chain(last).zip(self.part.start / ROWS..) {
+            let table = self.weights.products::<V, ROWS>(x);
+            let cells = &self.weights.row_of_cells(row)[first / 2..][..(N - 1) * V::LANES / 2 + 8];
+            for n in 0..N {
+                sums[n] = sums[n].add(V::look_up(&table, first_cells(&cells[n * V::LANES / 2..])));
             }
         }
         for (n, sum) in sums.into_iter().enumerate() {

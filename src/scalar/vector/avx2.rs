@@ -35,20 +35,17 @@ x86_vector!(
     }
 
     #[inline(always)]
-    fn look_up<const BITS: usize>(table: &[f32; MAX_LANES], fields: u64) -> Self {
-        let shifts: [i32; 8] = std::array::from_fn(|lane| (lane * BITS) as i32);
+    fn look_up(table: &[f32; MAX_LANES], fours: u64) -> Self {
+        let shifts: [i32; 8] = std::array::from_fn(|lane| (lane * 4) as i32);
         // SAFETY: the module's invariant; the arrays have as many elements as are read.
-        unsafe {
-            let words = _mm256_set1_epi32(fields as i32);
+        Self(unsafe {
+            let words = _mm256_set1_epi32(fours as i32);
             let values = _mm256_srlv_epi32(words, _mm256_loadu_si256(shifts.as_ptr().cast()));
             // The lowest three bits of each; the fourth chooses the half of the table.
             let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), values);
-            if BITS < 4 {
-                return Self(low);
-            }
             let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table[8..].as_ptr()), values);
-            Self(_mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(values))))
-        }
+            _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(values)))
+        })
     }
 );
 x86_vector!(
