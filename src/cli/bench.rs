@@ -16,9 +16,8 @@ use crate::train::data::Dataset;
 use crate::train::objective::Evaluation;
 use crate::train::{Loss, Objective, Recipe, Trainer};
 use clap::Args;
-use ndarray::{Array2, Array4, ArrayD, IxDyn};
+use ndarray::{Array2, Array4, IxDyn};
 use serde_json::{Value, json};
-use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -114,7 +113,7 @@ fn on_gpu(
         let bench = Bench::new(network, widths, arguments.batch_size, codebook)?;
         let (name, images) = (network.name(), bench.batch_size);
         let milliseconds = bench.step_on(gpu)?;
-        let (rate, gflops) = (images as f64 / milliseconds * 1e3, bench.gflop()? / milliseconds * 1e3);
+        let (rate, gflops) = (images as f64 / milliseconds * 1e3, bench.gflop() / milliseconds * 1e3);
         if !arguments.json {
             let figures = format!("{milliseconds:>10.3} ms  {rate:.0} images/s, {gflops:.0} GFLOP/s");
             line(&format!("{name}, step of {images} images  {figures}"))?;
@@ -223,7 +222,7 @@ impl Bench {
             batch_size: self.batch_size,
             phases: times.map(median),
             milliseconds: median(whole),
-            gflop: self.gflop()?,
+            gflop: self.gflop(),
         })
     }
 
@@ -244,21 +243,12 @@ impl Bench {
     }
 
     /// Of the products of a step.
-    fn gflop(&self) -> Result<f64> {
-        // Multiplications and additions of one image in one product, layer by layer.
-        let products = RefCell::new(Vec::new());
-        let network = &self.trainer.network;
-        let noise = |layer: &BayesLayer, shape: &[usize]| {
-            let positions: usize = shape[2..].iter().product();
-            products.borrow_mut().push(2 * positions * network.parameters()[layer.theta].value.len());
-            Ok(ArrayD::zeros(shape))
-        };
-        let (image, _) = self.data.batch(&[0]);
-        network.predict(image, &WeightMode::Sample(&noise))?;
-        let products = products.into_inner();
+    fn gflop(&self) -> f64 {
+        // A multiplication and an addition each.
+        let products: Vec<usize> = self.trainer.network.plan().multiplications().map(|count| 2 * count).collect();
         // Forward, weight gradient and input gradient, of mean and variance each; the images need no gradient.
         let per_image = 6 * products.iter().sum::<usize>() - 2 * products.first().unwrap_or(&0);
-        Ok((self.batch_size * per_image) as f64 / 1e9)
+        (self.batch_size * per_image) as f64 / 1e9
     }
 
     fn inference(&self) -> Result<Inference> {

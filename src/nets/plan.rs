@@ -74,6 +74,8 @@ pub struct BayesLayer {
     pub levels: usize,
     /// The position of the bias.
     pub bias: Option<usize>,
+    /// The output positions that each weight contributes to: OH · OW, 1 for a dense layer.
+    pub positions: usize,
 }
 
 /// Where the parameters of a batch normalization are in the list.
@@ -129,6 +131,12 @@ impl Plan {
         })
     }
 
+    /// The multiplications that an image takes in each Bayesian layer, in order.
+    pub fn multiplications(&self) -> impl Iterator<Item = usize> {
+        let weights = |layer: &BayesLayer| product(&self.parameters[layer.theta].shape);
+        self.layers().map(move |layer| weights(layer).saturating_mul(layer.positions))
+    }
+
     /// All that has parameters, in order.
     pub fn with_parameters(&self) -> impl Iterator<Item = Layer<'_>> {
         self.nodes.iter().flat_map(Node::with_parameters)
@@ -166,7 +174,7 @@ pub struct Builder {
 impl Builder {
     /// A network for images of shape `input` (C, H, W).
     pub fn new(input: [usize; 3]) -> Self {
-        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new(), largest: elements(input) }
+        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new(), largest: product(&input) }
     }
 
     /// A convolution of stride 1, the image padded by `padding` zeros on each side.
@@ -177,7 +185,7 @@ impl Builder {
         let window = Window { padding, ..Window::new(kernel, [1, 1]) };
         let [channels, height, width] = self.shape;
         let [output_h, output_w] = window.output_size([height, width])?;
-        let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]]);
+        let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]], product(&[output_h, output_w]));
         Ok(self.push(Node::Conv2d(layer, window), [outputs, output_h, output_w]))
     }
 
@@ -191,7 +199,7 @@ impl Builder {
             let mut channels = all_channels;
             for (norm, conv, outputs, kernel) in unit {
                 let norm = self.norm_layer(norm, channels);
-                let conv = self.bayes_layer(conv, &[*outputs, channels, *kernel, *kernel]);
+                let conv = self.bayes_layer(conv, &[*outputs, channels, *kernel, *kernel], product(&[height, width]));
                 let window = Window { padding: [kernel / 2; 2], ..Window::new([*kernel; 2], [1, 1]) };
                 stages.push(Stage { norm, conv, window });
                 channels = *outputs;
@@ -204,7 +212,7 @@ impl Builder {
 
     /// A dense layer on flattened features.
     pub fn dense(&mut self, name: &str, outputs: usize) -> &mut Self {
-        let layer = self.bayes_layer(name, &[self.shape[0], outputs]);
+        let layer = self.bayes_layer(name, &[self.shape[0], outputs], 1);
         self.push(Node::Dense(layer), [outputs, 1, 1])
     }
 
@@ -260,7 +268,7 @@ impl Builder {
 
     /// Images to rows of features.
     pub fn flatten(&mut self) -> &mut Self {
-        self.push(Node::Flatten, [elements(self.shape), 1, 1])
+        self.push(Node::Flatten, [product(&self.shape), 1, 1])
     }
 
     /// The plan.
@@ -272,11 +280,11 @@ impl Builder {
     fn push(&mut self, node: Node, shape: [usize; 3]) -> &mut Self {
         self.nodes.push(node);
         self.shape = shape;
-        self.largest = self.largest.max(elements(shape));
+        self.largest = self.largest.max(product(&shape));
         self
     }
 
-    fn bayes_layer(&mut self, name: &str, shape: &[usize]) -> BayesLayer {
+    fn bayes_layer(&mut self, name: &str, shape: &[usize], positions: usize) -> BayesLayer {
         self.layers += 1;
         BayesLayer {
             name: name.to_string(),
@@ -285,6 +293,7 @@ impl Builder {
             log_sigma2: self.parameter(name, Role::LogSigma2, shape),
             levels: self.parameter(name, Role::Levels, &[]),
             bias: None,
+            positions,
         }
     }
 
@@ -305,6 +314,7 @@ impl Builder {
     }
 }
 
-fn elements(shape: [usize; 3]) -> usize {
+/// The elements of a tensor.
+fn product(shape: &[usize]) -> usize {
     shape.iter().fold(1, |product, size| product.saturating_mul(*size))
 }

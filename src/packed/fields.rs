@@ -131,8 +131,8 @@ impl<'a> Weights<'a> {
         let mut products = NOTHING;
         for (i, products) in products.chunks_exact_mut(V::LANES).enumerate() {
             let mut sums = V::zero();
-            for row in 0..ROWS {
-                sums = V::splat(x[row]).mul_add(V::load(&self.tables[row][i * V::LANES..]), sums);
+            for (x, weights) in x.iter().zip(&self.tables) {
+                sums = V::splat(*x).mul_add(V::load(&weights[i * V::LANES..]), sums);
             }
             sums.store(products);
         }
@@ -171,9 +171,12 @@ impl<'a> Weights<'a> {
             let rows = left.min(ROWS);
             let mut j = 0;
             while j < block.columns.len() {
-                let cells = first_cells(&bytes[j / 2..]) >> (4 * (block.columns.start % 2));
+                let mut cells = *first_cells(&bytes[j / 2..]);
+                if block.columns.start % 2 == 1 {
+                    cells = (u64::from_le_bytes(cells) >> 4).to_le_bytes();
+                }
                 for row in 0..rows {
-                    V::look_up(&self.tables[row], cells).store(&mut weights[row * stride + j..]);
+                    V::look_up(&self.tables[row], &cells).in_order().store(&mut weights[row * stride + j..]);
                 }
                 j += V::LANES;
             }
@@ -183,8 +186,8 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// The cells of four bits in the first eight bytes.
+/// The first cells of four bits, as many as a vector has lanes.
 #[inline(always)]
-pub(super) fn first_cells(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(*bytes.first_chunk().expect("bytes follow the last row"))
+pub(super) fn first_cells(bytes: &[u8]) -> &[u8; MAX_LANES / 2] {
+    bytes.first_chunk().expect("bytes follow the last row")
 }

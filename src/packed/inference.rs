@@ -4,19 +4,21 @@
 //! y = ReLU(scale ⊙ (x ∗ w) + shift)          w = ℓ_index
 //! ```
 //!
-//! A normalization and a ReLU that follow a product are applied while its sums are still in registers. Images are
-//! independent: groups of them are shared out among the threads, a single one is where there is enough to do. Every output is
-//! one sum in a fixed order, whoever forms it.
+//! A normalization and a ReLU that follow a product are applied while its sums are still in registers, max pooling after a
+//! convolution while they are in the cache. Images are
+//! independent: groups of them are shared out among the threads; of a single one, parts of its layers are, where there is
+//! enough to do. Every output is one sum in a fixed order, whoever forms it.
 
 mod convolution;
 mod max_pool;
 mod product;
+mod team;
 
 use super::model::{Affine, PackedModel};
 use crate::layers::avg_pool;
 use crate::nets::plan::{Node, Stage};
 use crate::scalar::vector::Vector;
-use convolution::Convolution;
+use convolution::{Convolution, Scratch};
 use max_pool::max_pool;
 use ndarray::{Array2, Array4};
 use product::Product;
@@ -44,12 +46,15 @@ pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
     let mut y = Array2::zeros((images, classes));
     let logits = y.as_slice_mut().expect("in standard layout");
     if images == 1 {
-        Pass::new(model, x, true).run(logits);
+        match team::size(model.plan.multiplications().fold(0, usize::saturating_add)) {
+            1 => Pass::new(model, x, 1).run(logits),
+            size => team::lead(size, || Pass::new(model, x, size).run(logits)),
+        }
         return y;
     }
     let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / model.plan.largest.max(1)).clamp(1, GROUP);
     let groups = x.par_chunks(group * channels * height * width).zip(logits.par_chunks_mut(group * classes));
-    groups.for_each(|(x, logits)| Pass::new(model, x, false).run(logits));
+    groups.for_each(|(x, logits)| Pass::new(model, x, 1).run(logits));
     y
 }
 
@@ -65,14 +70,12 @@ struct Pass<'a> {
     x: Vec<f32>,
     /// Where they go next.
     y: Vec<f32>,
-    /// Laid out for a convolution.
-    laid_out: Vec<f32>,
-    /// Whether the other threads have nothing else to do.
-    alone: bool,
+    /// Of the threads that share its layers out among themselves.
+    scratches: Vec<Scratch>,
 }
 
 impl<'a> Pass<'a> {
-    fn new(model: &'a PackedModel, images: &[f32], alone: bool) -> Self {
+    fn new(model: &'a PackedModel, images: &[f32], threads: usize) -> Self {
         let shape = model.plan.input;
         Self {
             model,
@@ -81,8 +84,7 @@ impl<'a> Pass<'a> {
             images: images.len() / shape.iter().product::<usize>().max(1),
             x: images.to_vec(),
             y: Vec::new(),
-            laid_out: Vec::new(),
-            alone,
+            scratches: vec![Scratch::default(); threads],
         }
     }
 
@@ -109,16 +111,21 @@ impl<'a> Pass<'a> {
                     let layer = &self.model.layers[layer.index];
                     epilogue.bias = layer.bias.as_deref();
                     self.flow_to([layer.shape[1], 1, 1], |pass, x, y| {
-                        Product { layer, epilogue }.run(x, y, pass.alone)
+                        Product { layer, epilogue }.run(x, y, pass.scratches.len())
                     });
                 }
                 Node::Conv2d(layer, window) => {
                     let layer = &self.model.layers[layer.index];
                     epilogue.bias = layer.bias.as_deref();
-                    let convolution = Convolution::new(layer, window, self.shape, None, epilogue);
+                    let pool = match nodes.get(next) {
+                        Some(Node::MaxPool(window)) => Some(window),
+                        _ => None,
+                    };
+                    next += usize::from(pool.is_some());
+                    let convolution = Convolution::new(layer, window, self.shape, None, epilogue, pool);
                     self.flow_to(convolution.output(), |pass, x, y| {
-                        convolution.lay_out(x, x.len() / pass.images, &mut pass.laid_out);
-                        convolution.run(&pass.laid_out, y, 0, y.len() / pass.images, pass.alone);
+                        let ys = y.chunks_exact_mut(y.len() / pass.images);
+                        convolution.run(x.chunks_exact(x.len() / pass.images).zip(ys), &mut pass.scratches);
                     });
                 }
                 Node::BatchNorm(_) => self.elementwise(&epilogue),
@@ -126,7 +133,10 @@ impl<'a> Pass<'a> {
                 Node::MaxPool(window) => {
                     let size = [self.shape[1], self.shape[2]];
                     let output = window.output_size(size).expect("the builder checked it");
-                    self.flow_to([self.shape[0], output[0], output[1]], |_, x, y| max_pool(x, size, window, output, y));
+                    self.flow_to([self.shape[0], output[0], output[1]], |_, x, y| {
+                        let planes = x.chunks_exact(size[0] * size[1]).zip(y.chunks_exact_mut(output[0] * output[1]));
+                        planes.for_each(|(x, y)| max_pool(x, size[1], window, y, output[1]));
+                    });
                 }
                 Node::AvgPool(window) => {
                     let [channels, height, width] = self.shape;
@@ -178,24 +188,27 @@ impl<'a> Pass<'a> {
         let from = self.image();
         self.flow_to([image / plane, height, width], |pass, x, y| {
             y.chunks_exact_mut(image).zip(x.chunks_exact(from)).for_each(|(y, x)| y[..from].copy_from_slice(x));
-            let mut between = Vec::new();
             for unit in units {
+                // What a stage gives to the next.
+                let mut between: Vec<f32> = Vec::new();
                 for (s, stage) in unit.iter().enumerate() {
                     let layer = &layers[stage.conv.index];
                     let input = if s == 0 { channels } else { layers[unit[s - 1].conv.index].shape[0] };
-                    let (input, before) = ([input, height, width], pass.norms.next());
-                    let convolution = Convolution::new(layer, &stage.window, input, before, Epilogue::default());
-                    match s {
-                        0 => convolution.lay_out(y, image, &mut pass.laid_out),
-                        _ => convolution.lay_out(&between, between.len() / pass.images, &mut pass.laid_out),
-                    }
-                    if s + 1 == unit.len() {
-                        convolution.run(&pass.laid_out, y, channels * plane, image, pass.alone);
-                    } else {
-                        let stride = layer.shape[0] * plane;
-                        between.resize(pass.images * stride, 0.0);
-                        convolution.run(&pass.laid_out, &mut between, 0, stride, pass.alone);
-                    }
+                    let (input, output) = (input * plane, layer.shape[0] * plane);
+                    let shape = [input / plane, height, width];
+                    let before = pass.norms.next();
+                    let epilogue = Epilogue::default();
+                    let convolution = Convolution::new(layer, &stage.window, shape, before, epilogue, None);
+                    let last = s + 1 == unit.len();
+                    let mut next = vec![0.0; if last { 0 } else { pass.images * output }];
+                    let (mut xs, mut ys) = (between.chunks_exact(input), next.chunks_exact_mut(output));
+                    let images = y.chunks_exact_mut(image).map(|image| {
+                        let (seen, appended) = image.split_at_mut(channels * plane);
+                        let x = if s == 0 { &*seen } else { xs.next().expect("an x for each image") };
+                        (x, if last { &mut appended[..output] } else { ys.next().expect("a y for each image") })
+                    });
+                    convolution.run(images, &mut pass.scratches);
+                    between = next;
                 }
                 channels += appended(unit);
             }

@@ -72,12 +72,19 @@ pub trait Vector: Copy {
         Self::load(&from[starts[0]..])
     }
 
-    /// What each four bits stand for, the lowest in the first lane: `table` tells it for all values of theirs.
+    /// What each four bits stand for, `table` tells it for all values of theirs; in an order of its own until
+    /// [`Vector::in_order`], then the lowest of the first byte in the first lane.
     #[inline(always)]
-    fn look_up(table: &[Self::Element; MAX_LANES], fours: u64) -> Self {
-        let lanes: [Self::Element; MAX_LANES] =
-            std::array::from_fn(|lane| table[(fours >> (lane * 4)) as usize % MAX_LANES]);
+    fn look_up(table: &[Self::Element; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
+        let four = |lane: usize| fours[lane / 2] >> (4 * (lane % 2)) & 15;
+        let lanes: [Self::Element; MAX_LANES] = std::array::from_fn(|lane| table[usize::from(four(lane))]);
         Self::load(&lanes)
+    }
+
+    /// Ends the order of what was looked up, or of sums of it.
+    #[inline(always)]
+    fn in_order(self) -> Self {
+        self
     }
 
     /// Lane j of vector i becomes lane i of vector j, for the first `LANES` vectors.

@@ -41,6 +41,9 @@ fn the_shape_follows_the_nodes() {
     assert_eq!(plan.input, [2, 9, 12]);
     let network = Network::new(plan, &Codebook::<f32>::symmetric(2).expect("two levels"));
     assert_eq!(network.weights(), 4 * 2 * 2 * 3 + 48 * 7);
+    // Of the convolution at 8 by 10 positions.
+    let multiplications: Vec<usize> = network.plan().multiplications().collect();
+    assert_eq!(multiplications, [8 * 10 * 4 * 2 * 2 * 3, 48 * 7]);
 }
 
 #[test]

@@ -2,6 +2,7 @@ mod digits;
 mod fields;
 #[cfg(feature = "files")]
 mod format;
+mod inference;
 mod model;
 
 use crate::common::random::Random;

@@ -38,6 +38,8 @@ pub(crate) struct Layout {
     pub row_step: usize,
     /// Elements of one laid-out input channel.
     pub channel: usize,
+    /// Those from where an output row begins to the end of the last row that it meets.
+    reach: usize,
     /// Each row of a channel's image that is laid out, and where it begins.
     rows: Vec<(usize, usize)>,
     columns: Columns,
@@ -76,6 +78,7 @@ impl Layout {
             offsets,
             row_step: stride_h * row_len,
             channel,
+            reach: ((window.kernel[0] - 1) * window.dilation[0] + 1) * row_len,
             rows: (0..height).map(|h| (h, (h + window.padding[0]) * row_len)).collect(),
             columns,
         }
@@ -114,6 +117,7 @@ impl Layout {
             offsets,
             row_step: row_len,
             channel,
+            reach: (reach[0] + 1) * row_len,
             rows,
             columns: Columns::Run { from: from..from + columns.len(), to },
         }
@@ -146,6 +150,12 @@ impl Layout {
         channels * self.channel + MAX_LANES
     }
 
+    /// The elements of a laid-out channel that some output rows meet.
+    pub(crate) fn met_by(&self, rows: Range<usize>) -> Range<usize> {
+        let last = rows.end.saturating_sub(1) * self.row_step;
+        rows.start * self.row_step..(last + self.reach).min(self.channel)
+    }
+
     /// Sums of one output channel.
     pub(crate) fn plane(&self) -> usize {
         staggered(self.output[0] * self.row)
@@ -154,8 +164,12 @@ impl Layout {
     /// Where in a laid-out image each piece of some rows of sums begins; as many as make whole vectors.
     #[inline(always)]
     pub(crate) fn pieces<V: Vector>(&self, rows: Range<usize>) -> Vec<usize> {
-        let of_row = |p: usize| (0..self.row).step_by(V::PIECE).map(move |q| p * self.row_step + q);
-        let mut pieces: Vec<usize> = rows.flat_map(of_row).collect();
+        let mut pieces = Vec::with_capacity((rows.len() * self.row / V::PIECE).next_multiple_of(V::PIECES));
+        for row in rows {
+            for q in (0..self.row).step_by(V::PIECE) {
+                pieces.push(row * self.row_step + q);
+            }
+        }
         pieces.resize(pieces.len().next_multiple_of(V::PIECES), 0);
         pieces
     }
@@ -164,11 +178,24 @@ impl Layout {
     /// its pixels on the way.
     #[inline(always)]
     pub(crate) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
+        self.lay_out_part(0..self.channel, image, laid_out, value);
+    }
+
+    /// Lays out those of their rows that begin among `elements` of a laid-out channel.
+    #[inline(always)]
+    pub(crate) fn lay_out_part<F: Real, V: Fn(F) -> F>(
+        &self,
+        elements: Range<usize>,
+        image: &[F],
+        laid_out: &mut [F],
+        value: impl Fn(usize) -> V,
+    ) {
         let width = self.image[2];
+        let [first, end] = [elements.start, elements.end].map(|place| self.rows.partition_point(|row| row.1 < place));
         let channels = image.chunks_exact(self.pixels().max(1)).zip(laid_out.chunks_exact_mut(self.channel));
         for (c, (image, laid_out)) in channels.enumerate() {
             let value = value(c);
-            for (row, start) in &self.rows {
+            for (row, start) in &self.rows[first..end] {
                 let (row, to) = (&image[row * width..][..width], &mut laid_out[*start..]);
                 match &self.columns {
                     Columns::Run { from, to: first } => {
@@ -223,8 +250,13 @@ fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
 
 /// Where each element (c, i, j) of a kernel is, from where it is within a channel.
 fn offsets(channels: usize, channel: usize, kernel: [usize; 2], within: impl Fn(usize, usize) -> usize) -> Vec<usize> {
-    let elements = ndarray::indices((channels, kernel[0], kernel[1])).into_iter();
-    elements.map(|(c, i, j)| c * channel + within(i, j)).collect()
+    let of_row = |i: usize| (0..kernel[1]).map(move |j| (i, j));
+    let taps: Vec<usize> = (0..kernel[0]).flat_map(of_row).map(|(i, j)| within(i, j)).collect();
+    let mut offsets = Vec::with_capacity(channels * taps.len());
+    for c in 0..channels {
+        offsets.extend(taps.iter().map(|within| c * channel + within));
+    }
+    offsets
 }
 
 /// At least `elements`, an odd number of cache lines: the kernels read the same position of many channels in turn, and where

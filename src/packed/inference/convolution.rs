@@ -1,8 +1,9 @@
-//! A convolution with packed weights.
+//! A convolution with packed weights, and the max pooling that follows it.
 //!
 //! Images are laid out first; then a tile's output channels are decoded at a time, for all of them. The kernel's tile is those
-//! channels by two vectors of positions.
+//! channels by two vectors of positions. They are pooled while they are still in the cache.
 
+use super::max_pool::max_pool;
 use super::{Affine, Epilogue, finish};
 use crate::layers::bayes_conv2d::layout::Layout;
 use crate::packed::fields::{Block, Weights};
@@ -15,14 +16,16 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Multiplications that are worth waking a thread for.
-const WORTH_A_THREAD: usize = 1 << 18;
+const WORTH_A_THREAD: usize = 1 << 16;
 
-/// y = epilogue(a ∗ w), a = x or, where there is an affine map `before`, ReLU(before(x)).
+/// y = pool(epilogue(a ∗ w)), a = x or, where there is an affine map `before`, ReLU(before(x)).
 pub(super) struct Convolution<'a> {
     layer: &'a PackedLayer,
     layout: Layout,
     before: Option<&'a Affine>,
     epilogue: Epilogue<'a>,
+    /// The window of the pooling, if there is one.
+    pool: Option<&'a Window>,
 }
 
 impl<'a> Convolution<'a> {
@@ -33,114 +36,156 @@ impl<'a> Convolution<'a> {
         input: [usize; 3],
         before: Option<&'a Affine>,
         epilogue: Epilogue<'a>,
+        pool: Option<&'a Window>,
     ) -> Self {
         let output = window.output_size([input[1], input[2]]).expect("the builder checked it");
-        Self { layer, layout: Layout::new(input, window, output, layer.shape[0]), before, epilogue }
+        Self { layer, layout: Layout::new(input, window, output, layer.shape[0]), before, epilogue, pool }
     }
 
-    /// (O, OH, OW).
+    /// Lays out the elements of an image that are met.
+    #[inline(always)]
+    fn lay_out(&self, met: Range<usize>, x: &[f32], laid_out: &mut [f32]) {
+        // The padding.
+        for channel in laid_out.chunks_exact_mut(self.layout.channel) {
+            channel[met.clone()].fill(0.0);
+        }
+        match self.before {
+            None => self.layout.lay_out_part(met, x, laid_out, |_| |x| x),
+            Some(before) => self.layout.lay_out_part(met, x, laid_out, |channel| {
+                let (scale, shift) = before.of(channel);
+                move |x| {
+                    let y = scale * x + shift;
+                    if y < 0.0 { 0.0 } else { y }
+                }
+            }),
+        }
+    }
+
+    /// (O, OH, OW), after the pooling.
     pub(super) fn output(&self) -> [usize; 3] {
-        [self.layout.channels_out, self.layout.output[0], self.layout.output[1]]
+        let [height, width] = match self.pool {
+            Some(pool) => pool.output_size(self.layout.output).expect("the builder checked it"),
+            None => self.layout.output,
+        };
+        [self.layout.channels_out, height, width]
     }
 
-    /// Elements of a laid-out image.
-    fn image_len(&self) -> usize {
-        self.layout.image_len(self.layout.image[0])
+    /// The rows of sums that some rows of the output are made of.
+    fn convolved(&self, rows: &Range<usize>) -> Range<usize> {
+        self.pool.map_or(rows.clone(), |Window { kernel, stride, .. }| {
+            rows.start * stride[0]..rows.end.saturating_sub(1) * stride[0] + kernel[0]
+        })
     }
 
-    /// Lays out images (C, H, W), each at the beginning of its `stride` elements.
-    pub(super) fn lay_out(&self, x: &[f32], stride: usize, laid_out: &mut Vec<f32>) {
-        let (images, image_len) = (x.len() / stride, self.image_len());
-        laid_out.clear();
-        laid_out.resize(images * image_len, 0.0);
-        for (x, laid_out) in x.chunks_exact(stride).zip(laid_out.chunks_exact_mut(image_len)) {
-            let x = &x[..self.layout.image[0] * self.layout.pixels()];
-            match self.before {
-                None => self.layout.lay_out(x, laid_out, |_| |x| x),
-                Some(before) => self.layout.lay_out(x, laid_out, |channel| {
-                    let (scale, shift) = before.of(channel);
-                    move |x| {
-                        let y = scale * x + shift;
-                        if y < 0.0 { 0.0 } else { y }
-                    }
-                }),
+    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). As many threads as there are scratches share the rows of y out
+    /// among themselves.
+    pub(super) fn run<'b>(&self, images: impl Iterator<Item = (&'b [f32], &'b mut [f32])>, scratches: &mut [Scratch]) {
+        let [outputs, height, width] = self.output();
+        let multiplications = outputs * self.layout.fan_in * self.layout.positions();
+        let threads = (multiplications / WORTH_A_THREAD).clamp(1, scratches.len());
+        let rows = |band: usize| band * height / threads..(band + 1) * height / threads;
+        let mut bands: Vec<Band<'_, '_>> =
+            (0..threads).map(|band| Band { convolution: self, rows: rows(band), images: Vec::new() }).collect();
+        for (x, y) in images {
+            for band in &mut bands {
+                band.images.push((x, Vec::with_capacity(outputs)));
+            }
+            for mut y in y.chunks_exact_mut(height * width) {
+                for Band { rows, images, .. } in &mut bands {
+                    let (part, rest) = y.split_at_mut(rows.len() * width);
+                    images.last_mut().expect("just added").1.push(part);
+                    y = rest;
+                }
             }
         }
-    }
-
-    /// Convolves laid-out images; each y (O, OH, OW) begins at `first` of its `stride` elements. One that is alone is shared
-    /// out among the threads.
-    pub(super) fn run(&self, laid_out: &[f32], y: &mut [f32], first: usize, stride: usize, alone: bool) {
-        let [outputs, height, width] = self.output();
-        let len = outputs * height * width;
-        let ys = y.chunks_exact_mut(stride).map(|y| &mut y[first..][..len]);
-        if !alone || len * self.layout.fan_in < 2 * WORTH_A_THREAD {
-            let images = laid_out.chunks_exact(self.image_len()).zip(ys).collect();
-            f32::vectorize(Tiles { convolution: self, rows: 0..height, images });
-            return;
-        }
-        // A single image is cut into bands of rows.
-        let threads = rayon::current_num_threads();
-        for y in ys {
-            let bands: Vec<(Range<usize>, Vec<f32>)> = (0..threads)
-                .into_par_iter()
-                .map(|band| {
-                    let rows = band * height / threads..(band + 1) * height / threads;
-                    let mut y = vec![0.0; outputs * rows.len() * width];
-                    f32::vectorize(Tiles {
-                        convolution: self,
-                        rows: rows.clone(),
-                        images: vec![(laid_out, y.as_mut_slice())],
-                    });
-                    (rows, y)
-                })
-                .collect();
-            for (rows, band) in bands.into_iter().filter(|(rows, _)| !rows.is_empty()) {
-                let part = rows.start * width..rows.end * width;
-                let channels = y.chunks_exact_mut(height * width).zip(band.chunks_exact(part.len()));
-                channels.for_each(|(y, band)| y[part.clone()].copy_from_slice(band));
+        match &mut scratches[..threads] {
+            [scratch] => bands.into_iter().for_each(|band| band.run(scratch)),
+            scratches => {
+                bands.into_par_iter().zip(scratches).for_each(|(band, scratch)| band.run(scratch));
             }
         }
     }
 }
 
-/// The rows `rows` of some images, laid out, and their y (O, rows, OW).
-struct Tiles<'a, 'b> {
+/// What a thread needs besides; empty before its first convolution.
+#[derive(Clone, Default)]
+pub(super) struct Scratch {
+    /// Images, laid out.
+    images: Vec<f32>,
+    /// Those of a tile.
+    weights: Vec<f32>,
+    /// A tile's sums, of which some belong to no position.
+    sums: Vec<f32>,
+}
+
+/// The rows `rows` of y: of each image all of x, and those rows of each output channel.
+struct Band<'a, 'b> {
     convolution: &'a Convolution<'a>,
     rows: Range<usize>,
-    images: Vec<(&'b [f32], &'b mut [f32])>,
+    images: Vec<(&'b [f32], Vec<&'b mut [f32]>)>,
 }
 
-impl Kernel<f32> for Tiles<'_, '_> {
+impl Band<'_, '_> {
+    fn run(self, scratch: &mut Scratch) {
+        if !self.rows.is_empty() {
+            f32::vectorize((self, scratch));
+        }
+    }
+}
+
+impl Kernel<f32> for (Band<'_, '_>, &mut Scratch) {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(self) {
-        let Self { convolution: Convolution { layer, layout, epilogue, .. }, rows, mut images } = self;
-        let plane = rows.len() * layout.output[1];
-        if plane == 0 {
-            return;
+        let (Band { convolution, rows, mut images }, scratch) = self;
+        let Convolution { layer, layout, epilogue, pool, .. } = convolution;
+        let image_len = layout.image_len(layout.image[0]);
+        let convolved = convolution.convolved(&rows);
+        let met = layout.met_by(convolved.clone());
+        enlarge(&mut scratch.images, images.len() * image_len);
+        for ((x, _), laid_out) in images.iter().zip(scratch.images.chunks_exact_mut(image_len)) {
+            convolution.lay_out(met.clone(), x, laid_out);
         }
-        let (packed, pieces) = (Weights::new(&layer.fields, &layer.levels), layout.pieces::<V>(rows));
-        // Sums go where they belong, unless there are some to be dropped.
-        let padded = pieces.len() * V::PIECE;
-        let mut dropped = vec![0.0; if padded == plane { 0 } else { LARGEST * padded }];
-        let mut weights = vec![0.0; LARGEST * layout.fan_in + MAX_LANES];
+
+        let (packed, pieces) = (Weights::new(&layer.fields, &layer.levels), layout.pieces::<V>(convolved));
+        let [_, _, width] = convolution.output();
+        let (plane, padded) = (rows.len() * width, pieces.len() * V::PIECE);
+        enlarge(&mut scratch.weights, LARGEST * layout.fan_in + MAX_LANES);
+        enlarge(&mut scratch.sums, LARGEST * padded);
+        let outputs: Vec<(f32, f32)> = (0..layout.channels_out).map(|o| epilogue.of(o)).collect();
+        let weights = &mut scratch.weights[..];
+        let mut of_channels = scratch.sums.chunks_exact_mut(padded);
+        let sums: &mut [_; LARGEST] = &mut std::array::from_fn(|_| of_channels.next().expect("enlarged"));
         for (first, size) in tiles::<V>(layout.channels_out) {
             let block = Block { rows: 0..layout.fan_in, columns: first..first + size };
-            packed.decode::<V>(&block, size, &mut weights);
-            let outputs = std::array::from_fn(|o| epilogue.of(first + o.min(size - 1)));
-            for (image, y) in &mut images {
-                let y = &mut y[first * plane..][..size * plane];
-                let sums = if padded == plane { &mut *y } else { dropped.as_mut_slice() };
-                Tile { layout, pieces: &pieces, image, weights: &weights, outputs, relu: epilogue.relu }
-                    .run::<V>(size, sums);
-                for (y, sums) in y.chunks_exact_mut(plane).zip(dropped.chunks_exact(padded)) {
-                    let rows = y.chunks_exact_mut(layout.output[1]).zip(sums.chunks_exact(layout.row));
+            packed.decode::<V>(&block, size, weights);
+            for ((_, y), image) in images.iter_mut().zip(scratch.images.chunks_exact(image_len)) {
+                let (y, weights) = (&mut y[first..][..size], &weights[..size * layout.fan_in]);
+                let outputs = &outputs[first..][..size];
+                let tile = Tile { layout, pieces: &pieces, image, weights, outputs, relu: epilogue.relu };
+                if pool.is_none() && padded == plane {
+                    tile.run::<V>(size, y);
+                    continue;
+                }
+                tile.run::<V>(size, sums);
+                for (y, sums) in y.iter_mut().zip(&*sums) {
+                    if let Some(pool) = pool {
+                        max_pool(sums, layout.row, pool, y, width);
+                        continue;
+                    }
+                    let rows = y.chunks_exact_mut(width).zip(sums.chunks_exact(layout.row));
                     rows.for_each(|(y, sums)| y.copy_from_slice(&sums[..y.len()]));
                 }
             }
         }
+    }
+}
+
+/// At least `len` elements; what they are does not matter.
+fn enlarge(scratch: &mut Vec<f32>, len: usize) {
+    if scratch.len() < len {
+        scratch.resize(len, 0.0);
     }
 }
 
@@ -154,19 +199,19 @@ struct Tile<'a> {
     /// For each k: the weights of the tile's channels.
     weights: &'a [f32],
     /// (scale, shift) of each channel.
-    outputs: [(f32, f32); LARGEST],
+    outputs: &'a [(f32, f32)],
     relu: bool,
 }
 
 impl Tile<'_> {
-    /// The sums (channels, pieces).
+    /// What becomes of the sums at all pieces, channel by channel.
     #[inline(always)]
-    fn run<V: Vector<Element = f32>>(&self, channels: usize, sums: &mut [f32]) {
-        by_size!(channels, V, N => self.channels::<V, N>(sums));
+    fn run<V: Vector<Element = f32>>(&self, channels: usize, y: &mut [&mut [f32]]) {
+        by_size!(channels, V, N => self.channels::<V, N>(y));
     }
 
     #[inline(always)]
-    fn channels<V: Vector<Element = f32>, const N: usize>(&self, y: &mut [f32]) {
+    fn channels<V: Vector<Element = f32>, const N: usize>(&self, y: &mut [&mut [f32]]) {
         let vectors = self.pieces.len() / V::PIECES;
         for first in (0..vectors - vectors % 2).step_by(2) {
             self.vectors::<V, N, 2>(first, y);
@@ -178,8 +223,7 @@ impl Tile<'_> {
 
     /// `P` vectors of positions, from the one called `first` on.
     #[inline(always)]
-    fn vectors<V: Vector<Element = f32>, const N: usize, const P: usize>(&self, first: usize, y: &mut [f32]) {
-        let padded = self.pieces.len() * V::PIECE;
+    fn vectors<V: Vector<Element = f32>, const N: usize, const P: usize>(&self, first: usize, y: &mut [&mut [f32]]) {
         let starts = &self.pieces[first * V::PIECES..][..P * V::PIECES];
         let mut sums = [[V::zero(); P]; N];
         for (weights, offset) in self.weights.chunks_exact(N).zip(&self.layout.offsets) {
@@ -195,9 +239,10 @@ impl Tile<'_> {
                 }
             }
         }
-        for (o, (sums, (scale, shift))) in sums.into_iter().zip(self.outputs).enumerate() {
-            for (p, sum) in sums.into_iter().enumerate() {
-                finish(sum, scale, shift, self.relu).store(&mut y[o * padded + (first + p) * V::LANES..]);
+        for ((sums, y), (scale, shift)) in sums.into_iter().zip(y).zip(self.outputs) {
+            let y = &mut y[first * V::LANES..][..P * V::LANES];
+            for p in 0..P {
+                finish(sums[p], *scale, *shift, self.relu).store(&mut y[p * V::LANES..]);
             }
         }
     }

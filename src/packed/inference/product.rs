@@ -1,9 +1,8 @@
 //! A dense layer with packed weights.
 //!
 //! For an image alone, the products of the inputs of a cell and all that their weights may be are added up to a table, in
-//! which each output looks its sum up. For several images, the weights of a few inputs are decoded at a time, and the kernel's
-//! tile is up to [`ROWS`] images by a few vectors of outputs. The inputs are cut into parts of about [`PART`] weights, whose
-//! sums are added up: a single image is shared out among the threads by parts.
+//! which each output looks its sum up; the outputs are shared out among the threads. For several images, the weights of a few
+//! inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
 
 use super::Epilogue;
 use crate::packed::fields::{Block, MAX_ROWS, Weights, first_cells};
@@ -17,8 +16,8 @@ use std::ops::Range;
 const ROWS: usize = 4;
 /// Weights decoded at a time, about.
 const DECODED: usize = 4096;
-/// Weights of a part, about: as much work as is worth waking a thread for.
-const PART: usize = 1 << 16;
+/// Weights that are worth waking a thread for.
+const WORTH_A_THREAD: usize = 1 << 16;
 
 /// y = epilogue(x w).
 pub(super) struct Product<'a> {
@@ -27,56 +26,46 @@ pub(super) struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// `x` (images, I), `y` (images, O); on all threads if nothing else is for them to do.
-    pub(super) fn run(&self, x: &[f32], y: &mut [f32], alone: bool) {
+    /// `x` (images, I), `y` (images, O); so many threads share the outputs of a single image out among themselves.
+    pub(super) fn run(&self, x: &[f32], y: &mut [f32], threads: usize) {
         let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
         let weights = &Weights::new(&self.layer.fields, &self.layer.levels);
-        let images = y.len() / outputs;
-        let padded = outputs.next_multiple_of(MAX_LANES);
-        let part_len = (PART / outputs).next_multiple_of(MAX_ROWS).max(MAX_ROWS);
-        let parts = inputs.div_ceil(part_len);
-        let of_part = |i: usize| {
-            let part = i * part_len..inputs.min((i + 1) * part_len);
-            let mut sums = vec![0.0; images * padded];
-            f32::vectorize(Part { weights, x, inputs, part, outputs, sums: &mut sums, padded });
-            sums
-        };
-        let add = |mut sums: Vec<f32>, more: Vec<f32>| {
-            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-            sums
-        };
-        // In order, whoever forms them.
-        let sums = if alone && parts > 1 {
-            let of_parts: Vec<Vec<f32>> = (0..parts).into_par_iter().map(of_part).collect();
-            of_parts.into_iter().reduce(add)
-        } else {
-            (0..parts).map(of_part).reduce(add)
-        };
-        let sums = sums.expect("a dense layer has inputs");
-        for (y, sums) in y.chunks_exact_mut(outputs).zip(sums.chunks_exact(padded)) {
-            for (o, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
-                let (scale, shift) = self.epilogue.of(o);
-                let finished = scale * sum + shift;
-                *y = if self.epilogue.relu && finished < 0.0 { 0.0 } else { finished };
+        let of = |columns: Range<usize>, y: &mut [f32]| {
+            let sums = &mut vec![0.0; y.len() / columns.len() * columns.len().next_multiple_of(MAX_LANES)];
+            let padded = columns.len().next_multiple_of(MAX_LANES);
+            f32::vectorize(Columns { weights, x, inputs, columns: columns.clone(), sums, padded });
+            for (y, sums) in y.chunks_exact_mut(columns.len()).zip(sums.chunks_exact(padded)) {
+                for ((o, y), sum) in columns.clone().zip(y).zip(sums) {
+                    let (scale, shift) = self.epilogue.of(o);
+                    let finished = scale * sum + shift;
+                    *y = if self.epilogue.relu && finished < 0.0 { 0.0 } else { finished };
+                }
             }
+        };
+        let threads = (inputs * outputs / WORTH_A_THREAD).clamp(1, threads);
+        if threads == 1 || y.len() > outputs {
+            return of(0..outputs, y);
         }
+        // Whole vectors.
+        let share = outputs.div_ceil(threads).next_multiple_of(MAX_LANES);
+        y.par_chunks_mut(share).enumerate().for_each(|(i, y)| of(i * share..i * share + y.len(), y));
     }
 }
 
-/// What some inputs contribute.
-struct Part<'a> {
+/// Some outputs of some images.
+struct Columns<'a> {
     weights: &'a Weights<'a>,
     /// (images, I).
     x: &'a [f32],
     inputs: usize,
-    part: Range<usize>,
-    outputs: usize,
+    /// From an even one on.
+    columns: Range<usize>,
     /// (images, `padded`), 0 before.
     sums: &'a mut [f32],
     padded: usize,
 }
 
-impl Kernel<f32> for Part<'_> {
+impl Kernel<f32> for Columns<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -90,9 +79,9 @@ impl Kernel<f32> for Part<'_> {
         }
         let count = (DECODED / self.padded).next_multiple_of(MAX_ROWS).max(MAX_ROWS);
         let mut decoded = vec![0.0; count * self.padded + MAX_LANES];
-        for first in self.part.clone().step_by(count) {
-            let rows = first..self.part.end.min(first + count);
-            let block = Block { rows: rows.clone(), columns: 0..self.outputs };
+        for first in (0..self.inputs).step_by(count) {
+            let rows = first..self.inputs.min(first + count);
+            let block = Block { rows: rows.clone(), columns: self.columns.clone() };
             self.weights.decode::<V>(&block, self.padded, &mut decoded);
             let images = self.sums.len() / self.padded;
             for image in (0..images).step_by(ROWS) {
@@ -107,11 +96,11 @@ impl Kernel<f32> for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl Columns<'_> {
     /// All of one image; cells of `ROWS` rows.
     #[inline(always)]
     fn image<V: Vector<Element = f32>, const ROWS: usize>(&mut self) {
-        let vectors = self.outputs.div_ceil(V::LANES);
+        let vectors = self.columns.len().div_ceil(V::LANES);
         let mut first = 0;
         while first < vectors {
             first += match vectors - first {
@@ -128,20 +117,21 @@ impl Part<'_> {
     #[inline(always)]
     fn columns<V: Vector<Element = f32>, const ROWS: usize, const N: usize>(&mut self, first: usize) -> usize {
         let first = first * V::LANES;
-        let (whole, rest) = self.x[self.part.clone()].as_chunks::<ROWS>();
+        let (whole, rest) = self.x.as_chunks::<ROWS>();
         let mut last = [0.0; ROWS];
         last[..rest.len()].copy_from_slice(rest);
         let last = std::iter::once(&last).filter(|_| !rest.is_empty());
         let mut sums = [V::zero(); N];
-        for (x, row) in whole.iter().chain(last).zip(self.part.start / ROWS..) {
+        for (row, x) in whole.iter().chain(last).enumerate() {
             let table = self.weights.products::<V, ROWS>(x);
-            let cells = &self.weights.row_of_cells(row)[first / 2..][..(N - 1) * V::LANES / 2 + 8];
+            let cells =
+                &self.weights.row_of_cells(row)[(self.columns.start + first) / 2..][..(N - 1) * V::LANES / 2 + 8];
             for n in 0..N {
                 sums[n] = sums[n].add(V::look_up(&table, first_cells(&cells[n * V::LANES / 2..])));
             }
         }
         for (n, sum) in sums.into_iter().enumerate() {
-            sum.store(&mut self.sums[first + n * V::LANES..]);
+            sum.in_order().store(&mut self.sums[first + n * V::LANES..]);
         }
         N
     }
@@ -149,7 +139,7 @@ impl Part<'_> {
     /// R images, from the one called `image` on, and the weights of some inputs.
     #[inline(always)]
     fn images<V: Vector<Element = f32>, const R: usize>(&mut self, image: usize, rows: Range<usize>, decoded: &[f32]) {
-        let vectors = self.outputs.div_ceil(V::LANES);
+        let vectors = self.columns.len().div_ceil(V::LANES);
         let mut first = 0;
         while first < vectors {
             first += match vectors - first {

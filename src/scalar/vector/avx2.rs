@@ -35,11 +35,12 @@ x86_vector!(
     }
 
     #[inline(always)]
-    fn look_up(table: &[f32; MAX_LANES], fours: u64) -> Self {
+    fn look_up(table: &[f32; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
+        let low = i32::from_le_bytes(std::array::from_fn(|i| fours[i]));
         let shifts: [i32; 8] = std::array::from_fn(|lane| (lane * 4) as i32);
         // SAFETY: the module's invariant; the arrays have as many elements as are read.
         Self(unsafe {
-            let words = _mm256_set1_epi32(fours as i32);
+            let words = _mm256_set1_epi32(low);
             let values = _mm256_srlv_epi32(words, _mm256_loadu_si256(shifts.as_ptr().cast()));
             // The lowest three bits of each; the fourth chooses the half of the table.
             let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), values);

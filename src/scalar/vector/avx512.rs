@@ -1,4 +1,4 @@
-//! The 512-bit vectors of x86-64 processors with AVX-512F, BW, DQ, VL and VBMI: sixteen f32 or eight f64.
+//! The 512-bit vectors of x86-64 processors with AVX-512F, BW, DQ and VL: sixteen f32 or eight f64.
 //!
 //! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
 //! [`is_available`].
@@ -6,24 +6,23 @@
 use super::{Kernel, MAX_LANES, Vector};
 use std::arch::x86_64::*;
 
-/// Whether the processor has AVX-512F, BW, DQ, VL and VBMI, and AVX2 and FMA.
+/// Whether the processor has AVX-512F, BW, DQ and VL, and AVX2 and FMA.
 pub(super) fn is_available() -> bool {
     super::avx2::is_available()
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512vbmi")
 }
 
 /// Runs a kernel compiled for AVX-512.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn run_f32<K: Kernel<f32>>(kernel: K) -> K::Output {
     kernel.run::<F32x16>()
 }
 
 /// Runs a kernel compiled for AVX-512.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
     kernel.run::<F64x8>()
 }
@@ -52,15 +51,23 @@ x86_vector!(
     }
 
     #[inline(always)]
-    fn look_up(table: &[f32; MAX_LANES], fours: u64) -> Self {
-        // From which bit on each byte is taken: the lowest of each lane decides.
-        let bits: [i32; 16] = std::array::from_fn(|lane| 4 * lane as i32);
+    fn look_up(table: &[f32; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
+        // The fours of the first half go to the even lanes, those of the second to the odd ones.
+        let shifts: [i32; 16] = std::array::from_fn(|lane| 4 * (lane as i32 / 2));
         // SAFETY: the module's invariant; the arrays have as many elements as are read.
         Self(unsafe {
-            let values = _mm512_multishift_epi64_epi8(_mm512_loadu_si512(bits.as_ptr().cast()), _mm512_set1_epi64(fours as i64));
-            // The lowest four bits of each.
+            let halves = _mm512_set1_epi64(i64::from_le_bytes(*fours));
+            let values = _mm512_srlv_epi32(halves, _mm512_loadu_si512(shifts.as_ptr().cast()));
+            // The lowest four bits of each lane choose.
             _mm512_permutexvar_ps(values, _mm512_loadu_ps(table.as_ptr()))
         })
+    }
+
+    #[inline(always)]
+    fn in_order(self) -> Self {
+        let from: [i32; 16] = std::array::from_fn(|lane| lane as i32 % 8 * 2 + lane as i32 / 8);
+        // SAFETY: the module's invariant; the array has as many elements as are read.
+        Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0) })
     }
 
     #[inline(always)]

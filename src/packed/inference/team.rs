@@ -1,0 +1,61 @@
+//! Threads of the pool that are kept awake while a single image goes through a network: to wake one takes longer than most
+//! layers do.
+
+use rayon::Yield;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Multiplications that occupy a thread for long enough to be worth waking it.
+const WORTH_WAKING: usize = 1 << 20;
+
+thread_local! {
+    /// Whether a lead is under way on this thread.
+    static LEADING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The threads that so many multiplications are worth sharing out among.
+pub(super) fn size(multiplications: usize) -> usize {
+    rayon::current_num_threads().min(multiplications / WORTH_WAKING).max(1)
+}
+
+/// Does `work` while the other threads of a team of `size` wait for what it shares out.
+pub(super) fn lead(size: usize, work: impl FnOnce() + Send) {
+    let working = AtomicBool::new(true);
+    rayon::scope(|scope| {
+        for _ in 1..size {
+            scope.spawn(|_| help(&working));
+        }
+        let _lead = Lead { working: &working, before: LEADING.replace(true) };
+        work();
+    });
+}
+
+/// Ends with its work, even by a panic.
+struct Lead<'a> {
+    working: &'a AtomicBool,
+    before: bool,
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.working.store(false, Ordering::Release);
+        LEADING.set(self.before);
+    }
+}
+
+/// Does what others share out until `working` ends.
+fn help(working: &AtomicBool) {
+    // While a lead waits for its parts, its thread may be given another's help to do: two could wait for each other's end.
+    if LEADING.get() {
+        return;
+    }
+    let mut idle = 0;
+    while working.load(Ordering::Acquire) {
+        match rayon::yield_now() {
+            Some(Yield::Executed) => idle = 0,
+            _ => idle += 1,
+        }
+        // A processor that has more threads than cores has something else to do.
+        if idle > 100 { std::thread::yield_now() } else { std::hint::spin_loop() }
+    }
+}

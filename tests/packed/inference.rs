@@ -1,0 +1,69 @@
+//! A single image, whose layers are shared out among the threads where they are large.
+
+use super::codebook;
+use crate::common::Dtype;
+use crate::common::compare::{ToTensor, assert_close};
+use crate::common::random::Random;
+use crate::common::threads::assert_same_bits_at_any_thread_count;
+use crate::common::tolerance::{Check, tolerance};
+use ndarray::{Array4, Axis};
+use rayon::prelude::*;
+use spikeslab::nets::{Architecture, Densenet, Network, WeightMode};
+use spikeslab::packed::PackedModel;
+
+/// Networks worth a team of threads, images of theirs, and their packed models.
+fn large() -> Vec<(Network<f32>, PackedModel, Array4<f32>)> {
+    let densenet = Densenet { depth: 16, growth: 6, bottleneck: true, compression: 0.5 };
+    let networks = [
+        (Architecture::LenetCaffe, [1, 28, 28], Architecture::LenetCaffe.hidden_widths().to_vec()),
+        // Rows that do not fill vectors.
+        (Architecture::Densenet { bottleneck: true }, [3, 36, 37], densenet.hidden_widths().unwrap()),
+    ];
+    let of = |(architecture, input, hidden): (Architecture, [usize; 3], Vec<usize>)| {
+        let widths = [hidden, vec![10]].concat();
+        let mut network = architecture.network(input, &widths, &codebook(4, 3)).unwrap();
+        network.initialize(5);
+        assert!(network.plan().multiplications().sum::<usize>() > 1 << 21, "a single thread would do");
+        let model = PackedModel::new(architecture, &widths, &network, None);
+        (network, model, Random::new(7).bells((6, input[0], input[1], input[2])))
+    };
+    networks.map(of).into()
+}
+
+/// One of the images.
+fn single(x: &Array4<f32>, i: usize) -> Array4<f32> {
+    x.index_axis(Axis(0), i).insert_axis(Axis(0)).to_owned()
+}
+
+#[test]
+fn the_same_bits_at_any_thread_count() {
+    for (_, model, x) in large() {
+        let predict = || (0..2).map(|i| model.predict(single(&x, i)).unwrap().to_tensor()).collect();
+        assert_same_bits_at_any_thread_count(model.architecture.name(), predict);
+    }
+}
+
+#[test]
+fn one_image_at_a_time_gives_what_all_together_give() {
+    for (network, model, x) in large() {
+        let expected = network.predict(x.clone(), &WeightMode::Quantized).unwrap();
+        for i in 0..x.dim().0 {
+            let logits = model.predict(single(&x, i)).unwrap();
+            let expected = expected.index_axis(Axis(0), i).insert_axis(Axis(0));
+            let what = format!("{}, image {i}", model.architecture.name());
+            assert_close(&what, &logits, &expected, tolerance("packed", Dtype::F32, Check::Reference));
+        }
+    }
+}
+
+/// Each keeps threads waiting for its parts, which the others do too.
+#[test]
+fn images_one_by_one_on_all_threads_at_once() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
+    for (_, model, x) in large() {
+        let outside = model.predict(single(&x, 0)).unwrap();
+        pool.install(|| {
+            (0..100).into_par_iter().for_each(|_| assert_eq!(model.predict(single(&x, 0)).unwrap(), outside));
+        });
+    }
+}
