@@ -15,6 +15,7 @@
 //! ```
 
 use super::digits::{digit, first_invalid, pack, packed_len};
+use super::inference::Workspaces;
 use super::model::{Affine, PackedLayer, PackedModel};
 use crate::error::{Error, Result};
 use crate::nets::Architecture;
@@ -156,7 +157,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     if !reader.rest.is_empty() {
         return Err(Error::file(path, "the end of the file", format!("{} more bytes", reader.rest.len())));
     }
-    Ok(PackedModel { architecture, widths, standardization, plan, layers, norms })
+    Ok(PackedModel { architecture, widths, standardization, plan, layers, norms, workspaces: Workspaces::default() })
 }
 
 /// What is still to be read.

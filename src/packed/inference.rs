@@ -13,16 +13,19 @@ mod convolution;
 mod max_pool;
 mod product;
 mod team;
+mod workspace;
 
 use super::model::{Affine, PackedModel};
 use crate::layers::avg_pool;
 use crate::nets::plan::{Node, Stage};
 use crate::scalar::vector::Vector;
-use convolution::{Convolution, Scratch};
+use convolution::Convolution;
 use max_pool::max_pool;
-use ndarray::{Array2, Array4};
+use ndarray::{Array2, Array4, ArrayView4};
 use product::Product;
 use rayon::prelude::*;
+pub(super) use workspace::Workspaces;
+use workspace::{Workspace, enlarge};
 
 /// Images that go through the network together, so that a layer is decoded once for all of them.
 const GROUP: usize = 32;
@@ -47,15 +50,26 @@ pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
     let logits = y.as_slice_mut().expect("in standard layout");
     if images == 1 {
         match team::size(model.plan.multiplications().fold(0, usize::saturating_add)) {
-            1 => Pass::new(model, x, 1).run(logits),
-            size => team::lead(size, || Pass::new(model, x, size).run(logits)),
+            1 => run(model, x, 1, logits),
+            size => team::lead(size, || run(model, x, size, logits)),
         }
         return y;
     }
     let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / model.plan.largest.max(1)).clamp(1, GROUP);
     let groups = x.par_chunks(group * channels * height * width).zip(logits.par_chunks_mut(group * classes));
-    groups.for_each(|(x, logits)| Pass::new(model, x, 1).run(logits));
+    groups.for_each(|(x, logits)| run(model, x, 1, logits));
     y
+}
+
+/// Sends images through the network; so many threads share out the layers of a single one among themselves.
+fn run(model: &PackedModel, images: &[f32], threads: usize, logits: &mut [f32]) {
+    model.workspaces.with(threads, |space| {
+        let shape = model.plan.input;
+        let images_len = shape.iter().product::<usize>().max(1);
+        enlarge(&mut space.x, images.len());
+        space.x[..images.len()].copy_from_slice(images);
+        Pass { model, norms: model.norms.iter(), shape, images: images.len() / images_len, threads, space }.run(logits);
+    });
 }
 
 /// Some images on their way through a network.
@@ -66,28 +80,13 @@ struct Pass<'a> {
     /// (C, H, W).
     shape: [usize; 3],
     images: usize,
-    /// Where they are.
-    x: Vec<f32>,
-    /// Where they go next.
-    y: Vec<f32>,
-    /// Of the threads that share its layers out among themselves.
-    scratches: Vec<Scratch>,
+    /// How many threads share its layers out among themselves.
+    threads: usize,
+    /// Where the images are.
+    space: &'a mut Workspace,
 }
 
-impl<'a> Pass<'a> {
-    fn new(model: &'a PackedModel, images: &[f32], threads: usize) -> Self {
-        let shape = model.plan.input;
-        Self {
-            model,
-            norms: model.norms.iter(),
-            shape,
-            images: images.len() / shape.iter().product::<usize>().max(1),
-            x: images.to_vec(),
-            y: Vec::new(),
-            scratches: vec![Scratch::default(); threads],
-        }
-    }
-
+impl Pass<'_> {
     fn run(mut self, logits: &mut [f32]) {
         let nodes = &self.model.plan.nodes;
         let mut next = 0;
@@ -111,7 +110,7 @@ impl<'a> Pass<'a> {
                     let layer = &self.model.layers[layer.index];
                     epilogue.bias = layer.bias.as_deref();
                     self.flow_to([layer.shape[1], 1, 1], |pass, x, y| {
-                        Product { layer, epilogue }.run(x, y, pass.scratches.len())
+                        Product { layer, epilogue }.run(x, y, pass.threads)
                     });
                 }
                 Node::Conv2d(layer, window) => {
@@ -125,7 +124,8 @@ impl<'a> Pass<'a> {
                     let convolution = Convolution::new(layer, window, self.shape, None, epilogue, pool);
                     self.flow_to(convolution.output(), |pass, x, y| {
                         let ys = y.chunks_exact_mut(y.len() / pass.images);
-                        convolution.run(x.chunks_exact(x.len() / pass.images).zip(ys), &mut pass.scratches);
+                        let images = x.chunks_exact(x.len() / pass.images).zip(ys);
+                        convolution.run(images, &mut pass.space.scratches[..pass.threads]);
                     });
                 }
                 Node::BatchNorm(_) => self.elementwise(&epilogue),
@@ -140,17 +140,19 @@ impl<'a> Pass<'a> {
                 }
                 Node::AvgPool(window) => {
                     let [channels, height, width] = self.shape;
-                    let x = Array4::from_shape_vec((self.images, channels, height, width), std::mem::take(&mut self.x));
-                    let y = avg_pool::forward(x.expect("images of that shape").view(), window);
-                    let y = y.expect("the builder checked it").0;
-                    self.shape = [channels, y.dim().2, y.dim().3];
-                    self.x = y.into_raw_vec_and_offset().0;
+                    let output = window.output_size([height, width]).expect("the builder checked it");
+                    self.flow_to([channels, output[0], output[1]], |pass, x, y| {
+                        let x = ArrayView4::from_shape((pass.images, channels, height, width), x);
+                        let means = avg_pool::forward(x.expect("images of that shape"), window);
+                        let means = means.expect("the builder checked it").0;
+                        y.copy_from_slice(means.as_slice().expect("in standard layout"));
+                    });
                 }
                 Node::Flatten => self.shape = [self.image(), 1, 1],
                 Node::DenseBlock(units) => self.dense_block(units),
             }
         }
-        logits.copy_from_slice(&self.x);
+        logits.copy_from_slice(&self.space.x[..logits.len()]);
     }
 
     /// Elements of an image.
@@ -160,16 +162,18 @@ impl<'a> Pass<'a> {
 
     /// Goes on to images of another shape, which `operation` writes: x → y.
     fn flow_to(&mut self, shape: [usize; 3], operation: impl FnOnce(&mut Self, &[f32], &mut [f32])) {
-        let (x, mut y) = (std::mem::take(&mut self.x), std::mem::take(&mut self.y));
-        y.resize(self.images * shape.iter().product::<usize>(), 0.0);
-        operation(self, &x, &mut y);
-        (self.x, self.y, self.shape) = (y, x, shape);
+        let (from, to) = (self.images * self.image(), self.images * shape.iter().product::<usize>());
+        let (x, mut y) = (std::mem::take(&mut self.space.x), std::mem::take(&mut self.space.y));
+        enlarge(&mut y, to);
+        operation(self, &x[..from], &mut y[..to]);
+        (self.space.x, self.space.y, self.shape) = (y, x, shape);
     }
 
     /// A normalization or a ReLU that follows no product.
     fn elementwise(&mut self, epilogue: &Epilogue<'_>) {
         let [channels, height, width] = self.shape;
-        for (i, values) in self.x.chunks_exact_mut(height * width).enumerate() {
+        let len = self.images * self.image();
+        for (i, values) in self.space.x[..len].chunks_exact_mut(height * width).enumerate() {
             let (scale, shift) = epilogue.affine.map_or((1.0, 0.0), |affine| affine.of(i % channels));
             for x in values {
                 let y = scale * *x + shift;
@@ -207,7 +211,7 @@ impl<'a> Pass<'a> {
                         let x = if s == 0 { &*seen } else { xs.next().expect("an x for each image") };
                         (x, if last { &mut appended[..output] } else { ys.next().expect("a y for each image") })
                     });
-                    convolution.run(images, &mut pass.scratches);
+                    convolution.run(images, &mut pass.space.scratches[..pass.threads]);
                     between = next;
                 }
                 channels += appended(unit);

@@ -12,7 +12,7 @@
 
 use super::digits::packed_len;
 use super::fields::Fields;
-use super::inference;
+use super::inference::{self, Workspaces};
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::EPSILON;
 use crate::nets::{Architecture, Network, Plan};
@@ -34,6 +34,7 @@ pub struct PackedModel {
     pub(super) layers: Vec<PackedLayer>,
     /// In the order of the plan.
     pub(super) norms: Vec<Affine>,
+    pub(super) workspaces: Workspaces,
 }
 
 /// A Bayesian layer after quantization.
@@ -134,6 +135,7 @@ impl PackedModel {
             layers: layers.collect(),
             norms: norms.collect(),
             plan: network.plan().clone(),
+            workspaces: Workspaces::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! channels by two vectors of positions. They are pooled while they are still in the cache.
 
 use super::max_pool::max_pool;
+use super::workspace::{Scratch, enlarge};
 use super::{Affine, Epilogue, finish};
 use crate::layers::bayes_conv2d::layout::Layout;
 use crate::packed::fields::{Block, Weights};
@@ -107,17 +108,6 @@ impl<'a> Convolution<'a> {
     }
 }
 
-/// What a thread needs besides; empty before its first convolution.
-#[derive(Clone, Default)]
-pub(super) struct Scratch {
-    /// Images, laid out.
-    images: Vec<f32>,
-    /// Those of a tile.
-    weights: Vec<f32>,
-    /// A tile's sums, of which some belong to no position.
-    sums: Vec<f32>,
-}
-
 /// The rows `rows` of y: of each image all of x, and those rows of each output channel.
 struct Band<'a, 'b> {
     convolution: &'a Convolution<'a>,
@@ -179,13 +169,6 @@ impl Kernel<f32> for (Band<'_, '_>, &mut Scratch) {
                 }
             }
         }
-    }
-}
-
-/// At least `len` elements; what they are does not matter.
-fn enlarge(scratch: &mut Vec<f32>, len: usize) {
-    if scratch.len() < len {
-        scratch.resize(len, 0.0);
     }
 }
 

@@ -1,0 +1,69 @@
+//! The memory of a pass, kept for the next: to get it anew takes as long as a small network does.
+
+use std::sync::{Mutex, PoisonError};
+
+/// What a pass writes to.
+#[derive(Default)]
+pub(super) struct Workspace {
+    /// Where its images are, and perhaps more.
+    pub x: Vec<f32>,
+    /// Where they go next.
+    pub y: Vec<f32>,
+    /// Of each thread.
+    pub scratches: Vec<Scratch>,
+}
+
+/// What a thread needs for a convolution.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// Images, laid out.
+    pub images: Vec<f32>,
+    /// The weights of a tile.
+    pub weights: Vec<f32>,
+    /// The sums of a tile.
+    pub sums: Vec<f32>,
+}
+
+/// At least `len` elements; what they are does not matter.
+pub(super) fn enlarge(space: &mut Vec<f32>, len: usize) {
+    if space.len() < len {
+        space.resize(len, 0.0);
+    }
+}
+
+/// The workspaces of a model that no pass is using.
+#[derive(Default)]
+pub(in crate::packed) struct Workspaces(Mutex<Vec<Workspace>>);
+
+impl Workspaces {
+    /// Does `work` in one of them, with scratches for so many threads.
+    pub(super) fn with(&self, threads: usize, work: impl FnOnce(&mut Workspace)) {
+        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut space = free().pop().unwrap_or_default();
+        if space.scratches.len() < threads {
+            space.scratches.resize_with(threads, Scratch::default);
+        }
+        work(&mut space);
+        free().push(space);
+    }
+}
+
+/// A model's copy has its own.
+impl Clone for Workspaces {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// They are no part of what a model is.
+impl PartialEq for Workspaces {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Workspaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Workspaces")
+    }
+}
