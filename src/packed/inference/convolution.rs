@@ -78,44 +78,60 @@ impl<'a> Convolution<'a> {
         })
     }
 
-    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). As many threads as there are scratches share the rows of y out
-    /// among themselves.
+    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). As many threads as there are scratches share y out among
+    /// themselves.
     pub(super) fn run<'b>(&self, images: impl Iterator<Item = (&'b [f32], &'b mut [f32])>, scratches: &mut [Scratch]) {
         let [outputs, height, width] = self.output();
         let multiplications = outputs * self.layout.fan_in * self.layout.positions();
         let threads = (multiplications / WORTH_A_THREAD).clamp(1, scratches.len());
-        let rows = |band: usize| band * height / threads..(band + 1) * height / threads;
-        let mut bands: Vec<Band<'_, '_>> =
-            (0..threads).map(|band| Band { convolution: self, rows: rows(band), images: Vec::new() }).collect();
+        let mut parts = self.parts(threads);
         for (x, y) in images {
-            for band in &mut bands {
-                band.images.push((x, Vec::with_capacity(outputs)));
+            for part in &mut parts {
+                part.images.push((x, Vec::with_capacity(part.channels.len())));
             }
-            for mut y in y.chunks_exact_mut(height * width) {
-                for Band { rows, images, .. } in &mut bands {
-                    let (part, rest) = y.split_at_mut(rows.len() * width);
-                    images.last_mut().expect("just added").1.push(part);
+            for (channel, mut y) in y.chunks_exact_mut(height * width).enumerate() {
+                for Part { rows, images, .. } in parts.iter_mut().filter(|part| part.channels.contains(&channel)) {
+                    let (rows, rest) = y.split_at_mut(rows.len() * width);
+                    images.last_mut().expect("just added").1.push(rows);
                     y = rest;
                 }
             }
         }
         match &mut scratches[..threads] {
-            [scratch] => bands.into_iter().for_each(|band| band.run(scratch)),
-            scratches => {
-                bands.into_par_iter().zip(scratches).for_each(|(band, scratch)| band.run(scratch));
-            }
+            [scratch] => parts.into_iter().for_each(|part| part.run(scratch)),
+            scratches => parts.into_par_iter().zip(scratches).for_each(|(part, scratch)| part.run(scratch)),
         }
+    }
+
+    /// The parts of y that so many threads compute, without images: some rows, and all weights are decoded by each; or, where
+    /// those are more than the image, some channels, and the image is laid out by each.
+    fn parts<'b>(&self, threads: usize) -> Vec<Part<'_, 'b>> {
+        let [outputs, height, _] = self.output();
+        let image = self.layout.image[0] * self.layout.pixels();
+        let by_channels = outputs * self.layout.fan_in > image && outputs >= 2 * threads * LARGEST;
+        let part = |thread: usize| {
+            let [channels, rows] = if by_channels {
+                // Whole tiles, and what is left.
+                let first = |thread: usize| outputs / LARGEST * thread / threads * LARGEST;
+                [first(thread)..if thread + 1 == threads { outputs } else { first(thread + 1) }, 0..height]
+            } else {
+                [0..outputs, thread * height / threads..(thread + 1) * height / threads]
+            };
+            Part { convolution: self, channels, rows, images: Vec::new() }
+        };
+        (0..threads).map(part).collect()
     }
 }
 
-/// The rows `rows` of y: of each image all of x, and those rows of each output channel.
-struct Band<'a, 'b> {
+/// Some rows of some channels of y: of each image all of x, and of each of the channels those rows.
+struct Part<'a, 'b> {
     convolution: &'a Convolution<'a>,
+    channels: Range<usize>,
     rows: Range<usize>,
     images: Vec<(&'b [f32], Vec<&'b mut [f32]>)>,
 }
 
-impl Band<'_, '_> {
+impl Part<'_, '_> {
     fn run(self, scratch: &mut Scratch) {
         if !self.rows.is_empty() {
             f32::vectorize((self, scratch));
@@ -123,12 +139,12 @@ impl Band<'_, '_> {
     }
 }
 
-impl Kernel<f32> for (Band<'_, '_>, &mut Scratch) {
+impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(self) {
-        let (Band { convolution, rows, mut images }, scratch) = self;
+        let (Part { convolution, channels, rows, mut images }, scratch) = self;
         let Convolution { layer, layout, epilogue, pool, .. } = convolution;
         let image_len = layout.image_len(layout.image[0]);
         let convolved = convolution.convolved(&rows);
@@ -143,13 +159,13 @@ impl Kernel<f32> for (Band<'_, '_>, &mut Scratch) {
         let (plane, padded) = (rows.len() * width, pieces.len() * V::PIECE);
         enlarge(&mut scratch.weights, LARGEST * layout.fan_in + MAX_LANES);
         enlarge(&mut scratch.sums, LARGEST * padded);
-        let outputs: Vec<(f32, f32)> = (0..layout.channels_out).map(|o| epilogue.of(o)).collect();
+        let outputs: Vec<(f32, f32)> = channels.clone().map(|o| epilogue.of(o)).collect();
         let weights = &mut scratch.weights[..];
         let mut of_channels = scratch.sums.chunks_exact_mut(padded);
         let sums: &mut [_; LARGEST] = &mut std::array::from_fn(|_| of_channels.next().expect("enlarged"));
-        for (first, size) in tiles::<V>(layout.channels_out) {
-            let block = Block { rows: 0..layout.fan_in, columns: first..first + size };
-            packed.decode::<V>(&block, size, weights);
+        for (first, size) in tiles::<V>(channels.len()) {
+            let columns = channels.start + first..channels.start + first + size;
+            packed.decode::<V>(&Block { rows: 0..layout.fan_in, columns }, size, weights);
             for ((_, y), image) in images.iter_mut().zip(scratch.images.chunks_exact(image_len)) {
                 let (y, weights) = (&mut y[first..][..size], &weights[..size * layout.fan_in]);
                 let outputs = &outputs[first..][..size];
