@@ -5,9 +5,9 @@
 //! ```
 //!
 //! A normalization and a ReLU that follow a product are applied while its sums are still in registers, max pooling after a
-//! convolution while they are in the cache. Images are
-//! independent: groups of them are shared out among the threads; of a single one, parts of its layers are, where there is
-//! enough to do. Every output is one sum in a fixed order, whoever forms it.
+//! convolution while they are in the cache. Images are independent: groups of them are shared out among the threads; of a
+//! single one, parts of its layers are, where there is enough to do. Every output is one sum in a fixed order, whoever forms
+//! it.
 
 mod convolution;
 mod max_pool;
@@ -24,6 +24,7 @@ use max_pool::max_pool;
 use ndarray::{Array2, Array4, ArrayView4};
 use product::Product;
 use rayon::prelude::*;
+use std::ops::Range;
 pub(super) use workspace::Workspaces;
 use workspace::{Workspace, enlarge};
 
@@ -221,13 +222,17 @@ impl Pass<'_> {
 }
 
 impl Epilogue<'_> {
-    /// (scale, shift) of an output.
-    fn of(&self, output: usize) -> (f32, f32) {
-        let bias = self.bias.map_or(0.0, |bias| bias[output]);
-        self.affine.map_or((1.0, bias), |affine| {
-            let (scale, shift) = affine.of(output);
-            (scale, scale * bias + shift)
-        })
+    /// (scale, shift) of some outputs.
+    fn of(&self, outputs: Range<usize>) -> Vec<(f32, f32)> {
+        let bias = self.bias.map(|bias| &bias[outputs.clone()]);
+        let Some(affine) = self.affine else {
+            return bias.map_or(vec![(1.0, 0.0); outputs.len()], |bias| bias.iter().map(|bias| (1.0, *bias)).collect());
+        };
+        let affine = affine.scale[outputs.clone()].iter().copied().zip(affine.shift[outputs].iter().copied());
+        match bias {
+            None => affine.collect(),
+            Some(bias) => affine.zip(bias).map(|((scale, shift), bias)| (scale, scale * bias + shift)).collect(),
+        }
     }
 }
 

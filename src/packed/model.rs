@@ -166,7 +166,7 @@ impl PackedModel {
         self.layers.iter().map(|layer| layer.fields.byte_len() + 4 * layer.levels.len()).sum()
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1].
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1]. The memory it takes is kept for the next call.
     ///
     /// # Errors
     /// If the images are not of the model's shape.

@@ -159,7 +159,7 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
         let (plane, padded) = (rows.len() * width, pieces.len() * V::PIECE);
         enlarge(&mut scratch.weights, LARGEST * layout.fan_in + MAX_LANES);
         enlarge(&mut scratch.sums, LARGEST * padded);
-        let outputs: Vec<(f32, f32)> = channels.clone().map(|o| epilogue.of(o)).collect();
+        let outputs = epilogue.of(channels.clone());
         let weights = &mut scratch.weights[..];
         let mut of_channels = scratch.sums.chunks_exact_mut(padded);
         let sums: &mut [_; LARGEST] = &mut std::array::from_fn(|_| of_channels.next().expect("enlarged"));

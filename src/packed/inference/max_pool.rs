@@ -37,5 +37,7 @@ fn squares(above: &[f32], below: &[f32], y: &mut [f32]) {
 /// The larger of the maximum so far and another; a NaN wins.
 #[inline(always)]
 fn larger(best: f32, x: f32) -> f32 {
-    if (x > best) | x.is_nan() { x } else { best }
+    // As the processor does it: x where either is NaN.
+    let larger = if best > x { best } else { x };
+    if best.is_nan() { best } else { larger }
 }

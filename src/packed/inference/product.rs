@@ -34,9 +34,9 @@ impl Product<'_> {
             let sums = &mut vec![0.0; y.len() / columns.len() * columns.len().next_multiple_of(MAX_LANES)];
             let padded = columns.len().next_multiple_of(MAX_LANES);
             f32::vectorize(Columns { weights, x, inputs, columns: columns.clone(), sums, padded });
+            let epilogue = self.epilogue.of(columns.clone());
             for (y, sums) in y.chunks_exact_mut(columns.len()).zip(sums.chunks_exact(padded)) {
-                for ((o, y), sum) in columns.clone().zip(y).zip(sums) {
-                    let (scale, shift) = self.epilogue.of(o);
+                for ((y, sum), (scale, shift)) in y.iter_mut().zip(sums).zip(&epilogue) {
                     let finished = scale * sum + shift;
                     *y = if self.epilogue.relu && finished < 0.0 { 0.0 } else { finished };
                 }
