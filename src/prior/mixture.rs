@@ -7,8 +7,9 @@
 //! An upper bound of F_true: see the [module](super). ln M nats a weight can be saved by blurring the levels together, and
 //! at κ near 1 training takes them.
 
-use super::spike::spike_kl;
-use crate::scalar::spike_kl::Spike;
+use super::spike::{spike_kl, squared_distance};
+use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
+use crate::scalar::spike_kl::{Spike, fit_value_and_derivative};
 use crate::scalar::{Real, WeightKl};
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
@@ -24,9 +25,9 @@ pub fn mixture<F: Real>(
     // With the lowest D_k − ln a_k taken out, no share exceeds 1 and one of them is 1.
     let cost = |k: usize| spikes[k].value + costs[k];
     let lowest = (0..levels.len()).map(cost).fold(F::infinity(), F::min);
-    let share = |k: usize| (lowest - cost(k)).exp();
+    let share = |k: usize| (lowest - cost(k)).exp_in_loop();
     let sum: F = (0..levels.len()).map(share).sum();
-    let mut kl = WeightKl { value: lowest - sum.ln(), dtheta: F::zero(), dlog_sigma2: F::zero() };
+    let mut kl = WeightKl { value: lowest - sum.ln_in_loop(), dtheta: F::zero(), dlog_sigma2: F::zero() };
     for k in 0..levels.len() {
         let responsibility = share(k) / sum;
         kl.dtheta += responsibility * spikes[k].dtheta;
@@ -34,4 +35,67 @@ pub fn mixture<F: Real>(
         dlevels[k] -= responsibility * spikes[k].dtheta;
     }
     kl
+}
+
+/// [`mixture`] with D_fit.
+pub(super) struct OfFit<'a, F> {
+    levels: &'a [F],
+    /// −ln a_k.
+    costs: &'a [F],
+    /// What each level alone would give, of the weights at hand.
+    spikes: Vec<Kls<F>>,
+}
+
+impl<'a, F: Real> OfFit<'a, F> {
+    pub(super) fn new(levels: &'a [F], costs: &'a [F]) -> Self {
+        let zero = [F::zero(); TOGETHER];
+        let spikes = levels.iter().map(|_| Kls { value: zero, dtheta: zero, dlog_sigma2: zero }).collect();
+        Self { levels, costs, spikes }
+    }
+}
+
+impl<F: Real> Form<F> for OfFit<'_, F> {
+    #[inline(always)]
+    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
+        mixture(Spike::Fit, theta, inverse_sigma2, self.levels, self.costs, dlevels)
+    }
+
+    #[inline(always)]
+    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+        let mut lowest = [F::infinity(); TOGETHER];
+        for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
+            for i in 0..TOGETHER {
+                let t = squared_distance(theta[i], inverse_sigma2[i], *level);
+                let (d, slope) = fit_value_and_derivative(t);
+                spike.value[i] = d + *cost;
+                spike.dtheta[i] = slope * (F::of(2.0) * (theta[i] - *level)) * inverse_sigma2[i];
+                spike.dlog_sigma2[i] = -t * slope;
+                lowest[i] = if spike.value[i] < lowest[i] { spike.value[i] } else { lowest[i] };
+            }
+        }
+        let zero = [F::zero(); TOGETHER];
+        let mut sum = zero;
+        for spike in &mut self.spikes {
+            for i in 0..TOGETHER {
+                // From here on the share.
+                spike.value[i] = (lowest[i] - spike.value[i]).exp_in_loop();
+                sum[i] += spike.value[i];
+            }
+        }
+        let mut kls = Kls { value: zero, dtheta: zero, dlog_sigma2: zero };
+        for i in 0..TOGETHER {
+            kls.value[i] = lowest[i] - sum[i].ln_in_loop();
+        }
+        for (k, spike) in self.spikes.iter().enumerate() {
+            let mut pull = zero;
+            for i in 0..TOGETHER {
+                let responsibility = spike.value[i] / sum[i];
+                pull[i] = -(responsibility * spike.dtheta[i]);
+                kls.dtheta[i] -= pull[i];
+                kls.dlog_sigma2[i] += responsibility * spike.dlog_sigma2[i];
+            }
+            dlevels.add(k, &pull);
+        }
+        kls
+    }
 }

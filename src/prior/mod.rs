@@ -52,6 +52,7 @@ pub mod nearest;
 pub mod quadrature;
 pub mod quantizer;
 pub mod spike;
+mod together;
 pub mod vnq;
 pub mod windows;
 

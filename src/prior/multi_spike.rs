@@ -1,5 +1,6 @@
 //! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
 
+use super::together::Together;
 use super::{Codebook, Kl, mixture, nearest, quadrature, sum_over_chunks, sum_over_weights, vnq, windows};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
@@ -57,12 +58,20 @@ impl MultiSpike {
     /// # Panics
     /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Kl<F> {
-        let costs = costs(codebook);
-        if (self.form, self.spike) == (Form::Nearest, Spike::Fit) && costs.iter().all(|cost| *cost == costs[0]) {
-            let (levels, cost) = (codebook.levels(), costs[0]);
-            return sum_over_chunks(theta, log_sigma2, levels.len(), |chunk| {
-                F::vectorize(nearest::Chunk { chunk, levels, cost })
-            });
+        let (levels, costs) = (codebook.levels(), &costs(codebook)[..]);
+        let of_equal_cost = costs.iter().all(|cost| *cost == costs[0]);
+        match (self.form, self.spike) {
+            (Form::Nearest, Spike::Fit) if of_equal_cost => {
+                return sum_over_chunks(theta, log_sigma2, levels.len(), |chunk| {
+                    F::vectorize(Together { chunk, form: nearest::OfEqualCost { levels, costs } })
+                });
+            }
+            (Form::Mixture, Spike::Fit) => {
+                return sum_over_chunks(theta, log_sigma2, levels.len(), |chunk| {
+                    F::vectorize(Together { chunk, form: mixture::OfFit::new(levels, costs) })
+                });
+            }
+            _ => {}
         }
         let weight_kl = self.weight_kl(codebook);
         sum_over_weights(theta, log_sigma2, codebook.levels().len(), weight_kl)

@@ -5,8 +5,8 @@
 //! together. An upper bound of F_true: see the [module](super).
 
 use super::spike::{spike_kl, squared_distance};
+use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
 use crate::scalar::spike_kl::{Spike, fit_value_and_derivative};
-use crate::scalar::vector::{Kernel, Vector};
 use crate::scalar::{Real, WeightKl};
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
@@ -34,95 +34,63 @@ pub fn nearest<F: Real>(
     WeightKl { value: kl.value + costs[best], ..kl }
 }
 
-/// [`nearest`] with D_fit for many weights, where every level costs the same: the closest level is then the best.
-pub(super) struct Chunk<'a, F> {
-    pub chunk: super::Chunk<'a, F>,
+/// [`nearest`] with D_fit where every level costs the same: the closest level is then the best.
+pub(super) struct OfEqualCost<'a, F> {
     pub levels: &'a [F],
     /// −ln a_k of every level.
-    pub cost: F,
+    pub costs: &'a [F],
 }
-
-/// Weights dealt with together, step by step: every loop below is over independent, contiguous elements.
-const TOGETHER: usize = 64;
-/// Running sums of what is added up: on every processor the same.
-const SUMS: usize = 8;
 
 /// The closest level of each of some weights.
 #[derive(Clone)]
 struct Closest<F> {
-    t: [F; TOGETHER],
+    t: Each<F>,
     /// θ − ℓ.
-    delta: [F; TOGETHER],
-    level: [u32; TOGETHER],
+    delta: Each<F>,
+    level: Each<u32>,
 }
 
-impl<F: Real> Kernel<F> for Chunk<'_, F> {
-    /// The sum of the values.
-    type Output = f64;
+impl<F: Real> Form<F> for OfEqualCost<'_, F> {
+    #[inline(always)]
+    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
+        nearest(Spike::Fit, theta, inverse_sigma2, self.levels, self.costs, dlevels)
+    }
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> f64 {
-        let Self { chunk, levels, cost } = self;
-        let mut values = [0.0; SUMS];
-        let mut dlevels = vec![[F::zero(); SUMS]; levels.len()];
-        let posterior = chunk.theta.chunks_exact(TOGETHER).zip(chunk.log_sigma2.chunks_exact(TOGETHER));
-        let gradient = chunk.dtheta.chunks_exact_mut(TOGETHER).zip(chunk.dlog_sigma2.chunks_exact_mut(TOGETHER));
-        for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
-            let mut inverse_sigma2 = [F::zero(); TOGETHER];
-            let mut best = Closest { t: inverse_sigma2, delta: inverse_sigma2, level: [0; TOGETHER] };
-            for i in 0..TOGETHER {
-                inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
-                best.t[i] = squared_distance(theta[i], inverse_sigma2[i], levels[0]);
-                best.delta[i] = theta[i] - levels[0];
-            }
-            for (k, level) in (0..).zip(levels).skip(1) {
-                // Into new arrays, written whatever the comparison says.
-                let mut better = best.clone();
-                for i in 0..TOGETHER {
-                    let other = squared_distance(theta[i], inverse_sigma2[i], *level);
-                    let closer = other < best.t[i];
-                    better.t[i] = if closer { other } else { best.t[i] };
-                    better.delta[i] = if closer { theta[i] - *level } else { best.delta[i] };
-                    better.level[i] = if closer { k } else { best.level[i] };
-                }
-                best = better;
-            }
-            let [mut value, mut pull] = [[F::zero(); TOGETHER]; 2];
-            for i in 0..TOGETHER {
-                let (d, slope) = fit_value_and_derivative(best.t[i]);
-                value[i] = d + cost;
-                pull[i] = slope * (F::of(2.0) * best.delta[i]) * inverse_sigma2[i];
-                dlog_sigma2[i] = -best.t[i] * slope;
-            }
-            dtheta.copy_from_slice(&pull);
-            for value in value.chunks_exact(SUMS) {
-                values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
-            }
-            for (k, dlevel) in (0..).zip(&mut dlevels) {
-                let mut pull_on_level = [F::zero(); TOGETHER];
-                for i in 0..TOGETHER {
-                    pull_on_level[i] = if best.level[i] == k { -pull[i] } else { F::zero() };
-                }
-                for pull in pull_on_level.chunks_exact(SUMS) {
-                    dlevel.iter_mut().zip(pull).for_each(|(sum, pull)| *sum += *pull);
-                }
-            }
+    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+        let Self { levels, costs } = self;
+        let zero = [F::zero(); TOGETHER];
+        let mut best = Closest { t: zero, delta: zero, level: [0; TOGETHER] };
+        for i in 0..TOGETHER {
+            best.t[i] = squared_distance(theta[i], inverse_sigma2[i], levels[0]);
+            best.delta[i] = theta[i] - levels[0];
         }
-        for (sum, sums) in chunk.dlevels.iter_mut().zip(dlevels) {
-            *sum += sums.into_iter().sum();
+        for (k, level) in (0..).zip(*levels).skip(1) {
+            // Into new arrays, written whatever the comparison says.
+            let mut better = best.clone();
+            for i in 0..TOGETHER {
+                let other = squared_distance(theta[i], inverse_sigma2[i], *level);
+                let closer = other < best.t[i];
+                better.t[i] = if closer { other } else { best.t[i] };
+                better.delta[i] = if closer { theta[i] - *level } else { best.delta[i] };
+                better.level[i] = if closer { k } else { best.level[i] };
+            }
+            best = better;
         }
-        let whole = chunk.theta.len() / TOGETHER * TOGETHER;
-        let rest = super::Chunk {
-            theta: &chunk.theta[whole..],
-            log_sigma2: &chunk.log_sigma2[whole..],
-            dtheta: &mut chunk.dtheta[whole..],
-            dlog_sigma2: &mut chunk.dlog_sigma2[whole..],
-            dlevels: chunk.dlevels,
-        };
-        let costs = vec![cost; levels.len()];
-        let rest = rest.each(|theta, log_sigma2, dlevels| {
-            nearest(Spike::Fit, theta, (-log_sigma2).exp_in_loop(), levels, &costs, dlevels)
-        });
-        values.into_iter().sum::<f64>() + rest
+        let mut kls = Kls { value: zero, dtheta: zero, dlog_sigma2: zero };
+        for i in 0..TOGETHER {
+            let (d, slope) = fit_value_and_derivative(best.t[i]);
+            kls.value[i] = d + costs[0];
+            kls.dtheta[i] = slope * (F::of(2.0) * best.delta[i]) * inverse_sigma2[i];
+            kls.dlog_sigma2[i] = -best.t[i] * slope;
+        }
+        for k in 0..levels.len() {
+            let mut pull = zero;
+            for i in 0..TOGETHER {
+                pull[i] = if best.level[i] as usize == k { -kls.dtheta[i] } else { F::zero() };
+            }
+            dlevels.add(k, &pull);
+        }
+        kls
     }
 }

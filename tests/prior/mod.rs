@@ -9,6 +9,7 @@ mod nearest;
 mod quadrature;
 mod quantizer;
 mod spike;
+mod together;
 mod vnq;
 mod windows;
 

@@ -1,12 +1,10 @@
-use crate::common::Precision;
 use crate::common::forms::{
     SPIKES, assert_finite_and_nan_kept, assert_golden, assert_gradient_at, assert_gradients, assert_symmetric,
     assert_unchanged_by_scale, one_weight,
 };
-use crate::common::random::Random;
 use spikeslab::prior::nearest::nearest;
 use spikeslab::prior::spike::spike_kl;
-use spikeslab::prior::{Codebook, Form, MultiSpike};
+use spikeslab::prior::{Form, MultiSpike};
 use spikeslab::scalar::spike_kl::Spike;
 
 #[test]
@@ -100,41 +98,6 @@ fn on_a_level_the_cost_of_the_choice_remains() {
         assert_eq!(kl.value, cost);
         assert_eq!((kl.dtheta, kl.dlog_sigma2, dlevels), (0.0, 0.0, vec![0.0; 3]));
     }
-}
-
-/// Many weights at a time are one weight at a time, to the bit.
-fn check_layer<F: Precision>() {
-    let mut random = Random::new(17);
-    // A NaN's sign is of no meaning.
-    let bits = |value: &F| if value.is_nan() { u64::MAX } else { value.as_f64().to_bits() };
-    let as_bits = |values: &[F]| -> Vec<u64> { values.iter().map(bits).collect() };
-    for (levels, count) in [(2, 63), (2, 64), (3, 200), (3, 4096 + 130), (4, 65), (8, 1000)] {
-        let codebook = Codebook::<F>::symmetric(levels).expect("levels");
-        let mut theta: Vec<F> = random.uniforms(-0.6, 0.6, count).to_vec();
-        let mut log_sigma2: Vec<F> = random.uniforms(-10.0, 1.0, count).to_vec();
-        // On a level, on a partition, and what is no posterior at all.
-        theta[0] = codebook.levels()[0];
-        theta[1] = codebook.levels().iter().take(2).copied().sum::<F>() / F::of(2.0);
-        (theta[2], theta[3], log_sigma2[4], log_sigma2[5]) = (F::nan(), F::of(1e30), F::nan(), F::of(-200.0));
-        let kl = MultiSpike::new(Form::Nearest, Spike::Fit).kl(&theta, &log_sigma2, &codebook);
-        let costs = vec![-codebook.level_weights()[0].ln(); codebook.levels().len()];
-        let mut unused = vec![F::zero(); codebook.levels().len()];
-        let one_by_one: Vec<_> = theta
-            .iter()
-            .zip(&log_sigma2)
-            .map(|(theta, s)| nearest(Spike::Fit, *theta, (-*s).exp_in_loop(), codebook.levels(), &costs, &mut unused))
-            .collect();
-        let [dtheta, dlog_sigma2]: [Vec<F>; 2] =
-            [one_by_one.iter().map(|kl| kl.dtheta).collect(), one_by_one.iter().map(|kl| kl.dlog_sigma2).collect()];
-        assert_eq!(as_bits(&kl.dtheta), as_bits(&dtheta), "dθ, {levels} levels, {count} weights");
-        assert_eq!(as_bits(&kl.dlog_sigma2), as_bits(&dlog_sigma2), "dlnσ², {levels} levels, {count} weights");
-    }
-}
-
-#[test]
-fn many_weights_at_a_time_are_one_at_a_time() {
-    check_layer::<f64>();
-    check_layer::<f32>();
 }
 
 /// Two cheap levels tie, both better than the closest, dear one: the lower takes the weight.

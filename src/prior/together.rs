@@ -1,0 +1,85 @@
+//! The KL of many weights at once: every loop is over independent, contiguous elements, so that it is vectorized.
+
+use crate::scalar::vector::{Kernel, Vector};
+use crate::scalar::{Real, WeightKl};
+
+/// Weights dealt with together, step by step.
+pub(super) const TOGETHER: usize = 64;
+/// Running sums of what is added up: on every processor the same.
+const SUMS: usize = 8;
+
+/// A number for each of the weights.
+pub(super) type Each<F> = [F; TOGETHER];
+
+/// The KL of each of the weights.
+pub(super) struct Kls<F> {
+    pub value: Each<F>,
+    pub dtheta: Each<F>,
+    pub dlog_sigma2: Each<F>,
+}
+
+/// ∂F/∂ℓ (M), as sums yet to be added up.
+pub(super) struct LevelGradient<F>(Vec<[F; SUMS]>);
+
+impl<F: Real> LevelGradient<F> {
+    /// Adds what each weight contributes to level k.
+    #[inline(always)]
+    pub(super) fn add(&mut self, k: usize, of_each: &Each<F>) {
+        for of_each in of_each.chunks_exact(SUMS) {
+            self.0[k].iter_mut().zip(of_each).for_each(|(sum, one)| *sum += *one);
+        }
+    }
+}
+
+/// A KL that has both forms: of one weight, and of many, to the same bits. Both are `#[inline(always)]`.
+pub(super) trait Form<F: Real> {
+    /// Of one; adds ∂F/∂ℓ to `dlevels` (M).
+    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F>;
+    /// Of many.
+    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F>;
+}
+
+/// The KL of a chunk of weights.
+pub(super) struct Together<'a, F, K> {
+    pub chunk: super::Chunk<'a, F>,
+    pub form: K,
+}
+
+impl<F: Real, K: Form<F>> Kernel<F> for Together<'_, F, K> {
+    /// The sum of the values.
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> f64 {
+        let Self { chunk, mut form } = self;
+        let mut values = [0.0; SUMS];
+        let mut dlevels = LevelGradient(vec![[F::zero(); SUMS]; chunk.dlevels.len()]);
+        let (theta, rest) = chunk.theta.as_chunks::<TOGETHER>();
+        let posterior = theta.iter().zip(chunk.log_sigma2.as_chunks::<TOGETHER>().0);
+        let gradient = chunk.dtheta.as_chunks_mut().0.iter_mut().zip(chunk.dlog_sigma2.as_chunks_mut().0);
+        for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
+            let mut inverse_sigma2 = [F::zero(); TOGETHER];
+            for i in 0..TOGETHER {
+                inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
+            }
+            let kls = form.together(theta, &inverse_sigma2, &mut dlevels);
+            (*dtheta, *dlog_sigma2) = (kls.dtheta, kls.dlog_sigma2);
+            for value in kls.value.chunks_exact(SUMS) {
+                values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
+            }
+        }
+        for (sum, sums) in chunk.dlevels.iter_mut().zip(dlevels.0) {
+            *sum += sums.into_iter().sum();
+        }
+        let whole = chunk.theta.len() - rest.len();
+        let rest = super::Chunk {
+            theta: rest,
+            log_sigma2: &chunk.log_sigma2[whole..],
+            dtheta: &mut chunk.dtheta[whole..],
+            dlog_sigma2: &mut chunk.dlog_sigma2[whole..],
+            dlevels: chunk.dlevels,
+        };
+        let rest = rest.each(|theta, log_sigma2, dlevels| form.alone(theta, (-log_sigma2).exp_in_loop(), dlevels));
+        values.into_iter().sum::<f64>() + rest
+    }
+}
