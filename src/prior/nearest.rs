@@ -61,9 +61,9 @@ impl<F: Real> Form<F> for OfEqualCost<'_, F> {
         let Self { levels, costs } = self;
         let zero = [F::zero(); TOGETHER];
         let mut best = Closest { t: zero, delta: zero, level: [0; TOGETHER] };
-        for i in 0..TOGETHER {
-            best.t[i] = squared_distance(theta[i], inverse_sigma2[i], levels[0]);
-            best.delta[i] = theta[i] - levels[0];
+        for (i, theta) in theta.iter().enumerate() {
+            best.t[i] = squared_distance(*theta, inverse_sigma2[i], levels[0]);
+            best.delta[i] = *theta - levels[0];
         }
         for (k, level) in (0..).zip(*levels).skip(1) {
             // Into new arrays, written whatever the comparison says.
@@ -78,16 +78,16 @@ impl<F: Real> Form<F> for OfEqualCost<'_, F> {
             best = better;
         }
         let mut kls = Kls { value: zero, dtheta: zero, dlog_sigma2: zero };
-        for i in 0..TOGETHER {
+        for (i, inverse_sigma2) in inverse_sigma2.iter().enumerate() {
             let (d, slope) = fit_value_and_derivative(best.t[i]);
             kls.value[i] = d + costs[0];
-            kls.dtheta[i] = slope * (F::of(2.0) * best.delta[i]) * inverse_sigma2[i];
+            kls.dtheta[i] = slope * (F::of(2.0) * best.delta[i]) * *inverse_sigma2;
             kls.dlog_sigma2[i] = -best.t[i] * slope;
         }
         for k in 0..levels.len() {
             let mut pull = zero;
-            for i in 0..TOGETHER {
-                pull[i] = if best.level[i] as usize == k { -kls.dtheta[i] } else { F::zero() };
+            for (i, pull) in pull.iter_mut().enumerate() {
+                *pull = if best.level[i] as usize == k { -kls.dtheta[i] } else { F::zero() };
             }
             dlevels.add(k, &pull);
         }
