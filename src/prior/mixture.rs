@@ -7,9 +7,9 @@
 //! An upper bound of F_true: see the [module](super). ln M nats a weight can be saved by blurring the levels together, and
 //! at κ near 1 training takes them.
 
-use super::spike::{spike_kl, squared_distance};
+use super::spike::spike_kl;
 use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
-use crate::scalar::spike_kl::{Spike, fit_value_and_derivative};
+use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
@@ -48,9 +48,7 @@ pub(super) struct OfFit<'a, F> {
 
 impl<'a, F: Real> OfFit<'a, F> {
     pub(super) fn new(levels: &'a [F], costs: &'a [F]) -> Self {
-        let zero = [F::zero(); TOGETHER];
-        let spikes = levels.iter().map(|_| Kls { value: zero, dtheta: zero, dlog_sigma2: zero }).collect();
-        Self { levels, costs, spikes }
+        Self { levels, costs, spikes: levels.iter().map(|_| Kls::zero()).collect() }
     }
 }
 
@@ -64,17 +62,13 @@ impl<F: Real> Form<F> for OfFit<'_, F> {
     fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
         let mut lowest = [F::infinity(); TOGETHER];
         for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
-            for i in 0..TOGETHER {
-                let t = squared_distance(theta[i], inverse_sigma2[i], *level);
-                let (d, slope) = fit_value_and_derivative(t);
-                spike.value[i] = d + *cost;
-                spike.dtheta[i] = slope * (F::of(2.0) * (theta[i] - *level)) * inverse_sigma2[i];
-                spike.dlog_sigma2[i] = -t * slope;
-                lowest[i] = if spike.value[i] < lowest[i] { spike.value[i] } else { lowest[i] };
+            *spike = Kls::of_spike(theta, inverse_sigma2, *level);
+            for (value, lowest) in spike.value.iter_mut().zip(&mut lowest) {
+                *value += *cost;
+                *lowest = if *value < *lowest { *value } else { *lowest };
             }
         }
-        let zero = [F::zero(); TOGETHER];
-        let mut sum = zero;
+        let mut sum = [F::zero(); TOGETHER];
         for spike in &mut self.spikes {
             for i in 0..TOGETHER {
                 // From here on the share.
@@ -82,12 +76,12 @@ impl<F: Real> Form<F> for OfFit<'_, F> {
                 sum[i] += spike.value[i];
             }
         }
-        let mut kls = Kls { value: zero, dtheta: zero, dlog_sigma2: zero };
+        let mut kls = Kls::zero();
         for i in 0..TOGETHER {
             kls.value[i] = lowest[i] - sum[i].ln_in_loop();
         }
         for (k, spike) in self.spikes.iter().enumerate() {
-            let mut pull = zero;
+            let mut pull = [F::zero(); TOGETHER];
             for i in 0..TOGETHER {
                 let responsibility = spike.value[i] / sum[i];
                 pull[i] = -(responsibility * spike.dtheta[i]);

@@ -62,6 +62,7 @@ pub use multi_spike::{Form, MultiSpike};
 
 use crate::scalar::{Real, WeightKl};
 use rayon::prelude::*;
+use together::Together;
 
 /// Weights whose KL is computed by one thread at a time.
 const WEIGHTS: usize = 4096;
@@ -141,6 +142,16 @@ fn sum_over_weights<F: Real>(
     weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
 ) -> Kl<F> {
     sum_over_chunks(theta, log_sigma2, levels, |chunk| chunk.each(&weight_kl))
+}
+
+/// The KL of a layer many weights at a time, each thread by a form of its own.
+fn sum_together<F: Real, K: together::Form<F>>(
+    theta: &[F],
+    log_sigma2: &[F],
+    levels: usize,
+    form: impl Fn() -> K + Sync,
+) -> Kl<F> {
+    sum_over_chunks(theta, log_sigma2, levels, |chunk| F::vectorize(Together { chunk, form: form() }))
 }
 
 /// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order.

@@ -1,7 +1,6 @@
 //! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
 
-use super::together::Together;
-use super::{Codebook, Kl, mixture, nearest, quadrature, sum_over_chunks, sum_over_weights, vnq, windows};
+use super::{Codebook, Kl, mixture, nearest, quadrature, sum_over_weights, sum_together, vnq, windows};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
@@ -58,23 +57,22 @@ impl MultiSpike {
     /// # Panics
     /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Kl<F> {
-        let (levels, costs) = (codebook.levels(), &costs(codebook)[..]);
-        let of_equal_cost = costs.iter().all(|cost| *cost == costs[0]);
+        let (levels, costs, ratio) = (codebook.levels(), &costs(codebook)[..], F::of(self.window_ratio));
+        let count = levels.len();
         match (self.form, self.spike) {
-            (Form::Nearest, Spike::Fit) if of_equal_cost => {
-                return sum_over_chunks(theta, log_sigma2, levels.len(), |chunk| {
-                    F::vectorize(Together { chunk, form: nearest::OfEqualCost { levels, costs } })
-                });
+            (Form::Nearest, Spike::Fit) if costs.iter().all(|cost| *cost == costs[0]) => {
+                sum_together(theta, log_sigma2, count, || nearest::OfEqualCost { levels, costs })
             }
             (Form::Mixture, Spike::Fit) => {
-                return sum_over_chunks(theta, log_sigma2, levels.len(), |chunk| {
-                    F::vectorize(Together { chunk, form: mixture::OfFit::new(levels, costs) })
-                });
+                sum_together(theta, log_sigma2, count, || mixture::OfFit::new(levels, costs))
             }
-            _ => {}
+            (Form::Vnq, Spike::Fit) => {
+                let zero = zero_level(levels).expect(NO_ZERO);
+                sum_together(theta, log_sigma2, count, || vnq::OfFit { levels, zero, ratio })
+            }
+            (Form::Windows, Spike::Fit) => sum_together(theta, log_sigma2, count, || windows::OfFit { levels, ratio }),
+            _ => sum_over_weights(theta, log_sigma2, count, self.weight_kl(codebook)),
         }
-        let weight_kl = self.weight_kl(codebook);
-        sum_over_weights(theta, log_sigma2, codebook.levels().len(), weight_kl)
     }
 
     /// The KL of one weight as a function of θ, ln σ² and the vector to which ∂F/∂ℓ is added.
@@ -87,7 +85,7 @@ impl MultiSpike {
         let in_f64 = |values: &[F]| -> Vec<f64> { values.iter().map(|value| value.as_f64()).collect() };
         let (levels64, level_weights64) = (in_f64(&levels), in_f64(codebook.level_weights()));
         let zero = match self.form {
-            Form::Vnq => zero_level(&levels).expect("vnq needs a zero level"),
+            Form::Vnq => zero_level(&levels).expect(NO_ZERO),
             _ => 0,
         };
         let (form, spike, ratio) = (self.form, self.spike, F::of(self.window_ratio));
@@ -114,6 +112,8 @@ impl MultiSpike {
         }
     }
 }
+
+const NO_ZERO: &str = "vnq needs a zero level";
 
 /// −ln a_k.
 pub(crate) fn costs<F: Real>(codebook: &Codebook<F>) -> Vec<F> {

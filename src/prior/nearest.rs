@@ -77,7 +77,7 @@ impl<F: Real> Form<F> for OfEqualCost<'_, F> {
             }
             best = better;
         }
-        let mut kls = Kls { value: zero, dtheta: zero, dlog_sigma2: zero };
+        let mut kls = Kls::zero();
         for (i, inverse_sigma2) in inverse_sigma2.iter().enumerate() {
             let (d, slope) = fit_value_and_derivative(best.t[i]);
             kls.value[i] = d + costs[0];

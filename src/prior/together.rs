@@ -1,5 +1,7 @@
 //! The KL of many weights at once: every loop is over independent, contiguous elements, so that it is vectorized.
 
+use super::spike::squared_distance;
+use crate::scalar::spike_kl::fit_value_and_derivative;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::scalar::{Real, WeightKl};
 
@@ -16,6 +18,38 @@ pub(super) struct Kls<F> {
     pub value: Each<F>,
     pub dtheta: Each<F>,
     pub dlog_sigma2: Each<F>,
+}
+
+impl<F: Real> Kls<F> {
+    #[inline(always)]
+    pub(super) fn zero() -> Self {
+        let zero = [F::zero(); TOGETHER];
+        Self { value: zero, dtheta: zero, dlog_sigma2: zero }
+    }
+
+    /// As [`spike_kl`](super::spike::spike_kl), with D_fit.
+    #[inline(always)]
+    pub(super) fn of_spike(theta: &Each<F>, inverse_sigma2: &Each<F>, level: F) -> Self {
+        let mut kls = Self::zero();
+        for i in 0..TOGETHER {
+            let t = squared_distance(theta[i], inverse_sigma2[i], level);
+            let (value, slope) = fit_value_and_derivative(t);
+            kls.value[i] = value;
+            kls.dtheta[i] = slope * (F::of(2.0) * (theta[i] - level)) * inverse_sigma2[i];
+            kls.dlog_sigma2[i] = -t * slope;
+        }
+        kls
+    }
+
+    /// Adds another KL, each weight's times its factor.
+    #[inline(always)]
+    pub(super) fn add_scaled(&mut self, factor: &Each<F>, other: &Self) {
+        for (i, factor) in factor.iter().enumerate() {
+            self.value[i] += *factor * other.value[i];
+            self.dtheta[i] += *factor * other.dtheta[i];
+            self.dlog_sigma2[i] += *factor * other.dlog_sigma2[i];
+        }
+    }
 }
 
 /// ∂F/∂ℓ (M), as sums yet to be added up.

@@ -8,7 +8,8 @@
 //! With two neighbouring levels on one side of zero, 1 − Σ Ω_k goes negative.
 
 use super::spike::spike_kl;
-use super::windows::window;
+use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
+use super::windows::{Windows, window};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
 
@@ -40,4 +41,46 @@ pub fn vnq<F: Real>(
     kl.add_scaled(remainder, &at_zero);
     dlevels[zero] -= remainder * at_zero.dtheta;
     kl
+}
+
+/// [`vnq`] with D_fit.
+pub(super) struct OfFit<'a, F> {
+    pub levels: &'a [F],
+    /// The index of the zero level.
+    pub zero: usize,
+    pub ratio: F,
+}
+
+impl<F: Real> Form<F> for OfFit<'_, F> {
+    #[inline(always)]
+    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
+        vnq(Spike::Fit, theta, inverse_sigma2, self.levels, self.zero, self.ratio, dlevels)
+    }
+
+    #[inline(always)]
+    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+        let at_zero = Kls::of_spike(theta, inverse_sigma2, self.levels[self.zero]);
+        let mut kls = Kls::zero();
+        let mut remainder = [F::one(); TOGETHER];
+        for (k, level) in self.levels.iter().enumerate().filter(|(k, _)| *k != self.zero) {
+            let one = Kls::of_spike(theta, inverse_sigma2, *level);
+            let window = Windows::new(theta, *level, self.ratio);
+            kls.add_scaled(&window.value, &one);
+            let mut dlevel = [F::zero(); TOGETHER];
+            for (i, dlevel) in dlevel.iter_mut().enumerate() {
+                let excess = one.value[i] - at_zero.value[i];
+                kls.dtheta[i] += window.dtheta[i] * excess;
+                remainder[i] -= window.value[i];
+                *dlevel = window.dlevel[i] * excess - window.value[i] * one.dtheta[i];
+            }
+            dlevels.add(k, &dlevel);
+        }
+        kls.add_scaled(&remainder, &at_zero);
+        let mut dlevel = [F::zero(); TOGETHER];
+        for (i, dlevel) in dlevel.iter_mut().enumerate() {
+            *dlevel = -(remainder[i] * at_zero.dtheta[i]);
+        }
+        dlevels.add(self.zero, &dlevel);
+        kls
+    }
 }

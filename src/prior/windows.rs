@@ -9,6 +9,7 @@
 //! Kept for comparison: away from the windows it has no gradient, and it lies far below F_true there.
 
 use super::spike::spike_kl;
+use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
 
@@ -23,16 +24,38 @@ pub(super) struct Window<F> {
 }
 
 /// The window of a nonzero level.
+#[inline(always)]
 pub(super) fn window<F: Real>(theta: F, level: F, ratio: F) -> Window<F> {
     let width = ratio * level;
     let (delta, width2) = (theta - level, width * width);
-    let value = (-delta * delta / (F::of(2.0) * width2)).exp();
-    // Of a level so small that width² is 0, the window is closed, and has no slope.
-    if width2.is_zero() || value.is_zero() {
-        return Window { value: F::zero(), dtheta: F::zero(), dlevel: F::zero() };
-    }
+    let value = (-delta * delta / (F::of(2.0) * width2)).exp_in_loop();
     let slope = value * delta / width2;
-    Window { value, dtheta: -slope, dlevel: slope * theta / level }
+    // Of a level so small that width² is 0, the window is closed, and has no slope.
+    let closed = width2.is_zero() | value.is_zero();
+    let unless_closed = |x: F| if closed { F::zero() } else { x };
+    Window { value: unless_closed(value), dtheta: unless_closed(-slope), dlevel: unless_closed(slope * theta / level) }
+}
+
+/// The windows of many weights.
+pub(super) struct Windows<F> {
+    pub(super) value: Each<F>,
+    pub(super) dtheta: Each<F>,
+    pub(super) dlevel: Each<F>,
+}
+
+impl<F: Real> Windows<F> {
+    #[inline(always)]
+    pub(super) fn new(theta: &Each<F>, level: F, ratio: F) -> Self {
+        let zero = [F::zero(); TOGETHER];
+        let mut windows = Self { value: zero, dtheta: zero, dlevel: zero };
+        for (i, theta) in theta.iter().enumerate() {
+            let window = window(*theta, level, ratio);
+            windows.value[i] = window.value;
+            windows.dtheta[i] = window.dtheta;
+            windows.dlevel[i] = window.dlevel;
+        }
+        windows
+    }
 }
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M).
@@ -53,4 +76,34 @@ pub fn windows<F: Real>(
         *dlevel += window.dlevel * one.value - window.value * one.dtheta;
     }
     kl
+}
+
+/// [`windows`] with D_fit.
+pub(super) struct OfFit<'a, F> {
+    pub levels: &'a [F],
+    pub ratio: F,
+}
+
+impl<F: Real> Form<F> for OfFit<'_, F> {
+    #[inline(always)]
+    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
+        windows(Spike::Fit, theta, inverse_sigma2, self.levels, self.ratio, dlevels)
+    }
+
+    #[inline(always)]
+    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+        let mut kls = Kls::zero();
+        for (k, level) in self.levels.iter().enumerate() {
+            let one = Kls::of_spike(theta, inverse_sigma2, *level);
+            let window = Windows::new(theta, *level, self.ratio);
+            kls.add_scaled(&window.value, &one);
+            let mut dlevel = [F::zero(); TOGETHER];
+            for (i, dlevel) in dlevel.iter_mut().enumerate() {
+                kls.dtheta[i] += window.dtheta[i] * one.value[i];
+                *dlevel = window.dlevel[i] * one.value[i] - window.value[i] * one.dtheta[i];
+            }
+            dlevels.add(k, &dlevel);
+        }
+        kls
+    }
 }

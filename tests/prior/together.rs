@@ -6,11 +6,18 @@ use spikeslab::prior::{Codebook, Form, MultiSpike};
 use spikeslab::scalar::spike_kl::Spike;
 
 fn check<F: Precision>(form: Form, level_weight: fn(usize) -> f64) {
+    // `vnq` wants a level at zero, `windows` none.
+    let fits = |levels: usize| match form {
+        Form::Vnq => levels % 2 == 1,
+        Form::Windows => levels.is_multiple_of(2),
+        _ => true,
+    };
     let mut random = Random::new(17);
     // A NaN's sign is of no meaning.
     let bits = |value: &F| if value.is_nan() { u64::MAX } else { value.as_f64().to_bits() };
     let as_bits = |values: &[F]| -> Vec<u64> { values.iter().map(bits).collect() };
-    for (levels, count) in [(2, 63), (2, 64), (3, 200), (3, 4096 + 130), (4, 65), (8, 1000), (16, 700)] {
+    let layers = [(2, 63), (2, 64), (3, 200), (3, 4096 + 130), (4, 65), (5, 128), (8, 1000), (16, 700)];
+    for (levels, count) in layers.into_iter().filter(|(levels, _)| fits(*levels)) {
         let levels = Codebook::<F>::symmetric(levels).expect("levels").levels().to_vec();
         let total: f64 = (0..levels.len()).map(level_weight).sum();
         let level_weights = (0..levels.len()).map(|k| F::of(level_weight(k) / total)).collect();
@@ -44,4 +51,16 @@ fn nearest() {
 fn mixture() {
     check::<f64>(Form::Mixture, |k| 1.0 + k as f64);
     check::<f32>(Form::Mixture, |k| 1.0 + k as f64);
+}
+
+#[test]
+fn vnq() {
+    check::<f64>(Form::Vnq, |_| 1.0);
+    check::<f32>(Form::Vnq, |_| 1.0);
+}
+
+#[test]
+fn windows() {
+    check::<f64>(Form::Windows, |_| 1.0);
+    check::<f32>(Form::Windows, |_| 1.0);
 }
