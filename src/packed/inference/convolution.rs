@@ -5,7 +5,7 @@
 
 use super::max_pool::max_pool;
 use super::workspace::{Scratch, enlarge};
-use super::{Affine, Epilogue, finish};
+use super::{Affine, Epilogue, finish, team};
 use crate::layers::bayes_conv2d::layout::Layout;
 use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;
@@ -15,9 +15,6 @@ use crate::tensor::im2col::Window;
 use crate::tensor::tiles::{LARGEST, by_size, tiles};
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// Multiplications that are worth waking a thread for.
-const WORTH_A_THREAD: usize = 1 << 16;
 
 /// y = pool(epilogue(a ∗ w)), a = x or, where there is an affine map `before`, ReLU(before(x)).
 pub(super) struct Convolution<'a> {
@@ -83,7 +80,7 @@ impl<'a> Convolution<'a> {
     pub(super) fn run<'b>(&self, images: impl Iterator<Item = (&'b [f32], &'b mut [f32])>, scratches: &mut [Scratch]) {
         let [outputs, height, width] = self.output();
         let multiplications = outputs * self.layout.fan_in * self.layout.positions();
-        let threads = (multiplications / WORTH_A_THREAD).clamp(1, scratches.len());
+        let threads = team::share(multiplications, scratches.len());
         let mut parts = self.parts(threads);
         for (x, y) in images {
             for part in &mut parts {

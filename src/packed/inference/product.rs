@@ -4,7 +4,7 @@
 //! which each output looks its sum up; the outputs are shared out among the threads. For several images, the weights of a few
 //! inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
 
-use super::Epilogue;
+use super::{Epilogue, team};
 use crate::packed::fields::{Block, MAX_ROWS, Weights, first_cells};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
@@ -16,8 +16,6 @@ use std::ops::Range;
 const ROWS: usize = 4;
 /// Weights decoded at a time, about.
 const DECODED: usize = 4096;
-/// Weights that are worth waking a thread for.
-const WORTH_A_THREAD: usize = 1 << 16;
 
 /// y = epilogue(x w).
 pub(super) struct Product<'a> {
@@ -42,7 +40,7 @@ impl Product<'_> {
                 }
             }
         };
-        let threads = (inputs * outputs / WORTH_A_THREAD).clamp(1, threads);
+        let threads = team::share(inputs * outputs, threads);
         if threads == 1 || y.len() > outputs {
             return of(0..outputs, y);
         }

@@ -7,15 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Multiplications that occupy a thread for long enough to be worth waking it.
 const WORTH_WAKING: usize = 1 << 20;
+/// Multiplications that are worth handing to a thread that is awake.
+const WORTH_HANDING_OVER: usize = 1 << 16;
 
 thread_local! {
     /// Whether a lead is under way on this thread.
     static LEADING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The threads that so many multiplications are worth sharing out among.
+/// The size of a team for so many multiplications.
 pub(super) fn size(multiplications: usize) -> usize {
     rayon::current_num_threads().min(multiplications / WORTH_WAKING).max(1)
+}
+
+/// How many of a team's threads share so many of them.
+pub(super) fn share(multiplications: usize, size: usize) -> usize {
+    (multiplications / WORTH_HANDING_OVER).clamp(1, size)
 }
 
 /// Does `work` while the other threads of a team of `size` wait for what it shares out.
