@@ -133,7 +133,7 @@ impl Plan {
 
     /// The multiplications that an image takes in each Bayesian layer, in order.
     pub fn multiplications(&self) -> impl Iterator<Item = usize> {
-        let weights = |layer: &BayesLayer| product(&self.parameters[layer.theta].shape);
+        let weights = |layer: &BayesLayer| elements(&self.parameters[layer.theta].shape);
         self.layers().map(move |layer| weights(layer).saturating_mul(layer.positions))
     }
 
@@ -174,7 +174,7 @@ pub struct Builder {
 impl Builder {
     /// A network for images of shape `input` (C, H, W).
     pub fn new(input: [usize; 3]) -> Self {
-        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new(), largest: product(&input) }
+        Self { input, shape: input, nodes: Vec::new(), layers: 0, parameters: Vec::new(), largest: elements(&input) }
     }
 
     /// A convolution of stride 1, the image padded by `padding` zeros on each side.
@@ -185,7 +185,7 @@ impl Builder {
         let window = Window { padding, ..Window::new(kernel, [1, 1]) };
         let [channels, height, width] = self.shape;
         let [output_h, output_w] = window.output_size([height, width])?;
-        let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]], product(&[output_h, output_w]));
+        let layer = self.bayes_layer(name, &[outputs, channels, kernel[0], kernel[1]], elements(&[output_h, output_w]));
         Ok(self.push(Node::Conv2d(layer, window), [outputs, output_h, output_w]))
     }
 
@@ -199,7 +199,7 @@ impl Builder {
             let mut channels = all_channels;
             for (norm, conv, outputs, kernel) in unit {
                 let norm = self.norm_layer(norm, channels);
-                let conv = self.bayes_layer(conv, &[*outputs, channels, *kernel, *kernel], product(&[height, width]));
+                let conv = self.bayes_layer(conv, &[*outputs, channels, *kernel, *kernel], elements(&[height, width]));
                 let window = Window { padding: [kernel / 2; 2], ..Window::new([*kernel; 2], [1, 1]) };
                 stages.push(Stage { norm, conv, window });
                 channels = *outputs;
@@ -268,7 +268,7 @@ impl Builder {
 
     /// Images to rows of features.
     pub fn flatten(&mut self) -> &mut Self {
-        self.push(Node::Flatten, [product(&self.shape), 1, 1])
+        self.push(Node::Flatten, [elements(&self.shape), 1, 1])
     }
 
     /// The plan.
@@ -280,7 +280,7 @@ impl Builder {
     fn push(&mut self, node: Node, shape: [usize; 3]) -> &mut Self {
         self.nodes.push(node);
         self.shape = shape;
-        self.largest = self.largest.max(product(&shape));
+        self.largest = self.largest.max(elements(&shape));
         self
     }
 
@@ -314,7 +314,6 @@ impl Builder {
     }
 }
 
-/// The elements of a tensor.
-fn product(shape: &[usize]) -> usize {
-    shape.iter().fold(1, |product, size| product.saturating_mul(*size))
+fn elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |elements, size| elements.saturating_mul(*size))
 }

@@ -162,10 +162,9 @@ impl<'a> Weights<'a> {
         &self,
         block: &Block,
         stride: usize,
-        weights: &mut [f32],
+        mut weights: &mut [f32],
     ) {
         let (mut row_of_cells, mut left) = (block.rows.start / ROWS, block.rows.len());
-        let mut weights = weights;
         while left > 0 {
             let bytes = &self.row_of_cells(row_of_cells)[block.columns.start / 2..];
             let rows = left.min(ROWS);

@@ -8,7 +8,7 @@
 //! at κ near 1 training takes them.
 
 use super::spike::spike_kl;
-use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
 
@@ -52,7 +52,7 @@ impl<'a, F: Real> OfFit<'a, F> {
     }
 }
 
-impl<F: Real> Form<F> for OfFit<'_, F> {
+impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     #[inline(always)]
     fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
         mixture(Spike::Fit, theta, inverse_sigma2, self.levels, self.costs, dlevels)

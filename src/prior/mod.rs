@@ -145,7 +145,7 @@ fn sum_over_weights<F: Real>(
 }
 
 /// The KL of a layer many weights at a time, each thread by a form of its own.
-fn sum_together<F: Real, K: together::Form<F>>(
+fn sum_together<F: Real, K: together::OneOrMany<F>>(
     theta: &[F],
     log_sigma2: &[F],
     levels: usize,

@@ -5,7 +5,7 @@
 //! together. An upper bound of F_true: see the [module](super).
 
 use super::spike::{spike_kl, squared_distance};
-use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::{Spike, fit_value_and_derivative};
 use crate::scalar::{Real, WeightKl};
 
@@ -50,7 +50,7 @@ struct Closest<F> {
     level: Each<u32>,
 }
 
-impl<F: Real> Form<F> for OfEqualCost<'_, F> {
+impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
     #[inline(always)]
     fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
         nearest(Spike::Fit, theta, inverse_sigma2, self.levels, self.costs, dlevels)

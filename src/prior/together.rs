@@ -66,7 +66,7 @@ impl<F: Real> LevelGradient<F> {
 }
 
 /// A KL that has both forms: of one weight, and of many, to the same bits. Both are `#[inline(always)]`.
-pub(super) trait Form<F: Real> {
+pub(super) trait OneOrMany<F: Real> {
     /// Of one; adds ∂F/∂ℓ to `dlevels` (M).
     fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F>;
     /// Of many.
@@ -79,7 +79,7 @@ pub(super) struct Together<'a, F, K> {
     pub form: K,
 }
 
-impl<F: Real, K: Form<F>> Kernel<F> for Together<'_, F, K> {
+impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
     /// The sum of the values.
     type Output = f64;
 

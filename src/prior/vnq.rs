@@ -8,7 +8,7 @@
 //! With two neighbouring levels on one side of zero, 1 − Σ Ω_k goes negative.
 
 use super::spike::spike_kl;
-use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use super::windows::{Windows, window};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
@@ -51,7 +51,7 @@ pub(super) struct OfFit<'a, F> {
     pub ratio: F,
 }
 
-impl<F: Real> Form<F> for OfFit<'_, F> {
+impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     #[inline(always)]
     fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
         vnq(Spike::Fit, theta, inverse_sigma2, self.levels, self.zero, self.ratio, dlevels)

@@ -9,7 +9,7 @@
 //! Kept for comparison: away from the windows it has no gradient, and it lies far below F_true there.
 
 use super::spike::spike_kl;
-use super::together::{Each, Form, Kls, LevelGradient, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
 
@@ -84,7 +84,7 @@ pub(super) struct OfFit<'a, F> {
     pub ratio: F,
 }
 
-impl<F: Real> Form<F> for OfFit<'_, F> {
+impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     #[inline(always)]
     fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
         windows(Spike::Fit, theta, inverse_sigma2, self.levels, self.ratio, dlevels)

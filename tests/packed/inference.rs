@@ -1,4 +1,4 @@
-//! A single image, whose layers are shared out among the threads where they are large.
+//! A single image, whose layers are shared out among the threads where they are large; and networks of the library's user.
 
 use super::codebook;
 use crate::common::Dtype;
@@ -8,7 +8,7 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use ndarray::{Array4, Axis};
 use rayon::prelude::*;
-use spikeslab::nets::{Architecture, Densenet, Network, WeightMode};
+use spikeslab::nets::{Architecture, Builder, Densenet, Network, WeightMode};
 use spikeslab::packed::PackedModel;
 
 /// Networks worth a team of threads, images of theirs, and their packed models.
@@ -66,4 +66,22 @@ fn images_one_by_one_on_all_threads_at_once() {
             (0..100).into_par_iter().for_each(|_| assert_eq!(model.predict(single(&x, 0)).unwrap(), outside));
         });
     }
+}
+
+/// After a convolution and on its own, windows of several sizes, which leave rows and columns over.
+#[test]
+fn max_pooling_wherever_it_stands() {
+    let mut net = Builder::new([2, 33, 30]);
+    net.max_pool([1, 2]).unwrap().conv2d("c1", 14, [3, 2], [1, 0]).unwrap().batch_norm("n1").relu();
+    net.max_pool([3, 2]).unwrap().max_pool([2, 1]).unwrap();
+    net.conv2d("c2", 5, [2, 2], [0, 0]).unwrap().max_pool([2, 2]).unwrap().flatten().dense("d", 10).bias();
+    let mut network = Network::new(net.finish(), &codebook(4, 3));
+    network.initialize(5);
+    let model = PackedModel::new(Architecture::Lenet5, &[14, 5, 10], &network, None);
+    let x: Array4<f32> = Random::new(7).bells((5, 2, 33, 30));
+    let expected = network.predict(x.clone(), &WeightMode::Quantized).unwrap();
+    let tolerance = tolerance("packed", Dtype::F32, Check::Reference);
+    assert_close("all together", &model.predict(x.clone()).unwrap(), &expected, tolerance);
+    let one = expected.index_axis(Axis(0), 3).insert_axis(Axis(0));
+    assert_close("one image", &model.predict(single(&x, 3)).unwrap(), &one, tolerance);
 }

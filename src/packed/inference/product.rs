@@ -29,8 +29,8 @@ impl Product<'_> {
         let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
         let weights = &Weights::new(&self.layer.fields, &self.layer.levels);
         let of = |columns: Range<usize>, y: &mut [f32]| {
-            let sums = &mut vec![0.0; y.len() / columns.len() * columns.len().next_multiple_of(MAX_LANES)];
             let padded = columns.len().next_multiple_of(MAX_LANES);
+            let sums = &mut vec![0.0; y.len() / columns.len() * padded];
             f32::vectorize(Columns { weights, x, inputs, columns: columns.clone(), sums, padded });
             let epilogue = self.epilogue.of(columns.clone());
             for (y, sums) in y.chunks_exact_mut(columns.len()).zip(sums.chunks_exact(padded)) {
