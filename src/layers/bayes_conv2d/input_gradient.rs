@@ -110,6 +110,8 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
         }
 
         let pieces = products.pieces::<V>(0..products.output[0]);
+        let met = layout.pieces::<V>(0..layout.output[0]);
+        let met = &met[..layout.output[0] * layout.row / V::PIECE];
         for tile in tiles::<V>(products.channels_out) {
             for block in channel_blocks(products) {
                 let from = block.0 * products.channel;
@@ -120,13 +122,15 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
             }
             let sums = mean.chunks_exact_mut(len).zip(variance.chunks_exact_mut(len)).take(tile.1);
             for (channel, (mean, variance)) in (tile.0..).zip(sums) {
-                products.without_ends(mean);
-                products.without_ends(variance);
-                let sums = (&mean[..products.positions()], &variance[..products.positions()]);
                 if self.adjoint.scattered {
+                    products.clear_ends(mean);
+                    products.clear_ends(variance);
                     let offset = layout.offsets[channel];
-                    scatter(layout, sums, &image[offset..], &mut da[offset..]);
+                    scatter::<V>(met, (mean, variance), &image[offset..], &mut da[offset..]);
                 } else {
+                    products.without_ends(mean);
+                    products.without_ends(variance);
+                    let sums = (&mean[..products.positions()], &variance[..products.positions()]);
                     let x = &self.image.pixels[channel * layout.pixels()..][..layout.pixels()];
                     match self.image.activation {
                         None => combine(sums, x, &mut plane, |x| x),
@@ -172,26 +176,23 @@ fn combine<F: Real>((mean, variance): (&[F], &[F]), x: &[F], da: &mut [F], value
     da.iter_mut().zip(x).zip(sums).for_each(|((da, x), (m, v))| *da = *m + two * value(*x) * *v);
 }
 
-/// Adds mean + 2 a · variance of each position where it meets the image; a and da begin at what the first one meets.
+/// Adds mean + 2 a · variance of each piece of positions where it meets the image; a and da begin at what the first one meets.
 #[inline(always)]
-fn scatter<F: Real>(layout: &Layout, (mean, variance): (&[F], &[F]), a: &[F], da: &mut [F]) {
-    let two = F::of(2.0);
-    let columns = layout.output[1];
-    for (p, (mean, variance)) in mean.chunks_exact(columns).zip(variance.chunks_exact(columns)).enumerate() {
-        let row = p * layout.row_step..p * layout.row_step + columns;
-        let (a, da) = (&a[row.clone()], &mut da[row]);
-        let whole = columns / PIECE * PIECE;
-        for at in (0..whole).step_by(PIECE) {
-            let at = at..at + PIECE;
-            let (mean, variance, a, da) = (&mean[at.clone()], &variance[at.clone()], &a[at.clone()], &mut da[at]);
-            let mut sums = [F::zero(); PIECE];
-            for i in 0..PIECE {
-                sums[i] = da[i] + (mean[i] + two * a[i] * variance[i]);
-            }
-            da.copy_from_slice(&sums);
+fn scatter<V: Vector>(
+    pieces: &[usize],
+    (mean, variance): (&[V::Element], &[V::Element]),
+    a: &[V::Element],
+    da: &mut [V::Element],
+) {
+    let two = V::Element::of(2.0);
+    let sums = mean.chunks_exact(V::PIECE).zip(variance.chunks_exact(V::PIECE));
+    for (start, (mean, variance)) in pieces.iter().zip(sums) {
+        let (a, da) = (&a[*start..][..V::PIECE], &mut da[*start..][..V::PIECE]);
+        // Read, then written: the compiler need not know that they do not overlap.
+        let mut sums = [V::Element::of(0.0); PIECE];
+        for i in 0..V::PIECE {
+            sums[i] = da[i] + (mean[i] + two * a[i] * variance[i]);
         }
-        for i in whole..columns {
-            da[i] += mean[i] + two * a[i] * variance[i];
-        }
+        da.copy_from_slice(&sums[..V::PIECE]);
     }
 }

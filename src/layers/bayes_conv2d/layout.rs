@@ -222,6 +222,15 @@ impl Layout {
         }
     }
 
+    /// Makes 0 of what lies in a row of sums beyond the OW of one output channel.
+    #[inline(always)]
+    pub(crate) fn clear_ends<F: Real>(&self, plane: &mut [F]) {
+        let columns = self.output[1];
+        if columns != self.row {
+            plane[..self.output[0] * self.row].chunks_exact_mut(self.row).for_each(|row| row[columns..].fill(F::zero()));
+        }
+    }
+
     /// The OW sums of each row, in the order of positions: those of one output channel.
     #[inline(always)]
     pub(crate) fn without_ends<F: Real>(&self, plane: &mut [F]) {
