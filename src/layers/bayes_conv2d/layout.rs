@@ -227,7 +227,9 @@ impl Layout {
     pub(crate) fn clear_ends<F: Real>(&self, plane: &mut [F]) {
         let columns = self.output[1];
         if columns != self.row {
-            plane[..self.output[0] * self.row].chunks_exact_mut(self.row).for_each(|row| row[columns..].fill(F::zero()));
+            plane[..self.output[0] * self.row]
+                .chunks_exact_mut(self.row)
+                .for_each(|row| row[columns..].fill(F::zero()));
         }
     }
 
