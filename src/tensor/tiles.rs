@@ -10,10 +10,15 @@ pub const LARGEST: usize = 12;
 /// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
 #[inline(always)]
 pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    tiles_up_to(if V::REGISTERS >= 32 { LARGEST } else { 6 }, count)
+}
+
+/// As [`tiles`], none of them larger than `largest`.
+#[inline(always)]
+pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut first = 0;
     std::iter::from_fn(move || {
-        let fits = |size: &usize| *size <= count - first && (*size <= 6 || V::REGISTERS >= 32);
-        let size = SIZES.into_iter().find(fits)?;
+        let size = SIZES.into_iter().find(|size| *size <= largest.min(count - first))?;
         first += size;
         Some((first - size, size))
     })

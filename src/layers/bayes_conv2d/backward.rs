@@ -8,9 +8,6 @@ use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 
-/// Output positions whose products are added up before they are added to what is there, about.
-const POSITIONS: usize = 1024;
-
 /// A few images, one after the other.
 pub(super) struct Images<'a, F> {
     pub layout: &'a Layout,
@@ -82,7 +79,7 @@ impl<F: Real> Images<'_, F> {
         let activated = self.activation.map_or(0, Activation::channels);
         let mut sum = Partial::zeros(self.groups, self.groups * layout.channels_out, activated);
         let dv = self.dv_per_dy.map(|dv_per_dy| F::vectorize(Product { a: self.dy, b: dv_per_dy })).unwrap_or_default();
-        let (count, together) = (self.x.dim().0, POSITIONS.div_ceil(layout.positions().max(1)));
+        let count = self.x.dim().0;
         for group in 0..self.groups {
             let of_output = |i: usize| (i * self.groups + group) * output..(i * self.groups + group + 1) * output;
             let pixels = group * image..(group + 1) * image;
@@ -100,17 +97,14 @@ impl<F: Real> Images<'_, F> {
                 let planes = dm.chunks_exact(layout.positions());
                 dbias.iter_mut().zip(planes).for_each(|(dbias, dm)| *dbias += add_up(dm));
             }
-            for first in (0..count).step_by(together) {
-                let some = first..count.min(first + together);
-                F::vectorize(WeightGradient {
-                    layout,
-                    images: &images[some.clone()],
-                    dm: &dm[some.clone()],
-                    dv: if dv.is_empty() { &[] } else { &dv[some] },
-                    sums: &mut sum.weights[group],
-                    scratch: &mut scratch.weights,
-                });
-            }
+            F::vectorize(WeightGradient {
+                layout,
+                images: &images,
+                dm: &dm,
+                dv: &dv,
+                sums: &mut sum.weights[group],
+                scratch: &mut scratch.weights,
+            });
             let Some(gradients) = &mut self.dx else { continue };
             let channels = if self.activation.is_some() { layout.image[0] } else { 0 };
             let channels = group * channels..(group + 1) * channels;

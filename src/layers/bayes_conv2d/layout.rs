@@ -233,6 +233,14 @@ impl Layout {
         }
     }
 
+    /// The reverse of [`Layout::without_ends`]: what is beyond the ends is left as it is.
+    #[inline(always)]
+    pub(crate) fn with_ends<F: Real>(&self, positions: &[F], plane: &mut [F]) {
+        let columns = self.output[1];
+        let rows = positions.chunks_exact(columns.max(1)).zip(plane.chunks_exact_mut(self.row.max(1)));
+        rows.for_each(|(from, to)| to[..columns].copy_from_slice(from));
+    }
+
     /// The OW sums of each row, in the order of positions: those of one output channel.
     #[inline(always)]
     pub(crate) fn without_ends<F: Real>(&self, plane: &mut [F]) {

@@ -4,20 +4,18 @@
 //! dθ[o, k] = Σ_images,positions dm[o, (p, q)] col[k, (p, q)]        dσ²[o, k] = Σ_images,positions dv[o, (p, q)] col[k, (p, q)]²
 //! ```
 //!
-//! A vector holds what one position meets of several k, which are therefore stored side by side, by [`Patches`]; dm and dv of
-//! a position are side by side as well. A tile is up to twelve channels o, twice, by one vector of k: each
-//! accumulator is fed by all positions in order, and a sum is the same whatever the length of a vector.
+//! There are two ways, by what is side by side in a vector: [`elements`] of the kernel, or [`positions`].
+
+mod elements;
+mod positions;
 
 use super::Pixels;
 use super::layout::Layout;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
-use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
+use crate::scalar::vector::{Kernel, Vector};
+use elements::Patches;
 
-/// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
-const TOGETHER: usize = 128;
-
-/// Adds the gradient in the weights of one group, from a few images.
+/// The gradient in the weights of one group, from a few images.
 pub(super) struct WeightGradient<'a, F> {
     pub layout: &'a Layout,
     pub images: &'a [Pixels<'a, F>],
@@ -25,7 +23,7 @@ pub(super) struct WeightGradient<'a, F> {
     pub dm: &'a [&'a [F]],
     /// dv likewise; empty with mean weights.
     pub dv: &'a [&'a [F]],
-    /// dθ and dσ², in an order that [`Collect`] knows; made if it is empty.
+    /// Empty; becomes dθ and dσ², in an order that [`Collect`] knows.
     pub sums: &'a mut Vec<F>,
     pub scratch: &'a mut Scratch<F>,
 }
@@ -33,93 +31,22 @@ pub(super) struct WeightGradient<'a, F> {
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
 pub(super) struct Scratch<F> {
-    laid_out: Vec<F>,
-    patches: Vec<F>,
-    outputs: Vec<F>,
+    elements: elements::Scratch<F>,
+    positions: positions::Scratch<F>,
 }
 
-/// How k are put side by side: those of as many input channels as a vector has lanes, at one tap of the kernel, or, where
-/// there are few channels, as many k.
-struct Patches {
-    /// Whether all k are laid out, not only the channels.
-    every_element: bool,
-    /// Vectors of k, or of channels.
-    blocks: usize,
-    /// Taps that read one layout; where each of them begins.
-    taps: Vec<usize>,
-    /// The distance between what successive output rows meet.
-    row_step: usize,
-    /// Vectors of a block of one image.
-    len: usize,
+/// How a gradient is formed.
+enum Way {
+    Elements(Patches),
+    Positions,
 }
 
-impl Patches {
+impl Way {
+    /// The cheaper one.
     #[inline(always)]
     fn new<V: Vector>(layout: &Layout) -> Self {
-        // What it costs: two products for each output channel, and what a vector costs to lay out, in products.
-        const LAYING_OUT: usize = 8;
-        let products = 2 * layout.channels_out;
-        let elements = layout.fan_in.div_ceil(V::LANES);
-        let channels = layout.image[0].div_ceil(V::LANES);
-        if elements * (products + LAYING_OUT) < channels * (layout.taps() * products + LAYING_OUT) {
-            let row_step = layout.row;
-            Self { every_element: true, blocks: elements, taps: vec![0], row_step, len: layout.plane() }
-        } else {
-            let taps = layout.offsets[..layout.taps()].to_vec();
-            Self { every_element: false, blocks: channels, taps, row_step: layout.row_step, len: layout.channel }
-        }
-    }
-
-    /// k of a block's lane at a tap, if there is one.
-    fn element(&self, layout: &Layout, block: usize, lanes: usize, lane: usize, tap: usize) -> Option<usize> {
-        let row = block * lanes + lane;
-        let k = if self.every_element { row } else { row * self.taps.len() + tap };
-        (k < layout.fan_in).then_some(k)
-    }
-
-    /// Where the sums of a block and a tap, for a tile of output channels, begin.
-    fn sums(&self, block: usize, lanes: usize, (first, size): (usize, usize), tap: usize) -> usize {
-        2 * lanes * (first * self.blocks * self.taps.len() + (block * self.taps.len() + tap) * size)
-    }
-
-    /// Lays out a block of one image.
-    #[inline(always)]
-    fn lay_out<V: Vector>(
-        &self,
-        layout: &Layout,
-        pieces: &[usize],
-        laid_out: &[V::Element],
-        block: usize,
-        patches: &mut [V::Element],
-    ) {
-        let mut square = [V::zero(); MAX_LANES];
-        let vectors = patches.chunks_exact_mut(V::LANES * V::LANES).enumerate();
-        if self.every_element {
-            let offsets = layout.offsets[block * V::LANES..].iter().take(V::LANES);
-            for ((_, patches), starts) in vectors.zip(pieces.chunks_exact(V::PIECES)) {
-                square = [V::zero(); MAX_LANES];
-                for (row, offset) in square.iter_mut().zip(offsets.clone()) {
-                    *row = V::load_pieces(&laid_out[*offset..], starts);
-                }
-                store_transposed(square, patches);
-            }
-        } else {
-            let channels = (layout.image[0] - block * V::LANES).min(V::LANES);
-            for (i, patches) in vectors {
-                for c in 0..channels {
-                    square[c] = V::load(&laid_out[c * layout.channel + i * V::LANES..]);
-                }
-                store_transposed(square, patches);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]) {
-    V::transpose(&mut square);
-    for (i, to) in to.chunks_exact_mut(V::LANES).enumerate() {
-        square[i].store(to);
+        let patches = Patches::new::<V>(layout);
+        if positions::cost::<V>(layout) < patches.cost(layout) { Self::Positions } else { Self::Elements(patches) }
     }
 }
 
@@ -128,109 +55,9 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let layout = self.layout;
-        let patches = &Patches::new::<V>(layout);
-        let pieces = layout.pieces::<V>(0..layout.output[0]);
-        let Scratch { mut laid_out, patches: mut buffer, mut outputs } = std::mem::take(self.scratch);
-        self.sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), F::zero());
-        let image_len = layout.image_len(if patches.every_element { layout.image[0] } else { V::LANES });
-        let laid_out_once = if patches.every_element { self.images } else { &[] };
-        laid_out.resize(image_len * laid_out_once.len().max(1), F::zero());
-        for (image, laid_out) in laid_out_once.iter().zip(laid_out.chunks_exact_mut(image_len)) {
-            image.lay_out(layout, (0, layout.image[0]), laid_out);
-        }
-        let len = patches.len * V::LANES;
-        buffer.resize(self.images.len() * len, F::zero());
-        let tiles: Vec<(usize, usize)> = tiles::<V>(layout.channels_out).collect();
-        // Where each position of each image is, from where a tap begins.
-        let mut places = Vec::with_capacity(self.images.len() * layout.positions());
-        for (image, p) in (0..self.images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
-            let row = image * patches.len + p * patches.row_step;
-            places.extend((row..row + layout.output[1]).map(|place| place * V::LANES));
-        }
-        let positions = places.len();
-        outputs.resize(2 * layout.channels_out * positions + V::LANES, F::zero());
-        for (first, size) in &tiles {
-            self.put_side_by_side::<V>((*first, *size), &mut outputs[2 * first * positions..]);
-        }
-        for block in 0..patches.blocks {
-            for (i, (image, buffer)) in self.images.iter().zip(buffer.chunks_exact_mut(len)).enumerate() {
-                let laid_out = if patches.every_element {
-                    &laid_out[i * image_len..]
-                } else {
-                    let first = block * V::LANES;
-                    image.lay_out(layout, (first, V::LANES.min(layout.image[0] - first)), &mut laid_out);
-                    &laid_out[..]
-                };
-                patches.lay_out::<V>(layout, &pieces, laid_out, block, buffer);
-            }
-            for tile in &tiles {
-                let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];
-                let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
-                for (places, outputs) in some {
-                    for (tap, start) in patches.taps.iter().enumerate() {
-                        let x = &buffer[start * V::LANES..];
-                        let sums = &mut self.sums[patches.sums(block, V::LANES, *tile, tap)..];
-                        by_size!(tile.1, V, N => if self.dv.is_empty() {
-                            add::<V, N, false>(x, places, outputs, sums);
-                        } else {
-                            add::<V, N, true>(x, places, outputs, sums);
-                        });
-                    }
-                }
-            }
-        }
-        *self.scratch = Scratch { laid_out, patches: buffer, outputs };
-    }
-}
-
-impl<F: Real> WeightGradient<'_, F> {
-    /// For each position of each image: dm of a tile's channels, then dv. A vector more is overwritten.
-    #[inline(always)]
-    fn put_side_by_side<V: Vector<Element = F>>(&self, (first, size): (usize, usize), outputs: &mut [F]) {
-        let positions = self.layout.positions();
-        let mut planes: [&[F]; 2 * LARGEST] = [&[]; 2 * LARGEST];
-        for (image, dm) in self.dm.iter().enumerate() {
-            let dv = self.dv.get(image);
-            for o in 0..size {
-                let plane = (first + o) * positions..(first + o + 1) * positions;
-                planes[o] = &dm[plane.clone()];
-                if let Some(dv) = dv {
-                    planes[size + o] = &dv[plane];
-                }
-            }
-            let planes = &planes[..if dv.is_some() { 2 * size } else { size }];
-            side_by_side::<V>(planes, 2 * size, &mut outputs[image * positions * 2 * size..]);
-        }
-    }
-}
-
-/// Adds to dθ and dσ² of N output channels (2, N, lanes) what some positions give, which are at `places` of x.
-#[inline(always)]
-fn add<V: Vector, const N: usize, const VARIANCE: bool>(
-    x: &[V::Element],
-    places: &[usize],
-    outputs: &[V::Element],
-    sums: &mut [V::Element],
-) {
-    let (mut dtheta, mut dsigma2) = ([V::zero(); N], [V::zero(); N]);
-    for (place, outputs) in places.iter().zip(outputs.chunks_exact(2 * N)) {
-        let x = V::load(&x[*place..]);
-        for o in 0..N {
-            dtheta[o] = V::splat(outputs[o]).mul_add(x, dtheta[o]);
-        }
-        if VARIANCE {
-            let x2 = x.mul(x);
-            for o in 0..N {
-                dsigma2[o] = V::splat(outputs[N + o]).mul_add(x2, dsigma2[o]);
-            }
-        }
-    }
-    for o in 0..N {
-        let (at, at2) = (o * V::LANES, (N + o) * V::LANES);
-        V::load(&sums[at..]).add(dtheta[o]).store(&mut sums[at..]);
-        if VARIANCE {
-            V::load(&sums[at2..]).add(dsigma2[o]).store(&mut sums[at2..]);
+        match Way::new::<V>(self.layout) {
+            Way::Elements(patches) => elements::add::<V>(&patches, self),
+            Way::Positions => positions::add::<V>(self),
         }
     }
 }
@@ -248,21 +75,9 @@ impl<F: Real> Kernel<F> for Collect<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let layout = self.layout;
-        let patches = &Patches::new::<V>(layout);
-        for tile in tiles::<V>(layout.channels_out) {
-            for (block, tap) in (0..patches.blocks).flat_map(|b| (0..patches.taps.len()).map(move |tap| (b, tap))) {
-                let sums = &self.sums[patches.sums(block, V::LANES, tile, tap)..][..2 * tile.1 * V::LANES];
-                for (o, sums) in sums.chunks_exact(V::LANES).enumerate() {
-                    let (to, o) = if o < tile.1 { (&mut *self.dtheta, o) } else { (&mut *self.dsigma2, o - tile.1) };
-                    let to = &mut to[(tile.0 + o) * layout.fan_in..];
-                    for (lane, sum) in sums.iter().enumerate() {
-                        if let Some(k) = patches.element(layout, block, V::LANES, lane, tap) {
-                            to[k] = *sum;
-                        }
-                    }
-                }
-            }
+        match Way::new::<V>(self.layout) {
+            Way::Elements(patches) => elements::collect::<V>(&patches, self),
+            Way::Positions => positions::collect(self),
         }
     }
 }

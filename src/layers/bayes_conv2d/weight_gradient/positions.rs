@@ -1,0 +1,150 @@
+//! Positions side by side.
+//!
+//! A vector holds several positions, of x where they meet a k, of dm and dv of a channel o: as they lie in memory, so that only
+//! rows that a piece would reach beyond are laid out. A tile is up to six channels o, twice, by as many k as there are
+//! registers for. Its sums, one for each lane, are added up over the lanes when all images are through.
+
+use super::{Collect, WeightGradient};
+use crate::layers::bayes_conv2d::layout::{Layout, blocks};
+use crate::scalar::Real;
+use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::tensor::tiles::{by_size, tiles_up_to};
+
+/// Vectors of positions taken together: dm and dv of a tile stay in the nearest cache.
+const TOGETHER: usize = 40;
+/// Output channels of a tile, at most.
+const CHANNELS: usize = 6;
+/// Elements of the kernel in a tile, at most.
+const ELEMENTS: usize = 6;
+
+/// The sums of a tile: with a vector of each channel and each element, as many as there are registers for.
+const fn sums_at_once<V: Vector>() -> usize {
+    if V::REGISTERS >= 32 { 18 } else { 12 }
+}
+
+/// Buffers, used again and again for one layout.
+#[derive(Default)]
+pub(super) struct Scratch<F> {
+    laid_out: Vec<F>,
+    outputs: Vec<F>,
+    sums: Vec<F>,
+}
+
+/// What a position costs, in products of vectors: two for each output channel and k, and the loading and squaring of x.
+pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
+    let products = layout.fan_in * 2 * layout.channels_out;
+    let loads = products / CHANNELS;
+    ((products + loads) * layout.row).div_ceil(V::LANES * layout.output[1].max(1))
+}
+
+/// The sums of dθ, then those of dσ² (O/groups, K), each in whole vectors.
+#[inline(always)]
+pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
+    let WeightGradient { layout, images, dm, dv, sums: added_up, scratch } = gradient;
+    let Scratch { laid_out, outputs, sums } = &mut scratch.positions;
+    let zero = V::Element::of(0.0);
+    let channels = layout.channels_out;
+    let len = (channels * layout.fan_in).next_multiple_of(V::LANES);
+    added_up.resize(2 * len, zero);
+    sums.clear();
+    sums.resize(2 * len * V::LANES, zero);
+    let pieces = layout.pieces::<V>(0..layout.output[0]);
+    let vectors = pieces.len() / V::PIECES;
+    let together = (TOGETHER / vectors.max(1)).max(1);
+    let (image_len, plane) = (layout.image_len(layout.image[0]), vectors * V::LANES);
+    let starts = (0..together).flat_map(|i| pieces.iter().map(move |start| i * image_len + start));
+    let starts: Vec<usize> = starts.collect();
+    laid_out.resize(together * image_len, zero);
+    outputs.resize(channels * together * plane, zero);
+    for first in (0..images.len()).step_by(together) {
+        let some = first..images.len().min(first + together);
+        for (image, laid_out) in images[some.clone()].iter().zip(laid_out.chunks_exact_mut(image_len)) {
+            image.lay_out(layout, (0, layout.image[0]), laid_out);
+        }
+        let starts = &starts[..some.len() * pieces.len()];
+        for ((from, squared), sums) in [(dm, false), (dv, true)].into_iter().zip(sums.chunks_exact_mut(len * V::LANES))
+        {
+            let Some(from) = from.get(some.clone()) else { continue };
+            for (i, from) in from.iter().enumerate() {
+                let to = outputs.chunks_exact_mut(plane).skip(i).step_by(together);
+                from.chunks_exact(layout.positions()).zip(to).for_each(|(from, to)| layout.with_ends(from, to));
+            }
+            let products = Products { layout, starts, x: laid_out, outputs, stride: together * plane };
+            for (first, size) in tiles_up_to(CHANNELS, channels) {
+                by_size!(size, V, N => if squared {
+                    products.add::<V, N, true>(first, sums);
+                } else {
+                    products.add::<V, N, false>(first, sums);
+                });
+            }
+        }
+    }
+    for (added_up, sums) in added_up.chunks_exact_mut(V::LANES).zip(sums.chunks_exact(V::LANES * V::LANES)) {
+        let mut square = [V::zero(); MAX_LANES];
+        square.iter_mut().zip(sums.chunks_exact(V::LANES)).for_each(|(lanes, sums)| *lanes = V::load(sums));
+        V::transpose(&mut square);
+        square[..V::LANES].iter().fold(V::zero(), |sum, lane| sum.add(*lane)).store(added_up);
+    }
+}
+
+/// The products of a few images: of x and dm, or of x² and dv.
+struct Products<'a, F> {
+    layout: &'a Layout,
+    /// Where in x each piece begins: [`Layout::pieces`] of each image.
+    starts: &'a [usize],
+    /// Laid out.
+    x: &'a [F],
+    /// dm or dv of each channel (O/groups, `stride`), as the pieces are, 0 beyond the ends of rows.
+    outputs: &'a [F],
+    stride: usize,
+}
+
+impl<F: Real> Products<'_, F> {
+    /// Adds to the sums (O/groups, K), a vector each, those of N channels.
+    #[inline(always)]
+    fn add<V: Vector<Element = F>, const N: usize, const SQUARED: bool>(&self, first: usize, sums: &mut [F]) {
+        let fan_in = self.layout.fan_in;
+        let elements = (sums_at_once::<V>() / N).min(ELEMENTS);
+        for (start, size) in blocks(self.starts.len() / V::PIECES, TOGETHER) {
+            let starts = &self.starts[start * V::PIECES..][..size * V::PIECES];
+            let outputs: [&[F]; N] = std::array::from_fn(|n| {
+                &self.outputs[(first + n) * self.stride + start * V::LANES..][..size * V::LANES]
+            });
+            for k in (0..fan_in).step_by(elements) {
+                // Beyond the last k, its sums once more.
+                let met: [&[F]; ELEMENTS] =
+                    std::array::from_fn(|j| &self.x[self.layout.offsets[(k + j).min(fan_in - 1)]..]);
+                let mut tile = [[V::zero(); ELEMENTS]; N];
+                for (i, starts) in starts.chunks_exact(V::PIECES).enumerate() {
+                    let mut x = [V::zero(); ELEMENTS];
+                    for j in 0..elements {
+                        x[j] = V::load_pieces(met[j], starts);
+                        if SQUARED {
+                            x[j] = x[j].mul(x[j]);
+                        }
+                    }
+                    for n in 0..N {
+                        let output = V::load(&outputs[n][i * V::LANES..]);
+                        for j in 0..elements {
+                            tile[n][j] = x[j].mul_add(output, tile[n][j]);
+                        }
+                    }
+                }
+                for n in 0..N {
+                    let sums = sums[((first + n) * fan_in + k) * V::LANES..].chunks_exact_mut(V::LANES);
+                    for (sum, more) in sums.take(elements.min(fan_in - k)).zip(tile[n]) {
+                        V::load(sum).add(more).store(sum);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sums are in the order of θ.
+pub(super) fn collect<F: Real>(collect: Collect<'_, F>) {
+    let Collect { sums, dtheta, dsigma2, .. } = collect;
+    let (of_theta, of_sigma2) = sums.split_at(sums.len() / 2);
+    dtheta.copy_from_slice(&of_theta[..dtheta.len()]);
+    dsigma2.copy_from_slice(&of_sigma2[..dsigma2.len()]);
+}
