@@ -54,15 +54,8 @@ impl<F: Real> BayesDense<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn mean(&self, x: ArrayView2<'_, F>) -> Result<Array2<F>> {
-        let (inputs, outputs) = self.theta.dim();
-        check_shape("log_sigma2", self.theta.shape(), self.log_sigma2.shape())?;
-        check_shape("x", &[x.nrows(), inputs], x.shape())?;
-        let mut mean = matmul(x, self.theta);
-        if let Some(bias) = self.bias {
-            check_shape("bias", &[outputs], bias.shape())?;
-            mean += &bias;
-        }
-        Ok(mean)
+        self.check(x)?;
+        Ok(self.mean_of(x))
     }
 
     /// m and v = x² σ² (without v₀), each of shape (B, O).
@@ -70,8 +63,24 @@ impl<F: Real> BayesDense<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn moments(&self, x: ArrayView2<'_, F>) -> Result<(Array2<F>, Array2<F>)> {
-        let mean = self.mean(x)?;
-        Ok((mean, matmul(x.mapv(|x| x * x).view(), sigma2(self.log_sigma2).view())))
+        self.check(x)?;
+        let variance = || matmul(x.mapv(|x| x * x).view(), sigma2(self.log_sigma2).view());
+        Ok(rayon::join(|| self.mean_of(x), variance))
+    }
+
+    fn check(&self, x: ArrayView2<'_, F>) -> Result<()> {
+        let (inputs, outputs) = self.theta.dim();
+        check_shape("log_sigma2", self.theta.shape(), self.log_sigma2.shape())?;
+        check_shape("x", &[x.nrows(), inputs], x.shape())?;
+        self.bias.map_or(Ok(()), |bias| check_shape("bias", &[outputs], bias.shape()))
+    }
+
+    fn mean_of(&self, x: ArrayView2<'_, F>) -> Array2<F> {
+        let mut mean = matmul(x, self.theta);
+        if let Some(bias) = self.bias {
+            mean += &bias;
+        }
+        mean
     }
 
     /// y with sampled weights; `eps` is standard normal (B, O).
@@ -105,21 +114,24 @@ impl<F: Real> BayesDense<'_, F> {
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView2<'_, F>, wants_dx: bool) -> Gradients<F> {
         let x = &cache.x;
         assert_eq!(dy.dim(), (x.nrows(), self.theta.ncols()), "dy has y's shape");
-        // m = x θ + b
-        let dtheta = matmul(x.t(), dy);
-        let dbias = dy.sum_axis(Axis(0));
-        let mut dx = wants_dx.then(|| matmul(dy, self.theta.t()));
-        let dlog_sigma2 = cache.dv_per_dy.as_ref().map(|dv_per_dy| {
+        let of_mean = || {
+            // m = x θ + b
+            let dx = wants_dx.then(|| matmul(dy, self.theta.t()));
+            (dx, matmul(x.t(), dy), dy.sum_axis(Axis(0)))
+        };
+        let of_variance = || {
             // y = m + √(v + v₀) ⊙ ε
-            let dv = dv_per_dy * &dy;
+            let dv = cache.dv_per_dy.as_ref()? * &dy;
             // v = x² σ²
             let sigma2 = sigma2(self.log_sigma2);
-            if let Some(dx) = &mut dx {
-                let dx2 = matmul(dv.view(), sigma2.t());
-                Zip::from(dx).and(x).and(&dx2).for_each(|dx, x, dx2| *dx += F::of(2.0) * *x * *dx2);
-            }
-            sigma2 * matmul(x.mapv(|x| x * x).t(), dv.view())
-        });
+            let dx2 = wants_dx.then(|| matmul(dv.view(), sigma2.t()));
+            Some((dx2, sigma2 * matmul(x.mapv(|x| x * x).t(), dv.view())))
+        };
+        let ((mut dx, dtheta, dbias), of_variance) = rayon::join(of_mean, of_variance);
+        let (dx2, dlog_sigma2) = of_variance.unzip();
+        if let (Some(dx), Some(Some(dx2))) = (&mut dx, dx2) {
+            Zip::from(dx).and(x).and(&dx2).for_each(|dx, x, dx2| *dx += F::of(2.0) * *x * *dx2);
+        }
         Gradients { dx, dtheta, dlog_sigma2, dbias }
     }
 }

@@ -1,5 +1,6 @@
 //! Flattening: each image (C, H, W) becomes a row of C·H·W features, in that order.
 
+use super::in_standard_layout;
 use crate::scalar::Real;
 use ndarray::{Array2, Array4};
 
@@ -13,7 +14,7 @@ pub struct Cache {
 pub fn forward<F: Real>(x: Array4<F>) -> (Array2<F>, Cache) {
     let shape = x.dim();
     let features = shape.1 * shape.2 * shape.3;
-    let y = x.to_shape((shape.0, features)).expect("the same elements").into_owned();
+    let y = in_standard_layout(x).into_shape_with_order((shape.0, features)).expect("the same elements");
     (y, Cache { shape })
 }
 
@@ -24,5 +25,5 @@ pub fn forward<F: Real>(x: Array4<F>) -> (Array2<F>, Cache) {
 pub fn backward<F: Real>(cache: &Cache, dy: Array2<F>) -> Array4<F> {
     let (batch, channels, height, width) = cache.shape;
     assert_eq!(dy.dim(), (batch, channels * height * width), "dy has y's shape");
-    dy.to_shape(cache.shape).expect("the same elements").into_owned()
+    in_standard_layout(dy).into_shape_with_order(cache.shape).expect("the same elements")
 }

@@ -6,7 +6,11 @@
 //! ```
 
 use crate::scalar::Real;
+use ndarray::parallel::prelude::*;
 use ndarray::{Array, ArrayD, Dimension, Zip};
+
+/// Elements that one thread is through with sooner than another would come to help.
+const FEW: usize = 1 << 14;
 
 /// Where x > 0.
 #[derive(Clone, Debug)]
@@ -15,7 +19,8 @@ pub struct Cache(ArrayD<bool>);
 /// y, of x's shape. NaN stays NaN.
 pub fn forward<F: Real, D: Dimension>(mut x: Array<F, D>) -> (Array<F, D>, Cache) {
     let mut positive = ArrayD::from_elem(x.raw_dim().into_dyn(), false);
-    Zip::from(x.view_mut().into_dyn()).and(&mut positive).par_for_each(|x, positive| {
+    let elements = Zip::from(x.view_mut().into_dyn()).and(&mut positive);
+    elements.into_par_iter().with_min_len(FEW).for_each(|(x, positive)| {
         *positive = *x > F::zero();
         *x = if *x < F::zero() { F::zero() } else { *x };
     });
@@ -30,7 +35,8 @@ pub fn backward<F: Real, D: Dimension>(cache: &Cache, dy: Array<F, D>) -> Array<
     let mut dx = dy;
     // y = max(x, 0)
     // A choice, not a branch: signs are too random to predict.
-    Zip::from(dx.view_mut().into_dyn()).and(&cache.0).par_for_each(|dx, positive| {
+    let elements = Zip::from(dx.view_mut().into_dyn()).and(&cache.0);
+    elements.into_par_iter().with_min_len(FEW).for_each(|(dx, positive)| {
         *dx = if *positive { *dx } else { F::zero() };
     });
     dx

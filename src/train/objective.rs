@@ -13,8 +13,9 @@
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;
 use crate::nets::network::Noise;
+use crate::nets::plan::BayesLayer;
 use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
-use crate::prior::{Codebook, Prior};
+use crate::prior::{Codebook, Kl, Prior};
 use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayD};
 use rayon::prelude::*;
@@ -99,20 +100,27 @@ impl Objective {
         loss: &mut Loss,
         gradients: &mut Gradients<F>,
     ) -> Result<()> {
-        for layer in network.layers() {
+        let of_layer = |layer: &BayesLayer| {
             let [theta, log_sigma2, levels] =
-                [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
-            let codebook = Codebook::new(levels.as_slice().to_vec())
-                .map_err(|error| Error::tensor(&levels.name, "a codebook", error))?;
-            let Some(kl) = self.prior.kl(theta.as_slice(), log_sigma2.as_slice(), &codebook) else { continue };
-            let scale = kl_weight / self.divisor(theta.value.len());
+                [layer.theta, layer.log_sigma2, layer.levels].map(|position| network.parameters()[position].as_slice());
+            let codebook = Codebook::new(levels.to_vec())
+                .map_err(|error| Error::tensor(&network.parameters()[layer.levels].name, "a codebook", error))?;
+            Ok(self.prior.kl(theta, log_sigma2, &codebook))
+        };
+        let layers: Vec<&BayesLayer> = network.layers().collect();
+        let kls: Vec<Result<Option<Kl<F>>>> = layers.par_iter().map(|layer| of_layer(layer)).collect();
+        for (layer, kl) in layers.into_iter().zip(kls) {
+            let Some(kl) = kl? else { continue };
+            let scale = kl_weight / self.divisor(kl.dtheta.len());
             loss.kl += kl.value;
             loss.loss += scale * kl.value;
             let scale = F::of(scale);
-            add_scaled(&mut gradients[layer.theta], scale, &kl.dtheta, theta.value.shape());
-            add_scaled(&mut gradients[layer.log_sigma2], scale, &kl.dlog_sigma2, theta.value.shape());
+            let [theta, levels] =
+                [layer.theta, layer.levels].map(|position| network.parameters()[position].value.shape());
+            add_scaled(&mut gradients[layer.theta], scale, &kl.dtheta, theta);
+            add_scaled(&mut gradients[layer.log_sigma2], scale, &kl.dlog_sigma2, theta);
             if let Prior::MultiSpike(_) = self.prior {
-                add_scaled(&mut gradients[layer.levels], scale, &kl.dlevels, levels.value.shape());
+                add_scaled(&mut gradients[layer.levels], scale, &kl.dlevels, levels);
             }
         }
         Ok(())
@@ -129,7 +137,7 @@ impl Objective {
 
 fn add_scaled<F: Real>(gradient: &mut Option<ArrayD<F>>, scale: F, addend: &[F], shape: &[usize]) {
     /// Elements added by one thread at a time.
-    const ELEMENTS: usize = 1 << 13;
+    const ELEMENTS: usize = 1 << 15;
     let gradient = gradient.get_or_insert_with(|| ArrayD::zeros(shape));
     let sums = gradient.as_slice_mut().expect("gradients are in standard layout").par_chunks_mut(ELEMENTS);
     sums.zip(addend.par_chunks(ELEMENTS)).for_each(|(sums, addends)| {

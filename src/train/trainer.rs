@@ -163,45 +163,45 @@ impl<F: Real> Trainer<F> {
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
         self.step += 1;
         let adam = Adam::default();
-        let parameters = self.network.parameters_mut().iter_mut().zip(&mut self.moments);
-        for ((parameter, [first, second]), gradient) in parameters.zip(evaluation.gradients) {
+        let (step, level_rate) = (self.step, self.recipe.level_rate);
+        let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
+        parameters.zip(evaluation.gradients).for_each(|((parameter, [first, second]), gradient)| {
             let (Some(mut gradient), Some(first), Some(second)) =
                 (gradient, first.as_slice_mut(), second.as_slice_mut())
             else {
-                continue;
+                return;
             };
-            let rate = if parameter.role == Role::Levels { self.recipe.level_rate * rate } else { rate };
+            let rate = if parameter.role == Role::Levels { level_rate * rate } else { rate };
             let gradient = gradient.as_slice_mut().expect("gradients are in standard layout");
             let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks_mut(ELEMENTS));
             let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
-            let step = self.step;
             (elements.0, elements.1, moments.0, moments.1).into_par_iter().for_each(|(parameter, gradient, m, v)| {
                 gradient.iter_mut().for_each(|entry| *entry = entry.max(-clip).min(clip));
                 adam.step(parameter, gradient, m, v, step, rate);
             });
-        }
+        });
         self.project();
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
         let expected = format!("finite numbers at step {}", self.step + 1);
-        for (parameter, gradient) in self.network.parameters().iter().zip(gradients) {
-            let Some(gradient) = gradient else { continue };
-            if let Some(odd) = first_odd(gradient.as_slice().expect("gradients are in standard layout")) {
-                return Err(Error::tensor(format!("d.{}", parameter.name), expected, odd));
-            }
+        let parameters = self.network.parameters().par_iter().zip(gradients);
+        let odd = parameters.find_map_first(|(parameter, gradient)| {
+            let gradient = gradient.as_ref()?.as_slice().expect("gradients are in standard layout");
+            Some((&parameter.name, *first_odd(gradient)?))
+        });
+        if let Some((name, odd)) = odd {
+            return Err(Error::tensor(format!("d.{name}"), expected, odd));
         }
         if loss.loss.is_finite() { Ok(()) } else { Err(Error::tensor("loss", expected, loss.loss)) }
     }
 
     fn check_parameters(&self) -> Result<()> {
-        for parameter in self.network.parameters() {
-            if let Some(odd) = first_odd(parameter.as_slice()) {
-                let expected = format!("finite numbers after step {}", self.step);
-                return Err(Error::tensor(&parameter.name, expected, odd));
-            }
-        }
-        Ok(())
+        let parameters = self.network.parameters().par_iter();
+        let odd = parameters.find_map_first(|parameter| Some((&parameter.name, *first_odd(parameter.as_slice())?)));
+        odd.map_or(Ok(()), |(name, odd)| {
+            Err(Error::tensor(name, format!("finite numbers after step {}", self.step), odd))
+        })
     }
 
     fn project(&mut self) {
