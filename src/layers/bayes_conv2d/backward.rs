@@ -2,13 +2,16 @@
 
 use super::input_gradient::{Adjoint, InputGradient, InputScratch};
 use super::layout::Layout;
-use super::weight_gradient::{self, WeightGradient};
+use super::weight_gradient::{self, AddUp, WeightGradient};
 use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 
-/// A few images, one after the other.
+/// Output positions that are taken together, about: their gradients stay in the cache.
+const POSITIONS: usize = 1024;
+
+/// Some images.
 pub(super) struct Images<'a, F> {
     pub layout: &'a Layout,
     pub groups: usize,
@@ -36,6 +39,7 @@ pub(super) struct InputGradients<'a, F> {
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
 pub(super) struct BackwardScratch<F> {
+    dv: Vec<F>,
     weights: weight_gradient::Scratch<F>,
     images: InputScratch<F>,
 }
@@ -78,50 +82,60 @@ impl<F: Real> Images<'_, F> {
         let (image, output) = (layout.image[0] * layout.pixels(), layout.channels_out * layout.positions());
         let activated = self.activation.map_or(0, Activation::channels);
         let mut sum = Partial::zeros(self.groups, self.groups * layout.channels_out, activated);
-        let dv = self.dv_per_dy.map(|dv_per_dy| F::vectorize(Product { a: self.dy, b: dv_per_dy })).unwrap_or_default();
         let count = self.x.dim().0;
+        let together = POSITIONS.div_ceil(layout.positions().max(1));
+        scratch.dv.resize(if self.dv_per_dy.is_some() { together * output } else { 0 }, F::zero());
         for group in 0..self.groups {
             let of_output = |i: usize| (i * self.groups + group) * output..(i * self.groups + group + 1) * output;
             let pixels = group * image..(group + 1) * image;
-            let images: Vec<Pixels<'_, F>> = (0..count)
-                .map(|i| Pixels {
-                    pixels: &slice_of(self.x.index_axis(Axis(0), i))[pixels.clone()],
-                    activation: self.activation.map(|activation| (activation, group * layout.image[0])),
-                })
-                .collect();
-            let dm: Vec<&[F]> = (0..count).map(|i| &self.dy[of_output(i)]).collect();
-            let dv: Vec<&[F]> = (0..if dv.is_empty() { 0 } else { count }).map(|i| &dv[of_output(i)]).collect();
-
-            for dm in &dm {
-                let dbias = &mut sum.dbias[group * layout.channels_out..][..layout.channels_out];
-                let planes = dm.chunks_exact(layout.positions());
-                dbias.iter_mut().zip(planes).for_each(|(dbias, dm)| *dbias += add_up(dm));
-            }
-            F::vectorize(WeightGradient {
-                layout,
-                images: &images,
-                dm: &dm,
-                dv: &dv,
-                sums: &mut sum.weights[group],
-                scratch: &mut scratch.weights,
-            });
-            let Some(gradients) = &mut self.dx else { continue };
-            let channels = if self.activation.is_some() { layout.image[0] } else { 0 };
+            let dbias = &mut sum.dbias[group * layout.channels_out..][..layout.channels_out];
+            let sums = &mut sum.weights[group];
+            let channels = if activated > 0 { layout.image[0] } else { 0 };
             let channels = group * channels..(group + 1) * channels;
-            for (i, image) in images.into_iter().enumerate() {
-                let mut dx = gradients.dx.index_axis_mut(Axis(0), i);
-                F::vectorize(InputGradient {
-                    adjoint: gradients.adjoint,
-                    image,
-                    dm: dm[i],
-                    dv: dv.get(i).copied().unwrap_or_default(),
-                    weights: &gradients.weights[group],
-                    dx: &mut dx.as_slice_mut().expect("images are contiguous")[pixels.clone()],
-                    dgamma: &mut sum.dgamma[channels.clone()],
-                    dbeta: &mut sum.dbeta[channels.clone()],
-                    scratch: &mut scratch.images,
+            for first in (0..count).step_by(together) {
+                let some = first..count.min(first + together);
+                let images: Vec<Pixels<'_, F>> = some
+                    .clone()
+                    .map(|i| Pixels {
+                        pixels: &slice_of(self.x.index_axis(Axis(0), i))[pixels.clone()],
+                        activation: self.activation.map(|activation| (activation, group * layout.image[0])),
+                    })
+                    .collect();
+                let dm: Vec<&[F]> = some.clone().map(|i| &self.dy[of_output(i)]).collect();
+                for dm in &dm {
+                    F::vectorize(AddBias { dm, dbias });
+                }
+                if let Some(dv_per_dy) = self.dv_per_dy {
+                    for (i, dv) in some.clone().zip(scratch.dv.chunks_exact_mut(output)) {
+                        F::vectorize(Product { a: &self.dy[of_output(i)], b: &dv_per_dy[of_output(i)], product: dv });
+                    }
+                }
+                let dv: Vec<&[F]> = scratch.dv.chunks_exact(output).take(some.len()).collect();
+                F::vectorize(WeightGradient {
+                    layout,
+                    images: &images,
+                    dm: &dm,
+                    dv: &dv,
+                    sums,
+                    scratch: &mut scratch.weights,
                 });
+                let Some(gradients) = &mut self.dx else { continue };
+                for (i, (image, dm)) in some.zip(images.into_iter().zip(dm)) {
+                    let mut dx = gradients.dx.index_axis_mut(Axis(0), i);
+                    F::vectorize(InputGradient {
+                        adjoint: gradients.adjoint,
+                        image,
+                        dm,
+                        dv: dv.get(i - first).copied().unwrap_or_default(),
+                        weights: &gradients.weights[group],
+                        dx: &mut dx.as_slice_mut().expect("images are contiguous")[pixels.clone()],
+                        dgamma: &mut sum.dgamma[channels.clone()],
+                        dbeta: &mut sum.dbeta[channels.clone()],
+                        scratch: &mut scratch.images,
+                    });
+                }
             }
+            F::vectorize(AddUp { layout, sums });
         }
         sum
     }
@@ -131,22 +145,45 @@ impl<F: Real> Images<'_, F> {
 struct Product<'a, F> {
     a: &'a [F],
     b: &'a [F],
+    product: &'a mut [F],
 }
 
 impl<F: Real> Kernel<F> for Product<'_, F> {
-    type Output = Vec<F>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
-        self.a.iter().zip(self.b).map(|(a, b)| *a * *b).collect()
+    fn run<V: Vector<Element = F>>(self) {
+        let factors = self.a.iter().zip(self.b);
+        self.product.iter_mut().zip(factors).for_each(|(product, (a, b))| *product = *a * *b);
     }
 }
 
-/// Σ x by eight running sums.
-fn add_up<F: Real>(x: &[F]) -> F {
-    let mut sums = [F::zero(); 8];
-    for x in x.chunks(8) {
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += *x);
+/// Adds Σ dm over the positions of an image to the gradient in the bias of each channel.
+struct AddBias<'a, F> {
+    dm: &'a [F],
+    dbias: &'a mut [F],
+}
+
+impl<F: Real> Kernel<F> for AddBias<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let planes = self.dm.chunks_exact(self.dm.len() / self.dbias.len());
+        self.dbias.iter_mut().zip(planes).for_each(|(dbias, dm)| *dbias += add_up(dm));
     }
+}
+
+/// Σ x by running sums.
+#[inline(always)]
+fn add_up<F: Real>(x: &[F]) -> F {
+    let mut sums = [F::zero(); MAX_LANES];
+    let (chunks, rest) = x.as_chunks::<MAX_LANES>();
+    for x in chunks {
+        for i in 0..MAX_LANES {
+            sums[i] += x[i];
+        }
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += *x);
     sums.into_iter().sum()
 }

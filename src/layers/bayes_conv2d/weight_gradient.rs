@@ -23,7 +23,7 @@ pub(super) struct WeightGradient<'a, F> {
     pub dm: &'a [&'a [F]],
     /// dv likewise; empty with mean weights.
     pub dv: &'a [&'a [F]],
-    /// Empty; becomes dθ and dσ², in an order that [`Collect`] knows.
+    /// Empty at first; [`AddUp`] makes dθ and dσ² of it, in an order that [`Collect`] knows.
     pub sums: &'a mut Vec<F>,
     pub scratch: &'a mut Scratch<F>,
 }
@@ -58,6 +58,23 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
         match Way::new::<V>(self.layout) {
             Way::Elements(patches) => elements::add::<V>(&patches, self),
             Way::Positions => positions::add::<V>(self),
+        }
+    }
+}
+
+/// Ends the sums over images, which [`WeightGradient`] formed of a few at a time.
+pub(super) struct AddUp<'a, F> {
+    pub layout: &'a Layout,
+    pub sums: &'a mut Vec<F>,
+}
+
+impl<F: Real> Kernel<F> for AddUp<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        if let Way::Positions = Way::new::<V>(self.layout) {
+            *self.sums = positions::add_up::<V>(self.sums);
         }
     }
 }

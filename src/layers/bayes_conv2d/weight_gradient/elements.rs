@@ -10,8 +10,6 @@ use crate::scalar::Real;
 use crate::scalar::vector::{MAX_LANES, Vector};
 use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
 
-/// Output positions, of several images, whose products are formed before those of others, about.
-const POSITIONS: usize = 1024;
 /// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
 const TOGETHER: usize = 128;
 
@@ -116,26 +114,13 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
     }
 }
 
-/// The sums, which [`Patches::sums`] finds.
+/// Adds to the sums, which [`Patches::sums`] finds.
 #[inline(always)]
 pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, scratch } = gradient;
-    sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), V::Element::of(0.0));
-    let together = POSITIONS.div_ceil(layout.positions().max(1));
-    for first in (0..images.len()).step_by(together) {
-        let some = first..images.len().min(first + together);
-        let (images, dm) = (&images[some.clone()], &dm[some.clone()]);
-        let dv = if dv.is_empty() { dv } else { &dv[some] };
-        add_some::<V>(patches, WeightGradient { layout, images, dm, dv, sums, scratch });
-    }
-}
-
-/// Adds what a few images give.
-#[inline(always)]
-fn add_some<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::Element>) {
-    let WeightGradient { layout, images, dm, dv, sums, scratch } = gradient;
-    let pieces = layout.pieces::<V>(0..layout.output[0]);
     let zero = V::Element::of(0.0);
+    sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), zero);
+    let pieces = layout.pieces::<V>(0..layout.output[0]);
     let Scratch { laid_out, patches: buffer, outputs } = &mut scratch.elements;
     let image_len = layout.image_len(if patches.every_element { layout.image[0] } else { V::LANES });
     let laid_out_once = if patches.every_element { images } else { &[] };

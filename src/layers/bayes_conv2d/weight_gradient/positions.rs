@@ -27,7 +27,6 @@ const fn sums_at_once<V: Vector>() -> usize {
 pub(super) struct Scratch<F> {
     laid_out: Vec<F>,
     outputs: Vec<F>,
-    sums: Vec<F>,
 }
 
 /// What a position costs, in products of vectors: two for each output channel and k, and the loading and squaring of x.
@@ -37,16 +36,14 @@ pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
     ((products + loads) * layout.row).div_ceil(V::LANES * layout.output[1].max(1))
 }
 
-/// The sums of dθ, then those of dσ² (O/groups, K), each in whole vectors.
+/// Adds to the sums of dθ, then those of dσ² (O/groups, K), a vector each, and so many that whole vectors can hold them.
 #[inline(always)]
 pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
-    let WeightGradient { layout, images, dm, dv, sums: added_up, scratch } = gradient;
-    let Scratch { laid_out, outputs, sums } = &mut scratch.positions;
+    let WeightGradient { layout, images, dm, dv, sums, scratch } = gradient;
+    let Scratch { laid_out, outputs } = &mut scratch.positions;
     let zero = V::Element::of(0.0);
     let channels = layout.channels_out;
     let len = (channels * layout.fan_in).next_multiple_of(V::LANES);
-    added_up.resize(2 * len, zero);
-    sums.clear();
     sums.resize(2 * len * V::LANES, zero);
     let pieces = layout.pieces::<V>(0..layout.output[0]);
     let vectors = pieces.len() / V::PIECES;
@@ -79,12 +76,19 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
             }
         }
     }
+}
+
+/// Each of the sums, added up over the lanes of its vector.
+#[inline(always)]
+pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Vec<V::Element> {
+    let mut added_up = vec![V::Element::of(0.0); sums.len() / V::LANES];
     for (added_up, sums) in added_up.chunks_exact_mut(V::LANES).zip(sums.chunks_exact(V::LANES * V::LANES)) {
         let mut square = [V::zero(); MAX_LANES];
         square.iter_mut().zip(sums.chunks_exact(V::LANES)).for_each(|(lanes, sums)| *lanes = V::load(sums));
         V::transpose(&mut square);
         square[..V::LANES].iter().fold(V::zero(), |sum, lane| sum.add(*lane)).store(added_up);
     }
+    added_up
 }
 
 /// The products of a few images: of x and dm, or of x² and dv.
