@@ -164,7 +164,7 @@ fn step<V: Vector>(
         let at = i * V::LANES;
         let x_hat = V::load(&x[at..]).sub(mean).mul(inverse_deviation);
         // a = max(γ x̂ + β, 0)
-        let g = V::load(&da[at..]).where_positive(gamma.mul(x_hat).add(beta));
+        let g = V::load(&da[at..]).where_positive(gamma.mul(x_hat).add(beta), V::zero());
         dbeta[i] = dbeta[i].add(g);
         dgamma[i] = dgamma[i].add(g.mul(x_hat));
         V::load(&dx[at..]).add(scale.mul(g)).store(&mut dx[at..]);

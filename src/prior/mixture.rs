@@ -10,6 +10,7 @@
 use super::spike::spike_kl;
 use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
+use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
@@ -59,7 +60,12 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     }
 
     #[inline(always)]
-    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+    fn together<V: Vector<Element = F>>(
+        &mut self,
+        theta: &Each<F>,
+        inverse_sigma2: &Each<F>,
+        dlevels: &mut LevelGradient<F>,
+    ) -> Kls<F> {
         let mut lowest = [F::infinity(); TOGETHER];
         for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
             *spike = Kls::of_spike(theta, inverse_sigma2, *level);

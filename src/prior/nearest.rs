@@ -5,8 +5,9 @@
 //! together. An upper bound of F_true: see the [module](super).
 
 use super::spike::{spike_kl, squared_distance};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
-use crate::scalar::spike_kl::{Spike, fit_value_and_derivative};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER, squared_distances};
+use crate::scalar::spike_kl::{Spike, fit_values_and_derivatives};
+use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
 /// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
@@ -41,13 +42,27 @@ pub(super) struct OfEqualCost<'a, F> {
     pub costs: &'a [F],
 }
 
-/// The closest level of each of some weights.
-#[derive(Clone)]
+/// The closest level of each of the weights.
 struct Closest<F> {
     t: Each<F>,
-    /// θ − ℓ.
-    delta: Each<F>,
-    level: Each<u32>,
+    level: Each<F>,
+    /// k of the level.
+    index: Each<F>,
+}
+
+impl<F: Real> Closest<F> {
+    /// Takes a level where it is closer.
+    #[inline(always)]
+    fn or_if_closer<V: Vector<Element = F>>(&mut self, t: &Each<F>, level: F, index: F) {
+        let (level, index) = (V::splat(level), V::splat(index));
+        for i in (0..TOGETHER).step_by(V::LANES) {
+            let (best, other) = (V::load(&self.t[i..]), V::load(&t[i..]));
+            let closer = best.sub(other);
+            other.where_positive(closer, best).store(&mut self.t[i..]);
+            level.where_positive(closer, V::load(&self.level[i..])).store(&mut self.level[i..]);
+            index.where_positive(closer, V::load(&self.index[i..])).store(&mut self.index[i..]);
+        }
+    }
 }
 
 impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
@@ -57,37 +72,34 @@ impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
     }
 
     #[inline(always)]
-    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+    fn together<V: Vector<Element = F>>(
+        &mut self,
+        theta: &Each<F>,
+        inverse_sigma2: &Each<F>,
+        dlevels: &mut LevelGradient<F>,
+    ) -> Kls<F> {
         let Self { levels, costs } = self;
         let zero = [F::zero(); TOGETHER];
-        let mut best = Closest { t: zero, delta: zero, level: [0; TOGETHER] };
-        for (i, theta) in theta.iter().enumerate() {
-            best.t[i] = squared_distance(*theta, inverse_sigma2[i], levels[0]);
-            best.delta[i] = *theta - levels[0];
-        }
-        for (k, level) in (0..).zip(*levels).skip(1) {
-            // Into new arrays, written whatever the comparison says.
-            let mut better = best.clone();
-            for i in 0..TOGETHER {
-                let other = squared_distance(theta[i], inverse_sigma2[i], *level);
-                let closer = other < best.t[i];
-                better.t[i] = if closer { other } else { best.t[i] };
-                better.delta[i] = if closer { theta[i] - *level } else { best.delta[i] };
-                better.level[i] = if closer { k } else { best.level[i] };
-            }
-            best = better;
+        let mut closest = Closest {
+            t: squared_distances(theta, inverse_sigma2, levels[0]),
+            level: [levels[0]; TOGETHER],
+            index: zero,
+        };
+        for (k, level) in levels.iter().enumerate().skip(1) {
+            closest.or_if_closer::<V>(&squared_distances(theta, inverse_sigma2, *level), *level, F::of(k as f64));
         }
         let mut kls = Kls::zero();
-        for (i, inverse_sigma2) in inverse_sigma2.iter().enumerate() {
-            let (d, slope) = fit_value_and_derivative(best.t[i]);
-            kls.value[i] = d + costs[0];
-            kls.dtheta[i] = slope * (F::of(2.0) * best.delta[i]) * *inverse_sigma2;
-            kls.dlog_sigma2[i] = -best.t[i] * slope;
+        let (d, slope) = fit_values_and_derivatives(&closest.t);
+        for i in 0..TOGETHER {
+            kls.value[i] = d[i] + costs[0];
+            kls.dtheta[i] = slope[i] * (F::of(2.0) * (theta[i] - closest.level[i])) * inverse_sigma2[i];
+            kls.dlog_sigma2[i] = -closest.t[i] * slope[i];
         }
         for k in 0..levels.len() {
+            let index = F::of(k as f64);
             let mut pull = zero;
             for (i, pull) in pull.iter_mut().enumerate() {
-                *pull = if best.level[i] as usize == k { -kls.dtheta[i] } else { F::zero() };
+                *pull = if closest.index[i] == index { -kls.dtheta[i] } else { F::zero() };
             }
             dlevels.add(k, &pull);
         }

@@ -1,17 +1,27 @@
 //! The KL of many weights at once: every loop is over independent, contiguous elements, so that it is vectorized.
 
 use super::spike::squared_distance;
-use crate::scalar::spike_kl::fit_value_and_derivative;
+use crate::scalar::spike_kl::fit_values_and_derivatives;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::scalar::{Real, WeightKl};
 
-/// Weights dealt with together, step by step.
+/// Weights dealt with together, step by step: a multiple of every [`Vector::LANES`].
 pub(super) const TOGETHER: usize = 64;
 /// Running sums of what is added up: on every processor the same.
 const SUMS: usize = 8;
 
 /// A number for each of the weights.
 pub(super) type Each<F> = [F; TOGETHER];
+
+/// [`squared_distance`] of each of the weights.
+#[inline(always)]
+pub(super) fn squared_distances<F: Real>(theta: &Each<F>, inverse_sigma2: &Each<F>, level: F) -> Each<F> {
+    let mut t = [F::zero(); TOGETHER];
+    for i in 0..TOGETHER {
+        t[i] = squared_distance(theta[i], inverse_sigma2[i], level);
+    }
+    t
+}
 
 /// The KL of each of the weights.
 pub(super) struct Kls<F> {
@@ -30,13 +40,12 @@ impl<F: Real> Kls<F> {
     /// As [`spike_kl`](super::spike::spike_kl), with D_fit.
     #[inline(always)]
     pub(super) fn of_spike(theta: &Each<F>, inverse_sigma2: &Each<F>, level: F) -> Self {
-        let mut kls = Self::zero();
+        let t = squared_distances(theta, inverse_sigma2, level);
+        let (value, slope) = fit_values_and_derivatives(&t);
+        let mut kls = Self { value, ..Self::zero() };
         for i in 0..TOGETHER {
-            let t = squared_distance(theta[i], inverse_sigma2[i], level);
-            let (value, slope) = fit_value_and_derivative(t);
-            kls.value[i] = value;
-            kls.dtheta[i] = slope * (F::of(2.0) * (theta[i] - level)) * inverse_sigma2[i];
-            kls.dlog_sigma2[i] = -t * slope;
+            kls.dtheta[i] = slope[i] * (F::of(2.0) * (theta[i] - level)) * inverse_sigma2[i];
+            kls.dlog_sigma2[i] = -t[i] * slope[i];
         }
         kls
     }
@@ -70,7 +79,12 @@ pub(super) trait OneOrMany<F: Real> {
     /// Of one; adds ∂F/∂ℓ to `dlevels` (M).
     fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F>;
     /// Of many.
-    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F>;
+    fn together<V: Vector<Element = F>>(
+        &mut self,
+        theta: &Each<F>,
+        inverse_sigma2: &Each<F>,
+        dlevels: &mut LevelGradient<F>,
+    ) -> Kls<F>;
 }
 
 /// The KL of a chunk of weights.
@@ -96,7 +110,7 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
             for i in 0..TOGETHER {
                 inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
             }
-            let kls = form.together(theta, &inverse_sigma2, &mut dlevels);
+            let kls = form.together::<V>(theta, &inverse_sigma2, &mut dlevels);
             (*dtheta, *dlog_sigma2) = (kls.dtheta, kls.dlog_sigma2);
             for value in kls.value.chunks_exact(SUMS) {
                 values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());

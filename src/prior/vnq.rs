@@ -11,6 +11,7 @@ use super::spike::spike_kl;
 use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use super::windows::{Windows, window};
 use crate::scalar::spike_kl::Spike;
+use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
 /// ρ of the published form.
@@ -58,7 +59,12 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     }
 
     #[inline(always)]
-    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+    fn together<V: Vector<Element = F>>(
+        &mut self,
+        theta: &Each<F>,
+        inverse_sigma2: &Each<F>,
+        dlevels: &mut LevelGradient<F>,
+    ) -> Kls<F> {
         let at_zero = Kls::of_spike(theta, inverse_sigma2, self.levels[self.zero]);
         let mut kls = Kls::zero();
         let mut remainder = [F::one(); TOGETHER];

@@ -11,6 +11,7 @@
 use super::spike::spike_kl;
 use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
+use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
 /// ρ of the published code.
@@ -91,7 +92,12 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     }
 
     #[inline(always)]
-    fn together(&mut self, theta: &Each<F>, inverse_sigma2: &Each<F>, dlevels: &mut LevelGradient<F>) -> Kls<F> {
+    fn together<V: Vector<Element = F>>(
+        &mut self,
+        theta: &Each<F>,
+        inverse_sigma2: &Each<F>,
+        dlevels: &mut LevelGradient<F>,
+    ) -> Kls<F> {
         let mut kls = Kls::zero();
         for (k, level) in self.levels.iter().enumerate() {
             let one = Kls::of_spike(theta, inverse_sigma2, *level);

@@ -62,7 +62,10 @@ impl Spike {
                 let t = t.as_f64();
                 (F::of(exact(t)), F::of(exact_derivative(t)))
             }
-            Self::Fit => fit_value_and_derivative(t),
+            Self::Fit => {
+                let ([value], [derivative]) = fit_values_and_derivatives(&[t]);
+                (value, derivative)
+            }
         }
     }
 }
@@ -92,26 +95,39 @@ pub fn exact_derivative(t: f64) -> f64 {
 
 /// D_fit(t) in nats, for t ≥ 0.
 pub fn fit<F: Real>(t: F) -> F {
-    fit_value_and_derivative(t).0
+    Spike::Fit.value_and_derivative(t).0
 }
 
 /// D_fit′(t) = 1/(2(1 + t)) + k₁ k₃ S(1 − S)/t, for t ≥ 0.
 pub fn fit_derivative<F: Real>(t: F) -> F {
-    fit_value_and_derivative(t).1
+    Spike::Fit.value_and_derivative(t).1
 }
 
-/// (D_fit(t), D_fit′(t)); in f32 without a branch or a call.
+/// D_fit(t) and D_fit′(t) of each t; in f32 without a branch or a call.
 #[inline(always)]
-pub(crate) fn fit_value_and_derivative<F: Real>(t: F) -> (F, F) {
+pub(crate) fn fit_values_and_derivatives<F: Real, const N: usize>(t: &[F; N]) -> ([F; N], [F; N]) {
     let (half, one) = (F::of(0.5), F::one());
-    // u = e^{k₂} t^{−k₃}, so that S = 1/(1 + u); it is infinite at t = 0, where S and S(1 − S)/t are 0.
-    let u = (F::of(K2) - F::of(K3) * t.ln_in_loop()).exp_in_loop();
-    let sigmoid = one / (one + u);
-    let value = half * t.ln_1p_in_loop() + F::of(K1) * sigmoid;
-    // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
-    let sigmoid_slope = sigmoid * (u * sigmoid) / t;
-    let sigmoid_slope = if u == F::infinity() { F::zero() } else { sigmoid_slope };
-    (value, half / (one + t) + F::of(K1 * K3) * sigmoid_slope)
+    // One elementary function a loop: compilers make branches of the special cases of several in a row.
+    let [mut u, mut ln_1p, mut values, mut derivatives] = [[F::zero(); N]; 4];
+    for i in 0..N {
+        u[i] = F::of(K2) - F::of(K3) * t[i].ln_in_loop();
+    }
+    for u in &mut u {
+        // e^{k₂} t^{−k₃}, so that S = 1/(1 + u); it is infinite at t = 0, where S and S(1 − S)/t are 0.
+        *u = u.exp_in_loop();
+    }
+    for i in 0..N {
+        ln_1p[i] = t[i].ln_1p_in_loop();
+    }
+    for i in 0..N {
+        let sigmoid = one / (one + u[i]);
+        values[i] = half * ln_1p[i] + F::of(K1) * sigmoid;
+        // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
+        let slope = sigmoid * (u[i] * sigmoid) / t[i];
+        let slope = if u[i] == F::infinity() { F::zero() } else { slope };
+        derivatives[i] = half / (one + t[i]) + F::of(K1 * K3) * slope;
+    }
+    (values, derivatives)
 }
 
 /// E[f(J)] = e^{−z} Σ_j z^j/j! f(j) for J ~ Poisson(z), 0 ≤ z ≤ 40 and an f ≥ 0 that grows at most like ln j.

@@ -57,8 +57,8 @@ pub trait Vector: Copy {
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The larger of self and other; other where either is NaN.
     fn max(self, other: Self) -> Self;
-    /// self where `condition` > 0, else 0.
-    fn where_positive(self, condition: Self) -> Self;
+    /// self where `condition` > 0, else `otherwise`.
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self;
 
     /// 0 in every lane.
     #[inline(always)]

@@ -34,9 +34,9 @@ impl<F: Real> Kernel<F> for Operations {
         expect(V::splat(F::nan()).max(x), |a, _| a);
         expect(V::splat(F::of(3.0)), |_, _| F::of(3.0));
         expect(V::zero(), |_, _| F::zero());
-        expect(y.where_positive(x), |a, b| if a > F::zero() { b } else { F::zero() });
-        expect(y.where_positive(x.sub(y)), |a, b| if a > b { b } else { F::zero() });
-        expect(y.where_positive(V::splat(F::nan())), |_, _| F::zero());
+        expect(y.where_positive(x, V::zero()), |a, b| if a > F::zero() { b } else { F::zero() });
+        expect(y.where_positive(x.sub(y), x), |a, b| if a > b { b } else { a });
+        expect(y.where_positive(V::splat(F::nan()), x), |a, _| a);
 
         // The pieces of a vector from places of their own, and a square of them transposed.
         let places: Vec<usize> = (0..V::PIECES).rev().map(|piece| 3 * piece).collect();
@@ -118,13 +118,14 @@ fn vectors_of_this_processor() {
 /// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 6] = [
+    const KERNELS: [&str; 7] = [
         "vectors_of_this_processor",
         "layers::batch_norm",
         "layers::bayes_conv2d",
         "layers::max_pool",
         "layers::pre_activation",
         "packed::model",
+        "prior::together",
     ];
     for vectors in ["portable", "avx2"] {
         let tests = std::env::current_exe().unwrap();

@@ -29,9 +29,12 @@ x86_vector!(
     _mm256_div_ps, _mm256_sqrt_ps, _mm256_max_ps, _mm256_fmadd_ps;
 
     #[inline(always)]
-    fn where_positive(self, condition: Self) -> Self {
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
         // SAFETY: the module's invariant.
-        Self(unsafe { _mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_GT_OQ>(condition.0, _mm256_setzero_ps())) })
+        Self(unsafe {
+            let positive = _mm256_cmp_ps::<_CMP_GT_OQ>(condition.0, _mm256_setzero_ps());
+            _mm256_blendv_ps(otherwise.0, self.0, positive)
+        })
     }
 
     #[inline(always)]
@@ -55,8 +58,11 @@ x86_vector!(
     _mm256_div_pd, _mm256_sqrt_pd, _mm256_max_pd, _mm256_fmadd_pd;
 
     #[inline(always)]
-    fn where_positive(self, condition: Self) -> Self {
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
         // SAFETY: the module's invariant.
-        Self(unsafe { _mm256_and_pd(self.0, _mm256_cmp_pd::<_CMP_GT_OQ>(condition.0, _mm256_setzero_pd())) })
+        Self(unsafe {
+            let positive = _mm256_cmp_pd::<_CMP_GT_OQ>(condition.0, _mm256_setzero_pd());
+            _mm256_blendv_pd(otherwise.0, self.0, positive)
+        })
     }
 );

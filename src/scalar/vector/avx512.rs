@@ -33,10 +33,11 @@ x86_vector!(
     _mm512_div_ps, _mm512_sqrt_ps, _mm512_max_ps, _mm512_fmadd_ps;
 
     #[inline(always)]
-    fn where_positive(self, condition: Self) -> Self {
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
         // SAFETY: the module's invariant.
         Self(unsafe {
-            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_ps()), self.0)
+            let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_ps());
+            _mm512_mask_mov_ps(otherwise.0, positive, self.0)
         })
     }
 
@@ -81,10 +82,11 @@ x86_vector!(
     _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_fmadd_pd;
 
     #[inline(always)]
-    fn where_positive(self, condition: Self) -> Self {
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
         // SAFETY: the module's invariant.
         Self(unsafe {
-            _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_pd()), self.0)
+            let positive = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_pd());
+            _mm512_mask_mov_pd(otherwise.0, positive, self.0)
         })
     }
 );

@@ -62,7 +62,8 @@ impl<F: Real> Vector for Portable<F> {
         self.zip(other, |a, b| if a > b { a } else { b })
     }
     #[inline(always)]
-    fn where_positive(self, condition: Self) -> Self {
-        self.zip(condition, |a, condition| if condition > F::zero() { a } else { F::zero() })
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
+        let chosen = |lane: usize| if condition.0[lane] > F::zero() { self.0[lane] } else { otherwise.0[lane] };
+        Self(std::array::from_fn(chosen))
     }
 }
