@@ -32,6 +32,7 @@ use super::pre_activation::Activation;
 use super::{check_shape, sigma2};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use crate::scalar::vector::MAX_LANES;
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use backward::{BackwardScratch, Images, InputGradients, Partial};
@@ -102,8 +103,11 @@ pub(crate) struct Sizes {
 
 const STANDARD: &str = "made in standard layout";
 
-/// The pixels of a padded image, in all channels: beyond any network's.
+/// The pixels of a padded image, in all channels of a group, in or out: beyond any network's, and so few that half a word
+/// counts those of a few images laid out.
 const LARGEST_IMAGE: usize = 1 << 28;
+/// Pixels at most that a channel laid out has besides.
+const BESIDES: usize = 2 * MAX_LANES;
 
 impl Sizes {
     /// Those of a convolution whose parameters and images have the shapes given.
@@ -133,13 +137,11 @@ impl Sizes {
         let output = window.output_size([x[2], x[3]])?;
         // An image is laid out with its padding; `output_size` has seen that these sums do not overflow.
         let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
-        if channels
-            .checked_mul(padded[0])
-            .and_then(|rows| rows.checked_mul(padded[1]))
-            .is_none_or(|n| n > LARGEST_IMAGE)
-        {
+        let most = channels.max(outputs / groups);
+        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(BESIDES));
+        if channel.and_then(|channel| channel.checked_mul(most)).is_none_or(|pixels| pixels > LARGEST_IMAGE) {
             let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
-            return Err(Error::option("padding", expected, format!("{channels} x {} x {}", padded[0], padded[1])));
+            return Err(Error::option("padding", expected, format!("{most} x {} x {}", padded[0], padded[1])));
         }
         Ok(Self { image: [channels, x[2], x[3]], output })
     }

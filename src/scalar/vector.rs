@@ -12,6 +12,8 @@ mod x86;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod pair;
 mod portable;
 
 use super::Real;
@@ -28,6 +30,8 @@ pub const PIECE: usize = 8;
 pub trait Vector: Copy {
     /// One of the numbers.
     type Element: Real;
+    /// What a tile has of columns: so many that its products take longer than its loads.
+    type Wide: Vector<Element = Self::Element>;
     /// How many there are.
     const LANES: usize;
     /// How many vectors can be at hand at once, about.
@@ -66,10 +70,10 @@ pub trait Vector: Copy {
         Self::splat(Self::Element::of(0.0))
     }
 
-    /// The pieces of a slice that begin at `starts`, [`Vector::PIECES`] of them.
+    /// The pieces of a slice that begin `offset` after `starts`, [`Vector::PIECES`] of them.
     #[inline(always)]
-    fn load_pieces(from: &[Self::Element], starts: &[usize]) -> Self {
-        Self::load(&from[starts[0]..])
+    fn load_pieces(from: &[Self::Element], offset: u32, starts: &[u32]) -> Self {
+        Self::load(piece(from, offset, starts[0], Self::PIECE))
     }
 
     /// What each four bits stand for, `table` tells it for all values of theirs; in an order of its own until
@@ -121,6 +125,14 @@ pub trait Vector: Copy {
     fn store_some(self, to: &mut [Self::Element]) {
         if to.len() == Self::LANES { self.store(to) } else { self.store_part(to) }
     }
+}
+
+/// The piece of a slice that begins `offset` after `start`: of half words, whose sum a word can hold, so that one look tells
+/// whether it lies within.
+#[inline(always)]
+fn piece<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
+    let start = offset as usize + start as usize;
+    &from[start..start + len]
 }
 
 /// A computation for any vector type. `run` and all it calls must be `#[inline(always)]`, and must not cross into another

@@ -10,15 +10,17 @@ pub const LARGEST: usize = 12;
 /// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
 #[inline(always)]
 pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
-    tiles_up_to(if V::REGISTERS >= 32 { LARGEST } else { 6 }, count)
+    tiles_up_to(LARGEST * V::REGISTERS / 32, count)
 }
 
-/// As [`tiles`], none of them larger than `largest`.
+/// As [`tiles`], none of them larger than `largest`. One row alone is not left over: its products would be too few to hide
+/// the time they take.
 #[inline(always)]
 pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut first = 0;
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= largest.min(count - first))?;
+        let rest = count - first;
+        let size = SIZES.into_iter().find(|size| *size <= largest.min(rest) && (rest != size + 1 || *size <= 2))?;
         first += size;
         Some((first - size, size))
     })
@@ -27,12 +29,13 @@ pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize,
 /// An expression in which the size of a tile is a constant.
 macro_rules! by_size {
     ($size:expr, $vector:ty, $n:ident => $value:expr) => {
-        by_size!(@ $size, $vector, $n, $value, 1 2 3 4 6, 8 12)
+        by_size!(@ $size, $vector, $n, $value, 1 2 3, 4 6, 8 12)
     };
-    (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($large:literal)*) => {
+    (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($medium:literal)*, $($large:literal)*) => {
         match $size {
             $($small => { const $n: usize = $small; $value })*
             // What is not used is not compiled.
+            $($medium if <$vector>::REGISTERS >= 16 => { const $n: usize = $medium; $value })*
             $($large if <$vector>::REGISTERS >= 32 => { const $n: usize = $large; $value })*
             size => unreachable!("a tile of {size}"),
         }

@@ -22,6 +22,7 @@ pub mod tolerance;
 mod mirror;
 
 use spikeslab::scalar::Real;
+use spikeslab::scalar::vector::{Kernel, Vector};
 
 /// The type a test runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,18 @@ impl Precision for f32 {
 
 impl Precision for f64 {
     const DTYPE: Dtype = Dtype::F64;
+}
+
+/// A kernel run with the columns of a tile, [`Vector::Wide`].
+pub struct Wide<K>(pub K);
+
+impl<F: Real, K: Kernel<F>> Kernel<F> for Wide<K> {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> K::Output {
+        self.0.run::<V::Wide>()
+    }
 }
 
 /// Asserts that `result` is an error whose message holds each of `parts`: the name of what was wrong, what was expected,

@@ -281,9 +281,9 @@ fn shapes_that_do_not_fit_are_refused() {
     assert_error(BayesConv2d { groups: 1, ..good }.forward_mean(problem.x.clone()), &["x", "[2, 2, 5, 6]"]);
     let small = Array4::zeros((2, 4, 0, 6));
     assert_error(good.mean(small.view()), &["window", "fits into 0 pixels"]);
-    // Of 2 channels a group, 5 rows and 6 columns: the least padding with which an image has over 2²⁸ pixels.
-    let wide = Window { padding: [0, 13_421_770], ..window };
-    assert_error(BayesConv2d { window: wide, ..good }.mean(x), &["padding", "268435456", "2 x 5 x 26843546"]);
+    // Of 3 output channels a group, 5 rows and 6 columns: the least padding with which an image, laid out, has over 2²⁸ pixels.
+    let wide = Window { padding: [0, 8_947_843], ..window };
+    assert_error(BayesConv2d { window: wide, ..good }.mean(x), &["padding", "268435456", "3 x 5 x 17895692"]);
     for eps in [[2, 6, 5, 4], [1, 6, 5, 5], [2, 6, 5, 1]] {
         let result = good.forward_sampled(problem.x.clone(), Array4::zeros(eps));
         assert_error(result, &["eps", "[2, 6, 5, 5]", &format!("{eps:?}")]);

@@ -1,6 +1,7 @@
 //! Each vector operation against the same operation on the elements, with the vectors of this processor and the portable
 //! ones. Small integers and powers of two make every result exact, however it is rounded.
 
+use crate::common::Wide;
 use spikeslab::scalar::Real;
 use spikeslab::scalar::vector::{Kernel, MAX_LANES, Portable, Vector};
 use std::process::Command;
@@ -39,11 +40,11 @@ impl<F: Real> Kernel<F> for Operations {
         expect(y.where_positive(V::splat(F::nan()), x), |a, _| a);
 
         // The pieces of a vector from places of their own, and a square of them transposed.
-        let places: Vec<usize> = (0..V::PIECES).rev().map(|piece| 3 * piece).collect();
+        let places: Vec<u32> = (0..V::PIECES as u32).rev().map(|piece| 3 * piece).collect();
         let long: Vec<F> = (0..4 * MAX_LANES).map(|i| F::of(i as f64)).collect();
         let mut lanes = vec![F::nan(); V::LANES];
-        V::load_pieces(&long, &places).store(&mut lanes);
-        let expected = places.iter().flat_map(|place| &long[*place..][..V::PIECE]);
+        V::load_pieces(&long, 2, &places).store(&mut lanes);
+        let expected = places.iter().flat_map(|place| &long[*place as usize + 2..][..V::PIECE]);
         assert!(lanes.iter().eq(expected), "{lanes:?}");
         let number = |row: usize, lane: usize| F::of((100 * row + lane) as f64);
         let row = |row: usize| -> Vec<F> { (0..MAX_LANES).map(|lane| number(row, lane)).collect() };
@@ -92,7 +93,8 @@ fn vectors_of_this_processor() {
             std::any::type_name::<V>()
         }
     }
-    for lanes in [f32::vectorize(Operations), f64::vectorize(Operations)] {
+    let lanes = [f32::vectorize(Operations), f32::vectorize(Wide(Operations))];
+    for lanes in lanes.into_iter().chain([f64::vectorize(Operations), f64::vectorize(Wide(Operations))]) {
         assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES.is_multiple_of(lanes));
     }
     #[cfg(target_arch = "x86_64")]
@@ -118,7 +120,7 @@ fn vectors_of_this_processor() {
 /// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 7] = [
+    const KERNELS: [&str; 9] = [
         "vectors_of_this_processor",
         "layers::batch_norm",
         "layers::bayes_conv2d",
@@ -126,6 +128,8 @@ fn kernels_with_narrower_vectors() {
         "layers::pre_activation",
         "packed::model",
         "prior::together",
+        "tensor::matmul",
+        "tensor::tiles",
     ];
     for vectors in ["portable", "avx2"] {
         let tests = std::env::current_exe().unwrap();

@@ -58,16 +58,16 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         }
         let mean_alone = matches!(output, Output::Mean { .. });
 
-        let pieces = layout.pieces::<V>(0..layout.output[0]);
+        let pieces = layout.pieces::<V::Wide>(0..layout.output[0]);
         let largest = channel_blocks(layout).map(|(_, size)| size).max().unwrap_or(0);
         laid_out.resize(layout.image_len(largest), F::zero());
         for block in channel_blocks(layout) {
             image.lay_out(layout, block, laid_out);
-            for tile in tiles::<V>(layout.channels_out) {
+            for tile in tiles::<V::Wide>(layout.channels_out) {
                 let sums = tile.0 * plane..(tile.0 + tile.1) * plane;
                 let sums = [&mut mean[sums.clone()], &mut variance[sums]];
                 let products = Products { layout, pieces: &pieces, block, tile, a: laid_out, b: &[], weights, sums };
-                if mean_alone { products.run::<V, NONE>() } else { products.run::<V, SQUARE>() }
+                if mean_alone { products.run::<V::Wide, NONE>() } else { products.run::<V::Wide, SQUARE>() }
             }
         }
 

@@ -104,28 +104,28 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
         }
         plane.resize(layout.pixels(), F::zero());
         let len = products.plane();
-        let largest = tiles::<V>(products.channels_out).map(|(_, size)| size).max().unwrap_or(0);
+        let largest = tiles::<V::Wide>(products.channels_out).map(|(_, size)| size).max().unwrap_or(0);
         for sums in [&mut mean, &mut variance] {
             sums.resize(largest * len, F::zero());
         }
 
-        let pieces = products.pieces::<V>(0..products.output[0]);
+        let pieces = products.pieces::<V::Wide>(0..products.output[0]);
         let met = layout.pieces::<V>(0..layout.output[0]);
         let met = &met[..layout.output[0] * layout.row / V::PIECE];
-        for tile in tiles::<V>(products.channels_out) {
+        for tile in tiles::<V::Wide>(products.channels_out) {
             for block in channel_blocks(products) {
                 let from = block.0 * products.channel;
                 let (a, sums, weights) = (&dm[from..], [&mut mean[..], &mut variance[..]], self.weights);
                 let b = if self.dv.is_empty() { &[] } else { &dv[from..] };
                 let products = Products { layout: products, pieces: &pieces, block, tile, a, b, weights, sums };
-                if b.is_empty() { products.run::<V, NONE>() } else { products.run::<V, OTHER>() }
+                if b.is_empty() { products.run::<V::Wide, NONE>() } else { products.run::<V::Wide, OTHER>() }
             }
             let sums = mean.chunks_exact_mut(len).zip(variance.chunks_exact_mut(len)).take(tile.1);
             for (channel, (mean, variance)) in (tile.0..).zip(sums) {
                 if self.adjoint.scattered {
                     products.clear_ends(mean);
                     products.clear_ends(variance);
-                    let offset = layout.offsets[channel];
+                    let offset = layout.offsets[channel] as usize;
                     scatter::<V>(met, (mean, variance), &image[offset..], &mut da[offset..]);
                 } else {
                     products.without_ends(mean);
@@ -179,7 +179,7 @@ fn combine<F: Real>((mean, variance): (&[F], &[F]), x: &[F], da: &mut [F], value
 /// Adds mean + 2 a · variance of each piece of positions where it meets the image; a and da begin at what the first one meets.
 #[inline(always)]
 fn scatter<V: Vector>(
-    pieces: &[usize],
+    pieces: &[u32],
     (mean, variance): (&[V::Element], &[V::Element]),
     a: &[V::Element],
     da: &mut [V::Element],
@@ -187,7 +187,8 @@ fn scatter<V: Vector>(
     let two = V::Element::of(2.0);
     let sums = mean.chunks_exact(V::PIECE).zip(variance.chunks_exact(V::PIECE));
     for (start, (mean, variance)) in pieces.iter().zip(sums) {
-        let (a, da) = (&a[*start..][..V::PIECE], &mut da[*start..][..V::PIECE]);
+        let met = *start as usize..*start as usize + V::PIECE;
+        let (a, da) = (&a[met.clone()], &mut da[met]);
         // Read, then written: the compiler need not know that they do not overlap.
         let mut sums = [V::Element::of(0.0); PIECE];
         for i in 0..V::PIECE {

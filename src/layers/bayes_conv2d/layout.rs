@@ -33,7 +33,7 @@ pub(crate) struct Layout {
     /// OW rounded up: the length of a row of sums.
     pub row: usize,
     /// Where the kernel's element (c, i, j) meets output position (0, 0), in the order of θ.
-    pub offsets: Vec<usize>,
+    pub offsets: Vec<u32>,
     /// The distance between what successive output rows meet.
     pub row_step: usize,
     /// Elements of one laid-out input channel.
@@ -163,11 +163,11 @@ impl Layout {
 
     /// Where in a laid-out image each piece of some rows of sums begins; as many as make whole vectors.
     #[inline(always)]
-    pub(crate) fn pieces<V: Vector>(&self, rows: Range<usize>) -> Vec<usize> {
+    pub(crate) fn pieces<V: Vector>(&self, rows: Range<usize>) -> Vec<u32> {
         let mut pieces = Vec::with_capacity((rows.len() * self.row / V::PIECE).next_multiple_of(V::PIECES));
         for row in rows {
             for q in (0..self.row).step_by(V::PIECE) {
-                pieces.push(row * self.row_step + q);
+                pieces.push((row * self.row_step + q) as u32);
             }
         }
         pieces.resize(pieces.len().next_multiple_of(V::PIECES), 0);
@@ -268,12 +268,12 @@ fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
 }
 
 /// Where each element (c, i, j) of a kernel is, from where it is within a channel.
-fn offsets(channels: usize, channel: usize, kernel: [usize; 2], within: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+fn offsets(channels: usize, channel: usize, kernel: [usize; 2], within: impl Fn(usize, usize) -> usize) -> Vec<u32> {
     let of_row = |i: usize| (0..kernel[1]).map(move |j| (i, j));
     let taps: Vec<usize> = (0..kernel[0]).flat_map(of_row).map(|(i, j)| within(i, j)).collect();
     let mut offsets = Vec::with_capacity(channels * taps.len());
     for c in 0..channels {
-        offsets.extend(taps.iter().map(|within| c * channel + within));
+        offsets.extend(taps.iter().map(|within| (c * channel + within) as u32));
     }
     offsets
 }

@@ -41,7 +41,7 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
         let taps = layout.taps();
         let mut weights = Vec::with_capacity(w.len() + u.len());
         for (channel, channels) in channel_blocks(layout) {
-            for (first, size) in tiles::<V>(layout.channels_out) {
+            for (first, size) in tiles::<V::Wide>(layout.channels_out) {
                 for (c, tap) in (channel..channel + channels).flat_map(|c| (0..taps).map(move |tap| (c, tap))) {
                     for matrix in [w, u] {
                         weights.extend((first..first + size).map(|o| matrix[at(layout, o, c, tap)]));
@@ -58,7 +58,7 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
 pub(super) struct Products<'a, F> {
     pub layout: &'a Layout,
     /// [`Layout::pieces`].
-    pub pieces: &'a [usize],
+    pub pieces: &'a [u32],
     /// The block and the tile, (first, size) of each.
     pub block: (usize, usize),
     pub tile: (usize, usize),
@@ -91,6 +91,8 @@ impl<F: Real> Products<'_, F> {
         let weights = &weights[2 * before..][..2 * N * elements];
         let offsets = &layout.offsets[..elements];
         let plane = layout.plane();
+        // Of one length, so that one look tells that a piece lies within both.
+        let b = if SECOND == OTHER { &b[..a.len()] } else { b };
         for (i, starts) in self.pieces.chunks_exact(V::PIECES).enumerate() {
             let at = |o: usize| o * plane + i * V::LANES;
             let (mut of_first, mut of_second) = ([V::zero(); N], [V::zero(); N]);
@@ -103,12 +105,12 @@ impl<F: Real> Products<'_, F> {
                 }
             }
             for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {
-                let a = V::load_pieces(&a[*offset..], starts);
+                let a = V::load_pieces(a, *offset, starts);
                 for o in 0..N {
                     of_first[o] = V::splat(weights[o]).mul_add(a, of_first[o]);
                 }
                 if SECOND != NONE {
-                    let b = if SECOND == SQUARE { a.mul(a) } else { V::load_pieces(&b[*offset..], starts) };
+                    let b = if SECOND == SQUARE { a.mul(a) } else { V::load_pieces(b, *offset, starts) };
                     for o in 0..N {
                         of_second[o] = V::splat(weights[N + o]).mul_add(b, of_second[o]);
                     }

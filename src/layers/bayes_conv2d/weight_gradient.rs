@@ -45,8 +45,12 @@ impl Way {
     /// The cheaper one.
     #[inline(always)]
     fn new<V: Vector>(layout: &Layout) -> Self {
-        let patches = Patches::new::<V>(layout);
-        if positions::cost::<V>(layout) < patches.cost(layout) { Self::Positions } else { Self::Elements(patches) }
+        let patches = Patches::new::<V::Wide>(layout);
+        if positions::cost::<V>(layout) < patches.cost(layout) * V::Wide::LANES / V::LANES {
+            Self::Positions
+        } else {
+            Self::Elements(patches)
+        }
     }
 }
 
@@ -56,7 +60,7 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
         match Way::new::<V>(self.layout) {
-            Way::Elements(patches) => elements::add::<V>(&patches, self),
+            Way::Elements(patches) => elements::add::<V::Wide>(&patches, self),
             Way::Positions => positions::add::<V>(self),
         }
     }
@@ -93,7 +97,7 @@ impl<F: Real> Kernel<F> for Collect<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
         match Way::new::<V>(self.layout) {
-            Way::Elements(patches) => elements::collect::<V>(&patches, self),
+            Way::Elements(patches) => elements::collect::<V::Wide>(&patches, self),
             Way::Positions => positions::collect(self),
         }
     }

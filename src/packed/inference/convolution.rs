@@ -189,7 +189,7 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
 struct Tile<'a> {
     layout: &'a Layout,
     /// Where each begins that a vector of positions is gathered from.
-    pieces: &'a [usize],
+    pieces: &'a [u32],
     /// Laid out.
     image: &'a [f32],
     /// For each k: the weights of the tile's channels.
@@ -223,10 +223,9 @@ impl Tile<'_> {
         let starts = &self.pieces[first * V::PIECES..][..P * V::PIECES];
         let mut sums = [[V::zero(); P]; N];
         for (weights, offset) in self.weights.chunks_exact(N).zip(&self.layout.offsets) {
-            let image = &self.image[*offset..];
             let mut x = [V::zero(); P];
             for p in 0..P {
-                x[p] = V::load_pieces(image, &starts[p * V::PIECES..]);
+                x[p] = V::load_pieces(self.image, *offset, &starts[p * V::PIECES..]);
             }
             for o in 0..N {
                 let weight = V::splat(weights[o]);

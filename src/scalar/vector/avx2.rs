@@ -3,6 +3,7 @@
 //! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
 //! [`is_available`].
 
+use super::pair::Pair;
 use super::{Kernel, MAX_LANES, Vector};
 use std::arch::x86_64::*;
 
@@ -25,7 +26,7 @@ pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
 
 x86_vector!(
     /// Eight f32.
-    F32x8, __m256, f32, 8, 16, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps,
+    F32x8, Pair<Self>, __m256, f32, 8, 16, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps,
     _mm256_div_ps, _mm256_sqrt_ps, _mm256_max_ps, _mm256_fmadd_ps;
 
     #[inline(always)]
@@ -54,7 +55,7 @@ x86_vector!(
 );
 x86_vector!(
     /// Four f64.
-    F64x4, __m256d, f64, 4, 16, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd,
+    F64x4, Pair<Self>, __m256d, f64, 4, 16, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd,
     _mm256_div_pd, _mm256_sqrt_pd, _mm256_max_pd, _mm256_fmadd_pd;
 
     #[inline(always)]

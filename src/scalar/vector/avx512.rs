@@ -3,7 +3,7 @@
 //! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
 //! [`is_available`].
 
-use super::{Kernel, MAX_LANES, Vector};
+use super::{Kernel, MAX_LANES, Vector, piece};
 use std::arch::x86_64::*;
 
 /// Whether the processor has AVX-512F, BW, DQ and VL, and AVX2 and FMA.
@@ -29,7 +29,7 @@ pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
 
 x86_vector!(
     /// Sixteen f32.
-    F32x16, __m512, f32, 16, 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
+    F32x16, Self, __m512, f32, 16, 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
     _mm512_div_ps, _mm512_sqrt_ps, _mm512_max_ps, _mm512_fmadd_ps;
 
     #[inline(always)]
@@ -42,8 +42,8 @@ x86_vector!(
     }
 
     #[inline(always)]
-    fn load_pieces(from: &[f32], starts: &[usize]) -> Self {
-        let (low, high) = (&from[starts[0]..][..8], &from[starts[1]..][..8]);
+    fn load_pieces(from: &[f32], offset: u32, starts: &[u32]) -> Self {
+        let (low, high) = (piece(from, offset, starts[0], 8), piece(from, offset, starts[1], 8));
         // SAFETY: the module's invariant; the slices have as many elements as are read, and any alignment will do.
         Self(unsafe {
             let low = _mm512_castps256_ps512(_mm256_loadu_ps(low.as_ptr()));
@@ -78,7 +78,7 @@ x86_vector!(
 );
 x86_vector!(
     /// Eight f64.
-    F64x8, __m512d, f64, 8, 32, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
+    F64x8, Self, __m512d, f64, 8, 32, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
     _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_fmadd_pd;
 
     #[inline(always)]

@@ -18,6 +18,7 @@ impl<F: Real> Portable<F> {
 
 impl<F: Real> Vector for Portable<F> {
     type Element = F;
+    type Wide = Self;
     const LANES: usize = LANES;
     const REGISTERS: usize = 16;
 
@@ -27,6 +28,7 @@ impl<F: Real> Vector for Portable<F> {
     }
     #[inline(always)]
     fn load(from: &[F]) -> Self {
+        let from = &from[..LANES];
         Self(std::array::from_fn(|lane| from[lane]))
     }
     #[inline(always)]

@@ -6,7 +6,7 @@
 /// Invariant of the module that invokes it: the type is named only where the instructions it stands for were detected; so
 /// wherever one of its methods runs, they exist.
 macro_rules! x86_vector {
-    ($(#[$doc:meta])* $name:ident, $register:ty, $element:ty, $lanes:literal, $registers:literal,
+    ($(#[$doc:meta])* $name:ident, $wide:ty, $register:ty, $element:ty, $lanes:literal, $registers:literal,
      $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident;
      $($more:item)*) => {
         $(#[$doc])*
@@ -15,6 +15,7 @@ macro_rules! x86_vector {
 
         impl Vector for $name {
             type Element = $element;
+            type Wide = $wide;
             const LANES: usize = $lanes;
             const REGISTERS: usize = $registers;
 

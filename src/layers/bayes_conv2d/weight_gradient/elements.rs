@@ -29,7 +29,7 @@ pub(super) struct Patches {
     /// Vectors of k, or of channels.
     blocks: usize,
     /// Taps that read one layout; where each of them begins.
-    taps: Vec<usize>,
+    taps: Vec<u32>,
     /// The distance between what successive output rows meet.
     row_step: usize,
     /// Vectors of a block of one image.
@@ -72,7 +72,7 @@ impl Patches {
     fn lay_out<V: Vector>(
         &self,
         layout: &Layout,
-        pieces: &[usize],
+        pieces: &[u32],
         laid_out: &[V::Element],
         block: usize,
         patches: &mut [V::Element],
@@ -84,7 +84,7 @@ impl Patches {
             for ((_, patches), starts) in vectors.zip(pieces.chunks_exact(V::PIECES)) {
                 square = [V::zero(); MAX_LANES];
                 for (row, offset) in square.iter_mut().zip(offsets.clone()) {
-                    *row = V::load_pieces(&laid_out[*offset..], starts);
+                    *row = V::load_pieces(laid_out, *offset, starts);
                 }
                 store_transposed(square, patches);
             }
@@ -131,11 +131,11 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
     let len = patches.len * V::LANES;
     buffer.resize(images.len() * len, zero);
     let tiles: Vec<(usize, usize)> = tiles::<V>(layout.channels_out).collect();
-    // Where each position of each image is, from where a tap begins.
+    // Where each position of each image is, from where a tap begins, in vectors.
     let mut places = Vec::with_capacity(images.len() * layout.positions());
     for (image, p) in (0..images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
         let row = image * patches.len + p * patches.row_step;
-        places.extend((row..row + layout.output[1]).map(|place| place * V::LANES));
+        places.extend((row..row + layout.output[1]).map(|place| place as u32));
     }
     let positions = places.len();
     outputs.resize(2 * layout.channels_out * positions + V::LANES, zero);
@@ -158,7 +158,7 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
             let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
             for (places, outputs) in some {
                 for (tap, start) in patches.taps.iter().enumerate() {
-                    let x = &buffer[start * V::LANES..];
+                    let x = &buffer[*start as usize * V::LANES..];
                     let sums = &mut sums[patches.sums(block, V::LANES, *tile, tap)..];
                     by_size!(tile.1, V, N => if dv.is_empty() {
                         add_tile::<V, N, false>(x, places, outputs, sums);
@@ -195,17 +195,18 @@ fn put_side_by_side<V: Vector>(
     }
 }
 
-/// Adds to dθ and dσ² of N output channels (2, N, lanes) what some positions give, which are at `places` of x.
+/// Adds to dθ and dσ² of N output channels (2, N, lanes) what some positions give, whose vectors of x are at `places`.
 #[inline(always)]
 fn add_tile<V: Vector, const N: usize, const VARIANCE: bool>(
     x: &[V::Element],
-    places: &[usize],
+    places: &[u32],
     outputs: &[V::Element],
     sums: &mut [V::Element],
 ) {
     let (mut dtheta, mut dsigma2) = ([V::zero(); N], [V::zero(); N]);
     for (place, outputs) in places.iter().zip(outputs.chunks_exact(2 * N)) {
-        let x = V::load(&x[*place..]);
+        let place = *place as usize * V::LANES;
+        let x = V::load(&x[place..place + V::LANES]);
         for o in 0..N {
             dtheta[o] = V::splat(outputs[o]).mul_add(x, dtheta[o]);
         }

@@ -47,10 +47,10 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
     sums.resize(2 * len * V::LANES, zero);
     let pieces = layout.pieces::<V>(0..layout.output[0]);
     let vectors = pieces.len() / V::PIECES;
-    let together = (TOGETHER / vectors.max(1)).max(1);
+    let together = (TOGETHER / vectors.max(1)).clamp(1, images.len().max(1));
     let (image_len, plane) = (layout.image_len(layout.image[0]), vectors * V::LANES);
-    let starts = (0..together).flat_map(|i| pieces.iter().map(move |start| i * image_len + start));
-    let starts: Vec<usize> = starts.collect();
+    let starts = (0..together).flat_map(|i| pieces.iter().map(move |start| (i * image_len) as u32 + start));
+    let starts: Vec<u32> = starts.collect();
     laid_out.resize(together * image_len, zero);
     outputs.resize(channels * together * plane, zero);
     for first in (0..images.len()).step_by(together) {
@@ -95,7 +95,7 @@ pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Vec<V::Element> {
 struct Products<'a, F> {
     layout: &'a Layout,
     /// Where in x each piece begins: [`Layout::pieces`] of each image.
-    starts: &'a [usize],
+    starts: &'a [u32],
     /// Laid out.
     x: &'a [F],
     /// dm or dv of each channel (O/groups, `stride`), as the pieces are, 0 beyond the ends of rows.
@@ -117,12 +117,12 @@ impl<F: Real> Products<'_, F> {
             for k in (0..fan_in).step_by(elements) {
                 // Beyond the last k, its sums once more.
                 let met: [&[F]; ELEMENTS] =
-                    std::array::from_fn(|j| &self.x[self.layout.offsets[(k + j).min(fan_in - 1)]..]);
+                    std::array::from_fn(|j| &self.x[self.layout.offsets[(k + j).min(fan_in - 1)] as usize..]);
                 let mut tile = [[V::zero(); ELEMENTS]; N];
                 for (i, starts) in starts.chunks_exact(V::PIECES).enumerate() {
                     let mut x = [V::zero(); ELEMENTS];
                     for j in 0..elements {
-                        x[j] = V::load_pieces(met[j], starts);
+                        x[j] = V::load_pieces(met[j], 0, starts);
                         if SQUARED {
                             x[j] = x[j].mul(x[j]);
                         }
