@@ -106,7 +106,7 @@ const STANDARD: &str = "made in standard layout";
 /// The pixels of a padded image, in all channels of a group, in or out: beyond any network's, and so few that half a word
 /// counts those of a few images laid out.
 const LARGEST_IMAGE: usize = 1 << 28;
-/// Pixels at most that a channel laid out has besides.
+/// What a channel laid out has besides, at most: see [`Layout`]'s distances between channels.
 const BESIDES: usize = 2 * MAX_LANES;
 
 impl Sizes {
