@@ -80,6 +80,8 @@ pub mod packed;
 pub mod prior;
 pub mod report;
 pub mod scalar;
+mod spares;
+mod team;
 pub mod tensor;
 pub mod train;
 

@@ -10,6 +10,7 @@ use crate::nets::plan::BayesLayer;
 use crate::nets::{Architecture, Normalization, WeightMode};
 use crate::packed::PackedModel;
 use crate::prior::Codebook;
+use crate::team;
 use crate::tensor::matmul::matmul;
 use crate::tensor::noise::{Philox, Purpose};
 use crate::train::data::Dataset;
@@ -195,7 +196,7 @@ impl Bench {
         let indices: Vec<usize> = (0..self.batch_size).collect();
         let mut times: [Vec<f64>; 5] = Default::default();
         let mut whole = Vec::new();
-        repeat(|| {
+        let mut step = || {
             let mut clock = Clock::start();
             let (x, labels) = self.data.batch(&indices);
             clock.lap(&mut times[0]);
@@ -216,7 +217,8 @@ impl Bench {
             clock.lap(&mut times[4]);
             whole.push(clock.total());
             Ok(())
-        })?;
+        };
+        repeat(|| team::lead(self.trainer.team(self.batch_size), &mut step))?;
         Ok(Step {
             network: self.architecture.name(),
             batch_size: self.batch_size,

@@ -1,15 +1,14 @@
 //! How the command's allocator treats the arrays of a training step.
 
 /// Lets the allocator keep what is freed. Every step allocates what the one before it freed, but glibc maps arrays of 32 MiB and
-/// more anew each time, returns the end of its heap to the system, and caps what threads allocate at 64 MiB an arena: the pages
-/// are then faulted in and cleared again in each step.
+/// more anew each time and returns the end of its heap to the system: the pages are then faulted in and cleared again in each
+/// step.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn keep_between_steps() {
-    // SAFETY: no other thread runs yet, and the three settings take any value.
+    // SAFETY: no other thread runs yet, and the settings take any value.
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

@@ -188,12 +188,12 @@ impl TrainingOptions {
 }
 
 impl Threads {
-    /// Runs a command in a thread pool of that size: what begins outside of one pays for waking its threads at every loop.
+    /// Runs a command in a thread pool of that size, as one of its threads: what begins outside of one pays for waking its
+    /// threads at every loop. The main thread's heap, unlike that of other threads, may grow without limit.
     pub(super) fn run(&self, command: impl FnOnce() -> Outcome + Send) -> Outcome {
-        if let Some(threads) = self.threads {
-            // It fails only if there is a pool already; nothing has used one yet.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
-        }
+        let threads = self.threads.map_or(0, Into::into);
+        // It fails only if there is a pool already; nothing has used one yet.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
         rayon::scope(|_| command())
     }
 }

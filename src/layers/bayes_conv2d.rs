@@ -33,6 +33,7 @@ use super::{check_shape, sigma2};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::MAX_LANES;
+use crate::spares::Spares;
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use backward::{BackwardScratch, Images, InputGradients, Partial};
@@ -181,14 +182,16 @@ impl<F: Real> BayesConv2d<'_, F> {
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
-        outputs.enumerate().for_each_init(Scratch::default, |scratch, (i, output)| {
+        let scratches = Spares::<Scratch<F>>::default();
+        outputs.enumerate().for_each(|(i, output)| {
             let group = i % self.groups;
             let image = Pixels {
                 pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
                 activation: activation.map(|activation| (activation, group * layout.image[0])),
             };
             let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
-            F::vectorize(Forward { layout, image, weights: &weights[group], bias, output, scratch });
+            let weights = &weights[group];
+            scratches.with(|scratch| F::vectorize(Forward { layout, image, weights, bias, output, scratch }));
         });
     }
 
@@ -306,12 +309,14 @@ impl<F: Real> BayesConv2d<'_, F> {
             }
             _ => (0..dys.len()).map(|_| None).collect(),
         };
+        let scratches = Spares::<BackwardScratch<F>>::default();
         let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dys, dxs)
             .into_par_iter()
             .enumerate()
-            .map_init(BackwardScratch::default, |scratch, (chunk, (x, dy, dx))| {
+            .map(|(chunk, (x, dy, dx))| {
                 let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[chunk * IMAGES * output..][..dy.len()]);
-                Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx }.backward(scratch)
+                let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
+                scratches.with(|scratch| images.backward(scratch))
             })
             .collect();
 

@@ -19,6 +19,7 @@ use super::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::spares::Spares;
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use ndarray::{Array1, Array4, ArrayView4};
@@ -91,9 +92,13 @@ impl<F: Real> PooledActivation<'_, F> {
         let [mut y, mut at_maximum] = [(); 2].map(|()| Fresh::new(batch * image));
         let mut place = Fresh::new(batch * image);
         let images = x.as_slice().expect(STANDARD).par_chunks_exact(channels * height * width);
+        let scratches = Spares::default();
         (images, y.pieces(image), at_maximum.pieces(image), place.pieces(image)).into_par_iter().for_each(
             |(x, y, at_maximum, place)| {
-                F::vectorize(Forward { activation: &activation, size: [height, width], x, y, at_maximum, place });
+                scratches.with(|scratch| {
+                    let size = [height, width];
+                    F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, scratch });
+                });
             },
         );
         let (y, at_maximum, place) = (y.finish(shape), at_maximum.finish(shape), place.finish(shape));
@@ -162,6 +167,8 @@ struct Forward<'a, F> {
     y: &'a mut [F],
     at_maximum: &'a mut [F],
     place: &'a mut [u8],
+    /// The even and the odd columns.
+    scratch: &'a mut [Vec<F>; 2],
 }
 
 impl<F: Real> Kernel<F> for Forward<'_, F> {
@@ -173,7 +180,10 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         let (output_h, output_w) = (height / 2, width / 2);
         let windows = output_h * output_w;
         // The even and the odd columns, each of which a window has one of.
-        let [mut even, mut odd] = [(); 2].map(|()| vec![F::zero(); height * output_w + MAX_LANES]);
+        let [even, odd] = self.scratch;
+        for columns in [&mut *even, &mut *odd] {
+            columns.resize(height * output_w + MAX_LANES, F::zero());
+        }
         for (c, x) in self.x.chunks_exact(height * width).enumerate() {
             // Rows of an even width follow one another without a gap: one long row.
             let row_len = if width % 2 == 0 { x.len() } else { width };

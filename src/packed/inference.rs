@@ -12,13 +12,13 @@
 mod convolution;
 mod max_pool;
 mod product;
-mod team;
 mod workspace;
 
 use super::model::{Affine, PackedModel};
 use crate::layers::avg_pool;
 use crate::nets::plan::{Node, Stage};
 use crate::scalar::vector::Vector;
+use crate::team;
 use convolution::Convolution;
 use max_pool::max_pool;
 use ndarray::{Array2, Array4, ArrayView4};

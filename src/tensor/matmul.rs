@@ -12,9 +12,11 @@
 use super::tiles::{LARGEST, by_size, side_by_side, tiles};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::spares::Spares;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
-use rayon::slice::ParallelSlice;
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
+use std::slice::ChunksExact;
 
 /// Columns computed by one thread at a time: whole panels of any vectors.
 const COLUMNS: usize = 2 * MAX_LANES;
@@ -33,35 +35,41 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> 
     assert_eq!(a.ncols(), b.nrows(), "the inner dimensions are the same");
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
     let at_least = if a.len() * b.ncols() < FEW { usize::MAX } else { 1 };
+    let chunk = ROWS * a.ncols() + MAX_LANES;
+    let mut packed = vec![F::zero(); a.nrows().div_ceil(ROWS) * chunk];
     let chunks = a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().with_min_len(at_least);
-    let tiles: Vec<Vec<F>> = chunks.map(|a| F::vectorize(PackTiles(a))).collect();
+    chunks.zip(packed.par_chunks_mut(chunk)).for_each(|(a, packed)| F::vectorize(PackTiles { a, packed }));
     // Each piece of rows packs the panels anew: where there are many panels, rows are not cut.
     let cuts = if b.ncols() > (PIECES - 1) * COLUMNS { 1 } else { PIECES };
-    let chunks = tiles.len().div_ceil(cuts).max(1);
+    let chunks = a.nrows().div_ceil(ROWS).div_ceil(cuts).max(1);
+    let scratches = Spares::default();
     let pieces = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter().with_min_len(at_least);
-    pieces.zip(tiles.par_chunks(chunks)).for_each(|(mut product, a)| {
+    pieces.zip(packed.par_chunks(chunks * chunk)).for_each(|(mut product, a)| {
         let panels = product.axis_chunks_iter_mut(Axis(1), COLUMNS).into_par_iter().with_min_len(at_least);
-        panels
-            .zip(b.axis_chunks_iter(Axis(1), COLUMNS))
-            .for_each(|(product, b)| F::vectorize(Columns { a, b, product }));
+        panels.zip(b.axis_chunks_iter(Axis(1), COLUMNS)).for_each(|(product, b)| {
+            scratches.with(|panel| F::vectorize(Columns { a: a.chunks_exact(chunk), b, product, panel }));
+        });
     });
     product
 }
 
 /// a's rows tile by tile: for each l, those of a tile.
-struct PackTiles<'a, F>(ArrayView2<'a, F>);
+struct PackTiles<'a, F> {
+    /// (rows, k).
+    a: ArrayView2<'a, F>,
+    /// A vector longer than that.
+    packed: &'a mut [F],
+}
 
 impl<F: Real> Kernel<F> for PackTiles<'_, F> {
-    type Output = Vec<F>;
+    type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
-        let depth = self.0.ncols();
-        let mut packed = vec![F::zero(); self.0.len() + V::LANES];
-        for (first, size) in tiles::<V>(self.0.nrows()) {
-            pack::<V>(self.0.slice(s![first..first + size, ..]), size, &mut packed[first * depth..]);
+    fn run<V: Vector<Element = F>>(self) {
+        let depth = self.a.ncols();
+        for (first, size) in tiles::<V>(self.a.nrows()) {
+            pack::<V>(self.a.slice(s![first..first + size, ..]), size, &mut self.packed[first * depth..]);
         }
-        packed
     }
 }
 
@@ -86,11 +94,13 @@ fn pack<V: Vector>(rows: ArrayView2<'_, V::Element>, stride: usize, to: &mut [V:
 /// Some columns of a product.
 struct Columns<'a, F> {
     /// (m, k), [`ROWS`] at a time, by [`PackTiles`].
-    a: &'a [Vec<F>],
+    a: ChunksExact<'a, F>,
     /// (k, columns).
     b: ArrayView2<'a, F>,
     /// (m, columns).
     product: ArrayViewMut2<'a, F>,
+    /// Where columns of b are packed.
+    panel: &'a mut Vec<F>,
 }
 
 impl<F: Real> Kernel<F> for Columns<'_, F> {
@@ -99,15 +109,16 @@ impl<F: Real> Kernel<F> for Columns<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(mut self) {
         let (depth, width) = (self.b.nrows(), 2 * V::LANES);
-        let mut panel = vec![F::zero(); depth * width + V::LANES];
+        let panel = self.panel;
+        panel.resize(depth * width + V::LANES, F::zero());
         let panels = self.product.axis_chunks_iter_mut(Axis(1), width).zip(self.b.axis_chunks_iter(Axis(1), width));
         for (mut product, b) in panels {
-            pack::<V>(b.reversed_axes(), width, &mut panel);
-            for (mut product, a) in product.axis_chunks_iter_mut(Axis(0), ROWS).zip(self.a) {
+            pack::<V>(b.reversed_axes(), width, panel);
+            for (mut product, a) in product.axis_chunks_iter_mut(Axis(0), ROWS).zip(self.a.clone()) {
                 for (first, size) in tiles::<V>(product.nrows()) {
                     let a = &a[first * depth..][..size * depth];
                     let rows = product.slice_mut(s![first..first + size, ..]);
-                    by_size!(size, V, N => tile::<V, N>(a, &panel, rows));
+                    by_size!(size, V, N => tile::<V, N>(a, panel, rows));
                 }
             }
         }

@@ -13,6 +13,7 @@ use crate::nets::{Gradients, Network, Parameter, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
+use crate::team;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{Array4, ArrayD, IxDyn};
 use rayon::prelude::*;
@@ -129,8 +130,14 @@ impl<F: Real> Trainer<F> {
     /// If a shape does not fit, or the loss or a gradient is not finite: the parameters are then as before the step. If the
     /// step makes a parameter too large for its type: the network is then of no more use.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
-        // On a thread of the pool: from outside, each of a step's many small parallel loops would wait to be picked up.
-        rayon::scope(|_| self.step_in_pool(x, labels))
+        let team = self.team(labels.len());
+        team::lead(team, || self.step_in_pool(x, labels))
+    }
+
+    /// How many threads a step on so many images is worth.
+    pub(crate) fn team(&self, images: usize) -> usize {
+        let an_image = self.network.plan().multiplications().fold(0, usize::saturating_add);
+        team::size(an_image.saturating_mul(images))
     }
 
     fn step_in_pool(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {

@@ -40,6 +40,7 @@ pub(super) struct InputGradients<'a, F> {
 #[derive(Default)]
 pub(super) struct BackwardScratch<F> {
     dv: Vec<F>,
+    sums: Vec<F>,
     weights: weight_gradient::Scratch<F>,
     images: InputScratch<F>,
 }
@@ -89,7 +90,7 @@ impl<F: Real> Images<'_, F> {
             let of_output = |i: usize| (i * self.groups + group) * output..(i * self.groups + group + 1) * output;
             let pixels = group * image..(group + 1) * image;
             let dbias = &mut sum.dbias[group * layout.channels_out..][..layout.channels_out];
-            let sums = &mut sum.weights[group];
+            scratch.sums.clear();
             let channels = if activated > 0 { layout.image[0] } else { 0 };
             let channels = group * channels..(group + 1) * channels;
             for first in (0..count).step_by(together) {
@@ -116,7 +117,7 @@ impl<F: Real> Images<'_, F> {
                     images: &images,
                     dm: &dm,
                     dv: &dv,
-                    sums,
+                    sums: &mut scratch.sums,
                     scratch: &mut scratch.weights,
                 });
                 let Some(gradients) = &mut self.dx else { continue };
@@ -135,7 +136,7 @@ impl<F: Real> Images<'_, F> {
                     });
                 }
             }
-            F::vectorize(AddUp { layout, sums });
+            sum.weights[group] = F::vectorize(AddUp { layout, sums: &scratch.sums });
         }
         sum
     }

@@ -23,7 +23,7 @@ pub(super) struct WeightGradient<'a, F> {
     pub dm: &'a [&'a [F]],
     /// dv likewise; empty with mean weights.
     pub dv: &'a [&'a [F]],
-    /// Empty at first; [`AddUp`] makes dθ and dσ² of it, in an order that [`Collect`] knows.
+    /// Empty at first; [`AddUp`] ends them.
     pub sums: &'a mut Vec<F>,
     pub scratch: &'a mut Scratch<F>,
 }
@@ -66,24 +66,25 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
     }
 }
 
-/// Ends the sums over images, which [`WeightGradient`] formed of a few at a time.
+/// The sums over images, when [`WeightGradient`] has formed them of all, a few at a time.
 pub(super) struct AddUp<'a, F> {
     pub layout: &'a Layout,
-    pub sums: &'a mut Vec<F>,
+    pub sums: &'a [F],
 }
 
 impl<F: Real> Kernel<F> for AddUp<'_, F> {
-    type Output = ();
+    type Output = Vec<F>;
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) {
-        if let Way::Positions = Way::new::<V>(self.layout) {
-            *self.sums = positions::add_up::<V>(self.sums);
+    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
+        match Way::new::<V>(self.layout) {
+            Way::Elements(_) => self.sums.to_vec(),
+            Way::Positions => positions::add_up::<V>(self.sums),
         }
     }
 }
 
-/// dθ and dσ² (O/groups, K), from the sums that [`WeightGradient`] formed.
+/// dθ and dσ² (O/groups, K), from the sums that [`AddUp`] gives.
 pub(super) struct Collect<'a, F> {
     pub layout: &'a Layout,
     pub sums: &'a [F],

@@ -5,12 +5,13 @@
 
 use super::max_pool::max_pool;
 use super::workspace::{Scratch, enlarge};
-use super::{Affine, Epilogue, finish, team};
+use super::{Affine, Epilogue, finish};
 use crate::layers::bayes_conv2d::layout::Layout;
 use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::team;
 use crate::tensor::im2col::Window;
 use crate::tensor::tiles::{LARGEST, by_size, tiles};
 use rayon::prelude::*;

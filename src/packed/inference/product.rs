@@ -4,11 +4,12 @@
 //! which each output looks its sum up; the outputs are shared out among the threads. For several images, the weights of a few
 //! inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
 
-use super::{Epilogue, team};
+use super::Epilogue;
 use crate::packed::fields::{Block, MAX_ROWS, Weights, first_cells};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::team;
 use rayon::prelude::*;
 use std::ops::Range;
 

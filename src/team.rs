@@ -1,5 +1,5 @@
-//! Threads of the pool that are kept awake while a single image goes through a network: to wake one takes longer than most
-//! layers do.
+//! Threads of the pool that are kept awake during a training step, or while a single image goes through a network: to wake
+//! one takes longer than most layers do.
 
 use rayon::Yield;
 use std::cell::Cell;
@@ -16,25 +16,25 @@ thread_local! {
 }
 
 /// The size of a team for so many multiplications.
-pub(super) fn size(multiplications: usize) -> usize {
+pub(crate) fn size(multiplications: usize) -> usize {
     rayon::current_num_threads().min(multiplications / WORTH_WAKING).max(1)
 }
 
 /// How many of a team's threads share so many of them.
-pub(super) fn share(multiplications: usize, size: usize) -> usize {
+pub(crate) fn share(multiplications: usize, size: usize) -> usize {
     (multiplications / WORTH_HANDING_OVER).clamp(1, size)
 }
 
 /// Does `work` while the other threads of a team of `size` wait for what it shares out.
-pub(super) fn lead(size: usize, work: impl FnOnce() + Send) {
+pub(crate) fn lead<R: Send>(size: usize, work: impl FnOnce() -> R + Send) -> R {
     let working = AtomicBool::new(true);
     rayon::scope(|scope| {
         for _ in 1..size {
             scope.spawn(|_| help(&working));
         }
         let _lead = Lead { working: &working, before: LEADING.replace(true) };
-        work();
-    });
+        work()
+    })
 }
 
 /// Ends with its work, even by a panic.
