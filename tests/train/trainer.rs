@@ -5,12 +5,13 @@ use crate::common::networks::{golden_layers, is_of};
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use ndarray::{Array4, IxDyn};
+use rayon::prelude::*;
 use spikeslab::nets::plan::BayesLayer;
 use spikeslab::nets::{Architecture, Network, Role};
 use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::tensor::noise::{Philox, Purpose};
-use spikeslab::train::{KlScale, Recipe, Trainer};
+use spikeslab::train::{KlScale, Loss, Recipe, Trainer};
 
 /// The network of a case in its initial state.
 fn initial(case: &Case<f64>, architecture: Architecture) -> Network<f64> {
@@ -161,6 +162,21 @@ fn a_step_draws_the_noise_of_its_layer_and_number() {
         parts.apply(evaluation);
         assert!(bits(&whole) == bits(&parts), "step {step}");
     }
+}
+
+/// Each keeps threads waiting for its parts, which the others do too.
+#[test]
+fn several_trainers_at_once_on_the_same_threads() {
+    let (x, labels) = split(16, 10, 28).train.batch(&(0..16).collect::<Vec<_>>());
+    let network = network(Architecture::Lenet5, &[6, 16, 120, 84, 10], 28);
+    let trainer: Trainer<f32> = Trainer::new(network, short_recipe(), 64).unwrap();
+    let after_three = |mut trainer: Trainer<f32>| {
+        let losses: Vec<Loss> = (0..3).map(|_| trainer.step(x.clone(), &labels).unwrap()).collect();
+        (losses, bits(&trainer))
+    };
+    let alone = after_three(trainer.clone());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
+    pool.install(|| (0..20).into_par_iter().for_each(|_| assert!(after_three(trainer.clone()) == alone)));
 }
 
 #[test]
