@@ -42,6 +42,8 @@ pub(crate) struct Layout {
     reach: usize,
     /// Each row of a channel's image that is laid out, and where it begins.
     rows: Vec<(usize, usize)>,
+    /// Rows that are laid out as one: all of them where each follows the one before without a gap, else 1.
+    together: usize,
     columns: Columns,
 }
 
@@ -49,6 +51,16 @@ pub(crate) struct Layout {
 enum Columns {
     Run { from: Range<usize>, to: usize },
     Scattered(Vec<(usize, usize)>),
+}
+
+impl Columns {
+    /// How many rows of `width` columns, laid out `row_len` apart, are one.
+    fn together(&self, width: usize, row_len: usize) -> usize {
+        match self {
+            Self::Run { from, .. } if from.len() == width && width == row_len => usize::MAX,
+            _ => 1,
+        }
+    }
 }
 
 impl Layout {
@@ -80,6 +92,7 @@ impl Layout {
             channel,
             reach: ((window.kernel[0] - 1) * window.dilation[0] + 1) * row_len,
             rows: (0..height).map(|h| (h, (h + window.padding[0]) * row_len)).collect(),
+            together: columns.together(width, row_len),
             columns,
         }
     }
@@ -105,6 +118,7 @@ impl Layout {
         let rows = places(0, height + reach[0]).map(|(p, row)| (p, row * row_len)).collect();
         let columns: Vec<(usize, usize)> = places(1, row_len).collect();
         let (from, to) = columns.first().copied().unwrap_or_default();
+        let columns = Columns::Run { from: from..from + columns.len(), to };
         let offsets = offsets(self.channels_out, channel, window.kernel, |i, j| {
             i * window.dilation[0] * row_len + j * window.dilation[1]
         });
@@ -119,7 +133,8 @@ impl Layout {
             channel,
             reach: (reach[0] + 1) * row_len,
             rows,
-            columns: Columns::Run { from: from..from + columns.len(), to },
+            together: columns.together(self.output[1], row_len),
+            columns,
         }
     }
 
@@ -195,13 +210,15 @@ impl Layout {
         let channels = image.chunks_exact(self.pixels().max(1)).zip(laid_out.chunks_exact_mut(self.channel));
         for (c, (image, laid_out)) in channels.enumerate() {
             let value = value(c);
-            for (row, start) in &self.rows[first..end] {
-                let (row, to) = (&image[row * width..][..width], &mut laid_out[*start..]);
+            for rows in self.rows[first..end].chunks(self.together) {
+                let (row, start) = rows[0];
+                let (from, to) = (&image[row * width..][..rows.len() * width], &mut laid_out[start..]);
                 match &self.columns {
-                    Columns::Run { from, to: first } => {
-                        map(&row[from.clone()], &mut to[*first..][..from.len()], &value)
+                    Columns::Run { from: columns, to: first } => {
+                        let from = &from[columns.start..columns.end + (rows.len() - 1) * width];
+                        map(from, &mut to[*first..][..from.len()], &value);
                     }
-                    Columns::Scattered(columns) => columns.iter().for_each(|(from, at)| to[*at] = value(row[*from])),
+                    Columns::Scattered(columns) => columns.iter().for_each(|(x, at)| to[*at] = value(from[*x])),
                 }
             }
         }
@@ -211,13 +228,15 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn gather<F: Real>(&self, laid_out: &[F], image: &mut [F]) {
         let width = self.image[2];
-        for (row, start) in &self.rows {
-            let (row, from) = (&mut image[row * width..][..width], &laid_out[*start..]);
+        for rows in self.rows.chunks(self.together) {
+            let (row, start) = rows[0];
+            let (from, to) = (&laid_out[start..], &mut image[row * width..][..rows.len() * width]);
             match &self.columns {
-                Columns::Run { from: columns, to } => {
-                    map(&from[*to..][..columns.len()], &mut row[columns.clone()], |x| x)
+                Columns::Run { from: columns, to: first } => {
+                    let to = &mut to[columns.start..columns.end + (rows.len() - 1) * width];
+                    map(&from[*first..][..to.len()], to, |x| x);
                 }
-                Columns::Scattered(columns) => columns.iter().for_each(|(to, at)| row[*to] = from[*at]),
+                Columns::Scattered(columns) => columns.iter().for_each(|(x, at)| to[*x] = from[*at]),
             }
         }
     }
@@ -237,6 +256,9 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn with_ends<F: Real>(&self, positions: &[F], plane: &mut [F]) {
         let columns = self.output[1];
+        if columns == self.row {
+            return plane[..positions.len()].copy_from_slice(positions);
+        }
         let rows = positions.chunks_exact(columns.max(1)).zip(plane.chunks_exact_mut(self.row.max(1)));
         rows.for_each(|(from, to)| to[..columns].copy_from_slice(from));
     }
