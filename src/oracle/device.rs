@@ -176,7 +176,7 @@ impl<F: Stored + Real> On<'_, F> {
         second_moment(self.inputs)?;
         let (mut parameter, gradient) = (self.buffer("parameter")?, self.buffer("gradient")?);
         let mut moments = [self.buffer("m")?, self.buffer("v")?];
-        adam::step(&adam, &mut parameter, &gradient, &mut moments, f64::INFINITY, step, rate)?;
+        adam::step(&adam, &mut parameter, &gradient, &mut moments, step, rate)?;
         Outputs::default()
             .with_buffer("parameter", &parameter)?
             .with_buffer("m", &moments[0])?

@@ -14,6 +14,7 @@ pub(super) fn adam_options(options: &Options) -> Result<(Adam, u64, f64)> {
         beta1: decay("beta1")?,
         beta2: decay("beta2")?,
         epsilon: options.real("epsilon", |epsilon| epsilon > 0.0)?,
+        ..Adam::default()
     };
     let step: u64 = options.number("step")?;
     if step == 0 {

@@ -1,6 +1,7 @@
-//! Adam (Kingma & Ba 2015), with PyTorch's order of operations.
+//! Adam (Kingma & Ba 2015), with PyTorch's order of operations, on gradients whose entries are clipped.
 //!
 //! ```text
+//! g ← max(−clip, min(g, clip))
 //! m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
 //! p ← p − (rate / (1 − β₁ⁿ)) · m / (√v / √(1 − β₂ⁿ) + ε)        n = 1, 2, … the step
 //! ```
@@ -8,7 +9,7 @@
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 
-/// The constants, (0.9, 0.999, 1e-8) unless given.
+/// The constants, (0.9, 0.999, 1e-8) and no clip unless given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// β₁.
@@ -17,11 +18,13 @@ pub struct Adam {
     pub beta2: f64,
     /// ε.
     pub epsilon: f64,
+    /// The largest entry of a gradient, in either direction.
+    pub clip: f64,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: f64::INFINITY }
     }
 }
 
@@ -43,6 +46,7 @@ impl Adam {
             rate: F::of(learning_rate / first),
             root_correction: F::of(second.sqrt()),
             epsilon: F::of(self.epsilon),
+            clip: F::of(self.clip),
             parameter,
             gradient,
             moments: [first_moment, second_moment],
@@ -61,6 +65,7 @@ struct Step<'a, F> {
     rate: F,
     root_correction: F,
     epsilon: F,
+    clip: F,
     parameter: &'a mut [F],
     gradient: &'a [F],
     moments: [&'a mut [F]; 2],
@@ -75,8 +80,11 @@ impl<F: Real> Kernel<F> for Step<'_, F> {
         let [first_moment, second_moment] = self.moments;
         let moments = first_moment.iter_mut().zip(second_moment);
         for ((parameter, gradient), (m, v)) in self.parameter.iter_mut().zip(self.gradient).zip(moments) {
-            *m = beta1 * *m + one_minus_beta1 * *gradient;
-            *v = beta2 * *v + one_minus_beta2 * *gradient * *gradient;
+            // Unlike min and max, comparisons leave NaN where it is, to be found.
+            let g = if *gradient < -self.clip { -self.clip } else { *gradient };
+            let g = if g > self.clip { self.clip } else { g };
+            *m = beta1 * *m + one_minus_beta1 * g;
+            *v = beta2 * *v + one_minus_beta2 * g * g;
             *parameter -= self.rate * *m / (v.sqrt() / self.root_correction + self.epsilon);
         }
     }

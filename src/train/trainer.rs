@@ -166,25 +166,26 @@ impl<F: Real> Trainer<F> {
     /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
     pub fn apply(&mut self, evaluation: Evaluation<F>) {
         self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
-        let clip = F::of(self.recipe.gradient_clip);
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
         self.step += 1;
-        let adam = Adam::default();
+        let adam = Adam { clip: self.recipe.gradient_clip, ..Adam::default() };
         let (step, level_rate) = (self.step, self.recipe.level_rate);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
         parameters.zip(evaluation.gradients).for_each(|((parameter, [first, second]), gradient)| {
-            let (Some(mut gradient), Some(first), Some(second)) =
-                (gradient, first.as_slice_mut(), second.as_slice_mut())
+            let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
             else {
                 return;
             };
             let rate = if parameter.role == Role::Levels { level_rate * rate } else { rate };
-            let gradient = gradient.as_slice_mut().expect("gradients are in standard layout");
-            let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks_mut(ELEMENTS));
+            let role = parameter.role;
+            let gradient = gradient.as_slice().expect("gradients are in standard layout");
+            let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks(ELEMENTS));
             let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
             (elements.0, elements.1, moments.0, moments.1).into_par_iter().for_each(|(parameter, gradient, m, v)| {
-                gradient.iter_mut().for_each(|entry| *entry = entry.max(-clip).min(clip));
                 adam.step(parameter, gradient, m, v, step, rate);
+                if role == Role::LogSigma2 {
+                    project_log_sigma2(parameter);
+                }
             });
         });
         self.project();
@@ -211,6 +212,7 @@ impl<F: Real> Trainer<F> {
         })
     }
 
+    /// Levels and θ; ln σ² is back in its domain already.
     fn project(&mut self) {
         let layers: Vec<_> = self.network.layers().cloned().collect();
         for (layer, zero) in layers.iter().zip(&self.zero_levels) {
@@ -218,7 +220,6 @@ impl<F: Real> Trainer<F> {
             let indices = [layer.theta, layer.log_sigma2, layer.levels];
             let parameters = parameters.get_disjoint_mut(indices).expect("a layer's parameters are its own");
             let [theta, log_sigma2, levels] = parameters.map(Parameter::as_slice_mut);
-            log_sigma2.par_chunks_mut(ELEMENTS).for_each(project_log_sigma2);
             project_levels(levels, *zero);
             if let Prior::MultiSpike(_) = self.recipe.prior {
                 let elements = (theta.par_chunks_mut(ELEMENTS), log_sigma2.par_chunks(ELEMENTS)).into_par_iter();

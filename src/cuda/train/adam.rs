@@ -4,7 +4,7 @@ use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 use crate::train::adam::Adam;
 
-/// One step on a parameter and its moments, the gradient's entries clipped to ±`clip` first; `step` counts from 1.
+/// One step on a parameter and its moments; `step` counts from 1.
 ///
 /// # Errors
 /// If the device fails.
@@ -16,7 +16,6 @@ pub fn step<F: Real>(
     parameter: &mut Buffer<F>,
     gradient: &Buffer<F>,
     moments: &mut [Buffer<F>; 2],
-    clip: f64,
     step: u64,
     learning_rate: f64,
 ) -> Result<()> {
@@ -33,7 +32,7 @@ pub fn step<F: Real>(
         Argument::from(gradient),
         Argument::from(first),
         Argument::from(second),
-        real(clip),
+        real(adam.clip),
         real(adam.beta1),
         real(adam.beta2),
         real(1.0 - adam.beta1),

@@ -61,13 +61,14 @@ impl<F: Real> Trainer<F> {
         self.network.absorb_statistics(tape)?;
         let recipe = self.host.recipe();
         let rate = recipe.learning_rate_at(self.host.step as f64 / self.host.steps() as f64);
-        let (clip, level_rate) = (recipe.gradient_clip, recipe.level_rate);
+        let adam = Adam { clip: recipe.gradient_clip, ..Adam::default() };
+        let level_rate = recipe.level_rate;
         self.host.step += 1;
         for (position, (gradient, moments)) in gradients.iter().zip(&mut self.moments).enumerate() {
             let Some(gradient) = gradient else { continue };
             let rate = if self.network.role(position) == Role::Levels { level_rate * rate } else { rate };
             let parameter = &mut self.network.parameters_mut()[position];
-            adam::step(&Adam::default(), parameter, gradient, moments, clip, self.host.step, rate)?;
+            adam::step(&adam, parameter, gradient, moments, self.host.step, rate)?;
         }
         let layers: Vec<BayesLayer> = self.network.plan().layers().cloned().collect();
         for (layer, zero) in layers.iter().zip(&self.host.zero_levels) {
