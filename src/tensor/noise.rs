@@ -118,15 +118,16 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
         let Philox { key, tensor, step, .. } = *self.stream;
+        let [mut words0, mut words1, mut words2, mut words3] = [[0; TOGETHER]; 4];
+        let mut normals = [[0.0; TOGETHER]; 4];
+        let mut in_order = [F::zero(); 4 * TOGETHER];
         for (i, elements) in self.elements.chunks_mut(4 * TOGETHER).enumerate() {
             let first = self.first + (i * TOGETHER) as u64;
-            let [mut words0, mut words1, mut words2, mut words3] = [[0; TOGETHER]; 4];
             for block in 0..TOGETHER {
                 let [low, high] = split(first + block as u64).map(u64::from);
                 let counter = [low, high, u64::from(tensor), u64::from(step)];
                 [words0[block], words1[block], words2[block], words3[block]] = philox_in_low_halves(counter, key);
             }
-            let mut normals = [[0.0; TOGETHER]; 4];
             let [cos0, sin0, cos1, sin1] = &mut normals;
             for block in 0..TOGETHER {
                 (cos0[block], sin0[block]) = box_muller(words0[block], words1[block]);
@@ -134,7 +135,6 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
             for block in 0..TOGETHER {
                 (cos1[block], sin1[block]) = box_muller(words2[block], words3[block]);
             }
-            let mut in_order = [F::zero(); 4 * TOGETHER];
             for block in 0..TOGETHER {
                 for word in 0..4 {
                     in_order[4 * block + word] = F::of(normals[word][block]);
