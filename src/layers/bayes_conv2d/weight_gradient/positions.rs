@@ -1,7 +1,7 @@
 //! Positions side by side.
 //!
 //! A vector holds several positions, of x where they meet a k, of dm and dv of a channel o: as they lie in memory, so that only
-//! rows that a piece would reach beyond are laid out. A tile is up to six channels o, twice, by as many k as there are
+//! rows that a piece would reach beyond are laid out. A tile is a few channels o, twice, by as many k as there are
 //! registers for. Its sums, one for each lane, are added up over the lanes when all images are through.
 
 use super::{Collect, WeightGradient};
@@ -12,14 +12,17 @@ use crate::tensor::tiles::{by_size, tiles_up_to};
 
 /// Vectors of positions taken together: dm and dv of a tile stay in the nearest cache.
 const TOGETHER: usize = 40;
-/// Output channels of a tile, at most.
-const CHANNELS: usize = 6;
 /// Elements of the kernel in a tile, at most.
 const ELEMENTS: usize = 6;
 
 /// The sums of a tile: with a vector of each channel and each element, as many as there are registers for.
 const fn sums_at_once<V: Vector>() -> usize {
-    if V::REGISTERS >= 32 { 18 } else { 12 }
+    if V::REGISTERS >= 32 { 24 } else { 12 }
+}
+
+/// Output channels of a tile, at most.
+const fn channels_at_once<V: Vector>() -> usize {
+    if V::REGISTERS >= 32 { 8 } else { 6 }
 }
 
 /// Buffers, used again and again for one layout.
@@ -32,7 +35,7 @@ pub(super) struct Scratch<F> {
 /// What a position costs, in products of vectors: two for each output channel and k, and the loading and squaring of x.
 pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
     let products = layout.fan_in * 2 * layout.channels_out;
-    let loads = products / CHANNELS;
+    let loads = products / channels_at_once::<V>();
     ((products + loads) * layout.row).div_ceil(V::LANES * layout.output[1].max(1))
 }
 
@@ -67,7 +70,7 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
                 from.chunks_exact(layout.positions()).zip(to).for_each(|(from, to)| layout.with_ends(from, to));
             }
             let products = Products { layout, starts, x: laid_out, outputs, stride: together * plane };
-            for (first, size) in tiles_up_to(CHANNELS, channels) {
+            for (first, size) in tiles_up_to(channels_at_once::<V>(), channels) {
                 by_size!(size, V, N => if squared {
                     products.add::<V, N, true>(first, sums);
                 } else {
