@@ -85,7 +85,7 @@ enum Command {
     Bench(bench::BenchArguments),
 }
 
-/// Runs the command of this process's arguments.
+/// Runs the command of this process's arguments, on its main thread, which becomes one of the global pool's.
 pub fn main() -> ExitCode {
     memory::keep_between_steps();
     let arguments = match Arguments::try_parse() {

@@ -1,6 +1,6 @@
 //! The memory of a pass, kept for the next: to get it anew takes as long as a small network does.
 
-use std::sync::{Mutex, PoisonError};
+use crate::spares::Spares;
 
 /// What a pass writes to.
 #[derive(Default)]
@@ -33,18 +33,17 @@ pub(super) fn enlarge(space: &mut Vec<f32>, len: usize) {
 
 /// The workspaces of a model that no pass is using.
 #[derive(Default)]
-pub(in crate::packed) struct Workspaces(Mutex<Vec<Workspace>>);
+pub(in crate::packed) struct Workspaces(Spares<Workspace>);
 
 impl Workspaces {
     /// Does `work` in one of them, with scratches for so many threads.
     pub(super) fn with(&self, threads: usize, work: impl FnOnce(&mut Workspace)) {
-        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut space = free().pop().unwrap_or_default();
-        if space.scratches.len() < threads {
-            space.scratches.resize_with(threads, Scratch::default);
-        }
-        work(&mut space);
-        free().push(space);
+        self.0.with(|space| {
+            if space.scratches.len() < threads {
+                space.scratches.resize_with(threads, Scratch::default);
+            }
+            work(space);
+        });
     }
 }
 
