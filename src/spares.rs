@@ -1,4 +1,5 @@
-//! What is costly to make anew, kept for the next who needs one.
+//! What is costly to make anew, kept for the next who needs one: rayon's `for_each_init` makes one for every piece that a
+//! parallel loop is split into, here there are never more than threads.
 
 use std::sync::{Mutex, PoisonError};
 

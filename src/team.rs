@@ -20,12 +20,18 @@ pub(crate) fn size(multiplications: usize) -> usize {
     rayon::current_num_threads().min(multiplications / WORTH_WAKING).max(1)
 }
 
+/// Pieces of a parallel loop that a thread is given at least: all of them where there is less to do than `few`, and it is done
+/// sooner than another would come to help.
+pub(crate) fn pieces_at_least(to_do: usize, few: usize) -> usize {
+    if to_do < few { usize::MAX } else { 1 }
+}
+
 /// How many of a team's threads share so many of them.
 pub(crate) fn share(multiplications: usize, size: usize) -> usize {
     (multiplications / WORTH_HANDING_OVER).clamp(1, size)
 }
 
-/// Does `work` while the other threads of a team of `size` wait for what it shares out.
+/// Does `work`, on a thread of the pool, while the other threads of a team of `size` wait for what it shares out.
 pub(crate) fn lead<R: Send>(size: usize, work: impl FnOnce() -> R + Send) -> R {
     let working = AtomicBool::new(true);
     rayon::scope(|scope| {

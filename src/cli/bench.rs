@@ -218,7 +218,7 @@ impl Bench {
             whole.push(clock.total());
             Ok(())
         };
-        repeat(|| team::lead(self.trainer.team(self.batch_size), &mut step))?;
+        repeat(|| team::lead(self.trainer.team_size(self.batch_size), &mut step))?;
         Ok(Step {
             network: self.architecture.name(),
             batch_size: self.batch_size,

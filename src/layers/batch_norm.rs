@@ -16,9 +16,12 @@ use super::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::team;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView3, ArrayViewMut3, Axis, Zip};
 
+/// Elements that one thread normalizes sooner than another would come to help.
+const FEW: usize = 1 << 15;
 /// ε of the normalization unless given.
 pub const EPSILON: f64 = 1e-5;
 /// The weight of a batch's statistics in the running estimates unless given.
@@ -71,7 +74,10 @@ impl<F: Real> Statistics<F> {
     /// The mean and biased variance of each channel of `x` (B, C, P).
     pub fn of_batch(x: ArrayView3<'_, F>) -> Self {
         let x = x.as_standard_layout();
-        let blocks = x.axis_chunks_iter(Axis(1), block(x.dim().2)).into_par_iter().with_min_len(at_least(x.len()));
+        let blocks = x
+            .axis_chunks_iter(Axis(1), block(x.dim().2))
+            .into_par_iter()
+            .with_min_len(team::pieces_at_least(x.len(), FEW));
         let moments: Vec<(Vec<F>, Vec<F>)> = blocks.map(|x| F::vectorize(Moments { x })).collect();
         let (mean, variance): (Vec<Vec<F>>, Vec<Vec<F>>) = moments.into_iter().unzip();
         Self { mean: mean.concat().into(), variance: variance.concat().into() }
@@ -121,7 +127,7 @@ impl<F: Real> BatchNorm<'_, F> {
         let size = block(positions);
         (y.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
             .into_par_iter()
-            .with_min_len(at_least(x.len()))
+            .with_min_len(team::pieces_at_least(x.len(), FEW))
             .enumerate()
             .for_each(|(i, (y, x))| {
                 let of_place = |of_channel: &dyn Fn(usize) -> F| by_place(i * size, &x, of_channel);
@@ -148,7 +154,7 @@ impl<F: Real> BatchNorm<'_, F> {
         let size = block(dx.dim().2);
         let sums: Vec<[Vec<F>; 2]> = (dx.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
             .into_par_iter()
-            .with_min_len(at_least(x.len()))
+            .with_min_len(team::pieces_at_least(x.len(), FEW))
             .enumerate()
             .map(|(i, (dy, x))| {
                 let of_place = |of_channel: &dyn Fn(usize) -> F| by_place(i * size, &x, of_channel);
@@ -174,12 +180,6 @@ impl<F: Real> BatchNorm<'_, F> {
 /// Channels computed by one thread at a time: few where each has many positions.
 fn block(positions: usize) -> usize {
     (64 / positions.max(1)).max(1)
-}
-
-/// Blocks that a thread is given at least: all of so few elements that it is done with them before another would come to help.
-fn at_least(elements: usize) -> usize {
-    const FEW: usize = 1 << 15;
-    if elements < FEW { usize::MAX } else { 1 }
 }
 
 /// What every place of a block of channels, beginning with the one called `first`, has from its channel. A block `x` is of

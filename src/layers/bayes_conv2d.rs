@@ -36,7 +36,7 @@ use crate::scalar::vector::MAX_LANES;
 use crate::spares::Spares;
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
-use backward::{BackwardScratch, Images, InputGradients, Partial};
+use backward::{Images, InputGradients, Partial};
 use forward::{Forward, Output};
 use input_gradient::Adjoint;
 use layout::Layout;
@@ -182,7 +182,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
-        let scratches = Spares::<Scratch<F>>::default();
+        let scratches = Spares::default();
         outputs.enumerate().for_each(|(i, output)| {
             let group = i % self.groups;
             let image = Pixels {
@@ -309,7 +309,7 @@ impl<F: Real> BayesConv2d<'_, F> {
             }
             _ => (0..dys.len()).map(|_| None).collect(),
         };
-        let scratches = Spares::<BackwardScratch<F>>::default();
+        let scratches = Spares::default();
         let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dys, dxs)
             .into_par_iter()
             .enumerate()

@@ -13,6 +13,7 @@ use super::tiles::{LARGEST, by_size, side_by_side, tiles};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
+use crate::team;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
@@ -34,7 +35,7 @@ const FEW: usize = 1 << 19;
 pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
     assert_eq!(a.ncols(), b.nrows(), "the inner dimensions are the same");
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    let at_least = if a.len() * b.ncols() < FEW { usize::MAX } else { 1 };
+    let at_least = team::pieces_at_least(a.len() * b.ncols(), FEW);
     let chunk = ROWS * a.ncols() + MAX_LANES;
     let mut packed = vec![F::zero(); a.nrows().div_ceil(ROWS) * chunk];
     let chunks = a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().with_min_len(at_least);

@@ -130,17 +130,16 @@ impl<F: Real> Trainer<F> {
     /// If a shape does not fit, or the loss or a gradient is not finite: the parameters are then as before the step. If the
     /// step makes a parameter too large for its type: the network is then of no more use.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
-        let team = self.team(labels.len());
-        team::lead(team, || self.step_in_pool(x, labels))
+        team::lead(self.team_size(labels.len()), || self.step_in_team(x, labels))
     }
 
     /// How many threads a step on so many images is worth.
-    pub(crate) fn team(&self, images: usize) -> usize {
+    pub(crate) fn team_size(&self, images: usize) -> usize {
         let an_image = self.network.plan().multiplications().fold(0, usize::saturating_add);
         team::size(an_image.saturating_mul(images))
     }
 
-    fn step_in_pool(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
+    fn step_in_team(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         let (seed, step) = (self.recipe.seed, self.step as u32);
         let noise = move |layer: &crate::nets::plan::BayesLayer, shape: &[usize]| {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
