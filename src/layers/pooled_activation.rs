@@ -122,10 +122,7 @@ impl<F: Real> PooledActivation<'_, F> {
         let mut at_maximum = Fresh::new(batch * channels * windows);
         let sums: Vec<Vec<(F, F)>> = (dys, maxima, at_maximum.pieces(channels * windows))
             .into_par_iter()
-            .map(|(dy, x, dx)| {
-                let planes = dy.chunks_exact(windows).zip(x.chunks_exact(windows)).zip(dx.chunks_exact_mut(windows));
-                planes.enumerate().map(|(c, ((dy, x), dx))| cache.activation.backward(c, x, dy, dx)).collect()
-            })
+            .map(|(dy, x, dx)| F::vectorize(ActivationBackward { activation: &cache.activation, windows, x, dy, dx }))
             .collect();
         let at_maximum: Array4<F> = at_maximum.finish(cache.at_maximum.dim());
         let (mut dgamma, mut dbeta) = (Array1::zeros(channels), Array1::zeros(channels));
@@ -143,20 +140,31 @@ impl<F: Real> PooledActivation<'_, F> {
         let maxima = at_maximum.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
         let places = cache.place.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
         let mut dx = Fresh::new(cache.x.len());
+        let scratches = Spares::default();
         (dx.pieces(channels * pixels), images, maxima, places).into_par_iter().for_each(|(dx, x, maxima, places)| {
-            if let Some(term) = &term {
-                term.subtract_from_image(dx, 0, x, pixels);
-            }
-            let windows = maxima.chunks_exact(windows).zip(places.chunks_exact(windows));
-            for (dx, (maxima, places)) in dx.chunks_exact_mut(pixels).zip(windows) {
-                put_back(dx, width, maxima, places, output_w);
-            }
+            scratches.with(|scratch| {
+                let size = [height, width];
+                F::vectorize(PutBack { term: term.as_ref(), size, x, maxima, places, dx, scratch });
+            });
         });
         Gradients { dx: dx.finish(cache.x.dim()), dgamma, dbeta }
     }
 }
 
 const STANDARD: &str = "brought into standard layout";
+
+/// Of each pair of neighbours in a row of one channel (H, ⌊W/2⌋), the first maximum; a vector may begin at the last.
+#[derive(Default)]
+struct PairMaxima<F> {
+    x: Vec<F>,
+    /// Which of the two that is, 0 or 1.
+    place: Vec<u8>,
+}
+
+/// The columns of a row and its pairs: rows of an even width follow one another without a gap, and are one long row.
+fn row_of_pairs([height, width]: [usize; 2]) -> (usize, usize) {
+    if width % 2 == 0 { (height * width, height * width / 2) } else { (width, width / 2) }
+}
 
 /// The forward of one image.
 struct Forward<'a, F> {
@@ -167,8 +175,7 @@ struct Forward<'a, F> {
     y: &'a mut [F],
     at_maximum: &'a mut [F],
     place: &'a mut [u8],
-    /// The even and the odd columns.
-    scratch: &'a mut [Vec<F>; 2],
+    scratch: &'a mut PairMaxima<F>,
 }
 
 impl<F: Real> Kernel<F> for Forward<'_, F> {
@@ -178,29 +185,29 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
     fn run<V: Vector<Element = F>>(self) {
         let [height, width] = self.size;
         let (output_h, output_w) = (height / 2, width / 2);
-        let windows = output_h * output_w;
-        // The even and the odd columns, each of which a window has one of.
-        let [even, odd] = self.scratch;
-        for columns in [&mut *even, &mut *odd] {
-            columns.resize(height * output_w + MAX_LANES, F::zero());
-        }
+        let PairMaxima { x: pairs, place: pair_places } = self.scratch;
+        pairs.resize(height * output_w + MAX_LANES, F::zero());
+        pair_places.resize(height * output_w + MAX_LANES, 0);
+        let (row, row_pairs) = row_of_pairs(self.size);
         for (c, x) in self.x.chunks_exact(height * width).enumerate() {
-            // Rows of an even width follow one another without a gap: one long row.
-            let row_len = if width % 2 == 0 { x.len() } else { width };
-            let rows = even.chunks_exact_mut(row_len / 2).zip(odd.chunks_exact_mut(row_len / 2));
-            for (x, (even, odd)) in x.chunks_exact(row_len).zip(rows) {
-                for (x, (even, odd)) in x.chunks_exact(2).zip(even.iter_mut().zip(odd)) {
-                    (*even, *odd) = (x[0], x[1]);
+            let value = self.activation.value(c);
+            let rows = pairs.chunks_exact_mut(row_pairs).zip(pair_places.chunks_exact_mut(row_pairs));
+            for (x, (pairs, places)) in x.chunks_exact(row).zip(rows) {
+                for (x, (pair, place)) in x.chunks_exact(2).zip(pairs.iter_mut().zip(places)) {
+                    let second = exceeds(value(x[1]), value(x[0]));
+                    (*pair, *place) = (if second { x[1] } else { x[0] }, u8::from(second));
                 }
             }
-            let value = self.activation.value(c);
             for p in 0..output_h {
                 for q in (0..output_w).step_by(MAX_LANES) {
-                    let (top, bottom) = (2 * p * output_w + q, (2 * p + 1) * output_w + q);
-                    let elements = [&even[top..], &odd[top..], &even[bottom..], &odd[bottom..]];
-                    let (maxima, x, places) = maxima(elements, &value);
+                    let (upper, lower) = (2 * p * output_w + q, (2 * p + 1) * output_w + q);
+                    let (maxima, x, places) = maxima(
+                        [&pairs[upper..], &pairs[lower..]],
+                        [&pair_places[upper..], &pair_places[lower..]],
+                        &value,
+                    );
                     // What reaches beyond a row, the next row overwrites, or the next channel.
-                    let at = c * windows + p * output_w + q;
+                    let at = (c * output_h + p) * output_w + q;
                     put(&maxima, &mut self.y[at..]);
                     put(&x, &mut self.at_maximum[at..]);
                     put(&places, &mut self.place[at..]);
@@ -210,28 +217,26 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
     }
 }
 
-/// Of [`MAX_LANES`] windows, whose elements in row-major order are given: the first maximum, x there and its place.
+/// Of [`MAX_LANES`] windows: the first maximum, x there and its place, from x at the first maximum of the upper and of the lower
+/// pair, and which of the two that is.
 #[inline(always)]
-fn maxima<F: Real>(x: [&[F]; 4], value: impl Fn(F) -> F) -> ([F; MAX_LANES], [F; MAX_LANES], [u8; MAX_LANES]) {
-    let x = x.map(|x| &x[..MAX_LANES]);
+fn maxima<F: Real>(
+    [upper, lower]: [&[F]; 2],
+    [upper_place, lower_place]: [&[u8]; 2],
+    value: impl Fn(F) -> F,
+) -> ([F; MAX_LANES], [F; MAX_LANES], [u8; MAX_LANES]) {
+    let [upper, lower] = [&upper[..MAX_LANES], &lower[..MAX_LANES]];
+    let [upper_place, lower_place] = [&upper_place[..MAX_LANES], &lower_place[..MAX_LANES]];
     let [mut maxima, mut at_maximum] = [[F::zero(); MAX_LANES]; 2];
     let mut places = [0; MAX_LANES];
     for i in 0..MAX_LANES {
-        let element = |place: u8| {
-            let x = x[usize::from(place)][i];
-            (value(x), x, place)
-        };
-        (maxima[i], at_maximum[i], places[i]) = later(later(later(element(0), element(1)), element(2)), element(3));
+        let (first, second) = (value(upper[i]), value(lower[i]));
+        let replaces = exceeds(second, first);
+        maxima[i] = if replaces { second } else { first };
+        at_maximum[i] = if replaces { lower[i] } else { upper[i] };
+        places[i] = if replaces { 2 + lower_place[i] } else { upper_place[i] };
     }
     (maxima, at_maximum, places)
-}
-
-/// The maximum, x there and its place, of one and of one that comes later.
-#[inline(always)]
-fn later<F: Real>(first: (F, F, u8), second: (F, F, u8)) -> (F, F, u8) {
-    let replaces = exceeds(second.0, first.0);
-    let (a, x) = (if replaces { second.0 } else { first.0 }, if replaces { second.1 } else { first.1 });
-    (a, x, if replaces { second.2 } else { first.2 })
 }
 
 /// As many of the first as there is room for.
@@ -239,17 +244,116 @@ fn later<F: Real>(first: (F, F, u8), second: (F, F, u8)) -> (F, F, u8) {
 fn put<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
     match to.first_chunk_mut() {
         Some(to) => *to = *from,
-        None => to.copy_from_slice(&from[..to.len()]),
+        None => put_part(from, to),
     }
 }
 
-/// Adds the gradient at the maximum of each window to that of the plane, whose rows are `width` long.
-fn put_back<F: Real>(dx: &mut [F], width: usize, maxima: &[F], places: &[u8], output_w: usize) {
-    let rows = maxima.chunks_exact(output_w).zip(places.chunks_exact(output_w));
-    for (dx, (maxima, places)) in dx.chunks_exact_mut(2 * width).zip(rows) {
-        for (q, (maximum, place)) in maxima.iter().zip(places).enumerate() {
-            let place = usize::from(*place);
-            dx[place / 2 * width + 2 * q + place % 2] += *maximum;
+/// [`put`] at the end of an image: apart, lest the compiler makes one copy of a length that varies of the two.
+#[cold]
+#[inline(never)]
+fn put_part<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
+    to.copy_from_slice(&from[..to.len()]);
+}
+
+/// The backward of the activation of one image at the maxima: dx there, with μ and s² held, and (dγ, dβ) of each channel.
+struct ActivationBackward<'a, F> {
+    activation: &'a Activation<F>,
+    /// Windows of a channel.
+    windows: usize,
+    x: &'a [F],
+    dy: &'a [F],
+    /// Added to.
+    dx: &'a mut [F],
+}
+
+impl<F: Real> Kernel<F> for ActivationBackward<'_, F> {
+    type Output = Vec<(F, F)>;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> Vec<(F, F)> {
+        let Self { activation, windows, x, dy, dx } = self;
+        let channels = x.chunks_exact(windows).zip(dy.chunks_exact(windows)).zip(dx.chunks_exact_mut(windows));
+        let mut sums = Vec::with_capacity(activation.channels());
+        for (c, ((x, dy), dx)) in channels.enumerate() {
+            sums.push(activation.backward(c, x, dy, dx).run::<V>());
+        }
+        sums
+    }
+}
+
+/// The gradient in one image, from that at the maxima.
+struct PutBack<'a, F> {
+    term: Option<&'a BatchTerm<F>>,
+    /// (H, W).
+    size: [usize; 2],
+    x: &'a [F],
+    maxima: &'a [F],
+    places: &'a [u8],
+    dx: &'a mut [F],
+    scratch: &'a mut PairGradients<F>,
+}
+
+/// The gradient at the maxima of one channel, element by element.
+#[derive(Default)]
+struct PairGradients<F> {
+    /// Of each window; a vector may begin at the last, here and below.
+    maxima: Vec<F>,
+    /// Which element that is of.
+    places: Vec<F>,
+    /// In the first and in the second of each pair of neighbours in a row (H, ⌊W/2⌋).
+    pairs: [Vec<F>; 2],
+}
+
+impl<F: Real> Kernel<F> for PutBack<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { term, size, x, maxima, places, dx, scratch } = self;
+        let [height, width] = size;
+        let (output_w, windows) = (width / 2, height / 2 * (width / 2));
+        scratch.maxima.resize(windows + MAX_LANES, F::zero());
+        scratch.places.resize(windows + MAX_LANES, F::zero());
+        scratch.pairs.iter_mut().for_each(|pairs| pairs.resize(height * output_w + MAX_LANES, F::zero()));
+        let (row, row_pairs) = row_of_pairs(size);
+        let channels = maxima.chunks_exact(windows).zip(places.chunks_exact(windows));
+        let channels = channels.zip(x.chunks_exact(height * width).zip(dx.chunks_exact_mut(height * width)));
+        for (c, ((maxima, places), (x, dx))) in channels.enumerate() {
+            scratch.maxima[..windows].copy_from_slice(maxima);
+            scratch.places.iter_mut().zip(places).for_each(|(to, place)| *to = F::of(f64::from(*place)));
+            let [first, second] = &mut scratch.pairs;
+            for p in 0..height / 2 {
+                for (row, places) in [(2 * p, [0.0, 1.0]), (2 * p + 1, [2.0, 3.0])] {
+                    for (pairs, place) in [&mut *first, &mut *second].into_iter().zip(places) {
+                        for q in (0..output_w).step_by(V::LANES) {
+                            let window = p * output_w + q;
+                            // What reaches beyond a row, the next row overwrites.
+                            let [maxima, places] = [&scratch.maxima, &scratch.places].map(|of| V::load(&of[window..]));
+                            at_place(maxima, places, place).store(&mut pairs[row * output_w + q..]);
+                        }
+                    }
+                }
+            }
+            // The last row of an odd height is in no window.
+            [&mut *first, &mut *second].into_iter().for_each(|pairs| pairs[2 * windows..].fill(F::zero()));
+            let term = term.map(|term| term.value(c));
+            let held = |x: F| term.as_ref().map_or(F::zero(), |term| -term(x));
+            let rows = first.chunks_exact(row_pairs).zip(second.chunks_exact(row_pairs));
+            for ((x, dx), (first, second)) in x.chunks_exact(row).zip(dx.chunks_exact_mut(row)).zip(rows) {
+                let pairs = x.chunks_exact(2).zip(dx.chunks_exact_mut(2)).zip(first.iter().zip(second));
+                for ((x, dx), (first, second)) in pairs {
+                    (dx[0], dx[1]) = (held(x[0]) + *first, held(x[1]) + *second);
+                }
+                // The last column of an odd width is in no pair.
+                dx[2 * row_pairs..].iter_mut().zip(&x[2 * row_pairs..]).for_each(|(dx, x)| *dx = held(*x));
+            }
         }
     }
+}
+
+/// Those of some gradients that belong to elements in one place of their windows, else 0.
+#[inline(always)]
+fn at_place<V: Vector>(gradients: V, places: V, place: f64) -> V {
+    let distance = places.sub(V::splat(V::Element::of(place)));
+    gradients.where_positive(V::splat(V::Element::of(0.5)).sub(distance.mul(distance)), V::zero())
 }

@@ -96,9 +96,10 @@ impl<F: Real> Activation<F> {
         }
     }
 
-    /// The backward of a channel's `x`, from `da`: adds to `dx` and returns (dγ, dβ).
-    pub(super) fn backward(&self, channel: usize, x: &[F], da: &[F], dx: &mut [F]) -> (F, F) {
-        F::vectorize(Backward {
+    /// The backward of a channel's `x`, from `da`: adds to `dx` and gives (dγ, dβ).
+    #[inline(always)]
+    pub(super) fn backward<'a>(&self, channel: usize, x: &'a [F], da: &'a [F], dx: &'a mut [F]) -> Backward<'a, F> {
+        Backward {
             mean: self.mean[channel],
             inverse_deviation: self.inverse_deviation[channel],
             gamma: self.gamma[channel],
@@ -106,12 +107,12 @@ impl<F: Real> Activation<F> {
             x,
             da,
             dx,
-        })
+        }
     }
 }
 
 /// The backward of some pixels of one channel.
-struct Backward<'a, F> {
+pub(super) struct Backward<'a, F> {
     mean: F,
     inverse_deviation: F,
     gamma: F,
@@ -134,8 +135,11 @@ impl<F: Real> Kernel<F> for Backward<'_, F> {
         for ((x, da), dx) in (&mut x).zip(&mut da).zip(&mut dx) {
             step(norm, x, da, dx, &mut dgamma, &mut dbeta);
         }
-        // The rest, followed by zeros.
         let (x, da, dx) = (x.remainder(), da.remainder(), dx.into_remainder());
+        if x.is_empty() {
+            return (total(dgamma), total(dbeta));
+        }
+        // The rest, followed by zeros.
         let mut whole = [[F::zero(); MAX_LANES]; 3];
         let parts = [x, da, dx];
         whole.iter_mut().zip(parts).for_each(|(whole, part)| whole[..part.len()].copy_from_slice(part));
@@ -265,19 +269,22 @@ impl<F: Real> BatchTerm<F> {
         let pixels = (dx.dim().2 * dx.dim().3).max(1);
         Zip::from(dx.axis_iter_mut(Axis(0))).and(x.axis_iter(Axis(0))).par_for_each(|mut dx, x| {
             let (dx, x) = (dx.as_slice_mut().expect(CONTIGUOUS), x.to_slice().expect(CONTIGUOUS));
-            self.subtract_from_image(dx, first, x, pixels);
+            F::vectorize(Subtract { term: self, first, pixels, dx, x });
         });
     }
 
-    /// [`BatchTerm::subtract_from`] of one image, with so many pixels a channel.
-    pub(super) fn subtract_from_image(&self, dx: &mut [F], first: usize, x: &[F], pixels: usize) {
-        F::vectorize(Subtract { term: self, first, pixels, dx, x });
+    /// Of a channel, what depends on its x.
+    #[inline(always)]
+    pub(super) fn value(&self, channel: usize) -> impl Fn(F) -> F + use<F> {
+        let (mean, inverse) = (self.mean[channel], self.inverse_deviation[channel]);
+        let (constant, slope) = (self.constant[channel], self.slope[channel]);
+        move |x| constant + (x - mean) * inverse * slope
     }
 }
 
 const CONTIGUOUS: &str = "images are contiguous";
 
-/// [`BatchTerm::subtract_from_image`].
+/// [`BatchTerm::subtract_from`] in one image, with so many pixels a channel.
 struct Subtract<'a, F> {
     term: &'a BatchTerm<F>,
     first: usize,
@@ -293,9 +300,8 @@ impl<F: Real> Kernel<F> for Subtract<'_, F> {
     fn run<V: Vector<Element = F>>(self) {
         let Self { term, first, pixels, dx, x } = self;
         for (c, (dx, x)) in (first..).zip(dx.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels))) {
-            let (mean, inverse) = (term.mean[c], term.inverse_deviation[c]);
-            let (constant, slope) = (term.constant[c], term.slope[c]);
-            dx.iter_mut().zip(x).for_each(|(dx, x)| *dx -= constant + (*x - mean) * inverse * slope);
+            let value = term.value(c);
+            dx.iter_mut().zip(x).for_each(|(dx, x)| *dx -= value(*x));
         }
     }
 }

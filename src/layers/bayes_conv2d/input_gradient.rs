@@ -136,14 +136,14 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
                         None => combine(sums, x, &mut plane, |x| x),
                         Some((activation, first)) => combine(sums, x, &mut plane, activation.value(first + channel)),
                     }
-                    self.add(channel, &plane);
+                    self.add::<V>(channel, &plane);
                 }
             }
         }
         if self.adjoint.scattered {
             for (channel, da) in da.chunks_exact(layout.channel).enumerate().take(layout.image[0]) {
                 layout.gather(da, &mut plane);
-                self.add(channel, &plane);
+                self.add::<V>(channel, &plane);
             }
         }
         let products = Scratch { laid_out: [dm, dv], sums: [mean, variance] };
@@ -154,13 +154,14 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
 impl<F: Real> InputGradient<'_, F> {
     /// Adds to dx what da (H, W) of a channel gives.
     #[inline(always)]
-    fn add(&mut self, channel: usize, da: &[F]) {
+    fn add<V: Vector<Element = F>>(&mut self, channel: usize, da: &[F]) {
         let pixels = channel * da.len()..(channel + 1) * da.len();
         let dx = &mut self.dx[pixels.clone()];
         match self.image.activation {
             None => dx.iter_mut().zip(da).for_each(|(dx, da)| *dx += *da),
             Some((activation, first)) => {
-                let (dgamma, dbeta) = activation.backward(first + channel, &self.image.pixels[pixels], da, dx);
+                let x = &self.image.pixels[pixels];
+                let (dgamma, dbeta) = activation.backward(first + channel, x, da, dx).run::<V>();
                 self.dgamma[channel] += dgamma;
                 self.dbeta[channel] += dbeta;
             }
