@@ -24,6 +24,7 @@ mod backward;
 mod forward;
 mod input_gradient;
 pub(crate) mod layout;
+mod output_gradient;
 pub(crate) mod products;
 mod reference;
 mod weight_gradient;
@@ -42,7 +43,8 @@ use input_gradient::Adjoint;
 use layout::Layout;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array4, ArrayView1, ArrayView3, ArrayView4, ArrayViewMut4, Axis, CowArray, Ix4};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
+pub use output_gradient::OutputGradient;
+use rayon::slice::ParallelSliceMut;
 use weight_gradient::Collect;
 
 /// Images whose parameter gradients are summed by one thread.
@@ -272,10 +274,10 @@ impl<F: Real> BayesConv2d<'_, F> {
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
-    pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>, wants_dx: bool) -> Gradients<F> {
+    pub fn backward(&self, cache: &Cache<F>, dy: impl OutputGradient<F>, wants_dx: bool) -> Gradients<F> {
         let mut dx = wants_dx.then(|| Array4::zeros(cache.x.dim()));
         let dx_view = dx.as_mut().map(|dx| dx.view_mut());
-        let sum = self.backward_of(cache.x.view(), None, cache.dv_per_dy.as_ref(), dy, dx_view);
+        let sum = self.backward_of(cache.x.view(), None, cache.dv_per_dy.as_ref(), &dy, dx_view);
         let Sum { dtheta, dlog_sigma2, dbias, .. } = sum;
         Gradients { dx, dtheta, dlog_sigma2, dbias }
     }
@@ -286,7 +288,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         x: ArrayView4<'_, F>,
         activation: Option<&Activation<F>>,
         dv_per_dy: Option<&Array4<F>>,
-        dy: ArrayView4<'_, F>,
+        dy: &impl OutputGradient<F>,
         dx: Option<ArrayViewMut4<'_, F>>,
     ) -> Sum<F> {
         let sizes = self.sizes(x.shape()).expect("the forward checked the shapes");
@@ -297,8 +299,6 @@ impl<F: Real> BayesConv2d<'_, F> {
         let adjoint = &Adjoint::new(layout, &self.window);
         let weights = dx.is_some().then(|| self.weights(|theta, sigma2| adjoint.interleave(theta, sigma2)));
         let x = contiguous_images(x);
-        let dy = dy.as_standard_layout();
-        let dys = dy.as_slice().expect(STANDARD).par_chunks(IMAGES * output);
         let dv_per_dy = dv_per_dy.map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
 
         let mut dx = dx;
@@ -307,16 +307,20 @@ impl<F: Real> BayesConv2d<'_, F> {
                 let gradients = |dx| Some(InputGradients { adjoint, weights, dx });
                 dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(gradients).collect()
             }
-            _ => (0..dys.len()).map(|_| None).collect(),
+            _ => (0..x.dim().0.div_ceil(IMAGES)).map(|_| None).collect(),
         };
         let scratches = Spares::default();
-        let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dys, dxs)
+        let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dxs)
             .into_par_iter()
             .enumerate()
-            .map(|(chunk, (x, dy, dx))| {
-                let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[chunk * IMAGES * output..][..dy.len()]);
-                let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
-                scratches.with(|scratch| images.backward(scratch))
+            .map(|(chunk, (x, dx))| {
+                scratches.with(|(scratch, room)| {
+                    let first = chunk * IMAGES;
+                    let dy = dy.images(first..first + x.dim().0, room);
+                    let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[first * output..][..dy.len()]);
+                    let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
+                    images.backward(scratch)
+                })
             })
             .collect();
 

@@ -13,6 +13,7 @@
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
 
 use super::batch_norm::{BatchNorm, Statistics};
+use super::bayes_conv2d::OutputGradient;
 use super::max_pool::exceeds;
 use super::pre_activation::{Activation, BatchTerm};
 use super::{check_shape, in_standard_layout};
@@ -24,6 +25,7 @@ use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use ndarray::{Array1, Array4, ArrayView4};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// The windows: they do not overlap.
 pub fn window() -> Window {
@@ -110,10 +112,23 @@ impl<F: Real> PooledActivation<'_, F> {
     /// # Panics
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>) -> Gradients<F> {
+        let (dx, dgamma, dbeta) = self.backward_to(cache, dy);
+        Gradients { dx: dx.form(), dgamma, dbeta }
+    }
+
+    /// The gradient, from `dy`: all that dx takes, dγ and dβ.
+    ///
+    /// # Panics
+    /// If `dy` is not of y's shape.
+    pub(crate) fn backward_to<'c>(
+        &self,
+        cache: &'c Cache<F>,
+        dy: ArrayView4<'_, F>,
+    ) -> (InputGradient<'c, F>, Array1<F>, Array1<F>) {
         assert_eq!(dy.dim(), cache.at_maximum.dim(), "dy has y's shape");
         let (batch, channels, height, width) = cache.x.dim();
         let (_, _, output_h, output_w) = dy.dim();
-        let (pixels, windows) = (height * width, output_h * output_w);
+        let windows = output_h * output_w;
         let dy = dy.as_standard_layout();
         let dys = dy.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
         let maxima = cache.at_maximum.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
@@ -124,7 +139,6 @@ impl<F: Real> PooledActivation<'_, F> {
             .into_par_iter()
             .map(|(dy, x, dx)| F::vectorize(ActivationBackward { activation: &cache.activation, windows, x, dy, dx }))
             .collect();
-        let at_maximum: Array4<F> = at_maximum.finish(cache.at_maximum.dim());
         let (mut dgamma, mut dbeta) = (Array1::zeros(channels), Array1::zeros(channels));
         for (c, (of_gamma, of_beta)) in sums.into_iter().flat_map(|image| image.into_iter().enumerate()) {
             dgamma[c] += of_gamma;
@@ -134,20 +148,54 @@ impl<F: Real> PooledActivation<'_, F> {
         // x̂ = (x − μ) / √(s² + ε)
         let mut term = cache.term.clone();
         if let Some(term) = &mut term {
-            term.add(&cache.activation, dgamma.view(), dbeta.view(), batch * pixels);
+            term.add(&cache.activation, dgamma.view(), dbeta.view(), batch * height * width);
         }
-        let images = cache.x.as_slice().expect(STANDARD).par_chunks_exact(channels * pixels);
-        let maxima = at_maximum.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
-        let places = cache.place.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
-        let mut dx = Fresh::new(cache.x.len());
-        let scratches = Spares::default();
-        (dx.pieces(channels * pixels), images, maxima, places).into_par_iter().for_each(|(dx, x, maxima, places)| {
-            scratches.with(|scratch| {
-                let size = [height, width];
-                F::vectorize(PutBack { term: term.as_ref(), size, x, maxima, places, dx, scratch });
-            });
+        let at_maximum = at_maximum.finish(cache.at_maximum.dim());
+        (InputGradient { cache, at_maximum, term, scratches: Spares::default() }, dgamma, dbeta)
+    }
+}
+
+/// dx, formed image by image: three quarters of it, and more, are what flows through the batch's statistics.
+pub(crate) struct InputGradient<'a, F> {
+    cache: &'a Cache<F>,
+    /// dx at the maximum of each window, with μ and s² held.
+    at_maximum: Array4<F>,
+    term: Option<BatchTerm<F>>,
+    scratches: Spares<PairGradients<F>>,
+}
+
+impl<F: Real> InputGradient<'_, F> {
+    /// All of it.
+    pub(crate) fn form(&self) -> Array4<F> {
+        let (_, channels, height, width) = self.cache.x.dim();
+        let mut dx = Fresh::new(self.cache.x.len());
+        dx.pieces(channels * height * width).enumerate().for_each(|(i, dx)| self.form_image(i, dx));
+        dx.finish(self.cache.x.dim())
+    }
+
+    fn form_image(&self, i: usize, dx: &mut [F]) {
+        let (_, _, height, width) = self.cache.x.dim();
+        let windows = self.at_maximum.len() / self.cache.x.dim().0;
+        let x = &self.cache.x.as_slice().expect(STANDARD)[i * dx.len()..][..dx.len()];
+        let maxima = &self.at_maximum.as_slice().expect(STANDARD)[i * windows..][..windows];
+        let places = &self.cache.place.as_slice().expect(STANDARD)[i * windows..][..windows];
+        self.scratches.with(|scratch| {
+            let term = self.term.as_ref();
+            F::vectorize(PutBack { term, size: [height, width], x, maxima, places, dx, scratch });
         });
-        Gradients { dx: dx.finish(cache.x.dim()), dgamma, dbeta }
+    }
+}
+
+impl<F: Real> OutputGradient<F> for InputGradient<'_, F> {
+    fn dim(&self) -> (usize, usize, usize, usize) {
+        self.cache.x.dim()
+    }
+
+    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F] {
+        let image = self.cache.x.len() / self.cache.x.dim().0;
+        room.resize(images.len() * image, F::zero());
+        images.zip(room.chunks_exact_mut(image)).for_each(|(i, dx)| self.form_image(i, dx));
+        room
     }
 }
 

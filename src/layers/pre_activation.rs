@@ -215,7 +215,7 @@ impl<F: Real> PreActivation<'_, F> {
         dy: ArrayView4<'_, F>,
         dx: ArrayViewMut4<'_, F>,
     ) -> Gradients<F> {
-        let sum = self.conv.backward_of(x, Some(&self.activation), dv_per_dy, dy, Some(dx));
+        let sum = self.conv.backward_of(x, Some(&self.activation), dv_per_dy, &dy, Some(dx));
         let bayes_conv2d::Sum { dtheta, dlog_sigma2, dbias, dgamma, dbeta } = sum;
         Gradients { dgamma, dbeta, dtheta, dlog_sigma2, dbias }
     }

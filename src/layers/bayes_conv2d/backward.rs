@@ -12,7 +12,7 @@ use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 const POSITIONS: usize = 1024;
 
 /// Some images.
-pub(super) struct Images<'a, F> {
+pub(super) struct Images<'a, 'dx, F> {
     pub layout: &'a Layout,
     pub groups: usize,
     /// (images, C, H, W).
@@ -24,7 +24,7 @@ pub(super) struct Images<'a, F> {
     /// Likewise; none with mean weights.
     pub dv_per_dy: Option<&'a [F]>,
     /// None if dx is not asked for.
-    pub dx: Option<InputGradients<'a, F>>,
+    pub dx: Option<InputGradients<'dx, F>>,
 }
 
 /// What dx is formed with.
@@ -77,7 +77,7 @@ impl<F: Real> Partial<F> {
     }
 }
 
-impl<F: Real> Images<'_, F> {
+impl<F: Real> Images<'_, '_, F> {
     pub(super) fn backward(mut self, scratch: &mut BackwardScratch<F>) -> Partial<F> {
         let layout = self.layout;
         let (image, output) = (layout.image[0] * layout.pixels(), layout.channels_out * layout.positions());

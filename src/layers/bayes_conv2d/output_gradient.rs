@@ -1,0 +1,33 @@
+//! The gradient in y, a few images at a time: an array, or one that is formed only when it is asked for and never leaves the
+//! cache.
+
+use crate::scalar::Real;
+use ndarray::{ArrayView4, s};
+use std::ops::Range;
+
+/// The gradient in some images.
+pub trait OutputGradient<F>: Sync {
+    /// (B, O, OH, OW).
+    fn dim(&self) -> (usize, usize, usize, usize);
+
+    /// Of some images, in standard layout; `room` is where they are formed, if they have no place yet.
+    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F];
+}
+
+impl<F: Real> OutputGradient<F> for ArrayView4<'_, F> {
+    fn dim(&self) -> (usize, usize, usize, usize) {
+        ArrayView4::dim(self)
+    }
+
+    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F] {
+        let image = self.len() / ArrayView4::dim(self).0.max(1);
+        match self.as_slice() {
+            Some(all) => &all[images.start * image..images.end * image],
+            None => {
+                room.clear();
+                room.extend(self.slice(s![images, .., .., ..]));
+                room
+            }
+        }
+    }
+}
