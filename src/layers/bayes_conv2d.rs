@@ -185,7 +185,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
         let scratches = Spares::default();
-        outputs.enumerate().for_each(|(i, output)| {
+        let of_output = |scratch: &mut Scratch<F>, (i, output): (usize, Output<'a, F>)| {
             let group = i % self.groups;
             let image = Pixels {
                 pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
@@ -193,8 +193,9 @@ impl<F: Real> BayesConv2d<'_, F> {
             };
             let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
             let weights = &weights[group];
-            scratches.with(|scratch| F::vectorize(Forward { layout, image, weights, bias, output, scratch }));
-        });
+            F::vectorize(Forward { layout, image, weights, bias, output, scratch });
+        };
+        outputs.enumerate().for_each_init(|| scratches.take(), |scratch, output| of_output(scratch, output));
     }
 
     /// The shape of y and the elements of y in one group of one image.
@@ -314,13 +315,12 @@ impl<F: Real> BayesConv2d<'_, F> {
             .into_par_iter()
             .enumerate()
             .map(|(chunk, (x, dx))| {
-                scratches.with(|(scratch, room)| {
-                    let first = chunk * IMAGES;
-                    let dy = dy.images(first..first + x.dim().0, room);
-                    let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[first * output..][..dy.len()]);
-                    let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
-                    images.backward(scratch)
-                })
+                let (scratch, room) = &mut *scratches.take();
+                let first = chunk * IMAGES;
+                let dy = dy.images(first..first + x.dim().0, room);
+                let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[first * output..][..dy.len()]);
+                let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
+                images.backward(scratch)
             })
             .collect();
 

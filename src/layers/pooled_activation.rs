@@ -95,12 +95,12 @@ impl<F: Real> PooledActivation<'_, F> {
         let mut place = Fresh::new(batch * image);
         let images = x.as_slice().expect(STANDARD).par_chunks_exact(channels * height * width);
         let scratches = Spares::default();
-        (images, y.pieces(image), at_maximum.pieces(image), place.pieces(image)).into_par_iter().for_each(
-            |(x, y, at_maximum, place)| {
-                scratches.with(|scratch| {
-                    let size = [height, width];
-                    F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, scratch });
-                });
+        let pieces = (images, y.pieces(image), at_maximum.pieces(image), place.pieces(image)).into_par_iter();
+        pieces.for_each_init(
+            || scratches.take(),
+            |scratch, (x, y, at_maximum, place)| {
+                let size = [height, width];
+                F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, scratch });
             },
         );
         let (y, at_maximum, place) = (y.finish(shape), at_maximum.finish(shape), place.finish(shape));
@@ -169,20 +169,18 @@ impl<F: Real> InputGradient<'_, F> {
     pub(crate) fn form(&self) -> Array4<F> {
         let (_, channels, height, width) = self.cache.x.dim();
         let mut dx = Fresh::new(self.cache.x.len());
-        dx.pieces(channels * height * width).enumerate().for_each(|(i, dx)| self.form_image(i, dx));
+        let images = dx.pieces(channels * height * width).enumerate();
+        images.for_each_init(|| self.scratches.take(), |scratch, (i, dx)| self.form_image(i, dx, scratch));
         dx.finish(self.cache.x.dim())
     }
 
-    fn form_image(&self, i: usize, dx: &mut [F]) {
+    fn form_image(&self, i: usize, dx: &mut [F], scratch: &mut PairGradients<F>) {
         let (_, _, height, width) = self.cache.x.dim();
         let windows = self.at_maximum.len() / self.cache.x.dim().0;
         let x = &self.cache.x.as_slice().expect(STANDARD)[i * dx.len()..][..dx.len()];
         let maxima = &self.at_maximum.as_slice().expect(STANDARD)[i * windows..][..windows];
         let places = &self.cache.place.as_slice().expect(STANDARD)[i * windows..][..windows];
-        self.scratches.with(|scratch| {
-            let term = self.term.as_ref();
-            F::vectorize(PutBack { term, size: [height, width], x, maxima, places, dx, scratch });
-        });
+        F::vectorize(PutBack { term: self.term.as_ref(), size: [height, width], x, maxima, places, dx, scratch });
     }
 }
 
@@ -194,7 +192,8 @@ impl<F: Real> OutputGradient<F> for InputGradient<'_, F> {
     fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F] {
         let image = self.cache.x.len() / self.cache.x.dim().0;
         room.resize(images.len() * image, F::zero());
-        images.zip(room.chunks_exact_mut(image)).for_each(|(i, dx)| self.form_image(i, dx));
+        let mut scratch = self.scratches.take();
+        images.zip(room.chunks_exact_mut(image)).for_each(|(i, dx)| self.form_image(i, dx, &mut scratch));
         room
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::{Array, IntoDimension};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An array in the making.
 ///
@@ -23,23 +23,25 @@ pub struct Fresh<T> {
     /// Empty, with room for all elements.
     elements: Vec<T>,
     len: usize,
-    /// Elements of the pieces that were cleared.
-    cleared: AtomicUsize,
+    /// Of each piece, whether it was cleared: in a place of its own, where no other thread is met.
+    cleared: Vec<AtomicBool>,
 }
 
 impl<T: Copy + Default + Send> Fresh<T> {
     /// An array of so many elements.
     pub fn new(len: usize) -> Self {
-        Self { elements: Vec::with_capacity(len), len, cleared: AtomicUsize::new(0) }
+        Self { elements: Vec::with_capacity(len), len, cleared: Vec::new() }
     }
 
     /// All of it, so many elements at a time, the last ones perhaps fewer: each piece is 0 when it is handed out.
     pub fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = &mut [T]> {
         let Self { elements, len: all, cleared } = self;
-        cleared.store(0, Ordering::Relaxed);
-        elements.spare_capacity_mut()[..*all].par_chunks_mut(len.max(1)).map(|piece| {
+        let len = len.max(1);
+        *cleared = std::iter::repeat_with(AtomicBool::default).take(all.div_ceil(len)).collect();
+        let pieces = elements.spare_capacity_mut()[..*all].par_chunks_mut(len);
+        pieces.zip(&*cleared).map(|(piece, cleared)| {
             piece.fill(MaybeUninit::new(T::default()));
-            cleared.fetch_add(piece.len(), Ordering::Relaxed);
+            cleared.store(true, Ordering::Relaxed);
             // SAFETY: all of the piece has just been written.
             unsafe { &mut *(std::ptr::from_mut(piece) as *mut [T]) }
         })
@@ -50,8 +52,9 @@ impl<T: Copy + Default + Send> Fresh<T> {
     /// # Panics
     /// If not all pieces were handed out, or the shape has another number of elements.
     pub fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
-        assert_eq!(self.cleared.into_inner(), self.len, "every piece is filled");
-        // SAFETY: `pieces` hands out disjoint pieces, and has cleared `len` elements since it was last called: all of them.
+        let cleared = self.cleared.iter().all(|cleared| cleared.load(Ordering::Relaxed));
+        assert!(cleared && (self.len == 0 || !self.cleared.is_empty()), "every piece is handed out");
+        // SAFETY: the pieces that `pieces` made of all elements when it was last called are all cleared.
         unsafe { self.elements.set_len(self.len) };
         let shape = shape.into_dimension();
         Array::from_shape_vec(shape, self.elements).expect("as many elements as the shape has")

@@ -47,9 +47,10 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> 
     let pieces = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter().with_min_len(at_least);
     pieces.zip(packed.par_chunks(chunks * chunk)).for_each(|(mut product, a)| {
         let panels = product.axis_chunks_iter_mut(Axis(1), COLUMNS).into_par_iter().with_min_len(at_least);
-        panels.zip(b.axis_chunks_iter(Axis(1), COLUMNS)).for_each(|(product, b)| {
-            scratches.with(|panel| F::vectorize(Columns { a: a.chunks_exact(chunk), b, product, panel }));
-        });
+        panels.zip(b.axis_chunks_iter(Axis(1), COLUMNS)).for_each_init(
+            || scratches.take(),
+            |panel, (product, b)| F::vectorize(Columns { a: a.chunks_exact(chunk), b, product, panel }),
+        );
     });
     product
 }

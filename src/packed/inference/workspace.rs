@@ -38,12 +38,11 @@ pub(in crate::packed) struct Workspaces(Spares<Workspace>);
 impl Workspaces {
     /// Does `work` in one of them, with scratches for so many threads.
     pub(super) fn with(&self, threads: usize, work: impl FnOnce(&mut Workspace)) {
-        self.0.with(|space| {
-            if space.scratches.len() < threads {
-                space.scratches.resize_with(threads, Scratch::default);
-            }
-            work(space);
-        });
+        let mut space = self.0.take();
+        if space.scratches.len() < threads {
+            space.scratches.resize_with(threads, Scratch::default);
+        }
+        work(&mut space);
     }
 }
 
