@@ -311,7 +311,7 @@ impl<F: Real> BayesConv2d<'_, F> {
             _ => (0..x.dim().0.div_ceil(IMAGES)).map(|_| None).collect(),
         };
         let scratches = Spares::default();
-        let partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dxs)
+        let mut partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dxs)
             .into_par_iter()
             .enumerate()
             .map(|(chunk, (x, dx))| {
@@ -325,10 +325,9 @@ impl<F: Real> BayesConv2d<'_, F> {
             .collect();
 
         let channels = activation.map_or(0, Activation::channels);
-        let mut partial_sums = partial_sums.into_iter();
-        let outputs = self.theta.dim().0;
-        let mut sum = partial_sums.next().unwrap_or_else(|| Partial::zeros(self.groups, outputs, channels));
-        partial_sums.for_each(|partial| sum.add(&partial));
+        let none = Partial::zeros(self.groups, self.theta.dim().0, channels);
+        let mut sum = if partial_sums.is_empty() { none } else { partial_sums.remove(0) };
+        sum.add(&partial_sums);
         let [mut dtheta, mut dsigma2] = [(); 2].map(|()| vec![F::zero(); self.theta.len()]);
         let of_group = layout.channels_out * layout.fan_in;
         let groups = dtheta.chunks_exact_mut(of_group).zip(dsigma2.chunks_exact_mut(of_group));

@@ -7,6 +7,7 @@ use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
+use rayon::prelude::*;
 
 /// Output positions that are taken together, about: their gradients stay in the cache.
 const POSITIONS: usize = 1024;
@@ -68,12 +69,21 @@ impl<F: Real> Partial<F> {
         }
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    /// Adds others, in order.
+    pub(super) fn add(&mut self, others: &[Self]) {
+        /// Elements added up by one thread at a time.
+        const ELEMENTS: usize = 1 << 11;
         let add = |sum: &mut [F], other: &[F]| sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += *other);
-        self.weights.iter_mut().zip(&other.weights).for_each(|(sum, other)| add(sum, other));
-        add(&mut self.dbias, &other.dbias);
-        add(&mut self.dgamma, &other.dgamma);
-        add(&mut self.dbeta, &other.dbeta);
+        for (group, weights) in self.weights.iter_mut().enumerate() {
+            weights.par_chunks_mut(ELEMENTS).enumerate().for_each(|(i, sum)| {
+                others.iter().for_each(|other| add(sum, &other.weights[group][i * ELEMENTS..]));
+            });
+        }
+        for other in others {
+            add(&mut self.dbias, &other.dbias);
+            add(&mut self.dgamma, &other.dgamma);
+            add(&mut self.dbeta, &other.dbeta);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```
 
 use super::layout::Layout;
-use super::products::{Interleave, NONE, Products, SQUARE, channel_blocks};
+use super::products::{Interleave, NONE, Order, Products, SQUARE, channel_blocks};
 use super::{Pixels, Scratch};
 use crate::layers::V0;
 use crate::scalar::Real;
@@ -36,8 +36,8 @@ pub(super) struct Forward<'a, F> {
 
 /// θ and σ² of a group, each (O/groups, K), in the order of use.
 pub(super) fn interleave<F: Real>(theta: &[F], sigma2: &[F], layout: &Layout) -> Vec<F> {
-    let at = |layout: &Layout, o: usize, c: usize, tap: usize| o * layout.fan_in + c * layout.taps() + tap;
-    F::vectorize(Interleave { layout, w: theta, u: sigma2, at })
+    let order = Order { output: layout.fan_in, input: layout.taps(), turned: false };
+    F::vectorize(Interleave { layout, w: theta, u: sigma2, order })
 }
 
 impl<F: Real> Kernel<F> for Forward<'_, F> {

@@ -10,7 +10,7 @@
 //! the sums over o alone, [`Layout::elements`], which are then added up where they meet.
 
 use super::layout::Layout;
-use super::products::{Interleave, NONE, OTHER, Products, channel_blocks};
+use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks};
 use super::{Pixels, Scratch};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, PIECE, Vector};
@@ -43,14 +43,14 @@ impl<'a> Adjoint<'a> {
 
     /// θ and σ² of a group, each (O/groups, K), in the order of use.
     pub(super) fn interleave<F: Real>(&self, theta: &[F], sigma2: &[F]) -> Vec<F> {
-        // Of the element k in the order of θ.
-        let scattered = |layout: &Layout, k: usize, o: usize, _: usize| o * layout.channels_out + k;
-        // Of the channel c.
-        let gathered = |layout: &Layout, c: usize, o: usize, tap: usize| {
-            (o * layout.channels_out + c) * layout.taps() + layout.taps() - 1 - tap
+        let order = if self.scattered {
+            // A channel out is an element of the kernel.
+            Order { output: 1, input: self.layout.fan_in, turned: false }
+        } else {
+            let taps = self.layout.taps();
+            Order { output: taps, input: self.layout.fan_in, turned: true }
         };
-        let at = if self.scattered { scattered } else { gathered };
-        F::vectorize(Interleave { layout: &self.products, w: theta, u: sigma2, at })
+        F::vectorize(Interleave { layout: &self.products, w: theta, u: sigma2, order })
     }
 }
 

@@ -28,8 +28,18 @@ pub(super) struct Interleave<'a, F> {
     pub layout: &'a Layout,
     pub w: &'a [F],
     pub u: &'a [F],
-    /// Where w and u of (o, (c, tap)) are.
-    pub at: fn(&Layout, usize, usize, usize) -> usize,
+    pub order: Order,
+}
+
+/// How w and u lie.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    /// The distance between successive output channels.
+    pub output: usize,
+    /// The distance between successive input channels, whose taps follow one another.
+    pub input: usize,
+    /// Whether the taps follow in reverse.
+    pub turned: bool,
 }
 
 impl<F: Real> Kernel<F> for Interleave<'_, F> {
@@ -37,14 +47,18 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> Vec<F> {
-        let Self { layout, w, u, at } = self;
+        let Self { layout, w, u, order } = self;
         let taps = layout.taps();
         let mut weights = Vec::with_capacity(w.len() + u.len());
         for (channel, channels) in channel_blocks(layout) {
             for (first, size) in tiles::<V::Wide>(layout.channels_out) {
-                for (c, tap) in (channel..channel + channels).flat_map(|c| (0..taps).map(move |tap| (c, tap))) {
-                    for matrix in [w, u] {
-                        weights.extend((first..first + size).map(|o| matrix[at(layout, o, c, tap)]));
+                for c in channel..channel + channels {
+                    for tap in 0..taps {
+                        let at = c * order.input + if order.turned { taps - 1 - tap } else { tap };
+                        for matrix in [w, u] {
+                            let of_outputs = matrix[first * order.output + at..].iter().step_by(order.output);
+                            weights.extend(of_outputs.take(size));
+                        }
                     }
                 }
             }
