@@ -1,7 +1,7 @@
 // The functions of src/scalar, and what all kernels share. REAL is f32 or f64, the working precision.
 //
 // Compilable as C++ too: the tests compile it so and hold every function to the Rust one, bit for bit. Hence only + − × ÷ √,
-// comparisons and operations on bits, in the order of the Rust code, but for the functions of the C library.
+// fma, comparisons and operations on bits, in the order of the Rust code, but for the functions of the C library.
 
 typedef unsigned char u8;
 typedef unsigned int u32;
@@ -130,10 +130,10 @@ DEVICE f64 ln_unit(f64 u) {
     f64 s = f / (m + 1.0);
     f64 s2 = s * s;
     f64 horner = 0.0;
-    for (i32 k = 6; k >= 0; k--) horner = horner * s2 + A[k];
+    for (i32 k = 6; k >= 0; k--) horner = fma(horner, s2, A[k]);
     f64 sum = s2 * horner;
     f64 half_square = 0.5 * f * f;
-    return e * LN_2_HIGH - ((half_square - (s * (half_square + sum) + e * LN_2_LOW)) - f);
+    return fma(e, LN_2_HIGH, f - (half_square - fma(s, half_square + sum, e * LN_2_LOW)));
 }
 
 DEVICE void circle(f64 u, f64 *x, f64 *y) {
@@ -142,15 +142,15 @@ DEVICE void circle(f64 u, f64 *x, f64 *y) {
     const f64 S[6] = {-0.16666666666666632,  0.008333333333322425,  -0.00019841269829817097,
                       2.755731369526355e-6, -2.505075865739363e-8, 1.5896828091028286e-10};
     const f64 WHOLE = 6755399441055744.0, FRAC_PI_2 = 1.57079632679489661923132169163975144;
-    f64 shifted = 4.0 * u + WHOLE;
+    f64 shifted = fma(u, 4.0, WHOLE);
     u64 quarter = to_bits(shifted);
-    f64 r = (4.0 * u - (shifted - WHOLE)) * FRAC_PI_2;
+    f64 r = fma(u, 4.0, WHOLE - shifted) * FRAC_PI_2;
     f64 r2 = r * r;
     f64 c = 0.0, s = 0.0;
-    for (i32 k = 5; k >= 0; k--) c = c * r2 + C[k];
-    for (i32 k = 5; k >= 0; k--) s = s * r2 + S[k];
-    f64 cos = (1.0 - 0.5 * r2) + r2 * r2 * c;
-    f64 sin = r + r * r2 * s;
+    for (i32 k = 5; k >= 0; k--) c = fma(c, r2, C[k]);
+    for (i32 k = 5; k >= 0; k--) s = fma(s, r2, S[k]);
+    f64 cos = fma(r2 * r2, c, fma(r2, -0.5, 1.0));
+    f64 sin = fma(r * r2, s, r);
     bool even = (quarter & 1) == 0;
     *x = from_bits(to_bits(even ? cos : sin) ^ (((quarter + 1) & 2) << 62));
     *y = from_bits(to_bits(even ? sin : cos) ^ ((quarter & 2) << 62));

@@ -5,9 +5,10 @@
 //! ```
 //!
 //! The quarter turn nearest to u is taken out exactly; what remains, |r| ≤ π/4, goes into the polynomials of least largest
-//! error, 5e-20 and 4e-18. Without a branch or a call, so that a loop over it is vectorized. Absolute error of each
-//! coordinate at most 3e-16.
+//! error, 5e-20 and 4e-18. Without a branch, so that a loop over it is vectorized wherever products and sums are fused, as
+//! they are here on every machine: a GPU gives the same bits. Absolute error of each coordinate at most 3e-16.
 
+use super::horner;
 use std::f64::consts::FRAC_PI_2;
 
 /// C, from the constant term up.
@@ -34,20 +35,15 @@ const S: [f64; 6] = [
 pub fn circle(u: f64) -> (f64, f64) {
     // Added to 1.5 · 2⁵², a number is rounded to a whole one, which sits in the low bits.
     const WHOLE: f64 = 6_755_399_441_055_744.0;
-    let shifted = 4.0 * u + WHOLE;
+    let shifted = u.mul_add(4.0, WHOLE);
     let quarter = shifted.to_bits();
-    let r = (4.0 * u - (shifted - WHOLE)) * FRAC_PI_2;
+    let r = u.mul_add(4.0, WHOLE - shifted) * FRAC_PI_2;
     let r2 = r * r;
-    let cos = (1.0 - 0.5 * r2) + r2 * r2 * horner(C, r2);
-    let sin = r + r * r2 * horner(S, r2);
+    let cos = (r2 * r2).mul_add(horner(C, r2), r2.mul_add(-0.5, 1.0));
+    let sin = (r * r2).mul_add(horner(S, r2), r);
     let (x, y) = if quarter & 1 == 0 { (cos, sin) } else { (sin, cos) };
     // The quarters turn (cos, sin) into itself, (−sin, cos), (−cos, −sin), (sin, −cos): bit 1 is the sign of y.
     let sign_x = (quarter.wrapping_add(1) & 2) << 62;
     let sign_y = (quarter & 2) << 62;
     (f64::from_bits(x.to_bits() ^ sign_x), f64::from_bits(y.to_bits() ^ sign_y))
-}
-
-#[inline(always)]
-fn horner(coefficients: [f64; 6], x: f64) -> f64 {
-    coefficients.into_iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }

@@ -1,4 +1,4 @@
-//! ln u for u in (0, 1), without a branch or a call, so that a loop over it is vectorized.
+//! ln u for u in (0, 1), without a branch, so that a loop over it is vectorized: see [`circle`](super::circle).
 //!
 //! ```text
 //! u = 2ᵉ m,  ½√2 ≤ m < √2        s = (m − 1)/(m + 1),  |s| ≤ 0.1716
@@ -8,6 +8,8 @@
 //! A is the polynomial of least largest error, 1.3e-18 of the result. With f = m − 1 (exact), 2 artanh s = f − s (f − R), so
 //! that f carries no rounding error; ln 2 is split into a part whose products with e are exact and a rest. Relative
 //! error at most 3e-16 (1.3 units in the last place), near 1 as well.
+
+use super::horner;
 
 /// High part of ln 2: its last 21 bits are 0, so that e times it is exact.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
@@ -39,7 +41,7 @@ pub fn ln_unit(u: f64) -> f64 {
     let f = m - 1.0;
     let s = f / (m + 1.0);
     let s2 = s * s;
-    let sum = s2 * A.into_iter().rev().fold(0.0, |sum, coefficient| sum * s2 + coefficient);
+    let sum = s2 * horner(A, s2);
     let half_square = 0.5 * f * f;
-    e * LN_2_HIGH - ((half_square - (s * (half_square + sum) + e * LN_2_LOW)) - f)
+    e.mul_add(LN_2_HIGH, f - (half_square - s.mul_add(half_square + sum, e * LN_2_LOW)))
 }
