@@ -15,7 +15,7 @@ use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
 use crate::team;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 use std::slice::ChunksExact;
 
@@ -117,19 +117,24 @@ impl<F: Real> Kernel<F> for Columns<'_, F> {
         for (mut product, b) in panels {
             pack::<V>(b.reversed_axes(), width, panel);
             for (mut product, a) in product.axis_chunks_iter_mut(Axis(0), ROWS).zip(self.a.clone()) {
-                for (first, size) in tiles::<V>(product.nrows()) {
+                let tiles = tiles::<V>(product.nrows());
+                let mut rows = product.rows_mut().into_iter();
+                for (first, size) in tiles {
                     let a = &a[first * depth..][..size * depth];
-                    let rows = product.slice_mut(s![first..first + size, ..]);
-                    by_size!(size, V, N => tile::<V, N>(a, panel, rows));
+                    by_size!(size, V, N => tile::<V, N>(a, panel, &mut rows));
                 }
             }
         }
     }
 }
 
-/// N rows of a product, at most two vectors of columns.
+/// The next N rows of a product, at most two vectors of columns.
 #[inline(always)]
-fn tile<V: Vector, const N: usize>(a: &[V::Element], panel: &[V::Element], mut rows: ArrayViewMut2<'_, V::Element>) {
+fn tile<'a, V: Vector, const N: usize>(
+    a: &[V::Element],
+    panel: &[V::Element],
+    rows: &mut impl Iterator<Item = ArrayViewMut1<'a, V::Element>>,
+) {
     let (mut left, mut right) = ([V::zero(); N], [V::zero(); N]);
     for (a, b) in a.chunks_exact(N).zip(panel.chunks_exact(2 * V::LANES)) {
         let (b_left, b_right) = (V::load(b), V::load(&b[V::LANES..]));
@@ -138,8 +143,8 @@ fn tile<V: Vector, const N: usize>(a: &[V::Element], panel: &[V::Element], mut r
             right[i] = V::splat(a[i]).mul_add(b_right, right[i]);
         }
     }
-    for (i, mut row) in rows.rows_mut().into_iter().enumerate() {
-        let row = row.as_slice_mut().expect("rows of a new array are contiguous");
+    for (i, row) in rows.take(N).enumerate() {
+        let row = row.into_slice().expect("rows of a new array are contiguous");
         let (to_left, to_right) = row.split_at_mut(row.len().min(V::LANES));
         left[i].store_some(to_left);
         right[i].store_some(to_right);

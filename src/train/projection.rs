@@ -48,9 +48,15 @@ pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>) {
 
 /// θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 pub fn project_theta<F: Real>(theta: &mut [F], log_sigma2: &[F], levels: &[F]) {
+    /// Weights that are looked at together: seldom is one of them outside.
+    const TOGETHER: usize = 64;
     let (lowest, highest) = (levels[0], levels[levels.len() - 1]);
-    for (theta, log_sigma2) in theta.iter_mut().zip(log_sigma2) {
-        if *theta < lowest || *theta > highest {
+    let is_outside = |theta: F| (theta < lowest) | (theta > highest);
+    for (theta, log_sigma2) in theta.chunks_mut(TOGETHER).zip(log_sigma2.chunks(TOGETHER)) {
+        if !theta.iter().fold(false, |any, theta| any | is_outside(*theta)) {
+            continue;
+        }
+        for (theta, log_sigma2) in theta.iter_mut().zip(log_sigma2).filter(|(theta, _)| is_outside(**theta)) {
             let margin = F::of(MARGIN) * (F::of(0.5) * *log_sigma2).exp();
             if *theta < lowest - margin {
                 *theta = lowest - margin;
