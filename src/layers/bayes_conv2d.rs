@@ -16,6 +16,7 @@
 //! added up in order.
 //!
 //! An [`Activation`] in front of the convolution is applied to the images as they are laid out, and undone as dx is gathered.
+//! What follows it may hand dy back a few images at a time, as an [`OutputGradient`].
 //!
 //! `forward`, `weight_gradient` and `input_gradient` form the products on operands laid out by `layout`, without ever building
 //! col for a whole image; the first and the last share the kernel in `products`. `reference` does the same by the definition.

@@ -116,11 +116,11 @@ impl<F: Real> PooledActivation<'_, F> {
         Gradients { dx: dx.form(), dgamma, dbeta }
     }
 
-    /// The gradient, from `dy`: all that dx takes, dγ and dβ.
+    /// The gradient, from `dy`: dx still to be formed, dγ and dβ.
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
-    pub(crate) fn backward_to<'c>(
+    pub fn backward_to<'c>(
         &self,
         cache: &'c Cache<F>,
         dy: ArrayView4<'_, F>,
@@ -155,8 +155,9 @@ impl<F: Real> PooledActivation<'_, F> {
     }
 }
 
-/// dx, formed image by image: three quarters of it, and more, are what flows through the batch's statistics.
-pub(crate) struct InputGradient<'a, F> {
+/// dx, to be formed at once or by a convolution before, a few images at a time: the largest gradient of a network, of which
+/// three quarters depend on x alone, then never leaves the cache.
+pub struct InputGradient<'a, F> {
     cache: &'a Cache<F>,
     /// dx at the maximum of each window, with μ and s² held.
     at_maximum: Array4<F>,
@@ -165,8 +166,8 @@ pub(crate) struct InputGradient<'a, F> {
 }
 
 impl<F: Real> InputGradient<'_, F> {
-    /// All of it.
-    pub(crate) fn form(&self) -> Array4<F> {
+    /// dx (B, C, H, W).
+    pub fn form(&self) -> Array4<F> {
         let (_, channels, height, width) = self.cache.x.dim();
         let mut dx = Fresh::new(self.cache.x.len());
         let images = dx.pieces(channels * height * width).enumerate();

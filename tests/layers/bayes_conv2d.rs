@@ -256,6 +256,19 @@ fn dx_only_if_asked_for_and_all_else_the_same() {
 }
 
 #[test]
+fn the_layout_of_dy_in_memory_does_not_matter() {
+    // More images than are summed at once.
+    let problem = Problem::<f64>::new([11, 2, 6, 5], 3, 1, Window::new([3, 3], [1, 1]), 8);
+    let conv = problem.layer();
+    let (_, cache) = conv.forward_sampled(problem.x.clone(), problem.eps.clone()).expect("it fits");
+    let channels_last = problem.dy.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
+    let [seen, expected] = [channels_last.view().permuted_axes([0, 3, 1, 2]), problem.dy.view()]
+        .map(|dy| conv.backward(&cache, dy, true))
+        .map(|d| (d.dx, d.dtheta, d.dlog_sigma2, d.dbias));
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn a_channel_reaches_its_own_group_alone() {
     let mut problem = Problem::<f64>::new([1, 4, 5, 5], 3, 2, Window::new([3, 3], [1, 1]), 6);
     problem.x[[0, 1, 2, 2]] = f64::NAN;

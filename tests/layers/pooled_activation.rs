@@ -6,8 +6,10 @@ use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array3, Array4, array};
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
+use spikeslab::layers::bayes_conv2d::BayesConv2d;
 use spikeslab::layers::pooled_activation::{Gradients, PooledActivation, window};
 use spikeslab::layers::{max_pool, relu};
+use spikeslab::tensor::im2col::Window;
 
 struct Problem<F> {
     x: Array4<F>,
@@ -179,6 +181,30 @@ fn the_layout_in_memory_does_not_matter() {
     let (seen, cache, _) = pooled.forward_batch(permuted(&problem.x)).expect("it fits");
     assert_eq!(seen, y);
     assert_eq!(pooled.backward(&cache, permuted(&problem.dy).view()).dx, d.dx);
+}
+
+#[test]
+fn a_convolution_before_forms_dx_to_the_same_end() {
+    for (seed, size) in (1..).zip(SIZES) {
+        let problem = Problem::<f32>::new(size, seed);
+        let pooled = PooledActivation { norm: problem.norm() };
+        let mut random = Random::new(seed);
+        let (batch, channels, height, width) = size;
+        let [theta, log_sigma2] = [(); 2].map(|()| random.bells((channels, 2, 1, 1)));
+        let window = Window::new([1, 1], [1, 1]);
+        let conv = BayesConv2d { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, window, groups: 1 };
+        let images = random.bells((batch, 2, height, width));
+        let eps = random.bells((batch, channels, height, width));
+        let (y, conv_cache) = conv.forward_sampled(images, eps).expect("it fits");
+        let (_, cache, _) = pooled.forward_batch(y).expect("it fits");
+        let formed = pooled.backward(&cache, problem.dy.view());
+        let (to_be_formed, dgamma, dbeta) = pooled.backward_to(&cache, problem.dy.view());
+        assert_eq!((dgamma, dbeta), (formed.dgamma, formed.dbeta));
+        let [seen, expected] =
+            [conv.backward(&conv_cache, to_be_formed, true), conv.backward(&conv_cache, formed.dx.view(), true)]
+                .map(|d| (d.dx, d.dtheta, d.dlog_sigma2, d.dbias));
+        assert_eq!(seen, expected, "{size:?}");
+    }
 }
 
 #[test]
