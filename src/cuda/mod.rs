@@ -8,11 +8,11 @@
 //! # How the two are held together
 //!
 //! Kernels are compiled without fusing products and sums (`fmad=false`) but where they ask for it, as the CPU's code does, so
-//! that + − × ÷ √ and fma round as on the CPU. Operations
-//! of these alone, and of the functions of [`scalar`](crate::scalar) written with them (eˣ and ln in f32, the noise), have the
-//! same bits on both wherever the order of operations is the same; the C library's functions differ by a unit or two in the
-//! last place. Sums are taken in an order that depends on the shapes alone, never by floating-point atomics: the same
-//! input gives the same bits on every run on one GPU. `tests/cuda` holds every operation to the CPU's.
+//! that + − × ÷ √ and fma round as on the CPU. Operations of these alone, and of the functions of [`scalar`](crate::scalar)
+//! written with them (eˣ and ln in f32, the noise), have the same bits on both wherever the order of operations is the same;
+//! the C library's functions differ by a unit or two in the last place. Sums are taken in an order that depends on the shapes
+//! alone, never by floating-point atomics: the same input gives the same bits on every run on one GPU. `tests/cuda` holds every
+//! operation to the CPU's.
 //!
 //! # What it needs
 //!

@@ -185,18 +185,20 @@ impl<F: Real> BayesConv2d<'_, F> {
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
-        let scratches = Spares::default();
-        let of_output = |scratch: &mut Scratch<F>, (i, output): (usize, Output<'a, F>)| {
-            let group = i % self.groups;
-            let image = Pixels {
-                pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
-                activation: activation.map(|activation| (activation, group * layout.image[0])),
-            };
-            let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
-            let weights = &weights[group];
-            F::vectorize(Forward { layout, image, weights, bias, output, scratch });
-        };
-        outputs.enumerate().for_each_init(|| scratches.take(), |scratch, output| of_output(scratch, output));
+        let scratches = Spares::<Scratch<F>>::default();
+        outputs.enumerate().for_each_init(
+            || scratches.take(),
+            |scratch, (i, output)| {
+                let group = i % self.groups;
+                let image = Pixels {
+                    pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
+                    activation: activation.map(|activation| (activation, group * layout.image[0])),
+                };
+                let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
+                let weights = &weights[group];
+                F::vectorize(Forward { layout, image, weights, bias, output, scratch });
+            },
+        );
     }
 
     /// The shape of y and the elements of y in one group of one image.
@@ -326,8 +328,10 @@ impl<F: Real> BayesConv2d<'_, F> {
             .collect();
 
         let channels = activation.map_or(0, Activation::channels);
-        let none = Partial::zeros(self.groups, self.theta.dim().0, channels);
-        let mut sum = if partial_sums.is_empty() { none } else { partial_sums.remove(0) };
+        if partial_sums.is_empty() {
+            partial_sums.push(Partial::zeros(self.groups, self.theta.dim().0, channels));
+        }
+        let mut sum = partial_sums.remove(0);
         sum.add(&partial_sums);
         let [mut dtheta, mut dsigma2] = [(); 2].map(|()| vec![F::zero(); self.theta.len()]);
         let of_group = layout.channels_out * layout.fan_in;

@@ -24,7 +24,7 @@ use crate::spares::Spares;
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use backward::ActivationBackward;
-pub use backward::InputGradient;
+pub use backward::DeferredGradient;
 use forward::Forward;
 use ndarray::{Array1, Array4, ArrayView4};
 use rayon::prelude::*;
@@ -114,7 +114,7 @@ impl<F: Real> PooledActivation<'_, F> {
     /// # Panics
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>) -> Gradients<F> {
-        let (dx, dgamma, dbeta) = self.backward_to(cache, dy);
+        let (dx, dgamma, dbeta) = self.backward_deferred(cache, dy);
         Gradients { dx: dx.form(), dgamma, dbeta }
     }
 
@@ -122,11 +122,11 @@ impl<F: Real> PooledActivation<'_, F> {
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
-    pub fn backward_to<'c>(
+    pub fn backward_deferred<'c>(
         &self,
         cache: &'c Cache<F>,
         dy: ArrayView4<'_, F>,
-    ) -> (InputGradient<'c, F>, Array1<F>, Array1<F>) {
+    ) -> (DeferredGradient<'c, F>, Array1<F>, Array1<F>) {
         assert_eq!(dy.dim(), cache.at_maximum.dim(), "dy has y's shape");
         let (batch, channels, height, width) = cache.x.dim();
         let (_, _, output_h, output_w) = dy.dim();
@@ -153,7 +153,7 @@ impl<F: Real> PooledActivation<'_, F> {
             term.add(&cache.activation, dgamma.view(), dbeta.view(), batch * height * width);
         }
         let at_maximum = at_maximum.finish(cache.at_maximum.dim());
-        (InputGradient { cache, at_maximum, term, scratches: Spares::default() }, dgamma, dbeta)
+        (DeferredGradient { cache, at_maximum, term, scratches: Spares::default() }, dgamma, dbeta)
     }
 }
 

@@ -8,7 +8,7 @@
 //! error, 5e-20 and 4e-18. Without a branch, so that a loop over it is vectorized wherever products and sums are fused, as
 //! they are here on every machine: a GPU gives the same bits. Absolute error of each coordinate at most 3e-16.
 
-use super::horner;
+use super::fused_horner;
 use std::f64::consts::FRAC_PI_2;
 
 /// C, from the constant term up.
@@ -39,8 +39,8 @@ pub fn circle(u: f64) -> (f64, f64) {
     let quarter = shifted.to_bits();
     let r = u.mul_add(4.0, WHOLE - shifted) * FRAC_PI_2;
     let r2 = r * r;
-    let cos = (r2 * r2).mul_add(horner(C, r2), r2.mul_add(-0.5, 1.0));
-    let sin = (r * r2).mul_add(horner(S, r2), r);
+    let cos = (r2 * r2).mul_add(fused_horner(C, r2), r2.mul_add(-0.5, 1.0));
+    let sin = (r * r2).mul_add(fused_horner(S, r2), r);
     let (x, y) = if quarter & 1 == 0 { (cos, sin) } else { (sin, cos) };
     // The quarters turn (cos, sin) into itself, (−sin, cos), (−cos, −sin), (sin, −cos): bit 1 is the sign of y.
     let sign_x = (quarter.wrapping_add(1) & 2) << 62;

@@ -9,7 +9,7 @@
 //! that f carries no rounding error; ln 2 is split into a part whose products with e are exact and a rest. Relative
 //! error at most 3e-16 (1.3 units in the last place), near 1 as well.
 
-use super::horner;
+use super::fused_horner;
 
 /// High part of ln 2: its last 21 bits are 0, so that e times it is exact.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
@@ -41,7 +41,7 @@ pub fn ln_unit(u: f64) -> f64 {
     let f = m - 1.0;
     let s = f / (m + 1.0);
     let s2 = s * s;
-    let sum = s2 * horner(A, s2);
+    let sum = s2 * fused_horner(A, s2);
     let half_square = 0.5 * f * f;
     e.mul_add(LN_2_HIGH, f - (half_square - s.mul_add(half_square + sum, e * LN_2_LOW)))
 }

@@ -21,6 +21,6 @@ pub const HALF_GAMMA_PLUS_LN_2: f64 = 0.635_181_422_730_739_1;
 
 /// A polynomial of x, from the constant term up, each step rounded once.
 #[inline(always)]
-fn horner<const N: usize>(coefficients: [f64; N], x: f64) -> f64 {
+fn fused_horner<const N: usize>(coefficients: [f64; N], x: f64) -> f64 {
     coefficients.into_iter().rev().fold(0.0, |sum: f64, coefficient| sum.mul_add(x, coefficient))
 }

@@ -198,10 +198,10 @@ fn a_convolution_before_forms_dx_to_the_same_end() {
         let (y, conv_cache) = conv.forward_sampled(images, eps).expect("it fits");
         let (_, cache, _) = pooled.forward_batch(y).expect("it fits");
         let formed = pooled.backward(&cache, problem.dy.view());
-        let (to_be_formed, dgamma, dbeta) = pooled.backward_to(&cache, problem.dy.view());
+        let (deferred, dgamma, dbeta) = pooled.backward_deferred(&cache, problem.dy.view());
         assert_eq!((dgamma, dbeta), (formed.dgamma, formed.dbeta));
         let [seen, expected] =
-            [conv.backward(&conv_cache, to_be_formed, true), conv.backward(&conv_cache, formed.dx.view(), true)]
+            [conv.backward(&conv_cache, deferred, true), conv.backward(&conv_cache, formed.dx.view(), true)]
                 .map(|d| (d.dx, d.dtheta, d.dlog_sigma2, d.dbias));
         assert_eq!(seen, expected, "{size:?}");
     }

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// dx, to be formed at once or by a convolution before, a few images at a time: the largest gradient of a network, of which
 /// three quarters depend on x alone, then never leaves the cache.
-pub struct InputGradient<'a, F> {
+pub struct DeferredGradient<'a, F> {
     pub(super) cache: &'a Cache<F>,
     /// dx at the maximum of each window, with μ and s² held.
     pub(super) at_maximum: Array4<F>,
@@ -21,7 +21,7 @@ pub struct InputGradient<'a, F> {
     pub(super) scratches: Spares<PairGradients<F>>,
 }
 
-impl<F: Real> InputGradient<'_, F> {
+impl<F: Real> DeferredGradient<'_, F> {
     /// dx (B, C, H, W).
     pub fn form(&self) -> Array4<F> {
         let (_, channels, height, width) = self.cache.x.dim();
@@ -41,7 +41,7 @@ impl<F: Real> InputGradient<'_, F> {
     }
 }
 
-impl<F: Real> OutputGradient<F> for InputGradient<'_, F> {
+impl<F: Real> OutputGradient<F> for DeferredGradient<'_, F> {
     fn dim(&self) -> (usize, usize, usize, usize) {
         self.cache.x.dim()
     }

@@ -35,7 +35,7 @@ impl<F: Real> Network<F> {
                     let conv = self.conv2d(layer, window, None);
                     let d = match dy {
                         Gradient::Array(dy) => conv.backward(cache, rank::<F, Ix4>(dy).view(), wants_dx),
-                        Gradient::OfPooled(dy) => conv.backward(cache, dy, wants_dx),
+                        Gradient::Deferred(dy) => conv.backward(cache, dy, wants_dx),
                     };
                     gradients[layer.theta] = Some(d.dtheta.into_dyn());
                     gradients[layer.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
@@ -74,10 +74,10 @@ impl<F: Real> Network<F> {
                 }
                 (Step::PooledActivation(layer), StepCache::PooledActivation(cache)) => {
                     let pooled = PooledActivation { norm: self.batch_norm(layer) };
-                    let (dx, dgamma, dbeta) = pooled.backward_to(&cache.cache, rank::<F, Ix4>(dy.form()).view());
+                    let (dx, dgamma, dbeta) = pooled.backward_deferred(&cache.cache, rank::<F, Ix4>(dy.form()).view());
                     gradients[layer.gamma] = Some(dgamma.into_dyn());
                     gradients[layer.beta] = Some(dbeta.into_dyn());
-                    dy = Gradient::OfPooled(dx);
+                    dy = Gradient::Deferred(dx);
                     continue;
                 }
                 _ => unreachable!("the tape is this network's"),
@@ -95,14 +95,14 @@ impl<F: Real> Network<F> {
 enum Gradient<'a, F> {
     Array(ArrayD<F>),
     /// In the input of a pooled activation: formed where it is needed, a few images at a time if the step before can do so.
-    OfPooled(pooled_activation::InputGradient<'a, F>),
+    Deferred(pooled_activation::DeferredGradient<'a, F>),
 }
 
 impl<F: Real> Gradient<'_, F> {
     fn form(self) -> ArrayD<F> {
         match self {
             Self::Array(dy) => dy,
-            Self::OfPooled(dy) => dy.form().into_dyn(),
+            Self::Deferred(dy) => dy.form().into_dyn(),
         }
     }
 }
