@@ -22,6 +22,7 @@ pub const V0: f64 = 1e-6;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::tensor::fresh::{Fresh, Piece};
 use ndarray::{Array, ArrayView, Dimension};
 use rayon::prelude::*;
 
@@ -43,22 +44,24 @@ pub(crate) fn in_standard_layout<F: Clone, D: Dimension>(x: Array<F, D>) -> Arra
 pub(crate) fn sigma2<F: Real, D: Dimension>(log_sigma2: ArrayView<'_, F, D>) -> Array<F, D> {
     /// Elements computed by one thread at a time.
     const ELEMENTS: usize = 1 << 13;
-    let mut sigma2 = log_sigma2.as_standard_layout().into_owned();
-    let elements = sigma2.as_slice_mut().expect("brought into standard layout");
-    elements.par_chunks_mut(ELEMENTS).for_each(|elements| F::vectorize(Exp { elements }));
-    sigma2
+    let mut sigma2 = Fresh::new(log_sigma2.len());
+    let from = log_sigma2.as_standard_layout();
+    let from = from.as_slice().expect("brought into standard layout");
+    from.par_chunks(ELEMENTS).zip(sigma2.pieces(ELEMENTS)).for_each(|(x, y)| F::vectorize(Exp { x, y }));
+    sigma2.finish(log_sigma2.raw_dim())
 }
 
-/// x becomes eˣ.
+/// y = eˣ.
 struct Exp<'a, F> {
-    elements: &'a mut [F],
+    x: &'a [F],
+    y: Piece<'a, F>,
 }
 
 impl<F: Real> Kernel<F> for Exp<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) {
-        self.elements.iter_mut().for_each(|x| *x = x.exp_in_loop());
+    fn run<V: Vector<Element = F>>(mut self) {
+        self.y.append(self.x.iter().map(|x| x.exp_in_loop()));
     }
 }

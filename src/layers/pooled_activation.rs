@@ -139,7 +139,10 @@ impl<F: Real> PooledActivation<'_, F> {
         let mut at_maximum = Fresh::new(batch * channels * windows);
         let sums: Vec<Vec<(F, F)>> = (dys, maxima, at_maximum.pieces(channels * windows))
             .into_par_iter()
-            .map(|(dy, x, dx)| F::vectorize(ActivationBackward { activation: &cache.activation, windows, x, dy, dx }))
+            .map(|(dy, x, dx)| {
+                let dx = dx.zeros();
+                F::vectorize(ActivationBackward { activation: &cache.activation, windows, x, dy, dx })
+            })
             .collect();
         let (mut dgamma, mut dbeta) = (Array1::zeros(channels), Array1::zeros(channels));
         for (c, (of_gamma, of_beta)) in sums.into_iter().flat_map(|image| image.into_iter().enumerate()) {

@@ -1,4 +1,4 @@
-//! New arrays that several threads fill: each clears its own piece when it comes to it, not one of them all beforehand.
+//! New arrays that several threads fill: nothing is cleared beforehand.
 
 use ndarray::{Array, IntoDimension};
 use rayon::prelude::*;
@@ -12,10 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// use spikeslab::tensor::fresh::Fresh;
 ///
 /// let mut squares = Fresh::new(6);
-/// squares.pieces(3).enumerate().for_each(|(row, piece)| {
-///     for (column, square) in piece.iter_mut().enumerate() {
-///         *square = (3 * row + column).pow(2);
-///     }
+/// squares.pieces(3).enumerate().for_each(|(row, mut piece)| {
+///     piece.append((0..3).map(|column| (3 * row + column).pow(2)));
 /// });
 /// assert_eq!(squares.finish((2, 3)), ndarray::array![[0, 1, 4], [9, 16, 25]]);
 /// ```
@@ -23,40 +21,76 @@ pub struct Fresh<T> {
     /// Empty, with room for all elements.
     elements: Vec<T>,
     len: usize,
-    /// Of each piece, whether it was cleared: in a place of its own, where no other thread is met.
-    cleared: Vec<AtomicBool>,
+    /// Of each piece, whether it is full: in a place of its own, where no other thread is met.
+    full: Vec<AtomicBool>,
+}
+
+/// A piece of an array in the making, written from front to back.
+pub struct Piece<'a, T> {
+    unwritten: &'a mut [MaybeUninit<T>],
+    full: &'a AtomicBool,
 }
 
 impl<T: Copy + Default + Send> Fresh<T> {
     /// An array of so many elements.
     pub fn new(len: usize) -> Self {
-        Self { elements: Vec::with_capacity(len), len, cleared: Vec::new() }
+        Self { elements: Vec::with_capacity(len), len, full: Vec::new() }
     }
 
-    /// All of it, so many elements at a time, the last ones perhaps fewer: each piece is 0 when it is handed out.
-    pub fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = &mut [T]> {
-        let Self { elements, len: all, cleared } = self;
+    /// All of it, so many elements at a time, the last ones perhaps fewer.
+    pub fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = Piece<'_, T>> {
+        let Self { elements, len: all, full } = self;
         let len = len.max(1);
-        *cleared = std::iter::repeat_with(AtomicBool::default).take(all.div_ceil(len)).collect();
+        *full = std::iter::repeat_with(AtomicBool::default).take(all.div_ceil(len)).collect();
         let pieces = elements.spare_capacity_mut()[..*all].par_chunks_mut(len);
-        pieces.zip(&*cleared).map(|(piece, cleared)| {
-            piece.fill(MaybeUninit::new(T::default()));
-            cleared.store(true, Ordering::Relaxed);
-            // SAFETY: all of the piece has just been written.
-            unsafe { &mut *(std::ptr::from_mut(piece) as *mut [T]) }
-        })
+        pieces.zip(&*full).map(|(unwritten, full)| Piece { unwritten, full })
     }
 
     /// The array.
     ///
     /// # Panics
-    /// If not all pieces were handed out, or the shape has another number of elements.
+    /// If not all pieces are full, or the shape has another number of elements.
     pub fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
-        let cleared = self.cleared.iter().all(|cleared| cleared.load(Ordering::Relaxed));
-        assert!(cleared && (self.len == 0 || !self.cleared.is_empty()), "every piece is handed out");
-        // SAFETY: the pieces that `pieces` made of all elements when it was last called are all cleared.
+        let full = self.full.iter().all(|full| full.load(Ordering::Relaxed));
+        assert!(full && (self.len == 0 || !self.full.is_empty()), "every piece is full");
+        // SAFETY: all elements of the pieces that `pieces` last made, and so all elements, are written.
         unsafe { self.elements.set_len(self.len) };
         let shape = shape.into_dimension();
         Array::from_shape_vec(shape, self.elements).expect("as many elements as the shape has")
+    }
+}
+
+impl<'a, T: Copy + Default> Piece<'a, T> {
+    /// How many elements are missing.
+    #[inline(always)]
+    pub fn missing(&self) -> usize {
+        self.unwritten.len()
+    }
+
+    /// The next elements.
+    ///
+    /// # Panics
+    /// If they are more than are missing, or other than the iterator's length says.
+    #[inline(always)]
+    pub fn append(&mut self, values: impl ExactSizeIterator<Item = T>) {
+        let next = values.len();
+        let mut written = 0;
+        for (element, value) in self.unwritten[..next].iter_mut().zip(values) {
+            element.write(value);
+            written += 1;
+        }
+        assert_eq!(written, next, "as many values as the iterator said");
+        self.unwritten = &mut std::mem::take(&mut self.unwritten)[next..];
+        if self.unwritten.is_empty() {
+            self.full.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// All elements that are missing, each 0.
+    pub fn zeros(self) -> &'a mut [T] {
+        self.unwritten.fill(MaybeUninit::new(T::default()));
+        self.full.store(true, Ordering::Relaxed);
+        // SAFETY: all of them have just been written.
+        unsafe { &mut *(std::ptr::from_mut(self.unwritten) as *mut [T]) }
     }
 }

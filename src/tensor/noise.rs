@@ -17,7 +17,7 @@
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
 
-use super::fresh::Fresh;
+use super::fresh::{Fresh, Piece};
 use crate::scalar::Real;
 use crate::scalar::circle::circle;
 use crate::scalar::ln_unit::ln_unit;
@@ -106,7 +106,7 @@ impl Philox {
 struct Normals<'a, F> {
     stream: &'a Philox,
     first: u64,
-    elements: &'a mut [F],
+    elements: Piece<'a, F>,
 }
 
 /// Blocks drawn together, word by word: every loop below is over independent, contiguous elements.
@@ -116,14 +116,14 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) {
+    fn run<V: Vector<Element = F>>(mut self) {
         let Philox { key, tensor, step, .. } = *self.stream;
         // Made once: to clear them for each of the chunks takes a fifteenth of the time.
         let [mut words0, mut words1, mut words2, mut words3] = [[0; TOGETHER]; 4];
         let mut normals = [[0.0; TOGETHER]; 4];
         let mut in_order = [F::zero(); 4 * TOGETHER];
-        for (i, elements) in self.elements.chunks_mut(4 * TOGETHER).enumerate() {
-            let first = self.first + (i * TOGETHER) as u64;
+        let mut first = self.first;
+        while self.elements.missing() > 0 {
             for block in 0..TOGETHER {
                 let [low, high] = split(first + block as u64).map(u64::from);
                 let counter = [low, high, u64::from(tensor), u64::from(step)];
@@ -141,7 +141,9 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
                     in_order[4 * block + word] = F::of(normals[word][block]);
                 }
             }
-            elements.copy_from_slice(&in_order[..elements.len()]);
+            let drawn = self.elements.missing().min(in_order.len());
+            self.elements.append(in_order[..drawn].iter().copied());
+            first += TOGETHER as u64;
         }
     }
 }

@@ -10,16 +10,17 @@ use super::{Pixels, Scratch};
 use crate::layers::V0;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::tensor::fresh::Piece;
 use crate::tensor::tiles::tiles;
 
-/// What to compute, and where it goes: slices (O/groups, OH, OW).
+/// What to compute, and where it goes: pieces (O/groups, OH, OW).
 pub(super) enum Output<'a, F> {
     /// m.
-    Mean { m: &'a mut [F] },
+    Mean { m: Piece<'a, F> },
     /// m and v.
-    Moments { m: &'a mut [F], v: &'a mut [F] },
+    Moments { m: Piece<'a, F>, v: Piece<'a, F> },
     /// y = m + √(v + v₀) ε; ε is replaced by dv/dy = ε / (2 √(v + v₀)).
-    Sampled { y: &'a mut [F], eps: &'a mut [F] },
+    Sampled { y: Piece<'a, F>, eps: &'a mut [F] },
 }
 
 /// The forward of one group of one image.
@@ -78,28 +79,29 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
             if let Some(bias) = bias {
                 m[..positions].iter_mut().for_each(|m| *m += bias[o]);
             }
-            output.put(o * positions..(o + 1) * positions, &m[..positions], &v[..positions]);
+            output.put(o, &m[..positions], &v[..positions]);
         }
     }
 }
 
 impl<F: Real> Output<'_, F> {
-    /// What the moments of one channel, at the positions `at`, give.
+    /// What the moments of the next channel, `o`, give.
     #[inline(always)]
-    fn put(&mut self, at: std::ops::Range<usize>, mean: &[F], variance: &[F]) {
+    fn put(&mut self, o: usize, mean: &[F], variance: &[F]) {
         match self {
-            Self::Mean { m } => m[at].copy_from_slice(mean),
+            Self::Mean { m } => m.append(mean.iter().copied()),
             Self::Moments { m, v } => {
-                m[at.clone()].copy_from_slice(mean);
-                v[at].copy_from_slice(variance);
+                m.append(mean.iter().copied());
+                v.append(variance.iter().copied());
             }
             Self::Sampled { y, eps } => {
-                let outputs = y[at.clone()].iter_mut().zip(&mut eps[at]);
-                for ((y, eps), (mean, variance)) in outputs.zip(mean.iter().zip(variance)) {
+                let eps = &mut eps[o * mean.len()..][..mean.len()];
+                y.append(mean.iter().zip(variance).zip(eps).map(|((mean, variance), eps)| {
                     let deviation = (*variance + F::of(V0)).sqrt();
-                    *y = deviation * *eps + *mean;
+                    let y = deviation * *eps + *mean;
                     *eps = F::of(0.5) * *eps / deviation;
-                }
+                    y
+                }));
             }
         }
     }

@@ -27,7 +27,7 @@ impl<F: Real> DeferredGradient<'_, F> {
         let (_, channels, height, width) = self.cache.x.dim();
         let mut dx = Fresh::new(self.cache.x.len());
         let images = dx.pieces(channels * height * width).enumerate();
-        images.for_each_init(|| self.scratches.take(), |scratch, (i, dx)| self.form_image(i, dx, scratch));
+        images.for_each_init(|| self.scratches.take(), |scratch, (i, dx)| self.form_image(i, dx.zeros(), scratch));
         dx.finish(self.cache.x.dim())
     }
 
@@ -135,7 +135,9 @@ impl<F: Real> Kernel<F> for PutBack<'_, F> {
                 }
             }
             // The last row of an odd height is in no window.
-            [&mut *first, &mut *second].into_iter().for_each(|pairs| pairs[2 * windows..].fill(F::zero()));
+            if height % 2 == 1 {
+                [&mut *first, &mut *second].into_iter().for_each(|pairs| pairs[2 * windows..].fill(F::zero()));
+            }
             let term = term.map(|term| term.value(c));
             let held = |x: F| term.as_ref().map_or(F::zero(), |term| -term(x));
             let rows = first.chunks_exact(row_pairs).zip(second.chunks_exact(row_pairs));

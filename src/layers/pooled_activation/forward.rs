@@ -5,12 +5,18 @@ use crate::layers::max_pool::exceeds;
 use crate::layers::pre_activation::Activation;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::tensor::fresh::Piece;
 
-/// Of each pair of neighbours in a row of one channel (H, ⌊W/2⌋), the first maximum; a vector may begin at the last.
+/// What is known of one channel so far; a vector may begin at the last element of each.
 #[derive(Default)]
-pub(super) struct PairMaxima<F> {
-    x: Vec<F>,
+pub(super) struct Scratch<F> {
+    /// Of each pair of neighbours in a row (H, ⌊W/2⌋), the first maximum.
+    pairs: Vec<F>,
     /// Which of the two that is, 0 or 1.
+    pair_places: Vec<u8>,
+    /// Of each window: y, x at the maximum, and its place.
+    y: Vec<F>,
+    at_maximum: Vec<F>,
     place: Vec<u8>,
 }
 
@@ -20,22 +26,25 @@ pub(super) struct Forward<'a, F> {
     /// (H, W).
     pub size: [usize; 2],
     pub x: &'a [F],
-    pub y: &'a mut [F],
-    pub at_maximum: &'a mut [F],
-    pub place: &'a mut [u8],
-    pub scratch: &'a mut PairMaxima<F>,
+    pub y: Piece<'a, F>,
+    pub at_maximum: Piece<'a, F>,
+    pub place: Piece<'a, u8>,
+    pub scratch: &'a mut Scratch<F>,
 }
 
 impl<F: Real> Kernel<F> for Forward<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) {
+    fn run<V: Vector<Element = F>>(mut self) {
         let [height, width] = self.size;
         let (output_h, output_w) = (height / 2, width / 2);
-        let PairMaxima { x: pairs, place: pair_places } = self.scratch;
+        let windows = output_h * output_w;
+        let Scratch { pairs, pair_places, y, at_maximum, place } = self.scratch;
         pairs.resize(height * output_w + MAX_LANES, F::zero());
         pair_places.resize(height * output_w + MAX_LANES, 0);
+        [&mut *y, &mut *at_maximum].into_iter().for_each(|of| of.resize(windows + MAX_LANES, F::zero()));
+        place.resize(windows + MAX_LANES, 0);
         let (row, row_pairs) = row_of_pairs(self.size);
         for (c, x) in self.x.chunks_exact(height * width).enumerate() {
             let value = self.activation.value(c);
@@ -49,18 +58,21 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
             for p in 0..output_h {
                 for q in (0..output_w).step_by(MAX_LANES) {
                     let (upper, lower) = (2 * p * output_w + q, (2 * p + 1) * output_w + q);
-                    let (maxima, x, places) = maxima(
+                    let maxima = maxima(
                         [&pairs[upper..], &pairs[lower..]],
                         [&pair_places[upper..], &pair_places[lower..]],
                         &value,
                     );
-                    // What reaches beyond a row, the next row overwrites, or the next channel.
-                    let at = (c * output_h + p) * output_w + q;
-                    put(&maxima, &mut self.y[at..]);
-                    put(&x, &mut self.at_maximum[at..]);
-                    put(&places, &mut self.place[at..]);
+                    // What reaches beyond a row, the next row overwrites.
+                    let at = p * output_w + q..p * output_w + q + MAX_LANES;
+                    y[at.clone()].copy_from_slice(&maxima.0);
+                    at_maximum[at.clone()].copy_from_slice(&maxima.1);
+                    place[at].copy_from_slice(&maxima.2);
                 }
             }
+            self.y.append(y[..windows].iter().copied());
+            self.at_maximum.append(at_maximum[..windows].iter().copied());
+            self.place.append(place[..windows].iter().copied());
         }
     }
 }
@@ -85,20 +97,4 @@ fn maxima<F: Real>(
         places[i] = if replaces { 2 + lower_place[i] } else { upper_place[i] };
     }
     (maxima, at_maximum, places)
-}
-
-/// As many of the first as there is room for.
-#[inline(always)]
-fn put<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
-    match to.first_chunk_mut() {
-        Some(to) => *to = *from,
-        None => put_part(from, to),
-    }
-}
-
-/// [`put`] at the end of an image: apart, lest the compiler makes one copy of a length that varies of the two.
-#[cold]
-#[inline(never)]
-fn put_part<T: Copy>(from: &[T; MAX_LANES], to: &mut [T]) {
-    to.copy_from_slice(&from[..to.len()]);
 }
