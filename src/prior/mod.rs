@@ -97,73 +97,96 @@ impl Prior {
     /// # Panics
     /// If `theta` and `log_sigma2` differ in length.
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Option<Kl<F>> {
+        let of = |weights: Weights<'_, F>| self.add_kl(weights, codebook);
+        (*self != Self::None).then(|| kl_by(of, theta, log_sigma2, codebook))
+    }
+
+    /// The KL of a layer's weights to this prior in nats, 0 under [`Prior::None`]; its gradient is added to another.
+    ///
+    /// # Panics
+    /// If what is given for each weight differs in length.
+    pub fn add_kl<F: Real>(&self, weights: Weights<'_, F>, codebook: &Codebook<F>) -> f64 {
         match self {
-            Self::MultiSpike(prior) => Some(prior.kl(theta, log_sigma2, codebook)),
+            Self::MultiSpike(prior) => prior.add_kl(weights, codebook),
             Self::Gaussian(prior) => {
-                Some(sum_over_weights(theta, log_sigma2, codebook.levels().len(), |theta, log_sigma2, _| {
-                    prior.weight_kl(theta, log_sigma2)
-                }))
+                sum_over_weights(weights, |theta, log_sigma2, _| prior.weight_kl(theta, log_sigma2))
             }
-            Self::None => None,
+            Self::None => 0.0,
         }
     }
 }
 
-/// A few weights of a layer: their posterior, and where the gradient of their KL goes.
-struct Chunk<'a, F> {
-    theta: &'a [F],
-    log_sigma2: &'a [F],
-    /// Overwritten.
-    dtheta: &'a mut [F],
-    /// Overwritten.
-    dlog_sigma2: &'a mut [F],
-    /// (M), added to.
-    dlevels: &'a mut [F],
+/// The KL from `add_kl`, which adds its gradient to another.
+fn kl_by<F: Real>(
+    add_kl: impl Fn(Weights<'_, F>) -> f64,
+    theta: &[F],
+    log_sigma2: &[F],
+    codebook: &Codebook<F>,
+) -> Kl<F> {
+    let [mut dtheta, mut dlog_sigma2] = [(); 2].map(|()| vec![F::zero(); theta.len()]);
+    let mut dlevels = vec![F::zero(); codebook.levels().len()];
+    let value = add_kl(Weights {
+        theta,
+        log_sigma2,
+        scale: F::one(),
+        dtheta: &mut dtheta,
+        dlog_sigma2: &mut dlog_sigma2,
+        dlevels: &mut dlevels,
+    });
+    Kl { value, dtheta, dlog_sigma2, dlevels }
 }
 
-impl<F: Real> Chunk<'_, F> {
-    /// Evaluates `weight_kl(θ, ln σ², dlevels)` for every weight; dlevels (M) is added to. Returns the sum of the values.
+/// The weights of a layer: their posterior, and what the gradient of their KL, times a scale, is added to.
+#[derive(Debug)]
+pub struct Weights<'a, F> {
+    /// θ, one a weight.
+    pub theta: &'a [F],
+    /// ln σ², one a weight.
+    pub log_sigma2: &'a [F],
+    /// What the gradient is multiplied by.
+    pub scale: F,
+    /// One a weight.
+    pub dtheta: &'a mut [F],
+    /// One a weight.
+    pub dlog_sigma2: &'a mut [F],
+    /// (M).
+    pub dlevels: &'a mut [F],
+}
+
+impl<F: Real> Weights<'_, F> {
+    /// Evaluates `weight_kl(θ, ln σ², dlevels)` for every weight; dlevels (M) is added to as it is, without the scale. Returns
+    /// the sum of the values.
     fn each(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F>) -> f64 {
         let mut value = 0.0;
         for i in 0..self.theta.len() {
             let kl = weight_kl(self.theta[i], self.log_sigma2[i], self.dlevels);
             value += kl.value.as_f64();
-            (self.dtheta[i], self.dlog_sigma2[i]) = (kl.dtheta, kl.dlog_sigma2);
+            self.dtheta[i] += self.scale * kl.dtheta;
+            self.dlog_sigma2[i] += self.scale * kl.dlog_sigma2;
         }
         value
     }
 }
 
-/// The KL of a layer a weight at a time: see [`Chunk::each`].
-fn sum_over_weights<F: Real>(
-    theta: &[F],
-    log_sigma2: &[F],
-    levels: usize,
-    weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
-) -> Kl<F> {
-    sum_over_chunks(theta, log_sigma2, levels, |chunk| chunk.each(&weight_kl))
+/// The KL of a layer a weight at a time: see [`Weights::each`].
+fn sum_over_weights<F: Real>(weights: Weights<'_, F>, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync) -> f64 {
+    sum_over_chunks(weights, |chunk| chunk.each(&weight_kl))
 }
 
 /// The KL of a layer many weights at a time, each thread by a form of its own.
-fn sum_together<F: Real, K: together::OneOrMany<F>>(
-    theta: &[F],
-    log_sigma2: &[F],
-    levels: usize,
-    form: impl Fn() -> K + Sync,
-) -> Kl<F> {
-    sum_over_chunks(theta, log_sigma2, levels, |chunk| F::vectorize(Together { chunk, form: form() }))
+fn sum_together<F: Real, K: together::OneOrMany<F>>(weights: Weights<'_, F>, form: impl Fn() -> K + Sync) -> f64 {
+    sum_over_chunks(weights, |weights| F::vectorize(Together { weights, form: form() }))
 }
 
-/// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order.
-fn sum_over_chunks<F: Real>(
-    theta: &[F],
-    log_sigma2: &[F],
-    levels: usize,
-    chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync,
-) -> Kl<F> {
-    assert_eq!(theta.len(), log_sigma2.len(), "theta and log_sigma2 are of one length");
-    let mut dtheta = vec![F::zero(); theta.len()];
-    let mut dlog_sigma2 = vec![F::zero(); theta.len()];
+/// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order. A chunk's
+/// dlevels are 0 and its own, and are to be without the scale.
+fn sum_over_chunks<F: Real>(weights: Weights<'_, F>, chunk_kl: impl Fn(Weights<'_, F>) -> f64 + Sync) -> f64 {
+    let Weights { theta, log_sigma2, scale, dtheta, dlog_sigma2, dlevels } = weights;
+    for (name, len) in [("log_sigma2", log_sigma2.len()), ("dtheta", dtheta.len()), ("dlog_sigma2", dlog_sigma2.len())]
+    {
+        assert_eq!(theta.len(), len, "theta and {name} are of one length");
+    }
+    let levels = dlevels.len();
     let partial: Vec<(f64, Vec<F>)> = (
         theta.par_chunks(WEIGHTS),
         log_sigma2.par_chunks(WEIGHTS),
@@ -173,14 +196,16 @@ fn sum_over_chunks<F: Real>(
         .into_par_iter()
         .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
             let mut dlevels = vec![F::zero(); levels];
-            let value = chunk_kl(Chunk { theta, log_sigma2, dtheta, dlog_sigma2, dlevels: &mut dlevels });
+            let value = chunk_kl(Weights { theta, log_sigma2, scale, dtheta, dlog_sigma2, dlevels: &mut dlevels });
             (value, dlevels)
         })
         .collect();
-    let mut sum = Kl { value: 0.0, dtheta, dlog_sigma2, dlevels: vec![F::zero(); levels] };
-    for (value, dlevels) in partial {
-        sum.value += value;
-        sum.dlevels.iter_mut().zip(dlevels).for_each(|(sum, part)| *sum += part);
+    let mut value = 0.0;
+    let mut sums = vec![F::zero(); levels];
+    for (of_chunk, dlevels) in partial {
+        value += of_chunk;
+        sums.iter_mut().zip(dlevels).for_each(|(sum, part)| *sum += part);
     }
-    sum
+    dlevels.iter_mut().zip(sums).for_each(|(dlevel, sum)| *dlevel += scale * sum);
+    value
 }

@@ -1,5 +1,6 @@
 //! The KL of many weights at once: every loop is over independent, contiguous elements, so that it is vectorized.
 
+use super::Weights;
 use super::spike::squared_distance;
 use crate::scalar::spike_kl::fit_values_and_derivatives;
 use crate::scalar::vector::{Kernel, Vector};
@@ -87,9 +88,9 @@ pub(super) trait OneOrMany<F: Real> {
     ) -> Kls<F>;
 }
 
-/// The KL of a chunk of weights.
+/// The KL of some weights; their dlevels are without the scale.
 pub(super) struct Together<'a, F, K> {
-    pub chunk: super::Chunk<'a, F>,
+    pub weights: Weights<'a, F>,
     pub form: K,
 }
 
@@ -99,35 +100,45 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> f64 {
-        let Self { chunk, mut form } = self;
+        let Self { weights, mut form } = self;
+        let Weights { theta, log_sigma2, scale, dtheta, dlog_sigma2, dlevels } = weights;
         let mut values = [0.0; SUMS];
-        let mut dlevels = LevelGradient(vec![[F::zero(); SUMS]; chunk.dlevels.len()]);
-        let (theta, rest) = chunk.theta.as_chunks::<TOGETHER>();
-        let posterior = theta.iter().zip(chunk.log_sigma2.as_chunks::<TOGETHER>().0);
-        let gradient = chunk.dtheta.as_chunks_mut().0.iter_mut().zip(chunk.dlog_sigma2.as_chunks_mut().0);
+        let mut sums = LevelGradient(vec![[F::zero(); SUMS]; dlevels.len()]);
+        let (many, rest) = theta.as_chunks::<TOGETHER>();
+        let posterior = many.iter().zip(log_sigma2.as_chunks::<TOGETHER>().0);
+        let gradient = dtheta.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(dlog_sigma2.as_chunks_mut().0);
         for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
             let mut inverse_sigma2 = [F::zero(); TOGETHER];
             for i in 0..TOGETHER {
                 inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
             }
-            let kls = form.together::<V>(theta, &inverse_sigma2, &mut dlevels);
-            (*dtheta, *dlog_sigma2) = (kls.dtheta, kls.dlog_sigma2);
+            let kls = form.together::<V>(theta, &inverse_sigma2, &mut sums);
+            add_scaled(dtheta, scale, &kls.dtheta);
+            add_scaled(dlog_sigma2, scale, &kls.dlog_sigma2);
             for value in kls.value.chunks_exact(SUMS) {
                 values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
             }
         }
-        for (sum, sums) in chunk.dlevels.iter_mut().zip(dlevels.0) {
-            *sum += sums.into_iter().sum();
+        for (dlevel, sums) in dlevels.iter_mut().zip(sums.0) {
+            *dlevel += sums.into_iter().sum();
         }
-        let whole = chunk.theta.len() - rest.len();
-        let rest = super::Chunk {
+        let whole = theta.len() - rest.len();
+        let rest = Weights {
             theta: rest,
-            log_sigma2: &chunk.log_sigma2[whole..],
-            dtheta: &mut chunk.dtheta[whole..],
-            dlog_sigma2: &mut chunk.dlog_sigma2[whole..],
-            dlevels: chunk.dlevels,
+            log_sigma2: &log_sigma2[whole..],
+            scale,
+            dtheta: &mut dtheta[whole..],
+            dlog_sigma2: &mut dlog_sigma2[whole..],
+            dlevels,
         };
         let rest = rest.each(|theta, log_sigma2, dlevels| form.alone(theta, (-log_sigma2).exp_in_loop(), dlevels));
         values.into_iter().sum::<f64>() + rest
+    }
+}
+
+#[inline(always)]
+fn add_scaled<F: Real>(sums: &mut Each<F>, scale: F, addends: &Each<F>) {
+    for i in 0..TOGETHER {
+        sums[i] += scale * addends[i];
     }
 }

@@ -15,7 +15,7 @@ use crate::layers::softmax_nll;
 use crate::nets::network::Noise;
 use crate::nets::plan::BayesLayer;
 use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
-use crate::prior::{Codebook, Kl, Prior};
+use crate::prior::{Codebook, Prior, Weights};
 use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayD};
 use rayon::prelude::*;
@@ -100,28 +100,45 @@ impl Objective {
         loss: &mut Loss,
         gradients: &mut Gradients<F>,
     ) -> Result<()> {
-        let of_layer = |layer: &BayesLayer| {
-            let [theta, log_sigma2, levels] =
-                [layer.theta, layer.log_sigma2, layer.levels].map(|position| network.parameters()[position].as_slice());
-            let codebook = Codebook::new(levels.to_vec())
-                .map_err(|error| Error::tensor(&network.parameters()[layer.levels].name, "a codebook", error))?;
-            Ok(self.prior.kl(theta, log_sigma2, &codebook))
-        };
         let layers: Vec<&BayesLayer> = network.layers().collect();
-        let kls: Vec<Result<Option<Kl<F>>>> = layers.par_iter().map(|layer| of_layer(layer)).collect();
-        for (layer, kl) in layers.into_iter().zip(kls) {
-            let Some(kl) = kl? else { continue };
-            let scale = kl_weight / self.divisor(kl.dtheta.len());
-            loss.kl += kl.value;
-            loss.loss += scale * kl.value;
-            let scale = F::of(scale);
-            let [theta, levels] =
-                [layer.theta, layer.levels].map(|position| network.parameters()[position].value.shape());
-            add_scaled(&mut gradients[layer.theta], scale, &kl.dtheta, theta);
-            add_scaled(&mut gradients[layer.log_sigma2], scale, &kl.dlog_sigma2, theta);
-            if let Prior::MultiSpike(_) = self.prior {
-                add_scaled(&mut gradients[layer.levels], scale, &kl.dlevels, levels);
+        let value = |position: usize| &network.parameters()[position].value;
+        let codebooks: Result<Vec<Codebook<F>>> = layers.iter().map(|layer| codebook(network, layer)).collect();
+        let codebooks = codebooks?;
+        if self.prior == Prior::None {
+            return Ok(());
+        }
+        let positions = |layer: &BayesLayer| [layer.theta, layer.log_sigma2, layer.levels];
+        // Taken out of all the gradients, so that every layer has its own.
+        let mut of_layers: Vec<[ArrayD<F>; 3]> = layers
+            .iter()
+            .map(|layer| {
+                positions(layer).map(|position| {
+                    gradients[position].take().unwrap_or_else(|| ArrayD::zeros(value(position).shape()))
+                })
+            })
+            .collect();
+        let kls: Vec<(f64, f64)> = (layers.par_iter(), &codebooks, of_layers.par_iter_mut())
+            .into_par_iter()
+            .map(|(layer, codebook, gradients)| {
+                let [theta, log_sigma2, _] = positions(layer).map(|position| network.parameters()[position].as_slice());
+                let [dtheta, dlog_sigma2, dlevels] = gradients
+                    .each_mut()
+                    .map(|gradient| gradient.as_slice_mut().expect("gradients are in standard layout"));
+                let scale = kl_weight / self.divisor(theta.len());
+                let weights = Weights { theta, log_sigma2, scale: F::of(scale), dtheta, dlog_sigma2, dlevels };
+                let kl = self.prior.add_kl(weights, codebook);
+                (kl, scale * kl)
+            })
+            .collect();
+        for (layer, of_layer) in layers.into_iter().zip(of_layers) {
+            for (position, gradient) in positions(layer).into_iter().zip(of_layer) {
+                let is_trained = position != layer.levels || matches!(self.prior, Prior::MultiSpike(_));
+                gradients[position] = is_trained.then_some(gradient);
             }
+        }
+        for (kl, scaled) in kls {
+            loss.kl += kl;
+            loss.loss += scaled;
         }
         Ok(())
     }
@@ -135,12 +152,8 @@ impl Objective {
     }
 }
 
-fn add_scaled<F: Real>(gradient: &mut Option<ArrayD<F>>, scale: F, addend: &[F], shape: &[usize]) {
-    /// Elements added by one thread at a time.
-    const ELEMENTS: usize = 1 << 15;
-    let gradient = gradient.get_or_insert_with(|| ArrayD::zeros(shape));
-    let sums = gradient.as_slice_mut().expect("gradients are in standard layout").par_chunks_mut(ELEMENTS);
-    sums.zip(addend.par_chunks(ELEMENTS)).for_each(|(sums, addends)| {
-        sums.iter_mut().zip(addends).for_each(|(sum, addend)| *sum += scale * *addend);
-    });
+/// A layer's codebook.
+fn codebook<F: Real>(network: &Network<F>, layer: &BayesLayer) -> Result<Codebook<F>> {
+    let levels = &network.parameters()[layer.levels];
+    Codebook::new(levels.as_slice().to_vec()).map_err(|error| Error::tensor(&levels.name, "a codebook", error))
 }

@@ -13,8 +13,8 @@ fn check<F: Precision>(form: Form, level_weight: fn(usize) -> f64) {
         _ => true,
     };
     let mut random = Random::new(17);
-    // A NaN's sign is of no meaning.
-    let bits = |value: &F| if value.is_nan() { u64::MAX } else { value.as_f64().to_bits() };
+    // The sign of a NaN or of a zero is of no meaning.
+    let bits = |value: &F| if value.is_nan() { u64::MAX } else { (value.as_f64() + 0.0).to_bits() };
     let as_bits = |values: &[F]| -> Vec<u64> { values.iter().map(bits).collect() };
     let layers = [(2, 63), (2, 64), (3, 200), (3, 4096 + 130), (4, 65), (5, 128), (8, 1000), (16, 700)];
     for (levels, count) in layers.into_iter().filter(|(levels, _)| fits(*levels)) {
