@@ -213,7 +213,7 @@ impl Bench {
             let mut loss = Loss { loss: f64::from(nll), nll: f64::from(nll), kl: 0.0 };
             objective.add_kl(network, 1e-3, &mut loss, &mut gradients)?;
             clock.lap(&mut times[2]);
-            trainer.apply(Evaluation { loss, logits, gradients, tape });
+            trainer.apply(Evaluation { loss, logits, gradients, tape })?;
             clock.lap(&mut times[4]);
             whole.push(clock.total());
             Ok(())

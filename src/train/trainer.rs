@@ -13,6 +13,7 @@ use crate::nets::{Gradients, Network, Parameter, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 use crate::team;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{Array4, ArrayD, IxDyn};
@@ -147,47 +148,54 @@ impl<F: Real> Trainer<F> {
         };
         let evaluation = self.evaluate(x, labels, &noise)?;
         let loss = evaluation.loss;
-        self.apply(evaluation);
-        self.check_parameters()?;
+        self.apply(evaluation)?;
         Ok(loss)
     }
 
     /// The objective of the next step, under the noise given.
     ///
     /// # Errors
-    /// If a shape does not fit, or the loss or a gradient is not finite.
+    /// If a shape does not fit.
     pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
-        let evaluation = self.objective.evaluate(&self.network, x, labels, noise, self.kl_weight())?;
-        self.check_finite(&evaluation.loss, &evaluation.gradients)?;
-        Ok(evaluation)
+        self.objective.evaluate(&self.network, x, labels, noise, self.kl_weight())
     }
 
     /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
-    pub fn apply(&mut self, evaluation: Evaluation<F>) {
+    ///
+    /// # Errors
+    /// If the loss or a gradient is not finite: the parameters are then as before. If the step makes a parameter too large for
+    /// its type: the network is then of no more use.
+    pub fn apply(&mut self, evaluation: Evaluation<F>) -> Result<()> {
+        self.check_finite(&evaluation.loss, &evaluation.gradients)?;
         self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
         self.step += 1;
         let adam = Adam { clip: self.recipe.gradient_clip, ..Adam::default() };
         let (step, level_rate) = (self.step, self.recipe.level_rate);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
-        parameters.zip(evaluation.gradients).for_each(|((parameter, [first, second]), gradient)| {
+        let moved = parameters.zip(evaluation.gradients).map(|((parameter, [first, second]), gradient)| {
             let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
             else {
-                return;
+                return true;
             };
             let rate = if parameter.role == Role::Levels { level_rate * rate } else { rate };
             let role = parameter.role;
             let gradient = gradient.as_slice().expect("gradients are in standard layout");
             let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks(ELEMENTS));
             let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
-            (elements.0, elements.1, moments.0, moments.1).into_par_iter().for_each(|(parameter, gradient, m, v)| {
-                adam.step(parameter, gradient, m, v, step, rate);
-                if role == Role::LogSigma2 {
-                    project_log_sigma2(parameter);
-                }
-            });
+            let moved =
+                (elements.0, elements.1, moments.0, moments.1).into_par_iter().map(|(parameter, gradient, m, v)| {
+                    adam.step(parameter, gradient, m, v, step, rate);
+                    if role == Role::LogSigma2 {
+                        project_log_sigma2(parameter);
+                    }
+                    are_finite(parameter)
+                });
+            moved.reduce(|| true, |all, these| all & these)
         });
+        let are_finite = moved.reduce(|| true, |all, these| all & these);
         self.project();
+        if are_finite { Ok(()) } else { self.check_parameters() }
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
@@ -230,11 +238,27 @@ impl<F: Real> Trainer<F> {
 
 /// The first element that is not finite, if there is one.
 fn first_odd<F: Real>(elements: &[F]) -> Option<&F> {
-    elements.par_chunks(ELEMENTS).find_map_first(|elements| {
+    let chunks = elements.par_chunks(ELEMENTS).filter(|elements| !are_finite(elements));
+    chunks.find_map_first(|elements| elements.iter().find(|element| !element.is_finite()))
+}
+
+/// Whether all elements are finite.
+fn are_finite<F: Real>(elements: &[F]) -> bool {
+    F::vectorize(AreFinite { elements })
+}
+
+struct AreFinite<'a, F> {
+    elements: &'a [F],
+}
+
+impl<F: Real> Kernel<F> for AreFinite<'_, F> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> bool {
         // Without an early exit, which could not be vectorized.
-        let are_finite = elements.iter().fold(true, |all, element| all & element.is_finite());
-        if are_finite { None } else { elements.iter().find(|element| !element.is_finite()) }
-    })
+        self.elements.iter().fold(true, |all, element| all & element.is_finite())
+    }
 }
 
 /// The largest allocation that glibc's allocator learns from.

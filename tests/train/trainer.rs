@@ -108,7 +108,7 @@ fn golden(architecture: Architecture, path: &str, cases: usize) {
                         expect(&format!("d.{}", parameter.name), gradient);
                     }
                 }
-                trainer.apply(evaluation);
+                trainer.apply(evaluation).expect("a step");
                 assert_eq!(trainer.step, step);
                 for parameter in trainer.network.parameters() {
                     expect(&format!("after.{}", parameter.name), &parameter.value);
@@ -159,7 +159,7 @@ fn a_step_draws_the_noise_of_its_layer_and_number() {
         let loss = whole.step(x.clone(), &labels).unwrap();
         let evaluation = parts.evaluate(x.clone(), &labels, &noise).unwrap();
         assert_eq!(loss, evaluation.loss);
-        parts.apply(evaluation);
+        parts.apply(evaluation).expect("a step");
         assert!(bits(&whole) == bits(&parts), "step {step}");
     }
 }
@@ -187,7 +187,7 @@ fn the_gradient_is_clipped_before_adam_sees_it() {
     let zeros = |_: &BayesLayer, shape: &[usize]| Ok(ndarray::ArrayD::zeros(shape));
     let evaluation = trainer.evaluate(x, &labels, &zeros).unwrap();
     let gradients = evaluation.gradients.clone();
-    trainer.apply(evaluation);
+    trainer.apply(evaluation).expect("a step");
     let mut clipped = 0;
     for (gradient, [first, _]) in gradients.iter().zip(&trainer.moments) {
         for (entry, moment) in gradient.iter().flatten().zip(first) {
@@ -217,7 +217,7 @@ fn only_a_multi_spike_prior_holds_theta_and_only_a_prior_makes_noise() {
         };
         let levels_before: Vec<_> = levels(&trainer);
         let evaluation = trainer.evaluate(x.clone(), &labels, &noise).unwrap();
-        trainer.apply(evaluation);
+        trainer.apply(evaluation).expect("a step");
         assert_eq!(asked.get(), makes_noise, "{prior:?}");
         let value = trainer.network.parameters()[theta].as_slice()[0];
         assert_eq!(value < 1.0, holds, "{prior:?}: {value}");
