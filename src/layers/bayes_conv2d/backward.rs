@@ -146,7 +146,7 @@ impl<F: Real> Images<'_, '_, F> {
                     });
                 }
             }
-            sum.weights[group] = F::vectorize(AddUp { layout, sums: &scratch.sums });
+            sum.weights[group] = F::vectorize(AddUp { layout, sums: std::mem::take(&mut scratch.sums) });
         }
         sum
     }

@@ -69,7 +69,7 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
 /// The sums over images, when [`WeightGradient`] has formed them of all, a few at a time.
 pub(super) struct AddUp<'a, F> {
     pub layout: &'a Layout,
-    pub sums: &'a [F],
+    pub sums: Vec<F>,
 }
 
 impl<F: Real> Kernel<F> for AddUp<'_, F> {
@@ -78,8 +78,8 @@ impl<F: Real> Kernel<F> for AddUp<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> Vec<F> {
         match Way::new::<V>(self.layout) {
-            Way::Elements(_) => self.sums.to_vec(),
-            Way::Positions => positions::add_up::<V>(self.sums),
+            Way::Elements(_) => self.sums,
+            Way::Positions => positions::add_up::<V>(&self.sums),
         }
     }
 }
