@@ -31,8 +31,16 @@ pub struct BayesDense<'a, F> {
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     x: Array2<F>,
-    /// ε / (2 √(v + v₀)) (B, O), the factor from dy to dv; none with mean weights.
-    dv_per_dy: Option<Array2<F>>,
+    /// None with mean weights.
+    sampling: Option<Sampling<F>>,
+}
+
+#[derive(Clone, Debug)]
+struct Sampling<F> {
+    /// ε / (2 √(v + v₀)) (B, O), the factor from dy to dv.
+    dv_per_dy: Array2<F>,
+    /// (I, O).
+    sigma2: Array2<F>,
 }
 
 /// The gradient of the loss.
@@ -64,8 +72,11 @@ impl<F: Real> BayesDense<'_, F> {
     /// If a shape does not fit.
     pub fn moments(&self, x: ArrayView2<'_, F>) -> Result<(Array2<F>, Array2<F>)> {
         self.check(x)?;
-        let variance = || matmul(x.mapv(|x| x * x).view(), sigma2(self.log_sigma2).view());
-        Ok(rayon::join(|| self.mean_of(x), variance))
+        Ok(self.moments_of(x, &sigma2(self.log_sigma2)))
+    }
+
+    fn moments_of(&self, x: ArrayView2<'_, F>, sigma2: &Array2<F>) -> (Array2<F>, Array2<F>) {
+        rayon::join(|| self.mean_of(x), || matmul(x.mapv(|x| x * x).view(), sigma2.view()))
     }
 
     fn check(&self, x: ArrayView2<'_, F>) -> Result<()> {
@@ -88,14 +99,16 @@ impl<F: Real> BayesDense<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn forward_sampled(&self, x: Array2<F>, mut eps: Array2<F>) -> Result<(Array2<F>, Cache<F>)> {
-        let (mut y, variance) = self.moments(x.view())?;
-        check_shape("eps", y.shape(), eps.shape())?;
+        self.check(x.view())?;
+        check_shape("eps", &[x.nrows(), self.theta.ncols()], eps.shape())?;
+        let sigma2 = sigma2(self.log_sigma2);
+        let (mut y, variance) = self.moments_of(x.view(), &sigma2);
         Zip::from(&mut y).and(&mut eps).and(&variance).for_each(|y, eps, v| {
             let deviation = (*v + F::of(V0)).sqrt();
             *y += deviation * *eps;
             *eps = F::of(0.5) * *eps / deviation;
         });
-        Ok((y, Cache { x, dv_per_dy: Some(eps) }))
+        Ok((y, Cache { x, sampling: Some(Sampling { dv_per_dy: eps, sigma2 }) }))
     }
 
     /// y = m, with mean weights.
@@ -104,7 +117,7 @@ impl<F: Real> BayesDense<'_, F> {
     /// If a shape does not fit.
     pub fn forward_mean(&self, x: Array2<F>) -> Result<(Array2<F>, Cache<F>)> {
         let y = self.mean(x.view())?;
-        Ok((y, Cache { x, dv_per_dy: None }))
+        Ok((y, Cache { x, sampling: None }))
     }
 
     /// The gradient, from `dy` (B, O); dx only if `wants_dx`.
@@ -121,11 +134,13 @@ impl<F: Real> BayesDense<'_, F> {
         };
         let of_variance = || {
             // y = m + √(v + v₀) ⊙ ε
-            let dv = cache.dv_per_dy.as_ref()? * &dy;
+            let Sampling { dv_per_dy, sigma2 } = cache.sampling.as_ref()?;
+            let dv = dv_per_dy * &dy;
             // v = x² σ²
-            let sigma2 = sigma2(self.log_sigma2);
             let dx2 = wants_dx.then(|| matmul(dv.view(), sigma2.t()));
-            Some((dx2, sigma2 * matmul(x.mapv(|x| x * x).t(), dv.view())))
+            let mut dlog_sigma2 = matmul(x.mapv(|x| x * x).t(), dv.view());
+            Zip::from(&mut dlog_sigma2).and(sigma2).par_for_each(|d, sigma2| *d *= *sigma2);
+            Some((dx2, dlog_sigma2))
         };
         let ((mut dx, dtheta, dbias), of_variance) = rayon::join(of_mean, of_variance);
         let (dx2, dlog_sigma2) = of_variance.unzip();
