@@ -3,6 +3,7 @@
 
 use rayon::Yield;
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Multiplications that occupy a thread for long enough to be worth waking it.
@@ -15,9 +16,11 @@ thread_local! {
     static LEADING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The size of a team for so many multiplications.
+/// The size of a team for so many multiplications: more threads than cores would wait at each other's expense.
 pub(crate) fn size(multiplications: usize) -> usize {
-    rayon::current_num_threads().min(multiplications / WORTH_WAKING).max(1)
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(usize::MAX, usize::from));
+    rayon::current_num_threads().min(cores).min(multiplications / WORTH_WAKING).max(1)
 }
 
 /// Pieces of a parallel loop that a thread is given at least: all of them where there is less to do than `few`, and it is done

@@ -55,7 +55,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  spikeslab train lenet5                                  train on embedded MNIST images, about a minute
+  spikeslab train lenet5                                  train on embedded MNIST images, under a minute
   spikeslab train lenet5 --data mnist --levels 4          train on the four MNIST files in mnist/
   spikeslab train lenet5 --codebook=-0.1,0,0.3            levels of your own to begin with
   spikeslab train --resume runs/lenet5-1                  go on with a run that was stopped

@@ -5,6 +5,7 @@ use super::output::line;
 use super::{Failure, Outcome};
 use crate::error::Error;
 use crate::oracle::{OPERATIONS, evaluate};
+use crate::train::write::check_replaceable;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,7 +34,8 @@ pub(super) struct OracleArguments {
 }
 
 pub(super) fn run(arguments: &OracleArguments) -> Outcome {
-    if arguments.list || arguments.rest.first().is_some_and(|first| first == "--list") {
+    let asks_for = |name: &str| arguments.rest.iter().any(|argument| argument == name);
+    if arguments.list || ["--list", "--help", "-h"].into_iter().any(asks_for) {
         list()?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -42,6 +44,9 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
     while let Some(argument) = rest.next() {
         let option = argument.to_str().and_then(|text| text.strip_prefix("--"));
         match option.map(|option| option.split_once('=').unwrap_or((option, ""))) {
+            None if argument.as_encoded_bytes().starts_with(b"-") => {
+                return Err(Error::option("oracle", "options that begin with --", argument.to_string_lossy()).into());
+            }
             None => files.push(argument),
             Some((name, value)) if option.is_some_and(|option| option.contains('=')) => {
                 options.push((name.to_string(), value.to_string()));
@@ -60,6 +65,10 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
             return Err(Error::option("oracle", "OP IN.safetensors OUT.safetensors", seen).into());
         }
     };
+    check_replaceable(output)?;
+    if input.is_some_and(|input| is_same(input, output)) {
+        return Err(Error::file(output, "another file than the input", "the input").into());
+    }
     let name = operation.to_string_lossy();
     match device(&mut options)?.open()? {
         None => evaluate(&name, input, output, &options)?,
@@ -69,6 +78,11 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
         Some(never) => match never {},
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether both are there, and one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// Takes --device out of the options; the last one given holds.

@@ -3,13 +3,12 @@
 use super::output::line;
 use super::source::{load_run, refit_levels, training_images};
 use super::{Outcome, table};
-use crate::error::Error;
 use crate::nets::WeightMode;
 use crate::packed::{PackedModel, format};
 use crate::train::data::directory;
 use crate::train::recalibrate::recalibrate;
+use crate::train::write::check_replaceable;
 use clap::Args;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,14 +40,7 @@ pub(super) struct QuantizeArguments {
 }
 
 pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
-    // A device or a pipe would be replaced, not written to.
-    match fs::metadata(&arguments.out) {
-        Ok(there) if there.is_dir() => return Err(Error::file(&arguments.out, "a file to write", "a directory").into()),
-        Ok(there) if !there.is_file() => {
-            return Err(Error::file(&arguments.out, "a file to write", "a device or pipe").into());
-        }
-        _ => {}
-    }
+    check_replaceable(&arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;

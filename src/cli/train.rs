@@ -84,11 +84,26 @@ fn command(arguments: &TrainArguments) -> Outcome {
 
 /// The command that goes on with what is in `dir`, to be typed in.
 pub(super) fn resume_command(command: &str, dir: &Path) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    let dir = dir.to_string_lossy();
-    // Quoted where a shell would split it, and escaped where it would break the line.
-    let dir = if dir.chars().all(plain) { dir.into_owned() } else { format!("{dir:?}") };
-    format!("spikeslab {command} --resume {dir}")
+    format!("spikeslab {command} --resume {}", quoted(dir))
+}
+
+/// A path as a shell takes it for one word and nothing else, on one line.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    // Else it is taken for an option.
+    let path = if path.starts_with('-') { format!("./{path}").into() } else { path };
+    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
+        return path.into_owned();
+    }
+    if !path.chars().any(char::is_control) {
+        return format!("'{}'", path.replace('\'', "'\\''"));
+    }
+    let escaped = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+        c => c.to_string(),
+    };
+    format!("$'{}'", path.chars().map(escaped).collect::<String>())
 }
 
 /// The first of runs/NAME-1, runs/NAME-2, … that is not there.

@@ -58,11 +58,17 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     let mut training = on(gpu, trainer)?;
     let control = fit(training.as_mut(), &data, position, &mut observer);
     observer.bar.finish_and_clear();
-    if let Some(failure) = observer.failure {
-        return Err(failure);
+    let stopped = || note(&format!("stopped; go on with: {resume}"));
+    match observer.failure {
+        Some(Failure::OutputClosed) => {
+            stopped();
+            return Ok(ExitCode::FAILURE);
+        }
+        Some(failure) => return Err(failure),
+        None => {}
     }
     if control? == Control::Stop {
-        note(&format!("stopped; go on with: {resume}"));
+        stopped();
         return Ok(ExitCode::from(130));
     }
     let model = PackedModel::new(architecture, &widths, &training.fetch()?.network, config.standardization);
@@ -114,7 +120,7 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
         }
     }
     let (steps, position) = (trainer.steps_per_epoch(), &state.position);
-    let counted = u64::from(position.epoch) * steps + position.step;
+    let counted = (u64::from(position.epoch) * steps).saturating_add(position.step);
     if position.step >= steps || counted > trainer.steps() || counted != state.steps {
         let seen = format!("step {} in epoch {} after {} steps", position.step, position.epoch, state.steps);
         return Err((

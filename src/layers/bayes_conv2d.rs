@@ -31,7 +31,7 @@ mod reference;
 mod weight_gradient;
 
 use super::pre_activation::Activation;
-use super::{check_shape, sigma2};
+use super::{check_shape, in_standard_layout, sigma2};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::MAX_LANES;
@@ -129,6 +129,9 @@ impl Sizes {
         let (outputs, channels) = (theta[0], theta[1]);
         let [kernel_h, kernel_w] = window.kernel;
         check_shape("theta", &[outputs, channels, kernel_h, kernel_w], theta)?;
+        if theta.contains(&0) {
+            return Err(Error::tensor("theta", "sizes of at least 1", format!("{theta:?}")));
+        }
         check_shape("log_sigma2", theta, log_sigma2)?;
         if groups == 0 || outputs % groups != 0 {
             let expected = format!("a divisor of the {outputs} output channels");
@@ -258,7 +261,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         check_shape("eps", &[shape.0, shape.1, shape.2, shape.3], eps.shape())?;
         let mut y = fresh(shape);
-        let mut eps = if eps.is_standard_layout() { eps } else { eps.as_standard_layout().into_owned() };
+        let mut eps = in_standard_layout(eps);
         let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let outputs = y.pieces(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps });
         self.convolve(x, activation, &self.layout(&sizes), outputs);

@@ -34,7 +34,9 @@ impl Default for Densenet {
     }
 }
 
-/// The largest depth, growth: beyond any that was trained, and the products of sizes stay below 2⁶⁴.
+/// The largest depth: a packed model counts its layers in a byte.
+const DEEPEST: usize = 255;
+/// The largest growth: beyond any that was trained, and the products of sizes stay below 2⁶⁴.
 const LARGEST: usize = 1000;
 const BLOCKS: usize = 3;
 
@@ -79,9 +81,9 @@ impl Densenet {
 fn units(depth: usize, bottleneck: bool) -> Result<usize> {
     let (layers, formula) = if bottleneck { (2 * BLOCKS, "6n + 4") } else { (BLOCKS, "3n + 4") };
     match depth.checked_sub(4) {
-        Some(rest) if rest > 0 && rest.is_multiple_of(layers) && depth <= LARGEST => Ok(rest / layers),
+        Some(rest) if rest > 0 && rest.is_multiple_of(layers) && depth <= DEEPEST => Ok(rest / layers),
         _ => {
-            let examples = format!("{}, {}, … up to {LARGEST}", layers + 4, 2 * layers + 4);
+            let examples = format!("{}, {}, … up to {DEEPEST}", layers + 4, 2 * layers + 4);
             Err(Error::option("depth", format!("{formula}: {examples}"), depth))
         }
     }

@@ -142,9 +142,21 @@ impl Architecture {
     /// the number of classes.
     ///
     /// # Errors
-    /// As [`Architecture::plan`].
+    /// As [`Architecture::plan`], and if there are more than 2²⁸ weights.
     pub fn network<F: Real>(self, input: [usize; 3], widths: &[usize], codebook: &Codebook<F>) -> Result<Network<F>> {
-        Ok(Network::new(self.plan(input, widths)?, codebook))
+        let plan = self.plan(input, widths)?;
+        // Training takes forty bytes of each; more than that would end the process, not give an error.
+        const MOST_WEIGHTS: usize = 1 << 28;
+        let weights = plan.layers().map(|layer| plan.parameters[layer.theta].shape.iter().product::<usize>());
+        let weights = weights.fold(0, usize::saturating_add);
+        if weights > MOST_WEIGHTS {
+            return Err(Error::option(
+                format!("weights of {}", self.name()),
+                format!("at most {MOST_WEIGHTS}"),
+                weights,
+            ));
+        }
+        Ok(Network::new(plan, codebook))
     }
 
     /// The wiring of [`Architecture::network`].

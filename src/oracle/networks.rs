@@ -105,11 +105,11 @@ fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &
 
 fn objective(options: &Options) -> Result<Objective> {
     let spike = options.choice("spike", SPIKES)?;
-    let form = |(name, form): &(&'static str, _)| (*name, Some(Prior::MultiSpike(MultiSpike::new(*form, spike))));
-    let mut priors: Vec<(&str, Option<Prior>)> = FORMS.iter().map(form).collect();
-    priors.extend([("gaussian", Some(Prior::Gaussian(Gaussian::default()))), ("none", Some(Prior::None))]);
+    let form = |(name, form): &(&'static str, _)| (*name, Prior::MultiSpike(MultiSpike::new(*form, spike)));
+    let mut priors: Vec<(&str, Prior)> = FORMS.iter().map(form).collect();
+    priors.extend([("gaussian", Prior::Gaussian(Gaussian::default())), ("none", Prior::None)]);
     let names: Vec<(&str, usize)> = priors.iter().enumerate().map(|(i, (name, _))| (*name, i)).collect();
-    let prior = priors.swap_remove(options.choice("prior", &names)?).1.unwrap_or(Prior::None);
+    let prior = priors.swap_remove(options.choice("prior", &names)?).1;
     let train_size = options.number("train-size")?;
     if train_size == 0 {
         return Err(Error::option("train-size", "a whole number of at least 1", train_size));

@@ -39,7 +39,7 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     bytes.push(model.architecture.name().len() as u8);
     bytes.extend(model.architecture.name().as_bytes());
     model.input().iter().for_each(|size| word(&mut bytes, *size));
-    bytes.push(model.widths.len() as u8);
+    bytes.push(u8::try_from(model.widths.len()).expect("at most 255 layers"));
     model.widths.iter().for_each(|width| word(&mut bytes, *width));
     let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     if let Some(Standardization { mean, deviation }) = &model.standardization {

@@ -7,7 +7,7 @@
 //! A normalization and a ReLU that follow a product are applied while its sums are still in registers, max pooling after a
 //! convolution while they are in the cache. Images are independent: groups of them are shared out among the threads; of a
 //! single one, parts of its layers are, where there is enough to do. Every output is one sum in a fixed order, whoever forms
-//! it.
+//! it; in another one, though, for an image given alone than for one of several.
 
 mod convolution;
 mod max_pool;
@@ -51,25 +51,25 @@ pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
     let logits = y.as_slice_mut().expect("in standard layout");
     if images == 1 {
         match team::size(model.plan.multiplications().fold(0, usize::saturating_add)) {
-            1 => run(model, x, 1, logits),
-            size => team::lead(size, || run(model, x, size, logits)),
+            1 => run(model, x, Some(1), logits),
+            size => team::lead(size, || run(model, x, Some(size), logits)),
         }
         return y;
     }
     let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / model.plan.largest.max(1)).clamp(1, GROUP);
     let groups = x.par_chunks(group * channels * height * width).zip(logits.par_chunks_mut(group * classes));
-    groups.for_each(|(x, logits)| run(model, x, 1, logits));
+    groups.for_each(|(x, logits)| run(model, x, None, logits));
     y
 }
 
-/// Sends images through the network; so many threads share out the layers of a single one among themselves.
-fn run(model: &PackedModel, images: &[f32], threads: usize, logits: &mut [f32]) {
-    model.workspaces.with(threads, |space| {
+/// Sends images through the network; a team of so many threads shares the layers of one given alone out among themselves.
+fn run(model: &PackedModel, images: &[f32], team: Option<usize>, logits: &mut [f32]) {
+    model.workspaces.with(team.unwrap_or(1), |space| {
         let shape = model.plan.input;
         let images_len = shape.iter().product::<usize>().max(1);
         enlarge(&mut space.x, images.len());
         space.x[..images.len()].copy_from_slice(images);
-        Pass { model, norms: model.norms.iter(), shape, images: images.len() / images_len, threads, space }.run(logits);
+        Pass { model, norms: model.norms.iter(), shape, images: images.len() / images_len, team, space }.run(logits);
     });
 }
 
@@ -81,8 +81,8 @@ struct Pass<'a> {
     /// (C, H, W).
     shape: [usize; 3],
     images: usize,
-    /// How many threads share its layers out among themselves.
-    threads: usize,
+    /// How many threads share the layers of an image given alone out among themselves.
+    team: Option<usize>,
     /// Where the images are.
     space: &'a mut Workspace,
 }
@@ -111,7 +111,7 @@ impl Pass<'_> {
                     let layer = &self.model.layers[layer.index];
                     epilogue.bias = layer.bias.as_deref();
                     self.flow_to([layer.shape[1], 1, 1], |pass, x, y| {
-                        Product { layer, epilogue }.run(x, y, pass.threads)
+                        Product { layer, epilogue, team: pass.team }.run(x, y)
                     });
                 }
                 Node::Conv2d(layer, window) => {
@@ -126,7 +126,7 @@ impl Pass<'_> {
                     self.flow_to(convolution.output(), |pass, x, y| {
                         let ys = y.chunks_exact_mut(y.len() / pass.images);
                         let images = x.chunks_exact(x.len() / pass.images).zip(ys);
-                        convolution.run(images, &mut pass.space.scratches[..pass.threads]);
+                        convolution.run(images, &mut pass.space.scratches[..pass.team.unwrap_or(1)]);
                     });
                 }
                 Node::BatchNorm(_) => self.elementwise(&epilogue),
@@ -212,7 +212,7 @@ impl Pass<'_> {
                         let x = if s == 0 { &*seen } else { xs.next().expect("an x for each image") };
                         (x, if last { &mut appended[..output] } else { ys.next().expect("a y for each image") })
                     });
-                    convolution.run(images, &mut pass.space.scratches[..pass.threads]);
+                    convolution.run(images, &mut pass.space.scratches[..pass.team.unwrap_or(1)]);
                     between = next;
                 }
                 channels += appended(unit);

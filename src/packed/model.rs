@@ -13,7 +13,7 @@
 use super::digits::packed_len;
 use super::fields::Fields;
 use super::inference::{self, Workspaces};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::batch_norm::EPSILON;
 use crate::nets::{Architecture, Network, Plan};
 use crate::prior::quantizer::Quantizer;
@@ -171,10 +171,7 @@ impl PackedModel {
     /// # Errors
     /// If the images are not of the model's shape.
     pub fn predict(&self, mut x: Array4<f32>) -> Result<Array2<f32>> {
-        if x.shape()[1..] != self.plan.input {
-            let seen = format!("{:?}", &x.shape()[1..]);
-            return Err(Error::tensor("x", format!("images of shape {:?}", self.plan.input), seen));
-        }
+        self.plan.check_images(x.shape())?;
         if let Some(standardization) = &self.standardization {
             standardization.apply(&mut x);
         }

@@ -95,55 +95,38 @@ impl Prior {
     /// The KL of a layer's weights to this prior, `None` under [`Prior::None`]; `codebook` is the layer's.
     ///
     /// # Panics
-    /// If `theta` and `log_sigma2` differ in length.
+    /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see
+    /// [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Option<Kl<F>> {
-        let of = |weights: Weights<'_, F>| self.add_kl(weights, codebook);
-        (*self != Self::None).then(|| kl_by(of, theta, log_sigma2, codebook))
+        let add_kl = |gradient: KlGradient<'_, F>| self.add_kl(theta, log_sigma2, codebook, gradient);
+        (*self != Self::None).then(|| kl_by(add_kl, theta.len(), codebook))
     }
 
     /// The KL of a layer's weights to this prior in nats, 0 under [`Prior::None`]; its gradient is added to another.
     ///
     /// # Panics
-    /// If what is given for each weight differs in length.
-    pub fn add_kl<F: Real>(&self, weights: Weights<'_, F>, codebook: &Codebook<F>) -> f64 {
+    /// As [`Prior::kl`], and if the gradient is of another size.
+    pub fn add_kl<F: Real>(
+        &self,
+        theta: &[F],
+        log_sigma2: &[F],
+        codebook: &Codebook<F>,
+        gradient: KlGradient<'_, F>,
+    ) -> f64 {
         match self {
-            Self::MultiSpike(prior) => prior.add_kl(weights, codebook),
-            Self::Gaussian(prior) => {
-                sum_over_weights(weights, |theta, log_sigma2, _| prior.weight_kl(theta, log_sigma2))
-            }
+            Self::MultiSpike(prior) => prior.add_kl(theta, log_sigma2, codebook, gradient),
+            Self::Gaussian(prior) => sum_over_weights(theta, log_sigma2, codebook, gradient, |theta, log_sigma2, _| {
+                prior.weight_kl(theta, log_sigma2)
+            }),
             Self::None => 0.0,
         }
     }
 }
 
-/// The KL from `add_kl`, which adds its gradient to another.
-fn kl_by<F: Real>(
-    add_kl: impl Fn(Weights<'_, F>) -> f64,
-    theta: &[F],
-    log_sigma2: &[F],
-    codebook: &Codebook<F>,
-) -> Kl<F> {
-    let [mut dtheta, mut dlog_sigma2] = [(); 2].map(|()| vec![F::zero(); theta.len()]);
-    let mut dlevels = vec![F::zero(); codebook.levels().len()];
-    let value = add_kl(Weights {
-        theta,
-        log_sigma2,
-        scale: F::one(),
-        dtheta: &mut dtheta,
-        dlog_sigma2: &mut dlog_sigma2,
-        dlevels: &mut dlevels,
-    });
-    Kl { value, dtheta, dlog_sigma2, dlevels }
-}
-
-/// The weights of a layer: their posterior, and what the gradient of their KL, times a scale, is added to.
+/// What the gradient of a layer's KL, times a scale, is added to.
 #[derive(Debug)]
-pub struct Weights<'a, F> {
-    /// θ, one a weight.
-    pub theta: &'a [F],
-    /// ln σ², one a weight.
-    pub log_sigma2: &'a [F],
-    /// What the gradient is multiplied by.
+pub struct KlGradient<'a, F> {
+    /// What it is multiplied by.
     pub scale: F,
     /// One a weight.
     pub dtheta: &'a mut [F],
@@ -153,13 +136,39 @@ pub struct Weights<'a, F> {
     pub dlevels: &'a mut [F],
 }
 
-impl<F: Real> Weights<'_, F> {
-    /// Evaluates `weight_kl(θ, ln σ², dlevels)` for every weight; dlevels (M) is added to as it is, without the scale. Returns
-    /// the sum of the values.
+/// The KL of so many weights from `add_kl`, which adds its gradient to another.
+fn kl_by<F: Real>(add_kl: impl Fn(KlGradient<'_, F>) -> f64, weights: usize, codebook: &Codebook<F>) -> Kl<F> {
+    let [mut dtheta, mut dlog_sigma2] = [(); 2].map(|()| vec![F::zero(); weights]);
+    let mut dlevels = vec![F::zero(); codebook.levels().len()];
+    let value = add_kl(KlGradient {
+        scale: F::one(),
+        dtheta: &mut dtheta,
+        dlog_sigma2: &mut dlog_sigma2,
+        dlevels: &mut dlevels,
+    });
+    Kl { value, dtheta, dlog_sigma2, dlevels }
+}
+
+/// A few weights of a layer: their posterior, and where the gradient of their KL goes.
+struct Chunk<'a, F> {
+    theta: &'a [F],
+    log_sigma2: &'a [F],
+    /// What the gradient in them is multiplied by.
+    scale: F,
+    /// Added to.
+    dtheta: &'a mut [F],
+    /// Added to.
+    dlog_sigma2: &'a mut [F],
+    /// Σ ∂F/∂ℓ (M), without the scale, added to.
+    level_sums: &'a mut [F],
+}
+
+impl<F: Real> Chunk<'_, F> {
+    /// Evaluates `weight_kl(θ, ln σ², level_sums)` for every weight; returns the sum of the values.
     fn each(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F>) -> f64 {
         let mut value = 0.0;
         for i in 0..self.theta.len() {
-            let kl = weight_kl(self.theta[i], self.log_sigma2[i], self.dlevels);
+            let kl = weight_kl(self.theta[i], self.log_sigma2[i], self.level_sums);
             value += kl.value.as_f64();
             self.dtheta[i] += self.scale * kl.dtheta;
             self.dlog_sigma2[i] += self.scale * kl.dlog_sigma2;
@@ -168,25 +177,44 @@ impl<F: Real> Weights<'_, F> {
     }
 }
 
-/// The KL of a layer a weight at a time: see [`Weights::each`].
-fn sum_over_weights<F: Real>(weights: Weights<'_, F>, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync) -> f64 {
-    sum_over_chunks(weights, |chunk| chunk.each(&weight_kl))
+/// The KL of a layer a weight at a time: see [`Chunk::each`].
+fn sum_over_weights<F: Real>(
+    theta: &[F],
+    log_sigma2: &[F],
+    codebook: &Codebook<F>,
+    gradient: KlGradient<'_, F>,
+    weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
+) -> f64 {
+    sum_over_chunks(theta, log_sigma2, codebook, gradient, |chunk| chunk.each(&weight_kl))
 }
 
 /// The KL of a layer many weights at a time, each thread by a form of its own.
-fn sum_together<F: Real, K: together::OneOrMany<F>>(weights: Weights<'_, F>, form: impl Fn() -> K + Sync) -> f64 {
-    sum_over_chunks(weights, |weights| F::vectorize(Together { weights, form: form() }))
+fn sum_together<F: Real, K: together::OneOrMany<F>>(
+    theta: &[F],
+    log_sigma2: &[F],
+    codebook: &Codebook<F>,
+    gradient: KlGradient<'_, F>,
+    form: impl Fn() -> K + Sync,
+) -> f64 {
+    let chunk_kl = |chunk: Chunk<'_, F>| F::vectorize(Together { chunk, form: form() });
+    sum_over_chunks(theta, log_sigma2, codebook, gradient, chunk_kl)
 }
 
-/// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order. A chunk's
-/// dlevels are 0 and its own, and are to be without the scale.
-fn sum_over_chunks<F: Real>(weights: Weights<'_, F>, chunk_kl: impl Fn(Weights<'_, F>) -> f64 + Sync) -> f64 {
-    let Weights { theta, log_sigma2, scale, dtheta, dlog_sigma2, dlevels } = weights;
+/// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order.
+fn sum_over_chunks<F: Real>(
+    theta: &[F],
+    log_sigma2: &[F],
+    codebook: &Codebook<F>,
+    gradient: KlGradient<'_, F>,
+    chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync,
+) -> f64 {
+    let KlGradient { scale, dtheta, dlog_sigma2, dlevels } = gradient;
     for (name, len) in [("log_sigma2", log_sigma2.len()), ("dtheta", dtheta.len()), ("dlog_sigma2", dlog_sigma2.len())]
     {
         assert_eq!(theta.len(), len, "theta and {name} are of one length");
     }
-    let levels = dlevels.len();
+    let levels = codebook.levels().len();
+    assert_eq!(levels, dlevels.len(), "dlevels has an element for each level");
     let partial: Vec<(f64, Vec<F>)> = (
         theta.par_chunks(WEIGHTS),
         log_sigma2.par_chunks(WEIGHTS),
@@ -195,16 +223,16 @@ fn sum_over_chunks<F: Real>(weights: Weights<'_, F>, chunk_kl: impl Fn(Weights<'
     )
         .into_par_iter()
         .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
-            let mut dlevels = vec![F::zero(); levels];
-            let value = chunk_kl(Weights { theta, log_sigma2, scale, dtheta, dlog_sigma2, dlevels: &mut dlevels });
-            (value, dlevels)
+            let mut sums = vec![F::zero(); levels];
+            let value = chunk_kl(Chunk { theta, log_sigma2, scale, dtheta, dlog_sigma2, level_sums: &mut sums });
+            (value, sums)
         })
         .collect();
     let mut value = 0.0;
     let mut sums = vec![F::zero(); levels];
-    for (of_chunk, dlevels) in partial {
+    for (of_chunk, level_sums) in partial {
         value += of_chunk;
-        sums.iter_mut().zip(dlevels).for_each(|(sum, part)| *sum += part);
+        sums.iter_mut().zip(level_sums).for_each(|(sum, part)| *sum += part);
     }
     dlevels.iter_mut().zip(sums).for_each(|(dlevel, sum)| *dlevel += scale * sum);
     value

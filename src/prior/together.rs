@@ -1,6 +1,6 @@
 //! The KL of many weights at once: every loop is over independent, contiguous elements, so that it is vectorized.
 
-use super::Weights;
+use super::Chunk;
 use super::spike::squared_distance;
 use crate::scalar::spike_kl::fit_values_and_derivatives;
 use crate::scalar::vector::{Kernel, Vector};
@@ -88,9 +88,9 @@ pub(super) trait OneOrMany<F: Real> {
     ) -> Kls<F>;
 }
 
-/// The KL of some weights; their dlevels are without the scale.
+/// The KL of some weights.
 pub(super) struct Together<'a, F, K> {
-    pub weights: Weights<'a, F>,
+    pub chunk: Chunk<'a, F>,
     pub form: K,
 }
 
@@ -100,10 +100,10 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> f64 {
-        let Self { weights, mut form } = self;
-        let Weights { theta, log_sigma2, scale, dtheta, dlog_sigma2, dlevels } = weights;
+        let Self { chunk, mut form } = self;
+        let Chunk { theta, log_sigma2, scale, dtheta, dlog_sigma2, level_sums } = chunk;
         let mut values = [0.0; SUMS];
-        let mut sums = LevelGradient(vec![[F::zero(); SUMS]; dlevels.len()]);
+        let mut sums = LevelGradient(vec![[F::zero(); SUMS]; level_sums.len()]);
         let (many, rest) = theta.as_chunks::<TOGETHER>();
         let posterior = many.iter().zip(log_sigma2.as_chunks::<TOGETHER>().0);
         let gradient = dtheta.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(dlog_sigma2.as_chunks_mut().0);
@@ -119,17 +119,17 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
                 values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
             }
         }
-        for (dlevel, sums) in dlevels.iter_mut().zip(sums.0) {
-            *dlevel += sums.into_iter().sum();
+        for (sum, sums) in level_sums.iter_mut().zip(sums.0) {
+            *sum += sums.into_iter().sum();
         }
         let whole = theta.len() - rest.len();
-        let rest = Weights {
+        let rest = Chunk {
             theta: rest,
             log_sigma2: &log_sigma2[whole..],
             scale,
             dtheta: &mut dtheta[whole..],
             dlog_sigma2: &mut dlog_sigma2[whole..],
-            dlevels,
+            level_sums,
         };
         let rest = rest.each(|theta, log_sigma2, dlevels| form.alone(theta, (-log_sigma2).exp_in_loop(), dlevels));
         values.into_iter().sum::<f64>() + rest

@@ -23,7 +23,7 @@ use std::sync::OnceLock;
 /// A multiple of every [`Vector::LANES`].
 pub const MAX_LANES: usize = 16;
 
-/// What a vector is gathered from: as many neighbours, or LANES if those are fewer.
+/// The elements of a piece, a run of neighbours that [`Vector::load_pieces`] reads; where a vector has fewer lanes, as many.
 pub const PIECE: usize = 8;
 
 /// A fixed number of real numbers, operated on element by element.
@@ -70,14 +70,14 @@ pub trait Vector: Copy {
         Self::splat(Self::Element::of(0.0))
     }
 
-    /// The pieces of a slice that begin `offset` after `starts`, [`Vector::PIECES`] of them.
+    /// A piece from each of the first [`Vector::PIECES`] `starts`, `offset` further on; here for vectors of one piece.
     #[inline(always)]
     fn load_pieces(from: &[Self::Element], offset: u32, starts: &[u32]) -> Self {
         Self::load(piece(from, offset, starts[0], Self::PIECE))
     }
 
-    /// What each four bits stand for, `table` tells it for all values of theirs; in an order of its own until
-    /// [`Vector::in_order`], then the lowest of the first byte in the first lane.
+    /// `table[n]` for each number n of four bits, the lower half of each byte first. The lanes are in an order of their own
+    /// until [`Vector::in_order`], which sums of vectors looked up may go through as one.
     #[inline(always)]
     fn look_up(table: &[Self::Element; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
         let four = |lane: usize| fours[lane / 2] >> (4 * (lane % 2)) & 15;
@@ -127,8 +127,7 @@ pub trait Vector: Copy {
     }
 }
 
-/// The piece of a slice that begins `offset` after `start`: of half words, whose sum a word can hold, so that one look tells
-/// whether it lies within.
+/// The piece of a slice that begins `offset` after `start`: u32, whose sum cannot overflow, so that one bounds check is left.
 #[inline(always)]
 fn piece<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
     let start = offset as usize + start as usize;

@@ -1,4 +1,4 @@
-//! New arrays that several threads fill: nothing is cleared beforehand.
+//! New arrays that several threads fill: nothing is cleared beforehand but what asks for [`Piece::zeros`].
 
 use ndarray::{Array, IntoDimension};
 use rayon::prelude::*;
@@ -70,7 +70,7 @@ impl<'a, T: Copy + Default> Piece<'a, T> {
     /// The next elements.
     ///
     /// # Panics
-    /// If they are more than are missing, or other than the iterator's length says.
+    /// If they are more than are missing, or fewer than the iterator's length says.
     #[inline(always)]
     pub fn append(&mut self, values: impl ExactSizeIterator<Item = T>) {
         let next = values.len();

@@ -15,7 +15,7 @@ use crate::layers::softmax_nll;
 use crate::nets::network::Noise;
 use crate::nets::plan::BayesLayer;
 use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
-use crate::prior::{Codebook, Prior, Weights};
+use crate::prior::{Codebook, KlGradient, Prior};
 use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayD};
 use rayon::prelude::*;
@@ -125,8 +125,8 @@ impl Objective {
                     .each_mut()
                     .map(|gradient| gradient.as_slice_mut().expect("gradients are in standard layout"));
                 let scale = kl_weight / self.divisor(theta.len());
-                let weights = Weights { theta, log_sigma2, scale: F::of(scale), dtheta, dlog_sigma2, dlevels };
-                let kl = self.prior.add_kl(weights, codebook);
+                let gradient = KlGradient { scale: F::of(scale), dtheta, dlog_sigma2, dlevels };
+                let kl = self.prior.add_kl(theta, log_sigma2, codebook, gradient);
                 (kl, scale * kl)
             })
             .collect();

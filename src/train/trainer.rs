@@ -155,7 +155,7 @@ impl<F: Real> Trainer<F> {
     /// The objective of the next step, under the noise given.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// As [`Objective::evaluate`].
     pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
         self.objective.evaluate(&self.network, x, labels, noise, self.kl_weight())
     }
@@ -173,17 +173,17 @@ impl<F: Real> Trainer<F> {
         let adam = Adam { clip: self.recipe.gradient_clip, ..Adam::default() };
         let (step, level_rate) = (self.step, self.recipe.level_rate);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
-        let moved = parameters.zip(evaluation.gradients).map(|((parameter, [first, second]), gradient)| {
+        let finite = parameters.zip(evaluation.gradients).map(|((parameter, [first, second]), gradient)| {
             let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
             else {
-                return true;
+                return are_finite(parameter.as_slice());
             };
             let rate = if parameter.role == Role::Levels { level_rate * rate } else { rate };
             let role = parameter.role;
             let gradient = gradient.as_slice().expect("gradients are in standard layout");
             let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks(ELEMENTS));
             let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
-            let moved =
+            let finite =
                 (elements.0, elements.1, moments.0, moments.1).into_par_iter().map(|(parameter, gradient, m, v)| {
                     adam.step(parameter, gradient, m, v, step, rate);
                     if role == Role::LogSigma2 {
@@ -191,11 +191,11 @@ impl<F: Real> Trainer<F> {
                     }
                     are_finite(parameter)
                 });
-            moved.reduce(|| true, |all, these| all & these)
+            finite.reduce(|| true, |all, these| all & these)
         });
-        let are_finite = moved.reduce(|| true, |all, these| all & these);
+        let all_finite = finite.reduce(|| true, |all, these| all & these);
         self.project();
-        if are_finite { Ok(()) } else { self.check_parameters() }
+        if all_finite { Ok(()) } else { self.check_parameters() }
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
@@ -261,7 +261,7 @@ impl<F: Real> Kernel<F> for AreFinite<'_, F> {
     }
 }
 
-/// The largest allocation that glibc's allocator learns from.
+/// The largest allocation that glibc's allocator learns from; the command tells it more: `cli::memory`.
 const LEARNED_FROM: usize = (32 << 20) - (64 << 10);
 
 /// Asks the allocator to keep what a step frees for the next step. By default glibc gives blocks the size of activations

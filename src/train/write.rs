@@ -6,15 +6,42 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces the contents of `path`, or leaves it as it was.
+/// Replaces the contents of `path`, or of what the link `path` leads to, or leaves it as it was. Of several processes that
+/// write it at once, each does so as a whole.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses; nothing is left beside the file then.
+/// As [`check_replaceable`], and [`Error::Io`] if the system refuses; nothing is left beside the file then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let part = part(path);
-    File::create(&part)
-        .and_then(|mut file| finish(&mut file, bytes, &part, path))
-        .map_err(|source| Error::io(path, source))
+    check_replaceable(path)?;
+    let write = || {
+        let target = if path.is_symlink() { fs::canonicalize(path)? } else { path.to_path_buf() };
+        let part = part(&target);
+        loop {
+            let mut file = open_part(&part)?;
+            match file.lock() {
+                Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+                _ => {}
+            }
+            // Whoever held the lock before has given the file its name.
+            if is_at(&file, &part)? {
+                file.set_len(0)?;
+                return finish(&mut file, bytes, &part, &target);
+            }
+        }
+    };
+    write().map_err(|source| Error::io(path, source))
+}
+
+/// Checks that `path` is a file or nothing yet: a device or a pipe would be replaced, not written to.
+///
+/// # Errors
+/// [`Error::File`] if it is something else.
+pub fn check_replaceable(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(Error::file(path, "a file to write", "a directory")),
+        Ok(there) if !there.is_file() => Err(Error::file(path, "a file to write", "a device or pipe")),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the file `path` and returns it locked; none if it is there already. Of several processes that make it at once, one
@@ -25,7 +52,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<Option<File>> {
     let part = part(path);
     let make = || {
-        let mut file = File::options().create(true).truncate(false).write(true).open(&part)?;
+        let mut file = open_part(&part)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -82,6 +109,14 @@ fn part(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     path.with_file_name(name)
+}
+
+/// Opens it, or makes it; what one that was killed left is as it was.
+fn open_part(part: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(part).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{} is in the way", part.display())));
+    }
+    File::options().create(true).truncate(false).write(true).open(part)
 }
 
 fn finish(file: &mut File, bytes: &[u8], part: &Path, path: &Path) -> io::Result<()> {

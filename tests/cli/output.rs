@@ -59,17 +59,22 @@ fn training_whose_reader_leaves_stops_after_its_epoch_and_can_be_resumed() {
     let place = Workplace::new();
     let options = ["--epochs", "6", "--batch-size", "32"];
     place.succeed(&[&["train", "mlp", "--data", "data", "--out", "whole"], &options[..]].concat());
-    let mut child = place
-        .command(&[&["train", "mlp", "--data", "data", "--out", "left"], &options[..]].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("epoch   1/6")));
-    drop(lines);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""));
+    let dirs = [("left", "left"), ("-left", "./-left"), ("it's $(left)", r"'it'\''s $(left)'"), ("a\nb", r"$'a\012b'")];
+    for (dir, quoted) in dirs {
+        let out = format!("--out={dir}");
+        let mut child = place
+            .command(&[&["train", "mlp", "--data", "data", &out], &options[..]].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.by_ref().any(|line| line.unwrap().starts_with("epoch   1/6")));
+        drop(lines);
+        let output = child.wait_with_output().unwrap();
+        let advice = format!("stopped; go on with: spikeslab train --resume {quoted}\n");
+        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(1), &*advice));
+    }
     place.succeed(&["train", "--resume", "left"]);
     super::assert_same_results(&place, "whole", "left");
 }

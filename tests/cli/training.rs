@@ -51,7 +51,7 @@ fn ctrl_c_leaves_a_run_that_resume_continues_to_the_same_bits() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130));
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(stderr, "stopped; go on with: spikeslab train --resume \"a run\"\n");
+        assert_eq!(stderr, "stopped; go on with: spikeslab train --resume 'a run'\n");
         let epochs = place.metrics("a run").len();
         assert!((epoch as usize..12).contains(&epochs), "{epochs}");
         assert!(!place.path("a run/model.packed").exists());

@@ -284,6 +284,11 @@ fn shapes_that_do_not_fit_are_refused() {
     let good = problem.layer();
     let x = problem.x.view();
     let (other, short) = (Array4::zeros((6, 2, 2, 3)), Array1::zeros(5));
+    for empty in [(0, 2, 3, 2), (6, 0, 3, 2)] {
+        let empty = Array4::<f64>::zeros(empty);
+        let conv = BayesConv2d { theta: empty.view(), log_sigma2: empty.view(), ..good };
+        assert_error(conv.mean(x), &["theta", "at least 1", &format!("{:?}", empty.shape())]);
+    }
     assert_error(BayesConv2d { theta: other.view(), ..good }.mean(x), &["theta", "[6, 2, 3, 2]", "[6, 2, 2, 3]"]);
     assert_error(BayesConv2d { log_sigma2: other.view(), ..good }.mean(x), &["log_sigma2", "[6, 2, 3, 2]"]);
     assert_error(BayesConv2d { bias: Some(short.view()), ..good }.moments(x), &["bias", "[6]", "[5]"]);

@@ -107,7 +107,7 @@ fn the_figures_show_the_layers_of_the_published_one() {
 #[test]
 fn sizes_out_of_range_are_refused() {
     let sizes = Densenet::default();
-    for depth in [0, 3, 4, 5, 8, 39, 41, 1003, usize::MAX] {
+    for depth in [0, 3, 4, 5, 8, 39, 41, 256, 1003, usize::MAX] {
         let refused = Densenet { depth, ..sizes }.hidden_widths();
         assert_error(refused, &["depth", "3n + 4: 7, 10", &depth.to_string()]);
     }

@@ -1,3 +1,4 @@
+use crate::common::assert_error;
 use crate::common::networks::{Entries, Problem, assert_golden, assert_gradients, assert_same_bits};
 use spikeslab::nets::{Architecture, Network};
 use spikeslab::prior::Codebook;
@@ -64,4 +65,11 @@ fn nodes_in_order() {
         ("fc3.bias", &[10]),
     ];
     assert_eq!(shapes, expected);
+}
+
+#[test]
+fn more_weights_than_memory_could_hold_are_refused() {
+    let codebook = Codebook::<f32>::symmetric(3).unwrap();
+    let network = ARCHITECTURE.network([1, 8192, 8192], &[256, 256, 10], &codebook);
+    assert_error(network.map(|_| ()), &["weights of mlp", "at most 268435456", "17179937280"]);
 }

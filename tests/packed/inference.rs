@@ -43,6 +43,20 @@ fn the_same_bits_at_any_thread_count() {
     }
 }
 
+/// Groups of images are cut by the number of threads; of 33, one group may be a single image.
+#[test]
+fn the_same_bits_at_any_thread_count_however_groups_are_cut() {
+    let widths = [Architecture::Lenet5.hidden_widths().to_vec(), vec![10]].concat();
+    for levels in [3, 4, 16] {
+        let mut network = Architecture::Lenet5.network([1, 28, 28], &widths, &codebook(levels, 5)).unwrap();
+        network.initialize(5);
+        let model = PackedModel::new(Architecture::Lenet5, &widths, &network, None);
+        let x = Random::new(7).bells((33, 1, 28, 28));
+        let predict = || vec![model.predict(x.clone()).unwrap().to_tensor()];
+        assert_same_bits_at_any_thread_count(&format!("{levels} levels"), predict);
+    }
+}
+
 #[test]
 fn one_image_at_a_time_gives_what_all_together_give() {
     for (network, model, x) in large() {

@@ -255,6 +255,18 @@ fn a_number_that_is_not_finite_stops_before_the_step() {
     }
 }
 
+/// Where nothing else notices it: without deviation nothing is left of x, and y is β.
+#[test]
+fn running_statistics_that_are_not_finite_are_an_error() {
+    let (x, labels) = first_batch();
+    let mut trainer = mlp_trainer(short_recipe());
+    let mut parameters = trainer.network.parameters_mut().iter_mut();
+    let variance = parameters.find(|parameter| parameter.role == Role::RunningVar).unwrap();
+    variance.as_slice_mut()[1] = f32::INFINITY;
+    let name = variance.name.clone();
+    assert_error(trainer.step(x, &labels), &[&format!("tensor {name}"), "finite numbers after step 1"]);
+}
+
 #[test]
 fn a_step_too_large_for_the_type_is_an_error() {
     let (x, labels) = first_batch();

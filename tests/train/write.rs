@@ -85,3 +85,46 @@ fn directories_are_made_with_those_they_are_in() {
     fs::write(path.join("file"), b"").unwrap();
     assert_error(create_dir_all(&path.join("file/d")), &["file/d"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_written_through_and_no_link_beside_the_file_is() {
+    let dir = TempDir::new().unwrap();
+    let [file, link, victim] = ["file", "link", "victim"].map(|name| dir.path().join(name));
+    fs::write(&file, b"old").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    write(&link, b"new").unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(fs::read(&file).unwrap(), b"new");
+
+    fs::write(&victim, b"precious").unwrap();
+    std::os::unix::fs::symlink(&victim, dir.path().join("file.part")).unwrap();
+    assert_error(write(&file, b"newer"), &["file: ", "file.part is in the way"]);
+    assert_eq!((fs::read(&file).unwrap(), fs::read(&victim).unwrap()), (b"new".to_vec(), b"precious".to_vec()));
+    assert_error(
+        write(std::path::Path::new("/dev/null"), b""),
+        &["/dev/null: ", "a file to write", "a device or pipe"],
+    );
+}
+
+/// A reader at any time finds one of the versions, whole.
+#[test]
+fn several_that_write_at_once_each_write_a_whole() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    let version = |byte: u8| vec![byte; 50_000 + 1000 * usize::from(byte)];
+    write(&path, &version(0)).unwrap();
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4_u8)
+            .map(|byte| {
+                let (path, version) = (&path, version(byte));
+                scope.spawn(move || (0..20).for_each(|_| write(path, &version).unwrap()))
+            })
+            .collect();
+        while !writers.iter().all(|writer| writer.is_finished()) {
+            let bytes = fs::read(&path).unwrap();
+            assert!(bytes == version(bytes[0]), "{} bytes of {}", bytes.len(), bytes[0]);
+        }
+    });
+    assert_eq!(names(&dir), ["file"]);
+}

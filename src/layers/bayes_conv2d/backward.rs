@@ -94,7 +94,7 @@ impl<F: Real> Images<'_, '_, F> {
         let activated = self.activation.map_or(0, Activation::channels);
         let mut sum = Partial::zeros(self.groups, self.groups * layout.channels_out, activated);
         let count = self.x.dim().0;
-        let together = POSITIONS.div_ceil(layout.positions().max(1));
+        let together = POSITIONS.div_ceil(layout.positions().max(1)).min(count.max(1));
         scratch.dv.resize(if self.dv_per_dy.is_some() { together * output } else { 0 }, F::zero());
         for group in 0..self.groups {
             let of_output = |i: usize| (i * self.groups + group) * output..(i * self.groups + group + 1) * output;
@@ -113,15 +113,18 @@ impl<F: Real> Images<'_, '_, F> {
                     })
                     .collect();
                 let dm: Vec<&[F]> = some.clone().map(|i| &self.dy[of_output(i)]).collect();
+                // m = x ∗ θ + b
                 for dm in &dm {
                     F::vectorize(AddBias { dm, dbias });
                 }
+                // y = m + √(v + v₀) ⊙ ε
                 if let Some(dv_per_dy) = self.dv_per_dy {
                     for (i, dv) in some.clone().zip(scratch.dv.chunks_exact_mut(output)) {
                         F::vectorize(Product { a: &self.dy[of_output(i)], b: &dv_per_dy[of_output(i)], product: dv });
                     }
                 }
                 let dv: Vec<&[F]> = scratch.dv.chunks_exact(output).take(some.len()).collect();
+                // m = θ col + b, v = σ² col²
                 F::vectorize(WeightGradient {
                     layout,
                     images: &images,

@@ -53,10 +53,6 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
             sums.resize(layout.channels_out * plane, F::zero());
             &mut sums[..]
         });
-        if layout.fan_in == 0 {
-            mean.fill(F::zero());
-            variance.fill(F::zero());
-        }
         let mean_alone = matches!(output, Output::Mean { .. });
 
         let pieces = layout.pieces::<V::Wide>(0..layout.output[0]);

@@ -22,17 +22,27 @@ const DECODED: usize = 4096;
 pub(super) struct Product<'a> {
     pub layer: &'a PackedLayer,
     pub epilogue: Epilogue<'a>,
+    /// How many threads share the outputs of an image given alone out among themselves.
+    pub team: Option<usize>,
 }
 
 impl Product<'_> {
-    /// `x` (images, I), `y` (images, O); so many threads share the outputs of a single image out among themselves.
-    pub(super) fn run(&self, x: &[f32], y: &mut [f32], threads: usize) {
+    /// `x` (images, I), `y` (images, O).
+    pub(super) fn run(&self, x: &[f32], y: &mut [f32]) {
         let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
         let weights = &Weights::new(&self.layer.fields, &self.layer.levels);
         let of = |columns: Range<usize>, y: &mut [f32]| {
             let padded = columns.len().next_multiple_of(MAX_LANES);
             let sums = &mut vec![0.0; y.len() / columns.len() * padded];
-            f32::vectorize(Columns { weights, x, inputs, columns: columns.clone(), sums, padded });
+            f32::vectorize(Columns {
+                weights,
+                x,
+                inputs,
+                columns: columns.clone(),
+                sums,
+                padded,
+                alone: self.team.is_some(),
+            });
             let epilogue = self.epilogue.of(columns.clone());
             for (y, sums) in y.chunks_exact_mut(columns.len()).zip(sums.chunks_exact(padded)) {
                 for ((y, sum), (scale, shift)) in y.iter_mut().zip(sums).zip(&epilogue) {
@@ -41,8 +51,8 @@ impl Product<'_> {
                 }
             }
         };
-        let threads = team::share(inputs * outputs, threads);
-        if threads == 1 || y.len() > outputs {
+        let threads = self.team.map_or(1, |team| team::share(inputs * outputs, team));
+        if threads == 1 {
             return of(0..outputs, y);
         }
         // Whole vectors.
@@ -62,6 +72,7 @@ struct Columns<'a> {
     /// (images, `padded`), 0 before.
     sums: &'a mut [f32],
     padded: usize,
+    alone: bool,
 }
 
 impl Kernel<f32> for Columns<'_> {
@@ -69,7 +80,7 @@ impl Kernel<f32> for Columns<'_> {
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(mut self) {
-        if self.sums.len() == self.padded && self.weights.in_tables() {
+        if self.alone && self.weights.in_tables() {
             return match self.weights.rows() {
                 1 => self.image::<V, 1>(),
                 2 => self.image::<V, 2>(),
