@@ -5,7 +5,7 @@
 //! | `prior`           | `nearest`, fitted D |           |                                    |
 //! | `kl_scale`        | per weight          |           |                                    |
 //! | `kl_weight` κ     | 0.2                 | 20        | ≥ 0                                |
-//! | `kl_warmup`       | 32, by the command all epochs | | ≥ 0 epochs                       |
+//! | `kl_warmup`       | 32                  |           | ≥ 0 epochs; the command: all       |
 //! | `kl_warmup_power` | 1                   | 6         | 1 to 16                            |
 //! | `epochs`          | 32                  |           | ≥ 1                                |
 //! | `batch_size`      | 128                 | 64        | 1 to the number of training images |
