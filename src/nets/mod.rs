@@ -145,7 +145,7 @@ impl Architecture {
     /// As [`Architecture::plan`], and if there are more than 2²⁸ weights.
     pub fn network<F: Real>(self, input: [usize; 3], widths: &[usize], codebook: &Codebook<F>) -> Result<Network<F>> {
         let plan = self.plan(input, widths)?;
-        // Training takes forty bytes of each; more than that would end the process, not give an error.
+        // Training takes forty bytes a weight; to ask for more than there is ends the process without an error.
         const MOST_WEIGHTS: usize = 1 << 28;
         let weights = plan.layers().map(|layer| plan.parameters[layer.theta].shape.iter().product::<usize>());
         let weights = weights.fold(0, usize::saturating_add);

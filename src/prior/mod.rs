@@ -98,8 +98,7 @@ impl Prior {
     /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see
     /// [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Option<Kl<F>> {
-        let add_kl = |gradient: KlGradient<'_, F>| self.add_kl(theta, log_sigma2, codebook, gradient);
-        (*self != Self::None).then(|| kl_by(add_kl, theta.len(), codebook))
+        (*self != Self::None).then(|| Layer::kl(theta, log_sigma2, codebook, |layer| self.add_kl_of(layer)))
     }
 
     /// The KL of a layer's weights to this prior in nats, 0 under [`Prior::None`]; its gradient is added to another.
@@ -113,11 +112,13 @@ impl Prior {
         codebook: &Codebook<F>,
         gradient: KlGradient<'_, F>,
     ) -> f64 {
+        self.add_kl_of(Layer { theta, log_sigma2, codebook, gradient })
+    }
+
+    fn add_kl_of<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
         match self {
-            Self::MultiSpike(prior) => prior.add_kl(theta, log_sigma2, codebook, gradient),
-            Self::Gaussian(prior) => sum_over_weights(theta, log_sigma2, codebook, gradient, |theta, log_sigma2, _| {
-                prior.weight_kl(theta, log_sigma2)
-            }),
+            Self::MultiSpike(prior) => prior.add_kl(layer),
+            Self::Gaussian(prior) => layer.sum_over_weights(|theta, log_sigma2, _| prior.weight_kl(theta, log_sigma2)),
             Self::None => 0.0,
         }
     }
@@ -136,17 +137,68 @@ pub struct KlGradient<'a, F> {
     pub dlevels: &'a mut [F],
 }
 
-/// The KL of so many weights from `add_kl`, which adds its gradient to another.
-fn kl_by<F: Real>(add_kl: impl Fn(KlGradient<'_, F>) -> f64, weights: usize, codebook: &Codebook<F>) -> Kl<F> {
-    let [mut dtheta, mut dlog_sigma2] = [(); 2].map(|()| vec![F::zero(); weights]);
-    let mut dlevels = vec![F::zero(); codebook.levels().len()];
-    let value = add_kl(KlGradient {
-        scale: F::one(),
-        dtheta: &mut dtheta,
-        dlog_sigma2: &mut dlog_sigma2,
-        dlevels: &mut dlevels,
-    });
-    Kl { value, dtheta, dlog_sigma2, dlevels }
+/// The weights of a layer: their posterior, their codebook, and where the gradient of their KL goes.
+struct Layer<'a, F> {
+    theta: &'a [F],
+    log_sigma2: &'a [F],
+    codebook: &'a Codebook<F>,
+    gradient: KlGradient<'a, F>,
+}
+
+impl<F: Real> Layer<'_, F> {
+    /// The KL from `add_kl`, which adds its gradient to another.
+    fn kl(theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>, add_kl: impl Fn(Layer<'_, F>) -> f64) -> Kl<F> {
+        let [mut dtheta, mut dlog_sigma2] = [(); 2].map(|()| vec![F::zero(); theta.len()]);
+        let mut dlevels = vec![F::zero(); codebook.levels().len()];
+        let gradient =
+            KlGradient { scale: F::one(), dtheta: &mut dtheta, dlog_sigma2: &mut dlog_sigma2, dlevels: &mut dlevels };
+        let value = add_kl(Layer { theta, log_sigma2, codebook, gradient });
+        Kl { value, dtheta, dlog_sigma2, dlevels }
+    }
+
+    /// The KL a weight at a time: see [`Chunk::each`].
+    fn sum_over_weights(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync) -> f64 {
+        self.sum_over_chunks(|chunk| chunk.each(&weight_kl))
+    }
+
+    /// The KL many weights at a time, each thread by a form of its own.
+    fn sum_together<K: together::OneOrMany<F>>(self, form: impl Fn() -> K + Sync) -> f64 {
+        self.sum_over_chunks(|chunk| F::vectorize(Together { chunk, form: form() }))
+    }
+
+    /// The KL from that of each chunk of the weights, whose value `chunk_kl` returns; summed in a fixed order.
+    fn sum_over_chunks(self, chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync) -> f64 {
+        let Self { theta, log_sigma2, codebook, gradient } = self;
+        let KlGradient { scale, dtheta, dlog_sigma2, dlevels } = gradient;
+        for (name, len) in
+            [("log_sigma2", log_sigma2.len()), ("dtheta", dtheta.len()), ("dlog_sigma2", dlog_sigma2.len())]
+        {
+            assert_eq!(theta.len(), len, "theta and {name} are of one length");
+        }
+        let levels = codebook.levels().len();
+        assert_eq!(levels, dlevels.len(), "dlevels has an element for each level");
+        let partial: Vec<(f64, Vec<F>)> = (
+            theta.par_chunks(WEIGHTS),
+            log_sigma2.par_chunks(WEIGHTS),
+            dtheta.par_chunks_mut(WEIGHTS),
+            dlog_sigma2.par_chunks_mut(WEIGHTS),
+        )
+            .into_par_iter()
+            .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
+                let mut sums = vec![F::zero(); levels];
+                let value = chunk_kl(Chunk { theta, log_sigma2, scale, dtheta, dlog_sigma2, level_sums: &mut sums });
+                (value, sums)
+            })
+            .collect();
+        let mut value = 0.0;
+        let mut sums = vec![F::zero(); levels];
+        for (of_chunk, level_sums) in partial {
+            value += of_chunk;
+            sums.iter_mut().zip(level_sums).for_each(|(sum, part)| *sum += part);
+        }
+        dlevels.iter_mut().zip(sums).for_each(|(dlevel, sum)| *dlevel += scale * sum);
+        value
+    }
 }
 
 /// A few weights of a layer: their posterior, and where the gradient of their KL goes.
@@ -175,65 +227,4 @@ impl<F: Real> Chunk<'_, F> {
         }
         value
     }
-}
-
-/// The KL of a layer a weight at a time: see [`Chunk::each`].
-fn sum_over_weights<F: Real>(
-    theta: &[F],
-    log_sigma2: &[F],
-    codebook: &Codebook<F>,
-    gradient: KlGradient<'_, F>,
-    weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync,
-) -> f64 {
-    sum_over_chunks(theta, log_sigma2, codebook, gradient, |chunk| chunk.each(&weight_kl))
-}
-
-/// The KL of a layer many weights at a time, each thread by a form of its own.
-fn sum_together<F: Real, K: together::OneOrMany<F>>(
-    theta: &[F],
-    log_sigma2: &[F],
-    codebook: &Codebook<F>,
-    gradient: KlGradient<'_, F>,
-    form: impl Fn() -> K + Sync,
-) -> f64 {
-    let chunk_kl = |chunk: Chunk<'_, F>| F::vectorize(Together { chunk, form: form() });
-    sum_over_chunks(theta, log_sigma2, codebook, gradient, chunk_kl)
-}
-
-/// The KL of a layer from that of each chunk of its weights, whose value `chunk_kl` returns; summed in a fixed order.
-fn sum_over_chunks<F: Real>(
-    theta: &[F],
-    log_sigma2: &[F],
-    codebook: &Codebook<F>,
-    gradient: KlGradient<'_, F>,
-    chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync,
-) -> f64 {
-    let KlGradient { scale, dtheta, dlog_sigma2, dlevels } = gradient;
-    for (name, len) in [("log_sigma2", log_sigma2.len()), ("dtheta", dtheta.len()), ("dlog_sigma2", dlog_sigma2.len())]
-    {
-        assert_eq!(theta.len(), len, "theta and {name} are of one length");
-    }
-    let levels = codebook.levels().len();
-    assert_eq!(levels, dlevels.len(), "dlevels has an element for each level");
-    let partial: Vec<(f64, Vec<F>)> = (
-        theta.par_chunks(WEIGHTS),
-        log_sigma2.par_chunks(WEIGHTS),
-        dtheta.par_chunks_mut(WEIGHTS),
-        dlog_sigma2.par_chunks_mut(WEIGHTS),
-    )
-        .into_par_iter()
-        .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
-            let mut sums = vec![F::zero(); levels];
-            let value = chunk_kl(Chunk { theta, log_sigma2, scale, dtheta, dlog_sigma2, level_sums: &mut sums });
-            (value, sums)
-        })
-        .collect();
-    let mut value = 0.0;
-    let mut sums = vec![F::zero(); levels];
-    for (of_chunk, level_sums) in partial {
-        value += of_chunk;
-        sums.iter_mut().zip(level_sums).for_each(|(sum, part)| *sum += part);
-    }
-    dlevels.iter_mut().zip(sums).for_each(|(dlevel, sum)| *dlevel += scale * sum);
-    value
 }

@@ -1,8 +1,6 @@
 //! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
 
-use super::{
-    Codebook, Kl, KlGradient, kl_by, mixture, nearest, quadrature, sum_over_weights, sum_together, vnq, windows,
-};
+use super::{Codebook, Kl, Layer, mixture, nearest, quadrature, vnq, windows};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
@@ -59,33 +57,24 @@ impl MultiSpike {
     /// # Panics
     /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Kl<F> {
-        kl_by(|gradient| self.add_kl(theta, log_sigma2, codebook, gradient), theta.len(), codebook)
+        Layer::kl(theta, log_sigma2, codebook, |layer| self.add_kl(layer))
     }
 
     /// As [`MultiSpike::kl`], the value in nats alone; the gradient is added to another.
-    pub(super) fn add_kl<F: Real>(
-        &self,
-        theta: &[F],
-        log_sigma2: &[F],
-        codebook: &Codebook<F>,
-        gradient: KlGradient<'_, F>,
-    ) -> f64 {
+    pub(super) fn add_kl<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
+        let codebook = layer.codebook;
         let (levels, costs, ratio) = (codebook.levels(), &costs(codebook)[..], F::of(self.window_ratio));
         match (self.form, self.spike) {
             (Form::Nearest, Spike::Fit) if costs.iter().all(|cost| *cost == costs[0]) => {
-                sum_together(theta, log_sigma2, codebook, gradient, || nearest::OfEqualCost { levels, costs })
+                layer.sum_together(|| nearest::OfEqualCost { levels, costs })
             }
-            (Form::Mixture, Spike::Fit) => {
-                sum_together(theta, log_sigma2, codebook, gradient, || mixture::OfFit::new(levels, costs))
-            }
+            (Form::Mixture, Spike::Fit) => layer.sum_together(|| mixture::OfFit::new(levels, costs)),
             (Form::Vnq, Spike::Fit) => {
                 let zero = zero_level(levels).expect(NO_ZERO);
-                sum_together(theta, log_sigma2, codebook, gradient, || vnq::OfFit { levels, zero, ratio })
+                layer.sum_together(|| vnq::OfFit { levels, zero, ratio })
             }
-            (Form::Windows, Spike::Fit) => {
-                sum_together(theta, log_sigma2, codebook, gradient, || windows::OfFit { levels, ratio })
-            }
-            _ => sum_over_weights(theta, log_sigma2, codebook, gradient, self.weight_kl(codebook)),
+            (Form::Windows, Spike::Fit) => layer.sum_together(|| windows::OfFit { levels, ratio }),
+            _ => layer.sum_over_weights(self.weight_kl(codebook)),
         }
     }
 
