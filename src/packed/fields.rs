@@ -162,25 +162,37 @@ impl<'a> Weights<'a> {
         &self,
         block: &Block,
         stride: usize,
-        mut weights: &mut [f32],
+        weights: &mut [f32],
     ) {
-        let (mut row_of_cells, mut left) = (block.rows.start / ROWS, block.rows.len());
-        while left > 0 {
-            let bytes = &self.row_of_cells(row_of_cells)[block.columns.start / 2..];
-            let rows = left.min(ROWS);
-            let mut j = 0;
-            while j < block.columns.len() {
-                let mut cells = *first_cells(&bytes[j / 2..]);
-                if block.columns.start % 2 == 1 {
-                    cells = (u64::from_le_bytes(cells) >> 4).to_le_bytes();
-                }
-                for row in 0..rows {
-                    V::look_up(&self.tables[row], &cells).in_order().store(&mut weights[row * stride + j..]);
-                }
-                j += V::LANES;
+        let bytes = &self.row_of_cells(block.rows.start / ROWS)[block.columns.start / 2..];
+        let odd = block.columns.start % 2 == 1;
+        let (whole, rest) = (block.rows.len() / ROWS, block.rows.len() % ROWS);
+        for first in (0..block.columns.len()).step_by(V::LANES) {
+            let bytes = &bytes[first / 2..];
+            for row in 0..whole {
+                let cells = first_cells(&bytes[row * self.fields.row_len..]);
+                self.decode_vectors::<V>(cells, odd, ROWS, stride, &mut weights[row * ROWS * stride + first..]);
             }
-            weights = &mut weights[rows * stride..];
-            (row_of_cells, left) = (row_of_cells + 1, left - rows);
+            if rest > 0 {
+                let cells = first_cells(&bytes[whole * self.fields.row_len..]);
+                self.decode_vectors::<V>(cells, odd, rest, stride, &mut weights[whole * ROWS * stride + first..]);
+            }
+        }
+    }
+
+    /// A vector of the weights of each row of some cells, without the first cell if they begin at an odd one.
+    #[inline(always)]
+    fn decode_vectors<V: Vector<Element = f32>>(
+        &self,
+        cells: &[u8; MAX_LANES / 2],
+        odd: bool,
+        rows: usize,
+        stride: usize,
+        weights: &mut [f32],
+    ) {
+        let cells = (u64::from_le_bytes(*cells) >> if odd { 4 } else { 0 }).to_le_bytes();
+        for row in 0..rows {
+            V::look_up(&self.tables[row], &cells).in_order().store(&mut weights[row * stride..]);
         }
     }
 }

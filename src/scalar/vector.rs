@@ -104,6 +104,19 @@ pub trait Vector: Copy {
         }
     }
 
+    /// Of the lanes of self, followed by those of `next`: every other one from the first on, and those between them.
+    #[inline(always)]
+    fn unzip(self, next: Self) -> (Self, Self) {
+        let mut both = [Self::Element::of(0.0); 2 * MAX_LANES];
+        self.store(&mut both);
+        next.store(&mut both[Self::LANES..]);
+        let every_other = |first: usize| -> Self {
+            let lanes: [Self::Element; MAX_LANES] = std::array::from_fn(|lane| both[2 * lane + first]);
+            Self::load(&lanes)
+        };
+        (every_other(0), every_other(1))
+    }
+
     /// The elements of a slice shorter than a vector, followed by zeros.
     #[inline(always)]
     fn load_part(from: &[Self::Element]) -> Self {

@@ -6,6 +6,9 @@ use crate::scalar::vector::{MAX_LANES, Vector};
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
 /// The rows of the largest tile.
 pub const LARGEST: usize = 12;
+/// What is better not left over: a single row, and rows that no tiles of at least four make up. The products of fewer are not
+/// enough to hide the time that each takes.
+const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
 /// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
 #[inline(always)]
@@ -13,14 +16,17 @@ pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
     tiles_up_to(LARGEST * V::REGISTERS / 32, count)
 }
 
-/// As [`tiles`], none of them larger than `largest`. One row alone is not left over: its products would be too few to hide
-/// the time they take.
+/// As [`tiles`], none of them larger than `largest`. What is left over is not [`AWKWARD`] where it can be helped, and never a
+/// single row.
 #[inline(always)]
 pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let awkward = if largest < 4 { &AWKWARD[..1] } else { &AWKWARD };
     let mut first = 0;
     std::iter::from_fn(move || {
         let rest = count - first;
-        let size = SIZES.into_iter().find(|size| *size <= largest.min(rest) && (rest != size + 1 || *size <= 2))?;
+        let mut sizes = SIZES.into_iter().filter(|size| *size <= largest.min(rest));
+        let well = sizes.clone().find(|size| *size > 1 && !awkward.contains(&(rest - size)));
+        let size = well.or_else(|| sizes.find(|size| rest != size + 1 || *size <= 2))?;
         first += size;
         Some((first - size, size))
     })

@@ -1,6 +1,6 @@
 //! A single image, whose layers are shared out among the threads where they are large; and networks of the library's user.
 
-use super::codebook;
+use super::{codebook, packed};
 use crate::common::Dtype;
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::random::Random;
@@ -98,4 +98,16 @@ fn max_pooling_wherever_it_stands() {
     assert_close("all together", &model.predict(x.clone()).unwrap(), &expected, tolerance);
     let one = expected.index_axis(Axis(0), 3).insert_axis(Axis(0));
     assert_close("one image", &model.predict(single(&x, 3)).unwrap(), &one, tolerance);
+}
+
+/// One pixel that is not a number makes one element of a window of the pooling so, each of the four in turn.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    let model = packed(Architecture::Lenet5, 3, 28);
+    for corner in [[0, 0], [0, 27], [27, 0], [27, 27]] {
+        let mut x = Array4::zeros((1, 1, 28, 28));
+        assert!(model.predict(x.clone()).unwrap().iter().all(|logit| logit.is_finite()));
+        x[[0, 0, corner[0], corner[1]]] = f32::NAN;
+        assert!(model.predict(x).unwrap().iter().all(|logit| logit.is_nan()), "{corner:?}");
+    }
 }

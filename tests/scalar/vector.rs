@@ -55,6 +55,12 @@ impl<F: Real> Kernel<F> for Operations {
             assert!((0..V::LANES).all(|lane| lanes[lane] == number(lane, i)), "vector {i}: {lanes:?}");
         }
 
+        let (evens, odds) = V::load(&long).unzip(V::load(&long[V::LANES..]));
+        for (first, vector) in [evens, odds].into_iter().enumerate() {
+            vector.store(&mut lanes);
+            assert!((0..V::LANES).all(|lane| lanes[lane] == long[2 * lane + first]), "from {first} on: {lanes:?}");
+        }
+
         // All values of the four bits of each lane, whatever is beside them.
         let table: [F; MAX_LANES] = std::array::from_fn(|value| F::of(value as f64));
         for first in 0..16 {

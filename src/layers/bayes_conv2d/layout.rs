@@ -178,7 +178,7 @@ impl Layout {
 
     /// Where in a laid-out image each piece of some rows of sums begins; as many as make whole vectors.
     #[inline(always)]
-    pub(crate) fn pieces<V: Vector>(&self, rows: Range<usize>) -> Vec<u32> {
+    pub(crate) fn pieces<V: Vector>(&self, rows: impl ExactSizeIterator<Item = usize>) -> Vec<u32> {
         let mut pieces = Vec::with_capacity((rows.len() * self.row / V::PIECE).next_multiple_of(V::PIECES));
         for row in rows {
             for q in (0..self.row).step_by(V::PIECE) {

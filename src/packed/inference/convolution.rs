@@ -3,7 +3,7 @@
 //! Images are laid out first; then a tile's output channels are decoded at a time, for all of them. The kernel's tile is those
 //! channels by two vectors of positions. They are pooled while they are still in the cache.
 
-use super::max_pool::max_pool;
+use super::max_pool::{is_of_squares, larger_of_each, max_pool, pool_columns};
 use super::workspace::{Scratch, enlarge};
 use super::{Affine, Epilogue, finish};
 use crate::layers::bayes_conv2d::layout::Layout;
@@ -152,14 +152,18 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
             convolution.lay_out(met.clone(), x, laid_out);
         }
 
-        let (packed, pieces) = (Weights::new(&layer.fields, &layer.levels), layout.pieces::<V>(convolved));
+        let packed = Weights::new(&layer.fields, &layer.levels);
+        let squares = pool.is_some_and(is_of_squares);
+        let pieces = if squares { pairs_of_rows::<V>(layout, convolved) } else { layout.pieces::<V>(convolved) };
         let [_, _, width] = convolution.output();
-        let (plane, padded) = (rows.len() * width, pieces.len() * V::PIECE);
+        let (plane, padded) = (rows.len() * width, pieces.len() * V::PIECE / if squares { 2 } else { 1 });
+        // Two vectors may begin at the last of them.
+        let sums_len = padded + 2 * MAX_LANES;
         enlarge(&mut scratch.weights, LARGEST * layout.fan_in + MAX_LANES);
-        enlarge(&mut scratch.sums, LARGEST * padded);
+        enlarge(&mut scratch.sums, LARGEST * sums_len);
         let outputs = epilogue.of(channels.clone());
         let weights = &mut scratch.weights[..];
-        let mut of_channels = scratch.sums.chunks_exact_mut(padded);
+        let mut of_channels = scratch.sums.chunks_exact_mut(sums_len);
         let sums: &mut [_; LARGEST] = &mut std::array::from_fn(|_| of_channels.next().expect("enlarged"));
         for (first, size) in tiles::<V>(channels.len()) {
             let columns = channels.start + first..channels.start + first + size;
@@ -167,23 +171,38 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
             for ((_, y), image) in images.iter_mut().zip(scratch.images.chunks_exact(image_len)) {
                 let (y, weights) = (&mut y[first..][..size], &weights[..size * layout.fan_in]);
                 let outputs = &outputs[first..][..size];
-                let tile = Tile { layout, pieces: &pieces, image, weights, outputs, relu: epilogue.relu };
+                let tile = Tile { layout, pieces: &pieces, squares, image, weights, outputs, relu: epilogue.relu };
                 if pool.is_none() && padded == plane {
                     tile.run::<V>(size, y);
                     continue;
                 }
                 tile.run::<V>(size, sums);
                 for (y, sums) in y.iter_mut().zip(&*sums) {
-                    if let Some(pool) = pool {
-                        max_pool(sums, layout.row, pool, y, width);
-                        continue;
+                    match pool {
+                        Some(_) if squares => pool_columns::<V>(sums, layout.row, y, width),
+                        Some(pool) => max_pool(sums, layout.row, pool, y, width),
+                        None => {
+                            let rows = y.chunks_exact_mut(width).zip(sums.chunks_exact(layout.row));
+                            rows.for_each(|(y, sums)| y.copy_from_slice(&sums[..y.len()]));
+                        }
                     }
-                    let rows = y.chunks_exact_mut(width).zip(sums.chunks_exact(layout.row));
-                    rows.for_each(|(y, sums)| y.copy_from_slice(&sums[..y.len()]));
                 }
             }
         }
     }
+}
+
+/// The pieces of some rows, an even number of them: a vector of those of every other row, then one of those below them.
+#[inline(always)]
+fn pairs_of_rows<V: Vector>(layout: &Layout, rows: Range<usize>) -> Vec<u32> {
+    let above = layout.pieces::<V>(rows.clone().step_by(2));
+    let below = layout.pieces::<V>(rows.skip(1).step_by(2));
+    let mut pairs = Vec::with_capacity(above.len() + below.len());
+    for vector in above.chunks_exact(V::PIECES).zip(below.chunks_exact(V::PIECES)) {
+        pairs.extend_from_slice(vector.0);
+        pairs.extend_from_slice(vector.1);
+    }
+    pairs
 }
 
 /// Some output channels of an image.
@@ -191,6 +210,8 @@ struct Tile<'a> {
     layout: &'a Layout,
     /// Where each begins that a vector of positions is gathered from.
     pieces: &'a [u32],
+    /// Whether every second vector of positions lies below the one before, and only the larger of both sums is stored.
+    squares: bool,
     /// Laid out.
     image: &'a [f32],
     /// For each k: the weights of the tile's channels.
@@ -235,10 +256,15 @@ impl Tile<'_> {
                 }
             }
         }
-        for ((sums, y), (scale, shift)) in sums.into_iter().zip(y).zip(self.outputs) {
-            let y = &mut y[first * V::LANES..][..P * V::LANES];
+        for ((sums, to), (scale, shift)) in sums.into_iter().zip(y).zip(self.outputs) {
+            let y = sums.map(|sum| finish(sum, *scale, *shift, self.relu));
+            if self.squares {
+                larger_of_each(y[0], y[P - 1]).store(&mut to[first / 2 * V::LANES..]);
+                continue;
+            }
+            let to = &mut to[first * V::LANES..][..P * V::LANES];
             for p in 0..P {
-                finish(sums[p], *scale, *shift, self.relu).store(&mut y[p * V::LANES..]);
+                y[p].store(&mut to[p * V::LANES..]);
             }
         }
     }

@@ -1,17 +1,19 @@
 //! Max pooling as in [`crate::layers::max_pool`], without a memory of where the maxima were.
 
-use crate::scalar::vector::PIECE;
+use crate::scalar::Real;
+use crate::scalar::vector::Vector;
 use crate::tensor::im2col::Window;
+
+/// The window of squares of two by two, side by side, whose columns the tiles of a convolution pool.
+pub(super) fn is_of_squares(window: &Window) -> bool {
+    (window.kernel, window.stride) == ([2, 2], [2, 2])
+}
 
 /// Pools a plane, whose rows are `row` elements apart, to one of rows of `width`.
 #[inline(always)]
 pub(super) fn max_pool(x: &[f32], row: usize, window: &Window, y: &mut [f32], width: usize) {
     for (p, y) in y.chunks_exact_mut(width).enumerate() {
         let x = &x[p * window.stride[0] * row..];
-        if (window.kernel, window.stride[1]) == ([2, 2], 2) {
-            squares(&x[..2 * width], &x[row..][..2 * width], y);
-            continue;
-        }
         for (q, y) in y.iter_mut().enumerate() {
             let rows = (0..window.kernel[0]).map(|i| &x[i * row + q * window.stride[1]..][..window.kernel[1]]);
             *y = rows.flatten().copied().reduce(larger).expect("a window has pixels");
@@ -19,18 +21,18 @@ pub(super) fn max_pool(x: &[f32], row: usize, window: &Window, y: &mut [f32], wi
     }
 }
 
-/// The maxima of squares of two by two, those of two rows.
+/// Pools a plane of squares, of whose columns the maxima are given, in rows `row` elements apart, to one of rows of `width`. Two
+/// vectors may begin at the last column.
 #[inline(always)]
-fn squares(above: &[f32], below: &[f32], y: &mut [f32]) {
-    let (y, y_rest) = y.as_chunks_mut::<{ PIECE / 2 }>();
-    let ((above, above_rest), (below, below_rest)) = (above.as_chunks::<PIECE>(), below.as_chunks::<PIECE>());
-    for (y, (above, below)) in y.iter_mut().zip(above.iter().zip(below)) {
-        let columns: [f32; PIECE] = std::array::from_fn(|lane| larger(above[lane], below[lane]));
-        *y = std::array::from_fn(|q| larger(columns[2 * q], columns[2 * q + 1]));
-    }
-    for (q, y) in y_rest.iter_mut().enumerate() {
-        let column = |lane: usize| larger(above_rest[lane], below_rest[lane]);
-        *y = larger(column(2 * q), column(2 * q + 1));
+pub(super) fn pool_columns<V: Vector<Element = f32>>(columns: &[f32], row: usize, y: &mut [f32], width: usize) {
+    // Rows without a gap are one long row.
+    let (row, width) = if row == 2 * width { (2 * y.len(), y.len()) } else { (row, width) };
+    for (p, y) in y.chunks_exact_mut(width).enumerate() {
+        for (i, y) in y.chunks_mut(V::LANES).enumerate() {
+            let columns = &columns[p * row + i * 2 * V::LANES..];
+            let (even, odd) = V::load(columns).unzip(V::load(&columns[V::LANES..]));
+            larger_of_each(even, odd).store_some(y);
+        }
     }
 }
 
@@ -40,4 +42,11 @@ fn larger(best: f32, x: f32) -> f32 {
     // As the processor does it: x where either is NaN.
     let larger = if best > x { best } else { x };
     if best.is_nan() { best } else { larger }
+}
+
+/// [`larger`], lane by lane.
+#[inline(always)]
+pub(super) fn larger_of_each<V: Vector>(best: V, x: V) -> V {
+    let positive_if_a_number = best.mul_add(best, V::splat(V::Element::of(1.0)));
+    best.max(x).where_positive(positive_if_a_number, best)
 }

@@ -52,6 +52,18 @@ x86_vector!(
             _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(values)))
         })
     }
+
+    #[inline(always)]
+    fn unzip(self, next: Self) -> (Self, Self) {
+        // SAFETY: the module's invariant.
+        unsafe {
+            // Of the first halves of both, then of the second halves.
+            let evens = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(self.0, next.0));
+            let odds = _mm256_castps_pd(_mm256_shuffle_ps::<0b11_01_11_01>(self.0, next.0));
+            let [evens, odds] = [evens, odds].map(|of| _mm256_permute4x64_pd::<0b11_01_10_00>(of));
+            (Self(_mm256_castpd_ps(evens)), Self(_mm256_castpd_ps(odds)))
+        }
+    }
 );
 x86_vector!(
     /// Four f64.

@@ -72,6 +72,16 @@ x86_vector!(
     }
 
     #[inline(always)]
+    fn unzip(self, next: Self) -> (Self, Self) {
+        let every_other = |first: usize| {
+            let from: [i32; 16] = std::array::from_fn(|lane| (2 * lane + first) as i32);
+            // SAFETY: the module's invariant; the array has as many elements as are read.
+            Self(unsafe { _mm512_permutex2var_ps(self.0, _mm512_loadu_si512(from.as_ptr().cast()), next.0) })
+        };
+        (every_other(0), every_other(1))
+    }
+
+    #[inline(always)]
     fn transpose(square: &mut [Self; MAX_LANES]) {
         *square = f32_stage::<8>(f32_stage::<4>(f32_stage::<2>(f32_stage::<1>(*square))));
     }
