@@ -5,6 +5,7 @@
 //! [`prior`](crate::prior).
 
 use crate::scalar::Real;
+use crate::scalar::vector::{Kernel, Vector};
 
 /// The domain of ln σ².
 pub const LOG_SIGMA2: [f64; 2] = [-10.0, 1.0];
@@ -48,20 +49,33 @@ pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>) {
 
 /// θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 pub fn project_theta<F: Real>(theta: &mut [F], log_sigma2: &[F], levels: &[F]) {
-    /// Weights that are looked at together: seldom is one of them outside.
-    const TOGETHER: usize = 64;
-    let (lowest, highest) = (levels[0], levels[levels.len() - 1]);
-    let is_outside = |theta: F| (theta < lowest) | (theta > highest);
-    for (theta, log_sigma2) in theta.chunks_mut(TOGETHER).zip(log_sigma2.chunks(TOGETHER)) {
-        if !theta.iter().fold(false, |any, theta| any | is_outside(*theta)) {
-            continue;
-        }
-        for (theta, log_sigma2) in theta.iter_mut().zip(log_sigma2).filter(|(theta, _)| is_outside(**theta)) {
-            let margin = F::of(MARGIN) * (F::of(0.5) * *log_sigma2).exp();
-            if *theta < lowest - margin {
-                *theta = lowest - margin;
-            } else if *theta > highest + margin {
-                *theta = highest + margin;
+    F::vectorize(ThetaProjection { theta, log_sigma2, outermost: [levels[0], levels[levels.len() - 1]] });
+}
+
+struct ThetaProjection<'a, F> {
+    theta: &'a mut [F],
+    log_sigma2: &'a [F],
+    outermost: [F; 2],
+}
+
+impl<F: Real> Kernel<F> for ThetaProjection<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        /// Weights that are looked at together: where none is beyond the levels, no margin is needed.
+        const TOGETHER: usize = 64;
+        let [lowest, highest] = self.outermost;
+        for (theta, log_sigma2) in self.theta.chunks_mut(TOGETHER).zip(self.log_sigma2.chunks(TOGETHER)) {
+            if !theta.iter().fold(false, |any, theta| any | (*theta < lowest) | (*theta > highest)) {
+                continue;
+            }
+            for (theta, log_sigma2) in theta.iter_mut().zip(log_sigma2) {
+                let margin = F::of(MARGIN) * (F::of(0.5) * *log_sigma2).exp_in_loop();
+                let (lowest, highest) = (lowest - margin, highest + margin);
+                // Unlike min and max, comparisons leave NaN where it is, to be found.
+                let raised = if *theta < lowest { lowest } else { *theta };
+                *theta = if raised > highest { highest } else { raised };
             }
         }
     }
