@@ -257,14 +257,16 @@ impl Tile<'_> {
             }
         }
         for ((sums, to), (scale, shift)) in sums.into_iter().zip(y).zip(self.outputs) {
-            let y = sums.map(|sum| finish(sum, *scale, *shift, self.relu));
             if self.squares {
-                larger_of_each(y[0], y[P - 1]).store(&mut to[first / 2 * V::LANES..]);
+                let [above, below] = [sums[0], sums[P - 1]];
+                let above = finish(above, *scale, *shift, self.relu);
+                let below = finish(below, *scale, *shift, self.relu);
+                larger_of_each(above, below).store(&mut to[first / 2 * V::LANES..]);
                 continue;
             }
             let to = &mut to[first * V::LANES..][..P * V::LANES];
             for p in 0..P {
-                y[p].store(&mut to[p * V::LANES..]);
+                finish(sums[p], *scale, *shift, self.relu).store(&mut to[p * V::LANES..]);
             }
         }
     }
