@@ -109,9 +109,9 @@ impl<'a> Convolution<'a> {
         let by_channels = outputs * self.layout.fan_in > image && outputs >= 2 * threads * LARGEST;
         let part = |thread: usize| {
             let [channels, rows] = if by_channels {
-                // Whole tiles, and what is left.
-                let first = |thread: usize| outputs / LARGEST * thread / threads * LARGEST;
-                [first(thread)..if thread + 1 == threads { outputs } else { first(thread + 1) }, 0..height]
+                // Whole tiles, and what is left: for the first thread, which need not be told to begin.
+                let end = |thread: usize| outputs - outputs / LARGEST * (threads - 1 - thread) / threads * LARGEST;
+                [if thread == 0 { 0 } else { end(thread - 1) }..end(thread), 0..height]
             } else {
                 [0..outputs, thread * height / threads..(thread + 1) * height / threads]
             };
