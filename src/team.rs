@@ -3,6 +3,7 @@
 
 use rayon::Yield;
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const WORTH_WAKING: usize = 1 << 20;
 /// Multiplications that are worth handing to a thread that is awake.
 const WORTH_HANDING_OVER: usize = 1 << 16;
+
+/// Multiplications that a thread does until another has begun with what it is handed.
+const HEAD_START: usize = 1 << 16;
 
 thread_local! {
     /// Whether a lead is under way on this thread.
@@ -32,6 +36,15 @@ pub(crate) fn pieces_at_least(to_do: usize, few: usize) -> usize {
 /// How many of a team's threads share so many of them.
 pub(crate) fn share(multiplications: usize, size: usize) -> usize {
     (multiplications / WORTH_HANDING_OVER).clamp(1, size)
+}
+
+/// The part of `count` pieces, of so many multiplications in all, that each of `threads` takes: the first, which hands them
+/// out, takes more, by its head start.
+pub(crate) fn part(thread: usize, threads: usize, count: usize, multiplications: usize) -> Range<usize> {
+    let shared = 1.0 - HEAD_START as f64 / multiplications.max(HEAD_START) as f64;
+    let of_each_other = ((count as f64 * shared / threads as f64).round() as usize).min(count / threads);
+    let end = count - (threads - 1 - thread) * of_each_other;
+    if thread == 0 { 0..end } else { end - of_each_other..end }
 }
 
 /// Does `work`, on a thread of the pool, while the other threads of a team of `size` wait for what it shares out.

@@ -82,7 +82,7 @@ impl<'a> Convolution<'a> {
         let [outputs, height, width] = self.output();
         let multiplications = outputs * self.layout.fan_in * self.layout.positions();
         let threads = team::share(multiplications, scratches.len());
-        let mut parts = self.parts(threads);
+        let mut parts = self.parts(threads, multiplications);
         for (x, y) in images {
             for part in &mut parts {
                 part.images.push((x, Vec::with_capacity(part.channels.len())));
@@ -103,17 +103,19 @@ impl<'a> Convolution<'a> {
 
     /// The parts of y that so many threads compute, without images: some rows, and all weights are decoded by each; or, where
     /// those are more than the image, some channels, and the image is laid out by each.
-    fn parts<'b>(&self, threads: usize) -> Vec<Part<'_, 'b>> {
+    fn parts<'b>(&self, threads: usize, multiplications: usize) -> Vec<Part<'_, 'b>> {
         let [outputs, height, _] = self.output();
         let image = self.layout.image[0] * self.layout.pixels();
         let by_channels = outputs * self.layout.fan_in > image && outputs >= 2 * threads * LARGEST;
         let part = |thread: usize| {
             let [channels, rows] = if by_channels {
-                // Whole tiles, and what is left: for the first thread, which need not be told to begin.
-                let end = |thread: usize| outputs - outputs / LARGEST * (threads - 1 - thread) / threads * LARGEST;
-                [if thread == 0 { 0 } else { end(thread - 1) }..end(thread), 0..height]
+                // Whole tiles, and for the first thread what is left.
+                let left = outputs % LARGEST;
+                let tiles = team::part(thread, threads, outputs / LARGEST, multiplications);
+                let first = if thread == 0 { 0 } else { left + tiles.start * LARGEST };
+                [first..left + tiles.end * LARGEST, 0..height]
             } else {
-                [0..outputs, thread * height / threads..(thread + 1) * height / threads]
+                [0..outputs, team::part(thread, threads, height, multiplications)]
             };
             Part { convolution: self, channels, rows, images: Vec::new() }
         };
