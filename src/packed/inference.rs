@@ -4,9 +4,9 @@
 //! y = ReLU(scale ⊙ (x ∗ w) + shift)          w = ℓ_index
 //! ```
 //!
-//! A normalization and a ReLU that follow a product are applied while its sums are still in registers, max pooling after a
-//! convolution while they are in the cache. Images are independent: groups of them are shared out among the threads; of a
-//! single one, parts of its layers are, where there is enough to do. Every output is one sum in a fixed order, whoever forms
+//! A normalization and a ReLU that follow a product are applied while its sums are still in registers, and as much as can
+//! be of a max pooling that follows a convolution. Images are independent: groups of them are shared out among the threads; of
+//! a single one, parts of its layers are, where there is enough to do. Every output is one sum in a fixed order, whoever forms
 //! it; in another one, though, for an image given alone than for one of several.
 
 mod convolution;

@@ -16,8 +16,8 @@ pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
     tiles_up_to(LARGEST * V::REGISTERS / 32, count)
 }
 
-/// As [`tiles`], none of them larger than `largest`. What is left over is not [`AWKWARD`] where it can be helped, and never a
-/// single row.
+/// As [`tiles`], none of them larger than `largest`. Rows are left over that make up tiles of at least four, where it can be
+/// helped, and never a single one.
 #[inline(always)]
 pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
     let awkward = if largest < 4 { &AWKWARD[..1] } else { &AWKWARD };
