@@ -2,7 +2,7 @@
 //!
 //! Images are laid out first; then a tile's output channels are decoded at a time, for all of them. The kernel's tile is those
 //! channels by two vectors of positions. Where windows are squares of two by two, one vector lies below the other, and the
-//! larger sums of each column are all that leaves the registers; larger windows are pooled while they are in the cache.
+//! larger sums of each column are all that leaves the registers; what other windows pool is still in the cache.
 
 use super::max_pool::{is_of_squares, larger_of_each, max_pool, pool_columns};
 use super::workspace::{Scratch, enlarge};

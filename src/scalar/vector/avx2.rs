@@ -60,7 +60,8 @@ x86_vector!(
             // Of the first halves of both, then of the second halves.
             let evens = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(self.0, next.0));
             let odds = _mm256_castps_pd(_mm256_shuffle_ps::<0b11_01_11_01>(self.0, next.0));
-            let [evens, odds] = [evens, odds].map(|of| _mm256_permute4x64_pd::<0b11_01_10_00>(of));
+            let evens = _mm256_permute4x64_pd::<0b11_01_10_00>(evens);
+            let odds = _mm256_permute4x64_pd::<0b11_01_10_00>(odds);
             (Self(_mm256_castpd_ps(evens)), Self(_mm256_castpd_ps(odds)))
         }
     }
