@@ -36,6 +36,7 @@ use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::MAX_LANES;
 use crate::spares::Spares;
+use crate::tensor::aligned::Aligned;
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use backward::{Images, InputGradients, Partial};
@@ -395,6 +396,6 @@ impl<F: Real> Pixels<'_, F> {
 /// Buffers, used again and again for one layout: where nothing is laid out, they stay 0.
 #[derive(Default)]
 struct Scratch<F> {
-    laid_out: [Vec<F>; 2],
-    sums: [Vec<F>; 2],
+    laid_out: [Aligned<F>; 2],
+    sums: [Aligned<F>; 2],
 }

@@ -1,3 +1,4 @@
+mod aligned;
 mod fresh;
 mod im2col;
 mod matmul;

@@ -6,6 +6,7 @@ use super::weight_gradient::{self, AddUp, WeightGradient};
 use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::tensor::aligned::Aligned;
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 use rayon::prelude::*;
 
@@ -40,8 +41,8 @@ pub(super) struct InputGradients<'a, F> {
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
 pub(super) struct BackwardScratch<F> {
-    dv: Vec<F>,
-    sums: Vec<F>,
+    dv: Aligned<F>,
+    sums: Aligned<F>,
     weights: weight_gradient::Scratch<F>,
     images: InputScratch<F>,
 }
@@ -49,7 +50,7 @@ pub(super) struct BackwardScratch<F> {
 /// The gradient in the parameters, from a few images.
 pub(super) struct Partial<F> {
     /// dθ and dσ² of each group, as [`WeightGradient`] forms them.
-    pub weights: Vec<Vec<F>>,
+    pub weights: Vec<Aligned<F>>,
     /// (O).
     pub dbias: Vec<F>,
     /// Of the activation (C); empty without one.
@@ -62,7 +63,7 @@ impl<F: Real> Partial<F> {
     pub(super) fn zeros(groups: usize, outputs: usize, activated: usize) -> Self {
         let zeros = |count: usize| vec![F::zero(); count];
         Self {
-            weights: vec![Vec::new(); groups],
+            weights: (0..groups).map(|_| Aligned::default()).collect(),
             dbias: zeros(outputs),
             dgamma: zeros(activated),
             dbeta: zeros(activated),

@@ -14,6 +14,7 @@ use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks};
 use super::{Pixels, Scratch};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, PIECE, Vector};
+use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
 use crate::tensor::tiles::tiles;
 
@@ -78,10 +79,10 @@ pub(super) struct InputScratch<F> {
     /// dm, dv and the sums of a tile.
     products: Scratch<F>,
     /// Scattered, the image and its gradient, laid out.
-    image: Vec<F>,
-    da: Vec<F>,
+    image: Aligned<F>,
+    da: Aligned<F>,
     /// The gradient of a channel.
-    plane: Vec<F>,
+    plane: Aligned<F>,
 }
 
 impl<F: Real> Kernel<F> for InputGradient<'_, F> {

@@ -2,6 +2,7 @@
 //! cache.
 
 use crate::scalar::Real;
+use crate::tensor::aligned::Aligned;
 use ndarray::{ArrayView4, s};
 use std::ops::Range;
 
@@ -11,7 +12,7 @@ pub trait OutputGradient<F>: Sync {
     fn dim(&self) -> (usize, usize, usize, usize);
 
     /// Of some images, in standard layout; `room` is where they are formed, if they have no place yet.
-    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F];
+    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Aligned<F>) -> &'a [F];
 }
 
 impl<F: Real> OutputGradient<F> for ArrayView4<'_, F> {
@@ -19,13 +20,13 @@ impl<F: Real> OutputGradient<F> for ArrayView4<'_, F> {
         ArrayView4::dim(self)
     }
 
-    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F] {
+    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Aligned<F>) -> &'a [F] {
         let image = self.len() / ArrayView4::dim(self).0.max(1);
         match self.as_slice() {
             Some(all) => &all[images.start * image..images.end * image],
             None => {
-                room.clear();
-                room.extend(self.slice(s![images, .., .., ..]));
+                room.resize(images.len() * image, F::zero());
+                room.iter_mut().zip(self.slice(s![images, .., .., ..])).for_each(|(to, from)| *to = *from);
                 room
             }
         }

@@ -13,6 +13,7 @@ use super::Pixels;
 use super::layout::Layout;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::tensor::aligned::Aligned;
 use elements::Patches;
 
 /// The gradient in the weights of one group, from a few images.
@@ -24,7 +25,7 @@ pub(super) struct WeightGradient<'a, F> {
     /// dv likewise; empty with mean weights.
     pub dv: &'a [&'a [F]],
     /// Empty at first; [`AddUp`] ends them.
-    pub sums: &'a mut Vec<F>,
+    pub sums: &'a mut Aligned<F>,
     pub scratch: &'a mut Scratch<F>,
 }
 
@@ -69,14 +70,14 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
 /// The sums over images, when [`WeightGradient`] has formed them of all, a few at a time.
 pub(super) struct AddUp<'a, F> {
     pub layout: &'a Layout,
-    pub sums: Vec<F>,
+    pub sums: Aligned<F>,
 }
 
 impl<F: Real> Kernel<F> for AddUp<'_, F> {
-    type Output = Vec<F>;
+    type Output = Aligned<F>;
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> Vec<F> {
+    fn run<V: Vector<Element = F>>(self) -> Aligned<F> {
         match Way::new::<V>(self.layout) {
             Way::Elements(_) => self.sums,
             Way::Positions => positions::add_up::<V>(&self.sums),

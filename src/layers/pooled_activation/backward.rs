@@ -6,6 +6,7 @@ use crate::layers::pre_activation::{Activation, BatchTerm};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
+use crate::tensor::aligned::Aligned;
 use crate::tensor::fresh::Fresh;
 use ndarray::Array4;
 use rayon::prelude::*;
@@ -46,7 +47,7 @@ impl<F: Real> OutputGradient<F> for DeferredGradient<'_, F> {
         self.cache.x.dim()
     }
 
-    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Vec<F>) -> &'a [F] {
+    fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Aligned<F>) -> &'a [F] {
         let image = self.cache.x.len() / self.cache.x.dim().0;
         room.resize(images.len() * image, F::zero());
         let mut scratch = self.scratches.take();

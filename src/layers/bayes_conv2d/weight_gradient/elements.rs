@@ -8,6 +8,7 @@ use super::{Collect, WeightGradient};
 use crate::layers::bayes_conv2d::layout::Layout;
 use crate::scalar::Real;
 use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::tensor::aligned::Aligned;
 use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
 
 /// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
@@ -16,9 +17,9 @@ const TOGETHER: usize = 128;
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
 pub(super) struct Scratch<F> {
-    laid_out: Vec<F>,
-    patches: Vec<F>,
-    outputs: Vec<F>,
+    laid_out: Aligned<F>,
+    patches: Aligned<F>,
+    outputs: Aligned<F>,
 }
 
 /// How k are put side by side: those of as many input channels as a vector has lanes, at one tap of the kernel, or, where

@@ -8,6 +8,7 @@ use super::{Collect, WeightGradient};
 use crate::layers::bayes_conv2d::layout::{Layout, blocks};
 use crate::scalar::Real;
 use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::tensor::aligned::Aligned;
 use crate::tensor::tiles::{by_size, tiles_up_to};
 
 /// Vectors of positions taken together: dm and dv of a tile stay in the nearest cache.
@@ -28,8 +29,8 @@ const fn channels_at_once<V: Vector>() -> usize {
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
 pub(super) struct Scratch<F> {
-    laid_out: Vec<F>,
-    outputs: Vec<F>,
+    laid_out: Aligned<F>,
+    outputs: Aligned<F>,
 }
 
 /// What a position costs, in products of vectors: two for each output channel and k, and the loading and squaring of x.
@@ -83,8 +84,9 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
 
 /// Each of the sums, added up over the lanes of its vector.
 #[inline(always)]
-pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Vec<V::Element> {
-    let mut added_up = vec![V::Element::of(0.0); sums.len() / V::LANES];
+pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Aligned<V::Element> {
+    let mut added_up = Aligned::default();
+    added_up.resize(sums.len() / V::LANES, V::Element::of(0.0));
     for (added_up, sums) in added_up.chunks_exact_mut(V::LANES).zip(sums.chunks_exact(V::LANES * V::LANES)) {
         let mut square = [V::zero(); MAX_LANES];
         square.iter_mut().zip(sums.chunks_exact(V::LANES)).for_each(|(lanes, sums)| *lanes = V::load(sums));

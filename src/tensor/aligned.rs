@@ -1,0 +1,66 @@
+//! Buffers whose first element begins a cache line: where vectors follow one another from there, none of them lies across two
+//! lines, to read which takes twice as long.
+
+use std::ops::{Deref, DerefMut};
+
+/// The bytes of a cache line, and of the largest vector.
+const LINE: usize = 64;
+
+/// A vector of numbers that begins a cache line, a slice otherwise.
+///
+/// ```
+/// use spikeslab::tensor::aligned::Aligned;
+///
+/// let mut buffer = Aligned::default();
+/// buffer.resize(100, 1.0_f32);
+/// assert_eq!(buffer.as_ptr() as usize % 64, 0);
+/// assert_eq!(buffer.iter().sum::<f32>(), 100.0);
+/// ```
+#[derive(Debug)]
+pub struct Aligned<T> {
+    /// Those before the first of the line as well.
+    elements: Vec<T>,
+    start: usize,
+}
+
+impl<T> Default for Aligned<T> {
+    fn default() -> Self {
+        Self { elements: Vec::new(), start: 0 }
+    }
+}
+
+impl<T: Copy> Aligned<T> {
+    /// Leaves no element.
+    pub fn clear(&mut self) {
+        self.elements.truncate(self.start);
+    }
+
+    /// Leaves `len` elements: the first ones, and after them as many of `value` as are missing.
+    pub fn resize(&mut self, len: usize, value: T) {
+        if self.start + len > self.elements.capacity() {
+            let before = LINE / size_of::<T>().max(1);
+            let mut elements: Vec<T> = Vec::with_capacity(before + len);
+            let start = elements.as_ptr().align_offset(LINE).min(before);
+            elements.resize(start, value);
+            elements.extend_from_slice(self);
+            *self = Self { elements, start };
+        }
+        self.elements.resize(self.start + len, value);
+    }
+}
+
+impl<T> Deref for Aligned<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        &self.elements[self.start..]
+    }
+}
+
+impl<T> DerefMut for Aligned<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.elements[self.start..]
+    }
+}
