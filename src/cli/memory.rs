@@ -1,14 +1,17 @@
 //! How the command's allocator treats the arrays of a training step.
 
 /// Lets the allocator keep what is freed. Every step allocates what the one before it freed, but glibc maps arrays of 32 MiB and
-/// more anew each time and returns the end of its heap to the system: the pages are then faulted in and cleared again in each
-/// step.
+/// more anew each time, returns the end of its heap to the system, and unmaps every heap of the other threads that is empty:
+/// the pages are then faulted in and cleared again in each step, while the other threads wait to hear that they are gone.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn keep_between_steps() {
+    // A heap stays unless more than this would be free at the end of the one before it: there, no more than a heap can be.
+    const TWO_HEAPS: i32 = 128 << 20;
     // SAFETY: no other thread runs yet, and the settings take any value.
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, TWO_HEAPS);
     }
 }
 
