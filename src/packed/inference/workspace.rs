@@ -1,14 +1,15 @@
 //! The memory of a pass, kept for the next: to get it anew takes as long as a small network does.
 
 use crate::spares::Spares;
+use crate::tensor::aligned::Aligned;
 
 /// What a pass writes to.
 #[derive(Default)]
 pub(super) struct Workspace {
     /// Where its images are, and perhaps more.
-    pub x: Vec<f32>,
+    pub x: Aligned<f32>,
     /// Where they go next.
-    pub y: Vec<f32>,
+    pub y: Aligned<f32>,
     /// Of each thread.
     pub scratches: Vec<Scratch>,
 }
@@ -17,15 +18,15 @@ pub(super) struct Workspace {
 #[derive(Default)]
 pub(super) struct Scratch {
     /// Images, laid out.
-    pub images: Vec<f32>,
+    pub images: Aligned<f32>,
     /// The weights of a tile.
-    pub weights: Vec<f32>,
+    pub weights: Aligned<f32>,
     /// The sums of a tile.
-    pub sums: Vec<f32>,
+    pub sums: Aligned<f32>,
 }
 
 /// At least `len` elements; what they are does not matter.
-pub(super) fn enlarge(space: &mut Vec<f32>, len: usize) {
+pub(super) fn enlarge(space: &mut Aligned<f32>, len: usize) {
     if space.len() < len {
         space.resize(len, 0.0);
     }
