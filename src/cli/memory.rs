@@ -5,7 +5,7 @@
 /// the pages are then faulted in and cleared again in each step, while the other threads wait to hear that they are gone.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn keep_between_steps() {
-    // A heap stays unless more than this would be free at the end of the one before it: there, no more than a heap can be.
+    // An empty heap stays while the one before it has less than this to spare; a heap is 64 MiB large.
     const TWO_HEAPS: i32 = 128 << 20;
     // SAFETY: no other thread runs yet, and the settings take any value.
     unsafe {

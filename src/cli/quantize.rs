@@ -5,6 +5,7 @@ use super::source::{load_run, refit_levels, training_images};
 use super::{Outcome, table};
 use crate::nets::WeightMode;
 use crate::packed::{PackedModel, format};
+use crate::train::Run;
 use crate::train::data::directory;
 use crate::train::recalibrate::recalibrate;
 use crate::train::write::check_replaceable;
@@ -41,6 +42,7 @@ pub(super) struct QuantizeArguments {
 
 pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
     check_replaceable(&arguments.out)?;
+    Run::check_not_needed(&arguments.run, &arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;

@@ -116,6 +116,20 @@ impl Run {
         dir.join("model.packed")
     }
 
+    /// Checks that the file `path`, which is about to be replaced, is none that the run in `dir` needs: its configuration, its
+    /// checkpoint and its metrics.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is one.
+    pub fn check_not_needed(dir: &Path, path: &Path) -> Result<()> {
+        let Ok(file) = path.canonicalize() else { return Ok(()) };
+        let needed = [Self::config_path(dir), Self::checkpoint_path(dir), Self::metrics_path(dir)];
+        if needed.iter().any(|needed| needed.canonicalize().is_ok_and(|needed| needed == file)) {
+            return Err(Error::file(path, "a file that the run does not need", "one that it does"));
+        }
+        Ok(())
+    }
+
     fn config_path(dir: &Path) -> PathBuf {
         dir.join("config.json")
     }
@@ -141,7 +155,7 @@ impl Run {
         if epochs == 0 {
             return Ok(Vec::new());
         }
-        let path = self.metrics_path();
+        let path = Self::metrics_path(&self.dir);
         let text = read(&path, read::LARGE)?;
         let metrics: Vec<EpochMetrics> = text
             .split_inclusive(|byte| *byte == b'\n')
@@ -163,7 +177,7 @@ impl Run {
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_metrics(&self, metrics: &[EpochMetrics]) -> Result<()> {
         self.check_in_place()?;
-        let path = self.metrics_path();
+        let path = Self::metrics_path(&self.dir);
         let mut lines = String::new();
         for epoch in metrics {
             lines += &serde_json::to_string(epoch).map_err(|error| Error::file(&path, "numbers", error))?;
@@ -183,8 +197,8 @@ impl Run {
         write(&dir.join(name).with_extension("svg"), svg.as_bytes())
     }
 
-    fn metrics_path(&self) -> PathBuf {
-        self.dir.join("metrics.jsonl")
+    fn metrics_path(dir: &Path) -> PathBuf {
+        dir.join("metrics.jsonl")
     }
 }
 

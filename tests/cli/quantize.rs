@@ -42,6 +42,19 @@ fn a_place_that_cannot_be_written_is_refused() {
     }
 }
 
+#[test]
+fn what_the_run_needs_is_not_replaced() {
+    let place = Workplace::with_run();
+    let before = (place.read("run/config.json"), place.results("run"));
+    for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl"] {
+        for out in [format!("run/{name}"), format!("run/figures/../{name}")] {
+            place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that the run does not need"]);
+        }
+    }
+    assert_eq!((place.read("run/config.json"), place.results("run")), before);
+    place.succeed(&["quantize", "run", "--out", "run/model.packed"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_not_replaced_by_a_file() {
