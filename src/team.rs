@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const WORTH_WAKING: usize = 1 << 20;
 /// Multiplications that are worth handing to a thread that is awake.
 const WORTH_HANDING_OVER: usize = 1 << 16;
-
 /// Multiplications that a thread does until another has begun with what it is handed.
 const HEAD_START: usize = 1 << 16;
 

@@ -116,8 +116,7 @@ impl Run {
         dir.join("model.packed")
     }
 
-    /// Checks that the file `path`, which is about to be replaced, is none that the run in `dir` needs: its configuration, its
-    /// checkpoint and its metrics.
+    /// Checks that `path` is not, by any name, the configuration, the checkpoint or the metrics of the run in `dir`.
     ///
     /// # Errors
     /// [`Error::File`] if it is one.
