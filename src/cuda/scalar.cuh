@@ -50,6 +50,8 @@ DEVICE bool is_finite(f64 x) { return (to_bits(x) & 0x7FF0000000000000ull) != 0x
 
 // ------------------------------------------------------------------------------------------------------ The C library, by type
 
+DEVICE f32 c_abs(f32 x) { return from_bits(to_bits(x) & 0x7FFFFFFFu); }
+DEVICE f64 c_abs(f64 x) { return from_bits(to_bits(x) & 0x7FFFFFFFFFFFFFFFull); }
 DEVICE f32 c_exp(f32 x) { return expf(x); }
 DEVICE f64 c_exp(f64 x) { return exp(x); }
 DEVICE f32 c_exp_m1(f32 x) { return expm1f(x); }
@@ -158,6 +160,7 @@ DEVICE void circle(f64 u, f64 *x, f64 *y) {
 
 // ---------------------------------------------------------------------------------------------------------- scalar::spike_kl
 
+const f64 K1 = 0.63576, K2 = 1.87320, K3 = 1.48695;
 const f64 ASYMPTOTIC_T = 80.0, HALF_GAMMA_PLUS_LN_2 = 0.6351814227307391;
 
 DEVICE f64 spike_kl_exact(f64 t) {
@@ -204,7 +207,6 @@ DEVICE f64 spike_kl_exact_derivative(f64 t) {
 
 // D(t) and D'(t).
 DEVICE void spike_kl_fit(real t, real *value, real *slope) {
-    const f64 K1 = 0.63576, K2 = 1.87320, K3 = 1.48695;
     const real half = (real)0.5, one = (real)1;
     real u = exp_in_loop((real)K2 - (real)K3 * ln_in_loop(t));
     real sigmoid = one / (one + u);
@@ -232,44 +234,78 @@ struct WeightKl {
     real value, dtheta, dlog_sigma2;
 };
 
+DEVICE real over_sigma(real x, real root) { return x == 0 ? x : x * root * root; }
+
 DEVICE WeightKl gaussian_kl(real theta, real log_sigma2, real prior_mean, real prior_log_sigma2) {
-    const real half = (real)0.5;
-    real log_ratio = log_sigma2 - prior_log_sigma2;
-    real ratio_minus_one = c_exp_m1(log_ratio);
-    real precision = c_exp(-prior_log_sigma2);
-    real delta = theta - prior_mean;
+    const real half = (real)0.5, one = (real)1;
+    real r = log_sigma2 - prior_log_sigma2;
+    real ratio_minus_one, excess;
+    if (c_abs(r) >= one) {
+        ratio_minus_one = c_exp_m1(r);
+        excess = ratio_minus_one - r;
+    } else {
+        real series = one;
+        for (i32 n = 18; n >= 3; n--) series = one + r / (real)n * series;
+        excess = half * r * r * series;
+        ratio_minus_one = r + excess;
+    }
+    real root = c_exp((real)-0.25 * prior_log_sigma2);
+    real u = over_sigma(theta - prior_mean, root);
     WeightKl kl;
-    kl.value = half * ((ratio_minus_one - log_ratio) + delta * delta * precision);
-    kl.dtheta = delta * precision;
+    kl.value = half * (excess + u * u);
+    kl.dtheta = over_sigma(u, root);
     kl.dlog_sigma2 = half * ratio_minus_one;
     return kl;
 }
 
 // --------------------------------------------------------------------------------------------------------------- prior::spike
 
-DEVICE real squared_distance(real theta, real inverse_sigma2, real level) {
-    real delta = theta - level;
-    real t = delta * delta * inverse_sigma2;
-    return t == infinity(t) ? largest(t) : t;
+const f64 FAR = 1e9, LN_FAR = 20.72326583694641;
+
+struct Sigma {
+    real log_sigma2, inverse;
+};
+
+DEVICE Sigma sigma_of(real log_sigma2) {
+    Sigma sigma = {log_sigma2, exp_in_loop((real)-0.5 * log_sigma2)};
+    return sigma;
 }
 
-DEVICE WeightKl spike_kl(u32 spike, real theta, real inverse_sigma2, real level) {
-    real t = squared_distance(theta, inverse_sigma2, level);
-    real value, slope;
+// spike_kl from θ − ℓ and the logarithm of u.
+DEVICE WeightKl far_spike_kl(u32 spike, real delta, real log_sigma2) {
+    const real half = (real)0.5;
+    real log_u = c_ln(c_abs(delta)) - half * log_sigma2;
+    if (log_u != log_u) return WeightKl{log_u, log_u, log_u};
+    if (delta == 0) return WeightKl{0, 0, 0};
+    if (log_u >= (real)LN_FAR) {
+        return WeightKl{log_u + (real)(spike == SPIKE_EXACT ? HALF_GAMMA_PLUS_LN_2 : K1), (real)1 / delta, -half};
+    }
+    real t = c_exp((real)2 * log_u), value, slope;
     spike_kl_value_and_derivative(spike, t, &value, &slope);
-    WeightKl kl;
-    kl.value = value;
-    kl.dtheta = slope * ((real)2 * (theta - level)) * inverse_sigma2;
-    kl.dlog_sigma2 = -t * slope;
-    return kl;
+    return WeightKl{value, (real)2 * (t * slope) / delta, -t * slope};
+}
+
+DEVICE WeightKl spike_kl(u32 spike, real theta, Sigma sigma, real level) {
+    real u = (theta - level) * sigma.inverse;
+    if (!(c_abs(u) <= (real)FAR)) return far_spike_kl(spike, theta - level, sigma.log_sigma2);
+    real t = u * u, value, slope;
+    spike_kl_value_and_derivative(spike, t, &value, &slope);
+    return WeightKl{value, slope * ((real)2 * u) * sigma.inverse, -t * slope};
 }
 
 // ----------------------------------------------------------------------------------------------------------- prior::quantizer
 
+DEVICE real partition(real lower, real upper) {
+    const real two = (real)2;
+    real sum = lower + upper;
+    real middle = is_finite(sum) ? sum / two : lower / two + upper / two;
+    return middle < upper ? middle : lower;
+}
+
 // The index of the level that theta goes to: theta on a partition goes to the lower level.
 DEVICE u32 nearest_level(real theta, const real *levels, u32 count) {
     u32 index = 0;
-    for (u32 k = 0; k + 1 < count; k++) index += (levels[k] + levels[k + 1]) / (real)2 < theta;
+    for (u32 k = 0; k + 1 < count; k++) index += partition(levels[k], levels[k + 1]) < theta;
     return index;
 }
 

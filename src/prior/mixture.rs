@@ -7,8 +7,8 @@
 //! An upper bound of F_true: see the [module](super). ln M nats a weight can be saved by blurring the levels together, and
 //! at κ near 1 training takes them.
 
-use super::spike::spike_kl;
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
+use super::spike::{Sigma, spike_kl};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
@@ -17,12 +17,12 @@ use crate::scalar::{Real, WeightKl};
 pub fn mixture<F: Real>(
     spike: Spike,
     theta: F,
-    inverse_sigma2: F,
+    sigma: Sigma<F>,
     levels: &[F],
     costs: &[F],
     dlevels: &mut [F],
 ) -> WeightKl<F> {
-    let spikes: Vec<WeightKl<F>> = levels.iter().map(|level| spike_kl(spike, theta, inverse_sigma2, *level)).collect();
+    let spikes: Vec<WeightKl<F>> = levels.iter().map(|level| spike_kl(spike, theta, sigma, *level)).collect();
     // With the lowest D_k − ln a_k taken out, no share exceeds 1 and one of them is 1.
     let cost = |k: usize| spikes[k].value + costs[k];
     let lowest = (0..levels.len()).map(cost).fold(F::infinity(), F::min);
@@ -55,20 +55,20 @@ impl<'a, F: Real> OfFit<'a, F> {
 
 impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     #[inline(always)]
-    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
-        mixture(Spike::Fit, theta, inverse_sigma2, self.levels, self.costs, dlevels)
+    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
+        mixture(Spike::Fit, theta, sigma, self.levels, self.costs, dlevels)
     }
 
     #[inline(always)]
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        inverse_sigma2: &Each<F>,
+        sigma: &Sigmas<'_, F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
         let mut lowest = [F::infinity(); TOGETHER];
         for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
-            *spike = Kls::of_spike(theta, inverse_sigma2, *level);
+            *spike = Kls::of_spike(theta, sigma, |_| *level);
             for (value, lowest) in spike.value.iter_mut().zip(&mut lowest) {
                 *value += *cost;
                 *lowest = if *value < *lowest { *value } else { *lowest };

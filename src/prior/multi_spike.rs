@@ -1,5 +1,6 @@
 //! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
 
+use super::spike::Sigma;
 use super::{Codebook, Kl, Layer, mixture, nearest, quadrature, vnq, windows};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
@@ -93,12 +94,12 @@ impl MultiSpike {
         };
         let (form, spike, ratio) = (self.form, self.spike, F::of(self.window_ratio));
         move |theta, log_sigma2, dlevels| {
-            let inverse_sigma2 = (-log_sigma2).exp_in_loop();
+            let sigma = Sigma::new(log_sigma2);
             match form {
-                Form::Nearest => nearest::nearest(spike, theta, inverse_sigma2, &levels, &costs, dlevels),
-                Form::Mixture => mixture::mixture(spike, theta, inverse_sigma2, &levels, &costs, dlevels),
-                Form::Vnq => vnq::vnq(spike, theta, inverse_sigma2, &levels, zero, ratio, dlevels),
-                Form::Windows => windows::windows(spike, theta, inverse_sigma2, &levels, ratio, dlevels),
+                Form::Nearest => nearest::nearest(spike, theta, sigma, &levels, &costs, dlevels),
+                Form::Mixture => mixture::mixture(spike, theta, sigma, &levels, &costs, dlevels),
+                Form::Vnq => vnq::vnq(spike, theta, sigma, &levels, zero, ratio, dlevels),
+                Form::Windows => windows::windows(spike, theta, sigma, &levels, ratio, dlevels),
                 Form::Quadrature => {
                     let mut dlevels64 = vec![0.0; levels64.len()];
                     let kl = quadrature::quadrature(

@@ -4,9 +4,9 @@
 //! it, and only its own weights pull on a level. The cost of the choice, −ln a_k, cannot be saved by drawing levels
 //! together. An upper bound of F_true: see the [module](super).
 
-use super::spike::{spike_kl, squared_distance};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER, squared_distances};
-use crate::scalar::spike_kl::{Spike, fit_values_and_derivatives};
+use super::spike::{Sigma, spike_kl};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
+use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
@@ -14,18 +14,18 @@ use crate::scalar::{Real, WeightKl};
 pub fn nearest<F: Real>(
     spike: Spike,
     theta: F,
-    inverse_sigma2: F,
+    sigma: Sigma<F>,
     levels: &[F],
     costs: &[F],
     dlevels: &mut [F],
 ) -> WeightKl<F> {
-    let distance = |k: usize| squared_distance(theta, inverse_sigma2, levels[k]);
+    let distance = |k: usize| (theta - levels[k]).abs();
     let closest = (1..levels.len()).fold(0, |best, k| if distance(k) < distance(best) { k } else { best });
     let mut best = closest;
-    let mut kl = spike_kl(spike, theta, inverse_sigma2, levels[closest]);
+    let mut kl = spike_kl(spike, theta, sigma, levels[closest]);
     // D rises with t, so only a cheaper level can still win over the closest one.
     for k in (0..levels.len()).filter(|k| costs[*k] < costs[closest]) {
-        let other = spike_kl(spike, theta, inverse_sigma2, levels[k]);
+        let other = spike_kl(spike, theta, sigma, levels[k]);
         let (cost, best_cost) = (other.value + costs[k], kl.value + costs[best]);
         if cost < best_cost || (cost == best_cost && k < best) {
             (best, kl) = (k, other);
@@ -44,7 +44,8 @@ pub(super) struct OfEqualCost<'a, F> {
 
 /// The closest level of each of the weights.
 struct Closest<F> {
-    t: Each<F>,
+    /// |θ − ℓ|.
+    distance: Each<F>,
     level: Each<F>,
     /// k of the level.
     index: Each<F>,
@@ -53,47 +54,50 @@ struct Closest<F> {
 impl<F: Real> Closest<F> {
     /// Takes a level where it is closer.
     #[inline(always)]
-    fn or_if_closer<V: Vector<Element = F>>(&mut self, t: &Each<F>, level: F, index: F) {
+    fn or_if_closer<V: Vector<Element = F>>(&mut self, distance: &Each<F>, level: F, index: F) {
         let (level, index) = (V::splat(level), V::splat(index));
         for i in (0..TOGETHER).step_by(V::LANES) {
-            let (best, other) = (V::load(&self.t[i..]), V::load(&t[i..]));
+            let (best, other) = (V::load(&self.distance[i..]), V::load(&distance[i..]));
             let closer = best.sub(other);
-            other.where_positive(closer, best).store(&mut self.t[i..]);
+            other.where_positive(closer, best).store(&mut self.distance[i..]);
             level.where_positive(closer, V::load(&self.level[i..])).store(&mut self.level[i..]);
             index.where_positive(closer, V::load(&self.index[i..])).store(&mut self.index[i..]);
         }
     }
 }
 
+/// |θ − ℓ| of each of the weights.
+#[inline(always)]
+fn distances<F: Real>(theta: &Each<F>, level: F) -> Each<F> {
+    let mut distances = [F::zero(); TOGETHER];
+    for i in 0..TOGETHER {
+        distances[i] = (theta[i] - level).abs();
+    }
+    distances
+}
+
 impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
     #[inline(always)]
-    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
-        nearest(Spike::Fit, theta, inverse_sigma2, self.levels, self.costs, dlevels)
+    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
+        nearest(Spike::Fit, theta, sigma, self.levels, self.costs, dlevels)
     }
 
     #[inline(always)]
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        inverse_sigma2: &Each<F>,
+        sigma: &Sigmas<'_, F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
         let Self { levels, costs } = self;
         let zero = [F::zero(); TOGETHER];
-        let mut closest = Closest {
-            t: squared_distances(theta, inverse_sigma2, levels[0]),
-            level: [levels[0]; TOGETHER],
-            index: zero,
-        };
+        let mut closest = Closest { distance: distances(theta, levels[0]), level: [levels[0]; TOGETHER], index: zero };
         for (k, level) in levels.iter().enumerate().skip(1) {
-            closest.or_if_closer::<V>(&squared_distances(theta, inverse_sigma2, *level), *level, F::of(k as f64));
+            closest.or_if_closer::<V>(&distances(theta, *level), *level, F::of(k as f64));
         }
-        let mut kls = Kls::zero();
-        let (d, slope) = fit_values_and_derivatives(&closest.t);
-        for i in 0..TOGETHER {
-            kls.value[i] = d[i] + costs[0];
-            kls.dtheta[i] = slope[i] * (F::of(2.0) * (theta[i] - closest.level[i])) * inverse_sigma2[i];
-            kls.dlog_sigma2[i] = -closest.t[i] * slope[i];
+        let mut kls = Kls::of_spike(theta, sigma, |i| closest.level[i]);
+        for value in &mut kls.value {
+            *value += costs[0];
         }
         for k in 0..levels.len() {
             let index = F::of(k as f64);

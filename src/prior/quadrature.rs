@@ -16,9 +16,15 @@
 //!
 //! have no cancelling singularities. The derivatives in θ and ln σ² follow from w = θ + σε: dw/dθ = 1, dw/d ln σ² = ½σε.
 //!
-//! Each piece is integrated by the tanh-sinh rule (Takahasi & Mori 1974). Absolute error about 1e-13 for equal masses.
+//! The distances w − ℓ_k are carried from the end of the interval that is a level, so that they are exact beside it however
+//! small σ is against θ. Each piece is integrated by the tanh-sinh rule (Takahasi & Mori 1974), its step the finer the
+//! smaller a_n is: ln P bends within c_n = a_n / Σ_{k≠n} a_k/|ℓ_n − ℓ_k| of a level.
+//!
+//! Error, absolute below 1 and relative above: of F at most 1e-13, of its derivatives 2e-13, for up to 16 levels, masses from
+//! 2⁻⁶⁰ on and ln σ² down to −60, held to integrals of 50 to 100 digits. Beyond these, it grows with the terms that cancel:
+//! M · |ln σ²| · 1e-16.
 
-use super::spike::spike_kl;
+use super::spike::{Sigma, spike_kl};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{HALF_GAMMA_PLUS_LN_2, WeightKl};
 
@@ -26,9 +32,10 @@ use crate::scalar::{HALF_GAMMA_PLUS_LN_2, WeightKl};
 const REACH: f64 = 9.0;
 /// A piece is at most this many σ long.
 const PIECE: f64 = 3.0;
-/// The step of the tanh-sinh rule, and the number of steps to either side: the weights beyond are below 1e-20.
+/// The step of the tanh-sinh rule over a piece on which nothing bends more sharply than over its length.
 const STEP: f64 = 1.0 / 16.0;
-const STEPS: i32 = 54;
+/// ln of the share of a piece, at either end, that the rule leaves out.
+const END: f64 = 46.0;
 
 /// F_true of one weight; adds its derivative in the levels to `dlevels` (M).
 pub fn quadrature(
@@ -43,25 +50,39 @@ pub fn quadrature(
     let mut kl =
         WeightKl { value: others * (log_sigma - HALF_GAMMA_PLUS_LN_2), dtheta: 0.0, dlog_sigma2: 0.5 * others };
     for (level, dlevel) in levels.iter().zip(dlevels.iter_mut()) {
-        let one = spike_kl(Spike::Exact, theta, (-log_sigma2).exp(), *level);
+        let one = spike_kl(Spike::Exact, theta, Sigma::new(log_sigma2), *level);
         kl.add_scaled(1.0, &one);
         *dlevel -= one.dtheta;
     }
 
-    let mut ends = vec![-REACH, REACH];
-    ends.extend(levels.iter().map(|level| (level - theta) / sigma).filter(|end| end.abs() < REACH));
-    ends.sort_by(f64::total_cmp);
+    // (z, the level there).
+    let mut ends = vec![(-REACH, None), (REACH, None)];
+    let at_levels = levels.iter().enumerate().map(|(k, level)| ((level - theta) / sigma, Some(k)));
+    ends.extend(at_levels.filter(|(z, _)| z.abs() < REACH));
+    ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut distances = vec![0.0; levels.len()];
     for pair in ends.windows(2) {
-        let pieces = ((pair[1] - pair[0]) / PIECE).ceil();
-        let half = 0.5 * (pair[1] - pair[0]) / pieces;
+        let ((from, left), (to, right)) = (pair[0], pair[1]);
+        let pieces = ((to - from) / PIECE).ceil();
+        let half = 0.5 * (to - from) / pieces;
+        let bends = [left, right].into_iter().flatten().map(|n| bend(n, levels, level_weights));
+        let (step, steps) = rule(bends.fold(0.0, |depth, c| f64::max(depth, (2.0 * half * sigma / c).ln())));
         for piece in 0..pieces as usize {
-            let start = pair[0] + 2.0 * half * piece as f64;
-            for step in -STEPS..=STEPS {
-                let (from_start, weight) = tanh_sinh(f64::from(step) * STEP);
-                let z = start + half * from_start;
-                let mass = half * weight * (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
-                let w = theta + sigma * z;
-                let slope = add_log_p(w, levels, level_weights, mass, &mut kl.value, dlevels);
+            for i in -steps..=steps {
+                let (from_start, from_end, weight) = tanh_sinh(step * f64::from(i));
+                let from_left = half * (2.0 * piece as f64 + from_start);
+                let from_right = half * (2.0 * (pieces - 1.0 - piece as f64) + from_end);
+                let z = from + from_left;
+                for (k, distance) in distances.iter_mut().enumerate() {
+                    // Sums of terms of one sign.
+                    *distance = match (left, right) {
+                        (Some(left), _) if k <= left => (levels[left] - levels[k]) + sigma * from_left,
+                        (_, Some(right)) if k >= right => (levels[right] - levels[k]) - sigma * from_right,
+                        _ => (theta - levels[k]) + sigma * z,
+                    };
+                }
+                let mass = half * step * weight * (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+                let slope = add_log_p(&distances, level_weights, mass, &mut kl.value, dlevels);
                 kl.dtheta -= mass * slope;
                 kl.dlog_sigma2 -= mass * slope * 0.5 * sigma * z;
             }
@@ -70,21 +91,36 @@ pub fn quadrature(
     kl
 }
 
-/// Node, as its distance from the start of [−1, 1], and weight of the tanh-sinh rule at u = step · STEP.
-fn tanh_sinh(u: f64) -> (f64, f64) {
-    let s = std::f64::consts::FRAC_PI_2 * u.sinh();
-    let from_start = 2.0 / (1.0 + (-2.0 * s).exp());
-    (from_start, STEP * std::f64::consts::FRAC_PI_2 * u.cosh() / s.cosh().powi(2))
+/// c_n: see the [module](self).
+fn bend(n: usize, levels: &[f64], level_weights: &[f64]) -> f64 {
+    let others = (0..levels.len()).filter(|k| *k != n);
+    level_weights[n] / others.map(|k| level_weights[k] / (levels[n] - levels[k]).abs()).sum::<f64>()
 }
 
-/// Subtracts mass · ln P(w) from `value` and mass · ∂ln P/∂ℓ from `dlevels`; returns d ln P/dw.
-fn add_log_p(w: f64, levels: &[f64], level_weights: &[f64], mass: f64, value: &mut f64, dlevels: &mut [f64]) -> f64 {
-    let distance = |k: usize| w - levels[k];
-    let n = (1..levels.len()).fold(0, |n, k| if distance(k).abs() < distance(n).abs() { k } else { n });
-    let (gap, sign) = (distance(n).abs(), distance(n).signum());
+/// The step of the tanh-sinh rule and the number of steps to either side, for a function that bends within e^−`depth` of the
+/// piece's length of an end. At u the nodes are e^{−π sinh|u|} from the end; there the function has a pole π/(π cosh u) off
+/// the real axis.
+fn rule(depth: f64) -> (f64, i32) {
+    let pi = std::f64::consts::PI;
+    let step = STEP / ((depth / pi).hypot(1.0) / 3.0).max(1.0);
+    (step, (((END + depth) / pi).asinh() / step).ceil() as i32)
+}
+
+/// Of the tanh-sinh rule on [−1, 1] at u: the distances of the node from the start and from the end, and its weight.
+fn tanh_sinh(u: f64) -> (f64, f64, f64) {
+    let s = std::f64::consts::FRAC_PI_2 * u.sinh();
+    let (from_start, from_end) = (2.0 / (1.0 + (-2.0 * s).exp()), 2.0 / (1.0 + (2.0 * s).exp()));
+    (from_start, from_end, std::f64::consts::FRAC_PI_2 * u.cosh() / s.cosh().powi(2))
+}
+
+/// Subtracts mass · ln P(w) from `value` and mass · ∂ln P/∂ℓ from `dlevels`; returns d ln P/dw. `distances` are the w − ℓ_k.
+fn add_log_p(distances: &[f64], level_weights: &[f64], mass: f64, value: &mut f64, dlevels: &mut [f64]) -> f64 {
+    let count = distances.len();
+    let n = (1..count).fold(0, |n, k| if distances[k].abs() < distances[n].abs() { k } else { n });
+    let (gap, sign) = (distances[n].abs(), distances[n].signum());
     let (mut ratio, mut pull, mut log, mut slope, mut slope_ratio) = (level_weights[n], 0.0, 0.0, 0.0, 0.0);
-    for k in (0..levels.len()).filter(|k| *k != n) {
-        let (to, a) = (distance(k), level_weights[k]);
+    for k in (0..count).filter(|k| *k != n) {
+        let (to, a) = (distances[k], level_weights[k]);
         ratio += a * gap / to.abs();
         pull += a / to.abs();
         log += to.abs().ln();
@@ -92,12 +128,12 @@ fn add_log_p(w: f64, levels: &[f64], level_weights: &[f64], mass: f64, value: &m
         slope_ratio += a * (sign - to.signum() * gap / to.abs()) / to.abs();
     }
     *value -= mass * (log + ratio.ln());
-    for k in 0..levels.len() {
+    for k in 0..count {
         dlevels[k] -= mass
             * if k == n {
                 -sign * pull / ratio
             } else {
-                (level_weights[k] * gap / distance(k).abs() / ratio - 1.0) / distance(k)
+                (level_weights[k] * gap / distances[k].abs() / ratio - 1.0) / distances[k]
             };
     }
     slope + slope_ratio / ratio

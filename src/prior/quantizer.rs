@@ -4,8 +4,8 @@
 //! Q(θ) = ℓ_k for p_{k−1} < θ ≤ p_k,   p_k = (ℓ_k + ℓ_{k+1})/2,   p_{−1} = −∞,   p_{M−1} = ∞
 //! ```
 //!
-//! The partitions p_k are computed in the working precision; θ on a partition goes to the lower level. The level chosen is
-//! the one which maximizes the posterior's likelihood (Chien & Chang 2020).
+//! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower level, θ on
+//! a level to that level. The level chosen is the one which maximizes the posterior's likelihood (Chien & Chang 2020).
 
 use crate::scalar::Real;
 
@@ -19,8 +19,10 @@ pub struct Quantizer<F> {
 impl<F: Real> Quantizer<F> {
     /// The quantizer of ascending `levels`.
     pub fn new(levels: &[F]) -> Self {
-        let two = F::of(2.0);
-        Self { levels: levels.to_vec(), partitions: levels.windows(2).map(|pair| (pair[0] + pair[1]) / two).collect() }
+        Self {
+            levels: levels.to_vec(),
+            partitions: levels.windows(2).map(|pair| partition(pair[0], pair[1])).collect(),
+        }
     }
 
     /// The index of the level that `theta` goes to.
@@ -38,9 +40,9 @@ impl<F: Real> Quantizer<F> {
         self.levels[self.index(theta)]
     }
 
-    /// The quantized loss, Σ (θ − Q(θ))².
+    /// The quantized loss, Σ (θ − Q(θ))², in f64.
     pub fn loss(&self, theta: &[F]) -> f64 {
-        theta.iter().map(|theta| (*theta - self.value(*theta)).as_f64().powi(2)).sum()
+        theta.iter().map(|theta| (theta.as_f64() - self.value(*theta).as_f64()).powi(2)).sum()
     }
 
     /// How many of the weights go to each level.
@@ -49,4 +51,13 @@ impl<F: Real> Quantizer<F> {
         theta.iter().for_each(|theta| occupancy[self.index(*theta)] += 1);
         occupancy
     }
+}
+
+/// The partition (ℓ + ℓ′)/2 of two neighbouring levels, rounded to nearest, but at least `lower` and below `upper`: between two
+/// levels with no number between them it is the lower one. Their sum may overflow.
+pub fn partition<F: Real>(lower: F, upper: F) -> F {
+    let two = F::of(2.0);
+    let sum = lower + upper;
+    let middle = if sum.is_finite() { sum / two } else { lower / two + upper / two };
+    if middle < upper { middle } else { lower }
 }

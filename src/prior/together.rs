@@ -1,8 +1,8 @@
 //! The KL of many weights at once: every loop is over independent, contiguous elements, so that it is vectorized.
 
 use super::Chunk;
-use super::spike::squared_distance;
-use crate::scalar::spike_kl::fit_values_and_derivatives;
+use super::spike::{Sigma, far_spike_kl, is_near};
+use crate::scalar::spike_kl::{Spike, fit_values_and_derivatives};
 use crate::scalar::vector::{Kernel, Vector};
 use crate::scalar::{Real, WeightKl};
 
@@ -14,14 +14,21 @@ const SUMS: usize = 8;
 /// A number for each of the weights.
 pub(super) type Each<F> = [F; TOGETHER];
 
-/// [`squared_distance`] of each of the weights.
-#[inline(always)]
-pub(super) fn squared_distances<F: Real>(theta: &Each<F>, inverse_sigma2: &Each<F>, level: F) -> Each<F> {
-    let mut t = [F::zero(); TOGETHER];
-    for i in 0..TOGETHER {
-        t[i] = squared_distance(theta[i], inverse_sigma2[i], level);
+/// The [`Sigma`] of each of the weights.
+pub(super) struct Sigmas<'a, F> {
+    pub log_sigma2: &'a Each<F>,
+    pub inverse: Each<F>,
+}
+
+impl<'a, F: Real> Sigmas<'a, F> {
+    #[inline(always)]
+    pub(super) fn new(log_sigma2: &'a Each<F>) -> Self {
+        let mut inverse = [F::zero(); TOGETHER];
+        for i in 0..TOGETHER {
+            inverse[i] = Sigma::new(log_sigma2[i]).inverse;
+        }
+        Self { log_sigma2, inverse }
     }
-    t
 }
 
 /// The KL of each of the weights.
@@ -38,15 +45,27 @@ impl<F: Real> Kls<F> {
         Self { value: zero, dtheta: zero, dlog_sigma2: zero }
     }
 
-    /// As [`spike_kl`](super::spike::spike_kl), with D_fit.
+    /// As [`spike_kl`](super::spike::spike_kl), with D_fit, each weight's to its own `level(i)`.
     #[inline(always)]
-    pub(super) fn of_spike(theta: &Each<F>, inverse_sigma2: &Each<F>, level: F) -> Self {
-        let t = squared_distances(theta, inverse_sigma2, level);
-        let (value, slope) = fit_values_and_derivatives(&t);
-        let mut kls = Self { value, ..Self::zero() };
+    pub(super) fn of_spike(theta: &Each<F>, sigma: &Sigmas<'_, F>, level: impl Fn(usize) -> F) -> Self {
+        let zero = [F::zero(); TOGETHER];
+        let [mut u, mut t] = [zero; 2];
         for i in 0..TOGETHER {
-            kls.dtheta[i] = slope[i] * (F::of(2.0) * (theta[i] - level)) * inverse_sigma2[i];
+            u[i] = (theta[i] - level(i)) * sigma.inverse[i];
+            t[i] = u[i] * u[i];
+        }
+        let (value, slope) = fit_values_and_derivatives(&t);
+        let mut kls = Self { value, dtheta: zero, dlog_sigma2: zero };
+        for i in 0..TOGETHER {
+            kls.dtheta[i] = slope[i] * (F::of(2.0) * u[i]) * sigma.inverse[i];
             kls.dlog_sigma2[i] = -t[i] * slope[i];
+        }
+        // One look at all of them: in training none is far.
+        if !u.iter().fold(true, |all, u| all & is_near(*u)) {
+            for i in (0..TOGETHER).filter(|i| !is_near(u[*i])) {
+                let far = far_spike_kl(Spike::Fit, theta[i] - level(i), sigma.log_sigma2[i]);
+                (kls.value[i], kls.dtheta[i], kls.dlog_sigma2[i]) = (far.value, far.dtheta, far.dlog_sigma2);
+            }
         }
         kls
     }
@@ -78,12 +97,12 @@ impl<F: Real> LevelGradient<F> {
 /// A KL that has both forms: of one weight, and of many, to the same bits. Both are `#[inline(always)]`.
 pub(super) trait OneOrMany<F: Real> {
     /// Of one; adds ∂F/∂ℓ to `dlevels` (M).
-    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F>;
+    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F>;
     /// Of many.
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        inverse_sigma2: &Each<F>,
+        sigma: &Sigmas<'_, F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F>;
 }
@@ -108,11 +127,7 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
         let posterior = many.iter().zip(log_sigma2.as_chunks::<TOGETHER>().0);
         let gradient = dtheta.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(dlog_sigma2.as_chunks_mut().0);
         for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
-            let mut inverse_sigma2 = [F::zero(); TOGETHER];
-            for i in 0..TOGETHER {
-                inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
-            }
-            let kls = form.together::<V>(theta, &inverse_sigma2, &mut sums);
+            let kls = form.together::<V>(theta, &Sigmas::new(log_sigma2), &mut sums);
             add_scaled(dtheta, scale, &kls.dtheta);
             add_scaled(dlog_sigma2, scale, &kls.dlog_sigma2);
             for value in kls.value.chunks_exact(SUMS) {
@@ -131,7 +146,7 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
             dlog_sigma2: &mut dlog_sigma2[whole..],
             level_sums,
         };
-        let rest = rest.each(|theta, log_sigma2, dlevels| form.alone(theta, (-log_sigma2).exp_in_loop(), dlevels));
+        let rest = rest.each(|theta, log_sigma2, dlevels| form.alone(theta, Sigma::new(log_sigma2), dlevels));
         values.into_iter().sum::<f64>() + rest
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! With two neighbouring levels on one side of zero, 1 − Σ Ω_k goes negative.
 
-use super::spike::spike_kl;
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
+use super::spike::{Sigma, spike_kl};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
 use super::windows::{Windows, window};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
@@ -21,17 +21,17 @@ pub const WINDOW_RATIO: f64 = 0.375;
 pub fn vnq<F: Real>(
     spike: Spike,
     theta: F,
-    inverse_sigma2: F,
+    sigma: Sigma<F>,
     levels: &[F],
     zero: usize,
     ratio: F,
     dlevels: &mut [F],
 ) -> WeightKl<F> {
-    let at_zero = spike_kl(spike, theta, inverse_sigma2, levels[zero]);
+    let at_zero = spike_kl(spike, theta, sigma, levels[zero]);
     let mut kl = WeightKl::zero();
     let mut remainder = F::one();
     for k in (0..levels.len()).filter(|k| *k != zero) {
-        let one = spike_kl(spike, theta, inverse_sigma2, levels[k]);
+        let one = spike_kl(spike, theta, sigma, levels[k]);
         let window = window(theta, levels[k], ratio);
         let excess = one.value - at_zero.value;
         kl.add_scaled(window.value, &one);
@@ -54,22 +54,22 @@ pub(super) struct OfFit<'a, F> {
 
 impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     #[inline(always)]
-    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
-        vnq(Spike::Fit, theta, inverse_sigma2, self.levels, self.zero, self.ratio, dlevels)
+    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
+        vnq(Spike::Fit, theta, sigma, self.levels, self.zero, self.ratio, dlevels)
     }
 
     #[inline(always)]
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        inverse_sigma2: &Each<F>,
+        sigma: &Sigmas<'_, F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
-        let at_zero = Kls::of_spike(theta, inverse_sigma2, self.levels[self.zero]);
+        let at_zero = Kls::of_spike(theta, sigma, |_| self.levels[self.zero]);
         let mut kls = Kls::zero();
         let mut remainder = [F::one(); TOGETHER];
         for (k, level) in self.levels.iter().enumerate().filter(|(k, _)| *k != self.zero) {
-            let one = Kls::of_spike(theta, inverse_sigma2, *level);
+            let one = Kls::of_spike(theta, sigma, |_| *level);
             let window = Windows::new(theta, *level, self.ratio);
             kls.add_scaled(&window.value, &one);
             let mut dlevel = [F::zero(); TOGETHER];

@@ -8,8 +8,8 @@
 //!
 //! Kept for comparison: away from the windows it has no gradient, and it lies far below F_true there.
 
-use super::spike::spike_kl;
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
+use super::spike::{Sigma, spike_kl};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
@@ -63,14 +63,14 @@ impl<F: Real> Windows<F> {
 pub fn windows<F: Real>(
     spike: Spike,
     theta: F,
-    inverse_sigma2: F,
+    sigma: Sigma<F>,
     levels: &[F],
     ratio: F,
     dlevels: &mut [F],
 ) -> WeightKl<F> {
     let mut kl = WeightKl::zero();
     for (level, dlevel) in levels.iter().zip(dlevels) {
-        let one = spike_kl(spike, theta, inverse_sigma2, *level);
+        let one = spike_kl(spike, theta, sigma, *level);
         let window = window(theta, *level, ratio);
         kl.add_scaled(window.value, &one);
         kl.dtheta += window.dtheta * one.value;
@@ -87,20 +87,20 @@ pub(super) struct OfFit<'a, F> {
 
 impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     #[inline(always)]
-    fn alone(&self, theta: F, inverse_sigma2: F, dlevels: &mut [F]) -> WeightKl<F> {
-        windows(Spike::Fit, theta, inverse_sigma2, self.levels, self.ratio, dlevels)
+    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
+        windows(Spike::Fit, theta, sigma, self.levels, self.ratio, dlevels)
     }
 
     #[inline(always)]
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        inverse_sigma2: &Each<F>,
+        sigma: &Sigmas<'_, F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
         let mut kls = Kls::zero();
         for (k, level) in self.levels.iter().enumerate() {
-            let one = Kls::of_spike(theta, inverse_sigma2, *level);
+            let one = Kls::of_spike(theta, sigma, |_| *level);
             let window = Windows::new(theta, *level, self.ratio);
             kls.add_scaled(&window.value, &one);
             let mut dlevel = [F::zero(); TOGETHER];

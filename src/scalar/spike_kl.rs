@@ -55,6 +55,14 @@ pub enum Spike {
 }
 
 impl Spike {
+    /// What D(t) − ½ ln t tends to as t grows, in nats.
+    pub(crate) fn far_constant(self) -> f64 {
+        match self {
+            Self::Exact => HALF_GAMMA_PLUS_LN_2,
+            Self::Fit => K1,
+        }
+    }
+
     /// (D(t), D′(t)) in nats, for t ≥ 0.
     pub fn value_and_derivative<F: Real>(self, t: F) -> (F, F) {
         match self {

@@ -2,7 +2,7 @@
 
 use super::Precision;
 use super::compare::{Tensor, ToTensor, assert_close};
-use super::tolerance::{Check, Tolerance, tolerance};
+use super::tolerance::{Check, Tolerance, find, tolerance};
 use ndarray::{Array, Dimension, IntoDimension};
 use safetensors::{Dtype, SafeTensors};
 use std::cell::RefCell;
@@ -108,9 +108,12 @@ impl<F: Precision> Case<F> {
         self.integers(tensor).try_into().expect("two numbers")
     }
 
-    /// The tolerance of golden values of this operation in this precision.
+    /// The tolerance of golden values of this operation in this precision, or of this case, where the table has one.
     pub fn tolerance(&self) -> Tolerance {
-        tolerance(&self.operation, F::DTYPE, Check::Golden)
+        let case = self.name.rsplit(": ").next().expect("a name");
+        let case = case.trim_start_matches("exact-").trim_start_matches("fit-");
+        let operation = format!("{}, {case}", self.operation);
+        find(&operation, F::DTYPE, Check::Golden).unwrap_or_else(|| tolerance(&self.operation, F::DTYPE, Check::Golden))
     }
 
     /// Asserts that `actual` agrees with the golden `tensor`.

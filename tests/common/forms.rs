@@ -7,6 +7,7 @@ use super::fixture::for_each_case;
 use super::gradient::assert_gradient;
 use super::tolerance::{Check, tolerance};
 use spikeslab::prior::multi_spike::zero_level;
+use spikeslab::prior::spike::Sigma;
 use spikeslab::prior::{Codebook, Form, MultiSpike, vnq, windows};
 use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::spike_kl::Spike;
@@ -150,7 +151,7 @@ pub fn assert_gradient_at(
             Form::Vnq => {
                 let zero = zero.expect("a zero level");
                 let mut unused = vec![0.0; levels.len()];
-                vnq::vnq(spike, x[0], f64::exp(-x[1]), levels, zero, prior.window_ratio, &mut unused).value
+                vnq::vnq(spike, x[0], Sigma::new(x[1]), levels, zero, prior.window_ratio, &mut unused).value
             }
             _ => one_weight(&prior, x[0], x[1], levels, weights).0.value,
         }

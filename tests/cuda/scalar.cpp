@@ -38,7 +38,7 @@ static const Function FUNCTIONS[] = {
      }},
     {"spike_kl", 3, 3,
      [](const f64 *x, f64 *y) {
-         WeightKl kl = spike_kl(SPIKE_FIT, (real)x[0], (real)x[1], (real)x[2]);
+         WeightKl kl = spike_kl(SPIKE_FIT, (real)x[0], sigma_of((real)x[1]), (real)x[2]);
          y[0] = kl.value, y[1] = kl.dtheta, y[2] = kl.dlog_sigma2;
      }},
     {"nearest_level", 5, 1,

@@ -3,8 +3,8 @@
 use crate::common::random::Random;
 use spikeslab::cuda::Element;
 use spikeslab::cuda::kernels::HEADER;
-use spikeslab::prior::quantizer::Quantizer;
-use spikeslab::prior::spike::spike_kl;
+use spikeslab::prior::quantizer::{Quantizer, partition};
+use spikeslab::prior::spike::{Sigma, spike_kl};
 use spikeslab::scalar::circle::circle;
 use spikeslab::scalar::gaussian_kl::gaussian_kl;
 use spikeslab::scalar::ln_unit::ln_unit;
@@ -131,16 +131,20 @@ fn functions_of_the_working_precision<F: Real + Element>() {
         let [theta, log_sigma2, mean, prior_log_sigma2] = x.map(of);
         of_weight(gaussian_kl(theta, log_sigma2, mean, prior_log_sigma2))
     });
-    let precisions =
-        weights.iter().map(|[theta, log_sigma2, level, _]| [*theta, of(-log_sigma2).exp().as_f64(), *level]);
-    probe.assert_same("spike_kl", precisions, |x| {
-        let [theta, inverse_sigma2, level] = x.map(of);
-        of_weight(spike_kl(Spike::Fit, theta, inverse_sigma2, level))
+    // Where 1/σ² or 1/σ overflows too, on the level and off it.
+    let tiny = weights.iter().enumerate().map(|(i, [theta, log_sigma2, level, _])| {
+        let at = [*theta, *level, level * 1.000_001, level + 1e-37][i % 4];
+        [of(at).as_f64(), 20.0 * log_sigma2 * (1 + i % 9) as f64, *level]
+    });
+    let posteriors = weights.iter().map(|[theta, log_sigma2, level, _]| [*theta, *log_sigma2, *level]).chain(tiny);
+    probe.assert_same("spike_kl", posteriors, |x| {
+        let [theta, log_sigma2, level] = x.map(of);
+        of_weight(spike_kl(Spike::Fit, theta, Sigma::new(log_sigma2), level))
     });
     let levels = [-0.3, -0.1, 0.15, 0.3].map(of);
     let quantizer = Quantizer::new(&levels);
     // On the partitions too.
-    let partitions: Vec<f64> = levels.windows(2).map(|pair| ((pair[0] + pair[1]) / of(2.0)).as_f64()).collect();
+    let partitions: Vec<f64> = levels.windows(2).map(|pair| partition(pair[0], pair[1]).as_f64()).collect();
     let thetas = weights.iter().map(|weight| weight[0]).chain(partitions);
     let [a, b, c, d] = levels.map(Real::as_f64);
     probe.assert_same("nearest_level", thetas.map(|theta| [theta, a, b, c, d]), |x| [quantizer.index(of(x[0])) as f64]);

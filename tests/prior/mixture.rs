@@ -6,17 +6,17 @@ use crate::common::forms::{
 };
 use crate::common::tolerance::{Check, tolerance};
 use spikeslab::prior::mixture::mixture;
-use spikeslab::prior::spike::spike_kl;
+use spikeslab::prior::spike::{Sigma, spike_kl};
 use spikeslab::prior::{Form, MultiSpike};
 
 #[test]
 fn golden_f64() {
-    assert_golden::<f64>(Form::Mixture, 40);
+    assert_golden::<f64>(Form::Mixture, 46);
 }
 
 #[test]
 fn golden_f32() {
-    assert_golden::<f32>(Form::Mixture, 40);
+    assert_golden::<f32>(Form::Mixture, 46);
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn a_single_level_of_full_mass_gives_the_spike_itself() {
     for spike in SPIKES {
         for (theta, log_sigma2) in [(0.3, -4.0), (0.17, -8.0), (-2.0, 1.0)] {
             let mut dlevels = [0.0];
-            let precision = f64::exp(-log_sigma2);
-            let kl = mixture(spike, theta, precision, &[0.17], &[0.0], &mut dlevels);
-            let one = spike_kl(spike, theta, precision, 0.17);
+            let sigma = Sigma::new(log_sigma2);
+            let kl = mixture(spike, theta, sigma, &[0.17], &[0.0], &mut dlevels);
+            let one = spike_kl(spike, theta, sigma, 0.17);
             assert_eq!((kl, dlevels[0]), (one, -one.dtheta), "{spike:?}, θ = {theta}");
         }
     }

@@ -3,18 +3,18 @@ use crate::common::forms::{
     assert_unchanged_by_scale, one_weight,
 };
 use spikeslab::prior::nearest::nearest;
-use spikeslab::prior::spike::spike_kl;
+use spikeslab::prior::spike::{Sigma, spike_kl};
 use spikeslab::prior::{Form, MultiSpike};
 use spikeslab::scalar::spike_kl::Spike;
 
 #[test]
 fn golden_f64() {
-    assert_golden::<f64>(Form::Nearest, 40);
+    assert_golden::<f64>(Form::Nearest, 46);
 }
 
 #[test]
 fn golden_f32() {
-    assert_golden::<f32>(Form::Nearest, 40);
+    assert_golden::<f32>(Form::Nearest, 46);
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_single_level_of_full_mass_gives_the_spike_itself() {
     for spike in SPIKES {
         for (theta, log_sigma2) in [(0.3, -4.0), (0.17, -8.0), (-2.0, 1.0)] {
             let mut dlevels = [0.0];
-            let precision = f64::exp(-log_sigma2);
-            let kl = nearest(spike, theta, precision, &[0.17], &[0.0], &mut dlevels);
-            let one = spike_kl(spike, theta, precision, 0.17);
+            let sigma = Sigma::new(log_sigma2);
+            let kl = nearest(spike, theta, sigma, &[0.17], &[0.0], &mut dlevels);
+            let one = spike_kl(spike, theta, sigma, 0.17);
             assert_eq!((kl, dlevels[0]), (one, -one.dtheta), "{spike:?}, θ = {theta}");
         }
     }
@@ -105,8 +105,8 @@ fn on_a_level_the_cost_of_the_choice_remains() {
 fn of_two_levels_that_cost_the_same_the_lower_wins() {
     let (levels, costs) = ([-0.2, 0.0, 0.2], [0.8, 2.3, 0.8]);
     let mut dlevels = [0.0; 3];
-    let kl = nearest(Spike::Exact, 0.0, 1.0, &levels, &costs, &mut dlevels);
-    let one = spike_kl(Spike::Exact, 0.0, 1.0, levels[0]);
+    let kl = nearest(Spike::Exact, 0.0, Sigma::new(0.0), &levels, &costs, &mut dlevels);
+    let one = spike_kl(Spike::Exact, 0.0, Sigma::new(0.0), levels[0]);
     assert_eq!((kl.value, kl.dtheta), (one.value + costs[0], one.dtheta));
     assert!(one.dtheta > 0.0);
     assert_eq!(dlevels, [-one.dtheta, 0.0, 0.0]);

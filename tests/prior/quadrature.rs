@@ -8,24 +8,24 @@ use crate::common::forms::{
 };
 use crate::common::tolerance::{Check, tolerance};
 use spikeslab::prior::quadrature::quadrature;
-use spikeslab::prior::spike::spike_kl;
+use spikeslab::prior::spike::{Sigma, spike_kl};
 use spikeslab::prior::{Codebook, Form, MultiSpike};
 use spikeslab::scalar::spike_kl::Spike;
 
 #[test]
 fn golden_f64() {
-    assert_golden::<f64>(Form::Quadrature, 12);
+    assert_golden::<f64>(Form::Quadrature, 17);
 }
 
 #[test]
 fn golden_f32() {
-    assert_golden::<f32>(Form::Quadrature, 12);
+    assert_golden::<f32>(Form::Quadrature, 17);
 }
 
 /// The bound its documentation states, in absolute terms.
 #[test]
 fn the_value_is_as_accurate_as_stated() {
-    for_each_case::<f64>("prior/quadrature", 12, |case| {
+    for_each_case::<f64>("prior/quadrature", 17, |case| {
         ["dtheta", "dlog_sigma2", "dlevels"].iter().for_each(|tensor| case.skip(tensor));
         let (levels, weights) = (case.vec("levels"), case.vec("level_weights"));
         let golden = case.vec("kl");
@@ -63,7 +63,7 @@ fn a_single_level_gives_the_spike_itself() {
     for (theta, log_sigma2) in [(0.3, -4.0), (0.17, -8.0), (-2.0, 1.0), (0.18, -10.0)] {
         let mut dlevels = [0.0];
         let kl = quadrature(theta, log_sigma2, &[0.17], &[1.0], &mut dlevels);
-        let one = spike_kl(Spike::Exact, theta, f64::exp(-log_sigma2), 0.17);
+        let one = spike_kl(Spike::Exact, theta, Sigma::new(log_sigma2), 0.17);
         assert_close(
             &format!("θ = {theta}, ln σ² = {log_sigma2}"),
             &[kl.value, kl.dtheta, kl.dlog_sigma2, dlevels[0]],
@@ -138,6 +138,34 @@ fn the_table_of_errors() {
     ] {
         let seen = errors(form, levels).map(|error| (error * 1000.0).round() / 1000.0 + 0.0);
         assert_eq!(seen, expected, "{form:?}, {levels:?}: smallest, largest, mean of the size");
+    }
+}
+
+/// On every scale of σ below that of the levels: σ → 0 leaves −ln Σ_k a_k/|θ − ℓ_k| − ln σ, up to σ²/(θ − ℓ)², off the levels,
+/// and −ln a_k on one.
+#[test]
+fn small_sigma_leaves_the_density_of_the_prior() {
+    let tolerance = tolerance("quadrature of a tiny sigma", F64, Check::Property);
+    let (levels, weights) = ([-0.2, 0.0, 0.2], [0.25, 0.625, 0.125]);
+    for log_sigma2 in [-80.0, -200.0, -700.0, -800.0, -1400.0] {
+        for theta in [-0.37, -0.1, 0.05, 0.1, 3.0] {
+            let mut dlevels = [0.0; 3];
+            let kl = quadrature(theta, log_sigma2, &levels, &weights, &mut dlevels);
+            let pulls: Vec<f64> = (0..3).map(|k| weights[k] / f64::abs(theta - levels[k])).collect();
+            let sum: f64 = pulls.iter().sum();
+            let value = -sum.ln() - 0.5 * log_sigma2 + 0.635_181_422_730_739_1;
+            let slopes: Vec<f64> = (0..3).map(|k| -pulls[k] / sum / (theta - levels[k])).collect();
+            let seen = [&[kl.value, kl.dtheta, kl.dlog_sigma2], &dlevels[..]].concat();
+            let expected = [&[value, -slopes.iter().sum::<f64>(), -0.5], &slopes[..]].concat();
+            assert_close(&format!("θ = {theta}, ln σ² = {log_sigma2}"), &seen, &expected, tolerance);
+        }
+        for k in 0..3 {
+            let mut dlevels = [0.0; 3];
+            let kl = quadrature(levels[k], log_sigma2, &levels, &weights, &mut dlevels);
+            let what = format!("on level {k}, ln σ² = {log_sigma2}");
+            let seen = [&[kl.value, kl.dtheta, kl.dlog_sigma2], &dlevels[..]].concat();
+            assert_close(&what, &seen, &[-weights[k].ln(), 0.0, 0.0, 0.0, 0.0, 0.0], tolerance);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::common::Precision;
 use crate::common::fixture::for_each_case_of;
 use crate::common::random::Random;
-use spikeslab::prior::quantizer::Quantizer;
+use spikeslab::prior::quantizer::{Quantizer, partition};
 
 fn golden<F: Precision>(count: usize, wanted: impl Fn(&str) -> bool) {
     for_each_case_of::<F>("prior/quantizer", count, wanted, |case| {
@@ -79,6 +79,43 @@ fn in_f32_the_partitions_are_computed_in_f32() {
     let quantizer = Quantizer::new(&levels);
     let partition = (levels[0] + levels[1]) / 2.0;
     assert_eq!((quantizer.index(partition), quantizer.index(partition.next_up())), (0, 1));
+}
+
+fn every_level_is_its_own<F: Precision>(codebooks: &[&[f64]]) {
+    for levels in codebooks {
+        let levels: Vec<F> = levels.iter().map(|level| F::of(*level)).collect();
+        let quantizer = Quantizer::new(&levels);
+        for (k, level) in levels.iter().enumerate() {
+            assert_eq!((quantizer.index(*level), quantizer.value(*level)), (k, *level), "{levels:?}");
+        }
+        assert_eq!(quantizer.loss(&levels), 0.0, "{levels:?}");
+        for pair in levels.windows(2) {
+            let partition = partition(pair[0], pair[1]);
+            assert!(pair[0] <= partition && partition < pair[1], "{levels:?}: {partition}");
+        }
+    }
+}
+
+/// Between neighbouring numbers there is no other; the sum of two huge ones overflows.
+#[test]
+fn neighbouring_and_huge_levels_are_their_own() {
+    let most = f64::MAX;
+    every_level_is_its_own::<f32>(&[
+        &[2e38, 3e38],
+        &[-3.4e38, -3.3e38, 3.3e38, 3.4e38],
+        &[0.2, 0.200_000_02],
+        &[-0.200_000_02, -0.2, 0.0],
+        &[1.0, 1.000_000_1, 1.000_000_2],
+        &[0.0, 1e-45, 3e-45],
+    ]);
+    every_level_is_its_own::<f64>(&[
+        &[-most, -0.9 * most, 0.9 * most, most],
+        &[1.0, 1.0 + f64::EPSILON, 1.0 + 2.0 * f64::EPSILON],
+        &[-1.0 - 2.0 * f64::EPSILON, -1.0 - f64::EPSILON, -1.0],
+        &[-5e-324, 0.0, 5e-324, 1e-323],
+    ]);
+    // In f64 however near to what f32 holds the distance is.
+    assert_eq!(Quantizer::new(&[-3e38_f32, 3e38]).loss(&[0.0]), f64::from(3e38_f32).powi(2));
 }
 
 #[test]

@@ -1,15 +1,19 @@
-use crate::common::Precision;
+use crate::common::compare::assert_close;
 use crate::common::forms::SPIKES;
 use crate::common::gradient::assert_gradient;
-use spikeslab::prior::spike::{spike_kl, squared_distance};
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Dtype, Precision};
+use spikeslab::prior::spike::{FAR, Sigma, spike_kl};
+use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::spike_kl::Spike;
 
 #[test]
 fn the_value_is_d_of_the_squared_distance() {
-    assert_eq!(squared_distance(0.75, 8.0, 0.25), 2.0);
-    assert_eq!(squared_distance(0.25, 8.0, 0.75), 2.0);
+    let sigma = Sigma { log_sigma2: f64::ln(0.25), inverse: 2.0 };
     for spike in SPIKES {
-        assert_eq!(spike_kl(spike, 0.75, 8.0, 0.25).value, spike.value_and_derivative(2.0).0);
+        let expected = spike.value_and_derivative(1.0).0;
+        assert_eq!(spike_kl(spike, 0.75, sigma, 0.25).value, expected);
+        assert_eq!(spike_kl(spike, 0.25, sigma, 0.75).value, expected);
     }
 }
 
@@ -17,45 +21,83 @@ fn the_value_is_d_of_the_squared_distance() {
 fn the_chain_rule_in_theta_and_log_sigma2() {
     for spike in SPIKES {
         for (theta, log_sigma2, level) in [(0.3, -4.0, 0.2), (-0.7, -9.0, 0.0), (0.21, 1.0, 0.2), (0.2, -3.0, 0.2)] {
-            let kl = spike_kl(spike, theta, f64::exp(-log_sigma2), level);
+            let kl = spike_kl(spike, theta, Sigma::new(log_sigma2), level);
             // The fit is not analytic on the level: the step is small beside the distance to it.
             let distance = if theta == level { 1.0 } else { f64::abs(theta - level) };
             let step = 4e-3 * f64::exp(0.5 * log_sigma2).min(distance);
             let what = format!("{spike:?}, θ = {theta}, ln σ² = {log_sigma2}");
             assert_gradient("spike", &what, step, &[theta, log_sigma2], &vec![kl.dtheta, kl.dlog_sigma2], |x| {
-                spike_kl(spike, x[0], f64::exp(-x[1]), level).value
+                spike_kl(spike, x[0], Sigma::new(x[1]), level).value
             });
         }
     }
 }
 
+fn on_the_level<F: Precision>() {
+    for (spike, log_sigma2) in
+        SPIKES.iter().flat_map(|spike| [1.0, -10.0, -89.0, -200.0, -800.0, -3000.0, -1e30].map(|s| (*spike, s)))
+    {
+        let kl = spike_kl(spike, F::of(0.2), Sigma::new(F::of(log_sigma2)), F::of(0.2));
+        assert_eq!(kl, WeightKl::zero(), "{spike:?}, ln σ² = {log_sigma2}");
+    }
+}
+
 #[test]
 fn on_the_level_nothing_pulls() {
-    for spike in SPIKES {
-        let kl = spike_kl(spike, 0.2_f32, 22026.0, 0.2);
-        assert_eq!((kl.value, kl.dtheta, kl.dlog_sigma2), (0.0, 0.0, 0.0), "{spike:?}");
-    }
+    on_the_level::<f64>();
+    on_the_level::<f32>();
 }
 
-fn overflow<F: Precision>(far: f64) {
-    let t = squared_distance(F::of(far), F::of(1e30), F::zero());
-    assert_eq!(t, F::max_value());
-    for spike in SPIKES {
-        let kl = spike_kl(spike, F::of(far), F::of(1e30), F::zero());
-        assert!(kl.value.is_finite() && kl.dtheta.is_finite() && kl.dlog_sigma2.is_finite(), "{spike:?}: {kl:?}");
-        // A window that has closed on it leaves nothing.
-        assert_eq!(F::zero() * kl.value, F::zero());
+/// The KL of the limit: ln|θ − ℓ|/σ and the constant of the spike.
+fn far<F: Precision>(log_sigma2s: &[f64]) {
+    let tolerance = tolerance("spike far", F::DTYPE, Check::Golden);
+    for (spike, constant) in [(Spike::Exact, 0.635_181_422_730_739_1), (Spike::Fit, 0.63576)] {
+        for log_sigma2 in log_sigma2s {
+            for delta in [0.1, -0.3, 2e5, -1e-6, 3e37] {
+                let (delta, log_sigma2) = (F::of(delta), F::of(*log_sigma2));
+                let kl = spike_kl(spike, delta, Sigma::new(log_sigma2), F::zero());
+                let expected = delta.as_f64().abs().ln() - 0.5 * log_sigma2.as_f64() + constant;
+                let what = format!("{spike:?}, θ − ℓ = {delta}, ln σ² = {log_sigma2}");
+                let seen = [kl.value, kl.dtheta, kl.dlog_sigma2];
+                assert_close(&what, &seen, &[expected, delta.as_f64().recip(), -0.5], tolerance);
+            }
+        }
     }
 }
 
 #[test]
-fn a_distance_that_overflows_stays_finite() {
-    overflow::<f32>(1e10);
-    overflow::<f64>(1e150);
+fn where_one_over_sigma_squared_overflows() {
+    far::<f64>(&[-80.0, -700.0, -720.0, -1400.0, -1430.0, -1e6]);
+    far::<f32>(&[-80.0, -89.0, -100.0, -170.0, -178.0, -250.0, -1e6]);
+}
+
+#[test]
+fn the_two_ways_meet_where_one_takes_over() {
+    let tolerance = tolerance("spike far", Dtype::F64, Check::Golden);
+    for spike in SPIKES {
+        let at = |u: f64| spike_kl(spike, u, Sigma::new(0.0), 0.0);
+        let (near, far) = (at(FAR), at(FAR.next_up()));
+        assert_close(
+            "near and far",
+            &[near.value, near.dtheta, near.dlog_sigma2],
+            &[far.value, far.dtheta, far.dlog_sigma2],
+            tolerance,
+        );
+        // 1/σ overflows, but θ is near: u is 3 in both.
+        let scale = 2_f64.powi(-1025);
+        let tiny = spike_kl(spike, 3.0 * scale, Sigma::new(2.0 * scale.ln()), 0.0);
+        let plain = at(3.0);
+        assert!(Sigma::new(2.0 * scale.ln()).inverse.is_infinite());
+        let seen = [tiny.value, tiny.dtheta * scale, tiny.dlog_sigma2];
+        let tolerance = crate::common::tolerance::tolerance("spike of a tiny sigma", Dtype::F64, Check::Property);
+        assert_close("scaled", &seen, &[plain.value, plain.dtheta, plain.dlog_sigma2], tolerance);
+    }
 }
 
 #[test]
 fn nan_is_kept() {
-    assert!(squared_distance(f64::NAN, 1.0, 0.0).is_nan());
-    assert!(spike_kl(Spike::Exact, f64::NAN, 1.0, 0.0).value.is_nan());
+    for (theta, log_sigma2) in [(f64::NAN, 0.0), (0.1, f64::NAN), (0.2, f64::NAN), (f64::NAN, -2000.0)] {
+        let kl = spike_kl(Spike::Exact, theta, Sigma::new(log_sigma2), 0.2);
+        assert!(kl.value.is_nan() && kl.dtheta.is_nan() && kl.dlog_sigma2.is_nan(), "{theta}, {log_sigma2}: {kl:?}");
+    }
 }

@@ -5,18 +5,18 @@ use crate::common::forms::{
     one_weight,
 };
 use crate::common::tolerance::{Check, tolerance};
-use spikeslab::prior::spike::spike_kl;
+use spikeslab::prior::spike::{Sigma, spike_kl};
 use spikeslab::prior::{Form, MultiSpike};
 use spikeslab::scalar::spike_kl::Spike;
 
 #[test]
 fn golden_f64() {
-    assert_golden::<f64>(Form::Windows, 24);
+    assert_golden::<f64>(Form::Windows, 30);
 }
 
 #[test]
 fn golden_f32() {
-    assert_golden::<f32>(Form::Windows, 24);
+    assert_golden::<f32>(Form::Windows, 30);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn the_sum_over_levels_of_window_times_spike() {
             .map(|level: &f64| {
                 let width = ratio * level.abs();
                 let window = (-(theta - level).powi(2) / (2.0 * width * width)).exp();
-                window * spike_kl(SPIKES[1], theta, f64::exp(-log_sigma2), *level).value
+                window * spike_kl(SPIKES[1], theta, Sigma::new(log_sigma2), *level).value
             })
             .sum();
         let seen = one_weight(&prior, theta, log_sigma2, &levels, None).0.value;

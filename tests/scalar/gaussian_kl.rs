@@ -5,7 +5,7 @@ use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::gaussian_kl::gaussian_kl;
 
 fn golden<F: Precision>() {
-    for_each_case::<F>("scalar/gaussian_kl", 4, |case| {
+    for_each_case::<F>("scalar/gaussian_kl", 7, |case| {
         let (theta, log_sigma2) = (case.vec("theta"), case.vec("log_sigma2"));
         let (mean, log_variance) = (case.scalar("prior_mean"), case.scalar("prior_log_sigma2"));
         let kls: Vec<WeightKl<F>> =

@@ -1,10 +1,11 @@
 // F = − ln Σ_k a_k e^{−D(t_k)}.
 struct Mixture {
     WeightKl kl;
-    real theta, inverse_sigma2, lowest, sum;
+    Sigma sigma;
+    real theta, lowest, sum;
 
     __device__ WeightKl to(u32 k, const Prior &prior) const {
-        return spike_kl(prior.spike, theta, inverse_sigma2, prior.levels[k]);
+        return spike_kl(prior.spike, theta, sigma, prior.levels[k]);
     }
 
     // e^{−D_k} a_k over the largest of them.
@@ -13,7 +14,7 @@ struct Mixture {
     }
 
     __device__ Mixture(real theta, real log_sigma2, const Prior &prior)
-        : theta(theta), inverse_sigma2(exp_in_loop(-log_sigma2)), lowest(infinity(theta)), sum(0) {
+        : sigma(sigma_of(log_sigma2)), theta(theta), lowest(infinity(theta)), sum(0) {
         for (u32 k = 0; k < prior.count; k++) {
             real cost = to(k, prior).value + prior.costs[k];
             lowest = cost < lowest ? cost : lowest;

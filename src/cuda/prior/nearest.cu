@@ -4,22 +4,22 @@ struct Nearest {
     u32 best;
 
     __device__ Nearest(real theta, real log_sigma2, const Prior &prior) {
-        real inverse_sigma2 = exp_in_loop(-log_sigma2);
+        Sigma sigma = sigma_of(log_sigma2);
         u32 closest = 0;
-        real t = squared_distance(theta, inverse_sigma2, prior.levels[0]);
+        real distance = c_abs(theta - prior.levels[0]);
         for (u32 k = 1; k < prior.count; k++) {
-            real other = squared_distance(theta, inverse_sigma2, prior.levels[k]);
-            if (other < t) {
+            real other = c_abs(theta - prior.levels[k]);
+            if (other < distance) {
                 closest = k;
-                t = other;
+                distance = other;
             }
         }
         best = closest;
-        kl = spike_kl(prior.spike, theta, inverse_sigma2, prior.levels[closest]);
+        kl = spike_kl(prior.spike, theta, sigma, prior.levels[closest]);
         // D rises with t, so only a cheaper level can still win over the closest one.
         for (u32 k = 0; k < prior.count; k++) {
             if (!(prior.costs[k] < prior.costs[closest])) continue;
-            WeightKl other = spike_kl(prior.spike, theta, inverse_sigma2, prior.levels[k]);
+            WeightKl other = spike_kl(prior.spike, theta, sigma, prior.levels[k]);
             real cost = other.value + prior.costs[k], best_cost = kl.value + prior.costs[best];
             if (cost < best_cost || (cost == best_cost && k < best)) {
                 best = k;

@@ -15,7 +15,7 @@ extern "C" __global__ void index(const real *theta, const real *levels, u32 coun
 extern "C" __global__ void loss(const real *theta, const real *levels, u32 count, f64 *sums, u32 n) {
     f64 sum = 0;
     FOR_EACH(i, n) {
-        f64 difference = (f64)(theta[i] - levels[nearest_level(theta[i], levels, count)]);
+        f64 difference = (f64)theta[i] - (f64)levels[nearest_level(theta[i], levels, count)];
         sum += difference * difference;
     }
     sum = block_sum(sum);

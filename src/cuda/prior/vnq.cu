@@ -1,14 +1,15 @@
 // F = D(t_zero) + Σ_{ℓ_k≠0} Ω_k [D(t_k) − D(t_zero)].
 struct Vnq {
     WeightKl kl, at_zero;
-    real theta, inverse_sigma2, remainder;
+    Sigma sigma;
+    real theta, remainder;
 
     __device__ WeightKl to(u32 k, const Prior &prior) const {
-        return spike_kl(prior.spike, theta, inverse_sigma2, prior.levels[k]);
+        return spike_kl(prior.spike, theta, sigma, prior.levels[k]);
     }
 
     __device__ Vnq(real theta, real log_sigma2, const Prior &prior)
-        : theta(theta), inverse_sigma2(exp_in_loop(-log_sigma2)), remainder(1) {
+        : sigma(sigma_of(log_sigma2)), theta(theta), remainder(1) {
         at_zero = to(prior.zero, prior);
         kl = WeightKl{0, 0, 0};
         for (u32 k = 0; k < prior.count; k++) {
