@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::nets::Network;
 use crate::packed::{PackedModel, format};
+use crate::prior::codebook::LEVELS;
 use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint};
@@ -58,10 +59,19 @@ pub(super) fn training_images(config: &Config, mut images: Dataset) -> Result<Da
     Ok(images)
 }
 
-/// Replaces the levels of every layer by the `levels` means of k-means on its θ.
+/// Replaces the levels of every layer by the `levels` means of k-means on its θ, or by its distinct weights where they are
+/// fewer.
+///
+/// # Errors
+/// Names the layer whose weights have no such levels.
 pub(super) fn refit_levels(network: &mut Network<f32>, levels: usize) -> Result<()> {
     for layer in network.layers().cloned().collect::<Vec<_>>() {
-        let means = kmeans(network.parameters()[layer.theta].as_slice(), levels)?;
+        let theta = &network.parameters()[layer.theta];
+        let means = kmeans(theta.as_slice(), levels)?;
+        if means.len() < *LEVELS.start() {
+            let expected = format!("at least {} distinct weights for --kmeans", LEVELS.start());
+            return Err(Error::tensor(&theta.name, expected, means.len()));
+        }
         network.parameters_mut()[layer.levels].value = ndarray::Array1::from(means).into_dyn();
     }
     Ok(())

@@ -26,6 +26,44 @@ fn kmeans_gives_the_levels_asked_for() {
     }
 }
 
+/// Writes `theta` over the first weights of fc3 in a run's checkpoint, and its first weight over the others.
+fn set_weights(place: &Workplace, theta: &[f32]) {
+    let path = place.path("run/checkpoint.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let (header, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let (start, end) = metadata.info("fc3.theta").unwrap().data_offsets;
+    for (i, word) in bytes[8 + header + start..8 + header + end].chunks_exact_mut(4).enumerate() {
+        word.copy_from_slice(&theta.get(i).unwrap_or(&theta[0]).to_le_bytes());
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+/// `eval` and `quantize` agree on the levels of a layer of few, neighbouring or huge weights.
+#[test]
+fn kmeans_of_odd_weights() {
+    let place = Workplace::with_run();
+    let next = [1.0_f32, 1.0_f32.next_up(), 1.0_f32.next_up().next_up()];
+    for (theta, expected) in [
+        (&next[..], &next[..]),
+        (&[-3e38, -2e38, 2e38, 3e38], &[-3e38, -2e38, 2e38, 3e38]),
+        (&[0.25, -0.5], &[-0.5, 0.25]),
+    ] {
+        set_weights(&place, theta);
+        let levels = theta.len().max(3).to_string();
+        place.succeed(&["eval", "run", "--kmeans", &levels, "--json"]);
+        place.succeed(&["quantize", "run", "--kmeans", &levels, "--out", "out.packed"]);
+        let model = spikeslab::packed::format::load(&place.path("out.packed")).unwrap();
+        let layer = model.layers().last().unwrap();
+        assert_eq!(layer.levels, expected);
+        assert_eq!(layer.decode().as_slice().unwrap()[..theta.len()], *theta);
+    }
+    set_weights(&place, &[0.25]);
+    for command in [&["eval", "run"][..], &["quantize", "run", "--out", "x"]] {
+        let command = [command, &["--kmeans", "3"]].concat();
+        place.refuse(&command, 1, &["fc3.theta", "at least 2 distinct weights for --kmeans", "(saw: 1)"]);
+    }
+}
+
 #[test]
 fn a_place_that_cannot_be_written_is_refused() {
     let place = Workplace::with_run();
