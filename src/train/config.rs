@@ -2,6 +2,7 @@
 
 use super::data::Standardization;
 use super::objective::KlScale;
+use super::projection::level_gap;
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
 use crate::nets::{Architecture, Densenet};
@@ -174,6 +175,7 @@ impl Config {
             epochs: self.epochs,
             batch_size: self.batch_size,
             learning_rate: self.learning_rate,
+            level_gap: level_gap(codebook.levels()),
             augment: self.augment,
             seed: self.seed,
             ..Recipe::default()

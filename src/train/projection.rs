@@ -1,5 +1,5 @@
 //! What is put back into its domain after each step, in this order: ln σ² into [−10, 1]; a zero level back to 0; levels
-//! ascending, at least 1e-3 apart; and, under a multi-spike prior only, θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+//! ascending, at least a bound apart that is a 200th of the smallest spacing the codebook begins with; and, under a multi-spike prior only, θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 //!
 //! The bounds on ln σ² and θ keep the posterior away from where the improper prior would let it collapse: see
 //! [`prior`](crate::prior).
@@ -9,8 +9,8 @@ use crate::scalar::vector::{Kernel, Vector};
 
 /// The domain of ln σ².
 pub const LOG_SIGMA2: [f64; 2] = [-10.0, 1.0];
-/// The smallest distance between neighbouring levels.
-pub const LEVEL_GAP: f64 = 1e-3;
+/// The smallest distance between neighbouring levels, over that between those of the codebook at the start.
+pub const LEVEL_GAP: f64 = 1.0 / 200.0;
 /// How many σ a mean may lie outside the codebook: e⁻¹.
 pub const MARGIN: f64 = 0.3679;
 
@@ -27,24 +27,38 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut [F]) {
     }
 }
 
-/// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least 1e-3 apart, moved
-/// outwards from the zero level, or upwards from the lowest.
-pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>) {
-    let gap = F::of(LEVEL_GAP);
+/// The smallest distance that training leaves between neighbouring levels, where they begin as these: a codebook is kept as it
+/// is given, whatever its scale.
+pub fn level_gap<F: Real>(levels: &[F]) -> f64 {
+    LEVEL_GAP * levels.windows(2).map(|pair| pair[1].as_f64() - pair[0].as_f64()).fold(f64::INFINITY, f64::min)
+}
+
+/// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least `gap` apart, and strictly
+/// ascending where `gap` is too small to be added to them, moved outwards from the zero level, or upwards from the lowest.
+pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
     if let Some(zero) = zero {
         levels[zero] = F::zero();
     }
+    // At least what leads to the next number: a little over half of their spacing is rounded up to it.
+    let spacing = |level: F| gap.max(level.abs() * next_number()).max(F::min_positive_value());
     let fixed = zero.unwrap_or(0);
     for k in fixed + 1..levels.len() {
-        if levels[k] < levels[k - 1] + gap {
-            levels[k] = levels[k - 1] + gap;
+        let least = levels[k - 1] + spacing(levels[k - 1]);
+        if levels[k] < least {
+            levels[k] = least;
         }
     }
     for k in (0..fixed).rev() {
-        if levels[k] > levels[k + 1] - gap {
-            levels[k] = levels[k + 1] - gap;
+        let most = levels[k + 1] - spacing(levels[k + 1]);
+        if levels[k] > most {
+            levels[k] = most;
         }
     }
+}
+
+/// Times |x| and added to x, the next number above it.
+pub(crate) fn next_number<F: Real>() -> F {
+    F::of(0.501) * F::epsilon()
 }
 
 /// θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].

@@ -12,10 +12,13 @@
 //! | `learning_rate`   | 0.005               |           | > 0                                |
 //! | `decay_from`      | 0                   |           | 0 to below 1                       |
 //! | `level_rate`      | 0.004               |           | ≥ 0                                |
+//! | `level_gap`       | 0.001               |           | ≥ 0; the command: see below        |
 //! | `gradient_clip`   | 1                   |           | > 0                                |
 //! | `augment`         | no                  |           |                                    |
 //! | `seed`            | 0                   |           |                                    |
 //!
+//! Levels are kept at least `level_gap` apart; for the command that is a 200th of the smallest spacing of the codebook it is
+//! given ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2.
 //! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
 //! κ rises from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized. A DenseNet
 //! learns slowly, and once the prior has drawn a weight to a level it stays there: with a linear rise the choice of levels
@@ -51,6 +54,8 @@ pub struct Recipe {
     pub decay_from: f64,
     /// The levels' rate over the weights'.
     pub level_rate: f64,
+    /// The smallest distance between neighbouring levels of a layer.
+    pub level_gap: f64,
     /// Entries of the gradient are clipped to ± this.
     pub gradient_clip: f64,
     /// Whether training images are moved and mirrored: see [`augment`](super::data::augment).
@@ -72,6 +77,7 @@ impl Default for Recipe {
             learning_rate: 0.005,
             decay_from: 0.0,
             level_rate: 0.004,
+            level_gap: 1e-3,
             gradient_clip: 1.0,
             augment: false,
             seed: 0,
@@ -109,6 +115,7 @@ impl Recipe {
             return Err(Error::option("decay-from", "a number from 0 to below 1", self.decay_from));
         }
         non_negative("level-rate", self.level_rate)?;
+        non_negative("level-gap", self.level_gap)?;
         non_negative("kl-weight", self.kl_weight)?;
         non_negative("kl-warmup", self.kl_warmup)?;
         if !(1..=STEEPEST_WARMUP).contains(&self.kl_warmup_power) {

@@ -83,13 +83,17 @@ impl<F: Real> Trainer<F> {
     /// A trainer at step 0, for `train_size` images.
     ///
     /// # Errors
-    /// If the recipe is out of range or its prior is not defined for a layer's codebook.
+    /// If the recipe is out of range, its prior is not defined for a layer's codebook, or levels are nearer to each other than
+    /// the recipe's `level_gap`.
     pub fn new(network: Network<F>, recipe: Recipe, train_size: usize) -> Result<Self> {
         recipe.check(train_size)?;
         keep_freed_memory();
         let levels = |position: usize| network.parameters()[position].as_slice();
         if let Prior::MultiSpike(prior) = &recipe.prior {
             network.layers().try_for_each(|layer| prior.check(levels(layer.levels)))?;
+        }
+        for layer in network.layers() {
+            check_level_gap(&network.parameters()[layer.levels].name, levels(layer.levels), recipe.level_gap)?;
         }
         let zero_levels = network.layers().map(|layer| zero_level(levels(layer.levels))).collect();
         let moments = network
@@ -227,12 +231,26 @@ impl<F: Real> Trainer<F> {
             let indices = [layer.theta, layer.log_sigma2, layer.levels];
             let parameters = parameters.get_disjoint_mut(indices).expect("a layer's parameters are its own");
             let [theta, log_sigma2, levels] = parameters.map(Parameter::as_slice_mut);
-            project_levels(levels, *zero);
+            project_levels(levels, *zero, F::of(self.recipe.level_gap));
             if let Prior::MultiSpike(_) = self.recipe.prior {
                 let elements = (theta.par_chunks_mut(ELEMENTS), log_sigma2.par_chunks(ELEMENTS)).into_par_iter();
                 elements.for_each(|(theta, log_sigma2)| project_theta(theta, log_sigma2, levels));
             }
         }
+    }
+}
+
+/// Checks that `levels`, called `name`, are what [`project_levels`] leaves as they are.
+fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Result<()> {
+    let mut projected = levels.to_vec();
+    project_levels(&mut projected, zero_level(levels), F::of(gap));
+    match projected.iter().zip(levels).position(|(projected, level)| projected != level) {
+        Some(k) => {
+            let seen = if k + 1 < levels.len() && projected[k] < levels[k] { [k, k + 1] } else { [k - 1, k] };
+            let seen = format!("{} and {}", levels[seen[0]], levels[seen[1]]);
+            Err(Error::tensor(name, format!("levels at least {gap} apart, the recipe's level-gap"), seen))
+        }
+        None => Ok(()),
     }
 }
 

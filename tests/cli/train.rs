@@ -225,3 +225,14 @@ fn a_directory_in_use_or_a_file_is_no_place_for_a_run() {
     fs::write(place.path("runs"), "a file where the default directory is").unwrap();
     place.refuse(&["train", "mlp", "--data", "data"], 1, &["runs/mlp-1", "a directory", "a file"]);
 }
+
+#[test]
+fn a_codebook_is_kept_as_it_is_given() {
+    let place = Workplace::new();
+    for (run, codebook) in [("fine", "0,0.0002,0.0004,0.0006"), ("finest", "-1,0,1e-30"), ("wide", "-1e6,1,1e6")] {
+        place.train(run, &["--prior", "none", &format!("--codebook={codebook}")]);
+        let levels: Vec<f32> = codebook.split(',').map(|level| level.parse().unwrap()).collect();
+        let model = spikeslab::packed::format::load(&place.path(run).join("model.packed")).unwrap();
+        assert!(model.layers().iter().all(|layer| layer.levels == levels), "{:?}", model.layers()[0].levels);
+    }
+}

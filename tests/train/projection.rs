@@ -1,4 +1,4 @@
-use spikeslab::train::projection::{LEVEL_GAP, project_levels, project_log_sigma2, project_theta};
+use spikeslab::train::projection::{level_gap, project_levels, project_log_sigma2, project_theta};
 
 #[test]
 fn log_sigma2_is_put_between_its_bounds_and_nan_stays() {
@@ -16,14 +16,14 @@ fn levels_that_are_apart_stay() {
         [(vec![-0.2, 0.0, 0.2], Some(1)), (vec![-0.3, -0.1, 0.1, 0.3], None), (vec![0.0, 0.1], Some(0))]
     {
         let mut projected: Vec<f64> = levels.clone();
-        project_levels(&mut projected, zero);
+        project_levels(&mut projected, zero, 0.1);
         assert_eq!(projected, levels);
     }
 }
 
 #[test]
 fn levels_too_near_are_moved_outwards_from_the_zero_level_or_upwards() {
-    let g = LEVEL_GAP;
+    let g = 1e-3;
     let cases: [(&[f64], Option<usize>, &[f64]); 8] = [
         // The zero level goes back to 0 before its neighbours are moved away from it.
         (&[-0.2, 0.05, 0.2], Some(1), &[-0.2, 0.0, 0.2]),
@@ -37,7 +37,7 @@ fn levels_too_near_are_moved_outwards_from_the_zero_level_or_upwards() {
     ];
     for (levels, zero, expected) in cases {
         let mut projected = levels.to_vec();
-        project_levels(&mut projected, zero);
+        project_levels(&mut projected, zero, g);
         assert_eq!(projected, expected, "{levels:?}, zero level {zero:?}");
     }
 }
@@ -46,18 +46,43 @@ fn levels_too_near_are_moved_outwards_from_the_zero_level_or_upwards() {
 fn levels_are_ascending_after_projection_in_f32() {
     for count in [2_usize, 3, 8, 256] {
         for zero in [None, Some(0), Some(count / 2), Some(count - 1)] {
-            let mut levels = vec![0.25_f32; count];
-            project_levels(&mut levels, zero);
-            assert!(levels.windows(2).all(|pair| pair[0] < pair[1]), "{levels:?}");
-            assert!(zero.is_none_or(|zero| levels[zero] == 0.0));
+            // A gap that cannot be added to them; and none.
+            for (level, gap) in [(0.25_f32, 1e-3), (-1e6, 1e-3), (1e30, 1e-3), (0.25, 0.0), (0.0, 0.0), (-1e-44, 0.0)] {
+                let mut levels = vec![level; count];
+                project_levels(&mut levels, zero, gap);
+                assert!(levels.windows(2).all(|pair| pair[0] < pair[1]), "{levels:?}");
+                assert!(zero.is_none_or(|zero| levels[zero] == 0.0));
+            }
         }
+    }
+}
+
+/// Whatever its scale; the bound is that of the levels that work unless given, 1e-3, scaled.
+#[test]
+fn a_codebook_is_kept_as_it_is_given() {
+    for (levels, gap) in [
+        (vec![-0.2, 0.0, 0.2], 1e-3),
+        (vec![0.0, 0.0002, 0.0004, 0.0006], 1e-6),
+        (vec![-0.3, 0.0, 1e-9, 0.3], 5e-12),
+        (vec![-2e6, 1e6, 3e6], 1e4),
+        // Neighbouring numbers.
+        (
+            vec![-1.0, -1.0 + f64::EPSILON / 2.0, 1.0 - f64::EPSILON / 2.0, 1.0, 1.0 + f64::EPSILON],
+            f64::EPSILON / 400.0,
+        ),
+    ] {
+        let seen = level_gap(&levels);
+        assert!((seen - gap).abs() <= 1e-12 * gap, "{levels:?}: {seen}");
+        let mut projected = levels.clone();
+        project_levels(&mut projected, levels.iter().position(|level| *level == 0.0), seen);
+        assert_eq!(projected, levels);
     }
 }
 
 #[test]
 fn a_nan_level_is_left_to_be_found() {
     let mut levels = [-0.2, f64::NAN, 0.2];
-    project_levels(&mut levels, None);
+    project_levels(&mut levels, None, 1e-3);
     assert!(levels[1].is_nan());
 }
 

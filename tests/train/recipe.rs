@@ -13,6 +13,7 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.2, 32.0, 32));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
     assert_eq!((default.decay_from, default.level_rate, default.kl_warmup_power), (0.0, 0.004, 1));
+    assert_eq!(default.level_gap, 1e-3);
     default.check(IMAGES).unwrap();
 
     let densenet = Recipe::densenet();
@@ -51,6 +52,7 @@ fn every_value_out_of_range_is_named() {
             (Recipe { learning_rate: value, ..default() }, ["learning-rate", "positive", seen]),
             (Recipe { gradient_clip: value, ..default() }, ["gradient-clip", "positive", seen]),
             (Recipe { level_rate: value, ..default() }, ["level-rate", "at least 0", seen]),
+            (Recipe { level_gap: value, ..default() }, ["level-gap", "at least 0", seen]),
             (Recipe { kl_weight: value, ..default() }, ["kl-weight", "at least 0", seen]),
             (Recipe { kl_warmup: value, ..default() }, ["kl-warmup", "at least 0", seen]),
         ]);

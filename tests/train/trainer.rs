@@ -60,6 +60,7 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         kl_weight: case.stored_scalar("kl_weight"),
         decay_from: 0.5,
         level_rate: 0.01,
+        level_gap: 1e-3,
         kl_warmup: 0.0,
         kl_warmup_power: 1,
         epochs: 4,
@@ -283,6 +284,11 @@ fn recipes_that_do_not_fit_are_refused() {
         &["windows", "without a zero level", "-0.2, 0, 0.2"],
     );
     assert_error(Trainer::new(net(), short_recipe(), 15), &["batch-size", "1 to 15", "16"]);
+    assert_error(
+        Trainer::new(net(), Recipe { level_gap: 0.25, ..short_recipe() }, 64),
+        &["fc1.levels", "levels at least 0.25 apart", "level-gap", "-0.2 and 0"],
+    );
+    Trainer::new(net(), Recipe { level_gap: 0.199, ..short_recipe() }, 64).unwrap();
 }
 
 #[test]

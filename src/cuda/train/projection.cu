@@ -6,16 +6,25 @@ extern "C" __global__ void log_sigma2(real *log_sigma2, real lowest, real highes
     }
 }
 
+// At least what leads to the next number.
+__device__ real spacing(real level, real gap, real next_number, real smallest) {
+    real distance = c_abs(level) * next_number;
+    distance = gap > distance ? gap : distance;
+    return distance > smallest ? distance : smallest;
+}
+
 // By one thread: each level depends on the one before. The levels are moved away from number `fixed`, which is 0 if
 // `has_zero`.
-extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, real gap, u32 count) {
+extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, real gap, real next_number, real smallest, u32 count) {
     if (blockIdx.x > 0 || threadIdx.x > 0) return;
     if (has_zero) levels[fixed] = 0;
     for (u32 k = fixed + 1; k < count; k++) {
-        if (levels[k] < levels[k - 1] + gap) levels[k] = levels[k - 1] + gap;
+        real least = levels[k - 1] + spacing(levels[k - 1], gap, next_number, smallest);
+        if (levels[k] < least) levels[k] = least;
     }
     for (u32 k = fixed; k > 0; k--) {
-        if (levels[k - 1] > levels[k] - gap) levels[k - 1] = levels[k] - gap;
+        real most = levels[k] - spacing(levels[k], gap, next_number, smallest);
+        if (levels[k - 1] > most) levels[k - 1] = most;
     }
 }
 

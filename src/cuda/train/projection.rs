@@ -2,7 +2,7 @@
 
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
-use crate::train::projection::{LEVEL_GAP, LOG_SIGMA2, MARGIN};
+use crate::train::projection::{LOG_SIGMA2, MARGIN, next_number};
 
 /// ln σ² into [−10, 1].
 ///
@@ -15,17 +15,19 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut Buffer<F>) -> Result<()> {
     device.launch::<F>("train/projection", "log_sigma2", Grid::elements(n), &arguments)
 }
 
-/// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least 1e-3 apart.
+/// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least `gap` apart.
 ///
 /// # Errors
 /// If the device fails.
-pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>) -> Result<()> {
+pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>, gap: F) -> Result<()> {
     let (device, count) = (levels.device().clone(), levels.len());
     let arguments = [
         Argument::from(levels),
         Argument::size(zero.unwrap_or(0)),
         Argument::word(zero.is_some().into()),
-        Argument::real(F::of(LEVEL_GAP)),
+        Argument::real(gap),
+        Argument::real(next_number::<F>()),
+        Argument::real(F::min_positive_value()),
         Argument::size(count),
     ];
     device.launch::<F>("train/projection", "levels", Grid::blocks([1, 1, 1]), &arguments)

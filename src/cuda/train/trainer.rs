@@ -62,7 +62,7 @@ impl<F: Real> Trainer<F> {
         let recipe = self.host.recipe();
         let rate = recipe.learning_rate_at(self.host.step as f64 / self.host.steps() as f64);
         let adam = Adam { clip: recipe.gradient_clip, ..Adam::default() };
-        let level_rate = recipe.level_rate;
+        let (level_rate, level_gap) = (recipe.level_rate, F::of(recipe.level_gap));
         self.host.step += 1;
         for (position, (gradient, moments)) in gradients.iter().zip(&mut self.moments).enumerate() {
             let Some(gradient) = gradient else { continue };
@@ -76,7 +76,7 @@ impl<F: Real> Trainer<F> {
             let [theta, log_sigma2, levels] =
                 self.network.parameters_mut().get_disjoint_mut(positions).expect("three parameters");
             project_log_sigma2(log_sigma2)?;
-            project_levels(levels, *zero)?;
+            project_levels(levels, *zero, level_gap)?;
             if let Prior::MultiSpike(_) = self.host.recipe().prior {
                 project_theta(theta, log_sigma2, levels)?;
             }

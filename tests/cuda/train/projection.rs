@@ -15,8 +15,11 @@ fn parity<F: DevicePrecision>() {
     project_log_sigma2(log_sigma2.as_slice_mut().expect("standard layout"));
     assert_same_bits("log_sigma2", &on_gpu_log_sigma2, &log_sigma2);
 
+    let gap = F::of(1e-3);
     for (levels, zero) in [
         (vec![-0.2, 0.0, 0.2], Some(1)),
+        (vec![1e10, 1e10, 1e9], None),
+        (vec![1e10, 1e10, 1e9], Some(2)),
         (vec![0.3, 0.05, -0.2], Some(1)),
         (vec![0.1, 0.1, 0.1, 0.1], None),
         (vec![0.2, -0.2, 0.1, 0.100_1, 0.3], Some(0)),
@@ -24,8 +27,8 @@ fn parity<F: DevicePrecision>() {
     ] {
         let mut levels: Array1<F> = levels.into_iter().map(F::of).collect();
         let mut on_gpu_levels = on_device(&device, &levels);
-        on_gpu::project_levels(&mut on_gpu_levels, zero).expect("it runs");
-        project_levels(levels.as_slice_mut().expect("standard layout"), zero);
+        on_gpu::project_levels(&mut on_gpu_levels, zero, gap).expect("it runs");
+        project_levels(levels.as_slice_mut().expect("standard layout"), zero, gap);
         assert_same_bits("levels", &on_gpu_levels, &levels);
     }
 
