@@ -168,10 +168,11 @@ impl TrainingOptions {
             seed: self.seed,
         };
         let checked = config.check(data.train.len())?;
-        checked
+        let plan = checked
             .architecture
             .plan(data.train.shape(), &training::widths(&checked.hidden_widths, &data))
             .map_err(|error| Error::file(source, format!("images large enough for {network}"), error))?;
+        plan.check_batch(config.batch_size)?;
         Ok(config)
     }
 

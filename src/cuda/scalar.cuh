@@ -56,6 +56,8 @@ DEVICE f32 c_exp_m1(f32 x) { return expm1f(x); }
 DEVICE f64 c_exp_m1(f64 x) { return expm1(x); }
 DEVICE f32 c_ln(f32 x) { return logf(x); }
 DEVICE f64 c_ln(f64 x) { return log(x); }
+DEVICE f32 c_ln_1p(f32 x) { return log1pf(x); }
+DEVICE f64 c_ln_1p(f64 x) { return log1p(x); }
 DEVICE f32 c_sqrt(f32 x) { return sqrtf(x); }
 DEVICE f64 c_sqrt(f64 x) { return sqrt(x); }
 
@@ -310,6 +312,25 @@ DEVICE void box_muller(u32 x0, u32 x1, f64 *z0, f64 *z1) {
 
 // A loop over i < n by all threads of a grid of Grid::elements(n).
 #define FOR_EACH(i, n) for (u32 i = blockIdx.x * THREADS + threadIdx.x; i < (n); i += gridDim.x * THREADS)
+
+// tensor::sum, of one thread's terms: blocks of them are added up in T, the blocks' sums in f64.
+template <class T>
+struct LongSum {
+    T block = 0;
+    f64 blocks = 0;
+    u32 terms = 0;
+
+    __device__ void add(T x) {
+        if (terms == 64) {
+            blocks += (f64)block;
+            block = 0;
+            terms = 0;
+        }
+        block += x;
+        terms++;
+    }
+    __device__ f64 total() const { return blocks + (f64)block; }
+};
 
 // The sum of every thread's value, in a fixed order; all threads of the block take part and receive it.
 template <class T>

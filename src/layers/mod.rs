@@ -11,6 +11,7 @@ pub mod bayes_dense;
 pub mod dense_block;
 pub mod flatten;
 pub mod max_pool;
+pub mod pool;
 pub mod pooled_activation;
 pub mod pre_activation;
 pub mod relu;

@@ -9,6 +9,7 @@ use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
 use crate::layers::dense_block::{self, DenseBlock};
+use crate::layers::pool::Pool;
 use crate::layers::pooled_activation::{self, PooledActivation};
 use crate::layers::{avg_pool, check_shape, flatten, max_pool, relu};
 use crate::prior::Codebook;
@@ -264,11 +265,11 @@ impl<F: Real> Network<F> {
                 Ok((y, StepCache::Relu(cache)))
             }
             Node::MaxPool(window) => {
-                let (y, cache) = max_pool::forward(rank::<F, Ix4>(x).view(), window)?;
+                let (y, cache) = max_pool::forward(rank::<F, Ix4>(x).view(), &Pool::new(window.kernel, window.stride))?;
                 Ok((y.into_dyn(), StepCache::MaxPool(cache)))
             }
             Node::AvgPool(window) => {
-                let (y, cache) = avg_pool::forward(rank::<F, Ix4>(x).view(), window)?;
+                let (y, cache) = avg_pool::forward(rank::<F, Ix4>(x).view(), &Pool::new(window.kernel, window.stride))?;
                 Ok((y.into_dyn(), StepCache::AvgPool(cache)))
             }
             Node::Flatten => {

@@ -115,6 +115,34 @@ impl Plan {
         }
     }
 
+    /// Checks that a batch of so many images has statistics of its own at every normalization: two values a channel.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_batch(&self, batch_size: usize) -> Result<()> {
+        if batch_size.saturating_mul(self.fewest_normalized()?) > 1 {
+            return Ok(());
+        }
+        let expected = "at least 2, for a normalization takes its statistics from one value a channel of each image";
+        Err(Error::option("batch-size", expected, batch_size))
+    }
+
+    /// The values in each channel of an image at the normalization that sees the fewest.
+    fn fewest_normalized(&self) -> Result<usize> {
+        let (mut size, mut fewest) = ([self.input[1], self.input[2]], usize::MAX);
+        for node in &self.nodes {
+            match node {
+                Node::Conv2d(_, window) | Node::MaxPool(window) | Node::AvgPool(window) => {
+                    size = window.output_size(size)?;
+                }
+                Node::Dense(_) | Node::Flatten => size = [1, 1],
+                Node::BatchNorm(_) | Node::DenseBlock(_) => fewest = fewest.min(elements(&size)),
+                Node::Relu => {}
+            }
+        }
+        Ok(fewest)
+    }
+
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
         self.with_parameters().filter_map(|layer| match layer {

@@ -56,8 +56,10 @@ const fn option(name: &'static str, values: &'static str, default: &'static str)
 
 const SPIKE: OptionSpec = option("spike", "exact or fit", "exact");
 const SIZE: &str = "N or H,W, of at least 1";
-const POOL: &[OptionSpec] =
-    &[option("kernel", SIZE, "2"), option("stride", "N or H,W, of at least 1; the kernel's unless given", "")];
+const KERNEL: OptionSpec = option("kernel", SIZE, "2");
+const POOL_STRIDE: OptionSpec = option("stride", "N or H,W, of at least 1; the kernel's unless given", "");
+const POOL_PADDING: OptionSpec = option("padding", "N or H,W, at most half of the kernel", "0");
+const CEIL_MODE: OptionSpec = option("ceil-mode", "yes or no", "no");
 const X_DY: &[Input] = &[input("x", "B, C, H, W"), input("dy", "B, C, OH, OW")];
 const NETWORK: &[OptionSpec] = &[
     option("prior", "nearest, mixture, vnq, windows, quadrature, gaussian or none", "nearest"),
@@ -189,7 +191,7 @@ pub const OPERATIONS: &[Operation] = &[
         module: "layers::max_pool",
         inputs: X_DY,
         labels: false,
-        options: POOL,
+        options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
         f32: layers::max_pool,
         f64: layers::max_pool,
@@ -199,7 +201,7 @@ pub const OPERATIONS: &[Operation] = &[
         module: "layers::avg_pool",
         inputs: X_DY,
         labels: false,
-        options: POOL,
+        options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE, option("count-include-pad", "yes or no", "yes")],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
         f32: layers::avg_pool,
         f64: layers::avg_pool,
@@ -207,9 +209,12 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "softmax-nll",
         module: "layers::softmax_nll",
-        inputs: &[input("logits", "B, K")],
+        inputs: &[input("logits", "B, K"), optional("class_weights", "K")],
         labels: true,
-        options: &[],
+        options: &[
+            option("label-smoothing", "a number from 0 to 1", "0"),
+            option("ignore-index", "a whole number, the label of images that do not count; none unless given", ""),
+        ],
         outputs: "nll (1), the mean; dlogits (B, K)",
         f32: layers::softmax_nll,
         f64: layers::softmax_nll,
@@ -225,6 +230,7 @@ pub const OPERATIONS: &[Operation] = &[
             option("beta1", "a number from 0 to below 1", "0.9"),
             option("beta2", "a number from 0 to below 1", "0.999"),
             option("epsilon", "a positive number", "1e-8"),
+            option("weight-decay", "a number of at least 0, decoupled as in AdamW", "0"),
         ],
         outputs: "parameter, m, v (…)",
         f32: training::adam,

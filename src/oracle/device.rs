@@ -1,7 +1,7 @@
 //! The operations on a GPU: see [`evaluate_on`](super::evaluate_on).
 
 use super::catalogue::Operation;
-use super::layers::{NormOptions, check_dy, conv_window, norm_options, pool_window};
+use super::layers::{NormOptions, avg_pool_options, check_dy, conv_window, norm_options, pool_options, weighting};
 use super::networks::{Problem, densenet_of, eps, problem};
 use super::options::Options;
 use super::priors::{codebook, kl_options};
@@ -20,6 +20,7 @@ use crate::nets::Architecture;
 use crate::nets::plan::BayesLayer;
 use crate::prior::Prior;
 use crate::prior::multi_spike::{costs, zero_level};
+use ndarray::Ix1;
 
 /// Evaluates an operation on a device.
 pub(super) fn compute<F: Stored + Real>(
@@ -153,26 +154,29 @@ impl<F: Stored + Real> On<'_, F> {
     }
 
     fn max_pool(&self) -> Result<Outputs> {
-        let (window, dy) = (pool_window(self.options)?, self.buffer("dy")?);
-        let (y, cache) = max_pool::forward(&self.buffer("x")?, &window)?;
+        let (pool, dy) = (pool_options(self.options)?, self.buffer("dy")?);
+        let (y, cache) = max_pool::forward(&self.buffer("x")?, &pool)?;
         check_dy(y.shape(), dy.shape())?;
         Outputs::default().with_buffer("y", &y)?.with_buffer("dx", &max_pool::backward(&cache, &dy)?)
     }
 
     fn avg_pool(&self) -> Result<Outputs> {
-        let (window, dy) = (pool_window(self.options)?, self.buffer("dy")?);
-        let (y, cache) = avg_pool::forward(&self.buffer("x")?, &window)?;
+        let (pool, dy) = (avg_pool_options(self.options)?, self.buffer("dy")?);
+        let (y, cache) = avg_pool::forward(&self.buffer("x")?, &pool)?;
         check_dy(y.shape(), dy.shape())?;
         Outputs::default().with_buffer("y", &y)?.with_buffer("dx", &avg_pool::backward(&cache, &dy)?)
     }
 
     fn softmax_nll(&self) -> Result<Outputs> {
-        let (nll, cache) = softmax_nll::forward(&self.buffer("logits")?, self.inputs.labels())?;
+        let class_weights =
+            self.inputs.get("class_weights").map(|_| self.inputs.array::<Ix1>("class_weights")).transpose()?;
+        let (weighting, labels) = weighting(self.inputs, self.options, class_weights.as_ref())?;
+        let (nll, cache) = softmax_nll::forward_weighted(&weighting, &self.buffer("logits")?, &labels)?;
         Outputs::default().with_buffer("nll", &nll)?.with_buffer("dlogits", &softmax_nll::backward(&cache)?)
     }
 
     fn adam(&self) -> Result<Outputs> {
-        let (adam, step, rate) = adam_options(self.options)?;
+        let (adam, step, rate) = adam_options::<F>(self.options)?;
         second_moment(self.inputs)?;
         let (mut parameter, gradient) = (self.buffer("parameter")?, self.buffer("gradient")?);
         let mut moments = [self.buffer("m")?, self.buffer("v")?];
@@ -197,8 +201,8 @@ impl<F: Stored + Real> On<'_, F> {
         };
         let on_device = nets::Network::from_host(self.device, &network)?;
         let costs = objective::Costs::new(self.device, &network)?;
-        let (x, labels) = (Buffer::from_host(self.device, x.view())?, self.inputs.labels());
-        let evaluation = objective::evaluate(&objective, &on_device, &costs, x, labels, &noise, kl_weight)?;
+        let (x, labels) = (Buffer::from_host(self.device, x.view())?, self.inputs.labels()?);
+        let evaluation = objective::evaluate(&objective, &on_device, &costs, x, &labels, &noise, kl_weight)?;
         let mut outputs = Outputs::default()
             .with_scalar::<F>("loss", evaluation.loss.loss)
             .with_scalar::<F>("nll", evaluation.loss.nll)

@@ -52,7 +52,7 @@ pub(super) fn problem<F: Stored>(
     options: &Options,
 ) -> Result<Problem<F>> {
     let objective = objective(options)?;
-    let kl_weight = options.real("kl-weight", |weight| weight >= 0.0)?;
+    let kl_weight = options.real_for("kl-weight", |weight: F| weight >= F::zero())?;
     let x = images(inputs)?;
     let plan = wire(architecture, &x, inputs)?;
     check_names(&plan, inputs)?;
@@ -91,7 +91,7 @@ pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shap
 fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let Problem { network, objective, kl_weight, x } = problem(architecture, inputs, options)?;
     let noise = |layer: &BayesLayer, shape: &[usize]| eps(inputs, layer, shape).cloned();
-    let evaluation = objective.evaluate(&network, x, inputs.labels(), &noise, kl_weight)?;
+    let evaluation = objective.evaluate(&network, x, &inputs.labels()?, &noise, kl_weight)?;
     let mut outputs = Outputs::default()
         .with_scalar::<F>("loss", evaluation.loss.loss)
         .with_scalar::<F>("nll", evaluation.loss.nll)

@@ -111,7 +111,7 @@ impl File {
 #[derive(Debug)]
 pub struct Inputs<F> {
     floats: BTreeMap<String, ArrayD<F>>,
-    labels: Option<Vec<usize>>,
+    labels: Option<Vec<i64>>,
 }
 
 impl<F: Stored> Inputs<F> {
@@ -229,7 +229,15 @@ impl<F: Stored> Inputs<F> {
     }
 
     /// The labels (B).
-    pub fn labels(&self) -> &[usize] {
+    ///
+    /// # Errors
+    /// If one is below 0.
+    pub fn labels(&self) -> Result<Vec<usize>> {
+        self.signed_labels().iter().map(|label| class(*label)).collect()
+    }
+
+    /// The labels (B) as they were read.
+    pub(super) fn signed_labels(&self) -> &[i64] {
         self.labels.as_deref().unwrap_or_default()
     }
 }
@@ -243,15 +251,20 @@ fn misshapen(name: &str, shape: &str, sizes: &BTreeMap<&str, Vec<usize>>, seen: 
     Error::tensor(name, format!("shape ({shape}), here ({})", expected.join(", ")), format!("{seen:?}"))
 }
 
-fn labels(tensor: &TensorView<'_>) -> Result<Vec<usize>> {
+/// A label that may be a class.
+///
+/// # Errors
+/// If it is below 0.
+pub(super) fn class(label: i64) -> Result<usize> {
+    usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
+}
+
+fn labels(tensor: &TensorView<'_>) -> Result<Vec<i64>> {
     if tensor.dtype() != Dtype::I64 || tensor.shape().len() != 1 {
         return Err(Error::tensor("labels", "(B), I64", format!("{:?}, shape {:?}", tensor.dtype(), tensor.shape())));
     }
-    let label = |bytes: &[u8]| {
-        let label = i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
-    };
-    tensor.data().chunks_exact(8).map(label).collect()
+    let label = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    Ok(tensor.data().chunks_exact(8).map(label).collect())
 }
 
 /// The outputs of an operation, in its order.

@@ -16,6 +16,7 @@ mod workspace;
 
 use super::model::{Affine, PackedModel};
 use crate::layers::avg_pool;
+use crate::layers::pool::Pool;
 use crate::nets::plan::{Node, Stage};
 use crate::scalar::vector::Vector;
 use crate::team;
@@ -144,7 +145,10 @@ impl Pass<'_> {
                     let output = window.output_size([height, width]).expect("the builder checked it");
                     self.flow_to([channels, output[0], output[1]], |pass, x, y| {
                         let x = ArrayView4::from_shape((pass.images, channels, height, width), x);
-                        let means = avg_pool::forward(x.expect("images of that shape"), window);
+                        let means = avg_pool::forward(
+                            x.expect("images of that shape"),
+                            &Pool::new(window.kernel, window.stride),
+                        );
                         let means = means.expect("the builder checked it").0;
                         y.copy_from_slice(means.as_slice().expect("in standard layout"));
                     });

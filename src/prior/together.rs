@@ -5,6 +5,7 @@ use super::spike::squared_distance;
 use crate::scalar::spike_kl::fit_values_and_derivatives;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::scalar::{Real, WeightKl};
+use crate::tensor::sum::BLOCK;
 
 /// Weights dealt with together, step by step: a multiple of every [`Vector::LANES`].
 pub(super) const TOGETHER: usize = 64;
@@ -66,6 +67,20 @@ impl<F: Real> Kls<F> {
 pub(super) struct LevelGradient<F>(Vec<[F; SUMS]>);
 
 impl<F: Real> LevelGradient<F> {
+    #[inline(always)]
+    fn new(levels: usize) -> Self {
+        Self(vec![[F::zero(); SUMS]; levels])
+    }
+
+    /// Adds the sums to `level_sums` and begins anew.
+    #[inline(always)]
+    fn add_up(&mut self, level_sums: &mut [f64]) {
+        for (sum, sums) in level_sums.iter_mut().zip(&mut self.0) {
+            *sum += sums.iter().map(|sum| sum.as_f64()).sum::<f64>();
+            sums.fill(F::zero());
+        }
+    }
+
     /// Adds what each weight contributes to level k.
     #[inline(always)]
     pub(super) fn add(&mut self, k: usize, of_each: &Each<F>) {
@@ -103,11 +118,14 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
         let Self { chunk, mut form } = self;
         let Chunk { theta, log_sigma2, scale, dtheta, dlog_sigma2, level_sums } = chunk;
         let mut values = [0.0; SUMS];
-        let mut sums = LevelGradient(vec![[F::zero(); SUMS]; level_sums.len()]);
+        let mut sums = LevelGradient::new(level_sums.len());
         let (many, rest) = theta.as_chunks::<TOGETHER>();
         let posterior = many.iter().zip(log_sigma2.as_chunks::<TOGETHER>().0);
         let gradient = dtheta.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(dlog_sigma2.as_chunks_mut().0);
-        for ((theta, log_sigma2), (dtheta, dlog_sigma2)) in posterior.zip(gradient) {
+        for (i, ((theta, log_sigma2), (dtheta, dlog_sigma2))) in posterior.zip(gradient).enumerate() {
+            if i % (BLOCK * SUMS / TOGETHER) == 0 {
+                sums.add_up(level_sums);
+            }
             let mut inverse_sigma2 = [F::zero(); TOGETHER];
             for i in 0..TOGETHER {
                 inverse_sigma2[i] = (-log_sigma2[i]).exp_in_loop();
@@ -119,9 +137,7 @@ impl<F: Real, K: OneOrMany<F>> Kernel<F> for Together<'_, F, K> {
                 values.iter_mut().zip(value).for_each(|(sum, value)| *sum += value.as_f64());
             }
         }
-        for (sum, sums) in level_sums.iter_mut().zip(sums.0) {
-            *sum += sums.into_iter().sum();
-        }
+        sums.add_up(level_sums);
         let whole = theta.len() - rest.len();
         let rest = Chunk {
             theta: rest,

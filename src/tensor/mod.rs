@@ -1,4 +1,4 @@
-//! The only plumbing: matrix products and their tiles, im2col, noise, new arrays, aligned buffers, and the one rule that keeps
+//! The only plumbing: matrix products and their tiles, im2col, sums, noise, new arrays, aligned buffers, and the one rule that keeps
 //! results the same at any thread count.
 //!
 //! **Determinism.** Work is cut into pieces whose size depends on the data alone, never on the number of threads; each
@@ -9,4 +9,5 @@ pub mod fresh;
 pub mod im2col;
 pub mod matmul;
 pub mod noise;
+pub mod sum;
 pub mod tiles;

@@ -178,7 +178,7 @@ impl Config {
             seed: self.seed,
             ..Recipe::default()
         };
-        recipe.check(train_size)?;
+        recipe.check::<f32>(train_size)?;
         Ok(Checked { architecture, hidden_widths, codebook, recipe })
     }
 }

@@ -26,6 +26,8 @@
 use super::objective::KlScale;
 use crate::error::{Error, Result};
 use crate::prior::{Form, MultiSpike, Prior};
+use crate::scalar::Real;
+use crate::scalar::real::seen_in;
 use crate::scalar::spike_kl::Spike;
 
 /// How to train: see the [module](self).
@@ -88,29 +90,20 @@ impl Recipe {
         Self { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..Self::default() }
     }
 
-    /// Checks every range.
+    /// Checks every range, that of a number once it is rounded to the precision `F` of the training.
     ///
     /// # Errors
     /// Names the first value outside its range.
-    pub fn check(&self, train_size: usize) -> Result<()> {
-        let positive = |name: &str, value: f64| {
-            if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::option(name, "a positive number", value)) }
-        };
-        let non_negative = |name: &str, value: f64| {
-            if value >= 0.0 && value.is_finite() {
-                Ok(())
-            } else {
-                Err(Error::option(name, "a number of at least 0", value))
-            }
-        };
-        positive("learning-rate", self.learning_rate)?;
-        positive("gradient-clip", self.gradient_clip)?;
+    pub fn check<F: Real>(&self, train_size: usize) -> Result<()> {
+        check_positive::<F>("learning-rate", self.learning_rate)?;
+        check_positive::<F>("gradient-clip", self.gradient_clip)?;
         if !(0.0..1.0).contains(&self.decay_from) {
             return Err(Error::option("decay-from", "a number from 0 to below 1", self.decay_from));
         }
-        non_negative("level-rate", self.level_rate)?;
-        non_negative("kl-weight", self.kl_weight)?;
-        non_negative("kl-warmup", self.kl_warmup)?;
+        check_not_negative::<F>("level-rate", self.level_rate)?;
+        check_not_negative::<F>("kl-weight", self.kl_weight)?;
+        // Only κ, which comes of it, is rounded.
+        check_not_negative::<f64>("kl-warmup", self.kl_warmup)?;
         if !(1..=STEEPEST_WARMUP).contains(&self.kl_warmup_power) {
             return Err(Error::option("kl-warmup-power", format!("1 to {STEEPEST_WARMUP}"), self.kl_warmup_power));
         }
@@ -150,4 +143,21 @@ impl Recipe {
         let rest = (epochs / self.kl_warmup).powi(self.kl_warmup_power as i32 - 1);
         self.kl_weight * epochs / self.kl_warmup * rest
     }
+}
+
+fn check_positive<F: Real>(name: &str, value: f64) -> Result<()> {
+    check_number(name, value, "a positive number", |value: F| value > F::zero())
+}
+
+fn check_not_negative<F: Real>(name: &str, value: f64) -> Result<()> {
+    check_number(name, value, "a number of at least 0", |value: F| value >= F::zero())
+}
+
+/// Checks a number as it is rounded: it is finite and `holds`.
+fn check_number<F: Real>(name: &str, value: f64, expected: &str, holds: impl Fn(F) -> bool) -> Result<()> {
+    let rounded = F::of(value);
+    if rounded.is_finite() && holds(rounded) {
+        return Ok(());
+    }
+    Err(Error::option(name, expected, seen_in::<F>(value)))
 }

@@ -83,9 +83,11 @@ impl<F: Real> Trainer<F> {
     /// A trainer at step 0, for `train_size` images.
     ///
     /// # Errors
-    /// If the recipe is out of range or its prior is not defined for a layer's codebook.
+    /// If the recipe is out of range, its batches are too small for a normalization of the network, or its prior is not defined for
+    /// a layer's codebook.
     pub fn new(network: Network<F>, recipe: Recipe, train_size: usize) -> Result<Self> {
-        recipe.check(train_size)?;
+        recipe.check::<F>(train_size)?;
+        network.plan().check_batch(recipe.batch_size)?;
         keep_freed_memory();
         let levels = |position: usize| network.parameters()[position].as_slice();
         if let Prior::MultiSpike(prior) = &recipe.prior {

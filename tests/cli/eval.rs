@@ -89,6 +89,7 @@ fn statistics_estimated_anew_are_those_that_quantize_packs() {
     // Without a number, of all training images: there are fewer than the default.
     assert_eq!(eval(&place, &["run", "--recalibrate"]), eval(&place, &["run", "--recalibrate=4294967295"]));
     place.refuse(&["eval", "run", "--recalibrate=0"], 2, &["--recalibrate", "0"]);
+    place.refuse(&["eval", "run", "--recalibrate=1"], 2, &["recalibrate", "batches of at least 2", "1"]);
     place.refuse(&["quantize", "run", "--out", "x", "--recalibrate=-1"], 2, &["--recalibrate", "-1"]);
     place.refuse(&["eval", "anew.packed", "--recalibrate"], 2, &["recalibrate", "a run directory", "a packed model"]);
 }

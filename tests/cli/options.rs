@@ -49,6 +49,8 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--epochs", "4294967296"], &["--epochs", "4294967296"]),
     (&["--epochs", "4294967295", "--batch-size", "1"], &["epochs", "4294967295 steps", "1099511627520 steps"]),
     (&["--batch-size", "0"], &["batch-size", "1 to 256", "0"]),
+    (&["--batch-size", "1"], &["batch-size", "at least 2", "one value a channel", "1"]),
+    (&["--learning-rate", "1e39"], &["learning-rate", "a positive number", "in F32 inf"]),
     (&["--batch-size", "257"], &["batch-size", "1 to 256", "257"]),
     (&["--batch-size", "18446744073709551615"], &["batch-size", "1 to 256", "18446744073709551615"]),
     (&["--batch-size", "many"], &["--batch-size", "'many'"]),

@@ -226,8 +226,8 @@ fn numbers_that_go_wrong_stop_the_run_at_their_step_and_keep_the_last_checkpoint
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         one_line(&output, rate)
     };
-    // Beyond f32: the first step makes NaN of every weight.
-    let line = begin("1e300");
+    // In f32, but what it is divided by at the first step is not: that makes NaN of every weight.
+    let line = begin("1e38");
     assert!(line.contains("tensor ") && line.contains("finite numbers after step 1"), "{line}");
     assert!(!place.path("run/checkpoint.safetensors").exists() && !place.path("run/metrics.jsonl").exists());
     fs::remove_dir_all(place.path("run")).unwrap();

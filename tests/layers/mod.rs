@@ -7,6 +7,7 @@ mod bayes_dense;
 mod dense_block;
 mod flatten;
 mod max_pool;
+pub mod pool;
 mod pooled_activation;
 mod pre_activation;
 mod relu;

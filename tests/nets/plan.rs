@@ -20,6 +20,20 @@ fn layers_know_their_parameters_and_their_place() {
     assert_eq!(network.layers().count(), 5);
 }
 
+/// One image has no statistics after a dense layer; where it has many positions, it has.
+#[test]
+fn a_batch_needs_two_values_a_channel_at_every_normalization() {
+    let network = lenet5();
+    network.check_batch(2).expect("two values");
+    assert_error(network.check_batch(1), &["batch-size", "at least 2", "one value a channel", "(saw: 1)"]);
+    let mut net = Builder::new([1, 4, 4]);
+    net.conv2d("c", 2, [3, 3], [0, 0]).expect("it fits").batch_norm("n").relu().flatten().dense("d", 3);
+    net.finish().check_batch(1).expect("four positions");
+    let mut net = Builder::new([1, 4, 4]);
+    net.conv2d("c", 2, [3, 3], [0, 0]).expect("it fits").max_pool([2, 2]).expect("it fits").batch_norm("n");
+    assert_error(net.finish().check_batch(1), &["batch-size", "at least 2"]);
+}
+
 #[test]
 fn the_shape_follows_the_nodes() {
     let mut net = Builder::new([2, 9, 12]);

@@ -28,7 +28,7 @@ pub(super) fn config() -> Config {
         kl_warmup_power: 4,
         epochs: 5,
         batch_size: 100,
-        learning_rate: 5e-324,
+        learning_rate: 1e-45,
         seed: u64::MAX,
     }
 }
@@ -42,7 +42,7 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
         "standardization": { "mean": [0.1_f32, 0.5_f32, 1.0_f32], "deviation": [0.25_f32, 1e-9_f32, 0.3_f32] },
         "codebook": [-0.1_f32, 0.0_f32, 0.3_f32], "prior": "mixture", "spike": "exact", "kl_scale": "dataset",
         "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0, "kl_warmup_power": 4, "epochs": 5, "batch_size": 100,
-        "learning_rate": 5e-324, "seed": u64::MAX,
+        "learning_rate": 1e-45, "seed": u64::MAX,
     });
     assert_eq!(value, expected);
     let text = serde_json::to_string_pretty(&config()).unwrap();
@@ -91,7 +91,7 @@ fn checking_gives_network_codebook_and_recipe() {
         kl_warmup_power: 4,
         epochs: 5,
         batch_size: 100,
-        learning_rate: 5e-324,
+        learning_rate: 1e-45,
         augment: true,
         seed: u64::MAX,
         ..Recipe::default()

@@ -65,4 +65,8 @@ fn without_images_there_are_no_statistics() {
         let seen = recalibrate(&mlp(), &data, images, batch_size, &WeightMode::Mean);
         assert_error(seen, &["recalibrate", "at least one training image"]);
     }
+    for (images, batch_size) in [(1, 4), (4, 1)] {
+        let seen = recalibrate(&mlp(), &data, images, batch_size, &WeightMode::Mean);
+        assert_error(seen, &["recalibrate", "batches of at least 2", "one value a channel", "(saw: 1)"]);
+    }
 }

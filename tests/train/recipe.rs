@@ -13,12 +13,12 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.2, 32.0, 32));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
     assert_eq!((default.decay_from, default.level_rate, default.kl_warmup_power), (0.0, 0.004, 1));
-    default.check(IMAGES).unwrap();
+    default.check::<f32>(IMAGES).unwrap();
 
     let densenet = Recipe::densenet();
     assert_eq!((densenet.kl_weight, densenet.kl_warmup_power, densenet.batch_size), (20.0, 6, 64));
     assert_eq!(densenet, Recipe { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..default });
-    densenet.check(IMAGES).unwrap();
+    densenet.check::<f32>(IMAGES).unwrap();
 }
 
 #[test]
@@ -32,7 +32,14 @@ fn the_bounds_themselves_are_allowed() {
         Recipe { batch_size: IMAGES, epochs: u32::MAX, ..Recipe::default() },
     ];
     for recipe in extremes {
-        recipe.check(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
+        recipe.check::<f64>(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
+    }
+    let [largest, smallest] = [f32::MAX, f32::MIN_POSITIVE].map(f64::from);
+    for recipe in [
+        Recipe { kl_weight: largest, kl_warmup: f64::MAX, gradient_clip: largest, ..Recipe::default() },
+        Recipe { learning_rate: smallest, gradient_clip: smallest, kl_weight: 0.0, ..Recipe::default() },
+    ] {
+        recipe.check::<f32>(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
     }
 }
 
@@ -63,10 +70,21 @@ fn every_value_out_of_range_is_named() {
     }
     cases.push((Recipe { learning_rate: 0.0, ..default() }, ["learning-rate", "positive", "0"]));
     cases.push((Recipe { gradient_clip: -0.0, ..default() }, ["gradient-clip", "positive", "-0"]));
-    for (recipe, parts) in cases {
-        assert_error(recipe.check(IMAGES), &parts);
+    // In f32 they are infinite, or 0; in f64 they are what they are.
+    for (recipe, parts) in [
+        (Recipe { learning_rate: 1e39, ..default() }, ["learning-rate", "positive", "in F32 inf"]),
+        (Recipe { learning_rate: 1e-46, ..default() }, ["learning-rate", "positive", "in F32 0"]),
+        (Recipe { gradient_clip: 1e-46, ..default() }, ["gradient-clip", "positive", "in F32 0"]),
+        (Recipe { level_rate: 1e300, ..default() }, ["level-rate", "at least 0", "in F32 inf"]),
+        (Recipe { kl_weight: 1e39, ..default() }, ["kl-weight", "at least 0", "in F32 inf"]),
+    ] {
+        recipe.check::<f64>(IMAGES).unwrap();
+        cases.push((recipe, parts));
     }
-    assert_error(Recipe { batch_size: 1, ..default() }.check(0), &["batch-size", "1 to 0"]);
+    for (recipe, parts) in cases {
+        assert_error(recipe.check::<f32>(IMAGES), &parts);
+    }
+    assert_error(Recipe { batch_size: 1, ..default() }.check::<f32>(0), &["batch-size", "1 to 0"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::images::Images;
 use super::pre_activation::{Activation, BatchTerm, Gradients as StageGradients, PreActivation};
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::Result;
+use crate::layers::batch_norm::check_count;
 use crate::layers::check_shape;
 
 /// The parameters and the geometry.
@@ -78,7 +79,7 @@ impl<F: Real> DenseBlock<'_, F> {
     /// there is noise, else the means.
     ///
     /// # Errors
-    /// If a shape does not fit, or the device fails.
+    /// If a shape does not fit, there are fewer than two values a channel to take statistics of, or the device fails.
     pub fn forward(
         &self,
         x: &Buffer<F>,
@@ -86,6 +87,9 @@ impl<F: Real> DenseBlock<'_, F> {
         mut noise: Option<&mut Noise<'_, F>>,
     ) -> Result<(Buffer<F>, Cache<F>)> {
         let [batch, channels, height, width] = Images::of(x).shape;
+        if running.is_none() {
+            check_count(x.shape(), batch * height * width)?;
+        }
         let device = x.device();
         let total = channels + self.units.iter().map(|unit| appended(unit)).sum::<usize>();
         let mut y = Buffer::unset(device, &[batch, total, height, width])?;

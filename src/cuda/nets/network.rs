@@ -12,6 +12,7 @@ use crate::cuda::{Buffer, Device, Real};
 use crate::error::Result;
 use crate::layers::batch_norm::{EPSILON, MOMENTUM};
 use crate::layers::check_shape;
+use crate::layers::pool::Pool;
 use crate::nets::plan::{BayesLayer, Node, NormLayer, Plan, Stage};
 use crate::nets::{self, Normalization, Role};
 use crate::tensor::im2col::Window;
@@ -210,11 +211,11 @@ impl<F: Real> Network<F> {
                 Ok((y, NodeCache::Relu(cache)))
             }
             Node::MaxPool(window) => {
-                let (y, cache) = max_pool::forward(&x, window)?;
+                let (y, cache) = max_pool::forward(&x, &Pool::new(window.kernel, window.stride))?;
                 Ok((y, NodeCache::MaxPool(cache)))
             }
             Node::AvgPool(window) => {
-                let (y, cache) = avg_pool::forward(&x, window)?;
+                let (y, cache) = avg_pool::forward(&x, &Pool::new(window.kernel, window.stride))?;
                 Ok((y, NodeCache::AvgPool(cache)))
             }
             Node::Flatten => {
