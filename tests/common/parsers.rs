@@ -54,7 +54,7 @@ pub fn idx(bytes: &[u8]) -> bool {
 /// Images of two labels, packed.
 pub fn gz(bytes: &[u8]) -> bool {
     const LABELS: &[u8] = b"\0\0\x08\x01\0\0\0\x02\x03\x07";
-    let images = flate2::bufread::MultiGzDecoder::new(bytes);
+    let images = spikeslab::train::data::gz::GzReader::new(bytes);
     let data = accepted(idx::read(images, Path::new("images.gz"), LABELS, Path::new("labels")));
     data.is_some_and(|data| is_within_its_classes(&data))
 }
