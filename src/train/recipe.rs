@@ -131,9 +131,10 @@ impl Recipe {
         Ok(())
     }
 
-    /// Full batches an epoch; a last, smaller one is dropped.
+    /// Full batches an epoch; a last, smaller one is dropped. Of batches of no images, which [`check`](Self::check) refuses,
+    /// there are none.
     pub fn steps_per_epoch(&self, train_size: usize) -> usize {
-        train_size / self.batch_size
+        train_size.checked_div(self.batch_size).unwrap_or(0)
     }
 
     /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).

@@ -163,9 +163,10 @@ impl<F: Real> Trainer<F> {
     /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
     ///
     /// # Errors
-    /// If the loss or a gradient is not finite: the parameters are then as before. If the step makes a parameter too large for
-    /// its type: the network is then of no more use.
+    /// If the loss or a gradient is not finite, or the moments are not those of the parameters: these are then as before. If the
+    /// step makes a parameter too large for its type: the network is then of no more use.
     pub fn apply(&mut self, evaluation: Evaluation<F>) -> Result<()> {
+        self.check_moments()?;
         self.check_finite(&evaluation.loss, &evaluation.gradients)?;
         self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
@@ -196,6 +197,20 @@ impl<F: Real> Trainer<F> {
         let all_finite = finite.reduce(|| true, |all, these| all & these);
         self.project();
         if all_finite { Ok(()) } else { self.check_parameters() }
+    }
+
+    /// Without its moments a parameter would stay as it is.
+    fn check_moments(&self) -> Result<()> {
+        for (i, parameter) in self.network.parameters().iter().enumerate().filter(|(_, p)| p.role.is_trained()) {
+            let expected = parameter.value.shape();
+            let seen = self.moments.get(i).map(|moments| moments.each_ref().map(ArrayD::shape));
+            if seen != Some([expected; 2]) {
+                let seen = seen.map_or("none".to_string(), |shapes| format!("{shapes:?}"));
+                let name = format!("moments of {}", parameter.name);
+                return Err(Error::tensor(name, format!("two of shape {expected:?}"), seen));
+            }
+        }
+        Ok(())
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {

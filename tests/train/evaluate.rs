@@ -154,3 +154,14 @@ fn images_of_another_shape_are_refused() {
         assert_error(evaluate(&net, &other, weights), &["x", "[1, 16, 16]", "[1, 20, 20]"]);
     }
 }
+
+#[test]
+fn no_images_have_no_score() {
+    let none = labelled(&[]);
+    let log_softmax = |_, x: ndarray::Array4<f64>| Ok(Array2::zeros((x.dim().0, none.classes())));
+    assert_error(score(&none, log_softmax), &["tensor images: expected at least one to evaluate on (saw: none)"]);
+    let data = Dataset::new(Vec::new(), Vec::new(), split(8, 4, 12).test.shape(), CLASSES).unwrap();
+    for weights in [Weights::Mean, Weights::Quantized, Weights::Sampled { samples: 2, seed: 1 }] {
+        assert_error(evaluate(&noisy_network(), &data, weights), &["tensor images", "none"]);
+    }
+}

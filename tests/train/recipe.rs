@@ -107,3 +107,10 @@ fn kl_weight_rises_with_a_power_of_the_share_of_the_warmup() {
     let steepest = Recipe { kl_warmup_power: 16, ..recipe };
     assert_eq!(steepest.kl_weight_at(4.0), 32.0 / 65536.0);
 }
+
+#[test]
+fn of_batches_of_no_images_there_are_none() {
+    let recipe = Recipe { batch_size: 0, ..Recipe::default() };
+    assert_eq!(recipe.steps_per_epoch(60_000), 0);
+    assert_error(recipe.check(60_000), &["batch-size", "1 to 60000", "0"]);
+}

@@ -294,3 +294,24 @@ fn schedules_count_steps() {
     trainer.step = 8;
     assert_eq!(trainer.kl_weight(), 0.8);
 }
+
+#[test]
+fn a_parameter_without_its_moments_is_an_error_and_nothing_moves() {
+    let (x, labels) = first_batch();
+    let whole = mlp_trainer(short_recipe());
+    let spoil: [fn(&mut Trainer<f32>); 3] = [
+        |trainer| trainer.moments.truncate(1),
+        |trainer| trainer.moments.clear(),
+        |trainer| trainer.moments[0][1] = ndarray::ArrayD::zeros(&[3][..]),
+    ];
+    for spoil in spoil {
+        let mut trainer = whole.clone();
+        spoil(&mut trainer);
+        assert_error(trainer.step(x.clone(), &labels), &["tensor moments of ", "two of shape ["]);
+        let values = |trainer: &Trainer<f32>| -> Vec<_> {
+            trainer.network.parameters().iter().map(|parameter| parameter.value.clone()).collect()
+        };
+        assert!(trainer.step == 0 && values(&trainer) == values(&whole));
+    }
+    whole.clone().step(x, &labels).unwrap();
+}
