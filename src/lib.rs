@@ -72,6 +72,7 @@ pub mod cli;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod error;
+mod escape;
 pub mod layers;
 pub mod nets;
 #[cfg(feature = "files")]
@@ -79,6 +80,8 @@ pub mod oracle;
 pub mod packed;
 pub mod prior;
 pub mod report;
+#[cfg(feature = "files")]
+mod reserve;
 pub mod scalar;
 mod spares;
 mod team;

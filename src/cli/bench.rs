@@ -1,8 +1,9 @@
 //! `spikeslab bench`: a training step by its phases, and inference on packed weights, on random images.
 
 use super::device::{DeviceOption, Gpu, on};
-use super::options::{DensenetOptions, Threads, network_names};
+use super::options::{DensenetOptions, network_names};
 use super::output::line;
+use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;

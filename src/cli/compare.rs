@@ -1,9 +1,11 @@
 //! `spikeslab compare`.
 
 use super::checkpoints::Checkpoints;
-use super::options::{Threads, TrainingOptions, network_names};
+use super::device::DeviceOption;
+use super::options::{TrainingOptions, network_names};
 use super::output::line;
-use super::train::{next_free, resume_command};
+use super::threads::Threads;
+use super::train::{in_free_directory, resume_command};
 use super::{Failure, Outcome, training};
 use crate::error::{Error, Result};
 use crate::report::{self, Curve};
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch for
-both priors in one picture.
+both priors in one picture. Options and their defaults are those of `train`.
 
 Examples:
   spikeslab compare lenet5
@@ -41,6 +43,8 @@ pub(super) struct CompareArguments {
     #[command(flatten)]
     checkpoints: Checkpoints,
     #[command(flatten)]
+    device: DeviceOption,
+    #[command(flatten)]
     threads: Threads,
 }
 
@@ -51,13 +55,17 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
 }
 
 fn command(arguments: &CompareArguments) -> Outcome {
+    let device = arguments.device.device;
+    // Before anything is written.
+    let gpu = device.open()?;
     let dir = match &arguments.resume {
         Some(dir) => dir.clone(),
         None => begin(arguments)?,
     };
+    let resume = resume_command("compare", &dir) + &device.argument();
     for name in RUNS {
         let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run, arguments.checkpoints.every, None, &resume_command("compare", &dir))?;
+        let code = training::train(&run, arguments.checkpoints.every, gpu.as_ref(), &resume)?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }
@@ -90,12 +98,17 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<PathBuf, Failure> 
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen).into());
     }
     let config = arguments.options.config(network)?;
-    let dir = arguments.out.clone().map_or_else(|| next_free(&format!("compare-{network}")), Ok)?;
-    Run::check_free(&dir)?;
     let gaussian = Config { prior: PriorName::Gaussian, ..config.clone() };
-    Run::create(&dir.join(RUNS[0]), &gaussian)?;
-    Run::create(&dir.join(RUNS[1]), &config)?;
-    Ok(dir)
+    let begin = |dir: &Path| {
+        Run::check_free(dir)?;
+        Run::create(&dir.join(RUNS[0]), &gaussian)?;
+        Run::create(&dir.join(RUNS[1]), &config)?;
+        Ok(dir.to_path_buf())
+    };
+    Ok(match &arguments.out {
+        Some(dir) => begin(dir)?,
+        None => in_free_directory(&format!("compare-{network}"), begin)?,
+    })
 }
 
 fn curve(dir: &Path) -> Result<Curve> {

@@ -1,9 +1,9 @@
 //! `spikeslab eval`.
 
 use super::device::{DeviceName, DeviceOption, scorer};
-use super::options::Threads;
 use super::output::line;
 use super::source::{Source, refit_levels, training_images};
+use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Outcome, table};
 use crate::error::{Error, Result};

@@ -2,6 +2,7 @@
 
 use super::output::line;
 use super::source::Source;
+use super::threads::Threads;
 use super::{Outcome, table};
 use crate::packed::{PackedModel, format};
 use clap::Args;
@@ -20,6 +21,10 @@ pub(super) struct InspectArguments {
 }
 
 pub(super) fn run(arguments: &InspectArguments) -> Outcome {
+    Threads::default().run(|| command(arguments))
+}
+
+fn command(arguments: &InspectArguments) -> Outcome {
     let (what, model) = match Source::load(&arguments.source)? {
         Source::Run(config, checkpoint) => {
             let what =

@@ -1,12 +1,12 @@
 //! The command line: arguments in, one line out where something is wrong.
 //!
-//! Exit codes: 0, 1 for what went wrong, 2 for usage, 130 after Ctrl-C. A closed standard output ends the command quietly.
+//! Exit codes: 0, 1 for what went wrong, 2 for usage, 128 and a signal's number after one that
+//! asked it to end (130 for Ctrl-C). A closed standard output ends the command quietly.
 
 mod bench;
 mod checkpoints;
 mod compare;
 mod device;
-#[cfg(feature = "download")]
 mod download;
 mod eval;
 mod explain;
@@ -16,15 +16,20 @@ mod options;
 mod oracle;
 mod output;
 mod quantize;
+mod signals;
 mod source;
 mod table;
+mod threads;
 mod train;
 mod training;
 
 use crate::error::Error;
+use crate::train::notice;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+
+pub use memory::Allocator;
 
 /// What a command returns: its exit code, or why it stopped.
 type Outcome = std::result::Result<ExitCode, Failure>;
@@ -88,6 +93,8 @@ enum Command {
 /// Runs the command of this process's arguments, on its main thread, which becomes one of the global pool's.
 pub fn main() -> ExitCode {
     memory::keep_between_steps();
+    signals::outlive_large_files();
+    notice::listen(output::note);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -1,9 +1,11 @@
 //! The options that `train` and `compare` share.
 
-use super::{Failure, Outcome, training};
+use super::{Failure, training};
 use crate::error::{Error, Result};
 use crate::nets::{Architecture, Densenet};
 use crate::prior::Codebook;
+use crate::prior::codebook::check_levels;
+use crate::reserve::reserve;
 use crate::scalar::spike_kl::Spike;
 use crate::train::config::{Config, PriorName, VERSION};
 use crate::train::data::{Split, Standardization, directory};
@@ -11,7 +13,9 @@ use crate::train::objective::KlScale;
 use crate::train::recipe::Recipe;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// A tenth of the images needs more passes.
 const EMBEDDED_EPOCHS: u32 = 40;
@@ -44,7 +48,7 @@ pub(super) struct TrainingOptions {
     levels: Option<usize>,
     /// The levels to begin with, ascending
     #[arg(long, value_name = "LEVELS", value_delimiter = ',', allow_hyphen_values = true)]
-    codebook: Option<Vec<f32>>,
+    codebook: Option<Vec<Level>>,
     /// The prior that draws weights to levels
     #[arg(long, value_enum, default_value = "nearest")]
     pub(super) prior: PriorName,
@@ -79,21 +83,58 @@ pub(super) struct TrainingOptions {
     densenet: DensenetOptions,
 }
 
+/// A level, as it was given and as it is used.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    given: f64,
+    used: f32,
+}
+
+impl FromStr for Level {
+    type Err = ParseFloatError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, ParseFloatError> {
+        // Rounded once.
+        Ok(Self { given: text.parse()?, used: text.parse()? })
+    }
+}
+
+/// The levels given, if they are still levels once rounded.
+fn given(levels: &[Level]) -> Result<Vec<f32>> {
+    check_levels("codebook", &levels.iter().map(|level| level.given).collect::<Vec<_>>())?;
+    if let Some(level) = levels.iter().find(|level| !level.used.is_finite()) {
+        return Err(Error::option(
+            "codebook",
+            format!("finite levels, of at most {:e}", f32::MAX),
+            format!("{:e}", level.given),
+        ));
+    }
+    match levels.windows(2).find(|pair| pair[0].used >= pair[1].used) {
+        Some(pair) => {
+            let seen = format!("{:?} before {:?}, both {:?}", pair[0].given, pair[1].given, pair[0].used);
+            Err(Error::option("codebook", "levels that differ in F32", seen))
+        }
+        None => Ok(levels.iter().map(|level| level.used).collect()),
+    }
+}
+
+/// Where `--help` lists them: a heading of the whole structure would be that of all that follows it.
+const OF_DENSENET: &str = "Options of densenet";
+
 /// The sizes of a DenseNet.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Options of densenet")]
 pub(super) struct DensenetOptions {
     /// Bayesian layers: 3n + 4, with bottleneck 6n + 4 [default: 40]
-    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    #[arg(long, value_name = "L", allow_negative_numbers = true, help_heading = OF_DENSENET)]
     depth: Option<usize>,
     /// Channels that each unit appends [default: 12]
-    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, help_heading = OF_DENSENET)]
     growth: Option<usize>,
     /// Put 1×1 convolutions of 4K outputs before the 3×3 ones
-    #[arg(long)]
+    #[arg(long, help_heading = OF_DENSENET)]
     bottleneck: bool,
     /// Share of the channels that a transition keeps [default: 1]
-    #[arg(long, value_name = "C", allow_negative_numbers = true)]
+    #[arg(long, value_name = "C", allow_negative_numbers = true, help_heading = OF_DENSENET)]
     compression: Option<f64>,
 }
 
@@ -111,17 +152,6 @@ impl DensenetOptions {
     }
 }
 
-/// Of every command that computes.
-#[derive(Debug, Args)]
-pub(super) struct Threads {
-    /// Threads [default: one a core]; the results do not depend on it
-    #[arg(
-        long, value_name = "T",
-        value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true
-    )]
-    threads: Option<u16>,
-}
-
 /// The names of the networks; a DenseNet's bottleneck is an option.
 pub(super) fn network_names() -> PossibleValuesParser {
     let named = |architecture: &Architecture| *architecture != Architecture::Densenet { bottleneck: true };
@@ -136,7 +166,7 @@ impl TrainingOptions {
         let standardization = Standardization::for_training(&data.train)
             .map_err(|error| Error::file(source, "images that can be standardized", error))?;
         let codebook = match &self.codebook {
-            Some(levels) => levels.clone(),
+            Some(levels) => given(levels)?,
             None => {
                 let default = if self.prior == PriorName::Windows { 4 } else { 3 };
                 Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec()
@@ -168,10 +198,13 @@ impl TrainingOptions {
             seed: self.seed,
         };
         let checked = config.check(data.train.len())?;
-        checked
+        let plan = checked
             .architecture
             .plan(data.train.shape(), &training::widths(&checked.hidden_widths, &data))
             .map_err(|error| Error::file(source, format!("images large enough for {network}"), error))?;
+        // Each weight has a value, two moments and a gradient. Better no run than one that dies when it has begun.
+        let sizes = plan.parameters.iter().map(|parameter| parameter.shape.iter().product());
+        reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {network}"))?;
         Ok(config)
     }
 
@@ -184,17 +217,6 @@ impl TrainingOptions {
         let mut data = directory::load(self.data.as_deref(), self.coarse)?;
         self.limit.map_or(Ok(()), |images| data.limit(images))?;
         Ok(data)
-    }
-}
-
-impl Threads {
-    /// Runs a command in a thread pool of that size, as one of its threads: what begins outside of one pays for waking its
-    /// threads at every loop. The main thread's heap, unlike that of other threads, may grow without limit.
-    pub(super) fn run(&self, command: impl FnOnce() -> Outcome + Send) -> Outcome {
-        let threads = self.threads.map_or(0, Into::into);
-        // It fails only if there is a pool already; nothing has used one yet.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
-        rayon::scope(|_| command())
     }
 }
 

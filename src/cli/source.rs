@@ -33,7 +33,7 @@ impl Source {
 pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
     let config = Run::config(dir)?;
     let path = Run::checkpoint_path(dir);
-    if !path.exists() {
+    if !Run::has_checkpoint(dir)? {
         return Err(Error::file(dir, "a run with a checkpoint", "none"));
     }
     let checkpoint = checkpoint::load(&path)?;

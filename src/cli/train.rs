@@ -2,9 +2,11 @@
 
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
-use super::options::{Threads, TrainingOptions, network_names};
+use super::options::{TrainingOptions, network_names};
+use super::threads::Threads;
 use super::{Outcome, training};
 use crate::error::{Error, Result};
+use crate::escape::is_unprintable;
 use crate::train::Run;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,11 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
 The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and figures/.
-Ctrl-C stops after the step at hand; --resume goes on to the same bits, after a crash from the last checkpoint.
-A run may go on on another device: its noise is the same there, its sums are rounded in another order.
+Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the same bits, after a
+crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
+sums are rounded in another order.
+Where nothing is given, --spike, --kl-scale and --kl-weight are a recipe that was measured; those of
+`oracle` (exact, dataset, 1) are the definitions, under which the loss bounds the evidence.
 
 Examples:
   spikeslab train lenet5
@@ -47,7 +52,6 @@ pub(super) struct TrainArguments {
     device: DeviceOption,
     #[command(flatten)]
     threads: Threads,
-    #[cfg(feature = "download")]
     #[command(flatten)]
     download: super::download::Download,
 }
@@ -71,11 +75,12 @@ fn command(arguments: &TrainArguments) -> Outcome {
         }
         (None, network) => {
             let network = network.as_deref().unwrap_or_default();
-            #[cfg(feature = "download")]
             arguments.download.fetch(arguments.options.data.as_deref())?;
             let config = arguments.options.config(network)?;
-            let dir = arguments.out.clone().map_or_else(|| next_free(network), Ok)?;
-            Run::create(&dir, &config)?
+            match &arguments.out {
+                Some(dir) => Run::create(dir, &config)?,
+                None => in_free_directory(network, |dir| Run::create(dir, &config))?,
+            }
         }
     };
     let resume = resume_command("train", run.dir()) + &device.argument();
@@ -95,21 +100,22 @@ fn quoted(path: &Path) -> String {
     if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
         return path.into_owned();
     }
-    if !path.chars().any(char::is_control) {
+    if !path.chars().any(is_unprintable) {
         return format!("'{}'", path.replace('\'', "'\\''"));
     }
     let escaped = |c: char| match c {
         '\'' | '\\' => format!("\\{c}"),
-        c if c.is_control() => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+        c if is_unprintable(c) => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
         c => c.to_string(),
     };
     format!("$'{}'", path.chars().map(escaped).collect::<String>())
 }
 
-/// The first of runs/NAME-1, runs/NAME-2, … that is not there.
-pub(super) fn next_free(name: &str) -> Result<PathBuf> {
-    (1..10_000)
-        .map(|n| PathBuf::from("runs").join(format!("{name}-{n}")))
-        .find(|dir| !dir.exists())
-        .ok_or_else(|| Error::option("out", "a directory", "none free under runs"))
+/// Begins in the first of runs/NAME-1, runs/NAME-2, … that is not there; what cannot begin leaves none.
+pub(super) fn in_free_directory<T>(name: &str, begin: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let dir = Run::make_free(Path::new("runs"), name)?;
+    begin(&dir).inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = std::fs::remove_dir(&dir);
+    })
 }

@@ -3,6 +3,7 @@
 use super::checkpoints::Interval;
 use super::device::{Gpu, on};
 use super::output::{line, note};
+use super::signals::{self, asked_to_end};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
 use crate::nets::{Architecture, Network, Plan, Role};
@@ -18,13 +19,11 @@ use crate::train::{Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Draws of the weights in the final table.
 pub(super) const SAMPLES: u32 = 10;
 
-/// Trains the run to its end or until Ctrl-C, and says how it did. `resume` is what goes on with it then.
+/// Trains the run to its end or until a signal asks to end, and says how it did. `resume` is what goes on with it then.
 pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
     let data = load_data(run, &config)?;
@@ -38,7 +37,7 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     let mut trainer = Trainer::new(network, recipe, data.train.len())?;
     let path = Run::checkpoint_path(run.dir());
     let mut position = Position::default();
-    if path.exists() {
+    if Run::has_checkpoint(run.dir())? {
         let state = checkpoint::load(&path)?;
         check_state(&state, &trainer).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
         (trainer.network, trainer.moments, trainer.step, position) =
@@ -54,6 +53,7 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
         run.dir().display()
     ))?;
 
+    signals::listen();
     let mut observer = Progress::new(run, architecture, widths.clone(), metrics, checkpoint_every, &trainer);
     let mut training = on(gpu, trainer)?;
     let control = fit(training.as_mut(), &data, position, &mut observer);
@@ -69,7 +69,7 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     }
     if control? == Control::Stop {
         stopped();
-        return Ok(ExitCode::from(130));
+        return Ok(asked_to_end().map_or(ExitCode::FAILURE, ExitCode::from));
     }
     let model = PackedModel::new(architecture, &widths, &training.fetch()?.network, config.standardization);
     finish(run, &model, training.as_ref(), &data, &observer.metrics)?;
@@ -155,8 +155,7 @@ fn finish(
     run.write_figure("histogram", &report::histogram(&pictures))?;
     run.write_figure("funnel", &report::funnel(&pictures))?;
     run.write_figure("quantized-loss", &report::quantized_loss(&loss_by_epoch))?;
-    run.check_in_place()?;
-    format::save(&Run::packed_path(run.dir()), model)?;
+    run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
 
     let sampled = Weights::Sampled { samples: SAMPLES, seed: training.trainer().recipe().seed };
     let mut rows = Vec::new();
@@ -187,6 +186,8 @@ struct Progress<'a> {
     bar: ProgressBar,
     /// On a terminal a bar is drawn and each epoch's line goes above it.
     on_terminal: bool,
+    /// Whether the head of the table of epochs is printed.
+    has_head: bool,
     /// Why nothing can be printed any more.
     failure: Option<Failure>,
 }
@@ -207,30 +208,52 @@ impl<'a> Progress<'a> {
         bar.set_position(trainer.step);
         bar.reset_eta();
         let epochs = trainer.recipe().epochs;
-        Self { run, architecture, widths, metrics, checkpoint_every, epochs, bar, on_terminal, failure: None }
+        Self {
+            run,
+            architecture,
+            widths,
+            metrics,
+            checkpoint_every,
+            epochs,
+            bar,
+            on_terminal,
+            has_head: false,
+            failure: None,
+        }
     }
 
     fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
-        self.run.check_in_place()?;
-        let path = Run::checkpoint_path(self.run.dir());
-        checkpoint::save(&path, self.architecture, &self.widths, trainer, position)
+        self.run.write_checkpoint(&checkpoint::to_bytes(self.architecture, &self.widths, trainer, position))
     }
 
+    /// Prints an epoch's row of a table, no wider than 80 columns, and above the first the table's head.
     fn show(&mut self, metrics: &EpochMetrics) {
-        let text = format!(
-            "epoch {:>3}/{}  loss {:.4}  NLL {:.4}  quantized loss {:.4}  accuracy {:.2}%, quantized {:.2}%  {:.1} s",
-            metrics.epoch,
-            self.epochs,
-            metrics.loss,
-            metrics.nll,
-            metrics.quantized_loss,
+        let epoch = format!("epoch {:>3}/{}", metrics.epoch, self.epochs);
+        let width = epoch.len();
+        let head = (!self.has_head).then(|| {
+            let names = ["loss", "NLL", "quantized loss", "accuracy", "quantized", "seconds"];
+            let [loss, nll, quantized_loss, accuracy, quantized, seconds] = names;
+            format!("{:width$}{loss:>9}{nll:>9}{quantized_loss:>16}{accuracy:>10}{quantized:>11}{seconds:>9}", "")
+        });
+        self.has_head = true;
+        let row = format!(
+            "{epoch}{:>9}{:>9}{:>16}{:>9.2}%{:>10.2}%{:>9.1}",
+            figure(metrics.loss),
+            figure(metrics.nll),
+            figure(metrics.quantized_loss),
             100.0 * metrics.accuracy_mean,
             100.0 * metrics.accuracy_quantized,
             metrics.seconds,
         );
-        let shown = self.bar.suspend(|| line(&text));
+        let shown = self.bar.suspend(|| head.iter().chain([&row]).try_for_each(|text| line(text)));
         self.failure = shown.err();
     }
+}
+
+/// A number in at most eight characters: with as many of four decimals as there is room for.
+fn figure(value: f64) -> String {
+    let digits = value.abs().max(1.0).log10() as usize;
+    if digits < 6 { format!("{value:.0$}", 4_usize.saturating_sub(digits)) } else { format!("{value:.1e}") }
 }
 
 impl Observer<f32> for Progress<'_> {
@@ -240,7 +263,7 @@ impl Observer<f32> for Progress<'_> {
             self.bar.set_message(format!("loss {:.4}", loss.loss));
             self.bar.set_position(step);
         }
-        let stop = interrupted();
+        let stop = asked_to_end().is_some();
         if stop || self.checkpoint_every.is_due_after_step(step) {
             self.save(training.fetch()?, position)?;
         }
@@ -253,7 +276,7 @@ impl Observer<f32> for Progress<'_> {
         self.metrics.push(metrics.clone());
         self.run.write_metrics(&self.metrics)?;
         let last = position.epoch == trainer.recipe().epochs;
-        let interrupted = interrupted() && !last;
+        let interrupted = asked_to_end().is_some() && !last;
         let saved = interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step);
         if saved {
             self.save(trainer, position)?;
@@ -265,19 +288,4 @@ impl Observer<f32> for Progress<'_> {
         }
         Ok(if stop { Control::Stop } else { Control::Continue })
     }
-}
-
-/// Whether Ctrl-C was pressed. The first press is only noted; a second one ends the process at once.
-fn interrupted() -> bool {
-    static PRESSED: AtomicBool = AtomicBool::new(false);
-    static HANDLER: OnceLock<()> = OnceLock::new();
-    HANDLER.get_or_init(|| {
-        // Without a handler Ctrl-C ends the process, and the run goes on from its last epoch.
-        let _ = ctrlc::set_handler(|| {
-            if PRESSED.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        });
-    });
-    PRESSED.load(Ordering::SeqCst)
 }

@@ -73,10 +73,17 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
 /// # Errors
 /// [`Error::File`] if a number in the model is not finite, [`Error::Io`] if the system refuses; the file is then as before.
 pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
+    write(path, &checked_bytes(path, model)?)
+}
+
+/// The bytes of a model's file; errors call the file `path`.
+///
+/// # Errors
+/// [`Error::File`] if it could not be read again: folding a normalization may overflow.
+pub fn checked_bytes(path: &Path, model: &PackedModel) -> Result<Vec<u8>> {
     let bytes = to_bytes(model);
-    // What could not be read again is not written: folding a normalization may overflow.
     from_bytes(path, &bytes)?;
-    write(path, &bytes)
+    Ok(bytes)
 }
 
 /// Reads a model's file.

@@ -6,7 +6,7 @@
 
 use super::fit::Position;
 use super::objective::Loss;
-use super::read;
+use super::read::read_tensors;
 use super::trainer::Trainer;
 use super::write::write;
 use crate::error::{Error, Result};
@@ -73,6 +73,11 @@ pub fn save(
     trainer: &Trainer<f32>,
     position: &Position,
 ) -> Result<()> {
+    write(path, &to_bytes(architecture, widths, trainer, position))
+}
+
+/// The bytes of the file that holds the state of a run.
+pub fn to_bytes(architecture: Architecture, widths: &[usize], trainer: &Trainer<f32>, position: &Position) -> Vec<u8> {
     let parameters = trainer.network.parameters();
     let levels = trainer.network.layers().next().map_or(0, |layer| parameters[layer.levels].value.len());
     let header = Header {
@@ -104,8 +109,7 @@ pub fn save(
     });
     let header = serde_json::to_string(&header).expect("numbers and strings");
     let metadata = HashMap::from([(METADATA_KEY.to_string(), header)]);
-    let bytes = safetensors::serialize(views, Some(metadata)).expect("views of known size");
-    write(path, &bytes)
+    safetensors::serialize(views, Some(metadata)).expect("views of known size")
 }
 
 /// Reads a checkpoint, strictly: exactly the tensors of its network, of their shapes, all finite, variances and second
@@ -114,7 +118,7 @@ pub fn save(
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a checkpoint of this version.
 pub fn load(path: &Path) -> Result<Checkpoint> {
-    from_bytes(path, &read::read(path, read::TENSORS)?)
+    from_bytes(path, &read_tensors(path)?)
 }
 
 /// The checkpoint whose file holds `bytes`; errors call the file `path`.

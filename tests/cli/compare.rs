@@ -53,3 +53,15 @@ fn there_is_no_comparing_the_baseline_with_itself() {
     }
     place.refuse(&["compare", "--resume", "data"], 1, &["data/gaussian", "a run directory", "none"]);
 }
+
+#[test]
+fn a_comparison_is_made_on_the_device_that_is_named() {
+    let place = Workplace::new();
+    if !cfg!(feature = "cuda") {
+        let arguments = ["compare", "mlp", "--data", "data", "--device", "cuda"];
+        place.refuse(&arguments, 2, &["--device", "--features cuda"]);
+    }
+    let arguments = [&["compare", "mlp", "--data", "data", "--device", "cpu", "--out", "two"], &SHORT[..]].concat();
+    assert!(place.succeed(&arguments).contains("in two: comparison.svg"));
+    place.succeed(&["compare", "--resume", "two", "--device", "cpu"]);
+}

@@ -10,6 +10,8 @@ mod eval;
 mod explain;
 mod extremes;
 mod inspect;
+#[cfg(target_os = "linux")]
+mod limits;
 mod options;
 mod oracle;
 mod output;

@@ -16,7 +16,7 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--codebook=0,-0,1"], &["codebook", "strictly ascending", "0 before -0"]),
     (&["--codebook=-0.2,nan,0.2"], &["codebook", "finite", "NaN"]),
     (&["--codebook=-inf,0.2"], &["codebook", "finite", "-inf"]),
-    (&["--codebook=0,1e39"], &["codebook", "finite", "inf"]),
+    (&["--codebook=0,1e39"], &["codebook", "finite", "1e39"]),
     (&["--codebook=0,,1"], &["--codebook", "''"]),
     (&["--codebook="], &["--codebook"]),
     (&["--codebook=0.1,x"], &["--codebook", "'x'"]),
@@ -81,6 +81,35 @@ fn every_option_out_of_range_is_named_in_one_line() {
             place.refuse(&[&["compare", "mlp", "--data", "data"], *options].concat(), 2, parts);
         }
     }
+}
+
+#[test]
+fn levels_that_round_to_one_are_shown_as_they_were_given() {
+    let place = Workplace::new();
+    let train = ["train", "mlp", "--data", "data"];
+    for (levels, seen) in [
+        ("0.1,0.100000001", "0.1 before 0.100000001, both 0.1"),
+        ("0.30000001,0.3", "0.30000001 before 0.3"),
+        ("-1,1e39", "finite levels, of at most 3.4028235e38 (saw: 1e39)"),
+        ("0,1e-50", "0.0 before 1e-50, both 0.0"),
+    ] {
+        place.refuse(&[&train[..], &[&format!("--codebook={levels}")]].concat(), 2, &["codebook", seen]);
+    }
+}
+
+#[cfg(not(feature = "download"))]
+#[test]
+fn a_build_that_fetches_nothing_says_so() {
+    let place = Workplace::new();
+    for arguments in [
+        &["train", "mlp", "--data", "new", "--download"][..],
+        &["train", "mlp", "--data", "new", "--download", "cifar-10"],
+        &["train", "mlp", "--download=mnist"],
+        &["train", "mlp", "--base-url", "http://localhost"],
+    ] {
+        place.refuse(arguments, 2, &["a build with --features download", "one without"]);
+    }
+    assert!(!place.succeed(&["train", "--help"]).contains("--download <"));
 }
 
 #[test]

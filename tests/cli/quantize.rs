@@ -48,8 +48,14 @@ fn what_the_run_needs_is_not_replaced() {
     let before = (place.read("run/config.json"), place.results("run"));
     for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl"] {
         for out in [format!("run/{name}"), format!("run/figures/../{name}")] {
-            place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that the run does not need"]);
+            place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that no run needs", name]);
         }
+    }
+    place.copy("run", "other");
+    for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        let out = format!("other/{name}");
+        place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that no run needs", name]);
+        place.refuse(&["oracle", "noise", &out], 1, &[&out, "a file that no run needs", name]);
     }
     assert_eq!((place.read("run/config.json"), place.results("run")), before);
     place.succeed(&["quantize", "run", "--out", "run/model.packed"]);

@@ -60,8 +60,9 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], format!("mlp on 256 training and 64 test images of 12 x 12 from {:?}", absolute(&place)));
     for start in [
-        "epoch   1/2  loss ",
-        "epoch   2/2  loss ",
+        "                loss ",
+        "epoch   1/2 ",
+        "epoch   2/2 ",
         "mean ",
         "sampled, 10 draws ",
         "quantized ",
@@ -73,6 +74,14 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
         "whole model ",
     ] {
         assert!(lines.iter().any(|line| line.starts_with(start)), "no {start:?} in {printed}");
+    }
+    // The table of epochs fits a terminal of any width; its head stands there once.
+    let head = lines.iter().position(|line| line.ends_with("seconds")).unwrap();
+    assert_eq!(lines.iter().filter(|line| line.ends_with("seconds")).count(), 1, "{printed}");
+    let names: Vec<&str> = lines[head].split("  ").map(str::trim).filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, ["loss", "NLL", "quantized loss", "accuracy", "quantized", "seconds"]);
+    for line in &lines[head..head + 3] {
+        assert!(line.chars().count() == lines[head].chars().count() && line.chars().count() <= 80, "{line}");
     }
     let percent = format!("{:.2}%", 100.0 * metrics[1]["accuracy_mean"].as_f64().unwrap());
     assert!(lines.iter().any(|line| line.starts_with("mean ") && line.contains(&percent)), "{printed}");
@@ -151,14 +160,18 @@ fn every_network_and_prior_trains() {
 #[test]
 fn one_seed_gives_the_same_bytes_at_any_number_of_threads() {
     let place = Workplace::new();
-    for (out, options) in [
-        ("one", ["--threads", "1"]),
-        ("two", ["--threads", "2"]),
-        ("many", ["--threads", "5"]),
-        ("default", ["--seed", "0"]),
-        ("other", ["--seed", "1"]),
-    ] {
+    for (out, options) in [("one", ["--threads", "1"]), ("default", ["--seed", "0"]), ("other", ["--seed", "1"])] {
         place.train(out, &options);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for (out, threads) in [("two", 2), ("many", 1024)] {
+        let options = ["--out", out, "--threads", &threads.to_string()];
+        let output = place.run(&[&["train", "mlp", "--data", "data"], &SHORT[..], &options].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        // More than there are cores are of no use, which is said.
+        let told = if threads > cores { format!("--threads {threads}: {cores}, one a core") } else { String::new() };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.starts_with(&told) && stderr.lines().count() == usize::from(threads > cores), "{stderr}");
     }
     for other in ["two", "many", "default"] {
         assert_same_results(&place, "one", other);
@@ -180,6 +193,25 @@ fn without_out_the_next_free_directory_is_taken() {
     place.succeed(&arguments);
     assert!(place.path("runs/mlp-1/model.packed").is_file());
     assert!(place.succeed(&arguments).contains("in runs/mlp-4: "));
+}
+
+#[test]
+fn runs_begun_at_once_without_out_each_get_a_directory() {
+    let place = Workplace::new();
+    let arguments = [&["train", "mlp", "--data", "data"], &SHORT[..]].concat();
+    let compare = [&["compare", "mlp", "--data", "data"], &SHORT[..]].concat();
+    let children: Vec<_> = [&arguments, &arguments, &arguments, &compare, &compare]
+        .map(|arguments| super::training::start(&place, arguments))
+        .into_iter()
+        .map(|child| child.wait_with_output().unwrap())
+        .collect();
+    for output in &children {
+        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""));
+    }
+    let runs = ["mlp-1", "mlp-2", "mlp-3", "compare-mlp-1/multi-spike", "compare-mlp-2/multi-spike"];
+    for run in runs {
+        assert_same_results(&place, "runs/mlp-1", &format!("runs/{run}"));
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod adam;
 mod data;
+#[cfg(feature = "files")]
+mod dir;
 mod evaluate;
 mod fit;
 mod objective;
