@@ -1,7 +1,7 @@
 //! The operations on a GPU: see [`evaluate_on`](super::evaluate_on).
 
 use super::catalogue::Operation;
-use super::layers::{NormOptions, check_dy, conv_window, norm_options, pool_window};
+use super::layers::{NormOptions, check_dy, check_padding, conv_window, norm_options, pool_window};
 use super::networks::{Problem, densenet_of, eps, problem};
 use super::options::Options;
 use super::priors::{codebook, kl_options};
@@ -114,6 +114,7 @@ impl<F: Stored + Real> On<'_, F> {
         let (x, eps) = (self.buffer("x")?, self.buffer("eps")?);
         let [output_h, output_w] = layer.window.output_size([x.shape()[2], x.shape()[3]])?;
         check_shape("eps", &[x.shape()[0], theta.shape()[0], output_h, output_w], eps.shape())?;
+        check_padding(&layer.window, x.shape())?;
         let (y, cache) = layer.forward_sampled(x, eps)?;
         let d = layer.backward(&cache, &self.buffer("dy")?, true)?;
         let gradients = [("dx", d.dx), ("dlog_sigma2", d.dlog_sigma2), ("dbias", d.dbias)];

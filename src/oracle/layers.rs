@@ -44,6 +44,7 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
     let eps = inputs.array::<Ix4>("eps")?;
     let [output_h, output_w] = layer.window.output_size([x.dim().2, x.dim().3])?;
     check_shape("eps", &[x.dim().0, theta.dim().0, output_h, output_w], eps.shape())?;
+    check_padding(&layer.window, x.shape())?;
     let (mean, variance) = layer.moments(x.view())?;
     let (y, cache) = layer.forward_sampled(x, eps)?;
     let d = layer.backward(&cache, inputs.array::<Ix4>("dy")?.view(), true);
@@ -65,6 +66,19 @@ pub(super) fn conv_window(theta: &[usize], options: &Options) -> Result<Window> 
         padding: options.pair("padding", 0)?,
         dilation: options.pair("dilation", 1)?,
     })
+}
+
+/// Checks that images `x` (B, C, H, W) do not take far more memory with their padding than without: it would be taken for a
+/// padding that a large stride skips.
+pub(super) fn check_padding(window: &Window, x: &[usize]) -> Result<()> {
+    let own = x[1] * x[2] * x[3];
+    let most = (1 << 22).max(own.saturating_mul(16));
+    let padded = |axis: usize| window.padding[axis].saturating_mul(2).saturating_add(x[2 + axis]);
+    let pixels = padded(0).saturating_mul(padded(1)).saturating_mul(x[1]);
+    if pixels > most {
+        return Err(Error::option("padding", format!("at most {most} pixels in an image and its padding"), pixels));
+    }
+    Ok(())
 }
 
 pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {

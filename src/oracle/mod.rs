@@ -16,16 +16,18 @@ mod training;
 
 use crate::error::{Error, Result};
 use crate::train::write::write;
+use catalogue::{ALLOW_NON_FINITE, COMMON};
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;
 use std::path::Path;
-use tensors::{File, Inputs, Outputs, Precision};
+use tensors::{File, Inputs, Outputs, Precision, Stored};
 
 /// Evaluates operation `name` on the tensors in `input` and writes its outputs to `output`.
 ///
 /// # Errors
 /// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not finite, or a
-/// file cannot be read or written. Nothing is written then.
+/// file cannot be read or written; and if an output is not finite, unless the options hold `allow-non-finite`, "true". Nothing is
+/// written then.
 pub fn evaluate(name: &str, input: Option<&Path>, output: &Path, options: &[(String, String)]) -> Result<()> {
     let (operation, file) = open(name, input)?;
     write(output, &compute(operation, file.as_ref(), options)?)
@@ -86,18 +88,31 @@ fn dispatch(
     f32: impl Fn(&Inputs<f32>, &Options) -> Result<Outputs>,
     f64: impl Fn(&Inputs<f64>, &Options) -> Result<Outputs>,
 ) -> Result<Vec<u8>> {
-    let options = Options::new(operation.options, options)?;
+    let (common, own): (Vec<_>, Vec<_>) =
+        options.iter().cloned().partition(|(name, _)| COMMON.iter().any(|spec| spec.name == name));
+    let (common, options) = (Options::new(COMMON, &common)?, Options::new(operation.options, &own)?);
+    let allow_non_finite = common.choice(ALLOW_NON_FINITE, &[("true", true), ("false", false)])?;
+    let f32 = |inputs: &Inputs<f32>| checked(f32(inputs, &options)?, inputs, allow_non_finite);
+    let f64 = |inputs: &Inputs<f64>| checked(f64(inputs, &options)?, inputs, allow_non_finite);
     let outputs = match (operation.takes_input(), input) {
         (true, Some(file)) => match file.precision(operation.labels)? {
-            Precision::F32 => f32(&Inputs::new(file, operation)?, &options)?,
-            Precision::F64 => f64(&Inputs::new(file, operation)?, &options)?,
+            Precision::F32 => f32(&Inputs::new(file, operation)?)?,
+            Precision::F64 => f64(&Inputs::new(file, operation)?)?,
         },
         (false, None) => match options.text("dtype") {
-            "F32" => f32(&Inputs::none(), &options)?,
-            _ => f64(&Inputs::none(), &options)?,
+            "F32" => f32(&Inputs::none())?,
+            _ => f64(&Inputs::none())?,
         },
         (true, None) => return Err(Error::option("IN.safetensors", "a file of tensors", "none")),
         (false, Some(file)) => return Err(Error::option("IN.safetensors", "no input", file.path().display())),
     };
     Ok(outputs.to_bytes())
+}
+
+/// The outputs, all finite unless others are allowed.
+fn checked<F: Stored>(outputs: Outputs, inputs: &Inputs<F>, allow_non_finite: bool) -> Result<Outputs> {
+    if !allow_non_finite {
+        outputs.check_finite(inputs)?;
+    }
+    Ok(outputs)
 }

@@ -3,6 +3,7 @@
 use super::options::Options;
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
+use crate::reserve::reserve;
 use crate::tensor::noise::Philox;
 use crate::train::adam::Adam;
 use ndarray::{Array1, ArrayD};
@@ -55,6 +56,8 @@ pub(super) fn noise_options(options: &Options) -> Result<(Philox, usize)> {
     if count > 1 << 28 {
         return Err(Error::option("count", "a whole number up to 2^28", count));
     }
+    // The words, the numbers, and the bytes of both on their way to the file: refused now, or there.
+    reserve::<[u64; 6]>(count, || format!("{count} numbers"))?;
     let stream = Philox::with_tensor_id(options.number("seed")?, options.number("tensor")?, options.number("step")?);
     Ok((stream, count))
 }

@@ -60,3 +60,22 @@ fn parity_of_every_operation() {
     evaluate_on(&device, "noise", None, &on_gpu, &noise).unwrap();
     assert_eq!(read(&on_gpu), read(&on_cpu), "to the bit");
 }
+
+/// As on the CPU: what is not finite is named, and written only if that is asked for.
+#[test]
+fn an_output_that_is_not_finite_is_refused() {
+    let Some(device) = device("oracle, an output that is not finite") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let [input, output] = ["in", "out"].map(|name| dir.path().join(name));
+    let gradient = [1e30_f32, 1.0].map(f32::to_le_bytes).concat();
+    let ones = [1.0_f32, 1.0].map(f32::to_le_bytes).concat();
+    let view = |bytes| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![2], bytes).unwrap();
+    let tensors = [("gradient", view(&gradient)), ("m", view(&ones)), ("parameter", view(&ones)), ("v", view(&ones))];
+    fs::write(&input, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let evaluate = |options: &[(String, String)]| evaluate_on(&device, "adam", Some(&input), &output, options);
+    let message = evaluate(&[]).expect_err("1e60 is beyond F32").to_string();
+    assert!(message.contains("tensor v: expected finite numbers") && message.contains("inf at [0]"), "{message}");
+    assert!(!output.exists());
+    evaluate(&[("allow-non-finite".to_string(), "true".to_string())]).unwrap();
+    assert!(read(&output)["v"].values[0].is_infinite());
+}
