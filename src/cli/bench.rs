@@ -2,7 +2,7 @@
 
 use super::device::{DeviceOption, Gpu, on};
 use super::options::{DensenetOptions, network_names};
-use super::output::line;
+use super::output::{self, line};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -94,7 +94,7 @@ fn command(arguments: &BenchArguments) -> Outcome {
         measured.push(in_json(&step, &packed, peak));
     }
     if arguments.json {
-        line(&json!({"threads": threads, "peak_gflops": peak, "networks": measured}).to_string())?;
+        output::json(&json!({"threads": threads, "peak_gflops": peak, "networks": measured}).to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,7 +129,7 @@ fn on_gpu(
         }));
     }
     if arguments.json {
-        line(&json!({"device": device, "networks": measured}).to_string())?;
+        output::json(&json!({"device": device, "networks": measured}).to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `spikeslab eval`.
 
 use super::device::{DeviceName, DeviceOption, scorer};
-use super::output::line;
+use super::output::{json, line};
 use super::source::{Source, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
@@ -138,7 +138,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             quantized_loss: loss,
             n: images,
         };
-        line(&serde_json::to_string(&evaluation).expect("numbers"))?;
+        json(&serde_json::to_string(&evaluation).expect("numbers"))?;
     } else {
         let named = |name: String, score: Option<Score>| score.map(|score| (name, score));
         let rows = [

@@ -1,7 +1,7 @@
 //! `spikeslab oracle`.
 
 use super::device::DeviceName;
-use super::output::line;
+use super::output::{json, line};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::oracle::{OPERATIONS, Operation, evaluate, find};
 use crate::train::Run;
 use crate::train::write::check_replaceable;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,7 +61,7 @@ fn command(arguments: &OracleArguments) -> Outcome {
             [_, more, ..] => return Err(Error::option("oracle", "--list alone", more.to_string_lossy()).into()),
         };
         if arguments.json || asks_for("--json") {
-            line(&Value::from_iter(operations.into_iter().map(in_json)).to_string())?;
+            json(&Value::from_iter(operations.into_iter().map(in_json)).to_string())?;
         } else {
             list(&operations)?;
         }
@@ -161,11 +161,12 @@ fn option(option: &OptionSpec) -> Result<(), Failure> {
 
 /// What `list` prints of an operation; the inputs of networks are null, the default of an option that has none is empty.
 fn in_json(operation: &Operation) -> Value {
-    let input = |input: &Input| json!({"name": input.name, "shape": input.shape, "optional": input.optional});
-    let option = |option: &OptionSpec| json!({"name": option.name, "values": option.values, "default": option.default});
+    let input =
+        |input: &Input| serde_json::json!({"name": input.name, "shape": input.shape, "optional": input.optional});
+    let option = |option: &OptionSpec| serde_json::json!({"name": option.name, "values": option.values, "default": option.default});
     let by_name = operation.inputs.is_empty() && operation.takes_input();
     let inputs = (!by_name).then(|| operation.inputs.iter().map(input).collect::<Vec<_>>());
-    json!({
+    serde_json::json!({
         "name": operation.name,
         "module": operation.module,
         "inputs": inputs,

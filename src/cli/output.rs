@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::error::Error;
-use crate::escape::Escaped;
+use crate::escape::{Escaped, is_unprintable};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -14,6 +14,12 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::OutputClosed,
         _ => Error::io(Path::new("standard output"), source).into(),
     })
+}
+
+/// Writes JSON to standard output, in one line; what is unprintable in it, in strings alone, is escaped as JSON has it.
+pub(super) fn json(text: &str) -> Result<(), Failure> {
+    let escaped = |c: char| if is_unprintable(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    line(&text.chars().map(escaped).collect::<String>())
 }
 
 /// Writes an error to standard error, in one line of bounded length.

@@ -89,7 +89,7 @@ fn open(path: &Path) -> Result<(File, Option<u64>)> {
     if is_device(&metadata) {
         return Err(Error::file(path, "a file", "a device"));
     }
-    let length = metadata.is_file().then(|| metadata.len());
+    let length = metadata.is_file().then_some(metadata.len());
     Ok((file, length))
 }
 
