@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, Array3, Array4};
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
 use spikeslab::layers::bayes_conv2d::BayesConv2d;
 use spikeslab::layers::bayes_dense::BayesDense;
+use spikeslab::layers::pool::Pool;
 use spikeslab::layers::{avg_pool, max_pool, relu, softmax_nll};
 use spikeslab::tensor::im2col::Window;
 use std::fmt;
@@ -153,27 +154,25 @@ fn relu_backward(bencher: Bencher<'_, '_>, shape: [usize; 4]) {
 
 #[divan::bench(args = MAPS)]
 fn max_pool_forward(bencher: Bencher<'_, '_>, shape: [usize; 4]) {
-    let (x, window) = (normal(shape), Window::new(HALVED.0, HALVED.1));
-    bencher.bench(|| max_pool::forward(black_box(x.view()), &window));
+    let (x, pool) = (normal(shape), Pool::new(HALVED.0, HALVED.1));
+    bencher.bench(|| max_pool::forward(black_box(x.view()), &pool));
 }
 
 #[divan::bench(args = MAPS)]
 fn max_pool_backward(bencher: Bencher<'_, '_>, shape: [usize; 4]) {
-    let (y, cache) =
-        max_pool::forward(normal(shape).view(), &Window::new(HALVED.0, HALVED.1)).expect("the window fits");
+    let (y, cache) = max_pool::forward(normal(shape).view(), &Pool::new(HALVED.0, HALVED.1)).expect("the window fits");
     bencher.bench(|| max_pool::backward(&cache, black_box(y.view())));
 }
 
 #[divan::bench(args = MAPS)]
 fn avg_pool_forward(bencher: Bencher<'_, '_>, shape: [usize; 4]) {
-    let (x, window) = (normal(shape), Window::new(HALVED.0, HALVED.1));
-    bencher.bench(|| avg_pool::forward(black_box(x.view()), &window));
+    let (x, pool) = (normal(shape), Pool::new(HALVED.0, HALVED.1));
+    bencher.bench(|| avg_pool::forward(black_box(x.view()), &pool));
 }
 
 #[divan::bench(args = MAPS)]
 fn avg_pool_backward(bencher: Bencher<'_, '_>, shape: [usize; 4]) {
-    let (y, cache) =
-        avg_pool::forward(normal(shape).view(), &Window::new(HALVED.0, HALVED.1)).expect("the window fits");
+    let (y, cache) = avg_pool::forward(normal(shape).view(), &Pool::new(HALVED.0, HALVED.1)).expect("the window fits");
     bencher.bench(|| avg_pool::backward(&cache, black_box(y.view())));
 }
 

@@ -8,7 +8,7 @@ mod tensor;
 mod train;
 
 use ndarray::{Array, IntoDimension};
-use spikeslab::nets::{Architecture, Network};
+use spikeslab::nets::{Description, Given, Network};
 use spikeslab::prior::Codebook;
 use spikeslab::tensor::noise::Philox;
 
@@ -24,13 +24,11 @@ fn normal<Sh: IntoDimension>(shape: Sh) -> Array<f32, Sh::Dim> {
 /// The classes of every network.
 const CLASSES: usize = 10;
 
-/// A network of 10 classes and 3 levels, before training, for images of the size it is made for; `widths` are the outputs of
-/// each layer but the last. And those of all layers.
-fn network(architecture: Architecture, mut widths: Vec<usize>) -> (Network<f32>, Vec<usize>) {
-    widths.push(CLASSES);
-    let shape = if matches!(architecture, Architecture::Densenet { .. }) { [3, 32, 32] } else { [1, 28, 28] };
-    let codebook = Codebook::symmetric(3).expect("levels in range");
-    let mut network = architecture.network(shape, &widths, &codebook).expect("widths of this network");
+/// A preset of 10 classes and 3 levels, before training, for images of the size it is made for.
+fn network(name: &str) -> Network<f32> {
+    let given = Given { classes: Some(CLASSES), ..Given::default() };
+    let graph = Description::preset(name).and_then(|preset| preset.graph(given)).expect("a preset");
+    let mut network = Network::new(graph, &Codebook::symmetric(3).expect("levels in range"));
     network.initialize(0);
-    (network, widths)
+    network
 }

@@ -1,17 +1,19 @@
 //! The one error type: what was wrong, where, what was expected and what was seen.
 
-use std::fmt::{self, Display, Write};
+use crate::escape::Escaped;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong. Every message is one line: control characters in it, of a path for one, are escaped.
+/// What went wrong. Every message is one line of bounded length: what is unprintable in it, in a path for
+/// one, is escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An option or hyperparameter lies outside its domain.
-    #[error("{}: expected {} (saw: {})", OneLine(option), OneLine(expected), OneLine(seen))]
+    #[error("{}: expected {} (saw: {})", part(option), part(expected), part(seen))]
     Option {
         /// The option or hyperparameter, as its user writes it.
         option: String,
@@ -20,8 +22,25 @@ pub enum Error {
         /// The value given.
         seen: String,
     },
+    /// A line of a network's text is not as its language demands.
+    #[error(
+        "{}, line {line}{}{}: expected {} (saw: {})",
+        part(network), if word.is_empty() { "" } else { ", " }, part(word), part(expected), part(seen)
+    )]
+    Network {
+        /// What the text is called: its file, or a preset.
+        network: String,
+        /// The number of the line, from 1.
+        line: usize,
+        /// The word at fault; empty if it is the line as a whole.
+        word: String,
+        /// What the language demands.
+        expected: String,
+        /// What the text holds.
+        seen: String,
+    },
     /// A tensor is missing, misshapen, of the wrong type, or holds a value it must not.
-    #[error("tensor {}: expected {} (saw: {})", OneLine(tensor), OneLine(expected), OneLine(seen))]
+    #[error("tensor {}: expected {} (saw: {})", part(tensor), part(expected), part(seen))]
     Tensor {
         /// The tensor's name.
         tensor: String,
@@ -31,7 +50,7 @@ pub enum Error {
         seen: String,
     },
     /// A file's contents are not what its format demands.
-    #[error("{}: expected {} (saw: {})", OneLine(path.display()), OneLine(expected), OneLine(seen))]
+    #[error("{}: expected {} (saw: {})", place(path), part(expected), part(seen))]
     File {
         /// The file.
         path: PathBuf,
@@ -41,15 +60,23 @@ pub enum Error {
         seen: String,
     },
     /// The operating system refused.
-    #[error("{}: {}", OneLine(path.display()), OneLine(source))]
+    #[error("{}: {}", place(path), part(source))]
     Io {
         /// The file or directory concerned.
         path: PathBuf,
         /// The system's own reason.
         source: std::io::Error,
     },
+    /// There is too little memory.
+    #[error("{}: expected {bytes} bytes of memory (saw: fewer)", part(purpose))]
+    Memory {
+        /// What it is needed for.
+        purpose: String,
+        /// How much of it.
+        bytes: usize,
+    },
     /// A device is not there, cannot be used, or failed.
-    #[error("device {}: expected {} (saw: {})", OneLine(device), OneLine(expected), OneLine(seen))]
+    #[error("device {}: expected {} (saw: {})", part(device), part(expected), part(seen))]
     Device {
         /// The device, as `--device` names it.
         device: String,
@@ -81,6 +108,11 @@ impl Error {
         Self::Io { path: path.into(), source }
     }
 
+    /// Too little memory.
+    pub fn memory(purpose: impl Into<String>, bytes: usize) -> Self {
+        Self::Memory { purpose: purpose.into(), bytes }
+    }
+
     /// A device that cannot be used.
     pub fn device(device: impl Into<String>, expected: impl Into<String>, seen: impl ToString) -> Self {
         Self::Device { device: device.into(), expected: expected.into(), seen: seen.to_string() }
@@ -98,27 +130,18 @@ impl Error {
     /// The process's exit code: 2 for usage (unknown or out-of-range options), 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Option { .. } => 2,
-            Self::Tensor { .. } | Self::File { .. } | Self::Io { .. } | Self::Device { .. } => 1,
+            Self::Option { .. } | Self::Network { .. } => 2,
+            Self::Tensor { .. } | Self::File { .. } | Self::Io { .. } | Self::Memory { .. } | Self::Device { .. } => 1,
         }
     }
 }
 
-/// Shows its contents with control characters escaped.
-struct OneLine<T>(T);
-
-impl<T: Display> Display for OneLine<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaped(f), "{}", self.0)
-    }
+/// What nobody would read to its end is cut.
+fn part<T: Display>(text: T) -> Escaped<T> {
+    Escaped { text, most: 1000 }
 }
 
-struct Escaped<'a, 'b>(&'a mut fmt::Formatter<'b>);
-
-impl Write for Escaped<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|c| {
-            if c.is_control() { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
-        })
-    }
+/// No system takes longer paths.
+fn place(path: &Path) -> Escaped<std::path::Display<'_>> {
+    Escaped { text: path.display(), most: 4096 }
 }

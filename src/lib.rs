@@ -29,7 +29,7 @@
 //! 2. [`tensor`] is the plumbing: matrix products, im2col, counter-based noise.
 //! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
 //! 4. [`layers`] has one operation a file, forward and backward.
-//! 5. [`nets`] only wires them.
+//! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
 //! 6. [`train`] has the objective, Adam, the loop, the files of a run.
 //! 7. [`packed`] is the quantized model.
 //! 8. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
@@ -72,6 +72,7 @@ pub mod cli;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod error;
+mod escape;
 pub mod layers;
 pub mod nets;
 #[cfg(feature = "files")]
@@ -79,6 +80,8 @@ pub mod oracle;
 pub mod packed;
 pub mod prior;
 pub mod report;
+#[cfg(feature = "files")]
+mod reserve;
 pub mod scalar;
 mod spares;
 mod team;

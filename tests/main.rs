@@ -20,3 +20,5 @@ mod report;
 mod scalar;
 mod tensor;
 mod train;
+#[cfg(feature = "files")]
+mod versions;

@@ -1,20 +1,22 @@
 //! `spikeslab bench`: a training step by its phases, and inference on packed weights, on random images.
 
 use super::device::{DeviceOption, Gpu, on};
-use super::options::{DensenetOptions, Threads, network_names};
-use super::output::line;
+use super::output::{self, line};
+use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;
-use crate::nets::plan::BayesLayer;
-use crate::nets::{Architecture, Normalization, WeightMode};
+use crate::nets::graph::BayesLayer;
+use crate::nets::{Description, Given, Network, Normalization, WeightMode};
 use crate::packed::PackedModel;
 use crate::prior::Codebook;
 use crate::team;
 use crate::tensor::matmul::matmul;
 use crate::tensor::noise::{Philox, Purpose};
+use crate::train::config::describe;
 use crate::train::data::Dataset;
 use crate::train::objective::Evaluation;
+use crate::train::recipe::DEEP;
 use crate::train::{Loss, Objective, Recipe, Trainer};
 use clap::Args;
 use ndarray::{Array2, Array4, IxDyn};
@@ -30,21 +32,18 @@ sum as two; the peak is that of a large f32 matrix product. On a GPU the step as
 
 Examples:
   spikeslab bench lenet5
-  spikeslab bench densenet --depth 22 --threads 1
+  spikeslab bench densenet:depth=22 --threads 1
   spikeslab bench densenet --device cuda
   spikeslab bench --json")]
 pub(super) struct BenchArguments {
-    /// The network [default: each in turn]
-    #[arg(value_parser = network_names())]
+    /// A preset, with its sizes after a colon, or the file of a network's text [default: five presets in turn]
     network: Option<String>,
     /// Number of levels, 2 to 256
     #[arg(long, value_name = "M", default_value_t = 3, allow_negative_numbers = true)]
     levels: usize,
-    /// Images a step [default: 128, and 64 for densenet]
+    /// Images a step [default: 128, and 64 for deep networks]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch_size: Option<usize>,
-    #[command(flatten)]
-    densenet: DensenetOptions,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -60,32 +59,28 @@ pub(super) fn run(arguments: &BenchArguments) -> Outcome {
 
 fn command(arguments: &BenchArguments) -> Outcome {
     let threads = rayon::current_num_threads();
-    let networks: Vec<Architecture> = match &arguments.network {
-        Some(name) => vec![Architecture::from_name(name)?],
-        None => Architecture::ALL
+    let networks: Vec<Description> = match &arguments.network {
+        Some(name) => vec![describe(name)?],
+        None => ["mlp", "lenet5", "lenet-caffe", "densenet", "resnet20"]
             .into_iter()
-            .filter(|network| !matches!(network, Architecture::Densenet { bottleneck: true }))
-            .collect(),
+            .map(Description::preset)
+            .collect::<Result<_>>()?,
     };
     if arguments.batch_size.is_some_and(|images| !(1..=LARGEST_BATCH).contains(&images)) {
         let expected = format!("a whole number from 1 to {LARGEST_BATCH}");
         return Err(Error::option("batch-size", expected, arguments.batch_size.unwrap_or_default()).into());
     }
     let codebook = Codebook::symmetric(arguments.levels)?;
-    let networks = networks
-        .into_iter()
-        .map(|network| network.with_sizes(arguments.densenet.sizes(network.name())))
-        .collect::<Result<Vec<_>>>()?;
     if let Some(gpu) = arguments.device.device.open()? {
-        return on_gpu(arguments, &gpu, networks, &codebook);
+        return on_gpu(arguments, &gpu, &networks, &codebook);
     }
     let peak = peak();
     if !arguments.json {
         line(&format!("{threads} threads, peak of a matrix product {peak:.0} GFLOP/s"))?;
     }
     let mut measured = Vec::new();
-    for (network, widths) in networks {
-        let bench = Bench::new(network, widths, arguments.batch_size, &codebook)?;
+    for network in &networks {
+        let bench = Bench::new(network, arguments.batch_size, &codebook)?;
         let (step, packed) = (bench.step()?, bench.inference()?);
         if !arguments.json {
             print(&step, &packed, peak)?;
@@ -93,25 +88,20 @@ fn command(arguments: &BenchArguments) -> Outcome {
         measured.push(in_json(&step, &packed, peak));
     }
     if arguments.json {
-        line(&json!({"threads": threads, "peak_gflops": peak, "networks": measured}).to_string())?;
+        output::json(&json!({"threads": threads, "peak_gflops": peak, "networks": measured}).to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Times the training step of each network on a GPU.
-fn on_gpu(
-    arguments: &BenchArguments,
-    gpu: &Gpu,
-    networks: Vec<(Architecture, Vec<usize>)>,
-    codebook: &Codebook<f32>,
-) -> Outcome {
+fn on_gpu(arguments: &BenchArguments, gpu: &Gpu, networks: &[Description], codebook: &Codebook<f32>) -> Outcome {
     let device = format!("{gpu:?}");
     if !arguments.json {
         line(&device)?;
     }
     let mut measured = Vec::new();
-    for (network, widths) in networks {
-        let bench = Bench::new(network, widths, arguments.batch_size, codebook)?;
+    for network in networks {
+        let bench = Bench::new(network, arguments.batch_size, codebook)?;
         let (name, images) = (network.name(), bench.batch_size);
         let milliseconds = bench.step_on(gpu)?;
         let (rate, gflops) = (images as f64 / milliseconds * 1e3, bench.gflop() / milliseconds * 1e3);
@@ -128,7 +118,7 @@ fn on_gpu(
         }));
     }
     if arguments.json {
-        line(&json!({"device": device, "networks": measured}).to_string())?;
+        output::json(&json!({"device": device, "networks": measured}).to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -139,16 +129,15 @@ const PHASES: [&str; 5] = ["data", "forward", "kl", "backward", "optimizer"];
 
 /// A network, and images of the size it is made for.
 struct Bench {
-    architecture: Architecture,
+    network: String,
     batch_size: usize,
     trainer: Trainer<f32>,
-    widths: Vec<usize>,
     data: Dataset,
 }
 
 /// A training step.
 struct Step {
-    network: &'static str,
+    network: String,
     batch_size: usize,
     /// Of each phase, in milliseconds.
     phases: [f64; 5],
@@ -162,16 +151,12 @@ struct Step {
 type Inference = [(usize, f64); 2];
 
 impl Bench {
-    fn new(
-        architecture: Architecture,
-        mut widths: Vec<usize>,
-        batch_size: Option<usize>,
-        codebook: &Codebook<f32>,
-    ) -> Result<Self> {
+    fn new(network: &Description, batch_size: Option<usize>, codebook: &Codebook<f32>) -> Result<Self> {
         const CLASSES: usize = 10;
-        let dense = matches!(architecture, Architecture::Densenet { .. });
-        let batch_size = batch_size.unwrap_or(if dense { 64 } else { 128 });
-        let shape: [usize; 3] = if dense { [3, 32, 32] } else { [1, 28, 28] };
+        let graph = network.graph(Given { classes: Some(CLASSES), ..Given::default() })?;
+        let shape = graph.input;
+        let recipe = Recipe::for_layers(graph.layers().count());
+        let batch_size = batch_size.unwrap_or(recipe.batch_size);
         let mut words = Philox::new(0, Purpose::Initialization(0), 0);
         let mut bytes = |count: usize| -> Vec<u8> {
             let mut bytes = vec![0; count];
@@ -180,19 +165,18 @@ impl Bench {
         };
         let images = bytes(batch_size * shape.iter().product::<usize>());
         let labels = bytes(batch_size).into_iter().map(|byte| byte % CLASSES as u8).collect();
-        widths.push(CLASSES);
-        let mut network = architecture.network(shape, &widths, codebook)?;
+        let name = network.name().to_string();
+        let mut network = Network::new(graph, codebook);
         network.initialize(0);
-        let recipe = Recipe { batch_size, ..Recipe::default() };
-        let trainer = Trainer::new(network, recipe, batch_size)?;
+        let trainer = Trainer::new(network, Recipe { batch_size, ..recipe }, batch_size)?;
         let data = Dataset::new(images, labels, shape, CLASSES)?;
-        Ok(Self { architecture, batch_size, trainer, widths, data })
+        Ok(Self { network: name, batch_size, trainer, data })
     }
 
     fn step(&self) -> Result<Step> {
         let mut trainer = self.trainer.clone();
         let recipe = trainer.recipe().clone();
-        let objective = Objective { prior: recipe.prior, kl_scale: recipe.kl_scale, train_size: self.batch_size };
+        let objective = Objective { prior: recipe.prior(), kl_scale: recipe.kl_scale, train_size: self.batch_size };
         let indices: Vec<usize> = (0..self.batch_size).collect();
         let mut times: [Vec<f64>; 5] = Default::default();
         let mut whole = Vec::new();
@@ -220,7 +204,7 @@ impl Bench {
         };
         repeat(|| team::lead(self.trainer.team_size(self.batch_size), &mut step))?;
         Ok(Step {
-            network: self.architecture.name(),
+            network: self.network.clone(),
             batch_size: self.batch_size,
             phases: times.map(median),
             milliseconds: median(whole),
@@ -247,15 +231,15 @@ impl Bench {
     /// Of the products of a step.
     fn gflop(&self) -> f64 {
         // A multiplication and an addition each.
-        let products: Vec<usize> = self.trainer.network.plan().multiplications().map(|count| 2 * count).collect();
+        let products: Vec<usize> = self.trainer.network.graph().multiplications().map(|count| 2 * count).collect();
         // Forward, weight gradient and input gradient, of mean and variance each; the images need no gradient.
         let per_image = 6 * products.iter().sum::<usize>() - 2 * products.first().unwrap_or(&0);
         (self.batch_size * per_image) as f64 / 1e9
     }
 
     fn inference(&self) -> Result<Inference> {
-        let model = PackedModel::new(self.architecture, &self.widths, &self.trainer.network, None);
-        let large = if matches!(self.architecture, Architecture::Densenet { .. }) { 64 } else { 256 };
+        let model = PackedModel::new(&self.network, &self.trainer.network, None);
+        let large = if self.trainer.network.layers().count() < DEEP { 256 } else { 64 };
         let mut inference = [(1, 0.0), (large, 0.0)];
         for (images, milliseconds) in &mut inference {
             let indices: Vec<usize> = (0..*images).map(|i| i % self.data.len()).collect();

@@ -1,14 +1,17 @@
 //! `spikeslab compare`.
 
 use super::checkpoints::Checkpoints;
-use super::options::{Threads, TrainingOptions, network_names};
+use super::device::DeviceOption;
+use super::options::{TRAINING_OPTIONS, TrainingOptions};
 use super::output::line;
-use super::train::{next_free, resume_command};
+use super::threads::Threads;
+use super::train::{in_free_directory, resume_command};
 use super::{Failure, Outcome, training};
 use crate::error::{Error, Result};
 use crate::report::{self, Curve};
 use crate::train::Run;
-use crate::train::config::{Config, PriorName};
+use crate::train::config::{Config, describe};
+use crate::train::recipe::{PriorName, Recipe};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,15 +19,15 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch for
-both priors in one picture.
+both priors in one picture. Options and their defaults are those of `train`.
 
 Examples:
   spikeslab compare lenet5
   spikeslab compare lenet5 --data mnist --levels 4 --out runs/four
   spikeslab compare --resume runs/four")]
 pub(super) struct CompareArguments {
-    /// The network
-    #[arg(value_parser = network_names(), required_unless_present = "resume")]
+    /// A preset, with its sizes after a colon, or the file of a network's text
+    #[arg(required_unless_present = "resume")]
     network: Option<String>,
     #[command(flatten)]
     options: TrainingOptions,
@@ -32,14 +35,12 @@ pub(super) struct CompareArguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the comparison in this directory, with the options it was begun with
-    #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "network", "out", "data", "coarse", "limit", "augment", "levels", "codebook", "prior", "spike", "kl_scale",
-        "kl_weight", "kl_warmup", "kl_warmup_power", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth",
-        "bottleneck", "compression",
-    ])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["network", "out"], conflicts_with_all = TRAINING_OPTIONS)]
     resume: Option<PathBuf>,
     #[command(flatten)]
     checkpoints: Checkpoints,
+    #[command(flatten)]
+    device: DeviceOption,
     #[command(flatten)]
     threads: Threads,
 }
@@ -51,13 +52,17 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
 }
 
 fn command(arguments: &CompareArguments) -> Outcome {
+    let device = arguments.device.device;
+    // Before anything is written.
+    let gpu = device.open()?;
     let dir = match &arguments.resume {
         Some(dir) => dir.clone(),
         None => begin(arguments)?,
     };
+    let resume = resume_command("compare", &dir) + &device.argument();
     for name in RUNS {
         let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run, arguments.checkpoints.every, None, &resume_command("compare", &dir))?;
+        let code = training::train(&run, arguments.checkpoints.every, gpu.as_ref(), &resume)?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }
@@ -84,24 +89,29 @@ fn command(arguments: &CompareArguments) -> Outcome {
 
 /// Makes the directory with both runs in it, neither yet trained.
 fn begin(arguments: &CompareArguments) -> std::result::Result<PathBuf, Failure> {
-    let network = arguments.network.as_deref().unwrap_or_default();
-    if matches!(arguments.options.prior, PriorName::Gaussian | PriorName::None) {
-        let seen = arguments.options.prior.name();
+    let network = describe(arguments.network.as_deref().unwrap_or_default())?;
+    let config = arguments.options.config(&network)?;
+    if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
+        let seen = config.recipe.prior.name();
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen).into());
     }
-    let config = arguments.options.config(network)?;
-    let dir = arguments.out.clone().map_or_else(|| next_free(&format!("compare-{network}")), Ok)?;
-    Run::check_free(&dir)?;
-    let gaussian = Config { prior: PriorName::Gaussian, ..config.clone() };
-    Run::create(&dir.join(RUNS[0]), &gaussian)?;
-    Run::create(&dir.join(RUNS[1]), &config)?;
-    Ok(dir)
+    let gaussian = Config { recipe: Recipe { prior: PriorName::Gaussian, ..config.recipe.clone() }, ..config.clone() };
+    let begin = |dir: &Path| {
+        Run::check_free(dir)?;
+        Run::create(&dir.join(RUNS[0]), &gaussian)?;
+        Run::create(&dir.join(RUNS[1]), &config)?;
+        Ok(dir.to_path_buf())
+    };
+    Ok(match &arguments.out {
+        Some(dir) => begin(dir)?,
+        None => in_free_directory(&format!("compare-{}", network.short_name()), begin)?,
+    })
 }
 
 fn curve(dir: &Path) -> Result<Curve> {
     let config = Run::config(dir)?;
-    let metrics = Run::open(dir)?.metrics(config.epochs)?;
-    let label = match config.prior {
+    let metrics = Run::open(dir)?.metrics(config.recipe.epochs)?;
+    let label = match config.recipe.prior {
         PriorName::Gaussian => "Gaussian prior".to_string(),
         _ => format!("multi-spike prior, M = {}", config.codebook.len()),
     };

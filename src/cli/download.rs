@@ -1,11 +1,15 @@
 //! `train --download`.
 
 use crate::error::{Error, Result};
+#[cfg(feature = "download")]
 use crate::train::data::download::{CIFAR10, CIFAR100, Collection, FASHION_MNIST, MNIST, download};
-use clap::{Args, ValueEnum};
+use clap::Args;
+#[cfg(feature = "download")]
+use clap::ValueEnum;
 use std::path::Path;
 
 /// Fetches the data first.
+#[cfg(feature = "download")]
 #[derive(Debug, Args)]
 pub(super) struct Download {
     /// Fetch the files of this data set, or MNIST, into --data first; those already there are kept
@@ -16,6 +20,17 @@ pub(super) struct Download {
     base_url: Option<String>,
 }
 
+/// What a build that fetches nothing says of it.
+#[cfg(not(feature = "download"))]
+#[derive(Debug, Args)]
+pub(super) struct Download {
+    #[arg(long, hide = true, num_args = 0..=1)]
+    download: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    base_url: Option<String>,
+}
+
+#[cfg(feature = "download")]
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Name {
     Mnist,
@@ -26,6 +41,19 @@ enum Name {
     Cifar100,
 }
 
+#[cfg(not(feature = "download"))]
+impl Download {
+    /// Refuses to fetch anything.
+    pub(super) fn fetch(&self, _: Option<&Path>) -> Result<()> {
+        let given = [("download", self.download.is_some()), ("base-url", self.base_url.is_some())];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Error::option(name, "a build with --features download", "one without")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "download")]
 impl Download {
     /// Fetches what was asked for into `data`.
     pub(super) fn fetch(&self, data: Option<&Path>) -> Result<()> {

@@ -1,14 +1,14 @@
 //! `spikeslab eval`.
 
 use super::device::{DeviceName, DeviceOption, scorer};
-use super::options::Threads;
-use super::output::line;
+use super::output::{json, line};
 use super::source::{Source, refit_levels, training_images};
+use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Outcome, table};
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll::log_softmax;
-use crate::nets::WeightMode;
+use crate::nets::{Graph, WeightMode};
 use crate::train::data::{Dataset, directory};
 use crate::train::evaluate::{Score, Weights, quantized_loss, score};
 use crate::train::recalibrate::recalibrate;
@@ -93,15 +93,15 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
-            check_images(&data.test, network.plan().input, &checkpoint.widths)?;
+            check_images(&data.test, network.graph())?;
             data.test.standardize(config.standardization.as_ref())?;
             let train = training_images(&config, data.train)?;
-            let sampled = Weights::Sampled { samples: arguments.samples, seed: config.seed };
+            let sampled = Weights::Sampled { samples: arguments.samples, seed: config.recipe.seed };
             let sample = scorer(gpu.as_ref(), network)?(&data.test, sampled)?;
             let score = |weights: Weights, mode: &WeightMode<'_, f32>| match arguments.recalibrate {
                 None => scorer(gpu.as_ref(), network)?(&data.test, weights),
                 Some(images) => {
-                    let network = recalibrate(network, &train, images as usize, config.batch_size, mode)?;
+                    let network = recalibrate(network, &train, images as usize, config.recipe.batch_size, mode)?;
                     scorer(gpu.as_ref(), &network)?(&data.test, weights)
                 }
             };
@@ -121,7 +121,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             }
             // Not standardized here: the model does it.
             let data = directory::load(arguments.data.as_deref(), arguments.coarse)?;
-            check_images(&data.test, model.input(), &model.widths)?;
+            check_images(&data.test, model.graph())?;
             let quantized = score(&data.test, |_, x| Ok(log_softmax(model.predict(x)?)))?;
             ((None, None, quantized), None, data.test.len())
         }
@@ -138,7 +138,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             quantized_loss: loss,
             n: images,
         };
-        line(&serde_json::to_string(&evaluation).expect("numbers"))?;
+        json(&serde_json::to_string(&evaluation).expect("numbers"))?;
     } else {
         let named = |name: String, score: Option<Score>| score.map(|score| (name, score));
         let rows = [
@@ -155,13 +155,13 @@ fn command(arguments: &EvalArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_images(data: &Dataset, input: [usize; 3], widths: &[usize]) -> Result<()> {
-    if data.shape() != input {
-        let expected = format!("shape {input:?}, as the model was trained on");
+fn check_images(data: &Dataset, graph: &Graph) -> Result<()> {
+    if data.shape() != graph.input {
+        let expected = format!("shape {:?}, as the model was trained on", graph.input);
         return Err(Error::tensor("images", expected, format!("{:?}", data.shape())));
     }
-    if widths.last() != Some(&data.classes()) {
-        let expected = format!("{:?} classes, as the model was trained on", widths.last().unwrap_or(&0));
+    if graph.classes() != data.classes() {
+        let expected = format!("{} classes, as the model was trained on", graph.classes());
         return Err(Error::tensor("labels", expected, data.classes()));
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::output::line;
+use super::threads::Threads;
 use crate::error::{Error, Result};
 use crate::prior::multi_spike::zero_level;
 use crate::prior::{Codebook, Form, MultiSpike};
@@ -59,6 +60,10 @@ struct KlArguments {
 const LOG_SIGMA2: [f64; 6] = [-10.0, -8.0, -6.0, -4.0, -2.0, 0.0];
 
 pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
+    Threads::default().run(|| command(arguments))
+}
+
+fn command(arguments: &ExplainArguments) -> Outcome {
     let Topic::Kl(arguments) = &arguments.topic;
     if !(arguments.range > 0.0 && arguments.range.is_finite()) {
         return Err(Error::option("range", "a positive number", arguments.range).into());

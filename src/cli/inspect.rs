@@ -2,6 +2,7 @@
 
 use super::output::line;
 use super::source::Source;
+use super::threads::Threads;
 use super::{Outcome, table};
 use crate::packed::{PackedModel, format};
 use clap::Args;
@@ -20,21 +21,19 @@ pub(super) struct InspectArguments {
 }
 
 pub(super) fn run(arguments: &InspectArguments) -> Outcome {
+    Threads::default().run(|| command(arguments))
+}
+
+fn command(arguments: &InspectArguments) -> Outcome {
     let (what, model) = match Source::load(&arguments.source)? {
         Source::Run(config, checkpoint) => {
-            let what =
-                format!("run of {} after epoch {} of {}", config.network, checkpoint.position.epoch, config.epochs);
-            (
-                what,
-                PackedModel::new(
-                    checkpoint.architecture,
-                    &checkpoint.widths,
-                    &checkpoint.network,
-                    config.standardization,
-                ),
-            )
+            let what = format!(
+                "run of {} after epoch {} of {}",
+                config.network, checkpoint.position.epoch, config.recipe.epochs
+            );
+            (what, PackedModel::new(&config.network, &checkpoint.network, config.standardization))
         }
-        Source::Packed(model) => (format!("packed {}", model.architecture.name()), *model),
+        Source::Packed(model) => (format!("packed {}", model.name), *model),
     };
     let [channels, height, width] = model.input();
     line(&format!("{what}, on images of {channels} x {height} x {width}"))?;

@@ -1,30 +1,37 @@
 //! The command line: arguments in, one line out where something is wrong.
 //!
-//! Exit codes: 0, 1 for what went wrong, 2 for usage, 130 after Ctrl-C. A closed standard output ends the command quietly.
+//! Exit codes: 0, 1 for what went wrong, 2 for usage, 128 and a signal's number after one that
+//! asked it to end (130 for Ctrl-C). A closed standard output ends the command quietly.
 
 mod bench;
 mod checkpoints;
 mod compare;
 mod device;
-#[cfg(feature = "download")]
 mod download;
 mod eval;
 mod explain;
 mod inspect;
 mod memory;
+mod network;
 mod options;
 mod oracle;
 mod output;
 mod quantize;
+mod signals;
 mod source;
 mod table;
+mod threads;
 mod train;
 mod training;
 
 use crate::error::Error;
+use crate::scalar::vector;
+use crate::train::notice;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+
+pub use memory::Allocator;
 
 /// What a command returns: its exit code, or why it stopped.
 type Outcome = std::result::Result<ExitCode, Failure>;
@@ -63,6 +70,7 @@ Examples:
   spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
   spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
   spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes
+  spikeslab network resnet20                              its text: edit it, and train what you wrote
   spikeslab oracle kl in.safetensors out.safetensors      an operation and its gradients on your own tensors";
 
 #[derive(Debug, Subcommand)]
@@ -81,6 +89,8 @@ enum Command {
     Oracle(oracle::OracleArguments),
     /// Draw and tabulate the approximations
     Explain(explain::ExplainArguments),
+    /// Print a network's text, and what each of its lines costs
+    Network(network::NetworkArguments),
     /// Time a training step by its phases, and inference on packed weights
     Bench(bench::BenchArguments),
 }
@@ -88,10 +98,16 @@ enum Command {
 /// Runs the command of this process's arguments, on its main thread, which becomes one of the global pool's.
 pub fn main() -> ExitCode {
     memory::keep_between_steps();
+    signals::outlive_large_files();
+    notice::listen(output::note);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
+    if let Err(error) = vector::check_environment() {
+        output::complain(&error.to_string());
+        return ExitCode::from(error.exit_code());
+    }
     let outcome = match arguments.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
@@ -100,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Network(arguments) => network::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {

@@ -1,42 +1,72 @@
 //! `spikeslab oracle`.
 
 use super::device::DeviceName;
-use super::output::line;
+use super::output::{json, line};
+use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::Error;
-use crate::oracle::{OPERATIONS, evaluate};
+use crate::oracle::catalogue::{COMMON, Input};
+use crate::oracle::options::OptionSpec;
+use crate::oracle::{OPERATIONS, Operation, evaluate, find};
+use crate::train::Run;
 use crate::train::write::check_replaceable;
 use clap::Args;
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "spikeslab oracle OP IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle noise OUT.safetensors [--option value ...]\n       spikeslab oracle --list",
+    override_usage = "spikeslab oracle OP IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle network NETWORK IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle noise OUT.safetensors [--option value ...]\n       spikeslab oracle [OP] --list [--json]",
     after_help = "\
 Evaluates one operation and all its gradients on the tensors in IN, in their own type, F64 or F32.
+An output that is not finite is an error that names it, unless --allow-non-finite is given.
+
+Without options an operation is its definition: --spike exact, --kl-scale dataset, --kl-weight 1,
+under which the loss bounds the evidence. `train` has a recipe that was measured instead: fit,
+per-weight, 0.2.
 
 Examples:
   spikeslab oracle --list
   spikeslab oracle kl in.safetensors out.safetensors --prior mixture --spike exact
   spikeslab oracle conv2d in.safetensors out.safetensors --stride 2 --padding 1,0
+  spikeslab oracle network resnet20 in.safetensors out.safetensors
+  spikeslab oracle network vgg.net in.safetensors out.safetensors        a network's text
   spikeslab oracle noise out.safetensors --seed 7 --step 3 --tensor 1 --count 1000
   spikeslab oracle dense in.safetensors out.safetensors --device cuda    on a GPU"
 )]
 pub(super) struct OracleArguments {
-    /// List every operation: inputs, shapes, options, outputs
+    /// List every operation, or one: inputs, shapes, options, outputs, domain
     #[arg(long)]
     list: bool,
+    /// With --list: print one JSON array
+    #[arg(long, requires = "list")]
+    json: bool,
     /// Operation, files, options
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required_unless_present = "list", value_name = "OP")]
     rest: Vec<OsString>,
 }
 
 pub(super) fn run(arguments: &OracleArguments) -> Outcome {
+    Threads::default().run(|| command(arguments))
+}
+
+fn command(arguments: &OracleArguments) -> Outcome {
+    const LISTING: [&str; 4] = ["--list", "--help", "-h", "--json"];
     let asks_for = |name: &str| arguments.rest.iter().any(|argument| argument == name);
-    if arguments.list || ["--list", "--help", "-h"].into_iter().any(asks_for) {
-        list()?;
+    if arguments.list || LISTING[..3].iter().any(|name| asks_for(name)) {
+        let named: Vec<_> = arguments.rest.iter().filter(|given| !LISTING.iter().any(|name| given == name)).collect();
+        let operations: Vec<&Operation> = match named[..] {
+            [] => OPERATIONS.iter().collect(),
+            [name] => vec![find(&name.to_string_lossy())?],
+            [_, more, ..] => return Err(Error::option("oracle", "--list alone", more.to_string_lossy()).into()),
+        };
+        if arguments.json || asks_for("--json") {
+            json(&Value::from_iter(operations.into_iter().map(in_json)).to_string())?;
+        } else {
+            list(&operations)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let (mut files, mut options) = (Vec::new(), Vec::new());
@@ -51,6 +81,8 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
             Some((name, value)) if option.is_some_and(|option| option.contains('=')) => {
                 options.push((name.to_string(), value.to_string()));
             }
+            // The one without a value.
+            Some((name, _)) if name == COMMON[0].name => options.push((name.to_string(), "true".to_string())),
             Some((name, _)) => {
                 let value = rest.next().ok_or_else(|| Error::option(name, "a value", "none"))?;
                 options.push((name.to_string(), value.to_string_lossy().into_owned()));
@@ -58,6 +90,10 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
         }
     }
     let (operation, input, output) = match files.as_slice() {
+        [operation, network, input, output] if *operation == "network" => {
+            options.push(("network".to_string(), network.to_string_lossy().into_owned()));
+            (operation, Some(Path::new(input)), Path::new(output))
+        }
         [operation, input, output] => (operation, Some(Path::new(input)), Path::new(output)),
         [operation, output] => (operation, None, Path::new(output)),
         _ => {
@@ -66,6 +102,7 @@ pub(super) fn run(arguments: &OracleArguments) -> Outcome {
         }
     };
     check_replaceable(output)?;
+    Run::check_not_needed(None, output)?;
     if input.is_some_and(|input| is_same(input, output)) {
         return Err(Error::file(output, "another file than the input", "the input").into());
     }
@@ -94,10 +131,10 @@ fn device(options: &mut Vec<(String, String)>) -> crate::error::Result<DeviceNam
     Ok(device)
 }
 
-fn list() -> Result<(), Failure> {
-    for operation in OPERATIONS {
+fn list(operations: &[&Operation]) -> Result<(), Failure> {
+    for operation in operations {
         line(&format!("{}  (spikeslab::{})", operation.name, operation.module))?;
-        let tensor = |input: &crate::oracle::catalogue::Input| {
+        let tensor = |input: &Input| {
             let shown = format!("{} ({})", input.name, input.shape);
             if input.optional { format!("[{shown}]") } else { shown }
         };
@@ -106,16 +143,42 @@ fn list() -> Result<(), Failure> {
             inputs.push("labels (B) I64".to_string());
         }
         if operation.inputs.is_empty() && operation.takes_input() {
-            inputs.insert(0, "x (B, C, H, W), every parameter by its name, eps.<layer>".to_string());
+            inputs.insert(0, OF_NETWORKS.to_string());
         }
         if operation.takes_input() {
             line(&format!("    inputs   {}", inputs.join(", ")))?;
         }
-        for option in operation.options {
-            let default = if option.default.is_empty() { String::new() } else { format!(" [{}]", option.default) };
-            line(&format!("    --{:<17}{}{default}", option.name, option.values))?;
-        }
+        operation.options.iter().try_for_each(option)?;
         line(&format!("    outputs  {}", operation.outputs))?;
+        line(&format!("    domain   {}", operation.domain))?;
     }
-    Ok(())
+    line("every operation")?;
+    COMMON.iter().try_for_each(option)?;
+    line("    inputs are finite; the largest number is 3.4e38 in F32, 1.8e308 in F64")
+}
+
+/// The inputs of networks: none has a name of its own.
+const OF_NETWORKS: &str = "x (B, C, H, W), every parameter by its name, eps.<layer>";
+
+fn option(option: &OptionSpec) -> Result<(), Failure> {
+    let default = if option.default.is_empty() { String::new() } else { format!(" [{}]", option.default) };
+    line(&format!("    --{:<17}{}{default}", option.name, option.values))
+}
+
+/// What `list` prints of an operation; the inputs of networks are null, the default of an option that has none is empty.
+fn in_json(operation: &Operation) -> Value {
+    let input =
+        |input: &Input| serde_json::json!({"name": input.name, "shape": input.shape, "optional": input.optional});
+    let option = |option: &OptionSpec| serde_json::json!({"name": option.name, "values": option.values, "default": option.default});
+    let by_name = operation.inputs.is_empty() && operation.takes_input();
+    let inputs = (!by_name).then(|| operation.inputs.iter().map(input).collect::<Vec<_>>());
+    serde_json::json!({
+        "name": operation.name,
+        "module": operation.module,
+        "inputs": inputs,
+        "labels": operation.labels,
+        "options": operation.options.iter().chain(COMMON).map(option).collect::<Vec<_>>(),
+        "outputs": operation.outputs,
+        "domain": operation.domain,
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::output::line;
 use super::source::{load_run, refit_levels, training_images};
+use super::threads::Threads;
 use super::{Outcome, table};
 use crate::nets::WeightMode;
 use crate::packed::{PackedModel, format};
@@ -41,8 +42,12 @@ pub(super) struct QuantizeArguments {
 }
 
 pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
+    Threads::default().run(|| command(arguments))
+}
+
+fn command(arguments: &QuantizeArguments) -> Outcome {
     check_replaceable(&arguments.out)?;
-    Run::check_not_needed(&arguments.run, &arguments.out)?;
+    Run::check_not_needed(Some(&arguments.run), &arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;
@@ -50,10 +55,9 @@ pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
     if let Some(images) = arguments.recalibrate {
         let data = training_images(&config, directory::load(config.data.as_deref(), config.coarse)?.train)?;
         let (images, network) = (images as usize, &checkpoint.network);
-        checkpoint.network = recalibrate(network, &data, images, config.batch_size, &WeightMode::Quantized)?;
+        checkpoint.network = recalibrate(network, &data, images, config.recipe.batch_size, &WeightMode::Quantized)?;
     }
-    let model =
-        PackedModel::new(checkpoint.architecture, &checkpoint.widths, &checkpoint.network, config.standardization);
+    let model = PackedModel::new(&config.network, &checkpoint.network, config.standardization);
     format::save(&arguments.out, &model)?;
     table::layers(&model)?;
     line("")?;

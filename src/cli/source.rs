@@ -1,12 +1,13 @@
 //! What `eval` and `inspect` take: a run directory or a packed model.
 
+use super::training::check_origin;
 use crate::error::{Error, Result};
-use crate::nets::Network;
+use crate::nets::{Given, Network};
 use crate::packed::{PackedModel, format};
 use crate::prior::codebook::LEVELS;
 use crate::prior::kmeans::kmeans;
 use crate::train::Run;
-use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::Dataset;
 use std::path::Path;
@@ -34,20 +35,27 @@ impl Source {
 pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
     let config = Run::config(dir)?;
     let path = Run::checkpoint_path(dir);
-    if !path.exists() {
+    if !Run::has_checkpoint(dir)? {
         return Err(Error::file(dir, "a run with a checkpoint", "none"));
     }
     let checkpoint = checkpoint::load(&path)?;
-    let (architecture, _) =
-        config.network().map_err(|error| Error::file(dir, "a run whose configuration is in range", error))?;
-    if checkpoint.architecture != architecture {
-        let expected = format!("a checkpoint of {}", architecture.name());
-        return Err(Error::file(&path, expected, checkpoint.architecture.name()));
-    }
     if let Some(standardization) = &config.standardization {
-        let channels = checkpoint.network.plan().input[0];
+        let channels = checkpoint.network.graph().input[0];
         let expected = "a run whose configuration fits its checkpoint";
         standardization.check(channels).map_err(|error| Error::file(dir, expected, error))?;
+    }
+    if let Some(origin) = &checkpoint.origin
+        && origin.config != config
+    {
+        let run = Origin { config: config.clone(), ..origin.clone() };
+        check_origin(&path, &run, origin)?;
+    }
+    let graph = checkpoint.network.graph();
+    let (input, classes) = (Some(graph.input), Some(graph.classes()));
+    let own = config.graph_of(Given { input, classes, outputs: None });
+    let own = own.map_err(|error| Error::file(dir, "a run whose configuration fits its checkpoint", error))?;
+    if own != *graph {
+        return Err(Error::file(&path, format!("a checkpoint of {}", config.network), "another network"));
     }
     Ok((config, checkpoint))
 }

@@ -2,10 +2,13 @@
 
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
-use super::options::{Threads, TrainingOptions, network_names};
+use super::options::{TRAINING_OPTIONS, TrainingOptions};
+use super::threads::Threads;
 use super::{Outcome, training};
 use crate::error::{Error, Result};
+use crate::escape::is_unprintable;
 use crate::train::Run;
+use crate::train::config::describe;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +16,11 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
 The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and figures/.
-Ctrl-C stops after the step at hand; --resume goes on to the same bits, after a crash from the last checkpoint.
-A run may go on on another device: its noise is the same there, its sums are rounded in another order.
+Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the same bits, after a
+crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
+sums are rounded in another order.
+Where nothing is given, --spike, --kl-scale and --kl-weight are a recipe that was measured; those of
+`oracle` (exact, dataset, 1) are the definitions, under which the loss bounds the evidence.
 
 Examples:
   spikeslab train lenet5
@@ -22,12 +28,13 @@ Examples:
   spikeslab train lenet5 --data cifar10 --augment --limit 10000
   spikeslab train mlp --levels 8 --epochs 4 --out runs/eight
   spikeslab train lenet-caffe --data mnist --checkpoint-every 100steps
-  spikeslab train densenet --data cifar10 --device cuda
+  spikeslab train densenet:depth=22,growth=8 --data cifar10 --device cuda
+  spikeslab train vgg.net --data cifar10                 a network's text of your own
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
   spikeslab train --resume runs/eight")]
 pub(super) struct TrainArguments {
-    /// The network
-    #[arg(value_parser = network_names(), required_unless_present = "resume")]
+    /// A preset, with its sizes after a colon, or the file of a network's text: see `spikeslab network --help`
+    #[arg(required_unless_present = "resume")]
     network: Option<String>,
     #[command(flatten)]
     options: TrainingOptions,
@@ -35,11 +42,7 @@ pub(super) struct TrainArguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the run in this directory, with the options it was begun with
-    #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "data", "coarse", "limit", "augment", "levels", "codebook", "prior", "spike", "kl_scale", "kl_weight",
-        "kl_warmup", "kl_warmup_power", "epochs", "batch_size", "learning_rate", "seed", "depth", "growth", "bottleneck",
-        "compression",
-    ])]
+    #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = TRAINING_OPTIONS)]
     resume: Option<PathBuf>,
     #[command(flatten)]
     checkpoints: Checkpoints,
@@ -47,7 +50,6 @@ pub(super) struct TrainArguments {
     device: DeviceOption,
     #[command(flatten)]
     threads: Threads,
-    #[cfg(feature = "download")]
     #[command(flatten)]
     download: super::download::Download,
 }
@@ -64,18 +66,22 @@ fn command(arguments: &TrainArguments) -> Outcome {
         (Some(dir), network) => {
             let run = Run::open(dir)?;
             let config = Run::config(dir)?;
-            if let Some(other) = network.as_ref().filter(|network| **network != config.network) {
-                return Err(Error::file(dir, format!("a run of {other}"), config.network).into());
+            if let Some(other) = network {
+                let other = describe(other)?;
+                if other.short_name() != config.network.split(':').next().unwrap_or_default() {
+                    return Err(Error::file(dir, format!("a run of {}", other.name()), config.network).into());
+                }
             }
             run
         }
         (None, network) => {
-            let network = network.as_deref().unwrap_or_default();
-            #[cfg(feature = "download")]
+            let network = describe(network.as_deref().unwrap_or_default())?;
             arguments.download.fetch(arguments.options.data.as_deref())?;
-            let config = arguments.options.config(network)?;
-            let dir = arguments.out.clone().map_or_else(|| next_free(network), Ok)?;
-            Run::create(&dir, &config)?
+            let config = arguments.options.config(&network)?;
+            match &arguments.out {
+                Some(dir) => Run::create(dir, &config)?,
+                None => in_free_directory(network.short_name(), |dir| Run::create(dir, &config))?,
+            }
         }
     };
     let resume = resume_command("train", run.dir()) + &device.argument();
@@ -95,21 +101,22 @@ fn quoted(path: &Path) -> String {
     if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
         return path.into_owned();
     }
-    if !path.chars().any(char::is_control) {
+    if !path.chars().any(is_unprintable) {
         return format!("'{}'", path.replace('\'', "'\\''"));
     }
     let escaped = |c: char| match c {
         '\'' | '\\' => format!("\\{c}"),
-        c if c.is_control() => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+        c if is_unprintable(c) => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
         c => c.to_string(),
     };
     format!("$'{}'", path.chars().map(escaped).collect::<String>())
 }
 
-/// The first of runs/NAME-1, runs/NAME-2, … that is not there.
-pub(super) fn next_free(name: &str) -> Result<PathBuf> {
-    (1..10_000)
-        .map(|n| PathBuf::from("runs").join(format!("{name}-{n}")))
-        .find(|dir| !dir.exists())
-        .ok_or_else(|| Error::option("out", "a directory", "none free under runs"))
+/// Begins in the first of runs/NAME-1, runs/NAME-2, … that is not there; what cannot begin leaves none.
+pub(super) fn in_free_directory<T>(name: &str, begin: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let dir = Run::make_free(Path::new("runs"), name)?;
+    begin(&dir).inspect_err(|_| {
+        // The first error is the one to report.
+        let _ = std::fs::remove_dir(&dir);
+    })
 }

@@ -3,43 +3,44 @@
 use super::checkpoints::Interval;
 use super::device::{Gpu, on};
 use super::output::{line, note};
+use super::signals::{self, asked_to_end};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
-use crate::nets::{Architecture, Network, Plan, Role};
+use crate::nets::{Graph, Network, Role};
 use crate::packed::{PackedModel, format};
 use crate::prior::multi_spike::zero_level;
 use crate::report::{self, LayerPicture};
-use crate::train::checkpoint::Checkpoint;
-use crate::train::config::{Checked, Config};
+use crate::train::checkpoint::{Checkpoint, Origin};
+use crate::train::config::Config;
 use crate::train::data::{Split, directory};
 use crate::train::evaluate::{Weights, quantized_loss};
 use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
 use crate::train::{Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Draws of the weights in the final table.
 pub(super) const SAMPLES: u32 = 10;
 
-/// Trains the run to its end or until Ctrl-C, and says how it did. `resume` is what goes on with it then.
+/// Trains the run to its end or until a signal asks to end, and says how it did. `resume` is what goes on with it then.
 pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
     let data = load_data(run, &config)?;
-    let Checked { architecture, hidden_widths, codebook, recipe } = config
-        .check(data.train.len())
-        .map_err(|error| Error::file(run.dir(), "a run whose configuration is in range", error))?;
-    let widths = widths(&hidden_widths, &data);
-
-    let mut network = architecture.network(data.train.shape(), &widths, &codebook)?;
-    network.initialize(recipe.seed);
-    let mut trainer = Trainer::new(network, recipe, data.train.len())?;
+    let in_range = |error: Error| Error::file(run.dir(), "a run whose configuration is in range", error);
+    let codebook = config.check(data.train.len()).map_err(in_range)?;
+    let mut network = Network::new(config.graph(&data.train).map_err(in_range)?, &codebook);
+    network.initialize(config.recipe.seed);
+    let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
+    let origin = Origin::new(&config, data.test.checksum());
     let path = Run::checkpoint_path(run.dir());
     let mut position = Position::default();
-    if path.exists() {
+    if Run::has_checkpoint(run.dir())? {
         let state = checkpoint::load(&path)?;
+        if let Some(of_checkpoint) = &state.origin {
+            check_origin(&path, &origin, of_checkpoint)?;
+        }
         check_state(&state, &trainer).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
         (trainer.network, trainer.moments, trainer.step, position) =
             (state.network, state.moments, state.steps, state.position);
@@ -49,12 +50,13 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     line(&format!(
         "{} weights, {} prior, {} levels, in {}",
         trainer.network.weights(),
-        config.prior.name(),
+        config.recipe.prior.name(),
         config.codebook.len(),
         run.dir().display()
     ))?;
 
-    let mut observer = Progress::new(run, architecture, widths.clone(), metrics, checkpoint_every, &trainer);
+    signals::listen();
+    let mut observer = Progress::new(run, origin, metrics, checkpoint_every, &trainer);
     let mut training = on(gpu, trainer)?;
     let control = fit(training.as_mut(), &data, position, &mut observer);
     observer.bar.finish_and_clear();
@@ -69,9 +71,9 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     }
     if control? == Control::Stop {
         stopped();
-        return Ok(ExitCode::from(130));
+        return Ok(asked_to_end().map_or(ExitCode::FAILURE, ExitCode::from));
     }
-    let model = PackedModel::new(architecture, &widths, &training.fetch()?.network, config.standardization);
+    let model = PackedModel::new(&config.network, &training.fetch()?.network, config.standardization);
     finish(run, &model, training.as_ref(), &data, &observer.metrics)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -94,23 +96,29 @@ fn load_data(run: &Run, config: &Config) -> Result<Split> {
     Ok(data)
 }
 
-/// The outputs of each layer of a network for `data`.
-pub(super) fn widths(hidden: &[usize], data: &Split) -> Vec<usize> {
-    [hidden, &[data.train.classes()]].concat()
+/// Checks that a checkpoint belongs to the run that goes on from it.
+pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Origin) -> Result<()> {
+    match run.differences(checkpoint).first() {
+        None => Ok(()),
+        Some((name, own, seen)) => {
+            let expected = format!("a checkpoint of this run, whose {name} is {own}");
+            Err(Error::file(path, expected, seen))
+        }
+    }
 }
 
 /// Checks that a checkpoint is of the trainer's own run, or tells what was expected and seen.
 fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Result<(), (String, String)> {
-    let (plan, seen) = (trainer.network.plan(), state.network.plan());
-    let shape = |plan: &Plan| {
-        let outputs = plan.parameters.iter().filter(|parameter| parameter.role == Role::Theta);
-        format!("weights {:?} on images {:?}", outputs.map(|theta| &theta.shape).collect::<Vec<_>>(), plan.input)
-    };
-    if plan != seen {
-        return Err((format!("a checkpoint of this run, with {}", shape(plan)), shape(seen)));
+    let (graph, seen) = (trainer.network.graph(), state.network.graph());
+    if graph.input != seen.input || graph.parameters != seen.parameters {
+        let shape = |graph: &Graph| {
+            let outputs = graph.parameters.iter().filter(|parameter| parameter.role == Role::Theta);
+            format!("weights {:?} on images {:?}", outputs.map(|theta| &theta.shape).collect::<Vec<_>>(), graph.input)
+        };
+        return Err((format!("a checkpoint of this run, with {}", shape(graph)), shape(seen)));
     }
     let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
-    for layer in plan.layers() {
+    for layer in graph.layers() {
         let (own, seen) = (levels(&trainer.network, layer.levels), levels(&state.network, layer.levels));
         if own.len() != seen.len() {
             return Err((format!("a checkpoint of this run, with {} levels", own.len()), seen.len().to_string()));
@@ -141,9 +149,8 @@ fn finish(
 ) -> std::result::Result<(), Failure> {
     let network = &training.trainer().network;
     let values = |position: usize| network.parameters()[position].as_slice();
-    let pictures: Vec<LayerPicture<'_>> = network
-        .layers()
-        .filter(|layer| model.architecture.pictures(&layer.name))
+    let pictures: Vec<LayerPicture<'_>> = report::pictured(network.graph())
+        .into_iter()
         .map(|layer| LayerPicture {
             name: &layer.name,
             theta: values(layer.theta),
@@ -155,8 +162,7 @@ fn finish(
     run.write_figure("histogram", &report::histogram(&pictures))?;
     run.write_figure("funnel", &report::funnel(&pictures))?;
     run.write_figure("quantized-loss", &report::quantized_loss(&loss_by_epoch))?;
-    run.check_in_place()?;
-    format::save(&Run::packed_path(run.dir()), model)?;
+    run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
 
     let sampled = Weights::Sampled { samples: SAMPLES, seed: training.trainer().recipe().seed };
     let mut rows = Vec::new();
@@ -179,14 +185,15 @@ fn finish(
 /// Saves and shows what happens.
 struct Progress<'a> {
     run: &'a Run,
-    architecture: Architecture,
-    widths: Vec<usize>,
+    origin: Origin,
     metrics: Vec<EpochMetrics>,
     checkpoint_every: Interval,
     epochs: u32,
     bar: ProgressBar,
     /// On a terminal a bar is drawn and each epoch's line goes above it.
     on_terminal: bool,
+    /// Whether the head of the table of epochs is printed.
+    has_head: bool,
     /// Why nothing can be printed any more.
     failure: Option<Failure>,
 }
@@ -194,8 +201,7 @@ struct Progress<'a> {
 impl<'a> Progress<'a> {
     fn new(
         run: &'a Run,
-        architecture: Architecture,
-        widths: Vec<usize>,
+        origin: Origin,
         metrics: Vec<EpochMetrics>,
         checkpoint_every: Interval,
         trainer: &Trainer<f32>,
@@ -207,30 +213,43 @@ impl<'a> Progress<'a> {
         bar.set_position(trainer.step);
         bar.reset_eta();
         let epochs = trainer.recipe().epochs;
-        Self { run, architecture, widths, metrics, checkpoint_every, epochs, bar, on_terminal, failure: None }
+        let has_head = false;
+        Self { run, origin, metrics, checkpoint_every, epochs, bar, on_terminal, has_head, failure: None }
     }
 
     fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
-        self.run.check_in_place()?;
         let path = Run::checkpoint_path(self.run.dir());
-        checkpoint::save(&path, self.architecture, &self.widths, trainer, position)
+        self.run.write_checkpoint(&checkpoint::checked_bytes(&path, trainer, position, Some(&self.origin))?)
     }
 
+    /// Prints an epoch's row of a table, no wider than 80 columns, and above the first the table's head.
     fn show(&mut self, metrics: &EpochMetrics) {
-        let text = format!(
-            "epoch {:>3}/{}  loss {:.4}  NLL {:.4}  quantized loss {:.4}  accuracy {:.2}%, quantized {:.2}%  {:.1} s",
-            metrics.epoch,
-            self.epochs,
-            metrics.loss,
-            metrics.nll,
-            metrics.quantized_loss,
+        let epoch = format!("epoch {:>3}/{}", metrics.epoch, self.epochs);
+        let width = epoch.len();
+        let head = (!self.has_head).then(|| {
+            let names = ["loss", "NLL", "quantized loss", "accuracy", "quantized", "seconds"];
+            let [loss, nll, quantized_loss, accuracy, quantized, seconds] = names;
+            format!("{:width$}{loss:>9}{nll:>9}{quantized_loss:>16}{accuracy:>10}{quantized:>11}{seconds:>9}", "")
+        });
+        self.has_head = true;
+        let row = format!(
+            "{epoch}{:>9}{:>9}{:>16}{:>9.2}%{:>10.2}%{:>9.1}",
+            figure(metrics.loss),
+            figure(metrics.nll),
+            figure(metrics.quantized_loss),
             100.0 * metrics.accuracy_mean,
             100.0 * metrics.accuracy_quantized,
             metrics.seconds,
         );
-        let shown = self.bar.suspend(|| line(&text));
+        let shown = self.bar.suspend(|| head.iter().chain([&row]).try_for_each(|text| line(text)));
         self.failure = shown.err();
     }
+}
+
+/// A number in at most eight characters: with as many of four decimals as there is room for.
+fn figure(value: f64) -> String {
+    let digits = value.abs().max(1.0).log10() as usize;
+    if digits < 6 { format!("{value:.0$}", 4_usize.saturating_sub(digits)) } else { format!("{value:.1e}") }
 }
 
 impl Observer<f32> for Progress<'_> {
@@ -240,7 +259,7 @@ impl Observer<f32> for Progress<'_> {
             self.bar.set_message(format!("loss {:.4}", loss.loss));
             self.bar.set_position(step);
         }
-        let stop = interrupted();
+        let stop = asked_to_end().is_some();
         if stop || self.checkpoint_every.is_due_after_step(step) {
             self.save(training.fetch()?, position)?;
         }
@@ -253,7 +272,7 @@ impl Observer<f32> for Progress<'_> {
         self.metrics.push(metrics.clone());
         self.run.write_metrics(&self.metrics)?;
         let last = position.epoch == trainer.recipe().epochs;
-        let interrupted = interrupted() && !last;
+        let interrupted = asked_to_end().is_some() && !last;
         let saved = interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step);
         if saved {
             self.save(trainer, position)?;
@@ -265,19 +284,4 @@ impl Observer<f32> for Progress<'_> {
         }
         Ok(if stop { Control::Stop } else { Control::Continue })
     }
-}
-
-/// Whether Ctrl-C was pressed. The first press is only noted; a second one ends the process at once.
-fn interrupted() -> bool {
-    static PRESSED: AtomicBool = AtomicBool::new(false);
-    static HANDLER: OnceLock<()> = OnceLock::new();
-    HANDLER.get_or_init(|| {
-        // Without a handler Ctrl-C ends the process, and the run goes on from its last epoch.
-        let _ = ctrlc::set_handler(|| {
-            if PRESSED.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        });
-    });
-    PRESSED.load(Ordering::SeqCst)
 }

@@ -13,14 +13,15 @@ macro_rules! sources {
 
 /// The path of each file of kernels, from `src/cuda` without its extension, and its contents.
 pub const SOURCES: &[(&str, &str)] = sources![
-    "layers/avg_pool",
+    "layers/add",
+    "layers/avg_pool" after "layers/pool.cuh",
     "layers/batch_norm" after "layers/lanes.cuh",
     "layers/bayes_conv2d/forward" after "layers/images.cuh",
     "layers/bayes_conv2d/input_gradient" after "layers/images.cuh",
     "layers/bayes_conv2d/weight_gradient" after "layers/images.cuh" after "layers/lanes.cuh",
     "layers/bayes_dense",
-    "layers/dense_block",
-    "layers/max_pool",
+    "layers/concat",
+    "layers/max_pool" after "layers/pool.cuh",
     "layers/pre_activation" after "layers/lanes.cuh",
     "layers/relu",
     "layers/softmax_nll",

@@ -58,6 +58,8 @@ DEVICE f32 c_exp_m1(f32 x) { return expm1f(x); }
 DEVICE f64 c_exp_m1(f64 x) { return expm1(x); }
 DEVICE f32 c_ln(f32 x) { return logf(x); }
 DEVICE f64 c_ln(f64 x) { return log(x); }
+DEVICE f32 c_ln_1p(f32 x) { return log1pf(x); }
+DEVICE f64 c_ln_1p(f64 x) { return log1p(x); }
 DEVICE f32 c_sqrt(f32 x) { return sqrtf(x); }
 DEVICE f64 c_sqrt(f64 x) { return sqrt(x); }
 
@@ -237,16 +239,22 @@ struct WeightKl {
 DEVICE real over_sigma(real x, real root) { return x == 0 ? x : x * root * root; }
 
 DEVICE WeightKl gaussian_kl(real theta, real log_sigma2, real prior_mean, real prior_log_sigma2) {
-    const real half = (real)0.5, one = (real)1;
+    const f64 SERIES[15] = {
+        1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0,
+        1.0 / 720.0, 1.0 / 5040.0, 1.0 / 40320.0, 1.0 / 362880.0,
+        1.0 / 3628800.0, 1.0 / 39916800.0, 1.0 / 479001600.0, 1.0 / 6227020800.0,
+        1.0 / 87178291200.0, 1.0 / 1307674368000.0, 1.0 / 20922789888000.0,
+    };
+    const real half = (real)0.5;
     real r = log_sigma2 - prior_log_sigma2;
     real ratio_minus_one, excess;
-    if (c_abs(r) >= one) {
+    if (c_abs(r) >= half) {
         ratio_minus_one = c_exp_m1(r);
         excess = ratio_minus_one - r;
     } else {
-        real series = one;
-        for (i32 n = 18; n >= 3; n--) series = one + r / (real)n * series;
-        excess = half * r * r * series;
+        real series = 0;
+        for (i32 k = 14; k >= 0; k--) series = series * r + (real)SERIES[k];
+        excess = r * r * series;
         ratio_minus_one = r + excess;
     }
     real root = c_exp((real)-0.25 * prior_log_sigma2);
@@ -346,6 +354,25 @@ DEVICE void box_muller(u32 x0, u32 x1, f64 *z0, f64 *z1) {
 
 // A loop over i < n by all threads of a grid of Grid::elements(n).
 #define FOR_EACH(i, n) for (u32 i = blockIdx.x * THREADS + threadIdx.x; i < (n); i += gridDim.x * THREADS)
+
+// tensor::sum, of one thread's terms: blocks of them are added up in T, the blocks' sums in f64.
+template <class T>
+struct LongSum {
+    T block = 0;
+    f64 blocks = 0;
+    u32 terms = 0;
+
+    __device__ void add(T x) {
+        if (terms == 64) {
+            blocks += (f64)block;
+            block = 0;
+            terms = 0;
+        }
+        block += x;
+        terms++;
+    }
+    __device__ f64 total() const { return blocks + (f64)block; }
+};
 
 // The sum of every thread's value, in a fixed order; all threads of the block take part and receive it.
 template <class T>

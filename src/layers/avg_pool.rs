@@ -1,45 +1,51 @@
-//! Average pooling without padding.
+//! Average pooling.
 //!
 //! ```text
-//! y[b, c, p, q] = 1/(kh·kw) Σ_{i<kh, j<kw} x[b, c, p·sh + i, q·sw + j]
-//! dx = the sum over the windows that hold the pixel of dy/(kh·kw)
+//! y[b, c, p, q] = 1/n_pq Σ_{i<kh, j<kw} x[b, c, p·sh − ph + i, q·sw − pw + j]      over the elements that are pixels
+//! dx = the sum over the windows that hold the pixel of dy/n_pq
 //! ```
+//!
+//! The windows and n, kh·kw where a window lies within the image, are those of [`pool`](super::pool).
 
+use super::pool::{Pool, Span};
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::tensor::im2col::Window;
+use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{Array4, ArrayView4, Zip};
 
 /// What the backward needs of the forward: the geometry alone.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    window: Window,
+    windows: Windows,
     image: (usize, usize),
     /// y's shape.
     output: (usize, usize, usize, usize),
 }
 
+/// The windows, row by row and column by column.
+#[derive(Clone, Debug)]
+struct Windows {
+    rows: Vec<Span>,
+    columns: Vec<Span>,
+}
+
 /// y (B, C, OH, OW) of `x` (B, C, H, W).
 ///
 /// # Errors
-/// If the window does not fit into the image, or has padding or dilation.
-pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4<F>, Cache)> {
+/// As [`Pool::output_size`].
+pub fn forward<F: Real>(x: ArrayView4<'_, F>, pool: &Pool) -> Result<(Array4<F>, Cache)> {
     let (batch, channels, height, width) = x.dim();
-    let [output_h, output_w] = window.pooled_size([height, width])?;
-    let share: F = share(window);
+    let [output_h, output_w] = pool.output_size([height, width])?;
+    let windows = Windows { rows: pool.windows(0, height, output_h), columns: pool.windows(1, width, output_w) };
     let x = x.to_shape((batch * channels, height * width)).expect("images hold C·H·W values");
     let mut y = Array4::zeros((batch, channels, output_h, output_w));
     let mut planes = y.view_mut().into_shape_with_order((batch * channels, output_h * output_w)).expect(STANDARD);
     Zip::from(x.outer_iter()).and(planes.outer_iter_mut()).par_for_each(|x, mut y| {
         let (x, y) = (x.to_slice().expect(STANDARD), y.as_slice_mut().expect(STANDARD));
-        for_each_run(window, width, output_w, y.len(), |outputs, pixels| {
-            let pixels = x[pixels..].chunks(window.stride[1]);
-            y[outputs].iter_mut().zip(pixels).for_each(|(y, x)| *y += x[0]);
-        });
-        y.iter_mut().for_each(|y| *y *= share);
+        F::vectorize(Forward { windows: &windows, width, x, y });
     });
     let output = y.dim();
-    Ok((y, Cache { window: *window, image: (height, width), output }))
+    Ok((y, Cache { windows, image: (height, width), output }))
 }
 
 /// dx (B, C, H, W), from `dy` (B, C, OH, OW).
@@ -49,42 +55,75 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4
 pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     assert_eq!(dy.dim(), cache.output, "dy has y's shape");
     let (batch, channels, output_h, output_w) = dy.dim();
-    let (window, (height, width)) = (&cache.window, cache.image);
-    let share: F = share(window);
+    let (windows, (height, width)) = (&cache.windows, cache.image);
     let dy = dy.to_shape((batch * channels, output_h * output_w)).expect("as many elements");
     let mut dx = Array4::zeros((batch, channels, height, width));
     let mut planes = dx.view_mut().into_shape_with_order((batch * channels, height * width)).expect(STANDARD);
     Zip::from(planes.outer_iter_mut()).and(dy.outer_iter()).par_for_each(|mut dx, dy| {
         let (dx, dy) = (dx.as_slice_mut().expect(STANDARD), dy.to_slice().expect(STANDARD));
-        for_each_run(window, width, output_w, dy.len(), |outputs, pixels| {
-            // y = share · Σ x
-            let pixels = dx[pixels..].chunks_mut(window.stride[1]);
-            dy[outputs].iter().zip(pixels).for_each(|(dy, dx)| dx[0] += share * *dy);
-        });
+        F::vectorize(Backward { windows, width, dy, dx });
     });
     dx
 }
 
 const STANDARD: &str = "in standard layout";
 
-/// 1/(kh·kw).
-fn share<F: Real>(window: &Window) -> F {
-    F::one() / F::of((window.kernel[0] * window.kernel[1]) as f64)
+/// The forward of one channel: the sums of each column of a window's rows, then those of the window's columns.
+struct Forward<'a, F> {
+    windows: &'a Windows,
+    width: usize,
+    /// (H, W).
+    x: &'a [F],
+    /// (OH, OW).
+    y: &'a mut [F],
 }
 
-/// For each row of a plane's `outputs` positions and each element of the kernel calls `visit(the row, the pixel its first
-/// position meets there)`; the others follow, a stride apart.
-fn for_each_run(
-    window: &Window,
+impl<F: Real> Kernel<F> for Forward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { windows: Windows { rows, columns }, width, x, y } = self;
+        let mut sums = vec![0.0; width];
+        for (rows, y) in rows.iter().zip(y.chunks_exact_mut(columns.len())) {
+            sums.fill(0.0);
+            for x in x[rows.pixels.start * width..rows.pixels.end * width].chunks_exact(width) {
+                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x.as_f64());
+            }
+            for (y, Span { pixels, counted }) in y.iter_mut().zip(columns) {
+                let sum: f64 = sums[pixels.clone()].iter().sum();
+                *y = F::of(sum / (rows.counted as f64 * *counted as f64));
+            }
+        }
+    }
+}
+
+/// The backward of one channel: what a row of windows sends to each column, then to its rows.
+struct Backward<'a, F> {
+    windows: &'a Windows,
     width: usize,
-    output_w: usize,
-    outputs: usize,
-    mut visit: impl FnMut(std::ops::Range<usize>, usize),
-) {
-    for (p, first) in (0..outputs).step_by(output_w).enumerate() {
-        for i in 0..window.kernel[0] {
-            for j in 0..window.kernel[1] {
-                visit(first..first + output_w, (p * window.stride[0] + i) * width + j);
+    /// (OH, OW).
+    dy: &'a [F],
+    /// (H, W), added to.
+    dx: &'a mut [F],
+}
+
+impl<F: Real> Kernel<F> for Backward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let Self { windows: Windows { rows, columns }, width, dy, dx } = self;
+        let mut to_columns = vec![F::zero(); width];
+        for (rows, dy) in rows.iter().zip(dy.chunks_exact(columns.len())) {
+            to_columns.fill(F::zero());
+            for (dy, Span { pixels, counted }) in dy.iter().zip(columns) {
+                // y = Σ x / n
+                let share = *dy / F::of(rows.counted as f64 * *counted as f64);
+                to_columns[pixels.clone()].iter_mut().for_each(|sum| *sum += share);
+            }
+            for dx in dx[rows.pixels.start * width..rows.pixels.end * width].chunks_exact_mut(width) {
+                dx.iter_mut().zip(&to_columns).for_each(|(dx, d)| *dx += *d);
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::team;
+use crate::tensor::sum::{Sums, sum};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView3, ArrayViewMut3, Axis, Zip};
 
@@ -84,14 +85,18 @@ impl<F: Real> Statistics<F> {
     }
 
     /// Moves running estimates towards the statistics `batch` of `count` values a channel.
+    ///
+    /// # Panics
+    /// If `count` is below 2: a single value has no unbiased variance.
     pub fn absorb(&mut self, batch: &Self, count: usize, momentum: F) {
-        // A single value has no unbiased variance; PyTorch refuses it, here its biased variance, 0, stands.
-        let unbias = F::of(count as f64 / (count.max(2) - 1) as f64);
+        let unbias = unbias::<F>(count);
+        // Not r + momentum · (s − r), whose difference is as inexact as r is large.
+        let rest = F::one() - momentum;
         Zip::from(&mut self.mean).and(&batch.mean).for_each(|running, mean| {
-            *running += momentum * (*mean - *running);
+            *running = rest * *running + momentum * *mean;
         });
         Zip::from(&mut self.variance).and(&batch.variance).for_each(|running, variance| {
-            *running += momentum * (unbias * *variance - *running);
+            *running = rest * *running + momentum * (unbias * *variance);
         });
     }
 }
@@ -100,8 +105,9 @@ impl<F: Real> BatchNorm<'_, F> {
     /// y, normalized with the statistics of `x` itself, which are returned as well.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not fit, or there are fewer than two values a channel.
     pub fn forward_batch(&self, x: Array3<F>) -> Result<(Array3<F>, Cache<F>, Statistics<F>)> {
+        check_count(x.shape(), x.dim().0 * x.dim().2)?;
         let statistics = Statistics::of_batch(x.view());
         let (y, mut cache) = self.forward_running(x, &statistics)?;
         cache.batch_statistics = true;
@@ -177,6 +183,30 @@ impl<F: Real> BatchNorm<'_, F> {
     }
 }
 
+/// What makes the variance of `count` values unbiased.
+///
+/// # Panics
+/// If there are fewer than two.
+pub(crate) fn unbias<F: Real>(count: usize) -> F {
+    assert!(count > 1, "a single value has no unbiased variance");
+    F::of(count as f64 / (count - 1) as f64)
+}
+
+/// Checks that a batch of `shape` has statistics of its own: `count` values in each channel. Of a single one x̂ is 0, whatever it is.
+///
+/// # Errors
+/// If there are fewer than two.
+pub(crate) fn check_count(shape: &[usize], count: usize) -> Result<()> {
+    if count > 1 {
+        return Ok(());
+    }
+    Err(Error::tensor(
+        "x",
+        "at least two values a channel, to be normalized by their own statistics",
+        format!("{shape:?}"),
+    ))
+}
+
 /// Channels computed by one thread at a time: few where each has many positions.
 fn block(positions: usize) -> usize {
     (64 / positions.max(1)).max(1)
@@ -192,8 +222,8 @@ fn by_place<F: Real>(first: usize, x: &ArrayView3<'_, F>, of_channel: &dyn Fn(us
 
 /// Each channel's sum, from the sums over the images at each place.
 #[inline(always)]
-fn channels<F: Real>(places: &[F], positions: usize) -> Vec<F> {
-    places.chunks_exact(positions.max(1)).map(|channel| ArrayView1::from(channel).sum()).collect()
+fn channels<F: Real>(places: Sums<F>, positions: usize) -> Vec<f64> {
+    places.total().chunks_exact(positions.max(1)).map(sum).collect()
 }
 
 const CONTIGUOUS: &str = "the places of an image are contiguous";
@@ -209,21 +239,24 @@ impl<F: Real> Kernel<F> for Moments<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> (Vec<F>, Vec<F>) {
         let (batch, channels_here, positions) = self.x.dim();
-        let count = F::of((batch * positions) as f64);
-        let mut sums = vec![F::zero(); channels_here * positions];
+        let mean_of = |sums: Sums<F>| -> Vec<F> {
+            let count = (batch * positions) as f64;
+            channels(sums, positions).into_iter().map(|sum| F::of(sum / count)).collect()
+        };
+        let mut sums = Sums::new(channels_here * positions);
         for x in self.x.outer_iter() {
-            sums.iter_mut().zip(x.to_slice().expect(CONTIGUOUS)).for_each(|(sum, x)| *sum += *x);
+            sums.next_term().iter_mut().zip(x.to_slice().expect(CONTIGUOUS)).for_each(|(sum, x)| *sum += *x);
         }
-        let mean: Vec<F> = channels(&sums, positions).into_iter().map(|sum| sum / count).collect();
+        let mean = mean_of(sums);
         let at_place = by_place(0, &self.x, &|c| mean[c]);
-        sums.fill(F::zero());
+        let mut squares = Sums::new(channels_here * positions);
         for x in self.x.outer_iter() {
             let x = x.to_slice().expect(CONTIGUOUS);
-            for ((sum, x), mean) in sums.iter_mut().zip(x).zip(&at_place) {
+            for ((sum, x), mean) in squares.next_term().iter_mut().zip(x).zip(&at_place) {
                 *sum += (*x - *mean) * (*x - *mean);
             }
         }
-        (mean, channels(&sums, positions).into_iter().map(|sum| sum / count).collect())
+        (mean, mean_of(squares))
     }
 }
 
@@ -270,22 +303,22 @@ impl<F: Real> Kernel<F> for Gradient<'_, F> {
     fn run<V: Vector<Element = F>>(mut self) -> [Vec<F>; 2] {
         let (batch, _, positions) = self.x.dim();
         // y = γ x̂ + β
-        let [mut dgamma, mut dbeta] = [vec![F::zero(); self.mean.len()], vec![F::zero(); self.mean.len()]];
+        let [mut dgamma, mut dbeta] = [(); 2].map(|()| Sums::<F>::new(self.mean.len()));
         for (x, dy) in self.x.outer_iter().zip(self.dy.outer_iter()) {
             let (x, dy) = (x.to_slice().expect(CONTIGUOUS), dy.to_slice().expect(CONTIGUOUS));
             let of_place = self.mean.iter().zip(self.inverse_deviation);
-            let sums = dgamma.iter_mut().zip(&mut dbeta);
+            let sums = dgamma.next_term().iter_mut().zip(dbeta.next_term());
             for ((x, dy), ((mean, inverse), (dgamma, dbeta))) in x.iter().zip(dy).zip(of_place.zip(sums)) {
                 let x_hat = (*x - *mean) * *inverse;
                 *dgamma += *dy * x_hat;
                 *dbeta += *dy;
             }
         }
-        let [dgamma, dbeta] = [channels(&dgamma, positions), channels(&dbeta, positions)];
+        let [dgamma, dbeta] = [dgamma, dbeta].map(|sums| channels(sums, positions));
         // x̂ = (x − μ) / √(s² + ε); under running statistics μ and s² are constants
-        let count = F::of((batch * positions) as f64);
-        let share = |sums: &[F]| {
-            let of_channel = |c: usize| if self.batch_statistics { sums[c] / count } else { F::zero() };
+        let count = (batch * positions) as f64;
+        let share = |sums: &[f64]| {
+            let of_channel = |c: usize| if self.batch_statistics { F::of(sums[c] / count) } else { F::zero() };
             by_place(0, &self.x, &of_channel)
         };
         let (mean_dy, mean_dy_x_hat) = (share(&dbeta), share(&dgamma));
@@ -298,6 +331,6 @@ impl<F: Real> Kernel<F> for Gradient<'_, F> {
                 *dy = *gamma * *inverse * (*dy - *mean_dy - x_hat * *mean_dy_x_hat);
             }
         }
-        [dgamma, dbeta]
+        [dgamma, dbeta].map(|sums| sums.into_iter().map(F::of).collect())
     }
 }

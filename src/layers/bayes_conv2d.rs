@@ -343,14 +343,15 @@ impl<F: Real> BayesConv2d<'_, F> {
         for (sums, (dtheta, dsigma2)) in sum.weights.iter().filter(|sums| !sums.is_empty()).zip(groups) {
             F::vectorize(Collect { layout, sums, dtheta, dsigma2 });
         }
+        let rounded = |sums: Vec<f64>| sums.into_iter().map(F::of).collect::<Array1<F>>();
         let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
         Sum {
             dtheta: weights_shaped(dtheta),
             // σ² = exp(ln σ²)
             dlog_sigma2: dv_per_dy.map(|_| weights_shaped(dsigma2) * sigma2(self.log_sigma2)),
-            dbias: sum.dbias.into(),
-            dgamma: sum.dgamma.into(),
-            dbeta: sum.dbeta.into(),
+            dbias: rounded(sum.dbias),
+            dgamma: rounded(sum.dgamma),
+            dbeta: rounded(sum.dbeta),
         }
     }
 }

@@ -14,7 +14,8 @@ use super::{V0, check_shape, sigma2};
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::tensor::matmul::matmul;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use crate::tensor::sum;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
 
 /// The parameters.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +131,7 @@ impl<F: Real> BayesDense<'_, F> {
         let of_mean = || {
             // m = x θ + b
             let dx = wants_dx.then(|| matmul(dy, self.theta.t()));
-            (dx, matmul(x.t(), dy), dy.sum_axis(Axis(0)))
+            (dx, matmul(x.t(), dy), sum::columns(dy))
         };
         let of_variance = || {
             // y = m + √(v + v₀) ⊙ ε

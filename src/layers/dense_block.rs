@@ -13,7 +13,7 @@
 //!
 //! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), O the outputs of a unit's last stage.
 
-use super::batch_norm::{BatchNorm, Statistics};
+use super::batch_norm::{BatchNorm, Statistics, check_count};
 use super::bayes_conv2d::BayesConv2d;
 use super::check_shape;
 use super::pre_activation::{Activation, BatchTerm, Gradients as StageGradients, PreActivation};
@@ -87,7 +87,7 @@ impl<F: Real> DenseBlock<'_, F> {
     /// there is noise, else the means.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not fit, or there are fewer than two values a channel to take statistics of.
     pub fn forward(
         &self,
         x: Array4<F>,
@@ -95,6 +95,9 @@ impl<F: Real> DenseBlock<'_, F> {
         mut noise: Option<&mut Noise<'_, F>>,
     ) -> Result<(Array4<F>, Cache<F>)> {
         let (batch, channels, height, width) = x.dim();
+        if running.is_none() {
+            check_count(x.shape(), batch * height * width)?;
+        }
         let total = channels + self.units.iter().map(|unit| appended(unit)).sum::<usize>();
         let mut y = Array4::zeros((batch, total, height, width));
         y.slice_mut(s![.., ..channels, .., ..]).assign(&x);

@@ -1,14 +1,16 @@
-//! Max pooling without padding.
+//! Max pooling.
 //!
 //! ```text
-//! y[b, c, p, q] = max_{i<kh, j<kw} x[b, c, p·sh + i, q·sw + j]
+//! y[b, c, p, q] = max_{i<kh, j<kw} x[b, c, p·sh − ph + i, q·sw − pw + j]      over the elements that are pixels
 //! dx = dy at the maximum, 0 elsewhere; a tie's gradient goes to its first element in row-major order
 //! ```
+//!
+//! The windows are those of [`pool`](super::pool).
 
+use super::pool::{Pool, Span};
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
-use crate::tensor::im2col::Window;
 use ndarray::{Array3, Array4, ArrayView4, Zip};
 
 /// Where each maximum came from.
@@ -22,23 +24,24 @@ pub struct Cache {
 /// y (B, C, OH, OW) of `x` (B, C, H, W). A NaN in a window is its maximum.
 ///
 /// # Errors
-/// If the window does not fit into the image, or has padding or dilation.
-pub fn forward<F: Real>(x: ArrayView4<'_, F>, window: &Window) -> Result<(Array4<F>, Cache)> {
+/// As [`Pool::output_size`].
+pub fn forward<F: Real>(x: ArrayView4<'_, F>, pool: &Pool) -> Result<(Array4<F>, Cache)> {
     let (batch, channels, height, width) = x.dim();
-    let [output_h, output_w] = window.pooled_size([height, width])?;
+    let [output_h, output_w] = pool.output_size([height, width])?;
+    let is_halving = *pool == Pool { count_include_pad: pool.count_include_pad, ..Pool::new([2, 2], [2, 2]) };
+    let (rows, columns) = (pool.windows(0, height, output_h), pool.windows(1, width, output_w));
     let x = x.to_shape((batch * channels, height * width)).expect("images hold C·H·W values");
     let mut y = Array3::zeros((batch * channels, output_h, output_w));
     let mut argmax = Array3::zeros(y.dim());
     Zip::from(x.outer_iter()).and(y.outer_iter_mut()).and(argmax.outer_iter_mut()).par_for_each(|x, mut y, mut at| {
         let plane = x.to_slice().expect("rows are contiguous");
-        if (window.kernel, window.stride) == ([2, 2], [2, 2]) {
+        if is_halving {
             let (y, at) = (y.as_slice_mut().expect(STANDARD), at.as_slice_mut().expect(STANDARD));
             return F::vectorize(Halved { plane, width, output_w, y, at });
         }
-        for (p, (mut y, mut at)) in y.outer_iter_mut().zip(at.outer_iter_mut()).enumerate() {
-            for (q, (y, at)) in y.iter_mut().zip(&mut at).enumerate() {
-                let corner = p * window.stride[0] * width + q * window.stride[1];
-                let best = first_maximum(plane, corner, width, window.kernel);
+        for ((mut y, mut at), rows) in y.outer_iter_mut().zip(at.outer_iter_mut()).zip(&rows) {
+            for ((y, at), columns) in y.iter_mut().zip(&mut at).zip(&columns) {
+                let best = first_maximum(plane, width, rows, columns);
                 (*at, *y) = (best as u32, plane[best]);
             }
         }
@@ -70,11 +73,12 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     dx.into_shape_with_order((batch, channels, height, width)).expect("images hold C·H·W values")
 }
 
-/// The position in `plane` (rows of `width`) of the first maximum of the window whose first element is at `corner`.
-fn first_maximum<F: Real>(plane: &[F], corner: usize, width: usize, kernel: [usize; 2]) -> usize {
-    let rows = (0..kernel[0]).map(|row| corner + row * width);
-    let window = rows.flat_map(|start| start..start + kernel[1]);
-    window.fold(corner, |best, at| if exceeds(plane[at], plane[best]) { at } else { best })
+/// The position in `plane` (rows of `width`) of the first maximum of a window.
+fn first_maximum<F: Real>(plane: &[F], width: usize, rows: &Span, columns: &Span) -> usize {
+    let Span { pixels: columns, .. } = columns;
+    let window = rows.pixels.clone().flat_map(|row| row * width + columns.start..row * width + columns.end);
+    let first = rows.pixels.start * width + columns.start;
+    window.fold(first, |best, at| if exceeds(plane[at], plane[best]) { at } else { best })
 }
 
 const STANDARD: &str = "a new array is in standard layout";

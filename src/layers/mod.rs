@@ -4,13 +4,16 @@
 //! No layer draws noise, owns optimizer state or knows where its gradient goes. Each backward line quotes the forward line
 //! it undoes.
 
+pub mod add;
 pub mod avg_pool;
 pub mod batch_norm;
 pub mod bayes_conv2d;
 pub mod bayes_dense;
+pub mod concat;
 pub mod dense_block;
 pub mod flatten;
 pub mod max_pool;
+pub mod pool;
 pub mod pooled_activation;
 pub mod pre_activation;
 pub mod relu;

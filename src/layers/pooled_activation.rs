@@ -15,14 +15,14 @@
 mod backward;
 mod forward;
 
-use super::batch_norm::{BatchNorm, Statistics};
+use super::batch_norm::{BatchNorm, Statistics, check_count};
+use super::pool::Pool;
 use super::pre_activation::{Activation, BatchTerm};
 use super::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::spares::Spares;
 use crate::tensor::fresh::Fresh;
-use crate::tensor::im2col::Window;
 use backward::ActivationBackward;
 pub use backward::DeferredGradient;
 use forward::Forward;
@@ -30,8 +30,8 @@ use ndarray::{Array1, Array4, ArrayView4};
 use rayon::prelude::*;
 
 /// The windows: they do not overlap.
-pub fn window() -> Window {
-    Window::new([2, 2], [2, 2])
+pub fn pool() -> Pool {
+    Pool::new([2, 2], [2, 2])
 }
 
 /// The operation.
@@ -69,9 +69,10 @@ impl<F: Real> PooledActivation<'_, F> {
     /// y, normalized with the statistics of `x` itself, which are returned as well.
     ///
     /// # Errors
-    /// If a shape does not fit, or images are smaller than a window.
+    /// If a shape does not fit, images are smaller than a window, or there are fewer than two values a channel.
     pub fn forward_batch(&self, x: Array4<F>) -> Result<(Array4<F>, Cache<F>, Statistics<F>)> {
         let (batch, channels, height, width) = x.dim();
+        check_count(x.shape(), batch * height * width)?;
         let by_channel = x.to_shape((batch, channels, height * width)).expect("as many elements");
         let statistics = Statistics::of_batch(by_channel.view());
         let (y, mut cache) = self.forward_running(x, &statistics)?;
@@ -87,7 +88,7 @@ impl<F: Real> PooledActivation<'_, F> {
         let (batch, channels, height, width) = x.dim();
         check_shape("gamma", &[channels], self.norm.gamma.shape())?;
         let activation = Activation::new(&self.norm, statistics)?;
-        let [output_h, output_w] = window().pooled_size([height, width])?;
+        let [output_h, output_w] = pool().output_size([height, width])?;
         if batch * channels == 0 {
             return Err(Error::tensor("x", "at least one value a channel", format!("{:?}", x.shape())));
         }
@@ -137,18 +138,19 @@ impl<F: Real> PooledActivation<'_, F> {
 
         // y = a at the maxima, a = max(γ x̂ + β, 0)
         let mut at_maximum = Fresh::new(batch * channels * windows);
-        let sums: Vec<Vec<(F, F)>> = (dys, maxima, at_maximum.pieces(channels * windows))
+        let sums: Vec<Vec<(f64, f64)>> = (dys, maxima, at_maximum.pieces(channels * windows))
             .into_par_iter()
             .map(|(dy, x, dx)| {
                 let dx = dx.zeros();
                 F::vectorize(ActivationBackward { activation: &cache.activation, windows, x, dy, dx })
             })
             .collect();
-        let (mut dgamma, mut dbeta) = (Array1::zeros(channels), Array1::zeros(channels));
+        let [mut dgamma, mut dbeta] = [(); 2].map(|()| vec![0.0; channels]);
         for (c, (of_gamma, of_beta)) in sums.into_iter().flat_map(|image| image.into_iter().enumerate()) {
             dgamma[c] += of_gamma;
             dbeta[c] += of_beta;
         }
+        let [dgamma, dbeta] = [dgamma, dbeta].map(|sums| sums.into_iter().map(F::of).collect::<Array1<F>>());
 
         // x̂ = (x − μ) / √(s² + ε)
         let mut term = cache.term.clone();

@@ -26,6 +26,7 @@ use super::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::tensor::sum::BLOCK;
 use ndarray::{Array1, Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};
 
 /// Normalization and ReLU of each channel.
@@ -123,31 +124,45 @@ pub(super) struct Backward<'a, F> {
 }
 
 impl<F: Real> Kernel<F> for Backward<'_, F> {
-    type Output = (F, F);
+    type Output = (f64, f64);
 
     /// Sums by [`MAX_LANES`] running sums, on every processor.
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> (F, F) {
-        let (mut dgamma, mut dbeta) = ([V::zero(); VECTORS], [V::zero(); VECTORS]);
-        let (mut x, mut da) = (self.x.chunks_exact(MAX_LANES), self.da.chunks_exact(MAX_LANES));
-        let mut dx = self.dx.chunks_exact_mut(MAX_LANES);
+    fn run<V: Vector<Element = F>>(self) -> (f64, f64) {
+        /// Pixels whose sums are formed in the working precision: see [`sum`](crate::tensor::sum).
+        const PIXELS: usize = BLOCK * MAX_LANES;
         let norm = [V::splat(self.mean), V::splat(self.inverse_deviation), V::splat(self.gamma), V::splat(self.beta)];
-        for ((x, da), dx) in (&mut x).zip(&mut da).zip(&mut dx) {
-            step(norm, x, da, dx, &mut dgamma, &mut dbeta);
+        let blocks = self.x.chunks(PIXELS).zip(self.da.chunks(PIXELS)).zip(self.dx.chunks_mut(PIXELS));
+        let mut sums = (0.0, 0.0);
+        for ((x, da), dx) in blocks {
+            let (dgamma, dbeta) = of_block(norm, x, da, dx);
+            sums = (sums.0 + dgamma, sums.1 + dbeta);
         }
-        let (x, da, dx) = (x.remainder(), da.remainder(), dx.into_remainder());
-        if x.is_empty() {
-            return (total(dgamma), total(dbeta));
-        }
-        // The rest, followed by zeros.
-        let mut whole = [[F::zero(); MAX_LANES]; 3];
-        let parts = [x, da, dx];
-        whole.iter_mut().zip(parts).for_each(|(whole, part)| whole[..part.len()].copy_from_slice(part));
-        let [whole_x, whole_da, whole_dx] = &mut whole;
-        step(norm, whole_x, whole_da, whole_dx, &mut dgamma, &mut dbeta);
-        dx.copy_from_slice(&whole_dx[..dx.len()]);
-        (total(dgamma), total(dbeta))
+        sums
     }
+}
+
+/// The backward of a block of pixels; `norm` as in [`step`].
+#[inline(always)]
+fn of_block<V: Vector>(norm: [V; 4], x: &[V::Element], da: &[V::Element], dx: &mut [V::Element]) -> (f64, f64) {
+    let (mut dgamma, mut dbeta) = ([V::zero(); VECTORS], [V::zero(); VECTORS]);
+    let (mut x, mut da) = (x.chunks_exact(MAX_LANES), da.chunks_exact(MAX_LANES));
+    let mut dx = dx.chunks_exact_mut(MAX_LANES);
+    for ((x, da), dx) in (&mut x).zip(&mut da).zip(&mut dx) {
+        step(norm, x, da, dx, &mut dgamma, &mut dbeta);
+    }
+    let (x, da, dx) = (x.remainder(), da.remainder(), dx.into_remainder());
+    if x.is_empty() {
+        return (total(dgamma), total(dbeta));
+    }
+    // The rest, followed by zeros.
+    let mut whole = [[V::Element::of(0.0); MAX_LANES]; 3];
+    let parts = [x, da, dx];
+    whole.iter_mut().zip(parts).for_each(|(whole, part)| whole[..part.len()].copy_from_slice(part));
+    let [whole_x, whole_da, whole_dx] = &mut whole;
+    step(norm, whole_x, whole_da, whole_dx, &mut dgamma, &mut dbeta);
+    dx.copy_from_slice(&whole_dx[..dx.len()]);
+    (total(dgamma), total(dbeta))
 }
 
 /// Vectors of [`MAX_LANES`] numbers at most.
@@ -177,12 +192,12 @@ fn step<V: Vector>(
 
 /// The sum over all lanes.
 #[inline(always)]
-fn total<V: Vector>(sums: [V; VECTORS]) -> V::Element {
+fn total<V: Vector>(sums: [V; VECTORS]) -> f64 {
     let mut lanes = [V::Element::of(0.0); MAX_LANES];
     for i in 0..MAX_LANES / V::LANES {
         sums[i].store(&mut lanes[i * V::LANES..]);
     }
-    lanes.into_iter().sum()
+    lanes.into_iter().map(V::Element::as_f64).sum()
 }
 
 impl<F: Real> PreActivation<'_, F> {

@@ -31,6 +31,8 @@ pub struct Operation {
     pub options: &'static [OptionSpec],
     /// Its outputs.
     pub outputs: &'static str,
+    /// What its inputs must be beyond finite, so that its outputs are finite and right.
+    pub domain: &'static str,
     pub(super) f32: fn(&Inputs<f32>, &Options) -> Result<Outputs>,
     pub(super) f64: fn(&Inputs<f64>, &Options) -> Result<Outputs>,
 }
@@ -56,17 +58,27 @@ const fn option(name: &'static str, values: &'static str, default: &'static str)
 
 const SPIKE: OptionSpec = option("spike", "exact or fit", "exact");
 const SIZE: &str = "N or H,W, of at least 1";
-const POOL: &[OptionSpec] =
-    &[option("kernel", SIZE, "2"), option("stride", "N or H,W, of at least 1; the kernel's unless given", "")];
+const KERNEL: OptionSpec = option("kernel", SIZE, "2");
+const POOL_STRIDE: OptionSpec = option("stride", "N or H,W, of at least 1; the kernel's unless given", "");
+const POOL_PADDING: OptionSpec = option("padding", "N or H,W, at most half of the kernel", "0");
+const CEIL_MODE: OptionSpec = option("ceil-mode", "yes or no", "no");
 const X_DY: &[Input] = &[input("x", "B, C, H, W"), input("dy", "B, C, OH, OW")];
-const NETWORK: &[OptionSpec] = &[
+/// The operation of whole networks; a preset's name stands for it as well.
+pub(super) const NETWORK: &str = "network";
+const NETWORK_OPTIONS: &[OptionSpec] = &[
+    option(NETWORK, "a preset, or the file of a network's text; the command takes it after the operation", ""),
     option("prior", "nearest, mixture, vnq, windows, quadrature, gaussian or none", "nearest"),
     SPIKE,
     option("kl-scale", "dataset or per-weight", "dataset"),
     option("train-size", "a whole number of at least 1", "60000"),
     option("kl-weight", "a number of at least 0", "1"),
 ];
-const NETWORK_OUTPUTS: &str = "loss, nll, kl (sum, unscaled), logits (B, classes), d.<parameter>";
+
+/// Whether outputs that are not finite are written.
+pub(super) const ALLOW_NON_FINITE: &str = "allow-non-finite";
+
+/// The options that every operation takes.
+pub const COMMON: &[OptionSpec] = &[option(ALLOW_NON_FINITE, "true or false", "false")];
 
 /// All operations.
 pub const OPERATIONS: &[Operation] = &[
@@ -77,6 +89,7 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[SPIKE],
         outputs: "kl (…), dkl_dt (…)",
+        domain: "t of at least 0",
         f32: priors::spike_kl,
         f64: priors::spike_kl,
     },
@@ -91,6 +104,7 @@ pub const OPERATIONS: &[Operation] = &[
             option("window-ratio", "a positive number; the form's own unless given", ""),
         ],
         outputs: "kl (…), one a weight; of their sum: dtheta (…), dlog_sigma2 (…), dlevels (M)",
+        domain: "levels: 2 to 256, strictly ascending, for vnq with 0 among them, for windows without; level_weights: positive, of sum 1",
         f32: priors::kl,
         f64: priors::kl,
     },
@@ -101,6 +115,7 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[option("prior-mean", "a number", "0"), option("prior-log-sigma2", "a number", "-4")],
         outputs: "kl (…), dtheta (…), dlog_sigma2 (…)",
+        domain: "e^(log_sigma2 - prior-log-sigma2) and (theta - prior-mean)^2 e^(-prior-log-sigma2) below the largest number",
         f32: priors::gaussian_kl,
         f64: priors::gaussian_kl,
     },
@@ -111,6 +126,7 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[],
         outputs: "index (…) I64, value (…), loss (1)",
+        domain: "levels: 2 to 256, strictly ascending; the sum of (theta - value)^2 below the largest number",
         f32: priors::quantize,
         f64: priors::quantize,
     },
@@ -128,6 +144,7 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[],
         outputs: "y, mean, variance (B, O), dx (B, I), dtheta, dlog_sigma2 (I, O), dbias (O)",
+        domain: "x^2, e^log_sigma2 and every sum of products below the largest number",
         f32: layers::dense,
         f64: layers::dense,
     },
@@ -150,6 +167,7 @@ pub const OPERATIONS: &[Operation] = &[
             option("groups", "a whole number of at least 1", "1"),
         ],
         outputs: "y, mean, variance (B, O, OH, OW), dx (B, C, H, W), dtheta, dlog_sigma2 (O, C/groups, kh, kw), dbias (O)",
+        domain: "x^2, e^log_sigma2 and every sum of products below the largest number",
         f32: layers::conv2d,
         f64: layers::conv2d,
     },
@@ -171,6 +189,7 @@ pub const OPERATIONS: &[Operation] = &[
             option("epsilon", "a positive number", "1e-5"),
         ],
         outputs: "y, dx (B, C, …), dgamma, dbeta, running_mean, running_var (C)",
+        domain: "x^2 summed over a channel below the largest number; running_var of at least 0",
         f32: layers::batch_norm,
         f64: layers::batch_norm,
     },
@@ -181,6 +200,7 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[],
         outputs: "y (…), dx (…)",
+        domain: "any",
         f32: layers::relu,
         f64: layers::relu,
     },
@@ -189,8 +209,9 @@ pub const OPERATIONS: &[Operation] = &[
         module: "layers::max_pool",
         inputs: X_DY,
         labels: false,
-        options: POOL,
+        options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
+        domain: "any",
         f32: layers::max_pool,
         f64: layers::max_pool,
     },
@@ -199,18 +220,23 @@ pub const OPERATIONS: &[Operation] = &[
         module: "layers::avg_pool",
         inputs: X_DY,
         labels: false,
-        options: POOL,
+        options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE, option("count-include-pad", "yes or no", "yes")],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
+        domain: "the sum of a window below the largest number",
         f32: layers::avg_pool,
         f64: layers::avg_pool,
     },
     Operation {
         name: "softmax-nll",
         module: "layers::softmax_nll",
-        inputs: &[input("logits", "B, K")],
+        inputs: &[input("logits", "B, K"), optional("class_weights", "K")],
         labels: true,
-        options: &[],
+        options: &[
+            option("label-smoothing", "a number from 0 to 1", "0"),
+            option("ignore-index", "a whole number, the label of images that do not count; none unless given", ""),
+        ],
         outputs: "nll (1), the mean; dlogits (B, K)",
+        domain: "labels from 0 to K - 1; the sum of the NLL over the batch below the largest number",
         f32: layers::softmax_nll,
         f64: layers::softmax_nll,
     },
@@ -221,12 +247,14 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[
             option("step", "a whole number of at least 1, this step's", "1"),
-            option("learning-rate", "a number", "0.002"),
+            option("learning-rate", "a number", "0.005"),
             option("beta1", "a number from 0 to below 1", "0.9"),
             option("beta2", "a number from 0 to below 1", "0.999"),
             option("epsilon", "a positive number", "1e-8"),
+            option("weight-decay", "a number of at least 0, decoupled as in AdamW", "0"),
         ],
         outputs: "parameter, m, v (…)",
+        domain: "gradient^2 below the largest number; v of at least 0",
         f32: training::adam,
         f64: training::adam,
     },
@@ -243,47 +271,19 @@ pub const OPERATIONS: &[Operation] = &[
             option("dtype", "F64 or F32", "F64"),
         ],
         outputs: "bits (count) U32, normal (count)",
+        domain: "any",
         f32: training::noise,
         f64: training::noise,
     },
     Operation {
-        name: "mlp",
-        module: "nets::mlp",
+        name: NETWORK,
+        module: "nets",
         inputs: &[],
         labels: true,
-        options: NETWORK,
-        outputs: NETWORK_OUTPUTS,
-        f32: networks::mlp,
-        f64: networks::mlp,
-    },
-    Operation {
-        name: "lenet5",
-        module: "nets::lenet5",
-        inputs: &[],
-        labels: true,
-        options: NETWORK,
-        outputs: NETWORK_OUTPUTS,
-        f32: networks::lenet5,
-        f64: networks::lenet5,
-    },
-    Operation {
-        name: "lenet-caffe",
-        module: "nets::lenet_caffe",
-        inputs: &[],
-        labels: true,
-        options: NETWORK,
-        outputs: NETWORK_OUTPUTS,
-        f32: networks::lenet_caffe,
-        f64: networks::lenet_caffe,
-    },
-    Operation {
-        name: "densenet",
-        module: "nets::densenet",
-        inputs: &[],
-        labels: true,
-        options: NETWORK,
-        outputs: NETWORK_OUTPUTS,
-        f32: networks::densenet,
-        f64: networks::densenet,
+        options: NETWORK_OPTIONS,
+        outputs: "loss, nll, kl (sum, unscaled), logits (B, classes), d.<parameter>",
+        domain: "labels from 0 to classes - 1; running variances of at least 0; every sum on the way below the largest number",
+        f32: networks::network,
+        f64: networks::network,
     },
 ];

@@ -1,8 +1,10 @@
 //! The operations on a GPU: see [`evaluate_on`](super::evaluate_on).
 
-use super::catalogue::Operation;
-use super::layers::{NormOptions, check_dy, conv_window, norm_options, pool_window};
-use super::networks::{Problem, densenet_of, eps, problem};
+use super::catalogue::{NETWORK, Operation};
+use super::layers::{
+    NormOptions, avg_pool_options, check_dy, check_padding, conv_window, norm_options, pool_options, weighting,
+};
+use super::networks::{Problem, eps, problem};
 use super::options::Options;
 use super::priors::{codebook, kl_options};
 use super::tensors::{Inputs, Outputs, Stored};
@@ -16,10 +18,10 @@ use crate::cuda::train::{adam, objective};
 use crate::cuda::{Buffer, Device, Real, nets, tensor};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
-use crate::nets::Architecture;
-use crate::nets::plan::BayesLayer;
+use crate::nets::graph::BayesLayer;
 use crate::prior::Prior;
 use crate::prior::multi_spike::{costs, zero_level};
+use ndarray::Ix1;
 
 /// Evaluates an operation on a device.
 pub(super) fn compute<F: Stored + Real>(
@@ -41,10 +43,7 @@ pub(super) fn compute<F: Stored + Real>(
         "softmax-nll" => on.softmax_nll(),
         "adam" => on.adam(),
         "noise" => on.noise(),
-        "mlp" => on.network(Architecture::Mlp),
-        "lenet5" => on.network(Architecture::Lenet5),
-        "lenet-caffe" => on.network(Architecture::LenetCaffe),
-        "densenet" => on.network(densenet_of(inputs)),
+        NETWORK => on.network(),
         // Functions of one number, which are parts of kernels.
         other => Err(Error::device(device.to_string(), "kl, a layer, a network, adam or noise", other)),
     }
@@ -114,6 +113,7 @@ impl<F: Stored + Real> On<'_, F> {
         let (x, eps) = (self.buffer("x")?, self.buffer("eps")?);
         let [output_h, output_w] = layer.window.output_size([x.shape()[2], x.shape()[3]])?;
         check_shape("eps", &[x.shape()[0], theta.shape()[0], output_h, output_w], eps.shape())?;
+        check_padding(&layer.window, x.shape())?;
         let (y, cache) = layer.forward_sampled(x, eps)?;
         let d = layer.backward(&cache, &self.buffer("dy")?, true)?;
         let gradients = [("dx", d.dx), ("dlog_sigma2", d.dlog_sigma2), ("dbias", d.dbias)];
@@ -153,26 +153,29 @@ impl<F: Stored + Real> On<'_, F> {
     }
 
     fn max_pool(&self) -> Result<Outputs> {
-        let (window, dy) = (pool_window(self.options)?, self.buffer("dy")?);
-        let (y, cache) = max_pool::forward(&self.buffer("x")?, &window)?;
+        let (pool, dy) = (pool_options(self.options)?, self.buffer("dy")?);
+        let (y, cache) = max_pool::forward(&self.buffer("x")?, &pool)?;
         check_dy(y.shape(), dy.shape())?;
         Outputs::default().with_buffer("y", &y)?.with_buffer("dx", &max_pool::backward(&cache, &dy)?)
     }
 
     fn avg_pool(&self) -> Result<Outputs> {
-        let (window, dy) = (pool_window(self.options)?, self.buffer("dy")?);
-        let (y, cache) = avg_pool::forward(&self.buffer("x")?, &window)?;
+        let (pool, dy) = (avg_pool_options(self.options)?, self.buffer("dy")?);
+        let (y, cache) = avg_pool::forward(&self.buffer("x")?, &pool)?;
         check_dy(y.shape(), dy.shape())?;
         Outputs::default().with_buffer("y", &y)?.with_buffer("dx", &avg_pool::backward(&cache, &dy)?)
     }
 
     fn softmax_nll(&self) -> Result<Outputs> {
-        let (nll, cache) = softmax_nll::forward(&self.buffer("logits")?, self.inputs.labels())?;
+        let class_weights =
+            self.inputs.get("class_weights").map(|_| self.inputs.array::<Ix1>("class_weights")).transpose()?;
+        let (weighting, labels) = weighting(self.inputs, self.options, class_weights.as_ref())?;
+        let (nll, cache) = softmax_nll::forward_weighted(&weighting, &self.buffer("logits")?, &labels)?;
         Outputs::default().with_buffer("nll", &nll)?.with_buffer("dlogits", &softmax_nll::backward(&cache)?)
     }
 
     fn adam(&self) -> Result<Outputs> {
-        let (adam, step, rate) = adam_options(self.options)?;
+        let (adam, step, rate) = adam_options::<F>(self.options)?;
         second_moment(self.inputs)?;
         let (mut parameter, gradient) = (self.buffer("parameter")?, self.buffer("gradient")?);
         let mut moments = [self.buffer("m")?, self.buffer("v")?];
@@ -190,15 +193,15 @@ impl<F: Stored + Real> On<'_, F> {
         Outputs::default().with_words("bits", &words.to_vec()?).with_buffer("normal", &normals)
     }
 
-    fn network(&self, architecture: Architecture) -> Result<Outputs> {
-        let Problem { network, objective, kl_weight, x } = problem(architecture, self.inputs, self.options)?;
+    fn network(&self) -> Result<Outputs> {
+        let Problem { network, objective, kl_weight, x } = problem(self.inputs, self.options)?;
         let noise = |layer: &BayesLayer, shape: &[usize]| {
             Buffer::from_host(self.device, eps(self.inputs, layer, shape)?.view())
         };
         let on_device = nets::Network::from_host(self.device, &network)?;
         let costs = objective::Costs::new(self.device, &network)?;
-        let (x, labels) = (Buffer::from_host(self.device, x.view())?, self.inputs.labels());
-        let evaluation = objective::evaluate(&objective, &on_device, &costs, x, labels, &noise, kl_weight)?;
+        let (x, labels) = (Buffer::from_host(self.device, x.view())?, self.inputs.labels()?);
+        let evaluation = objective::evaluate(&objective, &on_device, &costs, x, &labels, &noise, kl_weight)?;
         let mut outputs = Outputs::default()
             .with_scalar::<F>("loss", evaluation.loss.loss)
             .with_scalar::<F>("nll", evaluation.loss.nll)

@@ -1,11 +1,13 @@
 //! `dense`, `conv2d`, `batch-norm`, `relu`, `max-pool`, `avg-pool`, `softmax-nll`.
 
 use super::options::Options;
-use super::tensors::{Inputs, Outputs, Stored};
+use super::tensors::{Inputs, Outputs, Stored, class};
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::{BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::bayes_dense::BayesDense;
+use crate::layers::pool::Pool;
+use crate::layers::softmax_nll::Weighting;
 use crate::layers::{avg_pool as avg, check_shape, max_pool as max, relu as rectifier, softmax_nll as softmax};
 use crate::tensor::im2col::Window;
 use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
@@ -44,6 +46,7 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
     let eps = inputs.array::<Ix4>("eps")?;
     let [output_h, output_w] = layer.window.output_size([x.dim().2, x.dim().3])?;
     check_shape("eps", &[x.dim().0, theta.dim().0, output_h, output_w], eps.shape())?;
+    check_padding(&layer.window, x.shape())?;
     let (mean, variance) = layer.moments(x.view())?;
     let (y, cache) = layer.forward_sampled(x, eps)?;
     let d = layer.backward(&cache, inputs.array::<Ix4>("dy")?.view(), true);
@@ -65,6 +68,19 @@ pub(super) fn conv_window(theta: &[usize], options: &Options) -> Result<Window> 
         padding: options.pair("padding", 0)?,
         dilation: options.pair("dilation", 1)?,
     })
+}
+
+/// Checks that images `x` (B, C, H, W) do not take far more memory with their padding than without: it would be taken for a
+/// padding that a large stride skips.
+pub(super) fn check_padding(window: &Window, x: &[usize]) -> Result<()> {
+    let own = x[1] * x[2] * x[3];
+    let most = (1 << 22).max(own.saturating_mul(16));
+    let padded = |axis: usize| window.padding[axis].saturating_mul(2).saturating_add(x[2 + axis]);
+    let pixels = padded(0).saturating_mul(padded(1)).saturating_mul(x[1]);
+    if pixels > most {
+        return Err(Error::option("padding", format!("at most {most} pixels in an image and its padding"), pixels));
+    }
+    Ok(())
 }
 
 pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
@@ -103,8 +119,8 @@ pub(super) struct NormOptions<F> {
 
 pub(super) fn norm_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<NormOptions<F>> {
     let channels = inputs.any("gamma")?.len();
-    let epsilon = F::of(options.real("epsilon", |epsilon| epsilon > 0.0)?);
-    let momentum = F::of(options.real("momentum", |momentum| (0.0..=1.0).contains(&momentum))?);
+    let epsilon = options.real("epsilon", |epsilon: F| epsilon > F::zero())?;
+    let momentum = options.real("momentum", |momentum: F| (F::zero()..=F::one()).contains(&momentum))?;
     let batch_statistics = options.choice("mode", &[("batch", true), ("running", false)])?;
     let running = |name: &str, value: F| match inputs.get(name) {
         Some(_) => inputs.array::<Ix1>(name),
@@ -131,30 +147,60 @@ pub(super) fn relu<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs
 }
 
 pub(super) fn max_pool<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    let (window, dy) = (pool_window(options)?, inputs.array::<Ix4>("dy")?);
-    let (y, cache) = max::forward(inputs.array::<Ix4>("x")?.view(), &window)?;
+    let (pool, dy) = (pool_options(options)?, inputs.array::<Ix4>("dy")?);
+    let (y, cache) = max::forward(inputs.array::<Ix4>("x")?.view(), &pool)?;
     check_dy(y.shape(), dy.shape())?;
     Ok(Outputs::default().with("y", &y).with("dx", &max::backward(&cache, dy.view())))
 }
 
 pub(super) fn avg_pool<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    let (window, dy) = (pool_window(options)?, inputs.array::<Ix4>("dy")?);
-    let (y, cache) = avg::forward(inputs.array::<Ix4>("x")?.view(), &window)?;
+    let (pool, dy) = (avg_pool_options(options)?, inputs.array::<Ix4>("dy")?);
+    let (y, cache) = avg::forward(inputs.array::<Ix4>("x")?.view(), &pool)?;
     check_dy(y.shape(), dy.shape())?;
     Ok(Outputs::default().with("y", &y).with("dx", &avg::backward(&cache, dy.view())))
 }
 
-pub(super) fn pool_window(options: &Options) -> Result<Window> {
+/// The windows of pooling.
+pub(super) fn pool_options(options: &Options) -> Result<Pool> {
     let kernel = options.pair("kernel", 1)?;
     let stride = if options.text("stride").is_empty() { kernel } else { options.pair("stride", 1)? };
-    Ok(Window::new(kernel, stride))
+    let (padding, ceil_mode) = (options.pair("padding", 0)?, options.choice("ceil-mode", YES_OR_NO)?);
+    Ok(Pool { padding, ceil_mode, ..Pool::new(kernel, stride) })
 }
+
+/// And what an average counts.
+pub(super) fn avg_pool_options(options: &Options) -> Result<Pool> {
+    let count_include_pad = options.choice("count-include-pad", YES_OR_NO)?;
+    Ok(Pool { count_include_pad, ..pool_options(options)? })
+}
+
+const YES_OR_NO: &[(&str, bool)] = &[("yes", true), ("no", false)];
 
 pub(super) fn check_dy(y: &[usize], dy: &[usize]) -> Result<()> {
     if y == dy { Ok(()) } else { Err(Error::tensor("dy", format!("shape {y:?}, as y"), format!("{dy:?}"))) }
 }
 
-pub(super) fn softmax_nll<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs> {
-    let (nll, cache) = softmax::forward(inputs.array::<Ix2>("logits")?.view(), inputs.labels())?;
+pub(super) fn softmax_nll<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let class_weights = inputs.get("class_weights").map(|_| inputs.array::<Ix1>("class_weights")).transpose()?;
+    let (weighting, labels) = weighting(inputs, options, class_weights.as_ref())?;
+    let (nll, cache) = weighting.forward(inputs.array::<Ix2>("logits")?.view(), &labels)?;
     Ok(Outputs::default().with("nll", &ndarray::arr1(&[nll])).with("dlogits", &softmax::backward(&cache)))
+}
+
+/// Which labels count, and the labels; one that is ignored need not be a number that a class could have.
+pub(super) fn weighting<'a, F: Stored>(
+    inputs: &Inputs<F>,
+    options: &Options,
+    class_weights: Option<&'a Array1<F>>,
+) -> Result<(Weighting<'a, F>, Vec<usize>)> {
+    const IGNORED: usize = usize::MAX;
+    let ignore_index: Option<i64> =
+        if options.text("ignore-index").is_empty() { None } else { Some(options.number("ignore-index")?) };
+    let weighting = Weighting {
+        smoothing: options.real("label-smoothing", |share: f64| (0.0..=1.0).contains(&share))?,
+        ignored: ignore_index.map(|_| IGNORED),
+        class_weights: class_weights.map(|weights| weights.view()),
+    };
+    let label = |label: &i64| if Some(*label) == ignore_index { Ok(IGNORED) } else { class(*label) };
+    Ok((weighting, inputs.signed_labels().iter().map(label).collect::<Result<_>>()?))
 }

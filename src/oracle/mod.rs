@@ -15,20 +15,34 @@ pub mod tensors;
 mod training;
 
 use crate::error::{Error, Result};
+use crate::nets::presets::PRESETS;
 use crate::train::write::write;
+use catalogue::{ALLOW_NON_FINITE, COMMON};
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;
 use std::path::Path;
-use tensors::{File, Inputs, Outputs, Precision};
+use tensors::{File, Inputs, Outputs, Precision, Stored};
 
-/// Evaluates operation `name` on the tensors in `input` and writes its outputs to `output`.
+/// Evaluates operation `name`, or the network of a preset of that name, on the tensors in `input` and writes its outputs to `output`.
 ///
 /// # Errors
 /// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not finite, or a
-/// file cannot be read or written. Nothing is written then.
+/// file cannot be read or written; and if an output is not finite, unless the options hold `allow-non-finite`, "true". Nothing is
+/// written then.
 pub fn evaluate(name: &str, input: Option<&Path>, output: &Path, options: &[(String, String)]) -> Result<()> {
+    let (name, options) = of_preset(name, options);
     let (operation, file) = open(name, input)?;
-    write(output, &compute(operation, file.as_ref(), options)?)
+    write(output, &compute(operation, file.as_ref(), &options)?)
+}
+
+/// The name of a preset stands for the operation `network` with the option of that name.
+fn of_preset<'a>(name: &'a str, options: &[(String, String)]) -> (&'a str, Vec<(String, String)>) {
+    let mut options = options.to_vec();
+    if !PRESETS.contains(&name.split(':').next().unwrap_or_default()) {
+        return (name, options);
+    }
+    options.push((catalogue::NETWORK.to_string(), name.to_string()));
+    (catalogue::NETWORK, options)
 }
 
 /// As [`evaluate`], on a GPU. What it has no kernel for on its own is left out: the moments of `dense` and `conv2d`, the KL
@@ -44,10 +58,11 @@ pub fn evaluate_on(
     output: &Path,
     options: &[(String, String)],
 ) -> Result<()> {
+    let (name, options) = of_preset(name, options);
     let (operation, file) = open(name, input)?;
     let f32 = |inputs: &Inputs<f32>, options: &Options| device::compute(device, operation, inputs, options);
     let f64 = |inputs: &Inputs<f64>, options: &Options| device::compute(device, operation, inputs, options);
-    write(output, &dispatch(operation, file.as_ref(), options, f32, f64)?)
+    write(output, &dispatch(operation, file.as_ref(), &options, f32, f64)?)
 }
 
 /// The operation `name` and the file of its tensors.
@@ -86,18 +101,31 @@ fn dispatch(
     f32: impl Fn(&Inputs<f32>, &Options) -> Result<Outputs>,
     f64: impl Fn(&Inputs<f64>, &Options) -> Result<Outputs>,
 ) -> Result<Vec<u8>> {
-    let options = Options::new(operation.options, options)?;
+    let (common, own): (Vec<_>, Vec<_>) =
+        options.iter().cloned().partition(|(name, _)| COMMON.iter().any(|spec| spec.name == name));
+    let (common, options) = (Options::new(COMMON, &common)?, Options::new(operation.options, &own)?);
+    let allow_non_finite = common.choice(ALLOW_NON_FINITE, &[("true", true), ("false", false)])?;
+    let f32 = |inputs: &Inputs<f32>| checked(f32(inputs, &options)?, inputs, allow_non_finite);
+    let f64 = |inputs: &Inputs<f64>| checked(f64(inputs, &options)?, inputs, allow_non_finite);
     let outputs = match (operation.takes_input(), input) {
         (true, Some(file)) => match file.precision(operation.labels)? {
-            Precision::F32 => f32(&Inputs::new(file, operation)?, &options)?,
-            Precision::F64 => f64(&Inputs::new(file, operation)?, &options)?,
+            Precision::F32 => f32(&Inputs::new(file, operation)?)?,
+            Precision::F64 => f64(&Inputs::new(file, operation)?)?,
         },
         (false, None) => match options.text("dtype") {
-            "F32" => f32(&Inputs::none(), &options)?,
-            _ => f64(&Inputs::none(), &options)?,
+            "F32" => f32(&Inputs::none())?,
+            _ => f64(&Inputs::none())?,
         },
         (true, None) => return Err(Error::option("IN.safetensors", "a file of tensors", "none")),
         (false, Some(file)) => return Err(Error::option("IN.safetensors", "no input", file.path().display())),
     };
     Ok(outputs.to_bytes())
+}
+
+/// The outputs, all finite unless others are allowed.
+fn checked<F: Stored>(outputs: Outputs, inputs: &Inputs<F>, allow_non_finite: bool) -> Result<Outputs> {
+    if !allow_non_finite {
+        outputs.check_finite(inputs)?;
+    }
+    Ok(outputs)
 }

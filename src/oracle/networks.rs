@@ -1,40 +1,21 @@
-//! `mlp`, `lenet5`, `lenet-caffe`, `densenet`: the objective of a whole network and its gradient in every parameter.
+//! `network`: the objective of a whole network and its gradient in every parameter.
 //!
 //! Inputs are `x`, `labels`, every parameter by its name and `eps.<layer>` for each Bayesian layer, none of it under prior
-//! `none`. The widths are those of the tensors; running statistics are not read, since the batch's own are used.
+//! `none`. The network is a preset or a text; a preset's layers have the outputs that the tensors have, and `densenet` their
+//! depth. Running statistics are not read, since the batch's own are used.
 
 use super::options::Options;
 use super::priors::{FORMS, SPIKES, codebook};
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
-use crate::nets::plan::BayesLayer;
-use crate::nets::{Architecture, Network, Plan, Role};
+use crate::nets::graph::BayesLayer;
+use crate::nets::{Description, Given, Graph, Network, Role};
 use crate::prior::{Codebook, Gaussian, MultiSpike, Prior};
+use crate::train::config::describe;
 use crate::train::objective::{KlScale, Objective};
 use ndarray::{Array4, ArrayD, Ix2, Ix4};
 use std::collections::BTreeSet;
-
-pub(super) fn mlp<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    network(Architecture::Mlp, inputs, options)
-}
-
-pub(super) fn lenet5<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    network(Architecture::Lenet5, inputs, options)
-}
-
-pub(super) fn lenet_caffe<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    network(Architecture::LenetCaffe, inputs, options)
-}
-
-pub(super) fn densenet<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    network(densenet_of(inputs), inputs, options)
-}
-
-/// With bottleneck, if there are tensors of one.
-pub(super) fn densenet_of<F: Stored>(inputs: &Inputs<F>) -> Architecture {
-    Architecture::Densenet { bottleneck: inputs.names().any(|name| name == "block1.layer1.conv1.theta") }
-}
 
 /// A network, and what its objective is evaluated on.
 pub(super) struct Problem<F> {
@@ -46,18 +27,14 @@ pub(super) struct Problem<F> {
 }
 
 /// Reads the problem and checks it.
-pub(super) fn problem<F: Stored>(
-    architecture: Architecture,
-    inputs: &Inputs<F>,
-    options: &Options,
-) -> Result<Problem<F>> {
+pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Problem<F>> {
     let objective = objective(options)?;
-    let kl_weight = options.real("kl-weight", |weight| weight >= 0.0)?;
+    let kl_weight = options.real_for("kl-weight", |weight: F| weight >= F::zero())?;
     let x = images(inputs)?;
-    let plan = wire(architecture, &x, inputs)?;
-    check_names(&plan, inputs)?;
-    // Every tensor's shape is compared with the plan's before the network takes memory.
-    for parameter in plan.parameters.iter().filter(|parameter| parameter.role.is_trained()) {
+    let graph = graph(options.text("network"), &x, inputs)?;
+    check_names(&graph, inputs)?;
+    // Every tensor's shape is compared with the graph's before the network takes memory.
+    for parameter in graph.parameters.iter().filter(|parameter| parameter.role.is_trained()) {
         let value = inputs.any(&parameter.name)?;
         // Each layer may have a number of levels of its own.
         if parameter.role == Role::Levels {
@@ -67,7 +44,7 @@ pub(super) fn problem<F: Stored>(
         }
     }
     // Every layer's levels are replaced by its own.
-    let mut network = Network::new(plan, &Codebook::symmetric(2)?);
+    let mut network = Network::new(graph, &Codebook::symmetric(2)?);
     for parameter in network.parameters_mut().iter_mut().filter(|parameter| parameter.role.is_trained()) {
         parameter.value = inputs.any(&parameter.name)?.clone();
     }
@@ -88,10 +65,10 @@ pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shap
     Ok(eps)
 }
 
-fn network<F: Stored>(architecture: Architecture, inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    let Problem { network, objective, kl_weight, x } = problem(architecture, inputs, options)?;
+pub(super) fn network<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let Problem { network, objective, kl_weight, x } = problem(inputs, options)?;
     let noise = |layer: &BayesLayer, shape: &[usize]| eps(inputs, layer, shape).cloned();
-    let evaluation = objective.evaluate(&network, x, inputs.labels(), &noise, kl_weight)?;
+    let evaluation = objective.evaluate(&network, x, &inputs.labels()?, &noise, kl_weight)?;
     let mut outputs = Outputs::default()
         .with_scalar::<F>("loss", evaluation.loss.loss)
         .with_scalar::<F>("nll", evaluation.loss.nll)
@@ -128,38 +105,55 @@ fn images<F: Stored>(inputs: &Inputs<F>) -> Result<Array4<F>> {
     inputs.array::<Ix4>("x")
 }
 
-/// The wiring of the network whose widths are those of the tensors.
-fn wire<F: Stored>(architecture: Architecture, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Plan> {
-    let mut widths = Vec::new();
-    // Only a DenseNet's depth depends on the tensors.
-    let depth = match architecture {
-        Architecture::Densenet { .. } => inputs.names().filter(|name| name.ends_with(".theta")).count(),
-        fixed => fixed.hidden_widths().len() + 1,
-    };
-    let layers = architecture
-        .layer_names(depth)
-        .map_err(|error| Error::tensor("*.theta", "one for each layer of a network", error))?;
-    for layer in layers {
-        let name = format!("{layer}.theta");
-        let theta = inputs.any(&name)?;
-        widths.push(match theta.shape() {
-            [_, outputs] => *outputs,
-            [outputs, _, _, _] => *outputs,
-            other => return Err(Error::tensor(name, "shape (I, O) or (O, C, kh, kw)", format!("{other:?}"))),
-        });
+/// The network asked for, of the classes that its last layer's tensors have; a preset of the outputs that they all have.
+fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Graph> {
+    if name.is_empty() {
+        return Err(Error::option("network", "a preset, or the file of a network's text", "none"));
     }
-    let input = [x.dim().1, x.dim().2, x.dim().3];
-    architecture.plan(input, &widths).map_err(|error| match error {
-        Error::Option { expected, seen, .. } => {
-            Error::tensor("x", format!("{expected}, in the shapes of x and theta"), seen)
+    let input = Some([x.dim().1, x.dim().2, x.dim().3]);
+    let of_tensors = |error: Error| match error {
+        Error::Network { line, expected, seen, .. } if crate::nets::presets::PRESETS.contains(&name) => {
+            Error::tensor("x", format!("{expected}, in line {line} of {name}, in the shapes of x and theta"), seen)
         }
         other => other,
-    })
+    };
+    let description = match name {
+        "densenet" => densenet(inputs)?,
+        other => describe(other)?,
+    };
+    let drawn = description.graph(Given { input, classes: Some(1), outputs: None });
+    let drawn = match drawn {
+        // A text of its own may name the number of classes.
+        Err(_) if !description.is_preset() => description.graph(Given { input, classes: None, outputs: None }),
+        drawn => drawn,
+    };
+    let outputs = |layer: &BayesLayer| {
+        let name = format!("{}.theta", layer.name);
+        match *inputs.any(&name)?.shape() {
+            [_, outputs] | [outputs, _, _, _] => Ok(outputs),
+            ref other => Err(Error::tensor(name, "shape (I, O) or (O, C, kh, kw)", format!("{other:?}"))),
+        }
+    };
+    let outputs: Vec<usize> = drawn.map_err(of_tensors)?.layers().map(outputs).collect::<Result<_>>()?;
+    let given = if description.is_preset() {
+        Given { input, classes: None, outputs: Some(&outputs) }
+    } else {
+        Given { input, classes: outputs.last().copied(), outputs: None }
+    };
+    description.graph(given).map_err(of_tensors)
 }
 
-fn check_names<F: Stored>(plan: &Plan, inputs: &Inputs<F>) -> Result<()> {
-    let mut known: BTreeSet<String> = plan.parameters.iter().map(|parameter| parameter.name.clone()).collect();
-    known.extend(plan.layers().map(|layer| format!("eps.{}", layer.name)));
+/// The DenseNet of as many layers as there are tensors θ, with bottleneck if there are tensors of one.
+fn densenet<F: Stored>(inputs: &Inputs<F>) -> Result<Description> {
+    let depth = inputs.names().filter(|name| name.ends_with(".theta")).count();
+    let bottleneck = inputs.names().any(|name| name == "block1.layer1.conv1.theta");
+    Description::preset(&format!("densenet:depth={depth},bottleneck={bottleneck}"))
+        .map_err(|error| Error::tensor("*.theta", "one for each layer of a densenet", error))
+}
+
+fn check_names<F: Stored>(graph: &Graph, inputs: &Inputs<F>) -> Result<()> {
+    let mut known: BTreeSet<String> = graph.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+    known.extend(graph.layers().map(|layer| format!("eps.{}", layer.name)));
     known.insert("x".to_string());
     match inputs.names().find(|name| !known.contains(*name)) {
         Some(odd) => {

@@ -1,6 +1,8 @@
 //! The options of an operation: `--name value`, each with a default.
 
 use crate::error::{Error, Result};
+use crate::scalar::Real;
+use crate::scalar::real::seen_in;
 use std::str::FromStr;
 
 /// One option.
@@ -57,16 +59,28 @@ impl Options {
         value.parse().map_err(|_| Error::option(name, spec.values, format!("{value:?}")))
     }
 
-    /// A finite number that `holds`.
+    /// A number, rounded to the precision in which it is used, where it is finite and `holds`.
     ///
     /// # Errors
-    /// If it is none.
-    pub fn real(&self, name: &str, holds: impl Fn(f64) -> bool) -> Result<f64> {
+    /// If it is none: 1e-46 is positive, and 0 in f32.
+    pub fn real<F: Real>(&self, name: &str, holds: impl Fn(F) -> bool) -> Result<F> {
+        Ok(F::of(self.real_for(name, holds)?))
+    }
+
+    /// As [`Options::real`], as it was given.
+    ///
+    /// # Errors
+    /// As [`Options::real`].
+    pub fn real_for<F: Real>(&self, name: &str, holds: impl Fn(F) -> bool) -> Result<f64> {
         let (spec, value) = self.get(name);
-        match value.parse() {
-            Ok(number) if f64::is_finite(number) && holds(number) => Ok(number),
-            _ => Err(Error::option(name, spec.values, format!("{value:?}"))),
+        let Ok(number) = value.parse::<f64>() else {
+            return Err(Error::option(name, spec.values, format!("{value:?}")));
+        };
+        let rounded = F::of(number);
+        if rounded.is_finite() && holds(rounded) {
+            return Ok(number);
         }
+        Err(Error::option(name, spec.values, seen_in::<F>(number)))
     }
 
     /// One of the choices.

@@ -8,6 +8,7 @@ use crate::prior::{Codebook, Form, MultiSpike};
 use crate::scalar::WeightKl;
 use crate::scalar::gaussian_kl::gaussian_kl as gaussian;
 use crate::scalar::spike_kl::Spike;
+use crate::tensor::sum::Sums;
 use ndarray::{Array1, ArrayD, Ix1, Zip};
 
 pub(super) const SPIKES: &[(&str, Spike)] = &[("exact", Spike::Exact), ("fit", Spike::Fit)];
@@ -32,9 +33,10 @@ pub(super) fn spike_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resu
 pub(super) fn kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let (prior, codebook) = kl_options(inputs, options)?;
     let weight_kl = prior.weight_kl(&codebook);
-    let mut dlevels = vec![F::zero(); codebook.levels().len()];
-    let kl = each_weight(inputs, |theta, log_sigma2| weight_kl(theta, log_sigma2, &mut dlevels))?;
-    Ok(weight_outputs(&kl).with("dlevels", &Array1::from(dlevels)))
+    let mut dlevels = Sums::new(codebook.levels().len());
+    let kl = each_weight(inputs, |theta, log_sigma2| weight_kl(theta, log_sigma2, dlevels.next_term()))?;
+    let dlevels: Array1<F> = dlevels.total().into_iter().map(F::of).collect();
+    Ok(weight_outputs(&kl).with("dlevels", &dlevels))
 }
 
 /// The prior and the codebook.
@@ -42,15 +44,15 @@ pub(super) fn kl_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
     let codebook = codebook(inputs, "levels")?;
     let mut prior = MultiSpike::new(options.choice("prior", FORMS)?, options.choice("spike", SPIKES)?);
     if !options.text("window-ratio").is_empty() {
-        prior.window_ratio = options.real("window-ratio", |ratio| ratio > 0.0)?;
+        prior.window_ratio = options.real_for("window-ratio", |ratio: F| ratio > F::zero())?;
     }
     prior.check(codebook.levels())?;
     Ok((prior, codebook))
 }
 
 pub(super) fn gaussian_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    let mean = F::of(options.real("prior-mean", |_| true)?);
-    let prior_log_sigma2 = F::of(options.real("prior-log-sigma2", |_| true)?);
+    let mean = options.real("prior-mean", |_| true)?;
+    let prior_log_sigma2 = options.real("prior-log-sigma2", |_| true)?;
     let kl = each_weight(inputs, |theta, log_sigma2| gaussian(theta, log_sigma2, mean, prior_log_sigma2))?;
     Ok(weight_outputs(&kl))
 }

@@ -2,8 +2,9 @@
 
 use super::catalogue::Operation;
 use crate::error::{Error, Result};
+use crate::reserve::reserve;
 use crate::scalar::Real;
-use crate::train::read;
+use crate::train::read::read_tensors;
 use ndarray::{Array, ArrayD, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,7 @@ impl File {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no safetensors file.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::from_bytes(path, read::read(path, read::TENSORS)?)
+        Self::from_bytes(path, read_tensors(path)?)
     }
 
     /// The safetensors file that holds `bytes`; errors call it `path`.
@@ -107,11 +108,14 @@ impl File {
     }
 }
 
+/// No operation distinguishes more.
+const MOST_DIMENSIONS: usize = 32;
+
 /// The tensors of an operation, of its types, finite, of the shapes it demands.
 #[derive(Debug)]
 pub struct Inputs<F> {
     floats: BTreeMap<String, ArrayD<F>>,
-    labels: Option<Vec<usize>>,
+    labels: Option<Vec<i64>>,
 }
 
 impl<F: Stored> Inputs<F> {
@@ -128,6 +132,10 @@ impl<F: Stored> Inputs<F> {
         let tensors = file.tensors()?;
         let mut inputs = Self::none();
         for (name, tensor) in tensors.tensors().into_iter().collect::<BTreeMap<_, _>>() {
+            if tensor.shape().len() > MOST_DIMENSIONS {
+                let expected = format!("at most {MOST_DIMENSIONS} dimensions");
+                return Err(Error::tensor(name, expected, tensor.shape().len()));
+            }
             // Beside a size of 0 the others could be anything.
             if tensor.shape().contains(&0) {
                 return Err(Error::tensor(name, "sizes of at least 1", format!("{:?}", tensor.shape())));
@@ -143,7 +151,8 @@ impl<F: Stored> Inputs<F> {
                     format!("{:?}", tensor.dtype()),
                 ));
             }
-            let values: Vec<F> = tensor.data().chunks_exact(F::BYTES).map(F::from_bytes).collect();
+            let mut values = reserve(tensor.data().len() / F::BYTES, || format!("tensor {name}"))?;
+            values.extend(tensor.data().chunks_exact(F::BYTES).map(F::from_bytes));
             if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
                 return Err(Error::tensor(name, "finite numbers", odd));
             }
@@ -228,8 +237,26 @@ impl<F: Stored> Inputs<F> {
         })
     }
 
+    /// What the inputs of that shape hold at position `i`, in words; the input `first` before the others.
+    fn there(&self, shape: &[usize], i: usize, first: &str) -> String {
+        const MOST: usize = 4;
+        let mut alike: Vec<_> = self.floats.iter().filter(|(_, array)| array.shape() == shape).collect();
+        alike.sort_by_key(|(name, _)| name.as_str() != first);
+        let value = |(name, array): &(&String, &ArrayD<F>)| Some(format!("{name} is {}", array.iter().nth(i)?));
+        let values: Vec<String> = alike.iter().take(MOST).filter_map(value).collect();
+        if values.is_empty() { String::new() } else { format!(", where {}", values.join(", ")) }
+    }
+
     /// The labels (B).
-    pub fn labels(&self) -> &[usize] {
+    ///
+    /// # Errors
+    /// If one is below 0.
+    pub fn labels(&self) -> Result<Vec<usize>> {
+        self.signed_labels().iter().map(|label| class(*label)).collect()
+    }
+
+    /// The labels (B) as they were read.
+    pub(super) fn signed_labels(&self) -> &[i64] {
         self.labels.as_deref().unwrap_or_default()
     }
 }
@@ -243,15 +270,20 @@ fn misshapen(name: &str, shape: &str, sizes: &BTreeMap<&str, Vec<usize>>, seen: 
     Error::tensor(name, format!("shape ({shape}), here ({})", expected.join(", ")), format!("{seen:?}"))
 }
 
-fn labels(tensor: &TensorView<'_>) -> Result<Vec<usize>> {
+/// A label that may be a class.
+///
+/// # Errors
+/// If it is below 0.
+pub(super) fn class(label: i64) -> Result<usize> {
+    usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
+}
+
+fn labels(tensor: &TensorView<'_>) -> Result<Vec<i64>> {
     if tensor.dtype() != Dtype::I64 || tensor.shape().len() != 1 {
         return Err(Error::tensor("labels", "(B), I64", format!("{:?}, shape {:?}", tensor.dtype(), tensor.shape())));
     }
-    let label = |bytes: &[u8]| {
-        let label = i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-        usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
-    };
-    tensor.data().chunks_exact(8).map(label).collect()
+    let label = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    Ok(tensor.data().chunks_exact(8).map(label).collect())
 }
 
 /// The outputs of an operation, in its order.
@@ -299,6 +331,23 @@ impl Outputs {
         self
     }
 
+    /// Checks that every number is finite.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] names the first output with one that is not, where it is, and what the inputs of that shape hold there.
+    pub fn check_finite<F: Stored>(&self, inputs: &Inputs<F>) -> Result<()> {
+        for (name, _, shape, bytes) in self.0.iter().filter(|(_, dtype, ..)| *dtype == F::DTYPE) {
+            let mut values = bytes.chunks_exact(F::BYTES).map(F::from_bytes);
+            if let Some(i) = values.clone().position(|value| !value.is_finite()) {
+                let odd = values.nth(i).unwrap_or_else(F::nan);
+                let of = name.strip_prefix("d.").or_else(|| name.strip_prefix('d')).unwrap_or(name);
+                let seen = format!("{odd} at {:?}{}", index(shape, i), inputs.there(shape, i, of));
+                return Err(Error::tensor(name, "finite numbers, unless --allow-non-finite is given", seen));
+            }
+        }
+        Ok(())
+    }
+
     /// The safetensors file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let views = self.0.iter().map(|(name, dtype, shape, bytes)| {
@@ -306,4 +355,14 @@ impl Outputs {
         });
         safetensors::serialize(views, None).expect("views of known size")
     }
+}
+
+/// The index of element `i` of a tensor in row-major order.
+fn index(shape: &[usize], mut i: usize) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (place, size) in index.iter_mut().zip(shape).rev() {
+        *place = i % size;
+        i /= size;
+    }
+    index
 }

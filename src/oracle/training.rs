@@ -3,24 +3,36 @@
 use super::options::Options;
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
+use crate::reserve::reserve;
 use crate::tensor::noise::Philox;
 use crate::train::adam::Adam;
 use ndarray::{Array1, ArrayD};
 
 /// The constants, the step and the rate.
-pub(super) fn adam_options(options: &Options) -> Result<(Adam, u64, f64)> {
-    let decay = |name: &str| options.real(name, |beta| (0.0..1.0).contains(&beta));
+pub(super) fn adam_options<F: Stored>(options: &Options) -> Result<(Adam, u64, f64)> {
+    let decay = |name: &str| options.real_for(name, |beta: F| (F::zero()..F::one()).contains(&beta));
     let adam = Adam {
         beta1: decay("beta1")?,
         beta2: decay("beta2")?,
-        epsilon: options.real("epsilon", |epsilon| epsilon > 0.0)?,
+        epsilon: options.real_for("epsilon", |epsilon: F| epsilon > F::zero())?,
+        weight_decay: options.real_for("weight-decay", |decay: F| decay >= F::zero())?,
         ..Adam::default()
     };
     let step: u64 = options.number("step")?;
     if step == 0 {
         return Err(Error::option("step", "a whole number of at least 1", step));
     }
-    Ok((adam, step, options.real("learning-rate", |_| true)?))
+    let rate = options.real_for("learning-rate", |_: F| true)?;
+    let [first, _] = adam.corrections(step);
+    if !F::of(rate / first).is_finite() {
+        let expected = format!("a number that stays finite when it is divided by 1 - beta1^{step}");
+        return Err(Error::option("learning-rate", expected, rate));
+    }
+    if !F::of(1.0 - rate * adam.weight_decay).is_finite() {
+        let expected = "a number that stays finite when it is multiplied with the learning rate";
+        return Err(Error::option("weight-decay", expected, adam.weight_decay));
+    }
+    Ok((adam, step, rate))
 }
 
 /// v, which is no less than 0.
@@ -33,7 +45,7 @@ pub(super) fn second_moment<F: Stored>(inputs: &Inputs<F>) -> Result<&ArrayD<F>>
 }
 
 pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
-    let (adam, step, rate) = adam_options(options)?;
+    let (adam, step, rate) = adam_options::<F>(options)?;
     let [mut parameter, gradient, mut first, mut second] =
         [inputs.any("parameter")?, inputs.any("gradient")?, inputs.any("m")?, second_moment(inputs)?].map(Clone::clone);
     let standard = "a tensor as it was read";
@@ -55,6 +67,8 @@ pub(super) fn noise_options(options: &Options) -> Result<(Philox, usize)> {
     if count > 1 << 28 {
         return Err(Error::option("count", "a whole number up to 2^28", count));
     }
+    // The words, the numbers, and the bytes of both on their way to the file: refused now, or there.
+    reserve::<[u64; 6]>(count, || format!("{count} numbers"))?;
     let stream = Philox::with_tensor_id(options.number("seed")?, options.number("tensor")?, options.number("step")?);
     Ok((stream, count))
 }

@@ -2,65 +2,79 @@
 //!
 //! ```text
 //! magic      8 bytes   "spikslab"
-//! version    u32       1, or 2 with a standardization
-//! network    u8 length, name in ASCII
-//! input      3 × u32   C, H, W
-//! widths     u8 count, count × u32
-//! in version 2:
-//!   standardization   C × f32 mean, C × f32 deviation
+//! version    u32       3
+//! name       u8 length, what the network is called, UTF-8
+//! network    u32 length, its text (see crate::nets::text) in UTF-8, compressed by zlib (RFC 1950)
+//! pixels     u8        1 where the model standardizes them, else 0
+//!   then     C × f32 mean, C × f32 deviation
 //! then for all in the network that has parameters, in order:
 //!   layer      u8 M − 1, M × f32 levels, codes (see super::digits), O × f32 bias where the layer has one
 //!   norm       C × f32 scale, C × f32 shift
 //! checksum   u32       CRC-32 (IEEE) of everything before it
 //! ```
+//!
+//! Files of version 1, and of version 2 where the model standardizes, have in place of the fields from name to pixels:
+//!
+//! ```text
+//! network    u8 length, mlp, lenet5, lenet-caffe, densenet or densenet-bottleneck
+//! input      3 × u32   C, H, W
+//! widths     u8 count, count × u32: the outputs of each layer
+//! ```
 
 use super::digits::{digit, first_invalid, pack, packed_len};
-use super::inference::Workspaces;
 use super::model::{Affine, PackedLayer, PackedModel};
 use crate::error::{Error, Result};
-use crate::nets::Architecture;
-use crate::nets::plan::Layer;
+use crate::nets::text::LONGEST_TEXT;
+use crate::nets::{Description, Given, Graph};
 use crate::prior::codebook::check_levels;
 use crate::train::data::Standardization;
 use crate::train::read::{self, read};
 use crate::train::write::write;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"spikslab";
-/// Of a model that takes pixels as they are, and of one that standardizes them.
-const VERSIONS: [usize; 2] = [1, 2];
+/// Of the files that [`save`] writes.
+const VERSION: usize = 3;
+/// Of older files whose model standardizes pixels.
+const STANDARDIZING: usize = 2;
+/// The longest name, in bytes.
+pub const LONGEST_NAME: usize = 255;
 
 /// The bytes of a model's file.
 pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     let word = |bytes: &mut Vec<u8>, value: usize| bytes.extend((value as u32).to_le_bytes());
-    word(&mut bytes, VERSIONS[usize::from(model.standardization.is_some())]);
-    bytes.push(model.architecture.name().len() as u8);
-    bytes.extend(model.architecture.name().as_bytes());
-    model.input().iter().for_each(|size| word(&mut bytes, *size));
-    bytes.push(u8::try_from(model.widths.len()).expect("at most 255 layers"));
-    model.widths.iter().for_each(|width| word(&mut bytes, *width));
     let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    word(&mut bytes, VERSION);
+    let name_len = (0..=LONGEST_NAME.min(model.name.len())).rev().find(|len| model.name.is_char_boundary(*len));
+    let name = &model.name[..name_len.unwrap_or(0)];
+    bytes.push(name.len() as u8);
+    bytes.extend(name.as_bytes());
+    let text = compress(&model.graph.to_string());
+    word(&mut bytes, text.len());
+    bytes.extend(text);
+    bytes.push(model.standardization.is_some().into());
     if let Some(Standardization { mean, deviation }) = &model.standardization {
         floats(&mut bytes, mean);
         floats(&mut bytes, deviation);
     }
-    let (mut layers, mut norms) = (model.layers.iter(), model.norms.iter());
-    for part in model.plan.with_parameters() {
-        match part {
-            Layer::Bayes(_) => {
-                let layer = layers.next().expect("one a layer");
-                bytes.push((layer.levels.len() - 1) as u8);
-                floats(&mut bytes, &layer.levels);
-                bytes.extend(pack(layer.indices(), layer.levels.len()));
-                floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
-            }
-            Layer::Norm(_) => {
-                let norm = norms.next().expect("one a normalization");
-                floats(&mut bytes, &norm.scale);
-                floats(&mut bytes, &norm.shift);
-            }
+    for node in &model.graph.nodes {
+        if let Some(layer) = node.layer() {
+            let layer = &model.layers[layer.index];
+            bytes.push((layer.levels.len() - 1) as u8);
+            floats(&mut bytes, &layer.levels);
+            bytes.extend(pack(layer.indices(), layer.levels.len()));
+            floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
+        }
+        if let Some(norm) = node.norm() {
+            let norm = &model.norms[norm.index];
+            floats(&mut bytes, &norm.scale);
+            floats(&mut bytes, &norm.shift);
         }
     }
     let checksum = crc32fast::hash(&bytes);
@@ -73,10 +87,17 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
 /// # Errors
 /// [`Error::File`] if a number in the model is not finite, [`Error::Io`] if the system refuses; the file is then as before.
 pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
+    write(path, &checked_bytes(path, model)?)
+}
+
+/// The bytes of a model's file; errors call the file `path`.
+///
+/// # Errors
+/// [`Error::File`] if it could not be read again: folding a normalization may overflow.
+pub fn checked_bytes(path: &Path, model: &PackedModel) -> Result<Vec<u8>> {
     let bytes = to_bytes(model);
-    // What could not be read again is not written: folding a normalization may overflow.
     from_bytes(path, &bytes)?;
-    write(path, &bytes)
+    Ok(bytes)
 }
 
 /// Reads a model's file.
@@ -97,8 +118,8 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
         return Err(Error::file(path, "a packed model", "other magic bytes"));
     }
     let version = reader.word("version")?;
-    if !VERSIONS.contains(&version) {
-        return Err(Error::file(path, format!("format version {} or {}", VERSIONS[0], VERSIONS[1]), version));
+    if !(1..=VERSION).contains(&version) {
+        return Err(Error::file(path, format!("format version 1 to {VERSION}"), version));
     }
     let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
         return Err(Error::file(path, "a checksum", "the end of the file"));
@@ -110,54 +131,73 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     reader.rest = &reader.rest[..reader.rest.len() - 4];
 
     let in_file = |error: Error| Error::file(path, "a packed model", error);
-    let name_len = reader.byte("network")?;
-    let name = String::from_utf8_lossy(reader.take(name_len, "network")?).into_owned();
-    let architecture = Architecture::from_name(&name).map_err(in_file)?;
-    let input = [reader.word("input")?, reader.word("input")?, reader.word("input")?];
-    let count = reader.byte("widths")?;
-    let widths = (0..count).map(|_| reader.word("widths")).collect::<Result<Vec<_>>>()?;
-    let plan = architecture.plan(input, &widths).map_err(in_file)?;
-    let standardization = if version == VERSIONS[1] {
-        let [mean, deviation] = [reader.floats(input[0], "mean")?, reader.floats(input[0], "deviation")?];
+    let (name, graph) = if version == VERSION { reader.network()? } else { reader.network_by_widths()? };
+    let standardizes = match version {
+        VERSION => match reader.byte("pixels")? {
+            0 => false,
+            1 => true,
+            odd => return Err(Error::file(path, "a byte pixels of 0 or 1", odd)),
+        },
+        older => older == STANDARDIZING,
+    };
+    let channels = graph.input[0];
+    let standardization = if standardizes {
+        let [mean, deviation] = [reader.floats(channels, "mean")?, reader.floats(channels, "deviation")?];
         let standardization = Standardization { mean, deviation };
-        standardization.check(input[0]).map_err(in_file)?;
+        standardization.check(channels).map_err(in_file)?;
         Some(standardization)
     } else {
         None
     };
 
     let (mut layers, mut norms) = (Vec::new(), Vec::new());
-    for part in plan.with_parameters() {
-        match part {
-            Layer::Bayes(layer) => {
-                let shape = plan.parameters[layer.theta].shape.clone();
-                let weights = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
-                let weights = weights.ok_or_else(|| Error::file(path, "a model that fits into memory", &name))?;
-                let level_count = reader.byte(&layer.name)? + 1;
-                let levels = reader.floats(level_count, &layer.name)?;
-                check_levels(&layer.name, &levels).map_err(in_file)?;
-                let codes = reader.take(packed_len(weights, level_count), &layer.name)?;
-                if let Some(odd) = first_invalid(codes, level_count, weights) {
-                    let expected = format!("digits below {level_count} in {}", layer.name);
-                    return Err(Error::file(path, expected, format!("byte {}", codes[odd])));
-                }
-                let bias = layer.bias.map(|bias| reader.floats(plan.parameters[bias].shape[0], &layer.name));
-                let bias = bias.transpose()?;
-                let index = |i: usize| digit(codes, level_count, i);
-                layers.push(PackedLayer::new(&layer.name, shape, levels, index, bias));
+    for node in &graph.nodes {
+        if let Some(layer) = node.layer() {
+            let (shape, weights) = (graph.parameters[layer.theta].shape.clone(), graph.layer_weights(layer));
+            let level_count = reader.byte(&layer.name)? + 1;
+            let levels = reader.floats(level_count, &layer.name)?;
+            check_levels(&layer.name, &levels).map_err(in_file)?;
+            let codes = reader.take(packed_len(weights, level_count), &layer.name)?;
+            if let Some(odd) = first_invalid(codes, level_count, weights) {
+                let expected = format!("digits below {level_count} in {}", layer.name);
+                return Err(Error::file(path, expected, format!("byte {}", codes[odd])));
             }
-            Layer::Norm(norm) => {
-                let gamma = &plan.parameters[norm.gamma];
-                let scale = reader.floats(gamma.shape[0], &gamma.name)?;
-                let shift = reader.floats(gamma.shape[0], &gamma.name)?;
-                norms.push(Affine { scale, shift });
-            }
+            let bias = layer.bias.map(|bias| reader.floats(graph.parameters[bias].shape[0], &layer.name));
+            let bias = bias.transpose()?;
+            let index = |i: usize| digit(codes, level_count, i);
+            layers.push(PackedLayer::new(&layer.name, shape, levels, index, bias));
+        }
+        if let Some(norm) = node.norm() {
+            let gamma = &graph.parameters[norm.gamma];
+            let scale = reader.floats(gamma.shape[0], &gamma.name)?;
+            let shift = reader.floats(gamma.shape[0], &gamma.name)?;
+            norms.push(Affine { scale, shift });
         }
     }
     if !reader.rest.is_empty() {
         return Err(Error::file(path, "the end of the file", format!("{} more bytes", reader.rest.len())));
     }
-    Ok(PackedModel { architecture, widths, standardization, plan, layers, norms, workspaces: Workspaces::default() })
+    Ok(PackedModel::of_parts(name, graph, standardization, layers, norms))
+}
+
+/// A text compressed by zlib.
+fn compress(text: &str) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("a vector takes all")
+}
+
+/// The text, or as much of it as is one byte too long.
+///
+/// # Errors
+/// If the bytes are not one text compressed, and nothing after it.
+fn decompress(bytes: &[u8]) -> std::io::Result<String> {
+    let (mut text, mut decoder) = (String::new(), ZlibDecoder::new(bytes));
+    decoder.by_ref().take(LONGEST_TEXT as u64 + 1).read_to_string(&mut text)?;
+    if text.len() <= LONGEST_TEXT && decoder.total_in() != bytes.len() as u64 {
+        let more = bytes.len() as u64 - decoder.total_in();
+        return Err(std::io::Error::new(ErrorKind::InvalidData, format!("{more} bytes after it")));
+    }
+    Ok(text)
 }
 
 /// What is still to be read.
@@ -167,6 +207,33 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// The name and the graph that the network's text describes.
+    fn network(&mut self) -> Result<(String, Graph)> {
+        let name_len = self.byte("name")?;
+        let name = self.text(name_len, "name")?.to_string();
+        let text_len = self.word("network")?;
+        let text = decompress(self.take(text_len, "network")?);
+        let text = text.map_err(|error| Error::file(self.path, "a network's text, compressed by zlib", error))?;
+        let graph = Graph::parse(&name, &text, Given::default());
+        Ok((name, graph.map_err(|error| Error::file(self.path, "a packed model", error))?))
+    }
+
+    /// The name and the graph of a file before version 3, which holds the outputs of each layer.
+    fn network_by_widths(&mut self) -> Result<(String, Graph)> {
+        let name_len = self.byte("network")?;
+        let name = self.text(name_len, "network")?.to_string();
+        let input = [self.word("input")?, self.word("input")?, self.word("input")?];
+        let count = self.byte("widths")?;
+        let widths = (0..count).map(|_| self.word("widths")).collect::<Result<Vec<_>>>()?;
+        let graph = Description::with_widths(&name, input, &widths);
+        Ok((name, graph.map_err(|error| Error::file(self.path, "a packed model", error))?))
+    }
+
+    fn text(&mut self, len: usize, what: &str) -> Result<&'a str> {
+        let bytes = self.take(len, what)?;
+        str::from_utf8(bytes).map_err(|error| Error::file(self.path, format!("{what} in UTF-8"), error))
+    }
+
     fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8]> {
         let Some((head, rest)) = self.rest.split_at_checked(count) else {
             let seen = format!("{} before the end of the file", self.rest.len());

@@ -1,4 +1,4 @@
-//! Inference on packed weights: a few images at a time through all nodes, each layer's weights decoded a tile at a time.
+//! Inference on packed weights: a few images at a time through all steps, each layer's weights decoded a tile at a time.
 //!
 //! ```text
 //! y = ReLU(scale ⊙ (x ∗ w) + shift)          w = ℓ_index
@@ -15,13 +15,17 @@ mod product;
 mod workspace;
 
 use super::model::{Affine, PackedModel};
-use crate::layers::avg_pool;
-use crate::nets::plan::{Node, Stage};
+use crate::layers::bayes_conv2d::BayesConv2d;
+use crate::layers::pool::Pool;
+use crate::layers::{avg_pool, max_pool as padded_max_pool};
+use crate::nets::graph::{self, Op, elements};
+use crate::nets::schedule::{Chain, Stage, Work};
 use crate::scalar::vector::Vector;
 use crate::team;
+use crate::tensor::aligned::Aligned;
 use convolution::Convolution;
 use max_pool::max_pool;
-use ndarray::{Array2, Array4, ArrayView4};
+use ndarray::{Array2, Array4, ArrayView1, ArrayView4, Ix4};
 use product::Product;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -44,19 +48,20 @@ struct Epilogue<'a> {
 /// The logits (B, classes) of standardized images `x` of the model's shape.
 pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
     let (images, channels, height, width) = x.dim();
-    let classes = model.widths.last().copied().unwrap_or_default();
+    let classes = model.graph.classes();
     let x = x.as_standard_layout();
     let x = x.as_slice().expect("in standard layout");
     let mut y = Array2::zeros((images, classes));
     let logits = y.as_slice_mut().expect("in standard layout");
     if images == 1 {
-        match team::size(model.plan.multiplications().fold(0, usize::saturating_add)) {
+        match team::size(model.graph.multiplications().fold(0, usize::saturating_add)) {
             1 => run(model, x, Some(1), logits),
             size => team::lead(size, || run(model, x, Some(size), logits)),
         }
         return y;
     }
-    let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / model.plan.largest.max(1)).clamp(1, GROUP);
+    let largest = model.graph.largest().max(1);
+    let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / largest).clamp(1, GROUP);
     let groups = x.par_chunks(group * channels * height * width).zip(logits.par_chunks_mut(group * classes));
     groups.for_each(|(x, logits)| run(model, x, None, logits));
     y
@@ -65,116 +70,215 @@ pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
 /// Sends images through the network; a team of so many threads shares the layers of one given alone out among themselves.
 fn run(model: &PackedModel, images: &[f32], team: Option<usize>, logits: &mut [f32]) {
     model.workspaces.with(team.unwrap_or(1), |space| {
-        let shape = model.plan.input;
-        let images_len = shape.iter().product::<usize>().max(1);
-        enlarge(&mut space.x, images.len());
-        space.x[..images.len()].copy_from_slice(images);
-        Pass { model, norms: model.norms.iter(), shape, images: images.len() / images_len, team, space }.run(logits);
+        let image = elements(&model.graph.input).max(1);
+        let readers = model.schedule.readers(&model.graph);
+        let values = (0..model.graph.values()).map(|_| None).collect();
+        let mut pass = Pass { model, readers, values, images: images.len() / image, team, space };
+        let mut x = pass.space.free.pop().unwrap_or_default();
+        enlarge(&mut x, images.len());
+        x[..images.len()].copy_from_slice(images);
+        pass.values[0] = Some(x);
+        for step in &model.schedule.steps {
+            match &step.work {
+                Work::Chain(chain) => pass.chain(chain, step.inputs[0], step.output),
+                Work::Node(node) => pass.node(&model.graph.nodes[*node].op, &step.inputs, step.output),
+                Work::DenseBlock(units) => pass.dense_block(units, step.inputs[0], step.output),
+            }
+        }
+        let y = pass.values.pop().flatten().expect("the last step gives the last value");
+        logits.copy_from_slice(&y[..logits.len()]);
+        pass.space.free.push(y);
     });
 }
 
 /// Some images on their way through a network.
 struct Pass<'a> {
     model: &'a PackedModel,
-    /// The normalizations ahead.
-    norms: std::slice::Iter<'a, Affine>,
-    /// (C, H, W).
-    shape: [usize; 3],
+    /// For each value, how many steps have still to read it.
+    readers: Vec<usize>,
+    /// The values that steps have still to read, of all images one after another.
+    values: Vec<Option<Aligned<f32>>>,
     images: usize,
     /// How many threads share the layers of an image given alone out among themselves.
     team: Option<usize>,
-    /// Where the images are.
     space: &'a mut Workspace,
 }
 
 impl Pass<'_> {
-    fn run(mut self, logits: &mut [f32]) {
-        let nodes = &self.model.plan.nodes;
-        let mut next = 0;
-        while next < nodes.len() {
-            let node = &nodes[next];
-            next += 1;
-            // What follows a product is done with it.
-            let mut epilogue = Epilogue::default();
-            if matches!(node, Node::Dense(_) | Node::Conv2d(..) | Node::BatchNorm(_)) {
-                if matches!(node, Node::BatchNorm(_)) || matches!(nodes.get(next), Some(Node::BatchNorm(_))) {
-                    epilogue.affine = self.norms.next();
-                    next += usize::from(!matches!(node, Node::BatchNorm(_)));
-                }
-                if matches!(nodes.get(next), Some(Node::Relu)) {
-                    epilogue.relu = true;
-                    next += 1;
+    /// Elements of a value.
+    fn len(&self, value: usize) -> usize {
+        self.images * elements(self.model.graph.shape(value))
+    }
+
+    /// (C, H, W) of a value; (features, 1, 1) after flattening.
+    fn shape(&self, value: usize) -> [usize; 3] {
+        match *self.model.graph.shape(value) {
+            [channels, height, width] => [channels, height, width],
+            ref shape => [elements(shape), 1, 1],
+        }
+    }
+
+    /// Reads a value: the last reader frees its memory. One within a chain has no reader but the chain.
+    fn read<T>(&mut self, value: usize, read: impl FnOnce(&mut Self, &[f32]) -> T) -> T {
+        let x = self.values[value].take().expect("a step reads values before it");
+        let len = self.len(value);
+        let result = read(self, &x[..len]);
+        self.readers[value] = self.readers[value].saturating_sub(1);
+        if self.readers[value] == 0 {
+            self.space.free.push(x)
+        } else {
+            self.values[value] = Some(x)
+        }
+        result
+    }
+
+    /// Gives a value the elements that `write` writes.
+    fn write(&mut self, value: usize, write: impl FnOnce(&mut Self, &mut [f32])) {
+        let mut y = self.space.free.pop().unwrap_or_default();
+        let len = self.len(value);
+        enlarge(&mut y, len);
+        write(self, &mut y[..len]);
+        self.values[value] = Some(y);
+    }
+
+    /// x → y, from one value to another.
+    fn map(&mut self, from: usize, to: usize, operation: impl FnOnce(&mut Self, &[f32], &mut [f32])) {
+        self.read(from, |pass, x| pass.write(to, |pass, y| operation(pass, x, y)));
+    }
+
+    /// Gives a value the elements of another: its memory, if no other step reads it.
+    fn hand_on(&mut self, from: usize, to: usize) {
+        if self.readers[from] == 1 {
+            self.readers[from] = 0;
+            self.values[to] = self.values[from].take();
+        } else {
+            self.map(from, to, |_, x, y| y.copy_from_slice(x));
+        }
+    }
+
+    fn node(&mut self, op: &Op, inputs: &[usize], output: usize) {
+        match op {
+            Op::AvgPool(pool) => {
+                let [channels, height, width] = self.shape(inputs[0]);
+                self.map(inputs[0], output, |pass, x, y| {
+                    let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(GRAPH);
+                    let means = avg_pool::forward(x, pool).expect(GRAPH).0;
+                    y.copy_from_slice(means.as_slice().expect("in standard layout"));
+                });
+            }
+            Op::Add => {
+                self.hand_on(inputs[0], output);
+                for input in &inputs[1..] {
+                    let mut y = self.values[output].take().expect("just given");
+                    self.read(*input, |_, x| y.iter_mut().zip(x).for_each(|(y, x)| *y += x));
+                    self.values[output] = Some(y);
                 }
             }
-            match node {
-                Node::Dense(layer) => {
-                    let layer = &self.model.layers[layer.index];
-                    epilogue.bias = layer.bias.as_deref();
-                    self.flow_to([layer.shape[1], 1, 1], |pass, x, y| {
-                        Product { layer, epilogue, team: pass.team }.run(x, y)
-                    });
+            Op::Concat => {
+                let image = elements(self.model.graph.shape(output));
+                self.write(output, |pass, y| {
+                    let mut first = 0;
+                    for input in inputs {
+                        let part = elements(pass.model.graph.shape(*input));
+                        pass.read(*input, |_, x| {
+                            let images = x.chunks_exact(part).zip(y.chunks_exact_mut(image));
+                            images.for_each(|(x, y)| y[first..first + part].copy_from_slice(x));
+                        });
+                        first += part;
+                    }
+                });
+            }
+            _ => self.hand_on(inputs[0], output),
+        }
+    }
+
+    /// What follows a product is done with it, as far as can be.
+    fn chain(&mut self, chain: &Chain, input: usize, output: usize) {
+        let model = self.model;
+        let nodes = &model.graph.nodes;
+        let norm = chain.norm.and_then(|norm| nodes[norm].norm()).map(|norm| &model.norms[norm.index]);
+        let mut epilogue = Epilogue { affine: norm, bias: None, relu: chain.relu.is_some() };
+        let pool = chain.pool.and_then(|pool| match &nodes[pool].op {
+            Op::MaxPool(pool) => Some(pool),
+            _ => None,
+        });
+        let product = chain.product.map(|product| &nodes[product].op);
+        // The value that is pooled.
+        let before_pool = chain.relu.or(chain.norm).or(chain.product).map_or(input, |node| node + 1);
+        match product {
+            Some(Op::Dense(layer)) => {
+                let layer = &model.layers[layer.index];
+                epilogue.bias = layer.bias.as_deref();
+                self.map(input, output, |pass, x, y| Product { layer, epilogue, team: pass.team }.run(x, y));
+                return;
+            }
+            Some(Op::Conv2d(of)) if of.groups == 1 => {
+                let layer = &model.layers[of.layer.index];
+                epilogue.bias = layer.bias.as_deref();
+                let fused = pool.filter(|pool| pool.padding == [0, 0] && !pool.ceil_mode);
+                let to = if fused.is_some() { output } else { before_pool };
+                let convolution = Convolution::new(layer, &of.window, self.shape(input), None, epilogue, fused);
+                self.map(input, to, |pass, x, y| {
+                    let ys = y.chunks_exact_mut(y.len() / pass.images);
+                    let images = x.chunks_exact(x.len() / pass.images).zip(ys);
+                    convolution.run(images, &mut pass.space.scratches[..pass.team.unwrap_or(1)]);
+                });
+                if to == output {
+                    return;
                 }
-                Node::Conv2d(layer, window) => {
-                    let layer = &self.model.layers[layer.index];
-                    epilogue.bias = layer.bias.as_deref();
-                    let pool = match nodes.get(next) {
-                        Some(Node::MaxPool(window)) => Some(window),
-                        _ => None,
-                    };
-                    next += usize::from(pool.is_some());
-                    let convolution = Convolution::new(layer, window, self.shape, None, epilogue, pool);
-                    self.flow_to(convolution.output(), |pass, x, y| {
-                        let ys = y.chunks_exact_mut(y.len() / pass.images);
-                        let images = x.chunks_exact(x.len() / pass.images).zip(ys);
-                        convolution.run(images, &mut pass.space.scratches[..pass.team.unwrap_or(1)]);
-                    });
+            }
+            Some(Op::Conv2d(of)) => {
+                self.map(input, before_pool, |pass, x, y| pass.grouped_convolution(of, input, x, y));
+                self.elementwise(&epilogue, before_pool);
+            }
+            _ => {
+                if before_pool != input {
+                    self.hand_on(input, before_pool);
+                    self.elementwise(&epilogue, before_pool);
                 }
-                Node::BatchNorm(_) => self.elementwise(&epilogue),
-                Node::Relu => self.elementwise(&Epilogue { relu: true, ..epilogue }),
-                Node::MaxPool(window) => {
-                    let size = [self.shape[1], self.shape[2]];
-                    let output = window.output_size(size).expect("the builder checked it");
-                    self.flow_to([self.shape[0], output[0], output[1]], |_, x, y| {
-                        let planes = x.chunks_exact(size[0] * size[1]).zip(y.chunks_exact_mut(output[0] * output[1]));
-                        planes.for_each(|(x, y)| max_pool(x, size[1], window, y, output[1]));
-                    });
-                }
-                Node::AvgPool(window) => {
-                    let [channels, height, width] = self.shape;
-                    let output = window.output_size([height, width]).expect("the builder checked it");
-                    self.flow_to([channels, output[0], output[1]], |pass, x, y| {
-                        let x = ArrayView4::from_shape((pass.images, channels, height, width), x);
-                        let means = avg_pool::forward(x.expect("images of that shape"), window);
-                        let means = means.expect("the builder checked it").0;
-                        y.copy_from_slice(means.as_slice().expect("in standard layout"));
-                    });
-                }
-                Node::Flatten => self.shape = [self.image(), 1, 1],
-                Node::DenseBlock(units) => self.dense_block(units),
             }
         }
-        logits.copy_from_slice(&self.space.x[..logits.len()]);
+        if let Some(pool) = pool {
+            self.max_pool(pool, before_pool, output);
+        }
     }
 
-    /// Elements of an image.
-    fn image(&self) -> usize {
-        self.shape.iter().product()
+    /// A convolution in groups: on decoded weights, by the layer's own definition.
+    fn grouped_convolution(&self, of: &graph::Convolution, input: usize, x: &[f32], y: &mut [f32]) {
+        let layer = &self.model.layers[of.layer.index];
+        let weights = layer.decode().into_dimensionality::<Ix4>().expect(GRAPH);
+        let convolution = BayesConv2d {
+            theta: weights.view(),
+            // Mean weights have no variance to look at.
+            log_sigma2: weights.view(),
+            bias: layer.bias.as_deref().map(ArrayView1::from),
+            window: of.window,
+            groups: of.groups,
+        };
+        let [channels, height, width] = self.shape(input);
+        let x = ArrayView4::from_shape((self.images, channels, height, width), x).expect(GRAPH);
+        let sums = convolution.mean(x).expect(GRAPH);
+        y.copy_from_slice(sums.as_slice().expect("in standard layout"));
     }
 
-    /// Goes on to images of another shape, which `operation` writes: x → y.
-    fn flow_to(&mut self, shape: [usize; 3], operation: impl FnOnce(&mut Self, &[f32], &mut [f32])) {
-        let (from, to) = (self.images * self.image(), self.images * shape.iter().product::<usize>());
-        let (x, mut y) = (std::mem::take(&mut self.space.x), std::mem::take(&mut self.space.y));
-        enlarge(&mut y, to);
-        operation(self, &x[..from], &mut y[..to]);
-        (self.space.x, self.space.y, self.shape) = (y, x, shape);
+    fn max_pool(&mut self, pool: &Pool, from: usize, to: usize) {
+        let ([channels, height, width], [_, output_h, output_w]) = (self.shape(from), self.shape(to));
+        self.map(from, to, |pass, x, y| {
+            if pool.padding != [0, 0] || pool.ceil_mode {
+                let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(GRAPH);
+                let maxima = padded_max_pool::forward(x, pool).expect(GRAPH).0;
+                return y.copy_from_slice(maxima.as_slice().expect("in standard layout"));
+            }
+            let planes = x.chunks_exact(height * width).zip(y.chunks_exact_mut(output_h * output_w));
+            planes.for_each(|(x, y)| max_pool(x, width, pool, y, output_w));
+        });
     }
 
-    /// A normalization or a ReLU that follows no product.
-    fn elementwise(&mut self, epilogue: &Epilogue<'_>) {
-        let [channels, height, width] = self.shape;
-        let len = self.images * self.image();
-        for (i, values) in self.space.x[..len].chunks_exact_mut(height * width).enumerate() {
+    /// A normalization or a ReLU that is not done with a product, in place.
+    fn elementwise(&mut self, epilogue: &Epilogue<'_>, value: usize) {
+        let ([channels, height, width], len) = (self.shape(value), self.len(value));
+        let values = self.values[value].as_mut().expect("just given");
+        for (i, values) in values[..len].chunks_exact_mut(height * width).enumerate() {
             let (scale, shift) = epilogue.affine.map_or((1.0, 0.0), |affine| affine.of(i % channels));
             for x in values {
                 let y = scale * *x + shift;
@@ -184,26 +288,30 @@ impl Pass<'_> {
     }
 
     /// Each unit reads the channels so far and appends its own.
-    fn dense_block(&mut self, units: &[Vec<Stage>]) {
-        let [mut channels, height, width] = self.shape;
-        let layers = &self.model.layers;
-        let appended = |unit: &Vec<Stage>| unit.last().map_or(0, |stage| layers[stage.conv.index].shape[0]);
+    fn dense_block(&mut self, units: &[Vec<Stage>], input: usize, output: usize) {
+        let model = self.model;
+        let [mut channels, height, width] = self.shape(input);
+        let convolution = |stage: &Stage| match &model.graph.nodes[stage.conv].op {
+            Op::Conv2d(of) => of,
+            _ => unreachable!("a stage's convolution"),
+        };
+        let layer = |stage: &Stage| &model.layers[convolution(stage).layer.index];
+        let outputs = |stage: &Stage| layer(stage).shape[0];
+        let appended = |unit: &Vec<Stage>| unit.last().map_or(0, outputs);
         let plane = height * width;
-        let image = (channels + units.iter().map(appended).sum::<usize>()) * plane;
-        let from = self.image();
-        self.flow_to([image / plane, height, width], |pass, x, y| {
+        let (from, image) = (channels * plane, elements(model.graph.shape(output)));
+        self.map(input, output, |pass, x, y| {
             y.chunks_exact_mut(image).zip(x.chunks_exact(from)).for_each(|(y, x)| y[..from].copy_from_slice(x));
             for unit in units {
                 // What a stage gives to the next.
                 let mut between: Vec<f32> = Vec::new();
                 for (s, stage) in unit.iter().enumerate() {
-                    let layer = &layers[stage.conv.index];
-                    let input = if s == 0 { channels } else { layers[unit[s - 1].conv.index].shape[0] };
-                    let (input, output) = (input * plane, layer.shape[0] * plane);
+                    let input = if s == 0 { channels } else { outputs(&unit[s - 1]) };
+                    let (input, output) = (input * plane, outputs(stage) * plane);
                     let shape = [input / plane, height, width];
-                    let before = pass.norms.next();
-                    let epilogue = Epilogue::default();
-                    let convolution = Convolution::new(layer, &stage.window, shape, before, epilogue, None);
+                    let before = model.graph.nodes[stage.norm].norm().map(|norm| &model.norms[norm.index]);
+                    let window = &convolution(stage).window;
+                    let convolution = Convolution::new(layer(stage), window, shape, before, Epilogue::default(), None);
                     let last = s + 1 == unit.len();
                     let mut next = vec![0.0; if last { 0 } else { pass.images * output }];
                     let (mut xs, mut ys) = (between.chunks_exact(input), next.chunks_exact_mut(output));
@@ -220,6 +328,9 @@ impl Pass<'_> {
         });
     }
 }
+
+/// What reading the graph has checked.
+const GRAPH: &str = "the graph's shapes fit";
 
 impl Epilogue<'_> {
     /// (scale, shift) of some outputs.

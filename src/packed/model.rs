@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::inference::{self, Workspaces};
 use crate::error::Result;
 use crate::layers::batch_norm::EPSILON;
-use crate::nets::{Architecture, Network, Plan};
+use crate::nets::{Graph, Network, Schedule};
 use crate::prior::quantizer::Quantizer;
 use crate::train::data::Standardization;
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
@@ -23,16 +23,15 @@ use ndarray::{Array2, Array4, ArrayD, IxDyn};
 /// A quantized network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PackedModel {
-    /// Which network.
-    pub architecture: Architecture,
-    /// Outputs of each layer.
-    pub widths: Vec<usize>,
+    /// What the network is called.
+    pub name: String,
     /// What it does to pixels in [0, 1] first.
     pub standardization: Option<Standardization>,
-    pub(super) plan: Plan,
-    /// In the order of the plan.
+    pub(super) graph: Graph,
+    pub(super) schedule: Schedule,
+    /// In the order of the graph's nodes.
     pub(super) layers: Vec<PackedLayer>,
-    /// In the order of the plan.
+    /// In the order of the graph's nodes.
     pub(super) norms: Vec<Affine>,
     pub(super) workspaces: Workspaces,
 }
@@ -105,13 +104,8 @@ impl PackedLayer {
 }
 
 impl PackedModel {
-    /// Quantizes and folds a network trained on images under `standardization`.
-    pub fn new(
-        architecture: Architecture,
-        widths: &[usize],
-        network: &Network<f32>,
-        standardization: Option<Standardization>,
-    ) -> Self {
+    /// Quantizes and folds a network called `name`, trained on images under `standardization`.
+    pub fn new(name: &str, network: &Network<f32>, standardization: Option<Standardization>) -> Self {
         let values = |position: usize| network.parameters()[position].as_slice();
         let layers = network.layers().map(|layer| {
             let quantizer = Quantizer::new(values(layer.levels));
@@ -120,7 +114,7 @@ impl PackedModel {
             let bias = layer.bias.map(|bias| values(bias).to_vec());
             PackedLayer::new(&layer.name, theta.value.shape().to_vec(), levels, index, bias)
         });
-        let norms = network.plan().norms().map(|norm| {
+        let norms = network.graph().norms().map(|norm| {
             let [gamma, beta, mean, variance] =
                 [norm.gamma, norm.beta, norm.running_mean, norm.running_var].map(values);
             let scale: Vec<f32> =
@@ -128,20 +122,30 @@ impl PackedModel {
             let shift = scale.iter().zip(mean.iter().zip(beta)).map(|(s, (m, b))| b - s * m).collect();
             Affine { scale, shift }
         });
-        Self {
-            architecture,
-            widths: widths.to_vec(),
-            standardization,
-            layers: layers.collect(),
-            norms: norms.collect(),
-            plan: network.plan().clone(),
-            workspaces: Workspaces::default(),
-        }
+        let (layers, norms) = (layers.collect(), norms.collect());
+        Self::of_parts(name.to_string(), network.graph().clone(), standardization, layers, norms)
+    }
+
+    /// A model of these layers and normalizations, in the order of the graph's nodes.
+    pub(super) fn of_parts(
+        name: String,
+        graph: Graph,
+        standardization: Option<Standardization>,
+        layers: Vec<PackedLayer>,
+        norms: Vec<Affine>,
+    ) -> Self {
+        let schedule = Schedule::fused(&graph);
+        Self { name, standardization, graph, schedule, layers, norms, workspaces: Workspaces::default() }
+    }
+
+    /// The nodes.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
     }
 
     /// (C, H, W) of an image.
     pub fn input(&self) -> [usize; 3] {
-        self.plan.input
+        self.graph.input
     }
 
     /// The layers, in order.
@@ -171,7 +175,7 @@ impl PackedModel {
     /// # Errors
     /// If the images are not of the model's shape.
     pub fn predict(&self, mut x: Array4<f32>) -> Result<Array2<f32>> {
-        self.plan.check_images(x.shape())?;
+        self.graph.check_images(x.shape())?;
         if let Some(standardization) = &self.standardization {
             standardization.apply(&mut x);
         }

@@ -1,6 +1,6 @@
 //! The Gaussian prior N(μ₀, σ₀²) on every weight: the baseline of the published comparison (Chien & Chang 2020).
 
-use crate::scalar::gaussian_kl::gaussian_kl;
+use crate::scalar::gaussian_kl::{gaussian_kl_from_root, inverse_root_sigma};
 use crate::scalar::{Real, WeightKl};
 
 /// N(μ₀, σ₀²); N(0, e⁻⁴) unless given.
@@ -19,8 +19,10 @@ impl Default for Gaussian {
 }
 
 impl Gaussian {
-    /// The KL of one weight, N(θ, σ²), to the prior.
-    pub fn weight_kl<F: Real>(&self, theta: F, log_sigma2: F) -> WeightKl<F> {
-        gaussian_kl(theta, log_sigma2, F::of(self.mean), F::of(self.log_sigma2))
+    /// The KL of one weight, N(θ, σ²), to the prior, as a function of θ and ln σ².
+    pub fn weight_kl<F: Real>(&self) -> impl Fn(F, F) -> WeightKl<F> + Sync + use<F> {
+        let (mean, prior_log_sigma2) = (F::of(self.mean), F::of(self.log_sigma2));
+        let root = inverse_root_sigma(prior_log_sigma2);
+        move |theta, log_sigma2| gaussian_kl_from_root(theta, log_sigma2, mean, prior_log_sigma2, root)
     }
 }

@@ -88,7 +88,11 @@ impl<F: Real> Points<F> {
         let count = self.counts[end] - self.counts[start];
         let sum = u128::from(self.sums[end] - self.sums[start]);
         let square = self.squares[end] - self.squares[start];
-        (square * u128::from(count) - sum * sum) as f64 / count as f64
+        let spread = square * u128::from(count) - sum * sum;
+        // As two words: the conversion of all 128 bits is a call.
+        let [low, high] = [spread as u64, (spread >> 64) as u64];
+        const TWO_64: f64 = 18_446_744_073_709_551_616.0;
+        (high as f64 * TWO_64 + low as f64) / count as f64
     }
 
     /// Divides the values `start..end` into `clusters` at least cost; appends the end of each.

@@ -8,7 +8,7 @@
 //! at κ near 1 training takes them.
 
 use super::spike::{Sigma, spike_kl};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
@@ -54,6 +54,10 @@ impl<'a, F: Real> OfFit<'a, F> {
 }
 
 impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
+    fn levels(&self) -> &[F] {
+        self.levels
+    }
+
     #[inline(always)]
     fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
         mixture(Spike::Fit, theta, sigma, self.levels, self.costs, dlevels)
@@ -63,12 +67,12 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        sigma: &Sigmas<'_, F>,
+        inverse_sigma: &Each<F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
         let mut lowest = [F::infinity(); TOGETHER];
         for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
-            *spike = Kls::of_spike(theta, sigma, |_| *level);
+            *spike = Kls::of_spike(theta, inverse_sigma, |_| *level);
             for (value, lowest) in spike.value.iter_mut().zip(&mut lowest) {
                 *value += *cost;
                 *lowest = if *value < *lowest { *value } else { *lowest };

@@ -61,6 +61,7 @@ pub use gaussian::Gaussian;
 pub use multi_spike::{Form, MultiSpike};
 
 use crate::scalar::{Real, WeightKl};
+use crate::tensor::sum::Sums;
 use rayon::prelude::*;
 use together::Together;
 
@@ -118,7 +119,10 @@ impl Prior {
     fn add_kl_of<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
         match self {
             Self::MultiSpike(prior) => prior.add_kl(layer),
-            Self::Gaussian(prior) => layer.sum_over_weights(|theta, log_sigma2, _| prior.weight_kl(theta, log_sigma2)),
+            Self::Gaussian(prior) => {
+                let weight_kl = prior.weight_kl();
+                layer.sum_over_weights(|theta, log_sigma2, _| weight_kl(theta, log_sigma2))
+            }
             Self::None => 0.0,
         }
     }
@@ -177,7 +181,7 @@ impl<F: Real> Layer<'_, F> {
         }
         let levels = codebook.levels().len();
         assert_eq!(levels, dlevels.len(), "dlevels has an element for each level");
-        let partial: Vec<(f64, Vec<F>)> = (
+        let partial: Vec<(f64, Vec<f64>)> = (
             theta.par_chunks(WEIGHTS),
             log_sigma2.par_chunks(WEIGHTS),
             dtheta.par_chunks_mut(WEIGHTS),
@@ -185,18 +189,18 @@ impl<F: Real> Layer<'_, F> {
         )
             .into_par_iter()
             .map(|(theta, log_sigma2, dtheta, dlog_sigma2)| {
-                let mut sums = vec![F::zero(); levels];
+                let mut sums = vec![0.0; levels];
                 let value = chunk_kl(Chunk { theta, log_sigma2, scale, dtheta, dlog_sigma2, level_sums: &mut sums });
                 (value, sums)
             })
             .collect();
         let mut value = 0.0;
-        let mut sums = vec![F::zero(); levels];
+        let mut sums = vec![0.0; levels];
         for (of_chunk, level_sums) in partial {
             value += of_chunk;
             sums.iter_mut().zip(level_sums).for_each(|(sum, part)| *sum += part);
         }
-        dlevels.iter_mut().zip(sums).for_each(|(dlevel, sum)| *dlevel += scale * sum);
+        dlevels.iter_mut().zip(sums).for_each(|(dlevel, sum)| *dlevel += scale * F::of(sum));
         value
     }
 }
@@ -212,19 +216,21 @@ struct Chunk<'a, F> {
     /// Added to.
     dlog_sigma2: &'a mut [F],
     /// Σ ∂F/∂ℓ (M), without the scale, added to.
-    level_sums: &'a mut [F],
+    level_sums: &'a mut [f64],
 }
 
 impl<F: Real> Chunk<'_, F> {
     /// Evaluates `weight_kl(θ, ln σ², level_sums)` for every weight; returns the sum of the values.
     fn each(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F>) -> f64 {
         let mut value = 0.0;
+        let mut level_sums = Sums::new(self.level_sums.len());
         for i in 0..self.theta.len() {
-            let kl = weight_kl(self.theta[i], self.log_sigma2[i], self.level_sums);
+            let kl = weight_kl(self.theta[i], self.log_sigma2[i], level_sums.next_term());
             value += kl.value.as_f64();
             self.dtheta[i] += self.scale * kl.dtheta;
             self.dlog_sigma2[i] += self.scale * kl.dlog_sigma2;
         }
+        self.level_sums.iter_mut().zip(level_sums.total()).for_each(|(sum, part)| *sum += part);
         value
     }
 }

@@ -5,7 +5,7 @@
 //! together. An upper bound of F_true: see the [module](super).
 
 use super::spike::{Sigma, spike_kl};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
@@ -77,6 +77,10 @@ fn distances<F: Real>(theta: &Each<F>, level: F) -> Each<F> {
 }
 
 impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
+    fn levels(&self) -> &[F] {
+        self.levels
+    }
+
     #[inline(always)]
     fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
         nearest(Spike::Fit, theta, sigma, self.levels, self.costs, dlevels)
@@ -86,7 +90,7 @@ impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        sigma: &Sigmas<'_, F>,
+        inverse_sigma: &Each<F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
         let Self { levels, costs } = self;
@@ -95,7 +99,7 @@ impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
         for (k, level) in levels.iter().enumerate().skip(1) {
             closest.or_if_closer::<V>(&distances(theta, *level), *level, F::of(k as f64));
         }
-        let mut kls = Kls::of_spike(theta, sigma, |i| closest.level[i]);
+        let mut kls = Kls::of_spike(theta, inverse_sigma, |i| closest.level[i]);
         for value in &mut kls.value {
             *value += costs[0];
         }

@@ -34,25 +34,20 @@ impl<F: Real> Sigma<F> {
 #[inline(always)]
 pub fn spike_kl<F: Real>(spike: Spike, theta: F, sigma: Sigma<F>, level: F) -> WeightKl<F> {
     let u = (theta - level) * sigma.inverse;
-    // Also where u is no number.
-    if !is_near(u) {
-        return far_spike_kl(spike, theta - level, sigma.log_sigma2);
+    if u.abs() <= F::of(FAR) {
+        let t = u * u;
+        let (value, slope) = spike.value_and_derivative(t);
+        WeightKl { value, dtheta: slope * (F::of(2.0) * u) * sigma.inverse, dlog_sigma2: -t * slope }
+    } else {
+        // Also where u is no number.
+        far_spike_kl(spike, theta - level, sigma.log_sigma2)
     }
-    let t = u * u;
-    let (value, slope) = spike.value_and_derivative(t);
-    WeightKl { value, dtheta: slope * (F::of(2.0) * u) * sigma.inverse, dlog_sigma2: -t * slope }
-}
-
-/// Whether D and its derivatives can be computed from t = u².
-#[inline(always)]
-pub(super) fn is_near<F: Real>(u: F) -> bool {
-    u.abs() <= F::of(FAR)
 }
 
 /// [`spike_kl`] from `delta` = θ − ℓ and the logarithm of u.
 #[cold]
 #[inline(never)]
-pub(super) fn far_spike_kl<F: Real>(spike: Spike, delta: F, log_sigma2: F) -> WeightKl<F> {
+fn far_spike_kl<F: Real>(spike: Spike, delta: F, log_sigma2: F) -> WeightKl<F> {
     let half = F::of(0.5);
     let log_u = delta.abs().ln() - half * log_sigma2;
     if log_u.is_nan() {

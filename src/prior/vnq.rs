@@ -8,7 +8,7 @@
 //! With two neighbouring levels on one side of zero, 1 − Σ Ω_k goes negative.
 
 use super::spike::{Sigma, spike_kl};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use super::windows::{Windows, window};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
@@ -53,6 +53,10 @@ pub(super) struct OfFit<'a, F> {
 }
 
 impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
+    fn levels(&self) -> &[F] {
+        self.levels
+    }
+
     #[inline(always)]
     fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
         vnq(Spike::Fit, theta, sigma, self.levels, self.zero, self.ratio, dlevels)
@@ -62,14 +66,14 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        sigma: &Sigmas<'_, F>,
+        inverse_sigma: &Each<F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
-        let at_zero = Kls::of_spike(theta, sigma, |_| self.levels[self.zero]);
+        let at_zero = Kls::of_spike(theta, inverse_sigma, |_| self.levels[self.zero]);
         let mut kls = Kls::zero();
         let mut remainder = [F::one(); TOGETHER];
         for (k, level) in self.levels.iter().enumerate().filter(|(k, _)| *k != self.zero) {
-            let one = Kls::of_spike(theta, sigma, |_| *level);
+            let one = Kls::of_spike(theta, inverse_sigma, |_| *level);
             let window = Windows::new(theta, *level, self.ratio);
             kls.add_scaled(&window.value, &one);
             let mut dlevel = [F::zero(); TOGETHER];

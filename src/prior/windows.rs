@@ -9,7 +9,7 @@
 //! Kept for comparison: away from the windows it has no gradient, and it lies far below F_true there.
 
 use super::spike::{Sigma, spike_kl};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, Sigmas, TOGETHER};
+use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
@@ -86,6 +86,10 @@ pub(super) struct OfFit<'a, F> {
 }
 
 impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
+    fn levels(&self) -> &[F] {
+        self.levels
+    }
+
     #[inline(always)]
     fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
         windows(Spike::Fit, theta, sigma, self.levels, self.ratio, dlevels)
@@ -95,12 +99,12 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     fn together<V: Vector<Element = F>>(
         &mut self,
         theta: &Each<F>,
-        sigma: &Sigmas<'_, F>,
+        inverse_sigma: &Each<F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
         let mut kls = Kls::zero();
         for (k, level) in self.levels.iter().enumerate() {
-            let one = Kls::of_spike(theta, sigma, |_| *level);
+            let one = Kls::of_spike(theta, inverse_sigma, |_| *level);
             let window = Windows::new(theta, *level, self.ratio);
             kls.add_scaled(&window.value, &one);
             let mut dlevel = [F::zero(); TOGETHER];

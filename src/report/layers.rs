@@ -6,6 +6,9 @@ use super::WIDTH;
 use super::axes::{Axis, count, label};
 use super::panel::Panel;
 use super::svg::{Anchor, Font, GREY, LEVEL, Paint, Svg, number};
+use crate::nets::graph::BayesLayer;
+use crate::nets::schedule::Work;
+use crate::nets::{Graph, Schedule};
 
 /// What the figures show of a layer.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,30 @@ pub struct LayerPicture<'a> {
     pub log_sigma2: &'a [f32],
     /// Codebook (M), ascending; empty if the layer has none.
     pub levels: &'a [f32],
+}
+
+/// The most layers that a figure shows.
+pub const MOST_PICTURED: usize = 12;
+
+/// The layers that the figures show. Of a network with dense blocks, those of the published figure of a DenseNet: the
+/// convolutions outside of the blocks and those of the first unit. Of another all, or, if there are more than
+/// [`MOST_PICTURED`], the first, the last and, evenly, those between.
+pub fn pictured(graph: &Graph) -> Vec<&BayesLayer> {
+    let mut shown: Vec<&BayesLayer> = graph.layers().collect();
+    let units: Vec<Vec<usize>> = Schedule::fused(graph)
+        .steps
+        .into_iter()
+        .filter_map(|step| if let Work::DenseBlock(units) = step.work { Some(units) } else { None })
+        .flatten()
+        .map(|unit| unit.into_iter().map(|stage| stage.conv).collect())
+        .collect();
+    if let Some((_, later)) = units.split_first() {
+        let hidden: Vec<&str> = later.iter().flatten().map(|conv| &graph.nodes[*conv].name[..]).collect();
+        let is_convolution = |layer: &BayesLayer| graph.parameters[layer.theta].shape.len() == 4;
+        shown.retain(|layer| is_convolution(layer) && !hidden.contains(&&layer.name[..]));
+    }
+    let most = MOST_PICTURED.min(shown.len());
+    (0..most).map(|i| shown[i * (shown.len() - 1) / (most - 1).max(1)]).collect()
 }
 
 /// Panels of equal size in rows, left to right: the fewer, the larger.

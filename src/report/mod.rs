@@ -31,7 +31,7 @@ pub use funnel::funnel;
 pub use histogram::histogram;
 pub use kl_forms::kl_forms;
 pub use kl_funnels::kl_funnels;
-pub use layers::LayerPicture;
+pub use layers::{LayerPicture, pictured};
 pub use quantized_loss::quantized_loss;
 
 /// Width of every figure, in SVG units: pixels at the width of a README.

@@ -23,6 +23,16 @@ pub trait Real: NdFloat + SampleUniform + Sum + Default {
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
 
+/// A number that is refused, for its error, and what it is in the precision `F` in which it would be used, where that differs.
+pub(crate) fn seen_in<F: Real>(number: f64) -> String {
+    let rounded = F::of(number);
+    if number.is_nan() || rounded.as_f64() == number {
+        return number.to_string();
+    }
+    // Of 1e-46 the shortest digits, not all.
+    format!("{number:?}, in F{} {rounded:?}", 8 * std::mem::size_of::<F>())
+}
+
 impl Real for f32 {
     fn of(x: f64) -> Self {
         x as f32

@@ -17,6 +17,7 @@ mod pair;
 mod portable;
 
 use super::Real;
+use crate::error::{Error, Result};
 pub use portable::Portable;
 use std::sync::OnceLock;
 
@@ -162,6 +163,30 @@ enum Instructions {
     Portable,
     Avx2,
     Avx512,
+}
+
+/// Which vectors this process computes with: `portable`, `avx2` or `avx512`. Results have the same bits for one of them.
+pub fn in_use() -> &'static str {
+    match instructions() {
+        Instructions::Portable => "portable",
+        Instructions::Avx2 => "avx2",
+        Instructions::Avx512 => "avx512",
+    }
+}
+
+/// Checks that `SPIKESLAB_VECTORS` is not set, or names vectors.
+///
+/// # Errors
+/// [`Error::Option`] if it names none.
+pub fn check_environment() -> Result<()> {
+    match std::env::var("SPIKESLAB_VECTORS") {
+        Err(std::env::VarError::NotPresent) => Ok(()),
+        Ok(name) if ["portable", "avx2", "avx512"].contains(&&*name) => Ok(()),
+        Ok(odd) => Err(Error::option("SPIKESLAB_VECTORS", "portable, avx2 or avx512", odd)),
+        Err(std::env::VarError::NotUnicode(odd)) => {
+            Err(Error::option("SPIKESLAB_VECTORS", "portable, avx2 or avx512", odd.to_string_lossy()))
+        }
+    }
 }
 
 /// The widest that the processor has, among those asked for.

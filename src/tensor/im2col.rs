@@ -58,18 +58,6 @@ impl Window {
         Ok(output)
     }
 
-    /// As [`Window::output_size`], for pooling: without padding and dilation.
-    ///
-    /// # Errors
-    /// As [`Window::output_size`], and if there is padding or dilation.
-    pub fn pooled_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
-        if self.padding != [0, 0] || self.dilation != [1, 1] {
-            let seen = format!("padding {:?}, dilation {:?}", self.padding, self.dilation);
-            return Err(Error::option("window", "no padding and no dilation", seen));
-        }
-        self.output_size(size)
-    }
-
     /// Calls `visit(row of col, output row, first column of x, run)` for each in-image run of an image row: `run` is the
     /// range of output columns whose element of the kernel lies inside the image, `first column of x` where it starts.
     fn for_each_run(

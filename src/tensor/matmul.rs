@@ -7,7 +7,8 @@
 //! ```
 //!
 //! b's rows in a panel, and a's columns in a tile, are put one after the other first, so that both are read with unit stride
-//! however the operands lie. Each c is summed in order of l, and is the same at any number of threads.
+//! however the operands lie. Each c is summed in order of l, 512 at a time, whose sums are added up in order: a sum of very
+//! many terms loses no more than one of a thousand, and is the same at any number of threads.
 
 use super::tiles::{LARGEST, by_size, side_by_side, tiles};
 use crate::scalar::Real;
@@ -25,6 +26,8 @@ const COLUMNS: usize = 2 * MAX_LANES;
 const ROWS: usize = 4 * LARGEST;
 /// Pieces of a product that are enough.
 const PIECES: usize = 4;
+/// Terms added up one after another.
+const TERMS: usize = 512;
 /// Terms that one thread adds up sooner than another would come to help.
 const FEW: usize = 1 << 19;
 
@@ -135,20 +138,33 @@ fn tile<'a, V: Vector, const N: usize>(
     panel: &[V::Element],
     rows: &mut impl Iterator<Item = ArrayViewMut1<'a, V::Element>>,
 ) {
-    let (mut left, mut right) = ([V::zero(); N], [V::zero(); N]);
-    for (a, b) in a.chunks_exact(N).zip(panel.chunks_exact(2 * V::LANES)) {
-        let (b_left, b_right) = (V::load(b), V::load(&b[V::LANES..]));
-        for i in 0..N {
-            left[i] = V::splat(a[i]).mul_add(b_left, left[i]);
-            right[i] = V::splat(a[i]).mul_add(b_right, right[i]);
+    let mut rows: [&mut [V::Element]; N] = std::array::from_fn(|_| {
+        let row = rows.next().expect("as many rows as the tiles have");
+        row.into_slice().expect("rows of a new array are contiguous")
+    });
+    for (block, (a, panel)) in a.chunks(N * TERMS).zip(panel.chunks(2 * V::LANES * TERMS)).enumerate() {
+        let (mut left, mut right) = ([V::zero(); N], [V::zero(); N]);
+        for (a, b) in a.chunks_exact(N).zip(panel.chunks_exact(2 * V::LANES)) {
+            let (b_left, b_right) = (V::load(b), V::load(&b[V::LANES..]));
+            for i in 0..N {
+                left[i] = V::splat(a[i]).mul_add(b_left, left[i]);
+                right[i] = V::splat(a[i]).mul_add(b_right, right[i]);
+            }
+        }
+        for (i, row) in rows.iter_mut().enumerate() {
+            let (to_left, to_right) = row.split_at_mut(row.len().min(V::LANES));
+            for (sum, to) in [(left[i], to_left), (right[i], to_right)] {
+                let sum = if block == 0 { sum } else { load_some::<V>(to).add(sum) };
+                sum.store_some(to);
+            }
         }
     }
-    for (i, row) in rows.take(N).enumerate() {
-        let row = row.into_slice().expect("rows of a new array are contiguous");
-        let (to_left, to_right) = row.split_at_mut(row.len().min(V::LANES));
-        left[i].store_some(to_left);
-        right[i].store_some(to_right);
-    }
+}
+
+/// The elements of a slice of at most a vector, followed by zeros.
+#[inline(always)]
+fn load_some<V: Vector>(from: &[V::Element]) -> V {
+    if from.len() == V::LANES { V::load(from) } else { V::load_part(from) }
 }
 
 /// The definition of [`matmul`], c_ij = Σ_l a_il b_lj, which the tests hold it to.

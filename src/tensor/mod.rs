@@ -1,5 +1,5 @@
-//! The only plumbing: matrix products and their tiles, im2col, noise, new arrays, aligned buffers, and the one rule that keeps
-//! results the same at any thread count, for one width of vectors (see [`vector`](crate::scalar::vector)).
+//! The only plumbing: matrix products and their tiles, im2col, sums, noise, new arrays, aligned buffers, and the one rule that
+//! keeps results the same at any thread count, for one width of vectors (see [`vector`](crate::scalar::vector)).
 //!
 //! **Determinism.** Work is cut into pieces whose size depends on the data alone, never on the number of threads; each
 //! piece is computed serially, and where pieces are added up they are added in order.
@@ -9,4 +9,5 @@ pub mod fresh;
 pub mod im2col;
 pub mod matmul;
 pub mod noise;
+pub mod sum;
 pub mod tiles;

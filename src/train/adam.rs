@@ -1,15 +1,16 @@
-//! Adam (Kingma & Ba 2015), with PyTorch's order of operations, on gradients whose entries are clipped.
+//! Adam (Kingma & Ba 2015), with PyTorch's order of operations, on gradients whose entries are clipped; with weight decay it is
+//! PyTorch's AdamW, whose decay is decoupled from the gradient (Loshchilov & Hutter 2019).
 //!
 //! ```text
 //! g ← max(−clip, min(g, clip))
 //! m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
-//! p ← p − (rate / (1 − β₁ⁿ)) · m / (√v / √(1 − β₂ⁿ) + ε)        n = 1, 2, … the step
+//! p ← (1 − rate · λ) p − (rate / (1 − β₁ⁿ)) · m / (√v / √(1 − β₂ⁿ) + ε)        n = 1, 2, … the step
 //! ```
 
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 
-/// The constants, (0.9, 0.999, 1e-8) and no clip unless given.
+/// The constants, (0.9, 0.999, 1e-8), no clip and no decay unless given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// β₁.
@@ -20,11 +21,13 @@ pub struct Adam {
     pub epsilon: f64,
     /// The largest entry of a gradient, in either direction.
     pub clip: f64,
+    /// λ: by rate · λ of itself each parameter shrinks, whatever its gradient.
+    pub weight_decay: f64,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: f64::INFINITY }
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: f64::INFINITY, weight_decay: 0.0 }
     }
 }
 
@@ -43,6 +46,7 @@ impl Adam {
         F::vectorize(Step {
             beta: [self.beta1, self.beta2].map(F::of),
             one_minus_beta: [1.0 - self.beta1, 1.0 - self.beta2].map(F::of),
+            kept: F::of(1.0 - learning_rate * self.weight_decay),
             rate: F::of(learning_rate / first),
             root_correction: F::of(second.sqrt()),
             epsilon: F::of(self.epsilon),
@@ -62,6 +66,8 @@ impl Adam {
 struct Step<'a, F> {
     beta: [F; 2],
     one_minus_beta: [F; 2],
+    /// 1 − rate · λ.
+    kept: F,
     rate: F,
     root_correction: F,
     epsilon: F,
@@ -85,7 +91,7 @@ impl<F: Real> Kernel<F> for Step<'_, F> {
             let g = if g > self.clip { self.clip } else { g };
             *m = beta1 * *m + one_minus_beta1 * g;
             *v = beta2 * *v + one_minus_beta2 * g * g;
-            *parameter -= self.rate * *m / (v.sqrt() / self.root_correction + self.epsilon);
+            *parameter = self.kept * *parameter - self.rate * *m / (v.sqrt() / self.root_correction + self.epsilon);
         }
     }
 }

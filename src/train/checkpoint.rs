@@ -1,24 +1,35 @@
-//! `checkpoint.safetensors`: a run between two steps.
+//! A checkpoint: all that a run depends on between two steps, in one safetensors file.
 //!
-//! The tensors, all F32, are the parameters by their names and Adam's moments, `adam.m.<parameter>` and
-//! `adam.v.<parameter>`. The one metadata entry, `spikeslab`, is a JSON object: format version, network, input shape,
-//! widths, and the position of the run. The same run gives the same bytes.
+//! | tensor                         | shape               | what it is                                               |
+//! |--------------------------------|---------------------|----------------------------------------------------------|
+//! | `<parameter>`                  | the parameter's     | its value                                                |
+//! | `adam.m.<parameter>`, `.v.`    | the parameter's     | Adam's moments; none of running statistics               |
+//!
+//! All are F32. The metadata entry `spikeslab` is a CRC-32 in eight hexadecimal digits, a space, and the JSON object that it is
+//! of, the [`Header`]: format version, the network's text, the position of the run, a CRC-32 of each tensor's bytes, and the
+//! [`Origin`], the run it belongs to. The same run gives the same bytes.
+//!
+//! A file of version 1 has a preset and its widths in place of the text, no origin and no checksums.
 
+mod version1;
+
+use super::config::Config;
 use super::fit::Position;
 use super::objective::Loss;
-use super::read;
+use super::read::{HEADER, TENSORS, read_tensors};
 use super::trainer::Trainer;
 use super::write::write;
 use crate::error::{Error, Result};
-use crate::nets::{Architecture, Network, Role};
+use crate::nets::{Given, Graph, Network, Role};
 use crate::prior::Codebook;
+use crate::scalar::vector;
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const METADATA_KEY: &str = "spikeslab";
 
 /// The metadata entry.
@@ -27,14 +38,8 @@ const METADATA_KEY: &str = "spikeslab";
 pub struct Header {
     /// Of the format.
     pub version: u32,
-    /// The network's name.
-    pub network: String,
-    /// (C, H, W).
-    pub input: [usize; 3],
-    /// Outputs of each layer.
-    pub widths: Vec<usize>,
-    /// Levels a layer.
-    pub levels: usize,
+    /// The lines of the network's text.
+    pub network: Vec<String>,
     /// Optimizer steps taken.
     pub steps: u64,
     /// Epochs completed.
@@ -43,15 +48,63 @@ pub struct Header {
     pub epoch_step: u64,
     /// Their losses, summed: loss, NLL, KL.
     pub epoch_sums: [f64; 3],
+    /// Whose it is; none for a network trained by the library outside of a run.
+    pub origin: Option<Origin>,
+    /// CRC-32 of the bytes of each tensor.
+    pub checksums: BTreeMap<String, u32>,
+}
+
+/// What the bits of a run depend on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The run's configuration.
+    pub config: Config,
+    /// CRC-32 of the test images and labels; that of the training images is in the configuration.
+    pub test_checksum: u32,
+    /// The vectors it was computed with: see [`vector::in_use`].
+    pub vectors: String,
+}
+
+impl Origin {
+    /// A run of this configuration and these test images in this process.
+    pub fn new(config: &Config, test_checksum: u32) -> Self {
+        Self { config: config.clone(), test_checksum, vectors: vector::in_use().to_string() }
+    }
+
+    /// The entries that differ, each with its value here and in `other`: `config.seed` for one.
+    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
+        let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
+        let mut differences = Vec::new();
+        compare("", &json(self), &json(other), &mut differences);
+        differences
+    }
+}
+
+/// Appends the entries in which two JSON values differ, objects entry by entry.
+fn compare(
+    name: &str,
+    own: &serde_json::Value,
+    other: &serde_json::Value,
+    differences: &mut Vec<(String, String, String)>,
+) {
+    use serde_json::Value::{Null, Object};
+    match (own, other) {
+        (Object(own), Object(other)) => {
+            let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+            for key in names {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                compare(&name, own.get(key).unwrap_or(&Null), other.get(key).unwrap_or(&Null), differences);
+            }
+        }
+        _ if own == other => {}
+        _ => differences.push((name.to_string(), own.to_string(), other.to_string())),
+    }
 }
 
 /// A checkpoint read back.
 #[derive(Debug)]
 pub struct Checkpoint {
-    /// Which network.
-    pub architecture: Architecture,
-    /// Outputs of each layer.
-    pub widths: Vec<usize>,
     /// The network with its parameters.
     pub network: Network<f32>,
     /// Adam's moments, as in [`Trainer::moments`].
@@ -60,32 +113,29 @@ pub struct Checkpoint {
     pub steps: u64,
     /// Where the run stands.
     pub position: Position,
+    /// Whose it is; none in a file of version 1, or of a network trained outside of a run.
+    pub origin: Option<Origin>,
 }
 
-/// Writes the state of a run.
+/// Writes the state of a training, with the run that it is of.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses; the file is then as before.
-pub fn save(
+/// As [`checked_bytes`], and [`Error::Io`] if the system refuses; the file is then as before.
+pub fn save(path: &Path, trainer: &Trainer<f32>, position: &Position, origin: Option<&Origin>) -> Result<()> {
+    write(path, &checked_bytes(path, trainer, position, origin)?)
+}
+
+/// The bytes of the file that holds the state of a training, with the run that it is of; errors call the file `path`.
+///
+/// # Errors
+/// [`Error::File`] if it could not be read again: a number is not finite, or there are more bytes than [`load`] takes.
+pub fn checked_bytes(
     path: &Path,
-    architecture: Architecture,
-    widths: &[usize],
     trainer: &Trainer<f32>,
     position: &Position,
-) -> Result<()> {
+    origin: Option<&Origin>,
+) -> Result<Vec<u8>> {
     let parameters = trainer.network.parameters();
-    let levels = trainer.network.layers().next().map_or(0, |layer| parameters[layer.levels].value.len());
-    let header = Header {
-        version: VERSION,
-        network: architecture.name().to_string(),
-        input: trainer.network.plan().input,
-        widths: widths.to_vec(),
-        levels,
-        steps: trainer.step,
-        epoch: position.epoch,
-        epoch_step: position.step,
-        epoch_sums: [position.sum.loss, position.sum.nll, position.sum.kl],
-    };
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let mut push = |name: String, value: &ArrayD<f32>| {
         let bytes = value.iter().flat_map(|element| element.to_le_bytes()).collect();
@@ -98,67 +148,87 @@ pub fn save(
             push(moment_name(1, &parameter.name), second);
         }
     }
+    let header = Header {
+        version: VERSION,
+        network: trainer.network.graph().to_string().lines().map(str::to_string).collect(),
+        steps: trainer.step,
+        epoch: position.epoch,
+        epoch_step: position.step,
+        epoch_sums: [position.sum.loss, position.sum.nll, position.sum.kl],
+        origin: origin.cloned(),
+        checksums: tensors.iter().map(|(name, _, bytes)| (name.clone(), crc32fast::hash(bytes))).collect(),
+    };
     let views = tensors.iter().map(|(name, shape, bytes)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("four bytes an element");
         (name.as_str(), view)
     });
-    let header = serde_json::to_string(&header).expect("numbers and strings");
-    let metadata = HashMap::from([(METADATA_KEY.to_string(), header)]);
-    let bytes = safetensors::serialize(views, Some(metadata)).expect("views of known size");
-    write(path, &bytes)
+    let header = serde_json::to_string(&header).map_err(|error| Error::file(path, "a header of JSON", error))?;
+    let sealed = format!("{:08x} {header}", crc32fast::hash(header.as_bytes()));
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), sealed)]);
+    let bytes = safetensors::serialize(views, Some(metadata))
+        .map_err(|error| Error::file(path, "tensors that safetensors can hold", error))?;
+    let header_len = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if header_len > HEADER {
+        return Err(Error::file(path, format!("a checkpoint with a header of at most {HEADER} bytes"), header_len));
+    }
+    if bytes.len() as u64 > TENSORS {
+        return Err(Error::file(path, format!("a checkpoint of at most {TENSORS} bytes"), bytes.len()));
+    }
+    // What could not be read again is not written.
+    from_bytes(path, &bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a checkpoint, strictly: exactly the tensors of its network, of their shapes, all finite, variances and second
-/// moments not negative.
+/// moments not negative, and each byte as it was written.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a checkpoint of this version.
+/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a checkpoint of this version or the one before.
 pub fn load(path: &Path) -> Result<Checkpoint> {
-    from_bytes(path, &read::read(path, read::TENSORS)?)
+    from_bytes(path, &read_tensors(path)?)
 }
 
 /// The checkpoint whose file holds `bytes`; errors call the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if they are not a checkpoint of this version.
+/// [`Error::File`] if they are not a checkpoint of this version or the one before.
 pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     let not_safetensors = |error: safetensors::SafeTensorError| Error::file(path, "a safetensors file", error);
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
-    let header = metadata
+    let entry = metadata
         .metadata()
         .as_ref()
         .and_then(|entries| entries.get(METADATA_KEY))
         .ok_or_else(|| Error::file(path, format!("a metadata entry {METADATA_KEY:?}"), "none"))?;
-    let header: Header =
-        serde_json::from_str(header).map_err(|error| Error::file(path, "the header of a checkpoint", error))?;
-    if header.version != VERSION {
-        return Err(Error::file(path, format!("format version {VERSION}"), header.version));
-    }
-    let in_file = |error: Error| Error::file(path, "a checkpoint", error);
-    let architecture = Architecture::from_name(&header.network).map_err(in_file)?;
-    let codebook = Codebook::symmetric(header.levels).map_err(in_file)?;
-    let plan = architecture.plan(header.input, &header.widths).map_err(in_file)?;
+    let (header, graph) = if entry.starts_with('{') { version1::header(path, entry)? } else { header(path, entry)? };
 
-    // Every tensor's shape is compared with the plan's before the network takes memory.
+    // Every tensor's shape is compared with the graph's before the network takes memory.
     let mut expected = BTreeSet::new();
-    for parameter in &plan.parameters {
-        let levels = [header.levels];
-        let shape = if parameter.shape.is_empty() { &levels[..] } else { &parameter.shape };
+    for parameter in &graph.parameters {
         let names = [parameter.name.clone(), moment_name(0, &parameter.name), moment_name(1, &parameter.name)];
         let stored = if parameter.role.is_trained() { 3 } else { 1 };
+        // A layer's moments have as many levels as its codebook.
+        let levels = tensors.tensor(&parameter.name).map(|tensor| tensor.shape().to_vec()).unwrap_or_default();
+        let is_codebook = parameter.role == Role::Levels && levels.len() == 1;
+        let shape = if is_codebook { &levels } else { &parameter.shape };
         for (kind, name) in names.into_iter().take(stored).enumerate() {
             // A root is taken of variances and second moments.
             let least = if kind == 2 || parameter.role == Role::RunningVar { 0.0 } else { f32::MIN };
-            check(path, &tensors, &name, shape, least)?;
+            let checksum = header.checksums.get(&name).copied();
+            if checksum.is_none() && header.version == VERSION {
+                return Err(Error::file(path, format!("a checksum of {name}"), "none"));
+            }
+            check(path, &tensors, &name, shape, least, checksum)?;
             expected.insert(name);
         }
     }
     if let Some(odd) = tensors.names().into_iter().find(|name| !expected.contains(*name)) {
-        return Err(Error::file(path, format!("the tensors of {}", header.network), format!("{odd} as well")));
+        return Err(Error::file(path, "the tensors of its network", format!("{odd} as well")));
     }
 
-    let mut network = Network::new(plan, &codebook);
+    // Every layer's levels are replaced by its own.
+    let mut network = Network::new(graph, &Codebook::symmetric(2)?);
     let mut moments = Vec::new();
     for parameter in network.parameters_mut() {
         parameter.value = values(&tensors, &parameter.name);
@@ -175,19 +245,48 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     }
     let [loss, nll, kl] = header.epoch_sums;
     let position = Position { epoch: header.epoch, step: header.epoch_step, sum: Loss { loss, nll, kl } };
-    Ok(Checkpoint { architecture, widths: header.widths, network, moments, steps: header.steps, position })
+    Ok(Checkpoint { network, moments, steps: header.steps, position, origin: header.origin })
+}
+
+/// The header and the graph in a sealed entry.
+fn header(path: &Path, entry: &str) -> Result<(Header, Graph)> {
+    let (seal, text) = entry.split_once(' ').unwrap_or((entry, ""));
+    let computed = format!("{:08x}", crc32fast::hash(text.as_bytes()));
+    if seal != computed {
+        return Err(Error::file(path, format!("a header of checksum {seal}"), computed));
+    }
+    let header: Header =
+        serde_json::from_str(text).map_err(|error| Error::file(path, "the header of a checkpoint", error))?;
+    if header.version != VERSION {
+        return Err(Error::file(path, format!("format version 1 or {VERSION}"), header.version));
+    }
+    let graph = Graph::parse("the network", &header.network.join("\n"), Given::default())
+        .map_err(|error| Error::file(path, "a checkpoint", error))?;
+    Ok((header, graph))
 }
 
 fn moment_name(moment: usize, parameter: &str) -> String {
     format!("adam.{}.{parameter}", ["m", "v"][moment])
 }
 
-/// Checks type, shape and that every number is finite and at least `least`.
-fn check(path: &Path, tensors: &SafeTensors<'_>, name: &str, shape: &[usize], least: f32) -> Result<()> {
+/// Checks type, shape, that every number is finite and at least `least`, and the checksum where there is one.
+fn check(
+    path: &Path,
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    shape: &[usize],
+    least: f32,
+    checksum: Option<u32>,
+) -> Result<()> {
     let expected = format!("tensor {name} of F32, shape {shape:?}");
     let Ok(tensor) = tensors.tensor(name) else { return Err(Error::file(path, expected, "none")) };
     if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
         return Err(Error::file(path, expected, format!("{:?}, shape {:?}", tensor.dtype(), tensor.shape())));
+    }
+    let computed = crc32fast::hash(tensor.data());
+    if let Some(checksum) = checksum.filter(|checksum| *checksum != computed) {
+        let expected = format!("tensor {name} as it was written, checksum {checksum:08x}");
+        return Err(Error::file(path, expected, format!("{computed:08x}")));
     }
     match floats(tensor.data()).find(|element| !(element.is_finite() && *element >= least)) {
         Some(odd) if odd.is_finite() => Err(Error::file(path, format!("numbers of at least {least} in {name}"), odd)),

@@ -3,7 +3,7 @@
 use super::data::Dataset;
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;
-use crate::nets::plan::BayesLayer;
+use crate::nets::graph::BayesLayer;
 use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
@@ -79,6 +79,9 @@ pub(crate) fn evaluate_by<F: Real>(
     weights: Weights,
     mut predict: impl FnMut(Array4<F>, Pass) -> Result<Array2<F>>,
 ) -> Result<Score> {
+    // Outside of the loop, and of every kind of weights: to take it where it is needed is to take it of no number elsewhere.
+    let draws = if let Weights::Sampled { samples, .. } = weights { samples } else { 1 };
+    let log_draws = F::of(f64::from(draws).ln());
     score(data, |batch, x| match weights {
         Weights::Mean => Ok(softmax_nll::log_softmax(predict(x, Pass::Mean)?)),
         Weights::Quantized => Ok(softmax_nll::log_softmax(predict(x, Pass::Quantized)?)),
@@ -91,8 +94,7 @@ pub(crate) fn evaluate_by<F: Real>(
                 let logits = predict(x.clone(), Pass::Sampled { seed, step })?;
                 log_sum.zip_mut_with(&softmax_nll::log_softmax(logits), |sum, log| *sum = log_add_exp(*sum, *log));
             }
-            let log_samples = F::of(f64::from(samples).ln());
-            Ok(log_sum.mapv(|log| log - log_samples))
+            Ok(log_sum.mapv(|log| log - log_draws))
         }
     })
 }
@@ -100,11 +102,15 @@ pub(crate) fn evaluate_by<F: Real>(
 /// Scores the log probabilities (B, classes) that `log_softmax` gives for each batch (its number, its images).
 ///
 /// # Errors
-/// Those of `log_softmax`, and [`Error::Tensor`] if a log probability is not finite: the logits were too large, or NaN.
+/// Those of `log_softmax`, and [`Error::Tensor`] if there are no images, or a log probability is not finite: the logits were
+/// too large, or NaN.
 pub fn score<F: Real>(
     data: &Dataset,
     mut log_softmax: impl FnMut(usize, ndarray::Array4<F>) -> Result<Array2<F>>,
 ) -> Result<Score> {
+    if data.is_empty() {
+        return Err(Error::tensor("images", "at least one to evaluate on", "none"));
+    }
     let (mut right, mut nll) = (0, 0.0);
     let indices: Vec<usize> = (0..data.len()).collect();
     for (batch, indices) in indices.chunks(BATCH).enumerate() {

@@ -6,8 +6,14 @@ pub mod checkpoint;
 #[cfg(feature = "files")]
 pub mod config;
 pub mod data;
+#[cfg(feature = "files")]
+pub mod dir;
 pub mod evaluate;
 pub mod fit;
+#[cfg(feature = "files")]
+mod lock;
+#[cfg(feature = "files")]
+pub mod notice;
 pub mod objective;
 pub mod projection;
 #[cfg(feature = "files")]

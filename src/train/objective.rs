@@ -12,8 +12,8 @@
 
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;
+use crate::nets::graph::BayesLayer;
 use crate::nets::network::Noise;
-use crate::nets::plan::BayesLayer;
 use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
 use crate::prior::{Codebook, KlGradient, Prior};
 use crate::scalar::Real;

@@ -22,7 +22,7 @@ pub const IMAGES: usize = 4096;
 /// are fewer, evenly spread over it, `batch_size` at a time. What makes no whole batch is left out.
 ///
 /// # Errors
-/// [`Error::Option`] if there are no images or the batch size is 0; those of [`Network::forward`].
+/// [`Error::Option`] if there are no images, or a batch is too small for a normalization; those of [`Network::forward`].
 pub fn recalibrate<F: Real>(
     network: &Network<F>,
     data: &Dataset,
@@ -35,6 +35,10 @@ pub fn recalibrate<F: Real>(
     if batch_size == 0 {
         return Err(Error::option("recalibrate", "at least one training image, and one a batch", batch_size));
     }
+    network.graph().check_batch(batch_size).map_err(|error| match error {
+        Error::Option { expected, seen, .. } => Error::option("recalibrate", format!("batches of {expected}"), seen),
+        other => other,
+    })?;
     let mut network = network.clone();
     // The first batch counts for all, to the bit.
     for parameter in network.parameters_mut() {

@@ -1,11 +1,12 @@
 //! The recipe of a training run, checked before use.
 //!
-//! | name              | default             | DenseNets | range                              |
+//! | name              | default             | deep      | range                              |
 //! |-------------------|---------------------|-----------|------------------------------------|
-//! | `prior`           | `nearest`, fitted D |           |                                    |
+//! | `prior`           | `nearest`           |           |                                    |
+//! | `spike`           | `fit`               |           |                                    |
 //! | `kl_scale`        | per weight          |           |                                    |
 //! | `kl_weight` κ     | 0.2                 | 20        | ≥ 0                                |
-//! | `kl_warmup`       | 32                  |           | ≥ 0 epochs; the command: all       |
+//! | `kl_warmup`       | all epochs          |           | ≥ 0 epochs                         |
 //! | `kl_warmup_power` | 1                   | 6         | 1 to 16                            |
 //! | `epochs`          | 32                  |           | ≥ 1                                |
 //! | `batch_size`      | 128                 | 64        | 1 to the number of training images |
@@ -20,7 +21,8 @@
 //! Levels are kept at least `level_gap` apart; for the command that is a 200th of the smallest spacing of the codebook it is
 //! given ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2.
 //! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
-//! κ rises from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized. A DenseNet
+//! Networks of six Bayesian layers and more are deep.
+//! κ rises from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized. A deep network
 //! learns slowly, and once the prior has drawn a weight to a level it stays there: with a linear rise the choice of levels
 //! is over after two epochs, hence the power.
 //! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
@@ -28,49 +30,118 @@
 
 use super::objective::KlScale;
 use crate::error::{Error, Result};
-use crate::prior::{Form, MultiSpike, Prior};
+use crate::prior::{Form, Gaussian, MultiSpike, Prior};
+use crate::scalar::Real;
+use crate::scalar::real::seen_in;
 use crate::scalar::spike_kl::Spike;
 
-/// How to train: see the [module](self).
+/// A prior by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum PriorName {
+    /// Multi-spike-and-slab, hard assignment.
+    Nearest,
+    /// Multi-spike-and-slab, soft assignment.
+    Mixture,
+    /// Multi-spike-and-slab, the published form for codebooks with a zero level.
+    Vnq,
+    /// Multi-spike-and-slab, the published form for codebooks without one.
+    Windows,
+    /// Gaussian; the codebook only quantizes.
+    Gaussian,
+    /// No noise and no KL; the codebook only quantizes.
+    None,
+}
+
+impl PriorName {
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Mixture => "mixture",
+            Self::Vnq => "vnq",
+            Self::Windows => "windows",
+            Self::Gaussian => "gaussian",
+            Self::None => "none",
+        }
+    }
+
+    /// The prior, built on `spike`.
+    pub fn prior(self, spike: Spike) -> Prior {
+        let multi_spike = |form| Prior::MultiSpike(MultiSpike::new(form, spike));
+        match self {
+            Self::Nearest => multi_spike(Form::Nearest),
+            Self::Mixture => multi_spike(Form::Mixture),
+            Self::Vnq => multi_spike(Form::Vnq),
+            Self::Windows => multi_spike(Form::Windows),
+            Self::Gaussian => Prior::Gaussian(Gaussian::default()),
+            Self::None => Prior::None,
+        }
+    }
+}
+
+/// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the first line
+/// of its documentation is the option's help.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Recipe {
-    /// The prior of every layer's weights.
-    pub prior: Prior,
-    /// What the KL is divided by.
+    /// The prior that draws every layer's weights to levels [default: nearest]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub prior: PriorName,
+    /// KL to one spike: the published fit, or exact [default: fit]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub spike: Spike,
+    /// What a layer's KL is divided by: the training images, or its weights [default: per-weight]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub kl_scale: KlScale,
-    /// κ after the warm-up.
+    /// Weight κ of the KL in the objective [default: 0.2, and 20 for deep networks]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "K", allow_negative_numbers = true))]
     pub kl_weight: f64,
-    /// Epochs over which κ rises from 0.
-    pub kl_warmup: f64,
-    /// The power of the share of the warm-up that is over, which κ rises with.
+    /// Epochs over which that weight rises from 0 [default: all of them]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "EPOCHS", allow_negative_numbers = true))]
+    pub kl_warmup: Option<f64>,
+    /// Power of the share of the warm-up that it rises with: the higher, the later [default: 1, and 6 for deep networks]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
-    /// Passes over the training images.
+    /// Passes over the training images [default: 32, and 40 over the embedded ones]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "E", allow_negative_numbers = true))]
     pub epochs: u32,
-    /// Images a step.
+    /// Images a step [default: 128, and 64 for deep networks]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", allow_negative_numbers = true))]
     pub batch_size: usize,
-    /// Adam's rate for the weights.
+    /// Adam's rate for the weights; it falls linearly to 0 [default: 0.005]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub learning_rate: f64,
-    /// The share of the steps, from 0 to below 1, after which the rate begins to fall.
+    /// Share of the steps, from 0 to below 1, after which the rate begins to fall [default: 0]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     pub decay_from: f64,
-    /// The levels' rate over the weights'.
+    /// The levels' rate over the weights' [default: 0.004]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub level_rate: f64,
-    /// The smallest distance between neighbouring levels of a layer.
+    /// The smallest distance between neighbouring levels of a layer [default: a 200th of that in the codebook]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "G", allow_negative_numbers = true))]
     pub level_gap: f64,
-    /// Entries of the gradient are clipped to ± this.
+    /// Entries of the gradient are clipped to ± this [default: 1]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "G", allow_negative_numbers = true))]
     pub gradient_clip: f64,
-    /// Whether training images are moved and mirrored: see [`augment`](super::data::augment).
+    /// Move each training image by up to 4 pixels, and mirror half of them, at random
+    #[cfg_attr(feature = "cli", arg(long))]
     pub augment: bool,
-    /// The seed of all noise.
+    /// Seed of all noise [default: 0]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "S", allow_negative_numbers = true))]
     pub seed: u64,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
         Self {
-            prior: Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)),
+            prior: PriorName::Nearest,
+            spike: Spike::Fit,
             kl_scale: KlScale::PerWeight,
             kl_weight: 0.2,
-            kl_warmup: 32.0,
+            kl_warmup: None,
             kl_warmup_power: 1,
             epochs: 32,
             batch_size: 128,
@@ -85,39 +156,45 @@ impl Default for Recipe {
     }
 }
 
+/// The Bayesian layers from which on a network is deep: its prior is to wait until it has learned.
+pub const DEEP: usize = 6;
 /// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of the warm-up.
 const STEEPEST_WARMUP: u32 = 16;
 
 impl Recipe {
-    /// The defaults for DenseNets.
-    pub fn densenet() -> Self {
+    /// The defaults for a network of so many Bayesian layers.
+    pub fn for_layers(layers: usize) -> Self {
+        if layers < DEEP {
+            return Self::default();
+        }
         Self { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..Self::default() }
     }
 
-    /// Checks every range.
+    /// The prior.
+    pub fn prior(&self) -> Prior {
+        self.prior.prior(self.spike)
+    }
+
+    /// Epochs over which κ rises from 0.
+    pub fn kl_warmup(&self) -> f64 {
+        self.kl_warmup.unwrap_or(self.epochs.into())
+    }
+
+    /// Checks every range, that of a number once it is rounded to the precision `F` of the training.
     ///
     /// # Errors
     /// Names the first value outside its range.
-    pub fn check(&self, train_size: usize) -> Result<()> {
-        let positive = |name: &str, value: f64| {
-            if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::option(name, "a positive number", value)) }
-        };
-        let non_negative = |name: &str, value: f64| {
-            if value >= 0.0 && value.is_finite() {
-                Ok(())
-            } else {
-                Err(Error::option(name, "a number of at least 0", value))
-            }
-        };
-        positive("learning-rate", self.learning_rate)?;
-        positive("gradient-clip", self.gradient_clip)?;
+    pub fn check<F: Real>(&self, train_size: usize) -> Result<()> {
+        check_positive::<F>("learning-rate", self.learning_rate)?;
+        check_positive::<F>("gradient-clip", self.gradient_clip)?;
         if !(0.0..1.0).contains(&self.decay_from) {
             return Err(Error::option("decay-from", "a number from 0 to below 1", self.decay_from));
         }
-        non_negative("level-rate", self.level_rate)?;
-        non_negative("level-gap", self.level_gap)?;
-        non_negative("kl-weight", self.kl_weight)?;
-        non_negative("kl-warmup", self.kl_warmup)?;
+        check_not_negative::<F>("level-rate", self.level_rate)?;
+        check_not_negative::<F>("level-gap", self.level_gap)?;
+        check_not_negative::<F>("kl-weight", self.kl_weight)?;
+        // Only κ, which comes of it, is rounded.
+        check_not_negative::<f64>("kl-warmup", self.kl_warmup())?;
         if !(1..=STEEPEST_WARMUP).contains(&self.kl_warmup_power) {
             return Err(Error::option("kl-warmup-power", format!("1 to {STEEPEST_WARMUP}"), self.kl_warmup_power));
         }
@@ -138,9 +215,10 @@ impl Recipe {
         Ok(())
     }
 
-    /// Full batches an epoch; a last, smaller one is dropped.
+    /// Full batches an epoch; a last, smaller one is dropped. Of batches of no images, which [`check`](Self::check) refuses,
+    /// there are none.
     pub fn steps_per_epoch(&self, train_size: usize) -> usize {
-        train_size / self.batch_size
+        train_size.checked_div(self.batch_size).unwrap_or(0)
     }
 
     /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).
@@ -150,11 +228,29 @@ impl Recipe {
 
     /// κ after `epochs` epochs, which need not be whole.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
-        if epochs >= self.kl_warmup {
+        let warmup = self.kl_warmup();
+        if epochs >= warmup {
             return self.kl_weight;
         }
         // The first factor apart: a linear rise is exact where κ · epochs / warm-up is.
-        let rest = (epochs / self.kl_warmup).powi(self.kl_warmup_power as i32 - 1);
-        self.kl_weight * epochs / self.kl_warmup * rest
+        let rest = (epochs / warmup).powi(self.kl_warmup_power as i32 - 1);
+        self.kl_weight * epochs / warmup * rest
     }
+}
+
+fn check_positive<F: Real>(name: &str, value: f64) -> Result<()> {
+    check_number(name, value, "a positive number", |value: F| value > F::zero())
+}
+
+fn check_not_negative<F: Real>(name: &str, value: f64) -> Result<()> {
+    check_number(name, value, "a number of at least 0", |value: F| value >= F::zero())
+}
+
+/// Checks a number as it is rounded: it is finite and `holds`.
+fn check_number<F: Real>(name: &str, value: f64, expected: &str, holds: impl Fn(F) -> bool) -> Result<()> {
+    let rounded = F::of(value);
+    if rounded.is_finite() && holds(rounded) {
+        return Ok(());
+    }
+    Err(Error::option(name, expected, seen_in::<F>(value)))
 }

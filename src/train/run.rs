@@ -12,18 +12,23 @@
 //! be ahead of the checkpoint after a crash; resuming drops what the checkpoint does not cover.
 
 use super::config::Config;
+use super::dir::{Dir, is_there};
 use super::fit::EpochMetrics;
+use super::lock::try_lock;
 use super::read::{self, read};
-use super::write::{create_dir_all, is_at, write, write_new};
+use super::write::{PATIENCE, create_dir_all, write, write_in, write_new};
 use crate::error::{Error, Result};
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// A run directory, held by this process: no other may train in it.
 #[derive(Debug)]
 pub struct Run {
     dir: PathBuf,
+    /// The directory itself, whatever its name is by now.
+    place: Dir,
     /// `config.json`, locked; dropping it releases the directory.
     lock: File,
 }
@@ -40,19 +45,41 @@ impl Run {
         let mut json = serde_json::to_string_pretty(config)
             .map_err(|error| Error::file(data, "a path that JSON can hold", error))?;
         json.push('\n');
-        let is_new = !dir.exists();
+        let is_new = !is_there(dir).map_err(|source| Error::io(dir, source))?;
         create_dir_all(dir)?;
-        match write_new(&Self::config_path(dir), json.as_bytes()) {
-            Ok(Some(lock)) => Ok(Self { dir: dir.to_path_buf(), lock }),
-            Ok(None) => Err(Error::file(dir, FREE, "one with files in it")),
-            Err(error) => {
-                if is_new {
-                    // The first error is the one to report.
-                    let _ = fs::remove_dir(dir);
-                }
-                Err(error)
+        let begin = || {
+            let place = Dir::open(dir).map_err(|source| Error::io(dir, source))?;
+            match write_new(&place, OsStr::new(CONFIG), json.as_bytes(), &Self::config_path(dir))? {
+                Some(lock) => Ok(Self { dir: dir.to_path_buf(), place, lock }),
+                None => Err(Error::file(dir, FREE, "one with files in it")),
+            }
+        };
+        begin().inspect_err(|_| {
+            if is_new {
+                // The first error is the one to report, and a directory in use stays.
+                let _ = fs::remove_dir(dir);
+            }
+        })
+    }
+
+    /// Makes the first of `dir`/`name`-1, -2, … that is not there. Of several processes each gets one of its own.
+    ///
+    /// # Errors
+    /// [`Error::File`] if `dir` is a file, [`Error::Io`] if the system refuses, [`Error::Option`] if 10,000 are there.
+    pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
+        let numbered = |number: u32| dir.join(format!("{name}-{number}"));
+        if fs::metadata(dir).is_ok_and(|there| !there.is_dir()) {
+            return Err(Error::file(&numbered(1), FREE, "a file"));
+        }
+        create_dir_all(dir)?;
+        for path in (1..10_000).map(numbered) {
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Error::io(&path, source)),
             }
         }
+        Err(Error::option("out", "a directory", format!("none free under {}", dir.display())))
     }
 
     /// Checks that `dir` is not there yet, or an empty directory, but for what is left of a run that was killed before it
@@ -78,13 +105,12 @@ impl Run {
     /// [`Error::File`] if it is no run directory or another process holds it, [`Error::Io`] if the system refuses.
     pub fn open(dir: &Path) -> Result<Self> {
         let path = Self::config_path(dir);
-        let lock = File::open(&path).map_err(|source| no_run(dir, source))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_path_buf(), lock }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::file(dir, "a run that no other process is training", "one in training"))
-            }
-            Err(TryLockError::Error(source)) => Err(Error::io(&path, source)),
+        let place = Dir::open(dir).map_err(|source| no_run(dir, source))?;
+        let lock = place.read(OsStr::new(CONFIG)).map_err(|source| no_run(dir, source))?;
+        if try_lock(&lock, &path).map_err(|source| Error::io(&path, source))? {
+            Ok(Self { dir: dir.to_path_buf(), place, lock })
+        } else {
+            Err(Error::file(dir, "a run that no other process is training", "one in training"))
         }
     }
 
@@ -93,44 +119,70 @@ impl Run {
         &self.dir
     }
 
-    /// Checks that the directory is still the one taken hold of: its files are written by name.
+    /// Checks that the directory is still the one taken hold of: what is written goes there, wherever it is by now, and is not
+    /// to be looked for in vain.
     ///
     /// # Errors
     /// [`Error::File`] if it was removed, or another was put in its place.
     pub fn check_in_place(&self) -> Result<()> {
         let path = Self::config_path(&self.dir);
-        match is_at(&self.lock, &path) {
+        let is_here = Dir::open(&self.dir).and_then(|dir| dir.names(OsStr::new(CONFIG), &self.lock));
+        match is_here {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Error::file(&self.dir, "the directory of the run in training", "none, or another run's")),
-            Err(source) => Err(Error::io(&path, source)),
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(Error::io(&path, error))
+            }
+            _ => Err(Error::file(&self.dir, "the directory of the run in training", "none, or another run's")),
         }
     }
 
     /// Where a run directory has its checkpoint.
     pub fn checkpoint_path(dir: &Path) -> PathBuf {
-        dir.join("checkpoint.safetensors")
+        dir.join(CHECKPOINT)
+    }
+
+    /// Whether a run directory has a checkpoint, be it one that cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses to look: that is no answer.
+    pub fn has_checkpoint(dir: &Path) -> Result<bool> {
+        let path = Self::checkpoint_path(dir);
+        is_there(&path).map_err(|source| Error::io(&path, source))
     }
 
     /// Where a run directory has its packed model.
     pub fn packed_path(dir: &Path) -> PathBuf {
-        dir.join("model.packed")
+        dir.join(PACKED)
     }
 
-    /// Checks that `path` is not, by any name, the configuration, the checkpoint or the metrics of the run in `dir`.
+    /// Checks that `path` is not, by any name, a file that a run needs or one of its figures; nor the packed model of another
+    /// run than the one in `own`.
     ///
     /// # Errors
     /// [`Error::File`] if it is one.
-    pub fn check_not_needed(dir: &Path, path: &Path) -> Result<()> {
-        let Ok(file) = path.canonicalize() else { return Ok(()) };
-        let needed = [Self::config_path(dir), Self::checkpoint_path(dir), Self::metrics_path(dir)];
-        if needed.iter().any(|needed| needed.canonicalize().is_ok_and(|needed| needed == file)) {
-            return Err(Error::file(path, "a file that the run does not need", "one that it does"));
+    pub fn check_not_needed(own: Option<&Path>, path: &Path) -> Result<()> {
+        let there = path.canonicalize();
+        // A file that is not there yet may still be one that a run will look for.
+        let file = there.or_else(|_| {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Ok::<_, io::Error>(parent.canonicalize()?.join(path.file_name().unwrap_or_default()))
+        });
+        let Ok(file) = file else { return Ok(()) };
+        let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
+        let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
+        let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
+        let needed = [CONFIG, CHECKPOINT, METRICS].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
+        let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
+        if figure || (needed && is_run(dir)) {
+            let run = if figure { dir.parent().unwrap_or(dir) } else { dir };
+            let seen = format!("{} of the run in {}", name.display(), run.display());
+            return Err(Error::file(path, "a file that no run needs", seen));
         }
         Ok(())
     }
 
     fn config_path(dir: &Path) -> PathBuf {
-        dir.join("config.json")
+        dir.join(CONFIG)
     }
 
     /// The configuration of the run in `dir`.
@@ -175,14 +227,13 @@ impl Run {
     /// # Errors
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_metrics(&self, metrics: &[EpochMetrics]) -> Result<()> {
-        self.check_in_place()?;
         let path = Self::metrics_path(&self.dir);
         let mut lines = String::new();
         for epoch in metrics {
             lines += &serde_json::to_string(epoch).map_err(|error| Error::file(&path, "numbers", error))?;
             lines.push('\n');
         }
-        write(&path, lines.as_bytes())
+        self.write(METRICS, lines.as_bytes())
     }
 
     /// Writes `figures/<name>.svg`.
@@ -191,15 +242,50 @@ impl Run {
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_figure(&self, name: &str, svg: &str) -> Result<()> {
         self.check_in_place()?;
-        let dir = self.dir.join("figures");
-        create_dir_all(&dir)?;
-        write(&dir.join(name).with_extension("svg"), svg.as_bytes())
+        let (dir, name) = (self.dir.join(FIGURES), format!("{name}.svg"));
+        let place = self.place.make_dir(OsStr::new(FIGURES)).map_err(|source| Error::io(&dir, source))?;
+        write_in(&place, OsStr::new(&name), svg.as_bytes(), &dir.join(&name), PATIENCE)
+    }
+
+    /// Replaces the file `name`, or what a link of that name leads to.
+    ///
+    /// # Errors
+    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.check_in_place()?;
+        let (path, name) = (self.dir.join(name), OsStr::new(name));
+        if self.place.is_link(name).map_err(|source| Error::io(&path, source))? {
+            return write(&path, bytes);
+        }
+        write_in(&self.place, name, bytes, &path, PATIENCE)
+    }
+
+    /// Replaces the checkpoint by one of these bytes.
+    ///
+    /// # Errors
+    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    pub fn write_checkpoint(&self, bytes: &[u8]) -> Result<()> {
+        self.write(CHECKPOINT, bytes)
+    }
+
+    /// Replaces the packed model by one of these bytes.
+    ///
+    /// # Errors
+    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    pub fn write_packed(&self, bytes: &[u8]) -> Result<()> {
+        self.write(PACKED, bytes)
     }
 
     fn metrics_path(dir: &Path) -> PathBuf {
-        dir.join("metrics.jsonl")
+        dir.join(METRICS)
     }
 }
+
+const CONFIG: &str = "config.json";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const METRICS: &str = "metrics.jsonl";
+const PACKED: &str = "model.packed";
+const FIGURES: &str = "figures";
 
 /// Where a run may begin.
 const FREE: &str = "a directory that is new or empty";

@@ -83,13 +83,15 @@ impl<F: Real> Trainer<F> {
     /// A trainer at step 0, for `train_size` images.
     ///
     /// # Errors
-    /// If the recipe is out of range, its prior is not defined for a layer's codebook, or levels are nearer to each other than
-    /// the recipe's `level_gap`.
+    /// If the recipe is out of range, its batches are too small for a normalization of the network, its prior is not defined for
+    /// a layer's codebook, or levels are nearer to each other than the recipe's `level_gap`.
     pub fn new(network: Network<F>, recipe: Recipe, train_size: usize) -> Result<Self> {
-        recipe.check(train_size)?;
+        recipe.check::<F>(train_size)?;
+        network.graph().check_batch(recipe.batch_size)?;
         keep_freed_memory();
         let levels = |position: usize| network.parameters()[position].as_slice();
-        if let Prior::MultiSpike(prior) = &recipe.prior {
+        let prior = recipe.prior();
+        if let Prior::MultiSpike(prior) = &prior {
             network.layers().try_for_each(|layer| prior.check(levels(layer.levels)))?;
         }
         for layer in network.layers() {
@@ -104,7 +106,7 @@ impl<F: Real> Trainer<F> {
                 [ArrayD::zeros(shape), ArrayD::zeros(shape)]
             })
             .collect();
-        let objective = Objective { prior: recipe.prior.clone(), kl_scale: recipe.kl_scale, train_size };
+        let objective = Objective { prior, kl_scale: recipe.kl_scale, train_size };
         Ok(Self { network, moments, step: 0, recipe, objective, zero_levels })
     }
 
@@ -140,13 +142,13 @@ impl<F: Real> Trainer<F> {
 
     /// How many threads a step on so many images is worth.
     pub(crate) fn team_size(&self, images: usize) -> usize {
-        let an_image = self.network.plan().multiplications().fold(0, usize::saturating_add);
+        let an_image = self.network.graph().multiplications().fold(0, usize::saturating_add);
         team::size(an_image.saturating_mul(images))
     }
 
     fn step_in_team(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         let (seed, step) = (self.recipe.seed, self.step as u32);
-        let noise = move |layer: &crate::nets::plan::BayesLayer, shape: &[usize]| {
+        let noise = move |layer: &crate::nets::graph::BayesLayer, shape: &[usize]| {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
         };
@@ -167,9 +169,10 @@ impl<F: Real> Trainer<F> {
     /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
     ///
     /// # Errors
-    /// If the loss or a gradient is not finite: the parameters are then as before. If the step makes a parameter too large for
-    /// its type: the network is then of no more use.
+    /// If the loss or a gradient is not finite, or the moments are not those of the parameters: these are then as before. If the
+    /// step makes a parameter too large for its type: the network is then of no more use.
     pub fn apply(&mut self, evaluation: Evaluation<F>) -> Result<()> {
+        self.check_moments()?;
         self.check_finite(&evaluation.loss, &evaluation.gradients)?;
         self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
@@ -202,6 +205,20 @@ impl<F: Real> Trainer<F> {
         if all_finite { Ok(()) } else { self.check_parameters() }
     }
 
+    /// Without its moments a parameter would stay as it is.
+    fn check_moments(&self) -> Result<()> {
+        for (i, parameter) in self.network.parameters().iter().enumerate().filter(|(_, p)| p.role.is_trained()) {
+            let expected = parameter.value.shape();
+            let seen = self.moments.get(i).map(|moments| moments.each_ref().map(ArrayD::shape));
+            if seen != Some([expected; 2]) {
+                let seen = seen.map_or("none".to_string(), |shapes| format!("{shapes:?}"));
+                let name = format!("moments of {}", parameter.name);
+                return Err(Error::tensor(name, format!("two of shape {expected:?}"), seen));
+            }
+        }
+        Ok(())
+    }
+
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
         let expected = format!("finite numbers at step {}", self.step + 1);
         let parameters = self.network.parameters().par_iter().zip(gradients);
@@ -232,7 +249,7 @@ impl<F: Real> Trainer<F> {
             let parameters = parameters.get_disjoint_mut(indices).expect("a layer's parameters are its own");
             let [theta, log_sigma2, levels] = parameters.map(Parameter::as_slice_mut);
             project_levels(levels, *zero, F::of(self.recipe.level_gap));
-            if let Prior::MultiSpike(_) = self.recipe.prior {
+            if let Prior::MultiSpike(_) = self.objective.prior {
                 let elements = (theta.par_chunks_mut(ELEMENTS), log_sigma2.par_chunks(ELEMENTS)).into_par_iter();
                 elements.for_each(|(theta, log_sigma2)| project_theta(theta, log_sigma2, levels));
             }

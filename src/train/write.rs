@@ -1,35 +1,59 @@
 //! Files that are never half-written: the bytes go beside the file, are synced, and take its name in one step; then the
-//! directory is synced, so that neither a crash nor a power cut brings back what was replaced.
+//! directory is synced, so that neither a crash nor a power cut brings back what was replaced. All of it happens in one open
+//! [`Dir`].
 
+use super::dir::{Dir, is_there};
+use super::lock::{lock, try_lock};
 use crate::error::{Error, Result};
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long another process that writes the same file is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Replaces the contents of `path`, or of what the link `path` leads to, or leaves it as it was. Of several processes that
 /// write it at once, each does so as a whole.
 ///
 /// # Errors
-/// As [`check_replaceable`], and [`Error::Io`] if the system refuses; nothing is left beside the file then.
+/// As [`check_replaceable`], [`Error::File`] if another process writes it for longer than [`PATIENCE`], and [`Error::Io`] if
+/// the system refuses; nothing is left beside the file then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_within(path, bytes, PATIENCE)
+}
+
+/// As [`write()`], with a patience of the caller's.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_within(path: &Path, bytes: &[u8], patience: Duration) -> Result<()> {
     check_replaceable(path)?;
-    let write = || {
-        let target = if path.is_symlink() { fs::canonicalize(path)? } else { path.to_path_buf() };
-        let part = part(&target);
-        loop {
-            let mut file = open_part(&part)?;
-            match file.lock() {
-                Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
-                _ => {}
-            }
-            // Whoever held the lock before has given the file its name.
-            if is_at(&file, &part)? {
-                file.set_len(0)?;
-                return finish(&mut file, bytes, &part, &target);
-            }
+    let io = |source| Error::io(path, source);
+    let target = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()).then(|| fs::canonicalize(path));
+    let target = target.transpose().map_err(io)?;
+    let (dir, name) = split(target.as_deref().unwrap_or(path));
+    let dir = Dir::open(dir).map_err(io)?;
+    write_in(&dir, name, bytes, path, patience)
+}
+
+/// As [`write()`], of the file `name` in an open directory; errors call it `path`.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<()> {
+    let io = |source| Error::io(path, source);
+    let part = part(name);
+    loop {
+        let mut file = dir.open_part(&part).map_err(io)?;
+        lock(&file, path, patience)?;
+        // Whoever held the lock before has given the file its name.
+        if dir.names(&part, &file).map_err(io)? {
+            let part = Part { dir, name: &part, is_finished: false };
+            return part.finish(&mut file, bytes, name).and_then(|()| dir.sync()).map_err(io);
         }
-    };
-    write().map_err(|source| Error::io(path, source))
+    }
 }
 
 /// Checks that `path` is a file or nothing yet: a device or a pipe would be replaced, not written to.
@@ -44,53 +68,31 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the file `path` and returns it locked; none if it is there already. Of several processes that make it at once, one
-/// does. What one that was killed left beside it is taken over.
+/// Makes the file `name` in `dir` and returns it locked; none if it is there already. Of several processes that make it at
+/// once, one does. What one that was killed left beside it is taken over. Errors call it `path`.
 ///
 /// # Errors
 /// [`Error::Io`] if the system refuses; nothing is left behind then.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<Option<File>> {
-    let part = part(path);
+pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<Option<File>> {
+    let part = part(name);
     let make = || {
-        let mut file = open_part(&part)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        let mut file = dir.open_part(&part)?;
         // Whoever held the lock before has given the file its name, or has given up.
-        if !is_at(&file, &part)? {
+        if !try_lock(&file, path)? || !dir.names(&part, &file)? {
             return Ok(None);
         }
-        if path.exists() {
-            return fs::remove_file(&part).map(|()| None);
+        let part = Part { dir, name: &part, is_finished: false };
+        if dir.has(name)? {
+            return Ok(None);
         }
-        file.set_len(0)?;
-        finish(&mut file, bytes, &part, path)?;
+        part.finish(&mut file, bytes, name)?;
+        dir.sync().inspect_err(|_| {
+            // The first error is the one to report.
+            let _ = dir.remove(name);
+        })?;
         Ok(Some(file))
     };
     make().map_err(|source| Error::io(path, source))
-}
-
-/// Whether `path` is the name of this open file; where the platform does not tell, it is taken to be.
-///
-/// # Errors
-/// If the system refuses to look.
-#[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let open = file.metadata()?;
-    match fs::metadata(path) {
-        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// As on Unix.
-#[cfg(not(unix))]
-pub(super) fn is_at(_: &File, path: &Path) -> io::Result<bool> {
-    path.try_exists()
 }
 
 /// Makes a directory and those it is in, durably.
@@ -98,58 +100,49 @@ pub(super) fn is_at(_: &File, path: &Path) -> io::Result<bool> {
 /// # Errors
 /// [`Error::Io`] if the system refuses.
 pub fn create_dir_all(dir: &Path) -> Result<()> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !is_there(dir).unwrap_or(true)).collect();
+    let sync = |made: &Path| Dir::open(split(made).0)?.sync();
     fs::create_dir_all(dir)
-        .and_then(|()| missing.into_iter().try_for_each(sync_parent))
+        .and_then(|()| missing.into_iter().try_for_each(sync))
         .map_err(|source| Error::io(dir, source))
 }
 
-/// Where the bytes of `path` go first.
-fn part(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    path.with_file_name(name)
+/// The directory of a path, and the name in it.
+fn split(path: &Path) -> (&Path, &OsStr) {
+    (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default())
 }
 
-/// Opens it, or makes it; what one that was killed left is as it was.
-fn open_part(part: &Path) -> io::Result<File> {
-    if fs::symlink_metadata(part).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{} is in the way", part.display())));
+/// Where the bytes of a file go first.
+fn part(name: &OsStr) -> OsString {
+    let mut part = name.to_owned();
+    part.push(".part");
+    part
+}
+
+/// A file on its way to its name, locked by this process; as long as it has not got there it is removed in the end.
+struct Part<'a> {
+    dir: &'a Dir,
+    name: &'a OsStr,
+    is_finished: bool,
+}
+
+impl Part<'_> {
+    /// Writes the bytes and gives the file its name.
+    fn finish(mut self, file: &mut File, bytes: &[u8], name: &OsStr) -> io::Result<()> {
+        file.set_len(0)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        self.dir.rename(self.name, name)?;
+        self.is_finished = true;
+        Ok(())
     }
-    File::options().create(true).truncate(false).write(true).open(part)
 }
 
-fn finish(file: &mut File, bytes: &[u8], part: &Path, path: &Path) -> io::Result<()> {
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(part, path))
-        .inspect_err(|_| {
-            // The first error is the one to report.
-            let _ = fs::remove_file(part);
-        })
-        .and_then(|()| sync_parent(path))
-}
-
-/// Makes a new name in a directory durable.
-#[cfg(unix)]
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A directory that may be written but not read cannot be opened, and some file systems sync none.
-    match File::open(parent).and_then(|parent| parent.sync_all()) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // The error that led here is the one to report.
+            let _ = self.dir.remove(self.name);
         }
-        synced => synced,
     }
-}
-
-/// The other systems sync the name with the file.
-#[cfg(not(unix))]
-fn sync_parent(_: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -39,9 +39,9 @@ fn a_table_for_people() {
 
 #[test]
 fn a_densenet_of_the_sizes_asked_for() {
-    let bench = ["bench", "densenet", "--depth", "10", "--growth", "2", "--bottleneck", "--batch-size", "1"];
-    let printed = Workplace::new().succeed(&bench);
-    assert!(printed.contains("densenet-bottleneck, step of 1 images"), "{printed}");
+    let densenet = "densenet:depth=10,growth=2,bottleneck=true";
+    let printed = Workplace::new().succeed(&["bench", densenet, "--batch-size", "1"]);
+    assert!(printed.contains(&format!("{densenet}, step of 1 images")), "{printed}");
 }
 
 #[test]
@@ -52,6 +52,7 @@ fn what_cannot_be_timed_is_refused() {
         place.refuse(&["bench", "mlp", "--batch-size", batch], 2, &["batch-size", batch]);
     }
     place.refuse(&["bench", "mlp", "--levels", "1"], 2, &["2 to 256", "1"]);
-    place.refuse(&["bench", "densenet", "--depth", "41"], 2, &["3n + 4", "41"]);
-    place.refuse(&["bench", "lenet5", "--depth", "40"], 2, &["densenet", "depth", "lenet5"]);
+    place.refuse(&["bench", "densenet:depth=41"], 2, &["3n + 4", "41"]);
+    place.refuse(&["bench", "lenet5:depth=40"], 2, &["lenet5", "no sizes", "depth"]);
+    place.refuse(&["bench", "lenet5", "--depth", "40"], 2, &["--depth"]);
 }

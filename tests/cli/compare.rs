@@ -10,7 +10,10 @@ fn two_runs_and_one_figure() {
         let run = format!("runs/compare-mlp-1/{name}");
         assert_eq!(place.metrics(&run).len(), 2);
         let config: Value = serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap();
-        assert_eq!((config["prior"].as_str(), config["codebook"].as_array().unwrap().len()), (Some(prior), 4));
+        assert_eq!(
+            (config["recipe"]["prior"].as_str(), config["codebook"].as_array().unwrap().len()),
+            (Some(prior), 4)
+        );
     }
     let figure = String::from_utf8(place.read("runs/compare-mlp-1/comparison.svg")).unwrap();
     for part in ["<svg", "</svg>", "Gaussian prior", "multi-spike prior, M = 4", "epoch"] {
@@ -52,4 +55,16 @@ fn there_is_no_comparing_the_baseline_with_itself() {
         place.refuse(&["compare", "mlp", "--data", "data", "--prior", prior], 2, &["prior", "multi-spike", prior]);
     }
     place.refuse(&["compare", "--resume", "data"], 1, &["data/gaussian", "a run directory", "none"]);
+}
+
+#[test]
+fn a_comparison_is_made_on_the_device_that_is_named() {
+    let place = Workplace::new();
+    if !cfg!(feature = "cuda") {
+        let arguments = ["compare", "mlp", "--data", "data", "--device", "cuda"];
+        place.refuse(&arguments, 2, &["--device", "--features cuda"]);
+    }
+    let arguments = [&["compare", "mlp", "--data", "data", "--device", "cpu", "--out", "two"], &SHORT[..]].concat();
+    assert!(place.succeed(&arguments).contains("in two: comparison.svg"));
+    place.succeed(&["compare", "--resume", "two", "--device", "cpu"]);
 }

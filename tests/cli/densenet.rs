@@ -2,6 +2,8 @@
 
 use super::{Workplace, assert_same_results};
 use crate::common::cifar::{write10, write100};
+use crate::common::networks::preset;
+use crate::train::Parts;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -11,14 +13,25 @@ fn place() -> Workplace {
     place
 }
 
-const SMALL: [&str; 6] = ["--depth", "7", "--growth", "3", "--learning-rate", "0.01"];
+const SMALL: &str = "densenet:depth=7,growth=3";
 
 fn train(place: &Workplace, out: &str, options: &[&str]) -> String {
-    place.succeed(&[&["train", "densenet", "--data", "ten", "--out", out], &SMALL[..], options].concat())
+    let arguments = ["train", SMALL, "--data", "ten", "--out", out, "--learning-rate", "0.01"];
+    place.succeed(&[&arguments, options].concat())
 }
 
 fn config(place: &Workplace, run: &str) -> Value {
     serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
+}
+
+/// The network's text in a configuration.
+fn text(config: &Value) -> String {
+    let lines: Vec<&str> = config["text"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    lines.join("\n") + "\n"
+}
+
+fn text_of(network: &str) -> String {
+    preset(network, [3, 32, 32]).to_string()
 }
 
 #[test]
@@ -57,20 +70,20 @@ fn its_sizes_are_options_and_part_of_the_run() {
     let place = place();
     train(&place, "plain", &["--epochs", "1"]);
     let plain = config(&place, "plain");
-    assert_eq!(plain["densenet"], json!({"depth": 7, "growth": 3, "bottleneck": false, "compression": 1.0}));
-    assert_eq!((&plain["network"], &plain["batch_size"]), (&json!("densenet"), &json!(64)));
-    assert_eq!((&plain["kl_weight"], &plain["kl_warmup_power"]), (&json!(20.0), &json!(6)));
+    assert_eq!((&plain["network"], text(&plain)), (&json!("densenet"), text_of(SMALL)));
+    let recipe = &plain["recipe"];
+    assert_eq!(recipe["batch_size"], json!(64));
+    assert_eq!((&recipe["kl_weight"], &recipe["kl_warmup_power"]), (&json!(20.0), &json!(6)));
 
-    let options = ["train", "densenet", "--data", "ten", "--epochs", "2", "--depth", "10", "--growth", "2"];
-    let options = [&options[..], &["--bottleneck", "--compression", "0.5", "--out"]].concat();
+    let densenet = "densenet:depth=10,growth=2,bottleneck=true,compression=0.5";
+    let options = ["train", densenet, "--data", "ten", "--epochs", "2", "--out"];
     place.succeed(&[&options[..], &["run", "--threads", "1"]].concat());
-    let densenet = &config(&place, "run")["densenet"];
-    assert_eq!(*densenet, json!({"depth": 10, "growth": 2, "bottleneck": true, "compression": 0.5}));
+    assert_eq!(text(&config(&place, "run")), text_of(densenet));
     let inspected = place.succeed(&["inspect", "run"]);
     assert!(inspected.starts_with("run of densenet after epoch 2 of 2"), "{inspected}");
     assert!(inspected.contains("block3.layer1.conv2"), "{inspected}");
 
-    place.succeed(&[&options[..], &["other", "--threads", "3"]].concat());
+    place.succeed(&[&options[..], &["other"]].concat());
     assert_same_results(&place, "run", "other");
     place.copy("run", "cut");
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
@@ -80,29 +93,37 @@ fn its_sizes_are_options_and_part_of_the_run() {
     assert_same_results(&place, "run", "cut");
     // A checkpoint of the network without bottleneck is another one.
     fs::copy(place.path("plain/checkpoint.safetensors"), place.path("cut/checkpoint.safetensors")).unwrap();
-    place.refuse(&["eval", "cut"], 1, &["checkpoint", "densenet-bottleneck", "densenet"]);
+    place.refuse(&["eval", "cut"], 1, &["checkpoint", "whose config.recipe.epochs is 2", "1"]);
+    let mut checkpoint = Parts::of(&place.read("cut/checkpoint.safetensors"));
+    checkpoint.header(|header| header["origin"] = Value::Null);
+    fs::write(place.path("cut/checkpoint.safetensors"), checkpoint.sealed()).unwrap();
+    place.refuse(&["eval", "cut"], 1, &["checkpoint", "a checkpoint of densenet", "another network"]);
 }
 
 #[test]
 fn sizes_it_cannot_have_are_refused() {
     let place = place();
     write100(&place.path("hundred"), 100, 50);
-    let refuse = |options: &[&str], parts: &[&str]| {
-        let arguments = [&["train", "densenet", "--data", "ten", "--out", "run"], options].concat();
-        place.refuse(&arguments, 2, parts);
-        assert!(!place.path("run").exists(), "{options:?}");
+    let refuse = |sizes: &str, parts: &[&str]| {
+        let densenet = format!("densenet:{sizes}");
+        place.refuse(&["train", &densenet, "--data", "ten", "--out", "run"], 2, parts);
+        assert!(!place.path("run").exists(), "{sizes:?}");
     };
-    refuse(&["--depth", "8"], &["depth", "3n + 4", "8"]);
-    refuse(&["--depth", "7", "--bottleneck"], &["depth", "6n + 4", "7"]);
-    refuse(&["--depth", "-7"], &["--depth", "-7"]);
-    refuse(&["--growth", "0"], &["growth", "1 to 1000", "0"]);
+    refuse("depth=8", &["depth", "3n + 4", "8"]);
+    refuse("depth=7,bottleneck=true", &["depth", "6n + 4", "7"]);
+    refuse("depth=-7", &["depth", "3n + 4", "-7"]);
+    refuse("growth=0", &["growth", "1 to 1000", "0"]);
     for compression in ["0", "-0.5", "1.5", "nan", "inf"] {
-        refuse(&["--compression", compression], &["compression", "above 0, up to 1"]);
+        refuse(&format!("compression={compression}"), &["compression", "above 0, up to 1"]);
     }
-    refuse(&["--depth", "18446744073709551615"], &["depth", "3n + 4"]);
-    for option in [&["--depth", "7"][..], &["--growth", "3"], &["--bottleneck"], &["--compression", "0.5"]] {
-        let arguments = [&["train", "lenet5", "--data", "ten", "--out", "run"], option].concat();
-        place.refuse(&arguments, 2, &["network", "densenet, for a depth", "lenet5"]);
+    refuse("depth=18446744073709551615", &["depth", "3n + 4"]);
+    for size in ["depth=7", "growth=3", "bottleneck=true", "compression=0.5"] {
+        let lenet5 = format!("lenet5:{size}");
+        place.refuse(
+            &["train", &lenet5, "--data", "ten", "--out", "run"],
+            2,
+            &["lenet5", "no sizes", size.split('=').next().unwrap()],
+        );
     }
     place.refuse(&["train", "densenet-bottleneck", "--data", "ten"], 2, &["densenet-bottleneck"]);
 }

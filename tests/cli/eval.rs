@@ -1,5 +1,7 @@
 use super::{Workplace, write_data};
+use crate::train::Parts;
 use serde_json::{Value, json};
+use spikeslab::nets::{Description, Network};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -89,6 +91,7 @@ fn statistics_estimated_anew_are_those_that_quantize_packs() {
     // Without a number, of all training images: there are fewer than the default.
     assert_eq!(eval(&place, &["run", "--recalibrate"]), eval(&place, &["run", "--recalibrate=4294967295"]));
     place.refuse(&["eval", "run", "--recalibrate=0"], 2, &["--recalibrate", "0"]);
+    place.refuse(&["eval", "run", "--recalibrate=1"], 2, &["recalibrate", "batches of at least 2", "1"]);
     place.refuse(&["quantize", "run", "--out", "x", "--recalibrate=-1"], 2, &["--recalibrate", "-1"]);
     place.refuse(&["eval", "anew.packed", "--recalibrate"], 2, &["recalibrate", "a run directory", "a packed model"]);
 }
@@ -127,9 +130,8 @@ fn a_model_of_other_classes_than_the_data_is_refused() {
     let model = spikeslab::packed::format::load(&place.path("run/model.packed")).unwrap();
     // The same network with three classes.
     let codebook = spikeslab::prior::Codebook::symmetric(3).unwrap();
-    let widths = [256, 128, 3];
-    let network = model.architecture.network::<f32>(model.input(), &widths, &codebook).unwrap();
-    let three = spikeslab::packed::PackedModel::new(model.architecture, &widths, &network, None);
+    let graph = Description::with_widths("mlp", model.input(), &[256, 128, 3]).unwrap();
+    let three = spikeslab::packed::PackedModel::new("mlp", &Network::<f32>::new(graph, &codebook), None);
     spikeslab::packed::format::save(&place.path("three.packed"), &three).unwrap();
     place.refuse(&["eval", "three.packed", "--data", "data"], 1, &["labels", "3 classes", "10"]);
 }
@@ -148,13 +150,8 @@ fn a_run_in_its_middle_can_be_evaluated() {
 #[test]
 fn weights_that_overflow_are_named_not_scored() {
     let place = Workplace::with_run();
-    let mut bytes = place.read("run/checkpoint.safetensors");
-    let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let header: Value = serde_json::from_slice(&bytes[8..data]).unwrap();
-    let offset = |i: usize| data + header["fc3.theta"]["data_offsets"][i].as_u64().unwrap() as usize;
-    for element in bytes[offset(0)..offset(1)].chunks_exact_mut(4) {
-        element.copy_from_slice(&f32::MAX.to_le_bytes());
-    }
-    fs::write(place.path("run/checkpoint.safetensors"), bytes).unwrap();
+    let mut checkpoint = Parts::of(&place.read("run/checkpoint.safetensors"));
+    (0..128 * 10).for_each(|i| checkpoint.set("fc3.theta", i, f32::MAX));
+    fs::write(place.path("run/checkpoint.safetensors"), checkpoint.sealed()).unwrap();
     place.refuse(&["eval", "run", "--json"], 1, &["tensor ln softmax(logits)", "finite numbers", "NaN"]);
 }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 /// The options of a command that take a value but no number.
 const OTHERS: [&str; 8] = ["--data", "--base-url", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
 
-const DENSENET: [&str; 3] = ["--depth", "--growth", "--compression"];
-const TRAINING: [&str; 12] = [
+/// The sizes of a densenet, as its name gives them.
+const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
+const TRAINING: [&str; 16] = [
     "--limit",
     "--levels",
     "--codebook",
@@ -22,6 +23,10 @@ const TRAINING: [&str; 12] = [
     "--epochs",
     "--batch-size",
     "--learning-rate",
+    "--decay-from",
+    "--level-rate",
+    "--level-gap",
+    "--gradient-clip",
     "--seed",
     "--checkpoint-every",
     "--threads",
@@ -94,14 +99,14 @@ fn every_command_is_tried() {
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let commands: Vec<&str> =
         list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
-    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "bench", "help"];
+    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "network", "bench", "help"];
     assert_eq!(commands, tried);
 }
 
 #[test]
 fn bench() {
     let place = Workplace::new();
-    let options = ["--levels", "--batch-size", "--threads", "--depth", "--growth", "--compression"];
+    let options = ["--levels", "--batch-size", "--threads"];
     assert_complete(&place, &["bench"], &options);
     for option in options {
         for value in extremes(option) {
@@ -114,21 +119,51 @@ fn bench() {
 fn train_and_compare() {
     let place = place();
     let mlp = ["mlp", "--data", "data", "--out", "out", "--epochs", "1", "--batch-size", "128"];
-    let densenet = ["densenet", "--data", "ten", "--out", "out", "--epochs", "1", "--batch-size", "5"];
     for command in ["train", "compare"] {
-        assert_complete(&place, &[command], &[&TRAINING[..], &DENSENET].concat());
-        let options =
-            TRAINING.iter().map(|option| (option, &mlp)).chain(DENSENET.iter().map(|option| (option, &densenet)));
-        for (option, base) in options {
+        assert_complete(&place, &[command], &TRAINING);
+        for option in TRAINING {
             for value in extremes(option) {
-                let base = without(&[&[command], &base[..]].concat(), option);
+                let base = without(&[&[command], &mlp[..]].concat(), option);
                 // Without a reader a run ends before its first step: nobody would wait for all epochs.
-                let reads_stdout = command == "train" && *option != "--epochs";
+                let reads_stdout = command == "train" && option != "--epochs";
                 let code = assert_ends_well(&place, &[base, vec![value.clone()]].concat(), reads_stdout);
                 assert_eq!(code != 2, place.path("out").exists(), "{command} {value}");
                 let _ = fs::remove_dir_all(place.path("out"));
             }
         }
+    }
+}
+
+#[test]
+fn sizes_of_a_preset() {
+    let place = place();
+    let rest = ["--data", "ten", "--out", "out", "--epochs", "1", "--batch-size", "5"];
+    for command in ["train", "compare"] {
+        for size in DENSENET.iter().flat_map(|name| extremes(name)) {
+            let densenet = format!("densenet:{size}");
+            let arguments =
+                [&[command, &densenet], &rest[..]].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+            let code = assert_ends_well(&place, &arguments, command == "train");
+            assert_eq!(code != 2, place.path("out").exists(), "{command} {densenet}");
+            let _ = fs::remove_dir_all(place.path("out"));
+        }
+    }
+}
+
+#[test]
+fn network() {
+    let place = Workplace::new();
+    assert_complete(&place, &["network"], &["--input", "--classes"]);
+    for extreme in EXTREMES {
+        let inputs = [format!("{extreme}x32x32"), format!("3x{extreme}x{extreme}"), extreme.to_string()];
+        let options =
+            inputs.map(|input| format!("--input={input}")).into_iter().chain([format!("--classes={extreme}")]);
+        for option in options {
+            for name in ["mlp", "vgg7", "densenet", "resnet20"] {
+                assert_ends_well(&place, &["network".into(), name.into(), option.clone()], true);
+            }
+        }
+        assert_ends_well(&place, &["network".into(), format!("resnet20:width={extreme}")], true);
     }
 }
 

@@ -10,6 +10,9 @@ mod eval;
 mod explain;
 mod extremes;
 mod inspect;
+#[cfg(target_os = "linux")]
+mod limits;
+mod network;
 mod options;
 mod oracle;
 mod output;

@@ -16,7 +16,7 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--codebook=0,-0,1"], &["codebook", "strictly ascending", "0 before -0"]),
     (&["--codebook=-0.2,nan,0.2"], &["codebook", "finite", "NaN"]),
     (&["--codebook=-inf,0.2"], &["codebook", "finite", "-inf"]),
-    (&["--codebook=0,1e39"], &["codebook", "finite", "inf"]),
+    (&["--codebook=0,1e39"], &["codebook", "finite", "1e39"]),
     (&["--codebook=0,,1"], &["--codebook", "''"]),
     (&["--codebook="], &["--codebook"]),
     (&["--codebook=0.1,x"], &["--codebook", "'x'"]),
@@ -43,12 +43,18 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--kl-warmup-power", "17"], &["kl-warmup-power", "1 to 16", "17"]),
     (&["--kl-warmup-power", "-1"], &["--kl-warmup-power", "-1"]),
     (&["--kl-warmup-power", "1.5"], &["--kl-warmup-power", "1.5"]),
+    (&["--decay-from", "1"], &["decay-from", "0 to below 1", "1"]),
+    (&["--decay-from", "-0.1"], &["decay-from", "0 to below 1", "-0.1"]),
+    (&["--level-rate", "-1"], &["level-rate", "at least 0", "-1"]),
+    (&["--gradient-clip", "0"], &["gradient-clip", "a positive number", "0"]),
     (&["--epochs", "0"], &["epochs", "at least 1", "0"]),
     (&["--epochs", "-1"], &["--epochs", "-1"]),
     (&["--epochs", "1.5"], &["--epochs", "1.5"]),
     (&["--epochs", "4294967296"], &["--epochs", "4294967296"]),
     (&["--epochs", "4294967295", "--batch-size", "1"], &["epochs", "4294967295 steps", "1099511627520 steps"]),
     (&["--batch-size", "0"], &["batch-size", "1 to 256", "0"]),
+    (&["--batch-size", "1"], &["batch-size", "at least 2", "one value a channel", "1"]),
+    (&["--learning-rate", "1e39"], &["learning-rate", "a positive number", "in F32 inf"]),
     (&["--batch-size", "257"], &["batch-size", "1 to 256", "257"]),
     (&["--batch-size", "18446744073709551615"], &["batch-size", "1 to 256", "18446744073709551615"]),
     (&["--batch-size", "many"], &["--batch-size", "'many'"]),
@@ -84,11 +90,45 @@ fn every_option_out_of_range_is_named_in_one_line() {
 }
 
 #[test]
+fn levels_that_round_to_one_are_shown_as_they_were_given() {
+    let place = Workplace::new();
+    let train = ["train", "mlp", "--data", "data"];
+    for (levels, seen) in [
+        ("0.1,0.100000001", "0.1 before 0.100000001, both 0.1"),
+        ("0.30000001,0.3", "0.30000001 before 0.3"),
+        ("-1,1e39", "finite levels, of at most 3.4028235e38 (saw: 1e39)"),
+        ("0,1e-50", "0.0 before 1e-50, both 0.0"),
+    ] {
+        place.refuse(&[&train[..], &[&format!("--codebook={levels}")]].concat(), 2, &["codebook", seen]);
+    }
+}
+
+#[cfg(not(feature = "download"))]
+#[test]
+fn a_build_that_fetches_nothing_says_so() {
+    let place = Workplace::new();
+    for arguments in [
+        &["train", "mlp", "--data", "new", "--download"][..],
+        &["train", "mlp", "--data", "new", "--download", "cifar-10"],
+        &["train", "mlp", "--download=mnist"],
+        &["train", "mlp", "--base-url", "http://localhost"],
+    ] {
+        place.refuse(arguments, 2, &["a build with --features download", "one without"]);
+    }
+    assert!(!place.succeed(&["train", "--help"]).contains("--download <"));
+}
+
+#[test]
 fn every_command_names_what_is_wrong_with_its_usage() {
     let place = Workplace::with_run();
     let cases: &[(&[&str], &[&str])] = &[
         (&["train"], &["required", "<NETWORK>"]),
-        (&["train", "lenet6"], &["'lenet6'", "mlp, lenet5, lenet-caffe"]),
+        (&["train", "lenet6"], &["network", "the file of a network's text, or one of mlp, lenet5", "lenet6"]),
+        (&["train", "mlp:depth=3"], &["mlp", "no sizes", "depth"]),
+        (&["network", "lenet6"], &["network", "mlp, lenet5, lenet-caffe", "lenet6"]),
+        (&["network"], &["required", "<NETWORK>"]),
+        (&["network", "mlp", "--input", "28x28"], &["--input", "as in 3x32x32", "28x28"]),
+        (&["network", "mlp", "--classes", "0"], &["outputs", "from 1 to 65535", "0"]),
         (&["train", "--resume", "run", "--epochs", "3"], &["--resume", "--epochs", "cannot be used"]),
         (&["train", "--resume", "run", "--out", "other"], &["--resume", "--out", "cannot be used"]),
         (&["train", "--resume", "run", "--seed", "0"], &["--resume", "--seed", "cannot be used"]),
@@ -194,8 +234,8 @@ fn every_flaw_of_the_data_is_named_in_one_line() {
 fn images_of_two_sizes_or_too_small_for_the_network_are_refused() {
     let place = Workplace::new();
     for network in ["lenet5", "lenet-caffe"] {
-        let parts = ["data", &format!("images large enough for {network}"), "kernel 5"];
-        place.refuse(&["train", network, "--data", "data", "--out", "run"], 1, &parts);
+        let parts = [&format!("{network}, line 7, conv"), "fits into 4 pixels", "kernel 5"];
+        place.refuse(&["train", network, "--data", "data", "--out", "run"], 2, &parts);
     }
     write_data(&place.path("other"), 20, 20, 13);
     for name in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {

@@ -1,4 +1,5 @@
 use super::Workplace;
+use std::fs;
 
 #[test]
 fn the_list_names_every_operation_and_its_options() {
@@ -7,9 +8,66 @@ fn the_list_names_every_operation_and_its_options() {
     for operation in spikeslab::oracle::OPERATIONS {
         assert!(list.lines().any(|line| line.starts_with(&format!("{}  ", operation.name))), "{}", operation.name);
     }
-    for part in ["x (B, I)", "[bias (O)]", "labels (B) I64", "--padding", "outputs  y, mean, variance", "eps.<layer>"] {
+    assert_eq!(
+        list.lines().filter(|line| line.starts_with("    domain   ")).count(),
+        spikeslab::oracle::OPERATIONS.len()
+    );
+    for part in [
+        "every operation",
+        "--allow-non-finite",
+        "t of at least 0",
+        "x (B, I)",
+        "[bias (O)]",
+        "labels (B) I64",
+        "--padding",
+        "outputs  y, mean, variance",
+        "eps.<layer>",
+    ] {
         assert!(list.contains(part), "{part} in {list}");
     }
+}
+
+#[test]
+fn the_list_is_there_for_programs_too_and_for_one_operation() {
+    let place = Workplace::new();
+    let of = |arguments: &[&str]| -> serde_json::Value { serde_json::from_str(&place.succeed(arguments)).unwrap() };
+    let all = of(&["oracle", "--list", "--json"]);
+    let operations = all.as_array().unwrap();
+    assert_eq!(operations.len(), spikeslab::oracle::OPERATIONS.len());
+    for (shown, operation) in operations.iter().zip(spikeslab::oracle::OPERATIONS) {
+        assert_eq!((&shown["name"], &shown["domain"]), (&operation.name.into(), &operation.domain.into()));
+        assert_eq!(shown["options"].as_array().unwrap().len(), operation.options.len() + 1);
+    }
+    let kl = operations.iter().find(|operation| operation["name"] == "kl").unwrap();
+    let level_weights = serde_json::json!({"name": "level_weights", "shape": "M", "optional": true});
+    assert_eq!(kl["inputs"].as_array().unwrap().last(), Some(&level_weights));
+    assert_eq!(of(&["oracle", "kl", "--list", "--json"]), serde_json::json!([kl]));
+    assert_eq!(of(&["oracle", "--json", "--list"]), all);
+    let listed = place.succeed(&["oracle", "kl", "--list"]);
+    assert!(listed.starts_with("kl  (") && !listed.contains("dense"), "{listed}");
+    place.refuse(&["oracle", "--list", "dens"], 2, &["operation", "dens"]);
+    place.refuse(&["oracle", "--list", "kl", "dense"], 2, &["--list alone", "dense"]);
+    place.refuse(&["oracle", "--json"], 2, &["--list"]);
+}
+
+#[test]
+fn an_output_that_is_not_finite_is_refused_unless_it_is_asked_for() {
+    let place = Workplace::new();
+    // log_sigma2 = 800 beside 0: the second KL is beyond any number.
+    let header = r#"{"log_sigma2":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"theta":{"dtype":"F64","shape":[2],"data_offsets":[16,32]}}"#;
+    let data = [0.0_f64, 800.0, 0.25, 0.5].map(f64::to_le_bytes).concat();
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    fs::write(place.path("in.safetensors"), file).unwrap();
+    let arguments = ["oracle", "gaussian-kl", "in.safetensors", "out.safetensors"];
+    let parts = [
+        "tensor kl: expected finite numbers, unless --allow-non-finite",
+        "inf at [1], where log_sigma2 is 800, theta is 0.5",
+    ];
+    place.refuse(&arguments, 1, &parts);
+    let allowed = ["oracle", "gaussian-kl", "--allow-non-finite", "in.safetensors", "out.safetensors"];
+    assert_eq!(place.succeed(&allowed), "");
+    assert_eq!(crate::oracle::read(&place.path("out.safetensors"))["kl"].values[1], f64::INFINITY);
+    place.refuse(&[&arguments[..], &["--allow-non-finite=maybe"]].concat(), 2, &["allow-non-finite", "true or false"]);
 }
 
 #[test]
@@ -26,12 +84,13 @@ fn options_may_be_written_in_two_ways() {
 fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     let place = Workplace::new();
     place.succeed(&["oracle", "noise", "in.safetensors"]);
-    let cases: [(&[&str], i32, &[&str]); 7] = [
+    let cases: [(&[&str], i32, &[&str]); 8] = [
         (&["oracle"], 2, &["<OP>"]),
         (&["oracle", "dense"], 2, &["OP IN.safetensors OUT.safetensors", "1"]),
         (&["oracle", "dens", "in.safetensors", "out"], 2, &["operation", "dense", "dens"]),
         (&["oracle", "dense", "in.safetensors", "out", "--stride", "2"], 2, &["no option", "stride"]),
         (&["oracle", "noise", "out", "--seed"], 2, &["seed", "a value", "none"]),
+        (&["oracle", "dense", "mlp", "in.safetensors", "out"], 2, &["OP IN.safetensors OUT.safetensors", "4"]),
         (&["oracle", "dense", "missing", "out"], 1, &["missing", "No such file"]),
         (&["oracle", "dense", "in.safetensors", "out"], 1, &["bits", "U32"]),
     ];

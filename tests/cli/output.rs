@@ -23,6 +23,41 @@ fn every_help_shows_examples() {
 }
 
 #[test]
+fn the_help_puts_options_under_the_heading_that_is_theirs() {
+    const GENERAL: [&str; 6] = ["--out", "--resume", "--checkpoint-every", "--device", "--threads", "--json"];
+    let place = Workplace::new();
+    for (command, count) in [("train", 5), ("compare", 5), ("bench", 3)] {
+        let help = place.succeed(&[command, "-h"]);
+        let (mut heading, mut seen) = ("", 0);
+        for line in help.lines() {
+            if !line.starts_with(' ') && line.ends_with(':') {
+                heading = line;
+            }
+            // An option's own line, not text in which it is named.
+            let option = line.strip_prefix("      ").and_then(|line| line.split([' ', ',']).next()).unwrap_or_default();
+            if GENERAL.contains(&option) {
+                assert_eq!(heading, "Options:", "{option} in {help}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, count, "{help}");
+    }
+}
+
+#[test]
+fn the_helps_say_where_defaults_differ_and_why() {
+    let place = Workplace::new();
+    for (command, parts) in [
+        ("train", ["a recipe that was measured", "those of `oracle`", "bounds the evidence"]),
+        ("oracle", ["a recipe that was measured", "fit, per-weight, 0.2", "bounds the evidence"]),
+    ] {
+        let help = place.command(&["help", command]).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap().replace('\n', " ");
+        parts.iter().for_each(|part| assert!(help.contains(part), "{part} in {help}"));
+    }
+}
+
+#[test]
 fn every_example_of_the_help_is_understood() {
     let place = Workplace::new();
     let mut examples = 0;
@@ -110,6 +145,48 @@ fn an_error_is_one_line_whatever_the_path_holds() {
         place.refuse(&["train", name], 2, &["mlp, lenet5, lenet-caffe"]);
         place.refuse(&["train", "mlp", "--levels", name], 2, &["--levels"]);
     }
+}
+
+/// A name that would clear the screen, turn the direction of writing and end lines.
+const HOSTILE: &str = "\u{1b}[2J\u{202e}gnp\u{2028}x\u{7}";
+
+#[test]
+fn names_are_printed_escaped_wherever_they_are_printed() {
+    let place = Workplace::with_run();
+    let data = format!("{HOSTILE}data");
+    fs::rename(place.path("data"), place.path(&data)).unwrap();
+    let out = format!("--out={HOSTILE}");
+    let comparison = format!("--out={HOSTILE}two");
+    let figures = format!("--out={HOSTILE}kl");
+    for arguments in [
+        &[&["train", "mlp", "--data", &data, &out], &super::SHORT[..]].concat()[..],
+        &[&["compare", "mlp", "--data", &data, &comparison], &super::SHORT[..]].concat(),
+        &["explain", "kl", &figures],
+    ] {
+        let printed = place.succeed(arguments);
+        let odd = |c: char| c != '\n' && (c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c));
+        assert!(!printed.contains(odd), "{printed:?}");
+        assert!(printed.contains(r"in \u{1b}[2J\u{202e}gnp\u{2028}x\u{7}"), "{printed}");
+    }
+    for arguments in [&["eval", "\u{202e}"][..], &["train", "\u{202e}\u{2028}"], &["\u{2066}"]] {
+        let output = place.run(arguments);
+        assert!(!String::from_utf8_lossy(&output.stderr).contains(['\u{202e}', '\u{2028}', '\u{2066}']), "{output:?}");
+    }
+}
+
+#[test]
+fn a_line_about_an_error_has_an_end() {
+    let place = Workplace::new();
+    let long = "x".repeat(100_000);
+    for arguments in
+        [&["eval", &long][..], &["train", "mlp", "--data", &long], &["train", &long], &["oracle", &long, "a", "b"]]
+    {
+        let output = place.run(arguments);
+        let line = one_line(&output, "long");
+        assert!(line.contains("xxx") && line.contains('…') && line.len() < 20_000, "{} bytes", line.len());
+    }
+    let error = spikeslab::Error::tensor("x", "a shape", format!("{:?}", vec![1; 1_000_000]));
+    assert!(error.to_string().len() < 1100, "{} bytes", error.to_string().len());
 }
 
 #[cfg(unix)]

@@ -1,4 +1,5 @@
 use super::Workplace;
+use spikeslab::train::{Recipe, Trainer, checkpoint};
 use std::fs;
 
 #[test]
@@ -29,13 +30,14 @@ fn kmeans_gives_the_levels_asked_for() {
 /// Writes `theta` over the first weights of fc3 in a run's checkpoint, and its first weight over the others.
 fn set_weights(place: &Workplace, theta: &[f32]) {
     let path = place.path("run/checkpoint.safetensors");
-    let mut bytes = fs::read(&path).unwrap();
-    let (header, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-    let (start, end) = metadata.info("fc3.theta").unwrap().data_offsets;
-    for (i, word) in bytes[8 + header + start..8 + header + end].chunks_exact_mut(4).enumerate() {
-        word.copy_from_slice(&theta.get(i).unwrap_or(&theta[0]).to_le_bytes());
+    let mut state = checkpoint::load(&path).unwrap();
+    let layer = state.network.layers().last().unwrap().clone();
+    for (i, weight) in state.network.parameters_mut()[layer.theta].as_slice_mut().iter_mut().enumerate() {
+        *weight = *theta.get(i).unwrap_or(&theta[0]);
     }
-    fs::write(path, bytes).unwrap();
+    let mut trainer = Trainer::new(state.network, Recipe::default(), 1000).unwrap();
+    (trainer.moments, trainer.step) = (state.moments, state.steps);
+    checkpoint::save(&path, &trainer, &state.position, state.origin.as_ref()).unwrap();
 }
 
 /// `eval` and `quantize` agree on the levels of a layer of few, neighbouring or huge weights.
@@ -45,7 +47,7 @@ fn kmeans_of_odd_weights() {
     let next = [1.0_f32, 1.0_f32.next_up(), 1.0_f32.next_up().next_up()];
     for (theta, expected) in [
         (&next[..], &next[..]),
-        (&[-3e38, -2e38, 2e38, 3e38], &[-3e38, -2e38, 2e38, 3e38]),
+        (&[-3e30, -2e30, 2e30, 3e30], &[-3e30, -2e30, 2e30, 3e30]),
         (&[0.25, -0.5], &[-0.5, 0.25]),
     ] {
         set_weights(&place, theta);
@@ -86,8 +88,14 @@ fn what_the_run_needs_is_not_replaced() {
     let before = (place.read("run/config.json"), place.results("run"));
     for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl"] {
         for out in [format!("run/{name}"), format!("run/figures/../{name}")] {
-            place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that the run does not need"]);
+            place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that no run needs", name]);
         }
+    }
+    place.copy("run", "other");
+    for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        let out = format!("other/{name}");
+        place.refuse(&["quantize", "run", "--out", &out], 1, &[&out, "a file that no run needs", name]);
+        place.refuse(&["oracle", "noise", &out], 1, &[&out, "a file that no run needs", name]);
     }
     assert_eq!((place.read("run/config.json"), place.results("run")), before);
     place.succeed(&["quantize", "run", "--out", "run/model.packed"]);

@@ -1,6 +1,7 @@
 //! Runs and packed models that are none, or not whole: what every command says about them.
 
 use super::{SHORT, Workplace};
+use crate::train::Parts;
 use std::fs;
 
 /// Spoils the run in `run`.
@@ -10,6 +11,18 @@ fn replace(place: &Workplace, name: &str, from: &str, to: &str) {
     let text = String::from_utf8(place.read(format!("run/{name}"))).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(place.path("run").join(name), text.replacen(from, to, 1)).unwrap();
+}
+
+/// Changes what is in the checkpoint of `run`, and its checksums with it.
+fn change_checkpoint(place: &Workplace, change: impl FnOnce(&mut Parts)) {
+    let mut parts = Parts::of(&place.read("run/checkpoint.safetensors"));
+    change(&mut parts);
+    fs::write(place.path("run/checkpoint.safetensors"), parts.sealed()).unwrap();
+}
+
+/// Leaves it to what is in the checkpoint of `run` to tell which run it is of.
+fn without_origin(place: &Workplace) {
+    change_checkpoint(place, |file| file.header(|header| header["origin"] = serde_json::Value::Null));
 }
 
 fn checkpoint_of(place: &Workplace, arguments: &[&str]) {
@@ -28,7 +41,7 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (|p| fs::write(p.path("run/config.json"), "").unwrap(), &["config.json", "configuration of a run", "EOF"]),
     (|p| fs::write(p.path("run/config.json"), [0xff; 9]).unwrap(), &["config.json", "configuration of a run"]),
     (|p| replace(p, "config.json", "\"epochs\"", "\"epoch\""), &["config.json", "unknown field `epoch`"]),
-    (|p| replace(p, "config.json", "\"version\": 1", "\"version\": 7"), &["config.json", "format version 1", "7"]),
+    (|p| replace(p, "config.json", "\"version\": 2", "\"version\": 7"), &["config.json", "format version 1 or 2", "7"]),
     (
         |p| fs::write(p.path("run/checkpoint.safetensors"), "").unwrap(),
         &["checkpoint.safetensors", "a safetensors file"],
@@ -43,11 +56,15 @@ const FLAWS: &[(Flaw, &[&str])] = &[
     (
         |p| {
             let mut bytes = p.read("run/checkpoint.safetensors");
-            let end = bytes.len();
-            bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+            *bytes.last_mut().unwrap() ^= 1;
             fs::write(p.path("run/checkpoint.safetensors"), bytes).unwrap();
         },
-        &["checkpoint.safetensors", "finite numbers in ", "NaN"],
+        &["checkpoint.safetensors", "as it was written, checksum "],
+    ),
+    (|p| change_checkpoint(p, |file| file.set("fc2.theta", 5, f32::NAN)), &["finite numbers in fc2.theta", "NaN"]),
+    (
+        |p| change_checkpoint(p, |file| file.header(|h| h["origin"]["config"]["recipe"]["seed"] = 9.into())),
+        &["checkpoint.safetensors", "a checkpoint of this run, whose config.recipe.seed is 0", "9"],
     ),
 ];
 
@@ -93,8 +110,14 @@ fn a_checkpoint_of_another_network_is_refused_by_every_command() {
     let place = Workplace::with_images(16);
     place.train("run", &[]);
     checkpoint_of(&place, &["lenet5", "--data", "data", "--epochs", "1", "--batch-size", "128"]);
-    for arguments in [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"]] {
-        place.refuse(arguments, 1, &["checkpoint.safetensors", "a checkpoint of mlp", "lenet5"]);
+    let commands =
+        [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"], &["train", "--resume", "run"]];
+    for arguments in commands {
+        place.refuse(arguments, 1, &["checkpoint.safetensors", "whose config.network is \"mlp\"", "\"lenet5\""]);
+    }
+    without_origin(&place);
+    for arguments in &commands[..3] {
+        place.refuse(arguments, 1, &["checkpoint.safetensors", "a checkpoint of mlp", "another network"]);
     }
     place.refuse(&["train", "--resume", "run"], 1, &["checkpoint.safetensors", "[256, 256]", "[6, 1, 5, 5]"]);
     place.refuse(&["train", "lenet5", "--resume", "run"], 1, &["run", "a run of lenet5", "mlp"]);
@@ -102,17 +125,28 @@ fn a_checkpoint_of_another_network_is_refused_by_every_command() {
 
 #[test]
 fn a_checkpoint_of_another_run_is_not_gone_on_with() {
-    let cases: [(&[&str], &[&str]); 5] = [
-        (&["--levels", "2"], &["checkpoint.safetensors", "3 levels", "2"]),
-        (&["--levels", "5"], &["checkpoint.safetensors", "3 levels", "5"]),
-        (&["--codebook=-0.3,-0.1,0.2"], &["checkpoint.safetensors", "a zero level in fc1"]),
-        (&["--epochs", "3"], &["checkpoint.safetensors", "8 steps an epoch and 16 in all", "24 steps"]),
-        (&["--batch-size", "100"], &["checkpoint.safetensors", "8 steps an epoch", "step 0 in epoch 2 after 4 steps"]),
+    let cases: [(&[&str], &str, &[&str]); 5] = [
+        (&["--levels", "2"], "codebook", &["checkpoint.safetensors", "3 levels", "2"]),
+        (&["--levels", "5"], "codebook", &["checkpoint.safetensors", "3 levels", "5"]),
+        (&["--codebook=-0.3,-0.1,0.2"], "codebook", &["checkpoint.safetensors", "a zero level in fc1"]),
+        (
+            &["--epochs", "3"],
+            "recipe.epochs",
+            &["checkpoint.safetensors", "8 steps an epoch and 16 in all", "24 steps"],
+        ),
+        (
+            &["--batch-size", "100"],
+            "recipe.batch_size",
+            &["checkpoint.safetensors", "8 steps an epoch", "step 0 in epoch 2 after 4 steps"],
+        ),
     ];
-    for (options, parts) in cases {
+    for (options, entry, parts) in cases {
         let place = Workplace::with_run();
         let short: Vec<&str> = SHORT.chunks(2).filter(|pair| pair[0] != options[0]).flatten().copied().collect();
         checkpoint_of(&place, &[&["mlp", "--data", "data"], &short[..], options].concat());
+        let expected = ["checkpoint.safetensors", &format!("a checkpoint of this run, whose config.{entry} is ")];
+        place.refuse(&["train", "--resume", "run"], 1, &expected);
+        without_origin(&place);
         place.refuse(&["train", "--resume", "run"], 1, parts);
     }
 }
@@ -123,7 +157,8 @@ fn a_configuration_out_of_range_names_its_run() {
         ("\"batch_size\": 32", "\"batch_size\": 0", ["batch-size", "1 to 256"]),
         ("\"epochs\": 2", "\"epochs\": 0", ["epochs", "at least 1"]),
         ("\"learning_rate\": 0.01", "\"learning_rate\": -1.0", ["learning-rate", "positive"]),
-        ("\"network\": \"mlp\"", "\"network\": \"vgg\"", ["network", "vgg"]),
+        ("fc1  dense 256", "fc1  danse 256", ["mlp, line 3, fc1", "an operation"]),
+        ("input 1x12x12", "input 1x12x13", ["mlp, line 1, input", "1x12x12, the shape of the images"]),
         ("\"prior\": \"nearest\"", "\"prior\": \"windows\"", ["windows", "without a zero level"]),
         ("-0.2", "0.7", ["codebook", "ascending"]),
     ];
@@ -168,7 +203,7 @@ fn a_packed_model_that_is_not_whole_is_refused() {
         (Vec::new(), "8 bytes of magic"),
         (b"spikslab".to_vec(), "4 bytes of version"),
         ([b"PK\x03\x04", &good[4..]].concat(), "a packed model"),
-        ([&good[..8], &[3], &good[9..]].concat(), "format version 1 or 2"),
+        ([&good[..8], &[4], &good[9..]].concat(), "format version 1 to 3"),
     ];
     for (bytes, expected) in cases {
         fs::write(place.path("odd.packed"), bytes).unwrap();

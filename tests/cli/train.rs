@@ -1,4 +1,5 @@
 use super::{SHORT, Workplace, assert_same_results};
+use crate::common::networks::preset;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -60,8 +61,9 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], format!("mlp on 256 training and 64 test images of 12 x 12 from {:?}", absolute(&place)));
     for start in [
-        "epoch   1/2  loss ",
-        "epoch   2/2  loss ",
+        "                loss ",
+        "epoch   1/2 ",
+        "epoch   2/2 ",
         "mean ",
         "sampled, 10 draws ",
         "quantized ",
@@ -73,6 +75,14 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
         "whole model ",
     ] {
         assert!(lines.iter().any(|line| line.starts_with(start)), "no {start:?} in {printed}");
+    }
+    // The table of epochs fits a terminal of any width; its head stands there once.
+    let head = lines.iter().position(|line| line.ends_with("seconds")).unwrap();
+    assert_eq!(lines.iter().filter(|line| line.ends_with("seconds")).count(), 1, "{printed}");
+    let names: Vec<&str> = lines[head].split("  ").map(str::trim).filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, ["loss", "NLL", "quantized loss", "accuracy", "quantized", "seconds"]);
+    for line in &lines[head..head + 3] {
+        assert!(line.chars().count() == lines[head].chars().count() && line.chars().count() <= 80, "{line}");
     }
     let percent = format!("{:.2}%", 100.0 * metrics[1]["accuracy_mean"].as_f64().unwrap());
     assert!(lines.iter().any(|line| line.starts_with("mean ") && line.contains(&percent)), "{printed}");
@@ -107,16 +117,26 @@ fn the_configuration_holds_the_options() {
         "64",
         "--learning-rate",
         "0.003",
+        "--decay-from",
+        "0.5",
+        "--level-rate",
+        "0.25",
+        "--gradient-clip",
+        "2",
     ];
     place.succeed(&[&["train", "mlp", "--data", "data", "--out", "a"], &options[..]].concat());
     let config: Value = serde_json::from_slice(&place.read("a/config.json")).unwrap();
     let checksum = config["data_checksum"].clone();
+    let text = preset("mlp", [1, 12, 12]).to_string();
     let expected = json!({
-        "version": 1, "network": "mlp", "data": absolute(&place), "data_checksum": checksum,
-        "coarse": false, "limit": null, "standardization": null, "augment": false,
-        "codebook": [-0.1, 0.0, 0.3], "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5,
-        "kl_warmup": 0.25, "kl_warmup_power": 2, "epochs": 1, "batch_size": 64, "learning_rate": 0.003,
-        "seed": u64::MAX,
+        "version": 2, "network": "mlp", "text": text.lines().collect::<Vec<_>>(), "data": absolute(&place),
+        "data_checksum": checksum, "coarse": false, "limit": null, "standardization": null,
+        "codebook": [-0.1, 0.0, 0.3],
+        "recipe": {
+            "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5, "kl_warmup": 0.25,
+            "kl_warmup_power": 2, "epochs": 1, "batch_size": 64, "learning_rate": 0.003, "decay_from": 0.5,
+            "level_rate": 0.25, "level_gap": f64::from(0.1_f32) / 200.0, "gradient_clip": 2.0, "augment": false, "seed": u64::MAX,
+        },
     });
     assert_eq!(config, expected);
     // The defaults: M = 3, and 4 where no level may be zero; κ rises over all epochs.
@@ -126,9 +146,15 @@ fn the_configuration_holds_the_options() {
         let _ = fs::remove_dir_all(place.path("b"));
         place.train("b", options);
         let config: Value = serde_json::from_slice(&place.read("b/config.json")).unwrap();
-        assert_eq!((config["codebook"].as_array().unwrap().len(), &config["kl_warmup"]), (levels, &json!(2.0)));
-        assert_eq!((&config["kl_weight"], &config["kl_warmup_power"]), (&json!(0.2), &json!(1)));
+        let recipe = &config["recipe"];
+        assert_eq!((config["codebook"].as_array().unwrap().len(), &recipe["kl_warmup"]), (levels, &Value::Null));
+        assert_eq!((&recipe["kl_weight"], &recipe["kl_warmup_power"]), (&json!(0.2), &json!(1)));
         let metrics = place.metrics("b");
+        // κ of the last step of each of two epochs, of eight steps each.
+        assert_eq!(
+            (&metrics[0]["kl_weight"], &metrics[1]["kl_weight"]),
+            (&json!(0.2 * 7.0 / 8.0 / 2.0), &json!(0.2 * 15.0 / 8.0 / 2.0))
+        );
         assert_eq!(metrics[1]["levels"]["fc2"].as_array().unwrap().len(), levels);
     }
 }
@@ -151,14 +177,18 @@ fn every_network_and_prior_trains() {
 #[test]
 fn one_seed_gives_the_same_bytes_at_any_number_of_threads() {
     let place = Workplace::new();
-    for (out, options) in [
-        ("one", ["--threads", "1"]),
-        ("two", ["--threads", "2"]),
-        ("many", ["--threads", "5"]),
-        ("default", ["--seed", "0"]),
-        ("other", ["--seed", "1"]),
-    ] {
+    for (out, options) in [("one", ["--threads", "1"]), ("default", ["--seed", "0"]), ("other", ["--seed", "1"])] {
         place.train(out, &options);
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for (out, threads) in [("two", 2), ("many", 1024)] {
+        let options = ["--out", out, "--threads", &threads.to_string()];
+        let output = place.run(&[&["train", "mlp", "--data", "data"], &SHORT[..], &options].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        // More than there are cores are of no use, which is said.
+        let told = if threads > cores { format!("--threads {threads}: {cores}, one a core") } else { String::new() };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.starts_with(&told) && stderr.lines().count() == usize::from(threads > cores), "{stderr}");
     }
     for other in ["two", "many", "default"] {
         assert_same_results(&place, "one", other);
@@ -180,6 +210,25 @@ fn without_out_the_next_free_directory_is_taken() {
     place.succeed(&arguments);
     assert!(place.path("runs/mlp-1/model.packed").is_file());
     assert!(place.succeed(&arguments).contains("in runs/mlp-4: "));
+}
+
+#[test]
+fn runs_begun_at_once_without_out_each_get_a_directory() {
+    let place = Workplace::new();
+    let arguments = [&["train", "mlp", "--data", "data"], &SHORT[..]].concat();
+    let compare = [&["compare", "mlp", "--data", "data"], &SHORT[..]].concat();
+    let children: Vec<_> = [&arguments, &arguments, &arguments, &compare, &compare]
+        .map(|arguments| super::training::start(&place, arguments))
+        .into_iter()
+        .map(|child| child.wait_with_output().unwrap())
+        .collect();
+    for output in &children {
+        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""));
+    }
+    let runs = ["mlp-1", "mlp-2", "mlp-3", "compare-mlp-1/multi-spike", "compare-mlp-2/multi-spike"];
+    for run in runs {
+        assert_same_results(&place, "runs/mlp-1", &format!("runs/{run}"));
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod extremes;
 pub mod fixture;
 pub mod forms;
 pub mod gradient;
+pub mod graphs;
 pub mod networks;
 #[cfg(feature = "files")]
 pub mod parsers;
@@ -70,6 +71,19 @@ pub fn assert_error<T>(result: spikeslab::Result<T>, parts: &[&str]) {
             assert_eq!(message.lines().count(), 1, "an error is one line (saw: {message:?})");
         }
     }
+}
+
+/// CRC-32 (IEEE 802.3), bit by bit.
+#[cfg(feature = "files")]
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
+        }
+    }
+    !crc
 }
 
 /// Asserts that `action` panics, as its documentation says it does.

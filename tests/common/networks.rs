@@ -10,10 +10,11 @@ use super::tolerance::{Check, tolerance};
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
 use spikeslab::layers::batch_norm::MOMENTUM;
 use spikeslab::layers::softmax_nll;
-use spikeslab::nets::plan::BayesLayer;
-use spikeslab::nets::{Architecture, Gradients, Network, Normalization, Role, WeightMode};
+use spikeslab::nets::graph::BayesLayer;
+use spikeslab::nets::{Description, Given, Gradients, Graph, Network, Normalization, Role, WeightMode};
 use spikeslab::prior::{Codebook, Form, Kl, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
+use std::path::{Path, PathBuf};
 
 /// Sets every parameter to what `value` gives for its name.
 fn set_parameters<F: Precision>(network: &mut Network<F>, value: impl Fn(&str) -> ArrayD<F>) {
@@ -24,31 +25,76 @@ fn set_parameters<F: Precision>(network: &mut Network<F>, value: impl Fn(&str) -
     }
 }
 
-/// Whether a golden case of a file, by its name, is of that architecture: those with bottleneck are named so.
-pub fn is_of(architecture: Architecture, case: &str) -> bool {
-    !matches!(architecture, Architecture::Densenet { bottleneck } if bottleneck != case.starts_with("bottleneck"))
+/// Networks of every kind whose layers may have any outputs: the names that [`Description::with_widths`] knows.
+pub const NETWORKS: [&str; 5] = ["mlp", "lenet5", "lenet-caffe", "densenet", "densenet-bottleneck"];
+
+/// The network of that name whose layers have these outputs.
+pub fn with_widths<F: Precision>(name: &str, input: [usize; 3], widths: &[usize]) -> Network<F> {
+    let graph = Description::with_widths(name, input, widths).expect("a network");
+    Network::new(graph, &Codebook::symmetric(3).expect("three levels"))
 }
 
-/// The Bayesian layers of a golden case, as many as it has tensors θ.
-pub fn golden_layers<F: Precision>(architecture: Architecture, case: &Case<F>) -> Vec<String> {
-    let depth = case.names_after("init.").iter().filter(|name| name.ends_with(".theta")).count();
-    architecture.layer_names(depth).expect("a depth it has")
+/// A preset, with its sizes after a colon, of ten classes, for images of that shape.
+pub fn preset(name: &str, input: [usize; 3]) -> Graph {
+    let preset = Description::preset(name).expect("a preset");
+    preset.graph(Given { input: Some(input), ..Given::default() }).expect("a network")
 }
 
-/// The network of a golden case, of the widths its tensors have.
-fn golden_network<F: Precision>(architecture: Architecture, case: &Case<F>) -> Network<F> {
+/// The preset that the network of that name is, of its published depth.
+pub fn preset_of(network: &str) -> &str {
+    if network == "densenet-bottleneck" { "densenet:bottleneck=true" } else { network }
+}
+
+/// How many layers the network of that name has in its published depth.
+pub fn depth(network: &str) -> usize {
+    preset(preset_of(network), [3, 32, 32]).layers().count()
+}
+
+/// Whether a golden case of a file, by its name, is of the network of that name: those with bottleneck are named so.
+pub fn is_of(network: &str, case: &str) -> bool {
+    !network.starts_with("densenet") || (network == "densenet-bottleneck") == case.starts_with("bottleneck")
+}
+
+/// The file of a text beside the goldens of its network.
+pub fn text_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/nets").join(name).with_extension("net")
+}
+
+/// The network of that many classes that `fixtures/nets/<name>.net` describes, if there is such a text.
+pub fn text(name: &str, classes: usize) -> Option<Graph> {
+    let text = std::fs::read_to_string(text_path(name)).ok()?;
+    let given = Given { classes: Some(classes), ..Given::default() };
+    Some(Graph::parse(name, &text, given).expect("a network"))
+}
+
+/// The graph of a golden case: of its text, or of a preset with the outputs its tensors have.
+fn golden_graph<F: Precision>(name: &str, case: &Case<F>) -> Graph {
     let shape = |name: &str| case.stored(name).shape.clone();
-    let layers = golden_layers(architecture, case);
-    let widths: Vec<usize> = layers
-        .iter()
-        .map(|layer| shape(&format!("init.{layer}.theta")))
-        .map(|shape| if shape.len() == 4 { shape[0] } else { shape[1] })
-        .collect();
+    if let Some(graph) = text(name, shape("step1.logits")[1]) {
+        return graph;
+    }
     let x = shape("x");
     let input = if x.len() == 4 { [x[1], x[2], x[3]] } else { [x[1], 1, 1] };
-    let levels = case.vec(&format!("init.{}.levels", layers[0]));
-    let codebook = Codebook::new(levels).expect("a codebook");
-    architecture.network(input, &widths, &codebook).expect("a network")
+    let depth = case.names_after("init.").iter().filter(|name| name.ends_with(".theta")).count();
+    let drawn = match name {
+        "densenet" => preset(&format!("densenet:depth={depth}"), input),
+        "densenet-bottleneck" => preset(&format!("densenet:depth={depth},bottleneck=true"), input),
+        _ => preset(name, input),
+    };
+    let outputs = |theta: &[usize]| if theta.len() == 4 { theta[0] } else { theta[1] };
+    let widths: Vec<usize> =
+        drawn.layers().map(|layer| outputs(&shape(&format!("init.{}.theta", layer.name)))).collect();
+    Description::with_widths(name, input, &widths).expect("a network")
+}
+
+/// The network of a golden case in its initial state.
+pub fn golden_network<F: Precision>(name: &str, case: &Case<F>) -> Network<F> {
+    let graph = golden_graph(name, case);
+    let first = graph.layers().next().expect("a layer");
+    let codebook = Codebook::new(case.vec(&format!("init.{}.levels", first.name))).expect("a codebook");
+    let mut network = Network::new(graph, &codebook);
+    set_parameters(&mut network, |parameter| case.array(&format!("init.{parameter}")));
+    network
 }
 
 fn golden_prior(path: &str, case: &str) -> Prior {
@@ -68,18 +114,18 @@ fn golden_prior(path: &str, case: &str) -> Prior {
 }
 
 /// Every step of every case: logits, loss, NLL, KL, the gradient in every parameter, and the running statistics after it.
-pub fn assert_golden<F: Precision>(architecture: Architecture, path: &str, count: usize) {
+pub fn assert_golden<F: Precision>(name: &str, path: &str, count: usize) {
     for_each_case_of::<F>(
         path,
         count,
-        |case| is_of(architecture, case),
+        |case| is_of(name, case),
         |case| {
-            let mut network = golden_network(architecture, case);
+            let mut network = golden_network(name, case);
             let prior = golden_prior(path, &case.name);
             let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
             case.skip("learning_rate");
             let x: ArrayD<F> = case.array::<IxDyn>("x");
-            let [channels, height, width] = network.plan().input;
+            let [channels, height, width] = network.graph().input;
             let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
             let tolerance = tolerance("network", F::DTYPE, Check::Golden);
             for step in 1.. {
@@ -172,10 +218,13 @@ pub const MODES: [(bool, Normalization); 4] = [
 ];
 
 impl<F: Precision> Problem<F> {
-    pub fn new(architecture: Architecture, input: [usize; 3], widths: &[usize], batch: usize, seed: u64) -> Self {
+    pub fn new(name: &str, input: [usize; 3], widths: &[usize], batch: usize, seed: u64) -> Self {
+        Self::of(with_widths(name, input, widths), batch, seed)
+    }
+
+    /// Of a network whose parameters are replaced by random ones.
+    pub fn of(mut network: Network<F>, batch: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let codebook = Codebook::symmetric(3).expect("three levels");
-        let mut network = architecture.network::<F>(input, widths, &codebook).expect("a network");
         for parameter in network.parameters_mut() {
             let shape = IxDyn(parameter.value.shape());
             parameter.value = match parameter.role {
@@ -188,8 +237,9 @@ impl<F: Precision> Problem<F> {
                 Role::Bias | Role::RunningMean => random.uniforms(-0.5, 0.5, shape),
             };
         }
-        let x = random.uniforms(0.0, 1.0, (batch, input[0], input[1], input[2]));
-        let classes = widths[widths.len() - 1];
+        let [channels, height, width] = network.graph().input;
+        let x = random.uniforms(0.0, 1.0, (batch, channels, height, width));
+        let classes = network.graph().classes();
         let labels = (0..batch).map(|image| image * 7 % classes).collect();
         let mut problem = Self { network, x, labels, eps: Vec::new() };
         problem.eps = problem.noise_shapes().into_iter().map(|shape| random.bells(IxDyn(&shape))).collect();
@@ -266,11 +316,17 @@ pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
 }
 
 /// Logits, loss and gradients have the same bits at any thread count, in every mode.
-pub fn assert_same_bits(architecture: Architecture, input: [usize; 3], widths: &[usize]) {
+pub fn assert_same_bits(name: &str, input: [usize; 3], widths: &[usize]) {
+    assert_same_bits_of(name, Description::with_widths(name, input, widths).expect("a network"));
+}
+
+/// As [`assert_same_bits`].
+pub fn assert_same_bits_of(name: &str, graph: Graph) {
+    let network = Network::new(graph, &Codebook::symmetric(3).expect("three levels"));
     // More images than one thread sums.
-    let problem = Problem::<f32>::new(architecture, input, widths, 35, 5);
+    let problem = Problem::<f32>::of(network, 35, 5);
     for (sampled, normalization) in MODES {
-        assert_same_bits_at_any_thread_count(architecture.name(), || {
+        assert_same_bits_at_any_thread_count(name, || {
             let (nll, logits, gradients) = problem.run(&problem.network, sampled, normalization);
             let gradients = gradients.iter().flatten().map(ToTensor::to_tensor);
             [nll.to_tensor(), logits.to_tensor()].into_iter().chain(gradients).collect()

@@ -3,10 +3,11 @@
 //!
 //! An error is one line. Neither may a parser panic, nor take more than a second or a gigabyte.
 
-use spikeslab::nets::Architecture;
+use spikeslab::nets::{Given, Graph, Network, WeightMode};
 use spikeslab::oracle::tensors::File;
-use spikeslab::oracle::{OPERATIONS, compute};
-use spikeslab::packed::format;
+use spikeslab::oracle::{OPERATIONS, Operation, compute};
+use spikeslab::packed::{PackedModel, format};
+use spikeslab::prior::Codebook;
 use spikeslab::train::data::cifar::{self, CIFAR10, CIFAR100};
 use spikeslab::train::data::{Dataset, idx};
 use spikeslab::train::{Config, checkpoint};
@@ -16,7 +17,7 @@ use std::path::Path;
 pub type Parser = fn(&[u8]) -> bool;
 
 /// Every parser, by the name of its fuzz target and of its corpus.
-pub const PARSERS: [(&str, Parser); 7] = [
+pub const PARSERS: [(&str, Parser); 8] = [
     ("idx", idx),
     ("gz", gz),
     ("cifar", cifar),
@@ -24,6 +25,7 @@ pub const PARSERS: [(&str, Parser); 7] = [
     ("packed", packed),
     ("oracle", oracle),
     ("config", config),
+    ("network", network),
 ];
 
 /// The value, if it was accepted; the error must be one line.
@@ -54,7 +56,7 @@ pub fn idx(bytes: &[u8]) -> bool {
 /// Images of two labels, packed.
 pub fn gz(bytes: &[u8]) -> bool {
     const LABELS: &[u8] = b"\0\0\x08\x01\0\0\0\x02\x03\x07";
-    let images = flate2::bufread::MultiGzDecoder::new(bytes);
+    let images = spikeslab::train::data::gz::GzReader::new(bytes);
     let data = accepted(idx::read(images, Path::new("images.gz"), LABELS, Path::new("labels")));
     data.is_some_and(|data| is_within_its_classes(&data))
 }
@@ -87,37 +89,71 @@ pub fn checkpoint(bytes: &[u8]) -> bool {
 pub fn packed(bytes: &[u8]) -> bool {
     let bytes = [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat();
     let Some(model) = accepted(format::from_bytes(Path::new("model"), &bytes)) else { return false };
-    assert!(format::to_bytes(&model) == bytes, "it is read as another model");
+    // A network's text may be written in several ways, and an older file is written in the present version.
+    let again = format::to_bytes(&model);
+    let read = format::from_bytes(Path::new("again"), &again).expect("what is written can be read");
+    assert!(read == model && format::to_bytes(&read) == again, "it is read as another model");
     let [channels, height, width] = model.input();
     // A DenseNet takes images of any size.
     if channels * height * width <= 3 * 32 * 32 {
         let logits = model.predict(ndarray::Array4::zeros((1, channels, height, width))).expect("images of its size");
-        assert_eq!(logits.dim(), (1, *model.widths.last().expect("one a layer")));
+        assert_eq!(logits.dim(), (1, model.graph().classes()));
     }
     true
 }
 
+/// The operations that take input; that of networks once for each of some presets, with the preset's name.
+pub fn operations() -> Vec<(&'static Operation, Option<&'static str>)> {
+    let (networks, others): (Vec<_>, Vec<_>) = OPERATIONS
+        .iter()
+        .filter(|operation| operation.takes_input())
+        .partition(|operation| operation.name == "network");
+    let presets = ["mlp", "lenet5", "lenet-caffe", "densenet"];
+    let networks = networks.into_iter().flat_map(|network| presets.map(|preset| (network, Some(preset))));
+    others.into_iter().map(|operation| (operation, None)).chain(networks).collect()
+}
+
 /// The input of an operation; the first byte tells of which, and under which prior.
 pub fn oracle(bytes: &[u8]) -> bool {
-    let operations: Vec<_> = OPERATIONS.iter().filter(|operation| operation.takes_input()).collect();
+    let operations = operations();
     let Some((which, file)) = bytes.split_first() else { return false };
-    let operation = operations[usize::from(*which) % operations.len()];
+    let (operation, preset) = operations[usize::from(*which) % operations.len()];
     let Some(file) = accepted(File::from_bytes(Path::new("in.safetensors"), file.to_vec())) else { return false };
     let prior = ["nearest", "mixture", "vnq", "windows", "quadrature"][usize::from(*which) / operations.len() % 5];
     let takes_prior = operation.options.iter().any(|option| option.name == "prior");
-    let options: Vec<_> = takes_prior.then(|| ("prior".to_string(), prior.to_string())).into_iter().collect();
+    let given = [("prior", takes_prior.then_some(prior)), ("network", preset)];
+    let options: Vec<_> = given.iter().filter_map(|(name, value)| Some((name.to_string(), (*value)?.into()))).collect();
     accepted(compute(operation, Some(&file), &options)).is_some()
 }
 
 /// The configuration of a run, and all that is derived from it.
 pub fn config(bytes: &[u8]) -> bool {
     let Some(config) = accepted(Config::from_json(Path::new("config.json"), bytes)) else { return false };
-    let Some(checked) = accepted(config.check(1000)) else { return false };
+    if accepted(config.check(1000)).is_none() {
+        return false;
+    }
     if let Some(standardization) = &config.standardization {
         accepted(standardization.check(3));
     }
-    let widths = [&checked.hidden_widths[..], &[10]].concat();
-    accepted(checked.architecture.plan([3, 32, 32], &widths));
-    assert!(Architecture::ALL.contains(&checked.architecture));
+    accepted(config.graph_of(Given { input: Some([3, 32, 32]), classes: Some(10), outputs: None })).is_some()
+}
+
+/// A network's text, and the network.
+pub fn network(bytes: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(bytes) else { return false };
+    let given = Given { classes: Some(10), ..Given::default() };
+    let Some(graph) = accepted(Graph::parse("network", text, given)) else { return false };
+    let printed = graph.to_string();
+    assert!(Graph::parse("printed", &printed, Given::default()).is_ok_and(|again| again == graph), "{printed}");
+    let size = graph.multiplications().fold(graph.nodes.len() * graph.largest(), usize::saturating_add);
+    if size <= 1 << 20 {
+        let [channels, height, width] = graph.input;
+        let network = Network::<f32>::new(graph, &Codebook::symmetric(3).expect("three levels"));
+        let x = ndarray::Array4::zeros((2, channels, height, width));
+        let logits = network.predict(x.clone(), &WeightMode::Quantized).expect("images of its size");
+        assert_eq!(logits, PackedModel::new("network", &network, None).predict(x).expect("images of its size"));
+        // Nothing but zeros.
+        assert!(logits.iter().all(|logit| *logit == 0.0));
+    }
     true
 }

@@ -1,9 +1,10 @@
 use crate::common::Dtype::F32;
 use crate::common::compare::assert_close;
 use crate::common::device::device;
+use crate::common::parsers::operations;
 use crate::common::tolerance::{Check, tolerance};
 use crate::oracle::read;
-use spikeslab::oracle::{OPERATIONS, evaluate, evaluate_on};
+use spikeslab::oracle::{evaluate, evaluate_on};
 use std::fs;
 use std::path::Path;
 
@@ -16,30 +17,31 @@ const LEFT_OUT: [&str; 3] = ["mean", "variance", "kl"];
 #[test]
 fn parity_of_every_operation() {
     let Some(device) = device("oracle, every operation") else { return };
-    let taking_input: Vec<_> = OPERATIONS.iter().filter(|operation| operation.takes_input()).collect();
+    let operations = operations();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers/oracle");
     let dir = tempfile::tempdir().unwrap();
     let [input, on_cpu, on_gpu] = ["in", "cpu", "gpu"].map(|name| dir.path().join(name));
     // The corpus is in F32.
     let within = tolerance("network on the device", F32, Check::Reference);
     let mut seen = Vec::new();
-    for operation in &taking_input {
-        let name = operation.name.replace('-', "_");
-        let seed = if name == "kl" { "kl_0".to_string() } else { name };
+    for (operation, preset) in &operations {
+        let name = preset.unwrap_or(operation.name);
+        let seed = if name == "kl" { "kl_0".to_string() } else { name.replace('-', "_") };
         // Those without a seed are like one that has: see the networks' own tests.
         let Ok(bytes) = fs::read(corpus.join(seed)) else { continue };
-        assert_eq!(taking_input[usize::from(bytes[0]) % taking_input.len()].name, operation.name);
+        let (of_seed, preset_of_seed) = operations[usize::from(bytes[0]) % operations.len()];
+        assert_eq!((of_seed.name, preset_of_seed), (operation.name, *preset));
         fs::write(&input, &bytes[1..]).unwrap();
-        evaluate(operation.name, Some(&input), &on_cpu, &[]).unwrap();
-        let outcome = evaluate_on(&device, operation.name, Some(&input), &on_gpu, &[]);
-        if NOT_ON_A_DEVICE.contains(&operation.name) {
+        evaluate(name, Some(&input), &on_cpu, &[]).unwrap();
+        let outcome = evaluate_on(&device, name, Some(&input), &on_gpu, &[]);
+        if NOT_ON_A_DEVICE.contains(&name) {
             assert!(outcome.expect_err("no kernel").to_string().contains("device cuda:0"));
             continue;
         }
-        outcome.unwrap_or_else(|error| panic!("{}: {error}", operation.name));
+        outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
         let (expected, on_gpu) = (read(&on_cpu), read(&on_gpu));
         for (output, expected) in &expected {
-            let what = format!("{} {output}", operation.name);
+            let what = format!("{name} {output}");
             let network = operation.inputs.is_empty();
             // Without a bias the device has no gradient of one.
             let left_out = LEFT_OUT.contains(&output.as_str()) && !network || output == "dbias";
@@ -52,11 +54,30 @@ fn parity_of_every_operation() {
             let expected = expected["kl"].values.iter().sum::<f64>();
             assert_close("kl_sum", &sum.values[..], &[expected], within);
         }
-        seen.push(operation.name);
+        seen.push(name);
     }
     assert!(seen.len() > 8, "{seen:?}");
     let noise = [("count".to_string(), "33".to_string()), ("seed".to_string(), "7".to_string())];
     evaluate("noise", None, &on_cpu, &noise).unwrap();
     evaluate_on(&device, "noise", None, &on_gpu, &noise).unwrap();
     assert_eq!(read(&on_gpu), read(&on_cpu), "to the bit");
+}
+
+/// As on the CPU: what is not finite is named, and written only if that is asked for.
+#[test]
+fn an_output_that_is_not_finite_is_refused() {
+    let Some(device) = device("oracle, an output that is not finite") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let [input, output] = ["in", "out"].map(|name| dir.path().join(name));
+    let gradient = [1e30_f32, 1.0].map(f32::to_le_bytes).concat();
+    let ones = [1.0_f32, 1.0].map(f32::to_le_bytes).concat();
+    let view = |bytes| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![2], bytes).unwrap();
+    let tensors = [("gradient", view(&gradient)), ("m", view(&ones)), ("parameter", view(&ones)), ("v", view(&ones))];
+    fs::write(&input, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let evaluate = |options: &[(String, String)]| evaluate_on(&device, "adam", Some(&input), &output, options);
+    let message = evaluate(&[]).expect_err("1e60 is beyond F32").to_string();
+    assert!(message.contains("tensor v: expected finite numbers") && message.contains("inf at [0]"), "{message}");
+    assert!(!output.exists());
+    evaluate(&[("allow-non-finite".to_string(), "true".to_string())]).unwrap();
+    assert!(read(&output)["v"].values[0].is_infinite());
 }

@@ -4,14 +4,14 @@ use crate::common::gradient::{assert_gradient, weighted_sum};
 use crate::common::random::Random;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::{Precision, assert_error, assert_panics};
+use crate::layers::pool::golden_pool;
 use ndarray::{Array4, Ix4};
 use spikeslab::layers::avg_pool::{backward, forward};
-use spikeslab::tensor::im2col::Window;
+use spikeslab::layers::pool::Pool;
 
 fn golden<F: Precision>() {
-    for_each_case::<F>("layers/avg_pool", 11, |case| {
-        let window = Window::new(case.pair("kernel"), case.pair("stride"));
-        let (y, cache) = forward(case.array::<Ix4>("x").view(), &window).expect("it fits");
+    for_each_case::<F>("layers/avg_pool", 31, |case| {
+        let (y, cache) = forward(case.array::<Ix4>("x").view(), &golden_pool(case)).expect("it fits");
         case.expect("y", &y);
         case.expect("dx", &backward(&cache, case.array::<Ix4>("dy").view()));
     });
@@ -30,15 +30,22 @@ fn golden_f32() {
 #[test]
 fn gradients() {
     let mut random = Random::new(1);
-    for (kernel, stride) in [([2, 2], [2, 2]), ([3, 2], [1, 3]), ([3, 3], [2, 2]), ([5, 7], [1, 1])] {
-        let window = Window::new(kernel, stride);
+    let padded = Pool { padding: [1, 1], ceil_mode: true, ..Pool::new([3, 3], [2, 2]) };
+    for pool in [
+        Pool::new([2, 2], [2, 2]),
+        Pool::new([3, 2], [1, 3]),
+        Pool::new([3, 3], [2, 2]),
+        Pool::new([5, 7], [1, 1]),
+        padded,
+        Pool { count_include_pad: false, ..padded },
+    ] {
         let x: Array4<f64> = random.bells((2, 2, 5, 7));
-        let (y, cache) = forward(x.view(), &window).expect("it fits");
+        let (y, cache) = forward(x.view(), &pool).expect("it fits");
         let dy: Array4<f64> = random.bells(y.dim());
         let (dx, at) = (backward(&cache, dy.view()), x.as_slice().expect("standard layout"));
-        assert_gradient("avg_pool", &format!("{window:?}"), 0.1, at, &dx, |x| {
+        assert_gradient("avg_pool", &format!("{pool:?}"), 0.1, at, &dx, |x| {
             let x = Array4::from_shape_vec((2, 2, 5, 7), x.to_vec()).expect("140 values");
-            weighted_sum(&forward(x.view(), &window).expect("it fits").0, &dy)
+            weighted_sum(&forward(x.view(), &pool).expect("it fits").0, &dy)
         });
     }
 }
@@ -46,17 +53,25 @@ fn gradients() {
 #[test]
 fn the_mean_of_each_window() {
     let x = Array4::from_shape_fn((1, 2, 4, 4), |(_, c, h, w)| (100 * c + 10 * h + w) as f64);
-    let (y, _) = forward(x.view(), &Window::new([2, 2], [2, 2])).expect("it fits");
+    let (y, _) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
     for ((_, c, p, q), mean) in y.indexed_iter() {
         assert_eq!(*mean, 100.0 * c as f64 + 20.0 * p as f64 + 5.0 + 2.0 * q as f64 + 0.5, "[{c}, {p}, {q}]");
     }
+}
+
+/// A million pixels a window.
+#[test]
+fn a_large_window_is_as_exact_as_a_small_one() {
+    let x = Array4::<f32>::from_elem((1, 1, 1000, 1000), 0.1);
+    let (y, _) = forward(x.view(), &Pool::new([1000, 1000], [1, 1])).expect("it fits");
+    assert_eq!(y[[0, 0, 0, 0]], 0.1);
 }
 
 #[test]
 fn nan_spoils_its_window_alone() {
     let mut x = Array4::<f64>::ones((1, 1, 4, 4));
     x[[0, 0, 3, 0]] = f64::NAN;
-    let (y, _) = forward(x.view(), &Window::new([2, 2], [2, 2])).expect("it fits");
+    let (y, _) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
     for ((_, _, p, q), mean) in y.indexed_iter() {
         assert_eq!(mean.is_nan(), (p, q) == (1, 0), "[{p}, {q}]");
     }
@@ -65,8 +80,8 @@ fn nan_spoils_its_window_alone() {
 #[test]
 fn the_layout_in_memory_does_not_matter() {
     let x: Array4<f64> = Random::new(4).bells((2, 3, 4, 5));
-    let window = Window::new([2, 2], [1, 2]);
-    let (y, cache) = forward(x.view(), &window).expect("it fits");
+    let pool = Pool::new([2, 2], [1, 2]);
+    let (y, cache) = forward(x.view(), &pool).expect("it fits");
     let dy: Array4<f64> = Random::new(5).bells(y.dim());
     for axes in [[3, 2, 1, 0], [1, 0, 3, 2], [0, 2, 3, 1]] {
         // The same images, their axes in another order in memory.
@@ -74,7 +89,7 @@ fn the_layout_in_memory_does_not_matter() {
         let permuted = |array: &Array4<f64>| {
             array.view().permuted_axes(axes).as_standard_layout().into_owned().permuted_axes(inverse)
         };
-        let (other, other_cache) = forward(permuted(&x).view(), &window).expect("it fits");
+        let (other, other_cache) = forward(permuted(&x).view(), &pool).expect("it fits");
         assert_eq!(other, y, "{axes:?}");
         assert_eq!(backward(&other_cache, permuted(&dy).view()), backward(&cache, dy.view()), "{axes:?}");
     }
@@ -83,22 +98,20 @@ fn the_layout_in_memory_does_not_matter() {
 #[test]
 fn windows_that_do_not_fit_are_refused() {
     let x = Array4::<f64>::zeros((1, 1, 3, 4));
-    let plain = Window::new([2, 2], [2, 2]);
-    for (window, expected) in [
-        (Window::new([4, 2], [1, 1]), "fits into 3 pixels"),
-        (Window::new([2, 5], [1, 1]), "fits into 4 pixels"),
-        (Window::new([0, 2], [1, 1]), "at least 1"),
-        (Window { padding: [0, 1], ..plain }, "no padding"),
-        (Window { dilation: [2, 1], ..plain }, "no dilation"),
+    for (pool, expected) in [
+        (Pool::new([4, 2], [1, 1]), ["window", "fits into 3 pixels"]),
+        (Pool::new([2, 5], [1, 1]), ["window", "fits into 4 pixels"]),
+        (Pool::new([2, 2], [0, 1]), ["window", "at least 1"]),
+        (Pool { padding: [1, 2], ..Pool::new([3, 3], [1, 1]) }, ["padding", "half of the kernel of 3 (saw: 2)"]),
     ] {
-        assert_error(forward(x.view(), &window), &["window", expected]);
+        assert_error(forward(x.view(), &pool), &expected);
     }
 }
 
 #[test]
 fn a_gradient_of_another_shape_panics() {
     let x = Array4::<f64>::zeros((2, 3, 4, 6));
-    let (_, cache) = forward(x.view(), &Window::new([2, 2], [2, 2])).expect("it fits");
+    let (_, cache) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
     for shape in [(2, 3, 3, 2), (2, 3, 2, 2), (1, 3, 2, 3), (2, 1, 2, 3)] {
         assert_panics(&format!("{shape:?}"), || backward(&cache, Array4::<f64>::zeros(shape).view()));
     }
@@ -109,7 +122,7 @@ fn the_same_bits_at_any_thread_count() {
     let mut random = Random::new(3);
     let (x, dy): (Array4<f32>, Array4<f32>) = (random.bells((9, 3, 10, 10)), random.bells((9, 3, 8, 8)));
     assert_same_bits_at_any_thread_count("average pooling", || {
-        let (y, cache) = forward(x.view(), &Window::new([3, 3], [1, 1])).expect("it fits");
+        let (y, cache) = forward(x.view(), &Pool::new([3, 3], [1, 1])).expect("it fits");
         vec![y.to_tensor(), backward(&cache, dy.view()).to_tensor()]
     });
 }

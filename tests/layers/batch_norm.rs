@@ -1,4 +1,4 @@
-use crate::common::Dtype::F64;
+use crate::common::Dtype::{F32, F64};
 use crate::common::compare::{Tensor, ToTensor, assert_close};
 use crate::common::fixture::for_each_case;
 use crate::common::gradient::{assert_gradient, weighted_sum};
@@ -172,10 +172,15 @@ fn running_estimates_move_by_the_momentum_towards_the_unbiased_variance() {
     let mut running = Statistics { mean: array![1.0, 1.0], variance: array![2.0, 2.0] };
     running.absorb(&batch, 5, 0.25);
     assert_eq!(running, Statistics { mean: array![1.5, 0.5], variance: array![2.75, 1.5] });
-    // A single value has no unbiased variance: its biased one, 0, is taken.
-    let mut running = Statistics { mean: array![1.0, 1.0], variance: array![2.0, 2.0] };
-    running.absorb(&Statistics { mean: array![3.0, -1.0], variance: array![0.0, 0.0] }, 1, 0.5);
-    assert_eq!(running, Statistics { mean: array![2.0, 0.0], variance: array![1.0, 1.0] });
+    // A single value has no unbiased variance.
+    assert_panics("one value", || running.clone().absorb(&batch, 1, 0.25));
+    // The estimates before are forgotten, however large they are.
+    let x = array![0.1_f32, 0.3, 0.2, 0.2].into_shape_with_order((4, 1, 1)).expect("four values");
+    let mut running = Statistics { mean: array![1e6_f32], variance: array![1e6] };
+    running.absorb(&Statistics::of_batch(x.view()), 4, 1.0);
+    let tolerance = tolerance("batch_norm", F32, Check::Golden);
+    assert_close("mean", &running.mean, &[0.2], tolerance);
+    assert_close("variance", &running.variance, &[0.02 / 3.0], tolerance);
 }
 
 #[test]
@@ -187,7 +192,7 @@ fn the_conventions_are_pytorch_s() {
 fn a_constant_channel_gives_beta_and_finite_gradients() {
     let (gamma, beta) = (array![2.0_f32], array![0.5]);
     let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32 };
-    for shape in [(4, 1, 3), (1, 1, 1)] {
+    for shape in [(4, 1, 3), (2, 1, 1)] {
         let (y, cache, _) = norm.forward_batch(Array3::from_elem(shape, 7.25)).expect("it fits");
         assert!(y.iter().all(|y| *y == 0.5), "{y}");
         let d = norm.backward(&cache, Array3::ones(shape));
@@ -227,8 +232,15 @@ fn shapes_that_do_not_fit_are_refused() {
     assert_error(norm(three.view(), two.view()).forward_batch(x.clone()), &["gamma", "[2]", "[3]"]);
     for empty in [(0, 2, 3), (4, 2, 0)] {
         let result = norm(two.view(), two.view()).forward_batch(Array3::ones(empty));
+        assert_error(result, &["x", "at least two values a channel"]);
+        let result = norm(two.view(), two.view()).forward_running(Array3::ones(empty), &running);
         assert_error(result, &["x", "at least one value a channel"]);
     }
+    // One value is its own mean: x̂ would be 0 whatever it is.
+    let one = Array3::ones((1, 2, 1));
+    let result = norm(two.view(), two.view()).forward_batch(one.clone());
+    assert_error(result, &["x", "at least two values a channel", "[1, 2, 1]"]);
+    assert!(norm(two.view(), two.view()).forward_running(one, &running).is_ok());
 }
 
 #[test]
@@ -255,4 +267,30 @@ fn the_same_bits_at_any_thread_count() {
         tensors.extend([y.to_tensor(), d.dx.to_tensor()]);
         tensors
     });
+}
+
+/// A million values a channel, of few images with many positions and of many with one.
+#[test]
+fn long_sums_are_as_exact_as_short_ones() {
+    let tolerance = tolerance("batch_norm", F32, Check::Golden);
+    let (gamma, beta) = (array![1.0_f32], array![0.0]);
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32 };
+    // ±0.1 around 0.2; with ε the deviation is √(0.01 + 1e-5).
+    let x_hat = 0.1 / 0.01001_f64.sqrt();
+    for shape in [(1_000_000, 1, 1), (2, 1, 500_000), (1000, 1, 1000)] {
+        let mut high = false;
+        let x = Array3::from_shape_fn(shape, |_| {
+            high = !high;
+            if high { 0.3_f32 } else { 0.1 }
+        });
+        let (y, cache, statistics) = norm.forward_batch(x.clone()).expect("it fits");
+        assert_close("mean", &statistics.mean, &[0.2], tolerance);
+        assert_close("variance", &statistics.variance, &[0.01], tolerance);
+        let ends = [y[[0, 0, 0]], y[[shape.0 - 1, 0, shape.2 - 1]]];
+        assert_close(&format!("y, {shape:?}"), &ends, &[x_hat, -x_hat], tolerance);
+        let d = norm.backward(&cache, Array3::from_elem(shape, 0.1));
+        assert_close("dbeta", &d.dbeta, &[1e5], tolerance);
+        let d = norm.backward(&cache, x.mapv(|x| if x > 0.2 { 0.1 } else { -0.1 }));
+        assert_close("dgamma", &d.dgamma, &[1e5 * x_hat], tolerance);
+    }
 }

@@ -1,5 +1,6 @@
 mod reference;
 
+use crate::common::Dtype::F32;
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::fixture::for_each_case;
 use crate::common::gradient::{assert_gradient, assert_projected_gradient, weighted_sum};
@@ -331,4 +332,23 @@ fn the_same_bits_at_any_thread_count() {
         let arrays = [y, d.dx.expect("asked for"), d.dtheta, d.dlog_sigma2.expect("sampled")];
         arrays.iter().map(ToTensor::to_tensor).chain([d.dbias.to_tensor()]).collect()
     });
+}
+
+/// Many images, and one with many positions.
+#[test]
+fn long_sums_are_as_exact_as_short_ones() {
+    let theta = Array4::<f32>::ones((2, 1, 1, 1));
+    let window = Window::new([1, 1], [1, 1]);
+    let conv = BayesConv2d { theta: theta.view(), log_sigma2: theta.view(), bias: None, window, groups: 1 };
+    for shape in [(20_000, 1, 2, 2), (1, 1, 300, 400)] {
+        let (_, cache) = conv.forward_mean(Array4::ones(shape)).expect("it fits");
+        let dy = Array4::from_elem((shape.0, 2, shape.2, shape.3), 0.1);
+        let d = conv.backward(&cache, dy.view(), false);
+        let expected = [0.1 * (shape.0 * shape.2 * shape.3) as f64; 2];
+        assert_close("dbias", &d.dbias, &expected, tolerance("sum", F32, Check::Property));
+        if shape.0 > 1 {
+            let dtheta = d.dtheta.to_shape(2).expect("two weights").into_owned();
+            assert_close("dtheta", &dtheta, &expected, tolerance("matmul long", F32, Check::Property));
+        }
+    }
 }

@@ -1,3 +1,4 @@
+use crate::common::Dtype::F32;
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::fixture::for_each_case;
 use crate::common::gradient::{assert_gradient, assert_projected_gradient, weighted_sum};
@@ -234,4 +235,14 @@ fn the_same_bits_at_any_thread_count() {
         let arrays = [y, d.dx.expect("asked for"), d.dtheta, d.dlog_sigma2.expect("sampled")];
         arrays.iter().map(ToTensor::to_tensor).chain([d.dbias.to_tensor()]).collect()
     });
+}
+
+#[test]
+fn the_bias_of_a_large_batch() {
+    let theta = Array2::<f32>::ones((1, 3));
+    let dense = BayesDense { theta: theta.view(), log_sigma2: theta.view(), bias: None };
+    let (_, cache) = dense.forward_mean(Array2::ones((60_000, 1))).expect("it fits");
+    let d = dense.backward(&cache, Array2::from_elem((60_000, 3), 0.1).view(), false);
+    let tolerance = tolerance("sum", F32, Check::Property);
+    assert_close("dbias", &d.dbias, &[6000.0; 3], tolerance);
 }

@@ -4,14 +4,14 @@ use crate::common::gradient::{assert_gradient, weighted_sum};
 use crate::common::random::Random;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::{Precision, assert_error, assert_panics};
+use crate::layers::pool::golden_pool;
 use ndarray::{Array4, Ix4, array};
 use spikeslab::layers::max_pool::{backward, forward};
-use spikeslab::tensor::im2col::Window;
+use spikeslab::layers::pool::Pool;
 
 fn golden<F: Precision>() {
-    for_each_case::<F>("layers/max_pool", 13, |case| {
-        let window = Window::new(case.pair("kernel"), case.pair("stride"));
-        let (y, cache) = forward(case.array::<Ix4>("x").view(), &window).expect("it fits");
+    for_each_case::<F>("layers/max_pool", 23, |case| {
+        let (y, cache) = forward(case.array::<Ix4>("x").view(), &golden_pool(case)).expect("it fits");
         case.expect("y", &y);
         case.expect("dx", &backward(&cache, case.array::<Ix4>("dy").view()));
     });
@@ -30,18 +30,18 @@ fn golden_f32() {
 #[test]
 fn gradients_away_from_ties() {
     let mut random = Random::new(1);
-    for (kernel, stride) in [([2, 2], [2, 2]), ([3, 2], [1, 3]), ([3, 3], [2, 2])] {
-        let window = Window::new(kernel, stride);
+    let padded = Pool { padding: [1, 1], ceil_mode: true, ..Pool::new([3, 3], [2, 2]) };
+    for pool in [Pool::new([2, 2], [2, 2]), Pool::new([3, 2], [1, 3]), Pool::new([3, 3], [2, 2]), padded] {
         // Distinct whole numbers, shuffled: no two are closer than 1.
         let mut order: Vec<(u64, f64)> = (0..2 * 2 * 5 * 7).map(|i| (random.word(), f64::from(i))).collect();
         order.sort_by_key(|(key, _)| *key);
         let x: Vec<f64> = order.into_iter().map(|(_, value)| value).collect();
         let image = |x: &[f64]| Array4::from_shape_vec((2, 2, 5, 7), x.to_vec()).expect("140 values");
-        let (y, cache) = forward(image(&x).view(), &window).expect("it fits");
+        let (y, cache) = forward(image(&x).view(), &pool).expect("it fits");
         let dy: Array4<f64> = random.bells(y.dim());
         let dx = backward(&cache, dy.view());
-        assert_gradient("max_pool", &format!("{window:?}"), 0.1, &x, dx.as_slice().expect("standard layout"), |x| {
-            weighted_sum(&forward(image(x).view(), &window).expect("it fits").0, &dy)
+        assert_gradient("max_pool", &format!("{pool:?}"), 0.1, &x, dx.as_slice().expect("standard layout"), |x| {
+            weighted_sum(&forward(image(x).view(), &pool).expect("it fits").0, &dy)
         });
     }
 }
@@ -55,7 +55,7 @@ fn a_tie_goes_to_the_first_element_row_by_row() {
         (array![[0.0, -0.0], [-0.0, 0.0]], [0, 0]),
     ] {
         let x = x.into_shape_with_order((1, 1, 2, 2)).expect("four values");
-        let (_, cache) = forward(x.view(), &Window::new([2, 2], [2, 2])).expect("it fits");
+        let (_, cache) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
         let mut expected = Array4::zeros((1, 1, 2, 2));
         expected[[0, 0, first[0], first[1]]] = 3.0;
         assert_eq!(backward(&cache, Array4::from_elem((1, 1, 1, 1), 3.0).view()), expected, "{x}");
@@ -68,7 +68,7 @@ fn a_nan_is_the_maximum_and_gets_the_gradient() {
         let mut x = vec![1.0, f64::INFINITY, -2.0, 4.0];
         x[at] = f64::NAN;
         let x = Array4::from_shape_vec((1, 1, 2, 2), x).expect("four values");
-        let (y, cache) = forward(x.view(), &Window::new([2, 2], [2, 2])).expect("it fits");
+        let (y, cache) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
         assert!(y[[0, 0, 0, 0]].is_nan(), "{x}");
         let dx = backward(&cache, Array4::<f64>::ones((1, 1, 1, 1)).view());
         assert_eq!(dx.as_slice().expect("standard layout")[at], 1.0, "{x}");
@@ -78,8 +78,8 @@ fn a_nan_is_the_maximum_and_gets_the_gradient() {
 #[test]
 fn the_layout_in_memory_does_not_matter() {
     let x: Array4<f64> = Random::new(4).bells((2, 3, 4, 5));
-    let window = Window::new([2, 2], [1, 2]);
-    let (y, cache) = forward(x.view(), &window).expect("it fits");
+    let pool = Pool::new([2, 2], [1, 2]);
+    let (y, cache) = forward(x.view(), &pool).expect("it fits");
     let dy: Array4<f64> = Random::new(5).bells(y.dim());
     for axes in [[3, 2, 1, 0], [1, 0, 3, 2], [0, 2, 3, 1]] {
         // The same images, their axes in another order in memory.
@@ -87,7 +87,7 @@ fn the_layout_in_memory_does_not_matter() {
         let permuted = |array: &Array4<f64>| {
             array.view().permuted_axes(axes).as_standard_layout().into_owned().permuted_axes(inverse)
         };
-        let (other, other_cache) = forward(permuted(&x).view(), &window).expect("it fits");
+        let (other, other_cache) = forward(permuted(&x).view(), &pool).expect("it fits");
         assert_eq!(other, y, "{axes:?}");
         assert_eq!(backward(&other_cache, permuted(&dy).view()), backward(&cache, dy.view()), "{axes:?}");
     }
@@ -96,22 +96,20 @@ fn the_layout_in_memory_does_not_matter() {
 #[test]
 fn windows_that_do_not_fit_are_refused() {
     let x = Array4::<f64>::zeros((1, 1, 3, 4));
-    let plain = Window::new([2, 2], [2, 2]);
-    for (window, expected) in [
-        (Window::new([4, 2], [1, 1]), "fits into 3 pixels"),
-        (Window::new([2, 5], [1, 1]), "fits into 4 pixels"),
-        (Window::new([2, 2], [0, 1]), "at least 1"),
-        (Window { padding: [1, 0], ..plain }, "no padding"),
-        (Window { dilation: [1, 2], ..plain }, "no dilation"),
+    for (pool, expected) in [
+        (Pool::new([4, 2], [1, 1]), ["window", "fits into 3 pixels"]),
+        (Pool::new([2, 5], [1, 1]), ["window", "fits into 4 pixels"]),
+        (Pool::new([2, 2], [0, 1]), ["window", "at least 1"]),
+        (Pool { padding: [1, 2], ..Pool::new([3, 3], [1, 1]) }, ["padding", "half of the kernel of 3 (saw: 2)"]),
     ] {
-        assert_error(forward(x.view(), &window), &["window", expected]);
+        assert_error(forward(x.view(), &pool), &expected);
     }
 }
 
 #[test]
 fn a_gradient_of_another_shape_panics() {
     let x = Array4::<f64>::zeros((2, 3, 4, 6));
-    let (_, cache) = forward(x.view(), &Window::new([2, 2], [2, 2])).expect("it fits");
+    let (_, cache) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
     for shape in [(2, 3, 3, 2), (2, 3, 2, 2), (1, 3, 2, 3), (2, 1, 2, 3)] {
         assert_panics(&format!("{shape:?}"), || backward(&cache, Array4::<f64>::zeros(shape).view()));
     }
@@ -122,7 +120,7 @@ fn the_same_bits_at_any_thread_count() {
     let mut random = Random::new(3);
     let (x, dy): (Array4<f32>, Array4<f32>) = (random.bells((9, 3, 10, 10)), random.bells((9, 3, 8, 8)));
     assert_same_bits_at_any_thread_count("max pooling", || {
-        let (y, cache) = forward(x.view(), &Window::new([3, 3], [1, 1])).expect("it fits");
+        let (y, cache) = forward(x.view(), &Pool::new([3, 3], [1, 1])).expect("it fits");
         vec![y.to_tensor(), backward(&cache, dy.view()).to_tensor()]
     });
 }

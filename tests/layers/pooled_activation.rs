@@ -7,7 +7,8 @@ use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array3, Array4, array};
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
 use spikeslab::layers::bayes_conv2d::BayesConv2d;
-use spikeslab::layers::pooled_activation::{Gradients, PooledActivation, window};
+use spikeslab::layers::pool::Pool;
+use spikeslab::layers::pooled_activation::{Gradients, PooledActivation};
 use spikeslab::layers::{max_pool, relu};
 use spikeslab::tensor::im2col::Window;
 
@@ -63,7 +64,7 @@ impl<F: Precision> Problem<F> {
         };
         let (activated, relu_cache) = relu::forward(normalized);
         let activated = activated.into_shape_with_order(self.x.dim()).expect("as many pixels");
-        let (y, pool_cache) = max_pool::forward(activated.view(), &window()).expect("it fits");
+        let (y, pool_cache) = max_pool::forward(activated.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
         let dactivated = max_pool::backward(&pool_cache, self.dy.view());
         let dactivated = dactivated.into_shape_with_order(self.by_channel().dim()).expect("as many pixels");
         let d = norm.backward(&norm_cache, relu::backward(&relu_cache, dactivated));
@@ -214,7 +215,7 @@ fn what_does_not_fit_is_refused() {
     let images = |channels: usize, size: usize| Array4::zeros((2, channels, size, size));
     assert_error(pooled.forward_batch(images(2, 4)), &["gamma", "[2]", "[3]"]);
     assert_error(pooled.forward_batch(images(3, 1)), &["kernel", "1"]);
-    assert_error(pooled.forward_batch(Array4::zeros((0, 3, 4, 4))), &["x", "at least one value"]);
+    assert_error(pooled.forward_batch(Array4::zeros((0, 3, 4, 4))), &["x", "at least two values"]);
     let few = Statistics { mean: Array1::zeros(2), variance: Array1::zeros(3) };
     assert_error(pooled.forward_running(images(3, 4), &few), &["statistics", "[3]", "[2]"]);
     let (_, cache, _) = pooled.forward_batch(images(3, 4)).expect("it fits");

@@ -5,14 +5,25 @@ use crate::common::gradient::assert_gradient;
 use crate::common::random::Random;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error};
-use ndarray::{Array2, Ix2, array};
-use spikeslab::layers::softmax_nll::{backward, forward};
+use ndarray::{Array1, Array2, Ix1, Ix2, array};
+use spikeslab::layers::softmax_nll::{Weighting, backward, forward};
 
 fn golden<F: Precision>() {
-    for_each_case::<F>("layers/softmax_nll", 11, |case| {
-        let (nll, cache) = forward(case.array::<Ix2>("logits").view(), &case.integers("labels")).expect("it fits");
-        case.expect("nll", &[nll]);
-        case.expect("dlogits", &backward(&cache));
+    for_each_case::<F>("layers/softmax_nll", 26, |case| {
+        // Labels as they are stored: one that is ignored may be below 0.
+        let signed = |name: &str| case.stored(name).values.iter().map(|label| *label as i64 as usize).collect();
+        let labels: Vec<usize> = signed("labels");
+        let class_weights = case.has("class_weights").then(|| case.array::<Ix1>("class_weights"));
+        let weighting = Weighting {
+            smoothing: if case.has("label_smoothing") { case.stored_scalar("label_smoothing") } else { 0.0 },
+            ignored: case.has("ignore_index").then(|| signed("ignore_index")[0]),
+            class_weights: class_weights.as_ref().map(|weights| weights.view()),
+        };
+        let (nll, cache) = weighting.forward(case.array::<Ix2>("logits").view(), &labels).expect("it fits");
+        let row = if case.name.contains(": certain-") { "softmax_nll certain" } else { "softmax_nll" };
+        let tolerance = tolerance(row, F::DTYPE, Check::Golden);
+        case.expect_within("nll", &[nll], tolerance);
+        case.expect_within("dlogits", &backward(&cache), tolerance);
     });
 }
 
@@ -29,15 +40,27 @@ fn golden_f32() {
 #[test]
 fn gradients() {
     let mut random = Random::new(1);
-    for (labels, classes) in [(vec![0, 3, 2, 3, 1], 4), (vec![9], 10), (vec![0, 1, 0], 2)] {
+    let weights: Array1<f64> = random.uniforms(0.5, 2.0, 4);
+    let weighted = Weighting { class_weights: Some(weights.view()), ..Weighting::default() };
+    let four = vec![0, 3, 2, 3, 1];
+    for (weighting, labels, classes) in [
+        (Weighting::default(), four.clone(), 4),
+        (Weighting::default(), vec![9], 10),
+        (Weighting::default(), vec![0, 1, 0], 2),
+        (weighted, four.clone(), 4),
+        (Weighting { smoothing: 0.3, ..Weighting::default() }, four.clone(), 4),
+        (Weighting { smoothing: 1.0, ..weighted }, four.clone(), 4),
+        (Weighting { ignored: Some(3), ..Weighting::default() }, four, 4),
+        (Weighting { smoothing: 0.1, ignored: Some(usize::MAX), ..weighted }, vec![2, usize::MAX, 0], 4),
+    ] {
         let shape = (labels.len(), classes);
         let logits: Array2<f64> = random.bells::<f64, _>(shape) * 2.0;
-        let dlogits = backward(&forward(logits.view(), &labels).expect("it fits").1);
+        let dlogits = backward(&weighting.forward(logits.view(), &labels).expect("it fits").1);
         let at = logits.as_slice().expect("standard layout");
-        assert_gradient("softmax_nll", &format!("labels {labels:?}"), 1e-3, at, &dlogits, |logits| {
-            forward(Array2::from_shape_vec(shape, logits.to_vec()).expect("the size").view(), &labels)
-                .expect("it fits")
-                .0
+        let what = format!("labels {labels:?}, {weighting:?}");
+        assert_gradient("softmax_nll", &what, 1e-3, at, &dlogits, |logits| {
+            let logits = Array2::from_shape_vec(shape, logits.to_vec()).expect("the size");
+            weighting.forward(logits.view(), &labels).expect("it fits").0
         });
     }
 }
@@ -66,16 +89,30 @@ fn the_gradient_of_each_image_sums_to_zero() {
 }
 
 fn certain<F: Precision>() {
-    // e^{−200} is lost beside 1: the confidence is exactly 1 and the loss exactly 0.
-    let logits = array![[200.0, 0.0, 0.0], [0.0, 0.0, 200.0]].mapv(F::of);
+    // e^{−1000} is 0: the confidence is exactly 1 and the loss exactly 0.
+    let logits = array![[1000.0, 0.0, 0.0], [0.0, 0.0, 1000.0]].mapv(F::of);
     let (nll, cache) = forward(logits.view(), &[0, 2]).expect("it fits");
     assert_eq!(nll, F::zero());
     let dlogits = backward(&cache);
     assert_eq!((dlogits[[0, 0]], dlogits[[1, 2]]), (F::zero(), F::zero()));
     // Certain of a wrong label: large, not infinite.
     let (nll, cache) = forward(logits.view(), &[1, 2]).expect("it fits");
-    assert_eq!(nll, F::of(100.0));
+    assert_eq!(nll, F::of(500.0));
     assert_eq!(backward(&cache)[[0, 1]], F::of(-0.5));
+}
+
+/// As many images as an f32 that adds them up one after another would lose a fourth digit of.
+#[test]
+fn the_mean_of_many_images() {
+    for batch in [60_000, 1_000_000] {
+        let logits = Array2::<f32>::zeros((batch, 2));
+        let (nll, cache) = forward(logits.view(), &vec![1; batch]).expect("it fits");
+        assert_eq!(nll, std::f32::consts::LN_2);
+        assert_eq!(backward(&cache).row(batch - 1).to_vec(), [0.5 / batch as f32, -0.5 / batch as f32]);
+    }
+    let classes = 1_000_000;
+    let (nll, _) = forward(Array2::<f32>::zeros((1, classes)).view(), &[7]).expect("it fits");
+    assert_eq!(nll, (classes as f64).ln() as f32);
 }
 
 #[test]
@@ -123,4 +160,18 @@ fn labels_and_logits_that_do_not_fit_are_refused() {
     assert_error(forward(logits.view(), &[0, 10]), &["labels", "below 10", "(saw: 10)"]);
     assert_error(forward(Array2::<f64>::zeros((0, 10)).view(), &[]), &["logits", "at least one row"]);
     assert!(forward(logits.view(), &[0, 9]).is_ok());
+    let weights = array![1.0, 0.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+    let refused = |weighting: Weighting<'_, f64>, labels: &[usize], parts: &[&str]| {
+        assert_error(weighting.forward(logits.view(), labels), parts);
+    };
+    let plain = Weighting::default();
+    refused(Weighting { smoothing: 1.5, ..plain }, &[0, 1], &["label-smoothing", "0 to 1", "1.5"]);
+    refused(Weighting { smoothing: f64::NAN, ..plain }, &[0, 1], &["label-smoothing", "NaN"]);
+    refused(Weighting { ignored: Some(10), ..plain }, &[10, 11], &["labels", "below 10", "(saw: 11)"]);
+    refused(Weighting { ignored: Some(10), ..plain }, &[10, 10], &["labels", "at least one that counts"]);
+    let weighted = |weights| Weighting { class_weights: Some(weights), ..plain };
+    refused(weighted(weights.view()), &[1, 1], &["labels", "at least one that counts", "of weight 0"]);
+    refused(weighted(weights.slice(ndarray::s![..9])), &[0, 2], &["class_weights", "[10]", "[9]"]);
+    let negative = -&weights;
+    refused(weighted(negative.view()), &[0, 2], &["class_weights", "at least 0", "-1"]);
 }

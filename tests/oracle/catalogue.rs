@@ -13,6 +13,11 @@ fn names_are_distinct_and_modules_exist() {
     }
 }
 
+#[test]
+fn every_operation_has_a_domain() {
+    assert!(OPERATIONS.iter().all(|operation| !operation.domain.is_empty()));
+}
+
 /// The operation without input is evaluated with its options alone.
 #[test]
 fn noise_takes_its_defaults() {

@@ -1,11 +1,12 @@
 use super::{Stored, run};
 use crate::common::compare::Tensor;
 use crate::common::fixture::{for_each_case, note};
+use crate::common::networks::text_path;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 
 /// The first step of every golden network: loss, NLL, KL, logits and the gradient in every parameter.
-fn assert_network(operation: &str, path: &str, count: usize) {
+fn assert_network(network: &str, path: &str, count: usize) {
     for_each_case::<f64>(path, count, |case| {
         let mut tensors =
             vec![Stored::floats::<f64>("x", case.stored("x")), Stored::integers("labels", case.stored("labels"))];
@@ -18,13 +19,14 @@ fn assert_network(operation: &str, path: &str, count: usize) {
         }
         let noted = |key: &str| note(path, &case.name, key);
         let options = [
+            ("network", network.to_string()),
             ("prior", noted("prior")),
             ("spike", noted("spike")),
             ("kl-scale", noted("kl_scale")),
             ("train-size", case.stored_scalar("train_size").to_string()),
             ("kl-weight", case.stored_scalar("kl_weight").to_string()),
         ];
-        let seen = run(operation, Some(&tensors), &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let seen = run("network", Some(&tensors), &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let tolerance = tolerance("network", Dtype::F64, Check::Golden);
         let mut names = ["loss", "nll", "kl", "logits"].map(str::to_string).to_vec();
         names.extend(case.names_after("step1.d.").into_iter().map(|name| format!("d.{name}")));
@@ -56,6 +58,13 @@ fn lenet_caffe() {
 #[test]
 fn densenet() {
     assert_network("densenet", "nets/densenet", 2);
+}
+
+#[test]
+fn networks_of_their_own_texts() {
+    for name in ["residual", "grouped", "bare"] {
+        assert_network(text_path(name).to_str().expect("a path of letters"), &format!("nets/{name}"), 1);
+    }
 }
 
 /// An `mlp` of two inputs, one hidden unit a layer and two classes, with one of its tensors changed.

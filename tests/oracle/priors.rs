@@ -91,3 +91,23 @@ fn a_codebook_or_a_form_that_does_not_fit_is_an_error() {
     let negative = Stored::floats::<f64>("t", &Tensor { shape: vec![2], values: vec![1.0, -1.0] });
     assert_error(run("spike-kl", Some(&[negative]), &[]), &["t", "at least 0", "-1"]);
 }
+
+/// Each weight pulls on the second level alike: what they add up to is known.
+#[test]
+fn the_level_gradient_of_many_weights() {
+    let count = 400_000;
+    let tensor = |values: Vec<f64>| Tensor { shape: vec![values.len()], values };
+    let of = |count: usize| {
+        let tensors = [
+            Stored::floats::<f32>("theta", &tensor(vec![0.15; count])),
+            Stored::floats::<f32>("log_sigma2", &tensor(vec![-8.0; count])),
+            Stored::floats::<f32>("levels", &tensor(vec![-0.2, 0.0, 0.2])),
+        ];
+        run("kl", Some(&tensors), &[]).unwrap()
+    };
+    let (one, many) = (of(1), of(count));
+    let expected: Vec<f64> = one["dlevels"].values.iter().map(|d| d * count as f64).collect();
+    assert!(expected[2].abs() > 1e6, "{expected:?}");
+    let tolerance = tolerance("sum", Dtype::F32, Check::Property);
+    crate::common::compare::assert_close("dlevels", &many["dlevels"].values, &expected, tolerance);
+}

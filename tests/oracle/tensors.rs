@@ -75,3 +75,32 @@ fn a_window_that_does_not_fit_is_an_error() {
         &["dy", "[1, 1, 2, 2]", "[1, 1, 1, 1]"],
     );
 }
+
+#[test]
+fn an_output_that_is_not_finite_is_named_with_what_led_to_it() {
+    let with = |name: &str, position: usize, value: f64| {
+        let mut tensors = dense("", None);
+        let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
+        tensor.bytes[8 * position..8 * (position + 1)].copy_from_slice(&value.to_le_bytes());
+        tensors
+    };
+    let tensors = with("log_sigma2", 5, 1000.0);
+    assert_error(run("dense", Some(&tensors), &[]), &["tensor y: expected finite numbers", " at [0, 1], where "]);
+    let allow = |value: &str| [("allow-non-finite", value.to_string())];
+    assert!(!run("dense", Some(&tensors), &allow("true")).unwrap()["y"].values[1].is_finite());
+    assert_error(run("dense", Some(&tensors), &allow("false")), &["tensor y"]);
+    assert_error(run("dense", Some(&tensors), &allow("1")), &["allow-non-finite", "true or false"]);
+    // What is finite is the same either way.
+    let tensors = dense("", None);
+    assert_eq!(run("dense", Some(&tensors), &[]).unwrap(), run("dense", Some(&tensors), &allow("true")).unwrap());
+}
+
+#[test]
+fn a_tensor_of_more_dimensions_than_any_is_refused() {
+    let many = |count: usize| {
+        let tensor = Tensor { shape: vec![1; count], values: vec![0.5] };
+        run("relu", Some(&[Stored::floats::<f64>("x", &tensor), Stored::floats::<f64>("dy", &tensor)]), &[])
+    };
+    assert_eq!(many(32).unwrap()["y"].values, [0.5]);
+    assert_error(many(33), &["tensor dy: expected at most 32 dimensions (saw: 33)"]);
+}

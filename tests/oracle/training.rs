@@ -5,10 +5,13 @@ use crate::common::{Precision, assert_error};
 
 #[test]
 fn adam() {
-    for_each_case::<f64>("train/adam", 10, |case| {
+    for_each_case::<f64>("train/adam", 14, |case| {
         let mut options: Vec<(&str, String)> =
             ["beta1", "beta2", "epsilon", "step"].map(|name| (name, number(case, name))).to_vec();
         options.push(("learning-rate", number(case, "learning_rate")));
+        if case.has("weight_decay") {
+            options.push(("weight-decay", number(case, "weight_decay")));
+        }
         let outputs = [("parameter", "new_parameter"), ("m", "new_m"), ("v", "new_v")];
         assert_case(case, "adam", &["parameter", "gradient", "m", "v"], &options, &outputs);
     });

@@ -1,5 +1,6 @@
 use super::packed;
-use spikeslab::nets::{Architecture, Densenet, Network};
+use crate::common::networks::preset;
+use spikeslab::nets::Network;
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;
 
@@ -7,7 +8,7 @@ use spikeslab::prior::Codebook;
 fn rows_of_whole_bytes_hold_the_weights_of_all_outputs() {
     // The rows that share a cell, and its bits.
     for (levels, in_cell, bits) in [(2, 4, 4), (3, 2, 4), (4, 2, 4), (5, 1, 4), (16, 1, 4), (17, 1, 8), (256, 1, 8)] {
-        let model = packed(Architecture::Lenet5, levels, 16);
+        let model = packed("lenet5", levels, 16);
         for layer in model.layers() {
             let (rows, columns) = match layer.shape[..] {
                 [inputs, outputs] => (inputs, outputs),
@@ -21,21 +22,14 @@ fn rows_of_whole_bytes_hold_the_weights_of_all_outputs() {
 
 #[test]
 fn weights_take_a_fifteenth_of_their_f32_in_memory_with_three_and_four_levels() {
-    let densenet = Densenet::default();
-    let networks = [
-        (Architecture::Lenet5, [1, 28, 28], Architecture::Lenet5.hidden_widths().to_vec()),
-        (Architecture::LenetCaffe, [1, 28, 28], Architecture::LenetCaffe.hidden_widths().to_vec()),
-        (Architecture::Densenet { bottleneck: false }, [3, 32, 32], densenet.hidden_widths().unwrap()),
-    ];
-    for (architecture, input, hidden) in networks {
-        let widths = [hidden, vec![10]].concat();
+    for (name, input) in [("lenet5", [1, 28, 28]), ("lenet-caffe", [1, 28, 28]), ("densenet", [3, 32, 32])] {
         for levels in [3, 4] {
             let codebook = Codebook::symmetric(levels).unwrap();
-            let network: Network<f32> = architecture.network(input, &widths, &codebook).unwrap();
-            let model = PackedModel::new(architecture, &widths, &network, None);
+            let network = Network::<f32>::new(preset(name, input), &codebook);
+            let model = PackedModel::new(name, &network, None);
             let weights: usize = model.layers().iter().map(|layer| layer.weights()).sum();
             let bytes = model.resident_weight_bytes();
-            assert!(15 * bytes <= 4 * weights, "{}: {bytes} bytes for {weights} weights", architecture.name());
+            assert!(15 * bytes <= 4 * weights, "{name}: {bytes} bytes for {weights} weights");
         }
     }
 }

@@ -1,30 +1,28 @@
 //! A single image, whose layers are shared out among the threads where they are large; and networks of the library's user.
 
-use super::{codebook, packed};
+use super::{initialized, packed};
 use crate::common::Dtype;
 use crate::common::compare::{ToTensor, assert_close};
+use crate::common::networks::preset;
 use crate::common::random::Random;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use ndarray::{Array4, Axis};
 use rayon::prelude::*;
-use spikeslab::nets::{Architecture, Builder, Densenet, Network, WeightMode};
+use spikeslab::nets::{Given, Graph, Network, WeightMode};
 use spikeslab::packed::PackedModel;
 
 /// Networks worth a team of threads, images of theirs, and their packed models.
 fn large() -> Vec<(Network<f32>, PackedModel, Array4<f32>)> {
-    let densenet = Densenet { depth: 16, growth: 6, bottleneck: true, compression: 0.5 };
     let networks = [
-        (Architecture::LenetCaffe, [1, 28, 28], Architecture::LenetCaffe.hidden_widths().to_vec()),
+        ("lenet-caffe", [1, 28, 28]),
         // Rows that do not fill vectors.
-        (Architecture::Densenet { bottleneck: true }, [3, 36, 37], densenet.hidden_widths().unwrap()),
+        ("densenet:depth=16,growth=6,bottleneck=true,compression=0.5", [3, 36, 37]),
     ];
-    let of = |(architecture, input, hidden): (Architecture, [usize; 3], Vec<usize>)| {
-        let widths = [hidden, vec![10]].concat();
-        let mut network = architecture.network(input, &widths, &codebook(4, 3)).unwrap();
-        network.initialize(5);
-        assert!(network.plan().multiplications().sum::<usize>() > 1 << 21, "a single thread would do");
-        let model = PackedModel::new(architecture, &widths, &network, None);
+    let of = |(name, input): (&str, [usize; 3])| {
+        let network = initialized(preset(name, input), 4, 3);
+        assert!(network.graph().multiplications().sum::<usize>() > 1 << 21, "a single thread would do");
+        let model = PackedModel::new(name, &network, None);
         (network, model, Random::new(7).bells((6, input[0], input[1], input[2])))
     };
     networks.map(of).into()
@@ -39,18 +37,15 @@ fn single(x: &Array4<f32>, i: usize) -> Array4<f32> {
 fn the_same_bits_at_any_thread_count() {
     for (_, model, x) in large() {
         let predict = || (0..2).map(|i| model.predict(single(&x, i)).unwrap().to_tensor()).collect();
-        assert_same_bits_at_any_thread_count(model.architecture.name(), predict);
+        assert_same_bits_at_any_thread_count(&model.name, predict);
     }
 }
 
 /// Groups of images are cut by the number of threads; of 33, one group may be a single image.
 #[test]
 fn the_same_bits_at_any_thread_count_however_groups_are_cut() {
-    let widths = [Architecture::Lenet5.hidden_widths().to_vec(), vec![10]].concat();
     for levels in [3, 4, 16] {
-        let mut network = Architecture::Lenet5.network([1, 28, 28], &widths, &codebook(levels, 5)).unwrap();
-        network.initialize(5);
-        let model = PackedModel::new(Architecture::Lenet5, &widths, &network, None);
+        let model = PackedModel::new("lenet5", &initialized(preset("lenet5", [1, 28, 28]), levels, 5), None);
         let x = Random::new(7).bells((33, 1, 28, 28));
         let predict = || vec![model.predict(x.clone()).unwrap().to_tensor()];
         assert_same_bits_at_any_thread_count(&format!("{levels} levels"), predict);
@@ -64,7 +59,7 @@ fn one_image_at_a_time_gives_what_all_together_give() {
         for i in 0..x.dim().0 {
             let logits = model.predict(single(&x, i)).unwrap();
             let expected = expected.index_axis(Axis(0), i).insert_axis(Axis(0));
-            let what = format!("{}, image {i}", model.architecture.name());
+            let what = format!("{}, image {i}", model.name);
             assert_close(&what, &logits, &expected, tolerance("packed", Dtype::F32, Check::Reference));
         }
     }
@@ -85,13 +80,19 @@ fn images_one_by_one_on_all_threads_at_once() {
 /// After a convolution and on its own, windows of several sizes, which leave rows and columns over.
 #[test]
 fn max_pooling_wherever_it_stands() {
-    let mut net = Builder::new([2, 33, 30]);
-    net.max_pool([1, 2]).unwrap().conv2d("c1", 14, [3, 2], [1, 0]).unwrap().batch_norm("n1").relu();
-    net.max_pool([3, 2]).unwrap().max_pool([2, 1]).unwrap();
-    net.conv2d("c2", 5, [2, 2], [0, 0]).unwrap().max_pool([2, 2]).unwrap().flatten().dense("d", 10).bias();
-    let mut network = Network::new(net.finish(), &codebook(4, 3));
-    network.initialize(5);
-    let model = PackedModel::new(Architecture::Lenet5, &[14, 5, 10], &network, None);
+    let text = "input 2x33x30
+        max-pool 1x2
+        conv 14 3x2 pad 1x0
+        norm
+        relu
+        max-pool 3x2
+        max-pool 2x1
+        conv 5 2x2
+        max-pool 2x2
+        flatten
+        dense 10 bias";
+    let network = initialized(Graph::parse("pools", text, Given::default()).unwrap(), 4, 3);
+    let model = PackedModel::new("pools", &network, None);
     let x: Array4<f32> = Random::new(7).bells((5, 2, 33, 30));
     let expected = network.predict(x.clone(), &WeightMode::Quantized).unwrap();
     let tolerance = tolerance("packed", Dtype::F32, Check::Reference);
@@ -103,7 +104,7 @@ fn max_pooling_wherever_it_stands() {
 /// One pixel that is not a number makes one element of a window of the pooling so, each of the four in turn.
 #[test]
 fn what_is_not_a_number_stays_so() {
-    let model = packed(Architecture::Lenet5, 3, 28);
+    let model = packed("lenet5", 3, 28);
     for corner in [[0, 0], [0, 27], [27, 0], [27, 27]] {
         let mut x = Array4::zeros((1, 1, 28, 28));
         assert!(model.predict(x.clone()).unwrap().iter().all(|logit| logit.is_finite()));

@@ -6,7 +6,7 @@ mod inference;
 mod model;
 
 use crate::common::random::Random;
-use spikeslab::nets::{Architecture, Network};
+use spikeslab::nets::{Description, Graph, Network};
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;
 use spikeslab::train::data::Standardization;
@@ -23,12 +23,18 @@ fn codebook(levels: usize, seed: u64) -> Codebook<f32> {
     Codebook::new(steps.collect()).unwrap()
 }
 
-/// A network a few steps into training: weights on their way, running statistics neither 0 nor 1.
-fn trained(architecture: Architecture, levels: usize, size: usize) -> Network<f32> {
-    let widths = crate::train::narrow(architecture);
-    let mut network = architecture.network([1, size, size], widths, &codebook(levels, 3)).unwrap();
+/// A network before training, of the codebook of M levels that `seed` chooses.
+fn initialized(graph: Graph, levels: usize, seed: u64) -> Network<f32> {
+    let mut network = Network::new(graph, &codebook(levels, seed));
     network.initialize(5);
-    let recipe = Recipe { epochs: 1, kl_warmup: 0.0, batch_size: 16, learning_rate: 0.02, ..Recipe::default() };
+    network
+}
+
+/// A network a few steps into training: weights on their way, running statistics neither 0 nor 1.
+fn trained(name: &str, levels: usize, size: usize) -> Network<f32> {
+    let graph = Description::with_widths(name, [1, size, size], crate::train::narrow(name)).unwrap();
+    let network = initialized(graph, levels, 3);
+    let recipe = Recipe { epochs: 1, kl_warmup: Some(0.0), batch_size: 16, learning_rate: 0.02, ..Recipe::default() };
     let mut trainer = Trainer::new(network, recipe, 80).unwrap();
     let data = crate::train::split(80, 10, size).train;
     for step in 0..5 {
@@ -39,13 +45,13 @@ fn trained(architecture: Architecture, levels: usize, size: usize) -> Network<f3
 }
 
 /// As `packed`, of a network trained on standardized images.
-fn standardized(architecture: Architecture, levels: usize, size: usize) -> PackedModel {
+fn standardized(name: &str, levels: usize, size: usize) -> PackedModel {
     let figures = Standardization { mean: vec![0.3], deviation: vec![0.25] };
-    let mut model = packed(architecture, levels, size);
+    let mut model = packed(name, levels, size);
     model.standardization = Some(figures);
     model
 }
 
-fn packed(architecture: Architecture, levels: usize, size: usize) -> PackedModel {
-    PackedModel::new(architecture, crate::train::narrow(architecture), &trained(architecture, levels, size), None)
+fn packed(name: &str, levels: usize, size: usize) -> PackedModel {
+    PackedModel::new(name, &trained(name, levels, size), None)
 }

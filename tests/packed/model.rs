@@ -1,10 +1,11 @@
-use super::{codebook, packed, standardized, trained};
+use super::{initialized, packed, standardized, trained};
 use crate::common::compare::assert_close;
+use crate::common::networks::NETWORKS;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use crate::train::{narrow, split};
 use ndarray::{Array4, Axis};
-use spikeslab::nets::{Architecture, Role, WeightMode};
+use spikeslab::nets::{Description, Role, WeightMode};
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::quantizer::Quantizer;
 
@@ -12,11 +13,11 @@ const SIZE: usize = 16;
 
 #[test]
 fn the_weights_are_the_quantized_weights_bit_for_bit() {
-    for architecture in Architecture::ALL {
+    for name in NETWORKS {
         for levels in [2, 3, 5, 16, 256] {
-            let network = trained(architecture, levels, SIZE);
-            let model = PackedModel::new(architecture, narrow(architecture), &network, None);
-            assert_eq!(model.layers().len(), narrow(architecture).len());
+            let network = trained(name, levels, SIZE);
+            let model = PackedModel::new(name, &network, None);
+            assert_eq!(model.layers().len(), narrow(name).len());
             for (packed, layer) in model.layers().iter().zip(network.layers()) {
                 let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
                 let theta = &network.parameters()[layer.theta].value;
@@ -37,14 +38,14 @@ fn the_weights_are_the_quantized_weights_bit_for_bit() {
 #[test]
 fn the_logits_are_those_of_the_quantized_network() {
     let (x, _) = split(10, 20, SIZE).test.batch::<f32>(&(0..20).collect::<Vec<_>>());
-    for architecture in Architecture::ALL {
+    for name in NETWORKS {
         for levels in [2, 3, 4, 8] {
-            let network = trained(architecture, levels, SIZE);
+            let network = trained(name, levels, SIZE);
             let statistics = network.parameters().iter().filter(|p| p.role == Role::RunningVar);
             assert!(statistics.flat_map(|p| p.as_slice()).all(|variance| *variance != 1.0), "trained statistics");
-            let model = PackedModel::new(architecture, narrow(architecture), &network, None);
+            let model = PackedModel::new(name, &network, None);
             assert_close(
-                &format!("logits of {}, M = {levels}", architecture.name()),
+                &format!("logits of {name}, M = {levels}"),
                 &model.predict(x.clone()).unwrap(),
                 &network.predict(x.clone(), &WeightMode::Quantized).unwrap(),
                 tolerance("packed", Dtype::F32, Check::Reference),
@@ -59,9 +60,9 @@ fn the_logits_are_those_of_the_quantized_network_at_odd_widths() {
     let widths = [13, 39, 21, 17, 10];
     let (x, _) = split(10, 20, SIZE).test.batch::<f32>(&(0..20).collect::<Vec<_>>());
     for levels in [2, 3, 4, 8, 17, 256] {
-        let mut network = Architecture::Lenet5.network([1, SIZE, SIZE], &widths, &codebook(levels, 3)).unwrap();
-        network.initialize(5);
-        let model = PackedModel::new(Architecture::Lenet5, &widths, &network, None);
+        let graph = Description::with_widths("lenet5", [1, SIZE, SIZE], &widths).unwrap();
+        let network = initialized(graph, levels, 3);
+        let model = PackedModel::new("lenet5", &network, None);
         let expected = network.predict(x.clone(), &WeightMode::Quantized).unwrap();
         let tolerance = tolerance("packed", Dtype::F32, Check::Reference);
         assert_close(&format!("logits, M = {levels}"), &model.predict(x.clone()).unwrap(), &expected, tolerance);
@@ -77,18 +78,18 @@ fn pixels_are_standardized_by_the_model() {
     let mut test = split(10, 20, SIZE).test;
     let all: Vec<usize> = (0..20).collect();
     let (pixels, _) = test.batch::<f32>(&all);
-    let model = standardized(Architecture::Lenet5, 3, SIZE);
+    let model = standardized("lenet5", 3, SIZE);
     test.standardize(model.standardization.as_ref()).unwrap();
     let (x, _) = test.batch::<f32>(&all);
     assert_ne!(x, pixels);
-    let plain = packed(Architecture::Lenet5, 3, SIZE);
+    let plain = packed("lenet5", 3, SIZE);
     assert_eq!(model.predict(pixels.clone()).unwrap(), plain.predict(x).unwrap());
     assert_ne!(model.predict(pixels.clone()).unwrap(), plain.predict(pixels).unwrap());
 }
 
 #[test]
 fn sizes_count_weights_biases_and_normalizations() {
-    let model = packed(Architecture::Mlp, 3, 2);
+    let model = packed("mlp", 3, 2);
     // fc1 4 × 12, fc2 12 × 8, fc3 8 × 10 and its bias; γ, β, mean and variance of 12 and of 8.
     assert_eq!(model.f32_parameters(), 48 + 96 + 80 + 10 + 4 * (12 + 8));
     // Five weights a byte and three levels a layer.
@@ -101,7 +102,7 @@ fn sizes_count_weights_biases_and_normalizations() {
 
 #[test]
 fn images_of_another_shape_are_refused() {
-    let model = packed(Architecture::Lenet5, 3, SIZE);
+    let model = packed("lenet5", 3, SIZE);
     assert_error(model.predict(Array4::zeros((2, 1, 16, 17))), &["x", "[1, 16, 16]", "[1, 16, 17]"]);
     assert_eq!(model.predict(Array4::zeros((0, 1, 16, 16))).unwrap().dim(), (0, 10));
 }

@@ -44,7 +44,7 @@ fn one_by_one(prior: &Prior, theta: &[f64], log_sigma2: &[f64], codebook: &Codeb
     for (theta, log_sigma2) in theta.iter().zip(log_sigma2) {
         let kl = match prior {
             Prior::MultiSpike(prior) => prior.weight_kl(codebook)(*theta, *log_sigma2, &mut sum.dlevels),
-            Prior::Gaussian(prior) => prior.weight_kl(*theta, *log_sigma2),
+            Prior::Gaussian(prior) => prior.weight_kl()(*theta, *log_sigma2),
             Prior::None => unreachable!(),
         };
         sum.value += kl.value;

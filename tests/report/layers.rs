@@ -1,5 +1,6 @@
+use crate::common::networks::preset;
 use spikeslab::report::axes::Axis;
-use spikeslab::report::layers::{Grid, percent, theta_axis};
+use spikeslab::report::layers::{Grid, percent, pictured, theta_axis};
 use spikeslab::report::svg::Font;
 use spikeslab::report::{LayerPicture, WIDTH, funnel, histogram};
 
@@ -27,6 +28,24 @@ fn plots_lie_in_the_figure_and_apart() {
                 assert!(apart || q.left >= p.right() + 50.0, "{panels} panels: {p:?} {q:?}");
             }
         }
+    }
+}
+
+#[test]
+fn a_deep_network_without_dense_blocks_shows_twelve_layers_from_the_first_to_the_last() {
+    for (name, layers) in [("lenet5", 5), ("vgg7", 8)] {
+        let graph = preset(name, [3, 32, 32]);
+        assert_eq!(pictured(&graph), graph.layers().collect::<Vec<_>>());
+        assert_eq!(graph.layers().count(), layers);
+    }
+    for name in ["resnet20", "resnet56"] {
+        let graph = preset(name, [3, 32, 32]);
+        let shown: Vec<usize> = pictured(&graph).iter().map(|layer| layer.index).collect();
+        let last = graph.layers().count() - 1;
+        assert_eq!((shown.len(), shown[0], shown[11]), (12, 0, last), "{name}");
+        let gaps: Vec<usize> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let even = last / 11;
+        assert!(gaps.iter().all(|gap| (even..=even + 1).contains(gap)), "{name}: {shown:?}");
     }
 }
 

@@ -126,8 +126,9 @@ fn vectors_of_this_processor() {
 /// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 9] = [
+    const KERNELS: [&str; 11] = [
         "vectors_of_this_processor",
+        "layers::avg_pool",
         "layers::batch_norm",
         "layers::bayes_conv2d",
         "layers::max_pool",
@@ -135,6 +136,7 @@ fn kernels_with_narrower_vectors() {
         "packed::model",
         "prior::together",
         "tensor::matmul",
+        "tensor::sum",
         "tensor::tiles",
     ];
     for vectors in ["portable", "avx2"] {

@@ -1,9 +1,11 @@
+use crate::common::Dtype::F32;
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::random::Random;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_panics};
 use ndarray::{Array2, array};
+use spikeslab::scalar::Real;
 use spikeslab::tensor::matmul::{matmul, matmul_reference};
 
 /// (m, k, n): single rows and columns, and either side of the 32 rows one thread computes at a time.
@@ -71,4 +73,19 @@ fn the_same_bits_at_any_thread_count() {
     let mut random = Random::new(3);
     let (a, b): (Array2<f32>, Array2<f32>) = (random.bells((150, 70)), random.bells((70, 20)));
     assert_same_bits_at_any_thread_count("matmul", || vec![matmul(a.view(), b.view()).to_tensor()]);
+}
+
+/// As many terms as an f32 that adds them up one after another would lose a fourth digit of.
+#[test]
+fn a_long_sum_is_as_exact_as_a_short_one() {
+    let tolerance = tolerance("matmul long", F32, Check::Property);
+    for depth in [512, 513, 1024, 60_000] {
+        let (a, b) = (Array2::<f32>::ones((3, depth)), Array2::from_elem((depth, 35), 0.1));
+        let expected = Array2::from_elem((3, 35), depth as f64 * 0.1_f32.as_f64());
+        assert_close(&format!("{depth} terms"), &matmul(a.view(), b.view()), &expected, tolerance);
+    }
+    // Whole numbers: none is left out, none is taken twice.
+    let mut random = Random::new(7);
+    let (a, b): (Array2<f64>, Array2<f64>) = (random.integers(50, (13, 2000)), random.integers(50, (2000, 37)));
+    assert_eq!(matmul(a.view(), b.view()), matmul_reference(a.view(), b.view()));
 }

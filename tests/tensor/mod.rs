@@ -3,4 +3,5 @@ mod fresh;
 mod im2col;
 mod matmul;
 mod noise;
+mod sum;
 mod tiles;

@@ -4,11 +4,12 @@ use ndarray::{ArrayD, IxDyn};
 use spikeslab::train::adam::Adam;
 
 fn golden<F: Precision>() {
-    for_each_case::<F>("train/adam", 10, |case| {
+    for_each_case::<F>("train/adam", 14, |case| {
         let adam = Adam {
             beta1: case.stored_scalar("beta1"),
             beta2: case.stored_scalar("beta2"),
             epsilon: case.stored_scalar("epsilon"),
+            weight_decay: if case.has("weight_decay") { case.stored_scalar("weight_decay") } else { 0.0 },
             ..Adam::default()
         };
         let [mut parameter, gradient, mut m, mut v] =
@@ -39,7 +40,8 @@ fn golden_f32() {
 
 #[test]
 fn the_constants_are_those_of_the_paper() {
-    assert_eq!(Adam::default(), Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: f64::INFINITY });
+    let constants = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: f64::INFINITY, weight_decay: 0.0 };
+    assert_eq!(Adam::default(), constants);
 }
 
 #[test]

@@ -1,135 +1,203 @@
 use crate::common::assert_error;
 use serde_json::{Value, json};
-use spikeslab::nets::{Architecture, Densenet};
+use spikeslab::nets::Description;
 use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::config::{Checked, PriorName, VERSION};
-use spikeslab::train::data::Standardization;
+use spikeslab::train::config::{VERSION, describe};
+use spikeslab::train::data::{Dataset, Standardization};
+use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Config, KlScale, Recipe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+const TEXT: [&str; 4] = ["input 3x8x8", "global-avg-pool", "flatten", "fc dense classes bias"];
 
 pub(super) fn config() -> Config {
     Config {
         version: VERSION,
-        network: "lenet5".into(),
-        densenet: None,
+        network: "mine".into(),
+        text: Some(TEXT.map(str::to_string).to_vec()),
         data: Some(PathBuf::from("/data/of mine")),
         data_checksum: 0xffff_ffff,
         coarse: true,
         limit: Some(7),
         standardization: Some(Standardization { mean: vec![0.1, 0.5, 1.0], deviation: vec![0.25, 1e-9, 0.3] }),
-        augment: true,
         codebook: vec![-0.1, 0.0, 0.3],
+        recipe: recipe(),
+    }
+}
+
+fn recipe() -> Recipe {
+    Recipe {
         prior: PriorName::Mixture,
         spike: Spike::Exact,
         kl_scale: KlScale::Dataset,
         kl_weight: 0.1,
-        kl_warmup: 1.0 / 3.0,
+        kl_warmup: Some(1.0 / 3.0),
         kl_warmup_power: 4,
         epochs: 5,
         batch_size: 100,
-        learning_rate: 5e-324,
+        learning_rate: 1e-45,
+        decay_from: 0.25,
+        level_rate: 0.5,
+        level_gap: 0.01,
+        gradient_clip: 2.0,
+        augment: true,
         seed: u64::MAX,
     }
+}
+
+/// The file of a run of version 1, whose options are those of `config`.
+fn older() -> Value {
+    json!({
+        "version": 1, "network": "lenet5", "data": "/data/of mine", "data_checksum": 4_294_967_295_u32,
+        "coarse": true, "limit": 7, "augment": true,
+        "standardization": { "mean": [0.1_f32, 0.5_f32, 1.0_f32], "deviation": [0.25_f32, 1e-9_f32, 0.3_f32] },
+        "codebook": [-0.1_f32, 0.0_f32, 0.3_f32], "prior": "mixture", "spike": "exact", "kl_scale": "dataset",
+        "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0, "kl_warmup_power": 4, "epochs": 5, "batch_size": 100,
+        "learning_rate": 1e-45, "seed": u64::MAX,
+    })
+}
+
+fn read(value: &Value) -> spikeslab::Result<Config> {
+    Config::from_json(Path::new("config.json"), value.to_string().as_bytes())
 }
 
 #[test]
 fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
     let value = serde_json::to_value(config()).unwrap();
     let expected = json!({
-        "version": 1, "network": "lenet5", "data": "/data/of mine", "data_checksum": 4_294_967_295_u32,
-        "coarse": true, "limit": 7, "augment": true,
+        "version": 2, "network": "mine", "text": TEXT, "data": "/data/of mine", "data_checksum": 4_294_967_295_u32,
+        "coarse": true, "limit": 7,
         "standardization": { "mean": [0.1_f32, 0.5_f32, 1.0_f32], "deviation": [0.25_f32, 1e-9_f32, 0.3_f32] },
-        "codebook": [-0.1_f32, 0.0_f32, 0.3_f32], "prior": "mixture", "spike": "exact", "kl_scale": "dataset",
-        "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0, "kl_warmup_power": 4, "epochs": 5, "batch_size": 100,
-        "learning_rate": 5e-324, "seed": u64::MAX,
+        "codebook": [-0.1_f32, 0.0_f32, 0.3_f32],
+        "recipe": {
+            "prior": "mixture", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0,
+            "kl_warmup_power": 4, "epochs": 5, "batch_size": 100, "learning_rate": 1e-45, "decay_from": 0.25,
+            "level_rate": 0.5, "level_gap": 0.01, "gradient_clip": 2.0, "augment": true, "seed": u64::MAX,
+        },
     });
     assert_eq!(value, expected);
     let text = serde_json::to_string_pretty(&config()).unwrap();
-    assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config());
+    assert_eq!(Config::from_json(Path::new("config.json"), text.as_bytes()).unwrap(), config());
     let embedded = Config { data: None, ..config() };
-    assert_eq!(serde_json::from_value::<Config>(serde_json::to_value(&embedded).unwrap()).unwrap(), embedded);
+    assert_eq!(read(&serde_json::to_value(&embedded).unwrap()).unwrap(), embedded);
+}
+
+/// Checks that `value` is refused with each of its entries missing, but for those of `may_be_missing`, or of another type.
+fn assert_strict(value: &Value, entries: &str, may_be_missing: &[&str]) {
+    let names: Vec<String> = value.pointer(entries).unwrap().as_object().unwrap().keys().cloned().collect();
+    for name in &names {
+        let mut other_type = value.clone();
+        other_type.pointer_mut(entries).unwrap()[name] = json!({});
+        assert_error(read(&other_type), &["config.json", "the configuration of a run"]);
+        let mut without = value.clone();
+        without.pointer_mut(entries).unwrap().as_object_mut().unwrap().remove(name);
+        if !may_be_missing.contains(&name.as_str()) {
+            assert_error(read(&without), &[&format!("missing field `{name}`")]);
+        }
+    }
+    let mut unknown = value.clone();
+    unknown.pointer_mut(entries).unwrap()["momentum"] = json!(0.9);
+    assert_error(read(&unknown), &["unknown field `momentum`"]);
+    for (name, odd) in [("prior", json!("spike")), ("epochs", json!(-1)), ("seed", json!(1e30))] {
+        let mut value = value.clone();
+        let pointer = if value.get("recipe").is_some() { "/recipe" } else { "" };
+        value.pointer_mut(pointer).unwrap()[name] = odd;
+        assert_error(read(&value), &["config.json", "the configuration of a run"]);
+    }
+    for (version, expected) in
+        [(json!(0.5), "the configuration of a run"), (json!(0), "format version 1 or 2"), (json!(3), "(saw: 3)")]
+    {
+        let mut value = value.clone();
+        value["version"] = version;
+        assert_error(read(&value), &["config.json", expected]);
+    }
 }
 
 #[test]
 fn a_field_unknown_missing_or_of_another_type_is_an_error() {
     let whole = serde_json::to_value(config()).unwrap();
-    let refused = |value: Value| serde_json::from_value::<Config>(value).unwrap_err().to_string();
-    for name in whole.as_object().unwrap().keys() {
-        let mut other_type = whole.clone();
-        other_type[name] = json!({});
-        refused(other_type);
-        let mut without = whole.clone();
-        without.as_object_mut().unwrap().remove(name);
-        // A missing directory means the embedded images, as null does; the rest are options with a default.
-        if !["data", "coarse", "limit", "standardization", "augment", "kl_warmup_power"].contains(&name.as_str()) {
-            assert!(refused(without).contains(&format!("missing field `{name}`")));
-        }
-    }
-    let mut unknown = whole.clone();
-    unknown["momentum"] = json!(0.9);
-    assert!(refused(unknown).contains("unknown field `momentum`"));
-    for (name, value) in
-        [("prior", json!("spike")), ("epochs", json!(-1)), ("seed", json!(1e30)), ("version", json!(0.5))]
-    {
-        let mut odd = whole.clone();
-        odd[name] = value;
-        refused(odd);
-    }
+    // A missing directory means the embedded images, as null does; the rest are options with a default.
+    assert_strict(&whole, "", &["text", "data", "limit", "standardization"]);
+    assert_strict(&whole, "/recipe", &["kl_warmup"]);
+    let later = ["data", "coarse", "limit", "standardization", "augment", "kl_warmup_power"];
+    assert_strict(&older(), "", &later);
 }
 
 #[test]
-fn checking_gives_network_codebook_and_recipe() {
-    let Checked { architecture, hidden_widths, codebook, recipe } = config().check(1000).unwrap();
-    assert_eq!((architecture, hidden_widths), (Architecture::Lenet5, vec![6, 16, 120, 84]));
-    assert_eq!(codebook.levels(), [-0.1, 0.0, 0.3]);
-    let expected = Recipe {
-        prior: Prior::MultiSpike(MultiSpike::new(Form::Mixture, Spike::Exact)),
-        kl_scale: KlScale::Dataset,
-        kl_weight: 0.1,
-        kl_warmup: 1.0 / 3.0,
-        kl_warmup_power: 4,
-        epochs: 5,
-        batch_size: 100,
-        learning_rate: 5e-324,
-        augment: true,
-        seed: u64::MAX,
-        ..Recipe::default()
+fn checking_gives_the_codebook() {
+    assert_eq!(config().check(1000).unwrap().levels(), [-0.1, 0.0, 0.3]);
+    assert_eq!(config().recipe.prior(), Prior::MultiSpike(MultiSpike::new(Form::Mixture, Spike::Exact)));
+}
+
+#[test]
+fn the_network_is_that_of_the_text_for_the_images_of_the_data() {
+    let images = Dataset::new(vec![0; 2 * 3 * 64], vec![0, 1], [3, 8, 8], 7).unwrap();
+    let graph = config().graph(&images).unwrap();
+    assert_eq!((graph.input, graph.classes(), graph.weights()), ([3, 8, 8], 7, 3 * 7));
+    let grey = Dataset::new(vec![0; 64], vec![0], [1, 8, 8], 7).unwrap();
+    assert_error(config().graph(&grey), &["mine, line 1, input", "1x8x8, the shape of the images", "3x8x8"]);
+    let odd = Config { text: Some(vec!["relu".into(), "sigmoid".into()]), ..config() };
+    assert_error(odd.graph(&images), &["mine, line 2, sigmoid", "an operation"]);
+}
+
+#[test]
+fn a_file_of_version_1_has_the_preset_and_the_same_options() {
+    let images = Dataset::new(vec![0; 2 * 28 * 28], vec![0, 1], [1, 28, 28], 10).unwrap();
+    let config = read(&older()).unwrap();
+    let default = Recipe::default();
+    let recipe = Recipe {
+        decay_from: default.decay_from,
+        level_rate: default.level_rate,
+        level_gap: default.level_gap,
+        gradient_clip: default.gradient_clip,
+        ..recipe()
     };
-    assert_eq!(recipe, expected);
+    assert_eq!(config, Config { network: "lenet5".into(), text: None, recipe, ..self::config() });
+    config.check(1000).unwrap();
+    assert_eq!(config.graph(&images).unwrap().weights(), 44_190);
+    // Once read it is written as a run of the present version, still without a text.
+    assert_eq!(read(&serde_json::to_value(&config).unwrap()).unwrap(), config);
 }
 
 #[test]
-fn a_densenet_has_its_sizes() {
-    let sizes = Densenet { depth: 10, growth: 3, bottleneck: true, compression: 0.5 };
-    let densenet = |sizes| Config { network: "densenet".into(), densenet: sizes, ..config() };
-    let config = densenet(Some(sizes));
-    let text = serde_json::to_value(&config).unwrap();
-    assert_eq!(text["densenet"], json!({"depth": 10, "growth": 3, "bottleneck": true, "compression": 0.5}));
-    assert_eq!(serde_json::from_value::<Config>(text).unwrap(), config);
-    let checked = config.check(1000).unwrap();
-    assert_eq!(checked.architecture, Architecture::Densenet { bottleneck: true });
-    assert_eq!(checked.hidden_widths, sizes.hidden_widths().unwrap());
+fn a_densenet_of_version_1_has_its_sizes() {
+    let images = Dataset::new(vec![0; 2 * 3 * 32 * 32], vec![0, 1], [3, 32, 32], 10).unwrap();
+    let densenet = |sizes: Value| {
+        let mut value = older();
+        (value["network"], value["densenet"]) = (json!("densenet"), sizes);
+        read(&value)
+    };
+    let sizes = json!({"depth": 10, "growth": 3, "bottleneck": true, "compression": 0.5});
+    let config = densenet(sizes.clone()).unwrap();
+    assert_eq!(config.network, "densenet:depth=10,growth=3,bottleneck=true,compression=0.5");
+    let expected = Description::preset(&config.network).unwrap();
+    assert_eq!(config.graph(&images).unwrap(), expected.graph(spikeslab::nets::Given::default()).unwrap());
 
-    assert_error(densenet(None).check(1000), &["network", "densenet, with its sizes", "none"]);
-    let odd = Densenet { depth: 11, ..sizes };
-    assert_error(densenet(Some(odd)).check(1000), &["depth", "6n + 4", "11"]);
-    let mut lenet = super::config::config();
-    lenet.densenet = Some(sizes);
-    assert_error(lenet.check(1000), &["network", "densenet, for a depth", "lenet5"]);
-    let bottleneck = Config { network: "densenet-bottleneck".into(), ..densenet(Some(sizes)) };
-    assert_error(bottleneck.check(1000), &["network", "densenet, with its sizes", "densenet-bottleneck"]);
+    let mut odd = sizes.clone();
+    odd["depth"] = json!(11);
+    assert_error(densenet(odd).unwrap().graph(&images), &["depth of densenet", "6n + 4", "11"]);
+    let mut unknown = sizes.clone();
+    unknown["width"] = json!(3);
+    assert_error(densenet(unknown), &["unknown field `width`"]);
+    let mut lenet = older();
+    lenet["densenet"] = sizes;
+    assert_error(read(&lenet).unwrap().graph(&images), &["lenet5", "no sizes", "depth"]);
+    let mut stranger = older();
+    stranger["network"] = json!("densenet-bottleneck");
+    assert_error(read(&stranger).unwrap().graph(&images), &["network", "densenet", "densenet-bottleneck"]);
 }
 
 #[test]
 fn a_file_without_the_later_options_is_one_of_grey_images_and_a_linear_warmup() {
-    let mut value = serde_json::to_value(config()).unwrap();
+    let mut value = older();
     for name in ["coarse", "limit", "standardization", "augment", "kl_warmup_power"] {
         value.as_object_mut().unwrap().remove(name);
     }
-    let plain = Config { coarse: false, limit: None, standardization: None, augment: false, ..config() };
-    let expected = Config { kl_warmup_power: 1, ..plain };
-    assert_eq!(serde_json::from_value::<Config>(value).unwrap(), expected);
+    let whole = read(&older()).unwrap();
+    let recipe = Recipe { augment: false, kl_warmup_power: 1, ..whole.recipe.clone() };
+    let expected = Config { coarse: false, limit: None, standardization: None, recipe, ..whole };
+    assert_eq!(read(&value).unwrap(), expected);
 }
 
 #[test]
@@ -145,25 +213,44 @@ fn every_prior_has_its_name() {
     ];
     for (name, text, prior) in priors {
         assert_eq!(serde_json::to_value(name).unwrap(), json!(text));
+        assert_eq!(name.name(), text);
         assert_eq!(name.prior(Spike::Exact), prior);
     }
 }
 
 #[test]
 fn every_value_out_of_range_is_named() {
-    let cases: [(Config, &[&str]); 10] = [
-        (Config { version: 2, ..config() }, &["version", "1", "2"]),
-        (Config { network: "lenet6".into(), ..config() }, &["network", "mlp, lenet5, lenet-caffe", "lenet6"]),
+    let with = |recipe| Config { recipe, ..config() };
+    let cases: [(Config, &[&str]); 9] = [
+        (Config { version: 1, ..config() }, &["version", "2", "1"]),
         (Config { codebook: vec![0.1], ..config() }, &["codebook", "2 to 256", "1"]),
         (Config { codebook: vec![0.1, 0.1], ..config() }, &["codebook", "ascending", "0.1 before 0.1"]),
-        (Config { prior: PriorName::Windows, ..config() }, &["windows", "without a zero level"]),
-        (Config { prior: PriorName::Vnq, codebook: vec![-0.1, 0.1], ..config() }, &["vnq", "with a zero level"]),
-        (Config { learning_rate: 0.0, ..config() }, &["learning-rate", "positive", "0"]),
-        (Config { batch_size: 1001, ..config() }, &["batch-size", "1 to 1000", "1001"]),
-        (Config { epochs: 0, ..config() }, &["epochs", "at least 1", "0"]),
-        (Config { kl_warmup_power: 0, ..config() }, &["kl-warmup-power", "1 to 16", "0"]),
+        (with(Recipe { prior: PriorName::Windows, ..recipe() }), &["windows", "without a zero level"]),
+        (
+            Config { codebook: vec![-0.1, 0.1], ..with(Recipe { prior: PriorName::Vnq, ..recipe() }) },
+            &["vnq", "with a zero level"],
+        ),
+        (with(Recipe { learning_rate: 0.0, ..recipe() }), &["learning-rate", "positive", "0"]),
+        (with(Recipe { batch_size: 1001, ..recipe() }), &["batch-size", "1 to 1000", "1001"]),
+        (with(Recipe { epochs: 0, ..recipe() }), &["epochs", "at least 1", "0"]),
+        (with(Recipe { kl_warmup_power: 0, ..recipe() }), &["kl-warmup-power", "1 to 16", "0"]),
     ];
     for (config, parts) in cases {
         assert_error(config.check(1000), parts);
     }
+}
+
+#[test]
+fn a_network_is_a_preset_or_the_file_of_a_text() {
+    assert_error(describe("lenet6"), &["network", "the file of a network's text, or one of mlp, lenet5", "lenet6"]);
+    assert_error(describe(""), &["network", "mlp, lenet5"]);
+    assert!(describe("densenet:depth=7").unwrap().is_preset());
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("mine.net");
+    std::fs::write(&path, TEXT.join("\n")).unwrap();
+    let description = describe(path.to_str().unwrap()).unwrap();
+    assert_eq!((description.is_preset(), description.short_name()), (false, "mine"));
+    assert_eq!(description.text(), TEXT.join("\n"));
+    std::fs::write(&path, b"\xff").unwrap();
+    assert_error(describe(path.to_str().unwrap()), &["mine.net", "the text of a network in UTF-8"]);
 }

@@ -4,8 +4,8 @@ use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use ndarray::{Array2, IxDyn};
 use spikeslab::layers::softmax_nll::log_softmax;
-use spikeslab::nets::plan::BayesLayer;
-use spikeslab::nets::{Architecture, Network, Role, WeightMode};
+use spikeslab::nets::graph::BayesLayer;
+use spikeslab::nets::{Network, Role, WeightMode};
 use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::tensor::noise::{Philox, Purpose};
 use spikeslab::train::data::Dataset;
@@ -44,7 +44,7 @@ fn a_last_smaller_batch_is_kept() {
 
 /// A network whose weights are not on the levels, and whose σ is large enough to be seen.
 fn noisy_network() -> Network<f32> {
-    let mut net = network::<f32>(Architecture::Lenet5, narrow(Architecture::Lenet5), 16);
+    let mut net = network::<f32>("lenet5", narrow("lenet5"), 16);
     for parameter in net.parameters_mut() {
         if parameter.role == Role::LogSigma2 {
             parameter.value.fill(-3.0);
@@ -131,7 +131,7 @@ fn logits_that_overflow_have_no_score() {
 
 #[test]
 fn the_quantized_loss_sums_over_all_layers() {
-    let mut net = network::<f64>(Architecture::Mlp, &[2, 2, 2], 1);
+    let mut net = network::<f64>("mlp", &[2, 2, 2], 1);
     for parameter in net.parameters_mut() {
         if parameter.role == Role::Theta {
             parameter.value.fill(0.25);
@@ -152,5 +152,16 @@ fn images_of_another_shape_are_refused() {
     let other = split(10, 10, 20).test;
     for weights in [Weights::Mean, Weights::Quantized, Weights::Sampled { samples: 1, seed: 0 }] {
         assert_error(evaluate(&net, &other, weights), &["x", "[1, 16, 16]", "[1, 20, 20]"]);
+    }
+}
+
+#[test]
+fn no_images_have_no_score() {
+    let none = labelled(&[]);
+    let log_softmax = |_, x: ndarray::Array4<f64>| Ok(Array2::zeros((x.dim().0, none.classes())));
+    assert_error(score(&none, log_softmax), &["tensor images: expected at least one to evaluate on (saw: none)"]);
+    let data = Dataset::new(Vec::new(), Vec::new(), split(8, 4, 12).test.shape(), CLASSES).unwrap();
+    for weights in [Weights::Mean, Weights::Quantized, Weights::Sampled { samples: 2, seed: 1 }] {
+        assert_error(evaluate(&noisy_network(), &data, weights), &["tensor images", "none"]);
     }
 }

@@ -1,18 +1,19 @@
-use super::{Notes, bits, narrow, network, short_recipe, split, state};
+use super::{Notes, bits, initialized, narrow, network, short_recipe, split, state};
 use crate::common::assert_error;
+use crate::common::networks::{NETWORKS, preset};
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use ndarray_rand::rand::seq::SliceRandom;
-use spikeslab::nets::{Architecture, Densenet};
 use spikeslab::tensor::noise::{Philox, Purpose};
 use spikeslab::train::data::augment::augment;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
+use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Loss, Recipe, Trainer};
 
 const SIZE: usize = 16;
 
-fn trainer(architecture: Architecture, recipe: Recipe, images: usize) -> Trainer<f32> {
-    Trainer::new(network(architecture, narrow(architecture), SIZE), recipe, images).unwrap()
+fn trainer(name: &str, recipe: Recipe, images: usize) -> Trainer<f32> {
+    Trainer::new(network(name, narrow(name), SIZE), recipe, images).unwrap()
 }
 
 fn train(trainer: &mut Trainer<f32>, images: usize) -> Notes {
@@ -24,19 +25,16 @@ fn train(trainer: &mut Trainer<f32>, images: usize) -> Notes {
 
 #[test]
 fn the_same_bits_at_any_number_of_threads() {
-    for architecture in Architecture::ALL {
+    for name in NETWORKS {
         // Wide enough that the work is cut into pieces.
-        let mut widths = match architecture {
-            Architecture::Densenet { bottleneck } => {
-                let sizes = Densenet { depth: if bottleneck { 10 } else { 7 }, bottleneck, ..Densenet::default() };
-                sizes.hidden_widths().unwrap()
-            }
-            _ => architecture.hidden_widths(),
+        let sizes = match name {
+            "densenet" => "densenet:depth=7",
+            "densenet-bottleneck" => "densenet:depth=10,bottleneck=true",
+            _ => name,
         };
-        widths.push(super::CLASSES);
         let data = split(48, 10, SIZE);
-        let net = network::<f32>(architecture, &widths, SIZE);
-        assert_same_bits_at_any_thread_count(architecture.name(), || {
+        let net = initialized::<f32>(preset(sizes, [1, SIZE, SIZE]));
+        assert_same_bits_at_any_thread_count(name, || {
             let recipe = Recipe { epochs: 1, ..short_recipe() };
             let mut trainer = Trainer::new(net.clone(), recipe, data.train.len()).unwrap();
             fit(&mut trainer, &data, Position::default(), &mut Notes::default()).unwrap();
@@ -47,26 +45,26 @@ fn the_same_bits_at_any_number_of_threads() {
 
 #[test]
 fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
-    for architecture in Architecture::ALL {
+    for name in NETWORKS {
         let data = split(50, 30, SIZE);
         let recipe = short_recipe();
-        let mut whole = trainer(architecture, recipe.clone(), 50);
+        let mut whole = trainer(name, recipe.clone(), 50);
         let uninterrupted = train(&mut whole, 50);
         assert_eq!(whole.step, 6);
         // Epochs end after steps 3 and 6.
         for stop in 1..6 {
-            let mut first = trainer(architecture, recipe.clone(), 50);
+            let mut first = trainer(name, recipe.clone(), 50);
             let mut notes = Notes { stop_after: Some(stop), ..Notes::default() };
             assert_eq!(fit(&mut first, &data, Position::default(), &mut notes).unwrap(), Control::Stop);
             assert_eq!(first.step, stop);
             // All that a checkpoint holds, and nothing else, goes on.
-            let mut second = trainer(architecture, recipe.clone(), 50);
+            let mut second = trainer(name, recipe.clone(), 50);
             (second.network, second.moments, second.step) = (first.network, first.moments, first.step);
             let position = notes.position;
             notes.stop_after = None;
             fit(&mut second, &data, position, &mut notes).unwrap();
-            assert!(bits(&second) == bits(&whole), "{}, stopped after {stop}", architecture.name());
-            assert_eq!(notes.epochs, uninterrupted.epochs, "{}, stopped after {stop}", architecture.name());
+            assert!(bits(&second) == bits(&whole), "{name}, stopped after {stop}");
+            assert_eq!(notes.epochs, uninterrupted.epochs, "{name}, stopped after {stop}");
         }
     }
 }
@@ -75,9 +73,9 @@ fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
 fn augmentation_is_of_the_training_images_and_of_the_step() {
     let recipe = Recipe { augment: true, ..short_recipe() };
     let data = split(50, 30, SIZE);
-    let mut whole = trainer(Architecture::Mlp, recipe.clone(), 50);
+    let mut whole = trainer("mlp", recipe.clone(), 50);
     let uninterrupted = train(&mut whole, 50);
-    let mut plain = trainer(Architecture::Mlp, short_recipe(), 50);
+    let mut plain = trainer("mlp", short_recipe(), 50);
     train(&mut plain, 50);
     assert!(bits(&whole) != bits(&plain), "augmentation changes what is learned");
     // The test images are not augmented.
@@ -86,14 +84,14 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
     // By hand: the order of the epoch, the stream of the step.
     let mut order: Vec<usize> = (0..50).collect();
     order.shuffle(&mut Philox::new(recipe.seed, Purpose::Shuffling, 0));
-    let mut by_hand = trainer(Architecture::Mlp, recipe.clone(), 50);
+    let mut by_hand = trainer("mlp", recipe.clone(), 50);
     for step in 0..3 {
         let (x, labels) = data.train.batch::<f32>(&order[16 * step..16 * (step + 1)]);
         let x = augment(x.view(), &Philox::new(recipe.seed, Purpose::Augmentation, step as u32));
         by_hand.step(x, &labels).unwrap();
     }
     for stop in 1..6 {
-        let mut first = trainer(Architecture::Mlp, recipe.clone(), 50);
+        let mut first = trainer("mlp", recipe.clone(), 50);
         let mut notes = Notes { stop_after: Some(stop), ..Notes::default() };
         assert_eq!(fit(&mut first, &data, Position::default(), &mut notes).unwrap(), Control::Stop);
         if stop == 3 {
@@ -108,7 +106,7 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
 
 #[test]
 fn metrics_are_those_of_the_epoch() {
-    let mut trainer = trainer(Architecture::Mlp, Recipe { kl_warmup: 1.5, ..short_recipe() }, 70);
+    let mut trainer = trainer("mlp", Recipe { kl_warmup: Some(1.5), ..short_recipe() }, 70);
     let notes = train(&mut trainer, 70);
     // 70 images: four batches of 16 an epoch, the rest dropped; the observer hears of three, and of the epoch.
     let places: Vec<(u32, u64)> = notes.steps.iter().map(|(position, _)| (position.epoch, position.step)).collect();
@@ -141,11 +139,10 @@ fn metrics_are_those_of_the_epoch() {
 
 #[test]
 fn each_epoch_and_seed_has_its_own_order() {
-    // Without a prior and with a rate that is 0 in f32, a loss depends on its batch alone.
+    // Without a prior and with a rate that moves no weight, a loss depends on its batch alone.
     let losses = |seed| {
-        let prior = spikeslab::prior::Prior::None;
-        let recipe = Recipe { prior, learning_rate: 1e-300, seed, ..short_recipe() };
-        let mut trainer = trainer(Architecture::Mlp, recipe, 64);
+        let recipe = Recipe { prior: PriorName::None, learning_rate: 1e-45, seed, ..short_recipe() };
+        let mut trainer = trainer("mlp", recipe, 64);
         let before = trainer.network.parameters()[0].clone();
         let notes = train(&mut trainer, 64);
         assert_eq!(trainer.network.parameters()[0], before);
@@ -161,13 +158,13 @@ fn each_epoch_and_seed_has_its_own_order() {
 fn training_learns_and_gathers_the_weights_at_the_levels() {
     let recipe = Recipe {
         epochs: 30,
-        kl_warmup: 10.0,
+        kl_warmup: Some(10.0),
         learning_rate: 0.02,
         decay_from: 0.5,
         level_rate: 0.01,
         ..short_recipe()
     };
-    let mut trainer = trainer(Architecture::Lenet5, recipe, 160);
+    let mut trainer = trainer("lenet5", recipe, 160);
     let before = quantized_loss(&trainer.network);
     let notes = train(&mut trainer, 160);
     let last = notes.epochs.last().unwrap();
@@ -178,7 +175,7 @@ fn training_learns_and_gathers_the_weights_at_the_levels() {
 
 #[test]
 fn a_number_that_is_not_finite_ends_the_run_with_its_tensor_and_step() {
-    let mut trainer = trainer(Architecture::Mlp, Recipe { learning_rate: 1e37, ..short_recipe() }, 64);
+    let mut trainer = trainer("mlp", Recipe { learning_rate: 1e37, ..short_recipe() }, 64);
     let mut notes = Notes::default();
     let outcome = fit(&mut trainer, &split(64, 10, SIZE), Position::default(), &mut notes);
     assert_error(outcome, &["tensor ", "finite numbers", "step "]);

@@ -2,6 +2,8 @@
 
 mod adam;
 mod data;
+#[cfg(feature = "files")]
+mod dir;
 mod evaluate;
 mod fit;
 mod objective;
@@ -22,12 +24,14 @@ mod run;
 mod write;
 
 #[cfg(feature = "files")]
+pub(crate) use checkpoint::Parts;
+#[cfg(feature = "files")]
 pub(crate) use data::Rng;
 
 use crate::common::compare::{Tensor, ToTensor};
 use crate::common::random::Random;
 use spikeslab::Result;
-use spikeslab::nets::{Architecture, Network};
+use spikeslab::nets::{Description, Graph, Network};
 use spikeslab::prior::Codebook;
 use spikeslab::scalar::Real;
 use spikeslab::train::data::{Dataset, Split};
@@ -64,27 +68,33 @@ pub(crate) fn split(train: usize, test: usize, size: usize) -> Split {
 }
 
 /// Narrow widths for each network.
-pub(crate) fn narrow(architecture: Architecture) -> &'static [usize] {
-    match architecture {
-        Architecture::Mlp => &[12, 8, CLASSES],
-        Architecture::Lenet5 => &[3, 4, 12, 8, CLASSES],
-        Architecture::LenetCaffe => &[3, 4, 12, CLASSES],
-        Architecture::Densenet { bottleneck: false } => &[3, 2, 4, 3, 4, 2, CLASSES],
-        Architecture::Densenet { bottleneck: true } => &[3, 4, 2, 4, 5, 2, 4, 3, 2, CLASSES],
+pub(crate) fn narrow(name: &str) -> &'static [usize] {
+    match name {
+        "mlp" => &[12, 8, CLASSES],
+        "lenet5" => &[3, 4, 12, 8, CLASSES],
+        "lenet-caffe" => &[3, 4, 12, CLASSES],
+        "densenet" => &[3, 2, 4, 3, 4, 2, CLASSES],
+        "densenet-bottleneck" => &[3, 4, 2, 4, 5, 2, 4, 3, 2, CLASSES],
+        other => panic!("no widths for {other}"),
     }
 }
 
 /// A network of `size` × `size` images with the codebook −0.2, 0, 0.2.
-pub(crate) fn network<F: Real>(architecture: Architecture, widths: &[usize], size: usize) -> Network<F> {
+pub(crate) fn network<F: Real>(name: &str, widths: &[usize], size: usize) -> Network<F> {
+    initialized(Description::with_widths(name, [1, size, size], widths).unwrap())
+}
+
+/// A network with that codebook.
+pub(crate) fn initialized<F: Real>(graph: Graph) -> Network<F> {
     let codebook = Codebook::new([-0.2, 0.0, 0.2].map(F::of).to_vec()).unwrap();
-    let mut network = architecture.network([1, size, size], widths, &codebook).unwrap();
+    let mut network = Network::new(graph, &codebook);
     network.initialize(7);
     network
 }
 
 /// Two epochs, batches of 16.
 pub(crate) fn short_recipe() -> Recipe {
-    Recipe { epochs: 2, kl_weight: 0.1, kl_warmup: 1.0, batch_size: 16, learning_rate: 0.01, ..Recipe::default() }
+    Recipe { epochs: 2, kl_weight: 0.1, kl_warmup: Some(1.0), batch_size: 16, learning_rate: 0.01, ..Recipe::default() }
 }
 
 /// Every parameter and moment.

@@ -4,8 +4,8 @@ use crate::common::random::Random;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use ndarray::{Array4, ArrayD};
-use spikeslab::nets::plan::BayesLayer;
-use spikeslab::nets::{Architecture, Network, Role};
+use spikeslab::nets::graph::BayesLayer;
+use spikeslab::nets::{Description, Network, Role};
 use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::objective::Evaluation;
@@ -18,7 +18,7 @@ const TRAIN_SIZE: usize = 50;
 /// An `mlp` away from its initial state: every parameter random.
 fn random_network(levels: &[f64]) -> Network<f64> {
     let codebook = Codebook::new(levels.to_vec()).unwrap();
-    let mut network = Architecture::Mlp.network(INPUT, &WIDTHS, &codebook).unwrap();
+    let mut network = Network::new(Description::with_widths("mlp", INPUT, &WIDTHS).unwrap(), &codebook);
     let mut random = Random::new(11);
     for parameter in network.parameters_mut() {
         let (low, high) = match parameter.role {

@@ -1,5 +1,5 @@
 use crate::common::assert_error;
-use spikeslab::train::read::{SMALL, read};
+use spikeslab::train::read::{HEADER, SMALL, read, read_tensors};
 use std::fs::{self, File};
 use tempfile::TempDir;
 
@@ -28,4 +28,57 @@ fn what_is_too_long_is_not_read() {
 #[test]
 fn a_device_has_no_end() {
     assert_error(read(std::path::Path::new("/dev/zero"), SMALL), &["/dev/zero: expected a file (saw: a device)"]);
+}
+
+/// A safetensors file with this header and so many bytes after it.
+fn tensors(header: &str, data: usize) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![7; data]].concat()
+}
+
+#[test]
+fn a_file_of_tensors_is_as_long_as_its_header_says() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    let header = r#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    let whole = tensors(header, 8);
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(read_tensors(&path).unwrap(), whole);
+    let expected = format!("file: expected a safetensors file of {} bytes", whole.len());
+    for data in [0, 7, 9, 5000] {
+        fs::write(&path, tensors(header, data)).unwrap();
+        assert_error(read_tensors(&path), &[&expected, &tensors(header, data).len().to_string()]);
+    }
+    let odd = [
+        (Vec::new(), "0 bytes"),
+        (vec![1; 7], "7 bytes"),
+        (whole[..20].to_vec(), "20 bytes, in a header of 54"),
+        (tensors("{}{}", 0), "trailing characters"),
+        (tensors(&header.replace("F32", "F31"), 8), "F31"),
+        (tensors(&header.replace("[2]", "[3]"), 8), ""),
+        (tensors(&header.replace("[2]", "[18446744073709551615,9]"), 8), ""),
+    ];
+    for (bytes, seen) in odd {
+        fs::write(&path, bytes).unwrap();
+        assert_error(read_tensors(&path), &["file: expected a safetensors file", seen]);
+    }
+}
+
+#[test]
+fn what_a_header_does_not_tell_of_is_not_read() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("sparse");
+    // Four gibibytes without one on disk: zeros, a header that is longer than any, and one that tells of less.
+    let small = tensors(r#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8);
+    let large = (HEADER + 1).to_le_bytes().to_vec();
+    for (start, seen) in [(vec![], "a safetensors file"), (large, "at most 4194304"), (small, "4294967296")] {
+        fs::write(&path, start).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(1 << 32).unwrap();
+        let begun = std::time::Instant::now();
+        assert_error(read_tensors(&path), &["sparse: ", seen]);
+        assert!(begun.elapsed().as_secs_f64() < 0.5, "{:?}", begun.elapsed());
+    }
+    // One that tells of more than there may be.
+    let header = r#"{"x":{"dtype":"U8","shape":[8589934592],"data_offsets":[0,8589934592]}}"#;
+    fs::write(&path, tensors(header, 0)).unwrap();
+    assert_error(read_tensors(&path), &["sparse: expected at most 4294967296 bytes", "by its header"]);
 }

@@ -1,7 +1,7 @@
 use super::{narrow, network, split};
 use crate::common::assert_error;
 use ndarray::{Array1, Axis};
-use spikeslab::nets::{Architecture, Network, Role, WeightMode};
+use spikeslab::nets::{Network, Role, WeightMode};
 use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::train::recalibrate::recalibrate;
 
@@ -10,7 +10,7 @@ fn named<'a>(network: &'a Network<f64>, name: &str) -> &'a ndarray::ArrayD<f64> 
 }
 
 fn mlp() -> Network<f64> {
-    network(Architecture::Mlp, narrow(Architecture::Mlp), 16)
+    network("mlp", narrow("mlp"), 16)
 }
 
 #[test]
@@ -40,9 +40,8 @@ fn the_means_over_batches_under_the_weights() {
 
 #[test]
 fn nothing_else_changes_and_once_is_enough() {
-    for bottleneck in [false, true] {
-        let architecture = Architecture::Densenet { bottleneck };
-        let network = network::<f32>(architecture, narrow(architecture), 16);
+    for name in ["densenet", "densenet-bottleneck"] {
+        let network = network::<f32>(name, narrow(name), 16);
         let data = split(40, 1, 16).train;
         let recalibrated = recalibrate(&network, &data, 40, 8, &WeightMode::Quantized).unwrap();
         for (old, new) in network.parameters().iter().zip(recalibrated.parameters()) {
@@ -64,5 +63,9 @@ fn without_images_there_are_no_statistics() {
     for (images, batch_size) in [(0, 4), (4, 0)] {
         let seen = recalibrate(&mlp(), &data, images, batch_size, &WeightMode::Mean);
         assert_error(seen, &["recalibrate", "at least one training image"]);
+    }
+    for (images, batch_size) in [(1, 4), (4, 1)] {
+        let seen = recalibrate(&mlp(), &data, images, batch_size, &WeightMode::Mean);
+        assert_error(seen, &["recalibrate", "batches of at least 2", "one value a channel", "(saw: 1)"]);
     }
 }

@@ -1,6 +1,7 @@
 use crate::common::assert_error;
 use spikeslab::prior::{Form, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{KlScale, Recipe};
 
 const IMAGES: usize = 1000;
@@ -8,32 +9,53 @@ const IMAGES: usize = 1000;
 #[test]
 fn the_defaults_are_those_of_the_table() {
     let default = Recipe::default();
-    assert_eq!(default.prior, Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)));
+    assert_eq!((default.prior, default.spike), (PriorName::Nearest, Spike::Fit));
+    assert_eq!(default.prior(), Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)));
     assert_eq!(default.kl_scale, KlScale::PerWeight);
-    assert_eq!((default.kl_weight, default.kl_warmup, default.epochs), (0.2, 32.0, 32));
+    assert_eq!((default.kl_weight, default.kl_warmup(), default.epochs), (0.2, 32.0, 32));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
     assert_eq!((default.decay_from, default.level_rate, default.kl_warmup_power), (0.0, 0.004, 1));
     assert_eq!(default.level_gap, 1e-3);
-    default.check(IMAGES).unwrap();
+    default.check::<f32>(IMAGES).unwrap();
 
-    let densenet = Recipe::densenet();
-    assert_eq!((densenet.kl_weight, densenet.kl_warmup_power, densenet.batch_size), (20.0, 6, 64));
-    assert_eq!(densenet, Recipe { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..default });
-    densenet.check(IMAGES).unwrap();
+    for layers in [0, 1, 5] {
+        assert_eq!(Recipe::for_layers(layers), default);
+    }
+    for layers in [6, 7, 40, usize::MAX] {
+        let deep = Recipe::for_layers(layers);
+        assert_eq!((deep.kl_weight, deep.kl_warmup_power, deep.batch_size), (20.0, 6, 64));
+        assert_eq!(deep, Recipe { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..default.clone() });
+        deep.check::<f32>(IMAGES).unwrap();
+    }
+}
+
+#[test]
+fn the_warmup_lasts_all_epochs_unless_given() {
+    for epochs in [1, 5, 100] {
+        assert_eq!(Recipe { epochs, ..Recipe::default() }.kl_warmup(), f64::from(epochs));
+        assert_eq!(Recipe { epochs, kl_warmup: Some(2.5), ..Recipe::default() }.kl_warmup(), 2.5);
+    }
 }
 
 #[test]
 fn the_bounds_themselves_are_allowed() {
     let extremes = [
-        Recipe { kl_weight: 0.0, kl_warmup: 0.0, ..Recipe::default() },
-        Recipe { kl_weight: f64::MAX, kl_warmup: f64::MAX, gradient_clip: f64::MAX, ..Recipe::default() },
+        Recipe { kl_weight: 0.0, kl_warmup: Some(0.0), ..Recipe::default() },
+        Recipe { kl_weight: f64::MAX, kl_warmup: Some(f64::MAX), gradient_clip: f64::MAX, ..Recipe::default() },
         Recipe { learning_rate: f64::MIN_POSITIVE, gradient_clip: f64::MIN_POSITIVE, ..Recipe::default() },
         Recipe { batch_size: 1, epochs: 1, seed: u64::MAX, ..Recipe::default() },
         Recipe { kl_warmup_power: 16, ..Recipe::default() },
         Recipe { batch_size: IMAGES, epochs: u32::MAX, ..Recipe::default() },
     ];
     for recipe in extremes {
-        recipe.check(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
+        recipe.check::<f64>(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
+    }
+    let [largest, smallest] = [f32::MAX, f32::MIN_POSITIVE].map(f64::from);
+    for recipe in [
+        Recipe { kl_weight: largest, kl_warmup: Some(f64::MAX), gradient_clip: largest, ..Recipe::default() },
+        Recipe { learning_rate: smallest, gradient_clip: smallest, kl_weight: 0.0, ..Recipe::default() },
+    ] {
+        recipe.check::<f32>(IMAGES).unwrap_or_else(|error| panic!("{recipe:?}: {error}"));
     }
 }
 
@@ -54,7 +76,7 @@ fn every_value_out_of_range_is_named() {
             (Recipe { level_rate: value, ..default() }, ["level-rate", "at least 0", seen]),
             (Recipe { level_gap: value, ..default() }, ["level-gap", "at least 0", seen]),
             (Recipe { kl_weight: value, ..default() }, ["kl-weight", "at least 0", seen]),
-            (Recipe { kl_warmup: value, ..default() }, ["kl-warmup", "at least 0", seen]),
+            (Recipe { kl_warmup: Some(value), ..default() }, ["kl-warmup", "at least 0", seen]),
         ]);
     }
     for (value, seen) in [(1.0, "1"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
@@ -65,10 +87,21 @@ fn every_value_out_of_range_is_named() {
     }
     cases.push((Recipe { learning_rate: 0.0, ..default() }, ["learning-rate", "positive", "0"]));
     cases.push((Recipe { gradient_clip: -0.0, ..default() }, ["gradient-clip", "positive", "-0"]));
-    for (recipe, parts) in cases {
-        assert_error(recipe.check(IMAGES), &parts);
+    // In f32 they are infinite, or 0; in f64 they are what they are.
+    for (recipe, parts) in [
+        (Recipe { learning_rate: 1e39, ..default() }, ["learning-rate", "positive", "in F32 inf"]),
+        (Recipe { learning_rate: 1e-46, ..default() }, ["learning-rate", "positive", "in F32 0"]),
+        (Recipe { gradient_clip: 1e-46, ..default() }, ["gradient-clip", "positive", "in F32 0"]),
+        (Recipe { level_rate: 1e300, ..default() }, ["level-rate", "at least 0", "in F32 inf"]),
+        (Recipe { kl_weight: 1e39, ..default() }, ["kl-weight", "at least 0", "in F32 inf"]),
+    ] {
+        recipe.check::<f64>(IMAGES).unwrap();
+        cases.push((recipe, parts));
     }
-    assert_error(Recipe { batch_size: 1, ..default() }.check(0), &["batch-size", "1 to 0"]);
+    for (recipe, parts) in cases {
+        assert_error(recipe.check::<f32>(IMAGES), &parts);
+    }
+    assert_error(Recipe { batch_size: 1, ..default() }.check::<f32>(0), &["batch-size", "1 to 0"]);
 }
 
 #[test]
@@ -92,20 +125,27 @@ fn the_rate_falls_linearly_to_zero() {
 
 #[test]
 fn kl_weight_rises_linearly_and_stays() {
-    let recipe = Recipe { kl_weight: 0.5, kl_warmup: 4.0, ..Recipe::default() };
+    let recipe = Recipe { kl_weight: 0.5, kl_warmup: Some(4.0), ..Recipe::default() };
     for (epochs, weight) in [(0.0, 0.0), (1.0, 0.125), (2.5, 0.3125), (4.0, 0.5), (100.0, 0.5)] {
         assert_eq!(recipe.kl_weight_at(epochs), weight, "{epochs}");
     }
-    let at_once = Recipe { kl_warmup: 0.0, ..recipe };
+    let at_once = Recipe { kl_warmup: Some(0.0), ..recipe };
     assert_eq!([0.0, 0.1, 3.0].map(|epochs| at_once.kl_weight_at(epochs)), [0.5; 3]);
 }
 
 #[test]
 fn kl_weight_rises_with_a_power_of_the_share_of_the_warmup() {
-    let recipe = Recipe { kl_weight: 32.0, kl_warmup: 8.0, kl_warmup_power: 3, ..Recipe::default() };
+    let recipe = Recipe { kl_weight: 32.0, kl_warmup: Some(8.0), kl_warmup_power: 3, ..Recipe::default() };
     for (epochs, weight) in [(0.0, 0.0), (2.0, 0.5), (4.0, 4.0), (6.0, 13.5), (8.0, 32.0), (9.0, 32.0)] {
         assert_eq!(recipe.kl_weight_at(epochs), weight, "{epochs}");
     }
     let steepest = Recipe { kl_warmup_power: 16, ..recipe };
     assert_eq!(steepest.kl_weight_at(4.0), 32.0 / 65536.0);
+}
+
+#[test]
+fn of_batches_of_no_images_there_are_none() {
+    let recipe = Recipe { batch_size: 0, ..Recipe::default() };
+    assert_eq!(recipe.steps_per_epoch(60_000), 0);
+    assert_error(recipe.check::<f32>(60_000), &["batch-size", "1 to 60000", "0"]);
 }

@@ -1,7 +1,7 @@
 use super::config::config;
 use crate::common::assert_error;
 use spikeslab::train::fit::EpochMetrics;
-use spikeslab::train::{Config, Run};
+use spikeslab::train::{Config, Recipe, Run};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -57,13 +57,13 @@ fn of_two_that_begin_the_same_run_at_once_one_is_refused() {
     for _ in 0..50 {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("run");
-        let begin = |seed| Run::create(&path, &Config { seed, ..config() });
+        let begin = |seed| Run::create(&path, &Config { recipe: Recipe { seed, ..config().recipe }, ..config() });
         let outcomes = std::thread::scope(|scope| {
             [1, 2, 3].map(|seed| scope.spawn(move || begin(seed))).map(|thread| thread.join().unwrap())
         });
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
         let winner = outcomes.iter().position(std::result::Result::is_ok).unwrap() as u64 + 1;
-        assert_eq!(Run::config(&path).unwrap().seed, winner);
+        assert_eq!(Run::config(&path).unwrap().recipe.seed, winner);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     }
 }
@@ -146,7 +146,7 @@ fn a_broken_configuration_is_refused_by_name() {
         (String::new(), "EOF"),
         (good.replace("\"seed\"", "\"sead\""), "unknown field `sead`"),
         (good.replace("\"seed\"", "\"se\\ned\""), "unknown field"),
-        (good.replace("\"version\": 1", "\"version\": 2"), "2"),
+        (good.replace("\"version\": 2", "\"version\": 3"), "3"),
         ("\u{0}\u{0}".to_string(), "expected value"),
         ("[".repeat(10_000), "invalid type"),
     ];
@@ -233,4 +233,68 @@ fn a_data_path_that_json_cannot_hold_leaves_nothing() {
     let message = Run::create(&path, &Config { data: Some(data), ..config() }).unwrap_err().to_string();
     assert!(message.contains("UTF-8"), "{message}");
     assert!(!path.exists());
+}
+
+#[test]
+fn of_several_that_want_a_free_directory_each_gets_its_own() {
+    let dir = TempDir::new().unwrap();
+    let runs = dir.path().join("runs");
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Run::make_free(&runs, "mlp").unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["mlp-1", "mlp-2", "mlp-3", "mlp-4", "mlp-5", "mlp-6", "mlp-7", "mlp-8"]);
+    Run::create(&made[0], &config()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_one() {
+    use std::os::unix::fs::symlink;
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("run");
+    Run::create(&path, &config()).unwrap();
+    assert!(!Run::has_checkpoint(&path).unwrap());
+    let checkpoint = Run::checkpoint_path(&path);
+    for target in ["nowhere", "checkpoint.safetensors"] {
+        symlink(target, &checkpoint).unwrap();
+        assert!(Run::has_checkpoint(&path).unwrap(), "a link to {target}");
+        fs::remove_file(&checkpoint).unwrap();
+    }
+    // A directory that is none any more is no answer either.
+    fs::remove_dir_all(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    assert_error(Run::has_checkpoint(&path), &["checkpoint.safetensors: Not a directory"]);
+}
+
+#[test]
+fn what_a_run_needs_is_known_by_any_name() {
+    let dir = TempDir::new().unwrap();
+    let [own, other] = ["own", "other"].map(|name| dir.path().join(name));
+    for path in [&own, &other] {
+        let run = Run::create(path, &config()).unwrap();
+        run.write_figure("funnel", "<svg/>").unwrap();
+        run.write_packed(b"bytes").unwrap();
+    }
+    let refused = |path: std::path::PathBuf| assert_error(Run::check_not_needed(Some(&own), &path), &["no run needs"]);
+    for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl", "figures/funnel.svg", "figures/new.svg"] {
+        refused(own.join(name));
+        refused(other.join(name));
+        refused(own.join("figures/../../other").join(name));
+    }
+    refused(other.join("model.packed"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(other.join("config.json"), dir.path().join("link")).unwrap();
+        refused(dir.path().join("link"));
+    }
+    for free in [own.join("model.packed"), own.join("lenet5.packed"), dir.path().join("checkpoint.safetensors")] {
+        Run::check_not_needed(Some(&own), &free).unwrap();
+    }
+    assert_error(
+        Run::check_not_needed(None, &own.join("model.packed")),
+        &["no run needs", "model.packed of the run in"],
+    );
 }

@@ -1,39 +1,17 @@
 use super::{bits, narrow, network, short_recipe, split};
 use crate::common::compare::assert_close;
 use crate::common::fixture::{Case, for_each_case_of, note};
-use crate::common::networks::{golden_layers, is_of};
+use crate::common::networks::{golden_network, is_of};
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use ndarray::{Array4, IxDyn};
 use rayon::prelude::*;
-use spikeslab::nets::plan::BayesLayer;
-use spikeslab::nets::{Architecture, Network, Role};
-use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
+use spikeslab::nets::Role;
+use spikeslab::nets::graph::BayesLayer;
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::tensor::noise::{Philox, Purpose};
+use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{KlScale, Loss, Recipe, Trainer};
-
-/// The network of a case in its initial state.
-fn initial(case: &Case<f64>, architecture: Architecture) -> Network<f64> {
-    let layers = golden_layers(architecture, case);
-    let widths: Vec<usize> = layers
-        .iter()
-        .map(|layer| {
-            let shape = &case.stored(&format!("init.{layer}.theta")).shape;
-            if shape.len() == 2 { shape[1] } else { shape[0] }
-        })
-        .collect();
-    let x = &case.stored("x").shape;
-    let input = if x.len() == 2 { [x[1], 1, 1] } else { [x[1], x[2], x[3]] };
-    let any = Codebook::new(case.vec(&format!("init.{}.levels", layers[0]))).unwrap();
-    let mut network = architecture.network(input, &widths, &any).unwrap();
-    for parameter in network.parameters_mut() {
-        let value = case.array::<IxDyn>(&format!("init.{}", parameter.name));
-        assert_eq!(value.shape(), parameter.value.shape(), "{}", parameter.name);
-        parameter.value = value;
-    }
-    network
-}
 
 /// The recipe of a case: κ and the rate constant over the steps, no clip.
 fn recipe(case: &Case<f64>, path: &str) -> Recipe {
@@ -42,11 +20,11 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         "fit" => Spike::Fit,
         other => panic!("spike {other}"),
     };
-    let form = match note(path, &case.name, "prior").as_str() {
-        "nearest" => Form::Nearest,
-        "mixture" => Form::Mixture,
-        "vnq" => Form::Vnq,
-        "windows" => Form::Windows,
+    let prior = match note(path, &case.name, "prior").as_str() {
+        "nearest" => PriorName::Nearest,
+        "mixture" => PriorName::Mixture,
+        "vnq" => PriorName::Vnq,
+        "windows" => PriorName::Windows,
         other => panic!("prior {other}"),
     };
     let kl_scale = match note(path, &case.name, "kl_scale").as_str() {
@@ -55,13 +33,14 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
         other => panic!("scale {other}"),
     };
     Recipe {
-        prior: Prior::MultiSpike(MultiSpike::new(form, spike)),
+        prior,
+        spike,
         kl_scale,
         kl_weight: case.stored_scalar("kl_weight"),
         decay_from: 0.5,
         level_rate: 0.01,
         level_gap: 1e-3,
-        kl_warmup: 0.0,
+        kl_warmup: Some(0.0),
         kl_warmup_power: 1,
         epochs: 4,
         batch_size: case.stored("x").shape[0],
@@ -73,14 +52,14 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
 }
 
 /// Whole steps: loss, logits, every gradient, every parameter after.
-fn golden(architecture: Architecture, path: &str, cases: usize) {
+fn golden(name: &str, path: &str, cases: usize) {
     for_each_case_of::<f64>(
         path,
         cases,
-        |case| is_of(architecture, case),
+        |case| is_of(name, case),
         |case| {
-            let network = initial(case, architecture);
-            let input = network.plan().input;
+            let network = golden_network(name, case);
+            let input = network.graph().input;
             let train_size = case.integers("train_size")[0];
             let mut trainer = Trainer::new(network, recipe(case, path), train_size).unwrap();
             let labels = case.integers("labels");
@@ -121,27 +100,34 @@ fn golden(architecture: Architecture, path: &str, cases: usize) {
 
 #[test]
 fn golden_mlp() {
-    golden(Architecture::Mlp, "nets/mlp", 3);
+    golden("mlp", "nets/mlp", 3);
 }
 
 #[test]
 fn golden_lenet5() {
-    golden(Architecture::Lenet5, "nets/lenet5", 2);
+    golden("lenet5", "nets/lenet5", 2);
 }
 
 #[test]
 fn golden_lenet_caffe() {
-    golden(Architecture::LenetCaffe, "nets/lenet_caffe", 1);
+    golden("lenet-caffe", "nets/lenet_caffe", 1);
 }
 
 #[test]
 fn golden_densenet() {
-    golden(Architecture::Densenet { bottleneck: false }, "nets/densenet", 1);
-    golden(Architecture::Densenet { bottleneck: true }, "nets/densenet", 1);
+    golden("densenet", "nets/densenet", 1);
+    golden("densenet-bottleneck", "nets/densenet", 1);
+}
+
+#[test]
+fn golden_networks_of_their_own_texts() {
+    golden("residual", "nets/residual", 1);
+    golden("grouped", "nets/grouped", 1);
+    golden("bare", "nets/bare", 1);
 }
 
 fn mlp_trainer(recipe: Recipe) -> Trainer<f32> {
-    Trainer::new(network(Architecture::Mlp, narrow(Architecture::Mlp), 6), recipe, 64).unwrap()
+    Trainer::new(network("mlp", narrow("mlp"), 6), recipe, 64).unwrap()
 }
 
 fn first_batch() -> (Array4<f32>, Vec<usize>) {
@@ -169,7 +155,7 @@ fn a_step_draws_the_noise_of_its_layer_and_number() {
 #[test]
 fn several_trainers_at_once_on_the_same_threads() {
     let (x, labels) = split(16, 10, 28).train.batch(&(0..16).collect::<Vec<_>>());
-    let network = network(Architecture::Lenet5, &[6, 16, 120, 84, 10], 28);
+    let network = network("lenet5", &[6, 16, 120, 84, 10], 28);
     let trainer: Trainer<f32> = Trainer::new(network, short_recipe(), 64).unwrap();
     let after_three = |mut trainer: Trainer<f32>| {
         let losses: Vec<Loss> = (0..3).map(|_| trainer.step(x.clone(), &labels).unwrap()).collect();
@@ -202,13 +188,10 @@ fn the_gradient_is_clipped_before_adam_sees_it() {
 #[test]
 fn only_a_multi_spike_prior_holds_theta_and_only_a_prior_makes_noise() {
     let (x, labels) = first_batch();
-    let priors = [
-        (Prior::None, false, false),
-        (Prior::Gaussian(Gaussian::default()), true, false),
-        (Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)), true, true),
-    ];
+    let priors =
+        [(PriorName::None, false, false), (PriorName::Gaussian, true, false), (PriorName::Nearest, true, true)];
     for (prior, makes_noise, holds) in priors {
-        let mut trainer = mlp_trainer(Recipe { prior: prior.clone(), kl_warmup: 0.0, ..short_recipe() });
+        let mut trainer = mlp_trainer(Recipe { prior, kl_warmup: Some(0.0), ..short_recipe() });
         let theta = trainer.network.layers().next().unwrap().theta;
         trainer.network.parameters_mut()[theta].as_slice_mut()[0] = 5.0;
         let asked = std::cell::Cell::new(false);
@@ -243,7 +226,6 @@ fn a_number_that_is_not_finite_stops_before_the_step() {
         // Finite, but not what they are multiplied or added up to.
         (Role::Theta, f32::MAX),
         (Role::Gamma, f32::MAX),
-        (Role::Bias, f32::MAX),
     ] {
         let (x, labels) = first_batch();
         let mut trainer = mlp_trainer(short_recipe());
@@ -271,19 +253,23 @@ fn running_statistics_that_are_not_finite_are_an_error() {
 #[test]
 fn a_step_too_large_for_the_type_is_an_error() {
     let (x, labels) = first_batch();
-    let mut trainer = mlp_trainer(Recipe { learning_rate: 1e300, ..short_recipe() });
+    let mut trainer = mlp_trainer(Recipe { learning_rate: 1e38, ..short_recipe() });
     assert_error(trainer.step(x, &labels), &["tensor ", "finite numbers after step 1"]);
 }
 
 #[test]
 fn recipes_that_do_not_fit_are_refused() {
-    let net = || network::<f32>(Architecture::Mlp, narrow(Architecture::Mlp), 6);
-    let windows = Prior::MultiSpike(MultiSpike::new(Form::Windows, Spike::Fit));
+    let net = || network::<f32>("mlp", narrow("mlp"), 6);
     assert_error(
-        Trainer::new(net(), Recipe { prior: windows, ..short_recipe() }, 64),
+        Trainer::new(net(), Recipe { prior: PriorName::Windows, ..short_recipe() }, 64),
         &["windows", "without a zero level", "-0.2, 0, 0.2"],
     );
     assert_error(Trainer::new(net(), short_recipe(), 15), &["batch-size", "1 to 15", "16"]);
+    let alone = Recipe { batch_size: 1, ..short_recipe() };
+    assert_error(Trainer::new(net(), alone, 64), &["batch-size", "at least 2", "one value a channel"]);
+    let steep = Recipe { learning_rate: 1e39, ..short_recipe() };
+    assert_error(Trainer::new(net(), steep.clone(), 64), &["learning-rate", "in F32 inf"]);
+    assert!(Trainer::new(network::<f64>("mlp", narrow("mlp"), 6), steep, 64).is_ok());
     assert_error(
         Trainer::new(net(), Recipe { level_gap: 0.25, ..short_recipe() }, 64),
         &["fc1.levels", "levels at least 0.25 apart", "level-gap", "-0.2 and 0"],
@@ -293,10 +279,31 @@ fn recipes_that_do_not_fit_are_refused() {
 
 #[test]
 fn schedules_count_steps() {
-    let mut trainer = mlp_trainer(Recipe { epochs: 4, kl_warmup: 2.0, kl_weight: 0.8, ..short_recipe() });
+    let mut trainer = mlp_trainer(Recipe { epochs: 4, kl_warmup: Some(2.0), kl_weight: 0.8, ..short_recipe() });
     assert_eq!((trainer.steps_per_epoch(), trainer.steps(), trainer.kl_weight()), (4, 16, 0.0));
     trainer.step = 2;
     assert_eq!(trainer.kl_weight(), 0.2);
     trainer.step = 8;
     assert_eq!(trainer.kl_weight(), 0.8);
+}
+
+#[test]
+fn a_parameter_without_its_moments_is_an_error_and_nothing_moves() {
+    let (x, labels) = first_batch();
+    let whole = mlp_trainer(short_recipe());
+    let spoil: [fn(&mut Trainer<f32>); 3] = [
+        |trainer| trainer.moments.truncate(1),
+        |trainer| trainer.moments.clear(),
+        |trainer| trainer.moments[0][1] = ndarray::ArrayD::zeros(&[3][..]),
+    ];
+    for spoil in spoil {
+        let mut trainer = whole.clone();
+        spoil(&mut trainer);
+        assert_error(trainer.step(x.clone(), &labels), &["tensor moments of ", "two of shape ["]);
+        let values = |trainer: &Trainer<f32>| -> Vec<_> {
+            trainer.network.parameters().iter().map(|parameter| parameter.value.clone()).collect()
+        };
+        assert!(trainer.step == 0 && values(&trainer) == values(&whole));
+    }
+    whole.clone().step(x, &labels).unwrap();
 }

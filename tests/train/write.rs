@@ -1,6 +1,10 @@
 use crate::common::assert_error;
-use spikeslab::train::write::{create_dir_all, write, write_new};
-use std::fs;
+use spikeslab::train::dir::Dir;
+use spikeslab::train::write::{create_dir_all, write, write_within};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 fn names(dir: &TempDir) -> Vec<String> {
@@ -44,6 +48,11 @@ fn a_refusal_names_the_file_and_leaves_everything_as_it_was() {
         assert_eq!(names(&dir), ["plain", "taken"]);
         assert_eq!(fs::read(dir.path().join("plain")).unwrap(), b"a file");
     }
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> spikeslab::Result<Option<File>> {
+    let dir = Dir::open(path.parent().unwrap()).unwrap();
+    spikeslab::train::write::write_new(&dir, path.file_name().unwrap(), bytes, path)
 }
 
 #[test]
@@ -126,5 +135,39 @@ fn several_that_write_at_once_each_write_a_whole() {
             assert!(bytes == version(bytes[0]), "{} bytes of {}", bytes.len(), bytes[0]);
         }
     });
+    assert_eq!(names(&dir), ["file"]);
+}
+
+#[test]
+fn a_file_that_another_process_writes_is_waited_for_up_to_a_limit() {
+    let dir = TempDir::new().unwrap();
+    let [path, part] = ["file", "file.part"].map(|name| dir.path().join(name));
+    write(&path, b"old").unwrap();
+    let other = File::create(&part).unwrap();
+    other.lock().unwrap();
+    let begun = Instant::now();
+    let parts = ["file: expected a file that no other process writes", "one that another is writing"];
+    assert_error(write_within(&path, b"new", Duration::from_millis(300)), &parts);
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    // What the other has begun is its own.
+    assert_eq!((names(&dir), fs::read(&path).unwrap()), (vec!["file".into(), "file.part".into()], b"old".to_vec()));
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| write(&path, b"new"));
+        std::thread::sleep(Duration::from_millis(200));
+        drop(other);
+        writer.join().unwrap().unwrap();
+    });
+    assert_eq!((names(&dir), fs::read(&path).unwrap()), (vec!["file".to_string()], b"new".to_vec()));
+}
+
+#[test]
+fn an_error_on_the_way_leaves_nothing_beside_the_file() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file");
+    fs::create_dir(&path).unwrap();
+    let within = Dir::open(dir.path()).unwrap();
+    let outcome =
+        spikeslab::train::write::write_in(&within, OsStr::new("file"), b"bytes", &path, Duration::from_secs(1));
+    assert_error(outcome, &["file: "]);
     assert_eq!(names(&dir), ["file"]);
 }

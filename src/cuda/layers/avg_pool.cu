@@ -1,28 +1,35 @@
-// y = share · Σ x. `n` counts y.
-extern "C" __global__ void forward(const real *x, real *y, u32 n, u32 height, u32 width, u32 output_h, u32 output_w,
-    u32 kernel_h, u32 kernel_w, u32 stride_h, u32 stride_w) {
-    real share = real(1) / real(kernel_h * kernel_w);
+// y = Σ x / n, by columns of the window, in f64. `n` counts y.
+extern "C" __global__ void forward(const real *x, real *y, u32 n, POOL) {
     FOR_EACH(at, n) {
-        u32 q = at % output_w, p = at / output_w % output_h;
+        Span columns = span(at % output_w, width, kernel_w, stride_w, padding_w, count_include_pad);
+        Span rows = span(at / output_w % output_h, height, kernel_h, stride_h, padding_h, count_include_pad);
         const real *plane = x + size_t(at / output_w / output_h) * height * width;
-        real sum = 0;
-        for (u32 i = 0; i < kernel_h; i++)
-            for (u32 j = 0; j < kernel_w; j++) sum += plane[(p * stride_h + i) * width + q * stride_w + j];
-        y[at] = sum * share;
+        f64 sum = 0;
+        for (u32 w = columns.first; w < columns.end; w++) {
+            f64 of_column = 0;
+            for (u32 h = rows.first; h < rows.end; h++) of_column += (f64)plane[h * width + w];
+            sum += of_column;
+        }
+        y[at] = real(sum / ((f64)rows.counted * (f64)columns.counted));
     }
 }
 
-// dx, gathered: the sum over the windows that hold the pixel, in the order of rows and of the kernel's columns. `n` counts dx.
-extern "C" __global__ void backward(const real *dy, real *dx, u32 n, u32 height, u32 width, u32 output_h, u32 output_w,
-    u32 kernel_h, u32 kernel_w, u32 stride_h, u32 stride_w) {
-    real share = real(1) / real(kernel_h * kernel_w);
+// dx, gathered: the sum over the windows that hold the pixel, each row of windows by itself first. `n` counts dx.
+extern "C" __global__ void backward(const real *dy, real *dx, u32 n, POOL) {
     FOR_EACH(at, n) {
         u32 w = at % width, h = at / width % height, plane = at / width / height;
-        u32 first_p = h < kernel_h ? 0 : (h - kernel_h) / stride_h + 1, first_q = w < kernel_w ? 0 : (w - kernel_w) / stride_w + 1;
-        u32 end_q = min(w / stride_w + 1, output_w);
+        u32 first_p = first_window(h, kernel_h, stride_h, padding_h);
+        u32 first_q = first_window(w, kernel_w, stride_w, padding_w);
         real sum = 0;
-        for (u32 p = first_p; p < output_h && p * stride_h <= h; p++)
-            for (u32 q = end_q; q > first_q; q--) sum += share * dy[(plane * output_h + p) * output_w + q - 1];
+        for (u32 p = first_p; p < output_h && p * stride_h <= h + padding_h; p++) {
+            Span rows = span(p, height, kernel_h, stride_h, padding_h, count_include_pad);
+            real of_row = 0;
+            for (u32 q = first_q; q < output_w && q * stride_w <= w + padding_w; q++) {
+                Span columns = span(q, width, kernel_w, stride_w, padding_w, count_include_pad);
+                of_row += dy[(plane * output_h + p) * output_w + q] / real((f64)rows.counted * (f64)columns.counted);
+            }
+            sum += of_row;
+        }
         dx[at] = sum;
     }
 }

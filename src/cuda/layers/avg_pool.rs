@@ -1,8 +1,8 @@
 //! [`layers::avg_pool`](crate::layers::avg_pool) on the device.
 
 use crate::cuda::{Argument, Buffer, Grid, Real};
-use crate::error::Result;
-use crate::tensor::im2col::Window;
+use crate::error::{Error, Result};
+use crate::layers::pool::Pool;
 
 /// What the backward needs of the forward: the geometry alone.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub struct Cache(Pooling);
 /// The geometry of pooling.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pooling {
-    window: Window,
+    pool: Pool,
     /// (B, C, H, W).
     pub image: [usize; 4],
     /// (B, C, OH, OW).
@@ -22,28 +22,37 @@ impl Pooling {
     /// Of images of shape (B, C, H, W).
     ///
     /// # Errors
-    /// If the window does not fit into the image, or has padding or dilation.
-    pub fn new(image: &[usize], window: &Window) -> Result<Self> {
+    /// As [`Pool::output_size`], and if a size is 2³⁰ or more.
+    pub fn new(image: &[usize], pool: &Pool) -> Result<Self> {
         let image: [usize; 4] = image.try_into().expect("images are of rank 4");
         let [batch, channels, height, width] = image;
-        let [output_h, output_w] = window.pooled_size([height, width])?;
-        Ok(Self { window: *window, image, output: [batch, channels, output_h, output_w] })
+        let [output_h, output_w] = pool.output_size([height, width])?;
+        // The kernels add them up in words. The padding is no larger than the kernel.
+        let sizes = [pool.kernel, pool.stride, [height, width]];
+        if let Some(size) = sizes.as_flattened().iter().find(|size| **size >= 1 << 30) {
+            return Err(Error::option("window", "sizes below 2^30 on a device", size));
+        }
+        Ok(Self { pool: *pool, image, output: [batch, channels, output_h, output_w] })
     }
 
     /// What the kernels are told of it.
-    pub fn arguments(&self) -> [Argument<'static>; 8] {
-        let ([kernel_h, kernel_w], [stride_h, stride_w]) = (self.window.kernel, self.window.stride);
+    pub fn arguments(&self) -> [Argument<'static>; 11] {
+        let Pool { kernel: [kernel_h, kernel_w], stride: [stride_h, stride_w], .. } = self.pool;
+        let Pool { padding: [padding_h, padding_w], count_include_pad, .. } = self.pool;
         let ([_, _, height, width], [_, _, output_h, output_w]) = (self.image, self.output);
-        [height, width, output_h, output_w, kernel_h, kernel_w, stride_h, stride_w].map(Argument::size)
+        let sizes = [height, width, output_h, output_w, kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w];
+        let mut arguments = [Argument::size(count_include_pad.into()); 11];
+        arguments[..10].copy_from_slice(&sizes.map(Argument::size));
+        arguments
     }
 }
 
 /// y (B, C, OH, OW) of `x` (B, C, H, W).
 ///
 /// # Errors
-/// If the window does not fit into the image, or has padding or dilation; if the device fails.
-pub fn forward<F: Real>(x: &Buffer<F>, window: &Window) -> Result<(Buffer<F>, Cache)> {
-    let pooling = Pooling::new(x.shape(), window)?;
+/// As [`Pool::output_size`]; if a size is 2³⁰ or more, or the device fails.
+pub fn forward<F: Real>(x: &Buffer<F>, pool: &Pool) -> Result<(Buffer<F>, Cache)> {
+    let pooling = Pooling::new(x.shape(), pool)?;
     let mut y = Buffer::unset(x.device(), &pooling.output)?;
     let n = y.len();
     launch::<F>("forward", x.into(), (&mut y).into(), n, x.device(), &pooling)?;

@@ -30,15 +30,15 @@ extern "C" __global__ void moments_of_shares(const real *x, real *moments, u32 b
     __shared__ real sums[THREADS];
     Values values(batch, channels, positions, x_image, lanes, in_share);
     u32 start = blockIdx.x * in_share, count = min(start + in_share, batch * positions) - start;
-    real sum = 0;
-    for (u32 n = values.first; n < values.end; n += values.step) sum += x[values.at(n, x_first)];
-    real mean = lane_sum(sums, sum, lanes) / real(count);
-    real squares = 0;
+    LongSum<real> sum;
+    for (u32 n = values.first; n < values.end; n += values.step) sum.add(x[values.at(n, x_first)]);
+    real mean = lane_sum(sums, real(sum.total()), lanes) / real(count);
+    LongSum<real> of_squares;
     for (u32 n = values.first; n < values.end; n += values.step) {
         real distance = x[values.at(n, x_first)] - mean;
-        squares += distance * distance;
+        of_squares.add(distance * distance);
     }
-    squares = lane_sum(sums, squares, lanes);
+    real squares = lane_sum(sums, real(of_squares.total()), lanes);
     if (threadIdx.x < lanes && values.exists) {
         moments[(blockIdx.x * 2) * channels + values.channel] = mean;
         moments[(blockIdx.x * 2 + 1) * channels + values.channel] = squares;
@@ -82,8 +82,8 @@ extern "C" __global__ void inverse_deviations(const real *variance, real *invers
 extern "C" __global__ void absorb(real *running_mean, real *running_variance, const real *mean, const real *variance,
     real momentum, real unbias, u32 channels) {
     FOR_EACH(c, channels) {
-        running_mean[c] += momentum * (mean[c] - running_mean[c]);
-        running_variance[c] += momentum * (unbias * variance[c] - running_variance[c]);
+        running_mean[c] = (real(1) - momentum) * running_mean[c] + momentum * mean[c];
+        running_variance[c] = (real(1) - momentum) * running_variance[c] + momentum * (unbias * variance[c]);
     }
 }
 
@@ -115,7 +115,7 @@ extern "C" __global__ void gradients_of_shares(const real *x, const real *dy, co
     u32 positions, u32 rectified, u32 lanes, u32 in_share) {
     __shared__ real sums[THREADS];
     Values values(batch, channels, positions, channels * positions, lanes, in_share);
-    real of_gamma = 0, of_beta = 0;
+    LongSum<real> sum_gamma, sum_beta;
     if (values.exists) {
         u32 c = values.channel;
         Line line(mean, inverse_deviation, gamma, beta, c);
@@ -123,12 +123,12 @@ extern "C" __global__ void gradients_of_shares(const real *x, const real *dy, co
             size_t at = values.at(n, 0);
             real d = passed(dy[at], line.value(x[at]), rectified);
             real x_hat = (x[at] - mean[c]) * inverse_deviation[c];
-            of_gamma += d * x_hat;
-            of_beta += d;
+            sum_gamma.add(d * x_hat);
+            sum_beta.add(d);
         }
     }
-    of_gamma = lane_sum(sums, of_gamma, lanes);
-    of_beta = lane_sum(sums, of_beta, lanes);
+    real of_gamma = lane_sum(sums, real(sum_gamma.total()), lanes);
+    real of_beta = lane_sum(sums, real(sum_beta.total()), lanes);
     if (threadIdx.x < lanes && values.exists) {
         gradients[(blockIdx.x * 2) * channels + values.channel] = of_gamma;
         gradients[(blockIdx.x * 2 + 1) * channels + values.channel] = of_beta;

@@ -4,6 +4,7 @@ use super::images::Images;
 use crate::cuda::device::THREADS;
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::{Error, Result};
+use crate::layers::batch_norm::{check_count, unbias};
 use crate::layers::check_shape;
 
 const PATH: &str = "layers/batch_norm";
@@ -151,7 +152,7 @@ impl<F: Real> Statistics<F> {
 /// If the device fails.
 ///
 /// # Panics
-/// If there are fewer statistics than estimates.
+/// If there are fewer statistics than estimates, or `count` is below 2.
 pub fn absorb<F: Real>(
     [mean, variance]: [&mut Buffer<F>; 2],
     batch: &Statistics<F>,
@@ -160,8 +161,7 @@ pub fn absorb<F: Real>(
 ) -> Result<()> {
     let channels = mean.len();
     assert!(channels == variance.len() && channels <= batch.mean.len(), "as many statistics");
-    // A single value has no unbiased variance: its biased variance, 0, stands.
-    let unbias = F::of(count as f64 / (count.max(2) - 1) as f64);
+    let unbias: F = unbias(count);
     let device = batch.mean.device();
     let arguments = [
         Argument::from(mean),
@@ -187,8 +187,10 @@ impl<F: Real> BatchNorm<'_, F> {
     /// y, normalized with the statistics of `x` itself. `x` is (B, C) or (B, C, H, W).
     ///
     /// # Errors
-    /// If a shape does not fit or there is nothing to normalize; if the device fails.
+    /// If a shape does not fit or there are fewer than two values a channel; if the device fails.
     pub fn forward_batch(&self, x: Buffer<F>) -> Result<(Buffer<F>, Cache<F>)> {
+        let [batch, _, positions] = by_channel(x.shape());
+        check_count(x.shape(), batch * positions)?;
         self.check(&x)?;
         let statistics = Statistics::of_batch(&x, self.epsilon)?;
         let y = self.normalize(&x, &statistics)?;

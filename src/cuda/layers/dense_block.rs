@@ -3,10 +3,12 @@
 
 use super::batch_norm::{BatchNorm, Statistics};
 use super::bayes_conv2d::BayesConv2d;
+use super::concat::copy_channels;
 use super::images::Images;
 use super::pre_activation::{Activation, BatchTerm, Gradients as StageGradients, PreActivation};
-use crate::cuda::{Argument, Buffer, Device, Grid, Real};
+use crate::cuda::{Buffer, Real};
 use crate::error::Result;
+use crate::layers::batch_norm::check_count;
 use crate::layers::check_shape;
 
 /// The parameters and the geometry.
@@ -78,7 +80,7 @@ impl<F: Real> DenseBlock<'_, F> {
     /// there is noise, else the means.
     ///
     /// # Errors
-    /// If a shape does not fit, or the device fails.
+    /// If a shape does not fit, there are fewer than two values a channel to take statistics of, or the device fails.
     pub fn forward(
         &self,
         x: &Buffer<F>,
@@ -86,6 +88,9 @@ impl<F: Real> DenseBlock<'_, F> {
         mut noise: Option<&mut Noise<'_, F>>,
     ) -> Result<(Buffer<F>, Cache<F>)> {
         let [batch, channels, height, width] = Images::of(x).shape;
+        if running.is_none() {
+            check_count(x.shape(), batch * height * width)?;
+        }
         let device = x.device();
         let total = channels + self.units.iter().map(|unit| appended(unit)).sum::<usize>();
         let mut y = Buffer::unset(device, &[batch, total, height, width])?;
@@ -205,15 +210,4 @@ where
     F: Real,
 {
     unit.last().map_or(0, |stage| stage.conv.theta.shape()[0])
-}
-
-/// Copies images into channels of others, or out of them.
-fn copy_channels<F: Real>(device: &Device, from: Images<'_>, to: Images<'_>) -> Result<()> {
-    check_shape("x", &to.shape, &from.shape)?;
-    let n = from.shape.iter().product();
-    let image = from.shape[1..].iter().product();
-    let positions = from.positions();
-    let sizes = [n, image, from.image, from.first * positions, to.image, to.first * positions].map(Argument::size);
-    let arguments = [&[from.buffer, to.buffer][..], &sizes].concat();
-    device.launch::<F>("layers/dense_block", "copy_channels", Grid::elements(n), &arguments)
 }

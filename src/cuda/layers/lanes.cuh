@@ -29,10 +29,10 @@ struct Column {
 
     // Σ over `rows` of the column, row r being at x[r · step + at].
     __device__ real sum(real *sums, const real *x, u32 rows, size_t step) const {
-        real sum = 0;
+        LongSum<real> sum;
         if (exists)
-            for (u32 row = threadIdx.x / LANES; row < rows; row += ROWS) sum += x[row * step + at];
-        return lane_sum(sums, sum, LANES);
+            for (u32 row = threadIdx.x / LANES; row < rows; row += ROWS) sum.add(x[row * step + at]);
+        return lane_sum(sums, real(sum.total()), LANES);
     }
 };
 

@@ -3,7 +3,7 @@
 use super::avg_pool::Pooling;
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
-use crate::tensor::im2col::Window;
+use crate::layers::pool::Pool;
 
 /// Where each maximum came from.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub struct Cache {
 /// y (B, C, OH, OW) of `x` (B, C, H, W). A NaN in a window is its maximum.
 ///
 /// # Errors
-/// If the window does not fit into the image, or has padding or dilation; if the device fails.
-pub fn forward<F: Real>(x: &Buffer<F>, window: &Window) -> Result<(Buffer<F>, Cache)> {
-    let pooling = Pooling::new(x.shape(), window)?;
+/// As [`Pool::output_size`]; if a size is 2³⁰ or more, or the device fails.
+pub fn forward<F: Real>(x: &Buffer<F>, pool: &Pool) -> Result<(Buffer<F>, Cache)> {
+    let pooling = Pooling::new(x.shape(), pool)?;
     let device = x.device();
     let mut y = Buffer::unset(device, &pooling.output)?;
     let mut argmax = Buffer::unset(device, &pooling.output)?;

@@ -1,9 +1,11 @@
 //! One operation a file: see [`layers`](crate::layers).
 
+pub mod add;
 pub mod avg_pool;
 pub mod batch_norm;
 pub mod bayes_conv2d;
 pub mod bayes_dense;
+pub mod concat;
 pub mod dense_block;
 pub mod flatten;
 mod images;

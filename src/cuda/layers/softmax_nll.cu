@@ -1,31 +1,57 @@
+// The label of an image that does not count.
+constexpr u32 IGNORED = 0xFFFFFFFFu;
+
 // Softmax of each row and the mean negative log-likelihood of the labels; one block, whose threads take row after row.
-extern "C" __global__ void forward(
-    const real *logits, const u32 *labels, real *softmax, real *nll, u32 batch, u32 classes) {
-    real sum = 0;
+extern "C" __global__ void forward(const real *logits, const u32 *labels, const real *class_weights, real *softmax,
+    real *nll, u32 batch, u32 classes, f64 smoothing, f64 total) {
+    f64 sum = 0;
     for (u32 b = threadIdx.x; b < batch; b += THREADS) {
         const real *row = logits + size_t(b) * classes;
         real *out = softmax + size_t(b) * classes;
         // As the CPU's, the maximum passes over NaN.
-        real highest = row[0];
-        for (u32 k = 1; k < classes; k++) highest = isnan(highest) || row[k] > highest ? row[k] : highest;
-        real total = 0;
-        for (u32 k = 0; k < classes; k++) total += c_exp(row[k] - highest);
-        real log_total = c_ln(total);
+        u32 first = 0;
+        for (u32 k = 1; k < classes; k++)
+            if (isnan(row[first]) || row[k] > row[first]) first = k;
+        f64 others = 0;
+        for (u32 k = 0; k < classes; k++)
+            if (k != first) others += (f64)c_exp(row[k] - row[first]);
+        real log_total = c_ln_1p(real(others));
+        f64 of_all = 0;
         for (u32 k = 0; k < classes; k++) {
-            real log_softmax = (row[k] - highest) - log_total;
-            if (k == labels[b]) sum -= log_softmax;
+            real log_softmax = (row[k] - row[first]) - log_total;
+            if (k == labels[b]) sum -= (1 - smoothing) * (f64)class_weights[k] * (f64)log_softmax;
+            of_all += (f64)class_weights[k] * (f64)log_softmax;
             out[k] = c_exp(log_softmax);
         }
+        if (smoothing > 0 && labels[b] != IGNORED) sum -= smoothing / (f64)classes * of_all;
     }
     sum = block_sum(sum);
-    if (threadIdx.x == 0) *nll = sum / real(batch);
+    if (threadIdx.x == 0) *nll = real(sum / total);
 }
 
-// dlogits.
-extern "C" __global__ void backward(const real *softmax, const u32 *labels, real *dlogits, u32 n, u32 batch, u32 classes) {
+// What the loss's gradient is of a class that is not the label, times W.
+DEVICE real of_other(real softmax, real weight, f64 smoothing, u32 classes, real q_sum) {
+    return softmax * q_sum - real(smoothing / (f64)classes * (f64)weight);
+}
+
+// dlogits. `spread` is Σ_k w_k s/K, `total` W.
+extern "C" __global__ void backward(const real *softmax, const u32 *labels, const real *class_weights, real *dlogits,
+    u32 n, u32 classes, f64 smoothing, f64 spread, f64 total) {
     FOR_EACH(i, n) {
-        real share = softmax[i];
-        if (i % classes == labels[i / classes]) share -= 1;
-        dlogits[i] = share / real(batch);
+        u32 k = i % classes, label = labels[i / classes];
+        const real *row = softmax + (i - k);
+        if (label == IGNORED) {
+            dlogits[i] = 0;
+            continue;
+        }
+        real q_sum = real((1 - smoothing) * (f64)class_weights[label] + spread);
+        real d = of_other(row[k], class_weights[k], smoothing, classes, q_sum);
+        if (k == label) {
+            f64 others = 0;
+            for (u32 j = 0; j < classes; j++)
+                if (j != label) others += (f64)of_other(row[j], class_weights[j], smoothing, classes, q_sum);
+            d = real(0) - real(others);
+        }
+        dlogits[i] = d / real(total);
     }
 }

@@ -1,25 +1,26 @@
-//! [`nets::network`] on the device: the same plan, its parameters in device memory.
+//! [`nets::network`] on the device: the same graph and schedule, its parameters in device memory.
 //!
-//! A ReLU that follows a normalization is computed with it.
+//! The ReLU of a chain is computed with its normalization.
 
 use crate::cuda::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::cuda::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::cuda::layers::bayes_dense::{self, BayesDense};
 use crate::cuda::layers::dense_block::{self, DenseBlock};
-use crate::cuda::layers::{avg_pool, flatten, max_pool, relu};
+use crate::cuda::layers::{add, avg_pool, concat, flatten, max_pool, relu};
 use crate::cuda::prior::quantizer;
 use crate::cuda::{Buffer, Device, Real};
 use crate::error::Result;
 use crate::layers::batch_norm::{EPSILON, MOMENTUM};
 use crate::layers::check_shape;
-use crate::nets::plan::{BayesLayer, Node, NormLayer, Plan, Stage};
+use crate::nets::graph::{BayesLayer, Convolution, Graph, NormLayer, Op};
+use crate::nets::schedule::{Chain, Schedule, Stage, Work};
 use crate::nets::{self, Normalization, Role};
-use crate::tensor::im2col::Window;
 
-/// A plan and a value for each of its parameters.
+/// A graph, the steps it is computed in, and a value for each of its parameters.
 #[derive(Debug)]
 pub struct Network<F> {
-    plan: Plan,
+    graph: Graph,
+    schedule: Schedule,
     device: Device,
     parameters: Vec<Buffer<F>>,
 }
@@ -37,26 +38,38 @@ pub enum WeightMode<'a, F> {
     Quantized,
 }
 
-/// The gradient of the loss in each parameter, in the plan's order; none where a parameter did not take part.
+/// The gradient of the loss in each parameter, in the graph's order; none where a parameter did not take part.
 pub type Gradients<F> = Vec<Option<Buffer<F>>>;
 
-/// What the backward needs of the forward, node by node.
+/// What the backward needs of the forward, step by step.
 #[derive(Debug)]
-pub struct Tape<F>(Vec<NodeCache<F>>);
+pub struct Tape<F>(Vec<StepCache<F>>);
 
 #[derive(Debug)]
-enum NodeCache<F> {
-    Dense(bayes_dense::Cache<F>),
-    Conv2d(bayes_conv2d::Cache<F>),
-    /// With the ReLU that follows, if there is one.
-    BatchNorm(batch_norm::Cache<F>),
-    Relu(relu::Cache),
-    /// Computed with the normalization before it.
-    WithBatchNorm,
-    MaxPool(max_pool::Cache),
+enum StepCache<F> {
+    Chain(Box<ChainCache<F>>),
     AvgPool(avg_pool::Cache),
     Flatten(flatten::Cache),
-    DenseBlock(dense_block::Cache<F>),
+    Add(add::Cache),
+    Concat(concat::Cache),
+    DenseBlock(Box<dense_block::Cache<F>>),
+}
+
+/// Of those parts of a chain that there are.
+#[derive(Debug)]
+struct ChainCache<F> {
+    product: Option<ProductCache<F>>,
+    /// With the ReLU that follows, if there is one.
+    norm: Option<batch_norm::Cache<F>>,
+    /// Of a ReLU that follows no normalization.
+    relu: Option<relu::Cache>,
+    pool: Option<max_pool::Cache>,
+}
+
+#[derive(Debug)]
+enum ProductCache<F> {
+    Dense(bayes_dense::Cache<F>),
+    Conv2d(bayes_conv2d::Cache<F>),
 }
 
 impl<F: Real> Network<F> {
@@ -68,29 +81,30 @@ impl<F: Real> Network<F> {
         let parameters = network.parameters().iter().map(|parameter| Buffer::from_host(device, parameter.value.view()));
         Ok(Self {
             parameters: parameters.collect::<Result<_>>()?,
-            plan: network.plan().clone(),
+            graph: network.graph().clone(),
+            schedule: network.schedule().clone(),
             device: device.clone(),
         })
     }
 
-    /// Overwrites the parameters of a network of the same plan with these.
+    /// Overwrites the parameters of a network of the same graph with these.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If its plan is another.
+    /// If its graph is another.
     pub fn copy_to_host(&self, network: &mut nets::Network<F>) -> Result<()> {
-        assert_eq!(network.plan(), &self.plan, "a network of the same plan");
+        assert_eq!(network.graph(), &self.graph, "a network of the same graph");
         for (parameter, value) in network.parameters_mut().iter_mut().zip(&self.parameters) {
             parameter.value = value.to_host()?;
         }
         Ok(())
     }
 
-    /// The wiring.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// The nodes.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
     }
 
     /// The device.
@@ -98,19 +112,19 @@ impl<F: Real> Network<F> {
         &self.device
     }
 
-    /// All parameters, in the plan's order.
+    /// All parameters, in the graph's order.
     pub fn parameters(&self) -> &[Buffer<F>] {
         &self.parameters
     }
 
-    /// All parameters, in the plan's order.
+    /// All parameters, in the graph's order.
     pub fn parameters_mut(&mut self) -> &mut [Buffer<F>] {
         &mut self.parameters
     }
 
     /// What the parameter at that position is.
     pub fn role(&self, position: usize) -> Role {
-        self.plan.parameters[position].role
+        self.graph.parameters[position].role
     }
 
     /// The logits (B, classes) of `x` (B, C, H, W) and what the backward needs.
@@ -123,7 +137,7 @@ impl<F: Real> Network<F> {
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
     ) -> Result<(Buffer<F>, Tape<F>)> {
-        let mut caches = Vec::with_capacity(self.plan.nodes.len());
+        let mut caches = Vec::with_capacity(self.schedule.steps.len());
         let logits = self.run(x, weights, normalization, |cache| caches.push(cache))?;
         Ok((logits, Tape(caches)))
     }
@@ -141,104 +155,149 @@ impl<F: Real> Network<F> {
         x: Buffer<F>,
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
-        mut keep: impl FnMut(NodeCache<F>),
+        mut keep: impl FnMut(StepCache<F>),
     ) -> Result<Buffer<F>> {
-        self.plan.check_images(x.shape())?;
-        let mut x = x;
-        for (i, node) in self.plan.nodes.iter().enumerate() {
-            if matches!(node, Node::Relu) && i > 0 && self.is_rectified(i - 1) {
-                keep(NodeCache::WithBatchNorm);
-                continue;
+        self.graph.check_images(x.shape())?;
+        let mut values: Vec<Option<Buffer<F>>> = (0..self.graph.values()).map(|_| None).collect();
+        let mut readers = self.schedule.readers(&self.graph);
+        values[0] = Some(x);
+        for step in &self.schedule.steps {
+            let mut inputs = Vec::with_capacity(step.inputs.len());
+            for value in &step.inputs {
+                readers[*value] -= 1;
+                let there = &mut values[*value];
+                // The last reader takes the value itself.
+                let input =
+                    if readers[*value] == 0 { there.take() } else { there.as_ref().map(Buffer::copy).transpose()? };
+                inputs.push(input.expect("a step reads values before it"));
             }
-            let (y, cache) = self.forward_node(i, node, x, weights, normalization)?;
+            let (y, cache) = self.forward_step(&step.work, inputs, weights, normalization)?;
             keep(cache);
-            x = y;
+            values[step.output] = Some(y);
         }
-        Ok(x)
+        Ok(values.pop().flatten().expect("the last step gives the last value"))
     }
 
-    /// Whether node `i` is a normalization that ReLU follows.
-    fn is_rectified(&self, i: usize) -> bool {
-        matches!(self.plan.nodes[i], Node::BatchNorm(_)) && matches!(self.plan.nodes.get(i + 1), Some(Node::Relu))
-    }
-
-    fn forward_node(
+    fn forward_step(
         &self,
-        i: usize,
-        node: &Node,
-        x: Buffer<F>,
+        work: &Work,
+        mut inputs: Vec<Buffer<F>>,
         weights: &WeightMode<'_, F>,
         normalization: Normalization,
-    ) -> Result<(Buffer<F>, NodeCache<F>)> {
-        match node {
-            Node::Dense(layer) => {
-                let quantized = self.quantized(layer, weights)?;
-                let dense = self.dense(layer, quantized.as_ref());
-                let (y, cache) = match weights {
-                    WeightMode::Sample(noise) => {
-                        let eps = draw(noise, layer, &[x.shape()[0], dense.theta.shape()[1]])?;
-                        dense.forward_sampled(x, eps)?
+    ) -> Result<(Buffer<F>, StepCache<F>)> {
+        Ok(match work {
+            Work::Node(node) => {
+                let node = &self.graph.nodes[*node];
+                match &node.op {
+                    Op::AvgPool(pool) => {
+                        let (y, cache) = avg_pool::forward(&inputs.swap_remove(0), pool)?;
+                        (y, StepCache::AvgPool(cache))
                     }
-                    WeightMode::Mean | WeightMode::Quantized => dense.forward_mean(x)?,
-                };
-                Ok((y, NodeCache::Dense(cache)))
-            }
-            Node::Conv2d(layer, window) => {
-                let quantized = self.quantized(layer, weights)?;
-                let conv = self.conv2d(layer, window, quantized.as_ref());
-                let (y, cache) = match weights {
-                    WeightMode::Sample(noise) => {
-                        let [output_h, output_w] = window.output_size([x.shape()[2], x.shape()[3]])?;
-                        let shape = [x.shape()[0], conv.theta.shape()[0], output_h, output_w];
-                        let eps = draw(noise, layer, &shape)?;
-                        conv.forward_sampled(x, eps)?
+                    Op::Flatten => {
+                        let (y, cache) = flatten::forward(inputs.swap_remove(0));
+                        (y, StepCache::Flatten(cache))
                     }
-                    WeightMode::Mean | WeightMode::Quantized => conv.forward_mean(x)?,
-                };
-                Ok((y, NodeCache::Conv2d(cache)))
+                    Op::Add => {
+                        let (y, cache) = add::forward(inputs)?;
+                        (y, StepCache::Add(cache))
+                    }
+                    Op::Concat => {
+                        let (y, cache) = concat::forward(inputs)?;
+                        (y, StepCache::Concat(cache))
+                    }
+                    _ => unreachable!("{} begins a chain", node.name),
+                }
             }
-            Node::BatchNorm(layer) => {
-                let norm = self.batch_norm(layer, i);
-                let (y, cache) = match normalization {
-                    Normalization::Batch => norm.forward_batch(x)?,
-                    Normalization::Running => norm.forward_running(x, self.running_statistics(layer)?)?,
-                };
-                Ok((y, NodeCache::BatchNorm(cache)))
+            Work::Chain(chain) => {
+                let (y, cache) = self.forward_chain(chain, inputs.swap_remove(0), weights, normalization)?;
+                (y, StepCache::Chain(Box::new(cache)))
             }
-            Node::Relu => {
-                let (y, cache) = relu::forward(x)?;
-                Ok((y, NodeCache::Relu(cache)))
-            }
-            Node::MaxPool(window) => {
-                let (y, cache) = max_pool::forward(&x, window)?;
-                Ok((y, NodeCache::MaxPool(cache)))
-            }
-            Node::AvgPool(window) => {
-                let (y, cache) = avg_pool::forward(&x, window)?;
-                Ok((y, NodeCache::AvgPool(cache)))
-            }
-            Node::Flatten => {
-                let (y, cache) = flatten::forward(x);
-                Ok((y, NodeCache::Flatten(cache)))
-            }
-            Node::DenseBlock(units) => {
-                let quantized = map_stages(units, |stage| self.quantized(&stage.conv, weights))?;
+            Work::DenseBlock(units) => {
+                let layer = |stage: &Stage| &self.convolution(stage.conv).layer;
+                let quantized = map_stages(units, |stage| self.quantized(layer(stage), weights))?;
                 let running = match normalization {
                     Normalization::Batch => None,
-                    Normalization::Running => Some(map_stages(units, |stage| self.running_statistics(&stage.norm))?),
+                    Normalization::Running => {
+                        Some(map_stages(units, |stage| self.running_statistics(self.norm(stage.norm)))?)
+                    }
                 };
                 let block = self.dense_block(units, Some(&quantized));
+                let x = &inputs[0];
                 let (y, cache) = match weights {
                     WeightMode::Sample(noise) => {
                         let mut eps = |[unit, stage]: [usize; 2], shape: [usize; 4]| {
-                            draw(noise, &units[unit][stage].conv, &shape)
+                            draw(noise, layer(&units[unit][stage]), &shape)
                         };
-                        block.forward(&x, running, Some(&mut eps))?
+                        block.forward(x, running, Some(&mut eps))?
                     }
-                    WeightMode::Mean | WeightMode::Quantized => block.forward(&x, running, None)?,
+                    WeightMode::Mean | WeightMode::Quantized => block.forward(x, running, None)?,
                 };
-                Ok((y, NodeCache::DenseBlock(cache)))
+                (y, StepCache::DenseBlock(Box::new(cache)))
             }
+        })
+    }
+
+    fn forward_chain(
+        &self,
+        chain: &Chain,
+        mut x: Buffer<F>,
+        weights: &WeightMode<'_, F>,
+        normalization: Normalization,
+    ) -> Result<(Buffer<F>, ChainCache<F>)> {
+        let mut caches = ChainCache { product: None, norm: None, relu: None, pool: None };
+        if let Some(product) = chain.product {
+            let (y, cache) = self.forward_product(product, x, weights)?;
+            (x, caches.product) = (y, Some(cache));
+        }
+        if let Some(norm) = chain.norm {
+            let layer = self.norm(norm);
+            let norm = self.batch_norm(layer, chain.relu.is_some());
+            let (y, cache) = match normalization {
+                Normalization::Batch => norm.forward_batch(x)?,
+                Normalization::Running => norm.forward_running(x, self.running_statistics(layer)?)?,
+            };
+            (x, caches.norm) = (y, Some(cache));
+        } else if chain.relu.is_some() {
+            let (y, cache) = relu::forward(x)?;
+            (x, caches.relu) = (y, Some(cache));
+        }
+        if let Some(pool) = chain.pool
+            && let Op::MaxPool(pool) = &self.graph.nodes[pool].op
+        {
+            let (y, cache) = max_pool::forward(&x, pool)?;
+            (x, caches.pool) = (y, Some(cache));
+        }
+        Ok((x, caches))
+    }
+
+    fn forward_product(
+        &self,
+        node: usize,
+        x: Buffer<F>,
+        weights: &WeightMode<'_, F>,
+    ) -> Result<(Buffer<F>, ProductCache<F>)> {
+        let node = &self.graph.nodes[node];
+        let shape = [&[x.shape()[0]], &node.shape[..]].concat();
+        match &node.op {
+            Op::Conv2d(convolution) => {
+                let quantized = self.quantized(&convolution.layer, weights)?;
+                let conv = self.conv2d(convolution, quantized.as_ref());
+                let (y, cache) = match weights {
+                    WeightMode::Sample(noise) => conv.forward_sampled(x, draw(noise, &convolution.layer, &shape)?)?,
+                    WeightMode::Mean | WeightMode::Quantized => conv.forward_mean(x)?,
+                };
+                Ok((y, ProductCache::Conv2d(cache)))
+            }
+            Op::Dense(layer) => {
+                let quantized = self.quantized(layer, weights)?;
+                let dense = self.dense(layer, quantized.as_ref());
+                let (y, cache) = match weights {
+                    WeightMode::Sample(noise) => dense.forward_sampled(x, draw(noise, layer, &shape)?)?,
+                    WeightMode::Mean | WeightMode::Quantized => dense.forward_mean(x)?,
+                };
+                Ok((y, ProductCache::Dense(cache)))
+            }
+            _ => unreachable!("{} is a product", node.name),
         }
     }
 
@@ -251,49 +310,82 @@ impl<F: Real> Network<F> {
     /// If the tape is another network's.
     pub fn backward(&self, tape: &Tape<F>, dlogits: Buffer<F>) -> Result<Gradients<F>> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
-        let first = self.plan.nodes.iter().position(|node| !node.with_parameters().is_empty()).unwrap_or(0);
-        let mut dy = dlogits;
-        for (i, (node, cache)) in self.plan.nodes.iter().zip(&tape.0).enumerate().skip(first).rev() {
-            let wants_dx = i > first;
-            let dx = match (node, cache) {
-                (Node::Dense(layer), NodeCache::Dense(cache)) => {
-                    let d = self.dense(layer, None).backward(cache, &dy, wants_dx)?;
-                    self.put(&mut gradients, layer, d.dtheta, d.dlog_sigma2, d.dbias);
-                    d.dx
+        let wanted = self.graph.depends_on_parameters();
+        let mut dvalues: Vec<Option<Buffer<F>>> = (0..self.graph.values()).map(|_| None).collect();
+        dvalues[self.graph.nodes.len()] = Some(dlogits);
+        for (step, cache) in self.schedule.steps.iter().zip(&tape.0).rev() {
+            if !wanted[step.output] {
+                continue;
+            }
+            let dy = dvalues[step.output].take().expect("every value but the last has a reader");
+            let dxs = match (&step.work, cache) {
+                (Work::Chain(chain), StepCache::Chain(cache)) => {
+                    let dx = self.backward_chain(chain, cache, dy, wanted[step.inputs[0]], &mut gradients)?;
+                    dx.into_iter().collect()
                 }
-                (Node::Conv2d(layer, window), NodeCache::Conv2d(cache)) => {
-                    let d = self.conv2d(layer, window, None).backward(cache, &dy, wants_dx)?;
-                    self.put(&mut gradients, layer, d.dtheta, d.dlog_sigma2, d.dbias);
-                    d.dx
-                }
-                (Node::BatchNorm(layer), NodeCache::BatchNorm(cache)) => {
-                    let d = self.batch_norm(layer, i).backward(cache, dy)?;
-                    gradients[layer.gamma] = Some(d.dgamma);
-                    gradients[layer.beta] = Some(d.dbeta);
-                    Some(d.dx)
-                }
-                (Node::Relu, NodeCache::Relu(cache)) => Some(relu::backward(cache, dy)?),
-                (Node::Relu, NodeCache::WithBatchNorm) => Some(dy),
-                (Node::MaxPool(_), NodeCache::MaxPool(cache)) => Some(max_pool::backward(cache, &dy)?),
-                (Node::AvgPool(_), NodeCache::AvgPool(cache)) => Some(avg_pool::backward(cache, &dy)?),
-                (Node::Flatten, NodeCache::Flatten(cache)) => Some(flatten::backward(cache, dy)),
-                (Node::DenseBlock(units), NodeCache::DenseBlock(cache)) => {
+                (Work::Node(_), StepCache::AvgPool(cache)) => vec![avg_pool::backward(cache, &dy)?],
+                (Work::Node(_), StepCache::Flatten(cache)) => vec![flatten::backward(cache, dy)],
+                (Work::Node(_), StepCache::Add(cache)) => add::backward(cache, dy)?,
+                (Work::Node(_), StepCache::Concat(cache)) => concat::backward(cache, dy)?,
+                (Work::DenseBlock(units), StepCache::DenseBlock(cache)) => {
                     let d = self.dense_block(units, None).backward(cache, dy)?;
                     for (stage, d) in units.iter().flatten().zip(d.units.into_iter().flatten()) {
-                        gradients[stage.norm.gamma] = Some(d.dgamma);
-                        gradients[stage.norm.beta] = Some(d.dbeta);
-                        self.put(&mut gradients, &stage.conv, d.dtheta, d.dlog_sigma2, None);
+                        let norm = self.norm(stage.norm);
+                        gradients[norm.gamma] = Some(d.dgamma);
+                        gradients[norm.beta] = Some(d.dbeta);
+                        let layer = &self.convolution(stage.conv).layer;
+                        self.put(&mut gradients, layer, d.dtheta, d.dlog_sigma2, None);
                     }
-                    Some(d.dx)
+                    vec![d.dx]
                 }
                 _ => unreachable!("the tape is this network's"),
             };
-            match dx {
-                Some(dx) => dy = dx,
-                None => break,
+            for (value, dx) in step.inputs.iter().zip(dxs).filter(|(value, _)| wanted[**value]) {
+                match &mut dvalues[*value] {
+                    Some(sum) => add::accumulate(sum, &dx)?,
+                    none => *none = Some(dx),
+                }
             }
         }
         Ok(gradients)
+    }
+
+    /// The backward of a chain, from its last part to its first; dx if it is wanted or there is no product.
+    fn backward_chain(
+        &self,
+        chain: &Chain,
+        cache: &ChainCache<F>,
+        mut dy: Buffer<F>,
+        wants_dx: bool,
+        gradients: &mut Gradients<F>,
+    ) -> Result<Option<Buffer<F>>> {
+        if let Some(cache) = &cache.pool {
+            dy = max_pool::backward(cache, &dy)?;
+        }
+        if let Some(cache) = &cache.relu {
+            dy = relu::backward(cache, dy)?;
+        }
+        if let (Some(norm), Some(cache)) = (chain.norm, &cache.norm) {
+            let layer = self.norm(norm);
+            let d = self.batch_norm(layer, chain.relu.is_some()).backward(cache, dy)?;
+            gradients[layer.gamma] = Some(d.dgamma);
+            gradients[layer.beta] = Some(d.dbeta);
+            dy = d.dx;
+        }
+        let Some(product) = chain.product else { return Ok(Some(dy)) };
+        match (&self.graph.nodes[product].op, &cache.product) {
+            (Op::Conv2d(convolution), Some(ProductCache::Conv2d(cache))) => {
+                let d = self.conv2d(convolution, None).backward(cache, &dy, wants_dx)?;
+                self.put(gradients, &convolution.layer, d.dtheta, d.dlog_sigma2, d.dbias);
+                Ok(d.dx)
+            }
+            (Op::Dense(layer), Some(ProductCache::Dense(cache))) => {
+                let d = self.dense(layer, None).backward(cache, &dy, wants_dx)?;
+                self.put(gradients, layer, d.dtheta, d.dlog_sigma2, d.dbias);
+                Ok(d.dx)
+            }
+            _ => unreachable!("the tape is this network's"),
+        }
     }
 
     fn put(
@@ -316,22 +408,24 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// If the device fails.
     pub fn absorb_statistics(&mut self, tape: &Tape<F>) -> Result<()> {
-        let Self { plan, parameters, .. } = self;
+        let Self { graph, schedule, parameters, .. } = self;
+        let norm = |node: usize| graph.nodes[node].norm().expect(SCHEDULED);
         let mut absorb = |layer: &NormLayer, batch: &Statistics<F>, count: usize| {
             let running = parameters.get_disjoint_mut([layer.running_mean, layer.running_var]);
             batch_norm::absorb(running.expect("two parameters"), batch, count, F::of(MOMENTUM))
         };
-        for (node, cache) in plan.nodes.iter().zip(&tape.0) {
-            match (node, cache) {
-                (Node::BatchNorm(layer), NodeCache::BatchNorm(cache)) => {
-                    if let Some((batch, count)) = cache.batch_statistics() {
-                        absorb(layer, batch, count)?;
+        for (step, cache) in schedule.steps.iter().zip(&tape.0) {
+            match (&step.work, cache) {
+                (Work::Chain(chain), StepCache::Chain(cache)) => {
+                    let batch = cache.norm.as_ref().and_then(batch_norm::Cache::batch_statistics);
+                    if let (Some(node), Some((batch, count))) = (chain.norm, batch) {
+                        absorb(norm(node), batch, count)?;
                     }
                 }
-                (Node::DenseBlock(units), NodeCache::DenseBlock(cache)) => {
+                (Work::DenseBlock(units), StepCache::DenseBlock(cache)) => {
                     if let Some((batches, count)) = cache.batch_statistics() {
                         for (stage, batch) in units.iter().flatten().zip(batches) {
-                            absorb(&stage.norm, batch, count)?;
+                            absorb(norm(stage.norm), batch, count)?;
                         }
                     }
                 }
@@ -359,13 +453,13 @@ impl<F: Real> Network<F> {
         }
     }
 
-    fn conv2d<'a>(&'a self, layer: &BayesLayer, window: &Window, theta: Option<&'a Buffer<F>>) -> BayesConv2d<'a, F> {
+    fn conv2d<'a>(&'a self, of: &Convolution, theta: Option<&'a Buffer<F>>) -> BayesConv2d<'a, F> {
         BayesConv2d {
-            theta: theta.unwrap_or(&self.parameters[layer.theta]),
-            log_sigma2: &self.parameters[layer.log_sigma2],
-            bias: layer.bias.map(|bias| &self.parameters[bias]),
-            window: *window,
-            groups: 1,
+            theta: theta.unwrap_or(&self.parameters[of.layer.theta]),
+            log_sigma2: &self.parameters[of.layer.log_sigma2],
+            bias: of.layer.bias.map(|bias| &self.parameters[bias]),
+            window: of.window,
+            groups: of.groups,
         }
     }
 
@@ -375,24 +469,32 @@ impl<F: Real> Network<F> {
         units: &[Vec<Stage>],
         quantized: Option<&'a [Vec<Option<Buffer<F>>>]>,
     ) -> DenseBlock<'a, F> {
-        let stage = |u: usize, s: usize, stage: &Stage| dense_block::Stage {
-            gamma: &self.parameters[stage.norm.gamma],
-            beta: &self.parameters[stage.norm.beta],
-            conv: self.conv2d(&stage.conv, &stage.window, quantized.and_then(|quantized| quantized[u][s].as_ref())),
+        let stage = |u: usize, s: usize, stage: &Stage| {
+            let (norm, quantized) = (self.norm(stage.norm), quantized.and_then(|quantized| quantized[u][s].as_ref()));
+            let (gamma, beta) = (&self.parameters[norm.gamma], &self.parameters[norm.beta]);
+            dense_block::Stage { gamma, beta, conv: self.conv2d(self.convolution(stage.conv), quantized) }
         };
         let unit =
             |(u, stages): (usize, &Vec<Stage>)| stages.iter().enumerate().map(|(s, of)| stage(u, s, of)).collect();
         DenseBlock { units: units.iter().enumerate().map(unit).collect(), epsilon: F::of(EPSILON) }
     }
 
-    /// The normalization at node `i`.
-    fn batch_norm(&self, layer: &NormLayer, i: usize) -> BatchNorm<'_, F> {
-        BatchNorm {
-            gamma: &self.parameters[layer.gamma],
-            beta: &self.parameters[layer.beta],
-            epsilon: F::of(EPSILON),
-            rectified: self.is_rectified(i),
+    /// The normalization that a node is.
+    fn norm(&self, node: usize) -> &NormLayer {
+        self.graph.nodes[node].norm().expect(SCHEDULED)
+    }
+
+    /// The convolution that a node is.
+    fn convolution(&self, node: usize) -> &Convolution {
+        match &self.graph.nodes[node].op {
+            Op::Conv2d(convolution) => convolution,
+            _ => unreachable!("{SCHEDULED}"),
         }
+    }
+
+    fn batch_norm(&self, layer: &NormLayer, rectified: bool) -> BatchNorm<'_, F> {
+        let (gamma, beta) = (&self.parameters[layer.gamma], &self.parameters[layer.beta]);
+        BatchNorm { gamma, beta, epsilon: F::of(EPSILON), rectified }
     }
 
     fn running_statistics(&self, layer: &NormLayer) -> Result<Statistics<F>> {
@@ -400,6 +502,9 @@ impl<F: Real> Network<F> {
         Statistics::running(mean, variance, F::of(EPSILON))
     }
 }
+
+/// A step holds nodes of the operations that it says.
+const SCHEDULED: &str = "the schedule is of this graph";
 
 fn map_stages<T>(units: &[Vec<Stage>], of: impl Fn(&Stage) -> Result<T>) -> Result<Vec<Vec<T>>> {
     units.iter().map(|stages| stages.iter().map(&of).collect()).collect()

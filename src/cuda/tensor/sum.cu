@@ -3,10 +3,10 @@
 template <class T>
 __device__ void sum_columns(const T *x, T *sums, u32 first, u32 rows, u32 columns) {
     u32 column = blockIdx.x;
-    T sum = 0;
-    for (u32 row = threadIdx.x; row < rows; row += THREADS) sum += x[row * columns + column];
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) sums[first + column] = sum;
+    LongSum<T> sum;
+    for (u32 row = threadIdx.x; row < rows; row += THREADS) sum.add(x[row * columns + column]);
+    f64 of_all = block_sum(sum.total());
+    if (threadIdx.x == 0) sums[first + column] = T(of_all);
 }
 
 extern "C" __global__ void columns(const real *x, real *sums, u32 first, u32 rows, u32 columns) {

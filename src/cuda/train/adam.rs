@@ -37,6 +37,7 @@ pub fn step<F: Real>(
         real(adam.beta2),
         real(1.0 - adam.beta1),
         real(1.0 - adam.beta2),
+        real(1.0 - learning_rate * adam.weight_decay),
         real(learning_rate / corrections[0]),
         real(corrections[1].sqrt()),
         real(adam.epsilon),

@@ -4,7 +4,7 @@ use crate::cuda::nets::{Network, WeightMode};
 use crate::cuda::tensor::noise::standard_normal;
 use crate::cuda::{Buffer, Real};
 use crate::error::Result;
-use crate::nets::plan::BayesLayer;
+use crate::nets::graph::BayesLayer;
 use crate::train::data::Dataset;
 use crate::train::evaluate::{Pass, Score, Weights, evaluate_by};
 

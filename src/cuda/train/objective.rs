@@ -34,7 +34,7 @@ impl<F: Real> Costs<F> {
     /// # Errors
     /// If a codebook is not ascending, or the device fails.
     pub fn new(device: &Device, network: &nets::Network<F>) -> Result<Self> {
-        let of = |layer: &nets::plan::BayesLayer| {
+        let of = |layer: &nets::graph::BayesLayer| {
             let levels = &network.parameters()[layer.levels];
             let codebook = prior::Codebook::new(levels.as_slice().to_vec())
                 .map_err(|error| Error::tensor(&levels.name, "a codebook", error))?;
@@ -67,7 +67,7 @@ pub fn evaluate<F: Real>(
     let kl = add_kl(objective, network, costs, kl_weight, &mut gradients)?;
     let nll = nll.to_vec()?[0].as_f64();
     let mut loss = Loss { loss: nll, nll, kl: 0.0 };
-    for (layer, kl) in network.plan().layers().zip(kl.to_vec()?) {
+    for (layer, kl) in network.graph().layers().zip(kl.to_vec()?) {
         loss.kl += kl;
         loss.loss += kl_weight / objective.divisor(network.parameters()[layer.theta].len()) * kl;
     }
@@ -84,7 +84,7 @@ fn add_kl<F: Real>(
     gradients: &mut Gradients<F>,
 ) -> Result<Buffer<f64>> {
     let mut values = Buffer::zeros(network.device(), &[costs.0.len()])?;
-    for (i, (layer, (costs, zero))) in network.plan().layers().zip(&costs.0).enumerate() {
+    for (i, (layer, (costs, zero))) in network.graph().layers().zip(&costs.0).enumerate() {
         let [theta, log_sigma2, levels] =
             [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
         let codebook = Codebook { levels, costs, zero: *zero };

@@ -9,7 +9,7 @@ use crate::cuda::tensor::noise::standard_normal;
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::{Error, Result};
 use crate::nets::Role;
-use crate::nets::plan::BayesLayer;
+use crate::nets::graph::BayesLayer;
 use crate::prior::Prior;
 use crate::tensor::noise::{Philox, Purpose};
 use crate::train::adam::Adam;
@@ -70,14 +70,14 @@ impl<F: Real> Trainer<F> {
             let parameter = &mut self.network.parameters_mut()[position];
             adam::step(&adam, parameter, gradient, moments, self.host.step, rate)?;
         }
-        let layers: Vec<BayesLayer> = self.network.plan().layers().cloned().collect();
+        let layers: Vec<BayesLayer> = self.network.graph().layers().cloned().collect();
         for (layer, zero) in layers.iter().zip(&self.host.zero_levels) {
             let positions = [layer.theta, layer.log_sigma2, layer.levels];
             let [theta, log_sigma2, levels] =
                 self.network.parameters_mut().get_disjoint_mut(positions).expect("three parameters");
             project_log_sigma2(log_sigma2)?;
             project_levels(levels, *zero, level_gap)?;
-            if let Prior::MultiSpike(_) = self.host.recipe().prior {
+            if let Prior::MultiSpike(_) = self.host.objective.prior {
                 project_theta(theta, log_sigma2, levels)?;
             }
         }
@@ -87,7 +87,7 @@ impl<F: Real> Trainer<F> {
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
         let expected = format!("finite numbers at step {}", self.host.step + 1);
         if let Some((position, odd)) = first_odd(self.network.device(), gradients.iter().map(Option::as_ref))? {
-            let name = &self.network.plan().parameters[position].name;
+            let name = &self.network.graph().parameters[position].name;
             return Err(Error::tensor(format!("d.{name}"), expected, odd));
         }
         if loss.loss.is_finite() { Ok(()) } else { Err(Error::tensor("loss", expected, loss.loss)) }
@@ -97,7 +97,7 @@ impl<F: Real> Trainer<F> {
         match first_odd(self.network.device(), self.network.parameters().iter().map(Some))? {
             Some((position, odd)) => {
                 let expected = format!("finite numbers after step {}", self.host.step);
-                Err(Error::tensor(&self.network.plan().parameters[position].name, expected, odd))
+                Err(Error::tensor(&self.network.graph().parameters[position].name, expected, odd))
             }
             None => Ok(()),
         }

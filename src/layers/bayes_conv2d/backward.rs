@@ -5,8 +5,9 @@ use super::layout::Layout;
 use super::weight_gradient::{self, AddUp, WeightGradient};
 use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::aligned::Aligned;
+use crate::tensor::sum::{BLOCK, Sums, sum};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 use rayon::prelude::*;
 
@@ -52,16 +53,16 @@ pub(super) struct Partial<F> {
     /// dθ and dσ² of each group, as [`WeightGradient`] forms them.
     pub weights: Vec<Aligned<F>>,
     /// (O).
-    pub dbias: Vec<F>,
+    pub dbias: Vec<f64>,
     /// Of the activation (C); empty without one.
-    pub dgamma: Vec<F>,
+    pub dgamma: Vec<f64>,
     /// Likewise.
-    pub dbeta: Vec<F>,
+    pub dbeta: Vec<f64>,
 }
 
 impl<F: Real> Partial<F> {
     pub(super) fn zeros(groups: usize, outputs: usize, activated: usize) -> Self {
-        let zeros = |count: usize| vec![F::zero(); count];
+        let zeros = |count: usize| vec![0.0; count];
         Self {
             weights: (0..groups).map(|_| Aligned::default()).collect(),
             dbias: zeros(outputs),
@@ -74,10 +75,16 @@ impl<F: Real> Partial<F> {
     pub(super) fn add(&mut self, others: &[Self]) {
         /// Elements added up by one thread at a time.
         const ELEMENTS: usize = 1 << 11;
-        let add = |sum: &mut [F], other: &[F]| sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += *other);
         for (group, weights) in self.weights.iter_mut().enumerate() {
             weights.par_chunks_mut(ELEMENTS).enumerate().for_each(|(i, sum)| {
-                others.iter().for_each(|other| add(sum, &other.weights[group][i * ELEMENTS..]));
+                let others = others.iter().map(|other| &other.weights[group][i * ELEMENTS..]);
+                if others.len() < BLOCK {
+                    return others.for_each(|other| add(sum, other));
+                }
+                let mut sums = Sums::new(sum.len());
+                add(sums.next_term(), sum);
+                others.for_each(|other| add(sums.next_term(), other));
+                sum.iter_mut().zip(sums.total()).for_each(|(sum, total)| *sum = F::of(total));
             });
         }
         for other in others {
@@ -156,6 +163,10 @@ impl<F: Real> Images<'_, '_, F> {
     }
 }
 
+fn add<T: Real>(sum: &mut [T], other: &[T]) {
+    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += *other);
+}
+
 /// a ⊙ b.
 struct Product<'a, F> {
     a: &'a [F],
@@ -176,7 +187,7 @@ impl<F: Real> Kernel<F> for Product<'_, F> {
 /// Adds Σ dm over the positions of an image to the gradient in the bias of each channel.
 struct AddBias<'a, F> {
     dm: &'a [F],
-    dbias: &'a mut [F],
+    dbias: &'a mut [f64],
 }
 
 impl<F: Real> Kernel<F> for AddBias<'_, F> {
@@ -185,20 +196,6 @@ impl<F: Real> Kernel<F> for AddBias<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
         let planes = self.dm.chunks_exact(self.dm.len() / self.dbias.len());
-        self.dbias.iter_mut().zip(planes).for_each(|(dbias, dm)| *dbias += add_up(dm));
+        self.dbias.iter_mut().zip(planes).for_each(|(dbias, dm)| *dbias += sum(dm));
     }
-}
-
-/// Σ x by running sums.
-#[inline(always)]
-fn add_up<F: Real>(x: &[F]) -> F {
-    let mut sums = [F::zero(); MAX_LANES];
-    let (chunks, rest) = x.as_chunks::<MAX_LANES>();
-    for x in chunks {
-        for i in 0..MAX_LANES {
-            sums[i] += x[i];
-        }
-    }
-    sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += *x);
-    sums.into_iter().sum()
 }

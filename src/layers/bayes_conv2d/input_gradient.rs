@@ -68,8 +68,8 @@ pub(super) struct InputGradient<'a, F> {
     /// (C/groups, H, W), added to.
     pub dx: &'a mut [F],
     /// In the parameters of the group's activation, added to; empty without one.
-    pub dgamma: &'a mut [F],
-    pub dbeta: &'a mut [F],
+    pub dgamma: &'a mut [f64],
+    pub dbeta: &'a mut [f64],
     pub scratch: &'a mut InputScratch<F>,
 }
 

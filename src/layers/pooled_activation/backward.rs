@@ -68,10 +68,10 @@ pub(super) struct ActivationBackward<'a, F> {
 }
 
 impl<F: Real> Kernel<F> for ActivationBackward<'_, F> {
-    type Output = Vec<(F, F)>;
+    type Output = Vec<(f64, f64)>;
 
     #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> Vec<(F, F)> {
+    fn run<V: Vector<Element = F>>(self) -> Vec<(f64, f64)> {
         let Self { activation, windows, x, dy, dx } = self;
         let channels = x.chunks_exact(windows).zip(dy.chunks_exact(windows)).zip(dx.chunks_exact_mut(windows));
         let mut sums = Vec::with_capacity(activation.channels());

@@ -1,12 +1,15 @@
 //! The backward of a network: its steps in reverse, each from its own cache.
+//!
+//! The gradient in a value that several steps read is the sum of what their backwards give.
 
-use super::{Network, Step, StepCache, Tape, by_channel, rank, steps};
+use super::{ChainCache, Network, ProductCache, StepCache, Tape, by_channel, rank};
 use crate::layers::pooled_activation::{self, PooledActivation};
-use crate::layers::{avg_pool, flatten, max_pool, relu};
+use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu};
+use crate::nets::graph::{BayesLayer, Op};
 use crate::nets::parameters::Gradients;
-use crate::nets::plan::Node;
+use crate::nets::schedule::{Chain, Work};
 use crate::scalar::Real;
-use ndarray::{Array2, ArrayD, Ix4};
+use ndarray::{Array1, Array2, ArrayD, Ix4, Zip};
 
 impl<F: Real> Network<F> {
     /// The gradient of the loss in every parameter, from `dlogits` (B, classes).
@@ -15,86 +18,121 @@ impl<F: Real> Network<F> {
     /// If the tape is another network's.
     pub fn backward(&self, tape: &Tape<F>, dlogits: Array2<F>) -> Gradients<F> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
-        let first = steps(&self.plan.nodes).position(|step| step.has_parameters()).unwrap_or(0);
-        let steps: Vec<_> = steps(&self.plan.nodes).zip(&tape.0).enumerate().skip(first).collect();
-        let mut dy = Gradient::Array(dlogits.into_dyn());
-        for (i, (step, cache)) in steps.into_iter().rev() {
-            let wants_dx = i > first;
-            let dx = match (step, cache) {
-                (Step::Node(Node::Dense(layer)), StepCache::Dense(cache)) => {
-                    let dy: Array2<F> = rank(dy.form());
-                    let d = self.dense(layer, None).backward(cache, dy.view(), wants_dx);
-                    gradients[layer.theta] = Some(d.dtheta.into_dyn());
-                    gradients[layer.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
-                    if let Some(bias) = layer.bias {
-                        gradients[bias] = Some(d.dbias.into_dyn());
-                    }
-                    d.dx.map(|d| d.into_dyn())
+        let wanted = self.graph.depends_on_parameters();
+        let mut dvalues: Vec<Option<ArrayD<F>>> = vec![None; self.graph.values()];
+        dvalues[self.graph.nodes.len()] = Some(dlogits.into_dyn());
+        for (step, cache) in self.schedule.steps.iter().zip(&tape.0).rev() {
+            if !wanted[step.output] {
+                continue;
+            }
+            let dy = dvalues[step.output].take().expect("every value but the last has a reader");
+            let dxs = match (&step.work, cache) {
+                (Work::Chain(chain), StepCache::Chain(cache)) => {
+                    let dx = self.chain_backward(chain, cache, dy, wanted[step.inputs[0]], &mut gradients);
+                    dx.into_iter().collect()
                 }
-                (Step::Node(Node::Conv2d(layer, window)), StepCache::Conv2d(cache)) => {
-                    let conv = self.conv2d(layer, window, None);
-                    let d = match dy {
-                        Gradient::Array(dy) => conv.backward(cache, rank::<F, Ix4>(dy).view(), wants_dx),
-                        Gradient::Deferred(dy) => conv.backward(cache, dy, wants_dx),
-                    };
-                    gradients[layer.theta] = Some(d.dtheta.into_dyn());
-                    gradients[layer.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
-                    if let Some(bias) = layer.bias {
-                        gradients[bias] = Some(d.dbias.into_dyn());
-                    }
-                    d.dx.map(|d| d.into_dyn())
+                (Work::Node(_), StepCache::AvgPool(cache)) => {
+                    vec![avg_pool::backward(cache, rank::<F, Ix4>(dy).view()).into_dyn()]
                 }
-                (Step::Node(Node::BatchNorm(layer)), StepCache::BatchNorm(cache)) => {
-                    let dy = dy.form();
-                    let shape = dy.raw_dim();
-                    let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy));
-                    gradients[layer.gamma] = Some(d.dgamma.into_dyn());
-                    gradients[layer.beta] = Some(d.dbeta.into_dyn());
-                    Some(d.dx.into_shape_with_order(shape).expect("normalization keeps the elements"))
-                }
-                (Step::Node(Node::Relu), StepCache::Relu(cache)) => Some(relu::backward(cache, dy.form())),
-                (Step::Node(Node::MaxPool(_)), StepCache::MaxPool(cache)) => {
-                    Some(max_pool::backward(cache, rank::<F, Ix4>(dy.form()).view()).into_dyn())
-                }
-                (Step::Node(Node::AvgPool(_)), StepCache::AvgPool(cache)) => {
-                    Some(avg_pool::backward(cache, rank::<F, Ix4>(dy.form()).view()).into_dyn())
-                }
-                (Step::Node(Node::Flatten), StepCache::Flatten(cache)) => {
-                    Some(flatten::backward(cache, rank(dy.form())).into_dyn())
-                }
-                (Step::Node(Node::DenseBlock(units)), StepCache::DenseBlock(cache)) => {
-                    let d = self.dense_block(units, None).backward(cache, rank(dy.form()));
+                (Work::Node(_), StepCache::Flatten(cache)) => vec![flatten::backward(cache, rank(dy)).into_dyn()],
+                (Work::Node(_), StepCache::Add(cache)) => add::backward(cache, dy),
+                (Work::Node(_), StepCache::Concat(cache)) => concat::backward(cache, dy.view()),
+                (Work::DenseBlock(units), StepCache::DenseBlock(cache)) => {
+                    let d = self.dense_block(units, None).backward(cache, rank(dy));
                     for (stage, d) in units.iter().flatten().zip(d.units.into_iter().flatten()) {
-                        gradients[stage.norm.gamma] = Some(d.dgamma.into_dyn());
-                        gradients[stage.norm.beta] = Some(d.dbeta.into_dyn());
-                        gradients[stage.conv.theta] = Some(d.dtheta.into_dyn());
-                        gradients[stage.conv.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
+                        let (norm, conv) = (self.norm(stage.norm), self.convolution(stage.conv));
+                        gradients[norm.gamma] = Some(d.dgamma.into_dyn());
+                        gradients[norm.beta] = Some(d.dbeta.into_dyn());
+                        gradients[conv.layer.theta] = Some(d.dtheta.into_dyn());
+                        gradients[conv.layer.log_sigma2] = d.dlog_sigma2.map(|d| d.into_dyn());
                     }
-                    Some(d.dx.into_dyn())
-                }
-                (Step::PooledActivation(layer), StepCache::PooledActivation(cache)) => {
-                    let pooled = PooledActivation { norm: self.batch_norm(layer) };
-                    let (dx, dgamma, dbeta) = pooled.backward_deferred(&cache.cache, rank::<F, Ix4>(dy.form()).view());
-                    gradients[layer.gamma] = Some(dgamma.into_dyn());
-                    gradients[layer.beta] = Some(dbeta.into_dyn());
-                    dy = Gradient::Deferred(dx);
-                    continue;
+                    vec![d.dx.into_dyn()]
                 }
                 _ => unreachable!("the tape is this network's"),
             };
-            match dx {
-                Some(dx) => dy = Gradient::Array(dx),
-                None => break,
+            for (value, dx) in step.inputs.iter().zip(dxs).filter(|(value, _)| wanted[**value]) {
+                match &mut dvalues[*value] {
+                    Some(sum) => Zip::from(sum).and(&dx).par_for_each(|sum, dx| *sum += *dx),
+                    none => *none = Some(dx),
+                }
             }
         }
         gradients
     }
+
+    /// The backward of a chain, from its last part to its first; dx if it is wanted or there is no product.
+    fn chain_backward(
+        &self,
+        chain: &Chain,
+        cache: &ChainCache<F>,
+        dy: ArrayD<F>,
+        wants_dx: bool,
+        gradients: &mut Gradients<F>,
+    ) -> Option<ArrayD<F>> {
+        let mut dy = Gradient::Array(dy);
+        if let (Some(layer), Some(cache)) = (chain.pooled_activation(&self.graph), &cache.pooled_activation) {
+            let pooled = PooledActivation { norm: self.batch_norm(layer) };
+            let (dx, dgamma, dbeta) = pooled.backward_deferred(&cache.cache, rank::<F, Ix4>(dy.form()).view());
+            gradients[layer.gamma] = Some(dgamma.into_dyn());
+            gradients[layer.beta] = Some(dbeta.into_dyn());
+            dy = Gradient::Deferred(dx);
+        }
+        if let Some(cache) = &cache.pool {
+            dy = Gradient::Array(max_pool::backward(cache, rank::<F, Ix4>(dy.form()).view()).into_dyn());
+        }
+        if let Some(cache) = &cache.relu {
+            dy = Gradient::Array(relu::backward(cache, dy.form()));
+        }
+        if let (Some(norm), Some(cache)) = (chain.norm, &cache.norm) {
+            let layer = self.norm(norm);
+            let dy_of_norm = dy.form();
+            let shape = dy_of_norm.raw_dim();
+            let d = self.batch_norm(layer).backward(&cache.cache, by_channel(dy_of_norm));
+            gradients[layer.gamma] = Some(d.dgamma.into_dyn());
+            gradients[layer.beta] = Some(d.dbeta.into_dyn());
+            dy = Gradient::Array(d.dx.into_shape_with_order(shape).expect("normalization keeps the elements"));
+        }
+        let Some(product) = chain.product else { return Some(dy.form()) };
+        match (&self.graph.nodes[product].op, &cache.product) {
+            (Op::Conv2d(convolution), Some(ProductCache::Conv2d(cache))) => {
+                let conv = self.conv2d(convolution, None);
+                let d = match dy {
+                    Gradient::Array(dy) => conv.backward(cache, rank::<F, Ix4>(dy).view(), wants_dx),
+                    Gradient::Deferred(dy) => conv.backward(cache, dy, wants_dx),
+                };
+                let (dtheta, dlog_sigma2) = (d.dtheta.into_dyn(), d.dlog_sigma2.map(|d| d.into_dyn()));
+                put(gradients, &convolution.layer, dtheta, dlog_sigma2, d.dbias);
+                d.dx.map(|d| d.into_dyn())
+            }
+            (Op::Dense(layer), Some(ProductCache::Dense(cache))) => {
+                let dy: Array2<F> = rank(dy.form());
+                let d = self.dense(layer, None).backward(cache, dy.view(), wants_dx);
+                put(gradients, layer, d.dtheta.into_dyn(), d.dlog_sigma2.map(|d| d.into_dyn()), d.dbias);
+                d.dx.map(|d| d.into_dyn())
+            }
+            _ => unreachable!("the tape is this network's"),
+        }
+    }
 }
 
-/// The gradient in what is between two steps.
+fn put<F>(
+    gradients: &mut Gradients<F>,
+    layer: &BayesLayer,
+    dtheta: ArrayD<F>,
+    dlog_sigma2: Option<ArrayD<F>>,
+    dbias: Array1<F>,
+) {
+    gradients[layer.theta] = Some(dtheta);
+    gradients[layer.log_sigma2] = dlog_sigma2;
+    if let Some(bias) = layer.bias {
+        gradients[bias] = Some(dbias.into_dyn());
+    }
+}
+
+/// The gradient in what is between two parts of a chain.
 enum Gradient<'a, F> {
     Array(ArrayD<F>),
-    /// In the input of a pooled activation: formed where it is needed, a few images at a time if the step before can do so.
+    /// In the input of a pooled activation: formed where it is needed, a few images at a time if the product can do so.
     Deferred(pooled_activation::DeferredGradient<'a, F>),
 }
 

@@ -8,6 +8,7 @@ use super::max_pool::{is_of_squares, larger_of_each, max_pool, pool_columns};
 use super::workspace::{Scratch, enlarge};
 use super::{Affine, Epilogue, finish};
 use crate::layers::bayes_conv2d::layout::Layout;
+use crate::layers::pool::Pool;
 use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
@@ -25,7 +26,7 @@ pub(super) struct Convolution<'a> {
     before: Option<&'a Affine>,
     epilogue: Epilogue<'a>,
     /// The window of the pooling, if there is one.
-    pool: Option<&'a Window>,
+    pool: Option<&'a Pool>,
 }
 
 impl<'a> Convolution<'a> {
@@ -36,7 +37,7 @@ impl<'a> Convolution<'a> {
         input: [usize; 3],
         before: Option<&'a Affine>,
         epilogue: Epilogue<'a>,
-        pool: Option<&'a Window>,
+        pool: Option<&'a Pool>,
     ) -> Self {
         let output = window.output_size([input[1], input[2]]).expect("the builder checked it");
         Self { layer, layout: Layout::new(input, window, output, layer.shape[0]), before, epilogue, pool }
@@ -72,7 +73,7 @@ impl<'a> Convolution<'a> {
 
     /// The rows of sums that some rows of the output are made of.
     fn convolved(&self, rows: &Range<usize>) -> Range<usize> {
-        self.pool.map_or(rows.clone(), |Window { kernel, stride, .. }| {
+        self.pool.map_or(rows.clone(), |Pool { kernel, stride, .. }| {
             rows.start * stride[0]..rows.end.saturating_sub(1) * stride[0] + kernel[0]
         })
     }

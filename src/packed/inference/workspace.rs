@@ -6,10 +6,8 @@ use crate::tensor::aligned::Aligned;
 /// What a pass writes to.
 #[derive(Default)]
 pub(super) struct Workspace {
-    /// Where its images are, and perhaps more.
-    pub x: Aligned<f32>,
-    /// Where they go next.
-    pub y: Aligned<f32>,
+    /// The memory of values that no step has still to read.
+    pub free: Vec<Aligned<f32>>,
     /// Of each thread.
     pub scratches: Vec<Scratch>,
 }

@@ -17,6 +17,7 @@ use ureq::{Agent, Proxy};
 
 use super::files;
 use crate::error::{Error, Result};
+use crate::train::dir::{Dir, is_there};
 use tar::Entry;
 
 /// A published data set.
@@ -141,7 +142,7 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
     let mut missing = Vec::new();
     for file in collection.files {
         let path = into.join(file.name);
-        if !path.try_exists().map_err(|e| Error::io(&path, e))? {
+        if !is_there(&path).map_err(|e| Error::io(&path, e))? {
             missing.push(Missing { file, part: Part::of(&path), path });
         } else if let Some(seen) = flaw(&path, file)? {
             let expected = format!("{}'s file, {}, or none", collection.name, expected(file));
@@ -244,7 +245,7 @@ fn fetch(agent: &Agent, url: &str, part: &Path, bytes: u64) -> Result<()> {
 /// Writes all of `input` to `part` and tells its length; `broken` is the error when reading fails after so many bytes.
 fn copy(input: &mut impl Read, part: &Path, broken: impl Fn(u64, io::Error) -> Error) -> Result<u64> {
     let local = |e| Error::io(part, e);
-    let mut out = File::create(part).map_err(local)?;
+    let mut out = create(part).map_err(local)?;
     let (mut buffer, mut total) = (vec![0; 1 << 16], 0);
     loop {
         // Reading and writing fail for different reasons: unlike io::copy, this tells them apart.
@@ -258,6 +259,13 @@ fn copy(input: &mut impl Read, part: &Path, broken: impl Fn(u64, io::Error) -> E
             Err(e) => return Err(broken(total, e)),
         }
     }
+}
+
+/// Makes the file, or empties it; no link in its place is followed.
+fn create(part: &Path) -> io::Result<File> {
+    let dir = Dir::open(part.parent().unwrap_or(Path::new("")))?;
+    let file = dir.open_part(part.file_name().unwrap_or_default())?;
+    file.set_len(0).map(|()| file)
 }
 
 /// Writes the missing files that are in the archive at `archive` to their parts; errors name the `url` it came from.
@@ -279,7 +287,7 @@ fn unpack(archive: &Path, url: &str, missing: &[Missing<'_>], collection: &Colle
     }
     for missing in missing {
         let place = format!("{} in it", missing.file.name);
-        if !missing.part.0.exists() {
+        if !is_there(&missing.part.0).map_err(|e| Error::io(&missing.part.0, e))? {
             return Err(Error::file(remote, place, "none"));
         }
         missing.check(url, &format!("{place}, "))?;

@@ -1,11 +1,10 @@
 //! Files of a data set, which may be there raw or as `.gz`.
 
 use std::fs::{self, File};
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gz::GzReader;
 use crate::error::{Error, Result};
 
 /// The first file that is there: `names` in their order raw, then in their order with `.gz`.
@@ -44,16 +43,42 @@ pub fn is_gz(path: &Path) -> bool {
 /// The contents of a file, those of a `.gz` unpacked as they are read: how much may come of it is the reader's to limit.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses.
+/// [`Error::File`] if it is packed and its name does not say so, or the reverse, or it is an HTML page, which servers send in
+/// place of a file; [`Error::Io`] if the system refuses.
 pub fn open(path: &Path) -> Result<Box<dyn Read>> {
-    open_as(path, is_gz(path))
+    let io = |source| Error::io(path, source);
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let start = file.fill_buf().map_err(io)?;
+    let text = start.trim_ascii_start();
+    let begins_with = |tag: &[u8]| text.len() >= tag.len() && text[..tag.len()].eq_ignore_ascii_case(tag);
+    let is_packed = start.starts_with(&GZIP);
+    if begins_with(b"<!doctype") || begins_with(b"<html") {
+        return Err(Error::file(path, "a file of a data set", "an HTML page"));
+    }
+    match (is_gz(path), is_packed) {
+        (false, true) => Err(Error::file(path, "an unpacked file, or a name that ends in .gz", "a gzip file")),
+        (true, false) if !start.is_empty() => {
+            let bytes: Vec<String> = start.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let expected = "a gzip file, or a name that does not end in .gz";
+            Err(Error::file(path, expected, format!("a file that begins with {}", bytes.join(" "))))
+        }
+        (is_gz, _) => Ok(unpacked(file, is_gz)),
+    }
 }
 
-/// As [`open`], whatever the name says.
+/// As [`open`], of a file that is packed or not as the caller says.
 ///
 /// # Errors
 /// [`Error::Io`] if the system refuses.
+#[cfg(feature = "download")]
 pub fn open_as(path: &Path, is_gz: bool) -> Result<Box<dyn Read>> {
     let file = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
-    Ok(if is_gz { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(unpacked(file, is_gz))
+}
+
+/// What every gzip file begins with.
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+
+fn unpacked(file: BufReader<File>, is_gz: bool) -> Box<dyn Read> {
+    if is_gz { Box::new(GzReader::new(file)) } else { Box::new(file) }
 }

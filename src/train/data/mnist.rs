@@ -3,8 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gz::GzReader;
 use super::{Split, files, idx};
 use crate::error::{Error, Result};
 
@@ -30,7 +29,7 @@ const EMBEDDED: [&[u8]; 4] = [
 /// None, unless the crate was built from files other than its own.
 pub fn embedded() -> Result<Split> {
     let paths = FILES.map(|[name, _]| PathBuf::from(format!("embedded {name}.gz")));
-    read(paths, EMBEDDED.map(MultiGzDecoder::new), "the MNIST images embedded in the program")
+    read(paths, EMBEDDED.map(GzReader::new), "the MNIST images embedded in the program")
 }
 
 /// Reads the four standard files in `dir`, each raw or, where there is no raw file, `.gz`: any number of images.

@@ -1,7 +1,8 @@
 //! Labelled images, held as the bytes their files hold and handed out in batches of floats.
 //!
 //! One file a source: `mnist` is MNIST's files, `idx` their format, and the images embedded in the crate; `cifar` is
-//! CIFAR-10 and CIFAR-100; `directory` tells which of them is in a directory; `download` gets the files. What training does
+//! CIFAR-10 and CIFAR-100; `directory` tells which of them is in a directory; `gz` unpacks; `download` gets the
+//! files. What training does
 //! to images is in `standardization` and `augment`.
 
 use std::fmt;
@@ -20,6 +21,8 @@ pub mod directory;
 pub mod download;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "files")]
+pub mod gz;
 pub mod idx;
 #[cfg(feature = "files")]
 pub mod mnist;

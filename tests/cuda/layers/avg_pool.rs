@@ -1,9 +1,10 @@
+use crate::common::assert_error;
 use crate::common::device::{DevicePrecision, assert_same_bits, device, on_device};
 use crate::common::random::Random;
 use ndarray::Array4;
 use spikeslab::cuda::layers::avg_pool as on_gpu;
 use spikeslab::layers::avg_pool;
-use spikeslab::tensor::im2col::Window;
+use spikeslab::layers::pool::Pool;
 
 /// (B, C, H, W), and the window's kernel and stride: side by side, overlapping, apart, of the whole image.
 const SHAPES: [([usize; 4], [usize; 2], [usize; 2]); 6] = [
@@ -15,20 +16,35 @@ const SHAPES: [([usize; 4], [usize; 2], [usize; 2]); 6] = [
     ([1, 1, 1, 1], [1, 1], [1, 1]),
 ];
 
+/// With padding, with a last window in part, with windows that hold the whole image and more.
+const PADDED: [([usize; 4], Pool); 5] = [
+    ([2, 3, 8, 9], Pool { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: false, count_include_pad: true }),
+    ([2, 3, 8, 9], Pool { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: true, count_include_pad: false }),
+    ([1, 2, 7, 6], Pool { kernel: [4, 2], stride: [3, 5], padding: [2, 0], ceil_mode: true, count_include_pad: true }),
+    (
+        [1, 2, 2, 3],
+        Pool { kernel: [6, 8], stride: [1, 1], padding: [3, 4], ceil_mode: false, count_include_pad: false },
+    ),
+    ([2, 1, 2, 2], Pool { kernel: [3, 4], stride: [2, 3], padding: [0, 0], ceil_mode: true, count_include_pad: true }),
+];
+
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("layers::avg_pool {:?}", F::DTYPE)) else { return };
     let mut random = Random::new(1);
-    for (shape, kernel, stride) in SHAPES {
-        let what = format!("{shape:?}, kernel {kernel:?}, stride {stride:?}");
-        let window = Window::new(kernel, stride);
+    let plain = SHAPES.map(|(shape, kernel, stride)| (shape, Pool::new(kernel, stride)));
+    for (shape, pool) in plain.into_iter().chain(PADDED) {
+        let what = format!("{shape:?}, {pool:?}");
         let x: Array4<F> = random.bells(shape);
-        let (y, cache) = avg_pool::forward(x.view(), &window).unwrap();
-        let (y_on_gpu, cache_on_gpu) = on_gpu::forward(&on_device(&device, &x), &window).expect("it runs");
+        let (y, cache) = avg_pool::forward(x.view(), &pool).unwrap();
+        let (y_on_gpu, cache_on_gpu) = on_gpu::forward(&on_device(&device, &x), &pool).expect("it runs");
         assert_same_bits(&format!("y, {what}"), &y_on_gpu, &y);
         let dy: Array4<F> = random.bells(y.dim());
         let dx = on_gpu::backward(&cache_on_gpu, &on_device(&device, &dy)).expect("it runs");
         assert_same_bits(&format!("dx, {what}"), &dx, &avg_pool::backward(&cache, dy.view()));
     }
+    let huge = Pool { padding: [1 << 30; 2], ..Pool::new([1 << 31; 2], [1, 1]) };
+    let refused = on_gpu::forward(&on_device(&device, &Array4::<F>::zeros((1, 1, 2, 2))), &huge);
+    assert_error(refused, &["window", "below 2^30 on a device"]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn parity<F: DevicePrecision>() {
     let narrow = on_device(&device, &Array4::<F>::zeros((2, 2, 1, 1)));
     assert_error(norm.forward_batch(narrow), &["gamma", "[2]", "[3]"]);
     let empty = on_device(&device, &Array4::<F>::zeros((0, 3, 1, 1)));
-    assert_error(norm.forward_batch(empty), &["x", "at least one value"]);
+    assert_error(norm.forward_batch(empty), &["x", "at least two values"]);
 }
 
 #[test]

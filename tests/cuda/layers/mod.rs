@@ -1,7 +1,9 @@
+mod add;
 mod avg_pool;
 mod batch_norm;
 mod bayes_conv2d;
 mod bayes_dense;
+mod concat;
 mod dense_block;
 mod flatten;
 mod max_pool;

@@ -1,22 +1,33 @@
 use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
+use crate::common::graphs::{CLASSES, draw};
 use crate::common::networks::{MODES, Problem};
 use spikeslab::cuda::layers::softmax_nll;
 use spikeslab::cuda::nets::{Network, WeightMode};
 use spikeslab::layers::batch_norm::MOMENTUM;
-use spikeslab::nets::plan::BayesLayer;
-use spikeslab::nets::{self, Architecture, Normalization};
+use spikeslab::nets::graph::BayesLayer;
+use spikeslab::nets::{self, Given, Graph, Normalization};
+use spikeslab::prior::Codebook;
 
-/// Small networks of every architecture, with images of the sizes that each needs at least.
+/// Small networks of every kind, with images of the sizes that each needs at least.
 fn problems<F: DevicePrecision>() -> Vec<(&'static str, Problem<F>)> {
-    let of = |architecture: Architecture, input, widths: &[usize], batch| {
-        (architecture.name(), Problem::new(architecture, input, widths, batch, 1))
+    let of = |name: &'static str, input, widths: &[usize], batch| (name, Problem::new(name, input, widths, batch, 1));
+    // Sums, concatenations, groups, strides and layers without normalization.
+    let drawn = |name: &'static str, seed| {
+        let given = Given { classes: Some(CLASSES), ..Given::default() };
+        let graph = Graph::parse(name, &draw(seed), given).expect("a network");
+        let codebook = Codebook::symmetric(3).expect("three levels");
+        (name, Problem::of(nets::Network::new(graph, &codebook), 3, seed))
     };
     vec![
-        of(Architecture::Mlp, [1, 4, 5], &[9, 40, 3], 6),
-        of(Architecture::Lenet5, [2, 18, 17], &[3, 5, 9, 7, 4], 3),
-        of(Architecture::LenetCaffe, [1, 16, 16], &[3, 13, 6, 3], 4),
-        of(Architecture::Densenet { bottleneck: false }, [3, 8, 8], &[4, 3, 3, 9, 2, 2, 13, 3, 3, 5], 3),
-        of(Architecture::Densenet { bottleneck: true }, [1, 8, 4], &[4, 6, 3, 5, 4, 2, 6, 5, 3, 4], 3),
+        drawn("a network drawn with seed 2", 2),
+        drawn("a network drawn with seed 3", 3),
+        drawn("a network drawn with seed 5", 5),
+        drawn("a network drawn with seed 6", 6),
+        of("mlp", [1, 4, 5], &[9, 40, 3], 6),
+        of("lenet5", [2, 18, 17], &[3, 5, 9, 7, 4], 3),
+        of("lenet-caffe", [1, 16, 16], &[3, 13, 6, 3], 4),
+        of("densenet", [3, 8, 8], &[4, 3, 3, 9, 2, 2, 13, 3, 3, 5], 3),
+        of("densenet-bottleneck", [1, 8, 4], &[4, 6, 3, 5, 4, 2, 6, 5, 3, 4], 3),
     ]
 }
 

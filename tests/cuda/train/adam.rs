@@ -8,7 +8,7 @@ fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("train::adam {:?}", F::DTYPE)) else { return };
     let mut random = Random::new(1);
     const N: usize = 700;
-    let (adam, rate) = (Adam { clip: 0.5, ..Adam::default() }, 0.002);
+    let (adam, rate) = (Adam { clip: 0.5, weight_decay: 0.1, ..Adam::default() }, 0.002);
     let mut parameter: Array1<F> = random.bells(N);
     let [mut first, mut second] = [Array1::<F>::zeros(N), Array1::<F>::zeros(N)];
     let mut on_gpu_parameter = on_device(&device, &parameter);

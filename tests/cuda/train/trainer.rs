@@ -1,21 +1,21 @@
 use crate::common::compare::{Tensor, ToTensor, assert_close};
 use crate::common::device::{DevicePrecision, device};
+use crate::common::networks::NETWORKS;
 use crate::common::tolerance::{Check, tolerance};
 use crate::train::{narrow, network, short_recipe, split};
 use spikeslab::cuda::{self, Device};
-use spikeslab::nets::Architecture;
-use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::evaluate::Weights;
+use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Loss, Recipe, Trainer, Training};
 
 const SIZE: usize = 16;
 const IMAGES: usize = 64;
 
-fn trainer<F: DevicePrecision>(architecture: Architecture, prior: Prior) -> Trainer<F> {
+fn trainer<F: DevicePrecision>(name: &str, prior: PriorName, spike: Spike) -> Trainer<F> {
     // 4 steps an epoch.
-    let recipe = Recipe { prior, epochs: 13, ..short_recipe() };
-    Trainer::new(network(architecture, narrow(architecture), SIZE), recipe, IMAGES).unwrap()
+    let recipe = Recipe { prior, spike, epochs: 13, ..short_recipe() };
+    Trainer::new(network(name, narrow(name), SIZE), recipe, IMAGES).unwrap()
 }
 
 /// So many steps, from the first batch on.
@@ -42,8 +42,7 @@ fn on_device<F: DevicePrecision>(device: &Device, host: &Trainer<F>) -> cuda::tr
 /// The loss of every step of a run stays within the tolerance, and what is learned gives the same accuracy on both.
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("train::trainer, 50 steps {:?}", F::DTYPE)) else { return };
-    let nearest = Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit));
-    let mut on_host = trainer::<F>(Architecture::Lenet5, nearest);
+    let mut on_host = trainer::<F>("lenet5", PriorName::Nearest, Spike::Fit);
     let mut on_gpu = on_device(&device, &on_host);
     let (expected, seen) = (steps(&mut on_host, 50), steps(&mut on_gpu, 50));
     let ends = [expected[0].nll, expected[49].nll];
@@ -75,18 +74,17 @@ fn parity_f64() {
 #[test]
 fn parity_of_every_prior_and_network() {
     let Some(device) = device("train::trainer, every prior and network") else { return };
-    let multi_spike = |form| Prior::MultiSpike(MultiSpike::new(form, Spike::Exact));
     let mut cases = vec![
-        (Architecture::Mlp, multi_spike(Form::Mixture)),
-        (Architecture::Mlp, multi_spike(Form::Vnq)),
-        (Architecture::Mlp, Prior::Gaussian(Gaussian::default())),
-        (Architecture::Mlp, Prior::None),
+        ("mlp", PriorName::Mixture),
+        ("mlp", PriorName::Vnq),
+        ("mlp", PriorName::Gaussian),
+        ("mlp", PriorName::None),
     ];
-    cases.extend(Architecture::ALL.map(|architecture| (architecture, multi_spike(Form::Nearest))));
+    cases.extend(NETWORKS.map(|name| (name, PriorName::Nearest)));
     let within = tolerance("trainer on the device", crate::common::Dtype::F64, Check::Reference);
-    for (architecture, prior) in cases {
-        let what = format!("{}, {prior:?}", architecture.name());
-        let mut on_host = trainer::<f64>(architecture, prior);
+    for (name, prior) in cases {
+        let what = format!("{name}, {prior:?}");
+        let mut on_host = trainer::<f64>(name, prior, Spike::Exact);
         let mut on_gpu = on_device(&device, &on_host);
         let (expected, seen) = (steps(&mut on_host, 3), steps(&mut on_gpu, 3));
         assert_close(&what, &losses(&seen), &losses(&expected), within);
@@ -107,8 +105,7 @@ fn parity_of_every_prior_and_network() {
 #[test]
 fn parity_of_a_run_that_moves_between_devices() {
     let Some(device) = device("train::trainer, moving between devices") else { return };
-    let nearest = Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit));
-    let start = trainer::<f64>(Architecture::LenetCaffe, nearest);
+    let start = trainer::<f64>("lenet-caffe", PriorName::Nearest, Spike::Fit);
     let within = tolerance("trainer on the device", crate::common::Dtype::F64, Check::Reference);
     let expected = steps(&mut start.clone(), 12);
     let mut on_gpu = on_device(&device, &start);
@@ -126,7 +123,7 @@ fn parity_of_a_run_that_moves_between_devices() {
 #[test]
 fn parity_of_what_is_not_finite() {
     let Some(device) = device("train::trainer, numbers that are not finite") else { return };
-    let mut host = trainer::<f32>(Architecture::Mlp, Prior::None);
+    let mut host = trainer::<f32>("mlp", PriorName::None, Spike::Fit);
     host.network.parameters_mut()[0].as_slice_mut()[5] = f32::NAN;
     let mut on_gpu = on_device(&device, &host);
     let (x, labels) = split(IMAGES, 1, SIZE).train.batch(&[0, 1, 2, 3]);

@@ -190,11 +190,13 @@ fn a_gz_that_is_cut_damaged_or_none() {
         fs::remove_file(dir.path().join("test_batch.bin")).unwrap();
         put(&dir, "test_batch.bin.gz", bytes);
         let message = refused(dir.path(), &CIFAR10, false);
-        let start = "DIR/test_batch.bin.gz: expected whole records of 3073 bytes, as in CIFAR-10 (saw: ";
-        message.strip_prefix(start).unwrap_or_else(|| panic!("{message}")).to_owned()
+        let start = "DIR/test_batch.bin.gz: expected ";
+        let message = message.strip_prefix(start).unwrap_or_else(|| panic!("{message}"));
+        message.trim_start_matches("whole records of 3073 bytes, as in CIFAR-10 (saw: ").to_owned()
     };
     assert_eq!(seen(&packed[..packed.len() - 6]), "9219 bytes, then: unexpected end of file)");
-    assert_eq!(seen(b"no gzip stream"), "0 bytes, then: invalid gzip header)");
+    let none = "a gzip file, or a name that does not end in .gz (saw: a file that begins with 6e 6f 20 67)";
+    assert_eq!(seen(b"no gzip stream"), none);
     let mut damaged = packed.clone();
     let checksum = damaged.len() - 8;
     damaged[checksum] ^= 1;

@@ -7,6 +7,8 @@ mod cifar;
 mod directory;
 #[cfg(feature = "download")]
 mod download;
+#[cfg(feature = "files")]
+mod gz;
 mod idx;
 #[cfg(feature = "files")]
 mod mnist;

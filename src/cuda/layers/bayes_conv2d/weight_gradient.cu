@@ -246,9 +246,9 @@ extern "C" __global__ void combine(const real *sums_of_shares, const real *log_s
 // db of each output channel, a block each.
 extern "C" __global__ void bias_gradient(const real *dy, real *dbias, u32 batch, u32 outputs, u32 positions) {
     u32 o = blockIdx.x;
-    real sum = 0;
+    LongSum<real> sum;
     for (u32 n = threadIdx.x; n < batch * positions; n += THREADS)
-        sum += dy[(size_t(n / positions) * outputs + o) * positions + n % positions];
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) dbias[o] = sum;
+        sum.add(dy[(size_t(n / positions) * outputs + o) * positions + n % positions]);
+    f64 of_all = block_sum(sum.total());
+    if (threadIdx.x == 0) dbias[o] = real(of_all);
 }

@@ -1,42 +1,36 @@
+use super::network;
 use crate::common::networks::{Entries, Problem, assert_golden, assert_gradients, assert_same_bits};
-use spikeslab::nets::{Architecture, Network};
-use spikeslab::prior::Codebook;
 
-const ARCHITECTURE: Architecture = Architecture::Lenet5;
-
-fn network(input: [usize; 3], classes: usize) -> Network<f32> {
-    let widths = [&ARCHITECTURE.hidden_widths()[..], &[classes]].concat();
-    ARCHITECTURE.network(input, &widths, &Codebook::symmetric(3).expect("three levels")).expect("a network")
-}
+const NAME: &str = "lenet5";
 
 #[test]
 fn golden_f64() {
-    assert_golden::<f64>(ARCHITECTURE, "nets/lenet5", 2);
+    assert_golden::<f64>(NAME, "nets/lenet5", 2);
 }
 
 #[test]
 fn golden_f32() {
-    assert_golden::<f32>(ARCHITECTURE, "nets/lenet5", 2);
+    assert_golden::<f32>(NAME, "nets/lenet5", 2);
 }
 
 #[test]
 fn gradients() {
-    assert_gradients(&Problem::new(ARCHITECTURE, [1, 16, 16], &[2, 3, 4, 3, 3], 4, 2), &Entries::All);
+    assert_gradients(&Problem::new(NAME, [1, 16, 16], &[2, 3, 4, 3, 3], 4, 2), &Entries::All);
 }
 
 #[test]
 fn gradients_on_larger_images() {
-    assert_gradients(&Problem::new(ARCHITECTURE, [3, 32, 32], &[2, 3, 5, 4, 10], 3, 3), &Entries::Projected);
+    assert_gradients(&Problem::new(NAME, [3, 32, 32], &[2, 3, 5, 4, 10], 3, 3), &Entries::Projected);
 }
 
 #[test]
 fn the_same_bits_at_any_thread_count() {
-    assert_same_bits(ARCHITECTURE, [1, 28, 28], &[3, 4, 35, 10, 10]);
+    assert_same_bits(NAME, [1, 28, 28], &[3, 4, 35, 10, 10]);
 }
 
 #[test]
 fn layers_widths_and_weights_on_mnist() {
-    let network = network([1, 28, 28], 10);
+    let network = network(NAME, [1, 28, 28], 10);
     let layers: Vec<(&str, &[usize])> =
         network.layers().map(|layer| (layer.name.as_str(), network.parameters()[layer.theta].value.shape())).collect();
     let expected: [(&str, &[usize]); 5] = [
@@ -52,7 +46,7 @@ fn layers_widths_and_weights_on_mnist() {
 
 #[test]
 fn colour_images_of_32_pixels_give_a_wider_fc1() {
-    let network = network([3, 32, 32], 100);
+    let network = network(NAME, [3, 32, 32], 100);
     let shape = |name: &str| {
         let parameter = network.parameters().iter().find(|parameter| parameter.name == name).expect("a parameter");
         parameter.value.shape().to_vec()
@@ -64,7 +58,7 @@ fn colour_images_of_32_pixels_give_a_wider_fc1() {
 #[test]
 fn normalizations_follow_every_layer_but_the_last() {
     let names: Vec<String> =
-        network([1, 28, 28], 10).parameters().iter().map(|parameter| parameter.name.clone()).collect();
+        network(NAME, [1, 28, 28], 10).parameters().iter().map(|parameter| parameter.name.clone()).collect();
     let order = ["conv1", "bn1", "conv2", "bn2", "fc1", "bn3", "fc2", "bn4", "fc3"];
     let mut layers: Vec<&str> = names.iter().map(|name| name.split_once('.').expect("a name").0).collect();
     layers.dedup();

@@ -1,0 +1,93 @@
+//! `spikeslab network`.
+
+use super::Outcome;
+use super::output::line;
+use crate::error::Error;
+use crate::nets::graph::Op;
+use crate::nets::{Given, Graph};
+use crate::train::config::describe;
+use clap::Args;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Prints the text of a network, the shape of the images and the number of classes filled in, and, as comments of that text, a
+table of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation arguments [of values]`:
+
+  input CxHxW                                    the shape of an image; without this line, that of the data's images
+  conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias]
+  dense OUTPUTS [bias]                           OUTPUTS may be `classes`, the number of classes of the data
+  norm                                           batch normalization
+  relu
+  max-pool KERNEL [stride S] [pad P] [ceil-mode]
+  avg-pool KERNEL [stride S] [pad P] [ceil-mode] [exclude-pad]
+  global-avg-pool
+  flatten                                        images to features: before dense
+  add of VALUE VALUE ...
+  concat of VALUE VALUE ...
+
+A line reads the output of the line above, with `of` the values named; `in` is the network's input. The last line gives the
+logits. What follows # is a comment.
+
+Presets: mlp, lenet5, lenet-caffe, vgg7, densenet:depth=40,growth=12,bottleneck=false,compression=1,
+resnet20:width=16, resnet32, resnet44, resnet56; the sizes given here are the defaults.
+
+Examples:
+  spikeslab network lenet5
+  spikeslab network densenet:depth=22,growth=8
+  spikeslab network resnet20 > mine.net
+  spikeslab network mine.net --input 3x64x64 --classes 100")]
+pub(super) struct NetworkArguments {
+    /// A preset, with its sizes after a colon, or the file of a network's text
+    network: String,
+    /// Shape of the images [default: that of the text]
+    #[arg(long, value_name = "CxHxW", value_parser = shape)]
+    input: Option<[usize; 3]>,
+    /// Number of classes [default: that of the text; 10]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    classes: Option<usize>,
+}
+
+fn shape(text: &str) -> Result<[usize; 3], String> {
+    let sizes: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+    let sizes = sizes.ok().and_then(|sizes| <[usize; 3]>::try_from(sizes).ok());
+    sizes.ok_or_else(|| "expected channels, height and width, as in 3x32x32".to_string())
+}
+
+pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
+    let description = describe(&arguments.network)?;
+    let given = Given { input: arguments.input, classes: arguments.classes, outputs: None };
+    let graph = match description.graph(given) {
+        // A text that leaves the number of classes open.
+        Err(Error::Network { word, .. }) if word == "classes" && arguments.classes.is_none() => {
+            description.graph(Given { classes: Some(10), ..given })
+        }
+        graph => graph,
+    }?;
+    for text in graph.to_string().lines() {
+        line(text)?;
+    }
+    table(&graph)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What each node gives and costs for one image, as comments.
+fn table(graph: &Graph) -> Result<(), super::Failure> {
+    let line = |text: &str| line(format!("# {text}").trim_end());
+    let width = graph.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0).max(5);
+    line("")?;
+    line(&format!("{:<width$}{:>14}{:>14}{:>18}", "line", "output", "weights", "multiplications"))?;
+    let multiplications: Vec<usize> = graph.multiplications().collect();
+    for node in &graph.nodes {
+        let shape: Vec<String> = node.shape.iter().map(usize::to_string).collect();
+        let costs = node.layer().map_or([String::new(), String::new()], |layer| {
+            [graph.layer_weights(layer), multiplications[layer.index]].map(|count| count.to_string())
+        });
+        line(&format!("{:<width$}{:>14}{:>14}{:>18}", node.name, shape.join(" x "), costs[0], costs[1]))?;
+    }
+    let sum = multiplications.iter().fold(0, |sum: usize, count| sum.saturating_add(*count));
+    line(&format!("{:<width$}{:>14}{:>14}{:>18}", "sum", "", graph.weights(), sum))?;
+    let norms: usize = graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_))).map(|node| node.shape[0]).sum();
+    line("")?;
+    line(&format!("{} layers with weights, {norms} normalized channels", graph.layers().count()))
+}

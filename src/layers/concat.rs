@@ -1,0 +1,52 @@
+//! Values one after another along their channels, or their features.
+//!
+//! ```text
+//! y[b] = (x₁[b], x₂[b], …)
+//! dx_i = the channels of dy that x_i became
+//! ```
+//!
+//! Shapes: x_i (B, C_i, H, W) or (B, C_i), y (B, Σ C_i, H, W) or (B, Σ C_i).
+
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+use ndarray::{ArrayD, ArrayView, ArrayViewD, Axis, Slice};
+
+/// What the backward needs of the forward: the channels of each x.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    channels: Vec<usize>,
+}
+
+/// y of `xs`, in order.
+///
+/// # Errors
+/// If there is none, or two differ in another size than their channels.
+pub fn forward<F: Real>(xs: &[ArrayD<F>]) -> Result<(ArrayD<F>, Cache)> {
+    let expected = || "values that differ in their channels alone";
+    if xs.iter().any(|x| x.ndim() < 2) {
+        return Err(Error::tensor("x", expected(), "one of fewer than two axes"));
+    }
+    let views: Vec<ArrayViewD<'_, F>> = xs.iter().map(ArrayView::from).collect();
+    let y = ndarray::concatenate(Axis(1), &views).map_err(|_| {
+        let shapes: Vec<&[usize]> = xs.iter().map(|x| x.shape()).collect();
+        Error::tensor("x", expected(), format!("{shapes:?}"))
+    })?;
+    // What is concatenated along an inner axis comes in another order of axes.
+    let y = if y.is_standard_layout() { y } else { y.as_standard_layout().into_owned() };
+    Ok((y, Cache { channels: xs.iter().map(|x| x.shape()[1]).collect() }))
+}
+
+/// dx of each x, in order, from `dy` of y's shape.
+///
+/// # Panics
+/// If `dy` is not of y's shape.
+pub fn backward<F: Real>(cache: &Cache, dy: ArrayViewD<'_, F>) -> Vec<ArrayD<F>> {
+    assert_eq!(dy.shape()[1], cache.channels.iter().sum::<usize>(), "dy has y's shape");
+    let mut first = 0;
+    let of_channels = cache.channels.iter().map(|channels| {
+        let dx = dy.slice_axis(Axis(1), Slice::from(first..first + channels));
+        first += channels;
+        dx.as_standard_layout().into_owned()
+    });
+    of_channels.collect()
+}

@@ -1,0 +1,232 @@
+//! A network as a graph: its nodes in order, the shape of what each gives, and the parameters it has, without any values.
+//!
+//! A value is what flows between nodes: value 0 is the network's input, value i + 1 the output of node i. A node reads values
+//! that come before its own. The last node's output is the network's: the logits. [`text`](super::text) reads a graph from a
+//! text and writes it as one.
+
+use super::parameters::Role;
+use crate::error::{Error, Result};
+use crate::layers::pool::Pool;
+use crate::tensor::im2col::Window;
+
+/// The nodes of a network on images of shape `input`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// (C, H, W) of an image.
+    pub input: [usize; 3],
+    /// The nodes, in order.
+    pub nodes: Vec<Node>,
+    /// Their parameters, in the order of the nodes.
+    pub parameters: Vec<ParameterShape>,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Its name, which the names of its parameters begin with.
+    pub name: String,
+    /// Whether the text names it; if not, its name is the operation's and a number.
+    pub is_named: bool,
+    /// What it computes.
+    pub op: Op,
+    /// The values it reads.
+    pub inputs: Vec<usize>,
+    /// The shape of its output for one image: (C, H, W), or (features) after flattening.
+    pub shape: Vec<usize>,
+}
+
+/// What a node computes; parameters are given by their position in [`Graph::parameters`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Bayesian convolution.
+    Conv2d(Convolution),
+    /// Bayesian dense layer.
+    Dense(BayesLayer),
+    /// Batch normalization.
+    Norm(NormLayer),
+    /// ReLU.
+    Relu,
+    /// Max pooling.
+    MaxPool(Pool),
+    /// Average pooling.
+    AvgPool(Pool),
+    /// Images to rows of features.
+    Flatten,
+    /// The sum of values of one shape.
+    Add,
+    /// Values one after another along their channels.
+    Concat,
+}
+
+/// A Bayesian convolution: its parameters and its geometry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Convolution {
+    /// Its parameters.
+    pub layer: BayesLayer,
+    /// Kernel, stride, padding and dilation.
+    pub window: Window,
+    /// The number of groups; divides the channels of input and output.
+    pub groups: usize,
+}
+
+/// Where the parameters of a Bayesian layer are in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BayesLayer {
+    /// Its name.
+    pub name: String,
+    /// Its place among the Bayesian layers, from 0: the tensor id of its noise.
+    pub index: usize,
+    /// The position of θ.
+    pub theta: usize,
+    /// The position of ln σ².
+    pub log_sigma2: usize,
+    /// The position of the levels.
+    pub levels: usize,
+    /// The position of the bias.
+    pub bias: Option<usize>,
+    /// The output positions that each weight contributes to: OH · OW, 1 for a dense layer.
+    pub positions: usize,
+}
+
+/// Where the parameters of a batch normalization are in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormLayer {
+    /// Its place among the normalizations, from 0.
+    pub index: usize,
+    /// The position of γ.
+    pub gamma: usize,
+    /// The position of β.
+    pub beta: usize,
+    /// The position of the running mean.
+    pub running_mean: usize,
+    /// The position of the running variance.
+    pub running_var: usize,
+}
+
+/// A parameter without its value. The shape of the levels, which depends on the codebook, is left empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterShape {
+    /// `<node>.<suffix>`.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+impl Graph {
+    /// The number of values: the input and the output of each node.
+    pub fn values(&self) -> usize {
+        self.nodes.len() + 1
+    }
+
+    /// The shape of a value for one image: (C, H, W), or (features).
+    pub fn shape(&self, value: usize) -> &[usize] {
+        if value == 0 { &self.input } else { &self.nodes[value - 1].shape }
+    }
+
+    /// The number of logits.
+    pub fn classes(&self) -> usize {
+        elements(self.shape(self.nodes.len()))
+    }
+
+    /// The elements of the largest value for one image.
+    pub fn largest(&self) -> usize {
+        (0..self.values()).map(|value| elements(self.shape(value))).max().unwrap_or(0)
+    }
+
+    /// Checks that images of that shape (B, C, H, W) are of the network's input shape.
+    ///
+    /// # Errors
+    /// If they are not.
+    pub fn check_images(&self, shape: &[usize]) -> Result<()> {
+        if shape[1..] == self.input {
+            Ok(())
+        } else {
+            Err(Error::tensor("x", format!("images of shape {:?}", self.input), format!("{:?}", &shape[1..])))
+        }
+    }
+
+    /// Checks that a batch of so many images has statistics of its own at every normalization: two values a channel.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_batch(&self, batch_size: usize) -> Result<()> {
+        let norms = self.nodes.iter().filter(|node| node.norm().is_some());
+        let fewest = norms.map(|node| elements(&node.shape[1..])).min().unwrap_or(usize::MAX);
+        if batch_size.saturating_mul(fewest) > 1 {
+            return Ok(());
+        }
+        let expected = "at least 2, for a normalization takes its statistics from one value a channel of each image";
+        Err(Error::option("batch-size", expected, batch_size))
+    }
+
+    /// The Bayesian layers, in order.
+    pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
+        self.nodes.iter().filter_map(Node::layer)
+    }
+
+    /// The normalizations, in order.
+    pub fn norms(&self) -> impl Iterator<Item = &NormLayer> {
+        self.nodes.iter().filter_map(Node::norm)
+    }
+
+    /// The number of weights of all Bayesian layers.
+    pub fn weights(&self) -> usize {
+        self.layers().map(|layer| self.layer_weights(layer)).fold(0, usize::saturating_add)
+    }
+
+    /// The number of weights of a layer.
+    pub fn layer_weights(&self, layer: &BayesLayer) -> usize {
+        elements(&self.parameters[layer.theta].shape)
+    }
+
+    /// The multiplications that an image takes in each Bayesian layer, in order.
+    pub fn multiplications(&self) -> impl Iterator<Item = usize> {
+        self.layers().map(|layer| self.layer_weights(layer).saturating_mul(layer.positions))
+    }
+
+    /// For each value, whether it depends on a parameter: whether the backward needs its gradient.
+    pub fn depends_on_parameters(&self) -> Vec<bool> {
+        let mut depends = vec![false; self.values()];
+        for (i, node) in self.nodes.iter().enumerate() {
+            depends[i + 1] = node.has_parameters() || node.inputs.iter().any(|input| depends[*input]);
+        }
+        depends
+    }
+
+    /// For each value, how many nodes read it; a node that reads it twice counts twice.
+    pub fn readers(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.values()];
+        self.nodes.iter().flat_map(|node| &node.inputs).for_each(|value| readers[*value] += 1);
+        readers
+    }
+}
+
+impl Node {
+    /// Its Bayesian layer, if it is one.
+    pub fn layer(&self) -> Option<&BayesLayer> {
+        match &self.op {
+            Op::Conv2d(Convolution { layer, .. }) | Op::Dense(layer) => Some(layer),
+            _ => None,
+        }
+    }
+
+    /// Its normalization, if it is one.
+    pub fn norm(&self) -> Option<&NormLayer> {
+        match &self.op {
+            Op::Norm(norm) => Some(norm),
+            _ => None,
+        }
+    }
+
+    /// Whether it has parameters.
+    pub fn has_parameters(&self) -> bool {
+        self.layer().is_some() || self.norm().is_some()
+    }
+}
+
+/// The product of the sizes, or the largest number if it is larger than that.
+pub(crate) fn elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |elements, size| elements.saturating_mul(*size))
+}

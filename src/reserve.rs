@@ -1,0 +1,26 @@
+//! Memory for arrays whose size a file or an option decides: where there is too little, an error says so.
+
+use crate::error::{Error, Result};
+use std::cell::Cell;
+
+thread_local! {
+    static ASKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in [`reserve`], which takes a refusal for an answer.
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(crate) fn is_asking() -> bool {
+    ASKING.get()
+}
+
+/// An empty vector with room for `count` elements; an error says what they were for.
+pub(crate) fn reserve<T>(count: usize, purpose: impl FnOnce() -> String) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    ASKING.set(true);
+    let reserved = room.try_reserve_exact(count);
+    ASKING.set(false);
+    match reserved {
+        Ok(()) => Ok(room),
+        Err(_) => Err(Error::memory(purpose(), count.saturating_mul(size_of::<T>()))),
+    }
+}
