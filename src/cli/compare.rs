@@ -62,7 +62,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     let resume = resume_command("compare", &dir) + &device.argument();
     for name in RUNS {
         let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run, arguments.checkpoints.every, gpu.as_ref(), &resume)?;
+        let code = training::train(&run, &arguments.checkpoints, gpu.as_ref(), &resume)?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }

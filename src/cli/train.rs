@@ -85,7 +85,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
         }
     };
     let resume = resume_command("train", run.dir()) + &device.argument();
-    training::train(&run, arguments.checkpoints.every, gpu.as_ref(), &resume)
+    training::train(&run, &arguments.checkpoints, gpu.as_ref(), &resume)
 }
 
 /// The command that goes on with what is in `dir`, to be typed in.

@@ -1,6 +1,6 @@
 //! Training in a run directory: from its beginning or its checkpoint to its figures and packed model.
 
-use super::checkpoints::Interval;
+use super::checkpoints::{Checkpoints, Interval};
 use super::device::{Gpu, on};
 use super::output::{line, note};
 use super::signals::{self, asked_to_end};
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 pub(super) const SAMPLES: u32 = 10;
 
 /// Trains the run to its end or until a signal asks to end, and says how it did. `resume` is what goes on with it then.
-pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, resume: &str) -> Outcome {
+pub(super) fn train(run: &Run, checkpoints: &Checkpoints, gpu: Option<&Gpu>, resume: &str) -> Outcome {
     let config = Run::config(run.dir())?;
     let data = load_data(run, &config)?;
     let in_range = |error: Error| Error::file(run.dir(), "a run whose configuration is in range", error);
@@ -39,7 +39,7 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     if Run::has_checkpoint(run.dir())? {
         let state = checkpoint::load(&path)?;
         if let Some(of_checkpoint) = &state.origin {
-            check_origin(&path, &origin, of_checkpoint)?;
+            check_origin(&path, &origin, of_checkpoint, checkpoints.other_vectors)?;
         }
         check_state(&state, &trainer).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
         (trainer.network, trainer.moments, trainer.step, position) =
@@ -56,7 +56,7 @@ pub(super) fn train(run: &Run, checkpoint_every: Interval, gpu: Option<&Gpu>, re
     ))?;
 
     signals::listen();
-    let mut observer = Progress::new(run, origin, metrics, checkpoint_every, &trainer);
+    let mut observer = Progress::new(run, origin, metrics, checkpoints.every, &trainer);
     let mut training = on(gpu, trainer)?;
     let control = fit(training.as_mut(), &data, position, &mut observer);
     observer.bar.finish_and_clear();
@@ -96,10 +96,15 @@ fn load_data(run: &Run, config: &Config) -> Result<Split> {
     Ok(data)
 }
 
-/// Checks that a checkpoint belongs to the run that goes on from it.
-pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Origin) -> Result<()> {
-    match run.differences(checkpoint).first() {
+/// Checks that a checkpoint belongs to the run that goes on from it, with the vectors it was computed with unless others may be.
+pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Origin, other_vectors: bool) -> Result<()> {
+    let differences = run.differences(checkpoint);
+    match differences.iter().find(|(name, ..)| !(other_vectors && name == "vectors")) {
         None => Ok(()),
+        Some((name, ..)) if name == "vectors" => {
+            let expected = format!("a checkpoint computed with {}, as here, or --other-vectors", run.vectors);
+            Err(Error::file(path, expected, &checkpoint.vectors))
+        }
         Some((name, own, seen)) => {
             let expected = format!("a checkpoint of this run, whose {name} is {own}");
             Err(Error::file(path, expected, seen))

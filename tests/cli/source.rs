@@ -214,3 +214,23 @@ fn a_packed_model_that_is_not_whole_is_refused() {
     place.refuse(&["quantize", "run/model.packed", "--out", "x"], 1, &["model.packed", "a run directory", "a file"]);
     place.refuse(&["train", "--resume", "run/model.packed"], 1, &["model.packed", "a run directory", "a file"]);
 }
+
+/// The vectors of a run are those of the processor that it was begun on, unless it is asked to go on with others; where its data
+/// lie may change.
+#[test]
+fn a_run_goes_on_elsewhere_if_asked_to() {
+    let place = Workplace::new();
+    let begin = [&["train", "mlp", "--data", "data", "--out", "run"], &SHORT[..]].concat();
+    place.succeed(&begin);
+    let vectors = spikeslab::scalar::vector::in_use();
+    change_checkpoint(&place, |file| file.header(|header| header["origin"]["vectors"] = "of another time".into()));
+    let refused = &["checkpoint.safetensors", vectors, "--other-vectors", "of another time"];
+    place.refuse(&["train", "--resume", "run"], 1, refused);
+    place.succeed(&["eval", "run"]);
+    place.succeed(&["train", "--resume", "run", "--other-vectors"]);
+    fs::rename(place.path("data"), place.path("moved")).unwrap();
+    let config = String::from_utf8(place.read("run/config.json")).unwrap();
+    fs::write(place.path("run/config.json"), config.replace("/data\"", "/moved\"")).unwrap();
+    place.succeed(&["eval", "run"]);
+    place.succeed(&["train", "--resume", "run", "--other-vectors"]);
+}
