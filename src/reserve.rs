@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Whether this thread is in [`reserve`], which takes a refusal for an answer.
-#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+#[cfg(feature = "cli")]
 pub(crate) fn is_asking() -> bool {
     ASKING.get()
 }

@@ -157,7 +157,7 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
     line("    inputs are finite; the largest number is 3.4e38 in F32, 1.8e308 in F64")
 }
 
-/// The inputs of networks: none has a name of its own.
+/// What `--list` says of a network's inputs: their names depend on the network.
 const OF_NETWORKS: &str = "x (B, C, H, W), every parameter by its name, eps.<layer>";
 
 fn option(option: &OptionSpec) -> Result<(), Failure> {

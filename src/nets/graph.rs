@@ -147,7 +147,8 @@ impl Graph {
         }
     }
 
-    /// Checks that a batch of so many images has statistics of its own at every normalization: two values a channel.
+    /// Checks that every normalization sees at least two values a channel in a batch of `batch_size` images: of one value there
+    /// are no statistics.
     ///
     /// # Errors
     /// If it has not.

@@ -56,7 +56,7 @@ const SHOWN: usize = 60;
 pub struct Given<'a> {
     /// (C, H, W) of the images. A line `input` must agree with it.
     pub input: Option<[usize; 3]>,
-    /// The number of classes. The last line must have as many outputs.
+    /// The number of classes, which the last line must have for its number of outputs.
     pub classes: Option<usize>,
     /// The outputs of each Bayesian layer, in order, in place of those in the text.
     pub outputs: Option<&'a [usize]>,

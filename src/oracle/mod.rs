@@ -15,7 +15,7 @@ pub mod tensors;
 mod training;
 
 use crate::error::{Error, Result};
-use crate::nets::presets::PRESETS;
+use crate::nets::presets::names_preset;
 use crate::train::write::write;
 use catalogue::{ALLOW_NON_FINITE, COMMON};
 pub use catalogue::{OPERATIONS, Operation};
@@ -38,7 +38,7 @@ pub fn evaluate(name: &str, input: Option<&Path>, output: &Path, options: &[(Str
 /// The name of a preset stands for the operation `network` with the option of that name.
 fn of_preset<'a>(name: &'a str, options: &[(String, String)]) -> (&'a str, Vec<(String, String)>) {
     let mut options = options.to_vec();
-    if !PRESETS.contains(&name.split(':').next().unwrap_or_default()) {
+    if !names_preset(name) {
         return (name, options);
     }
     options.push((catalogue::NETWORK.to_string(), name.to_string()));

@@ -6,7 +6,7 @@ use super::data::{Dataset, Standardization};
 use super::read::{SMALL, read};
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
-use crate::nets::presets::PRESETS;
+use crate::nets::presets::names_preset;
 use crate::nets::{Description, Given, Graph};
 use crate::prior::{Codebook, Prior};
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,7 @@ pub struct Config {
 /// [`Error::Option`] if it is neither, [`Error::File`] if the file is not a text, [`Error::Io`] if it cannot be read.
 pub fn describe(argument: &str) -> Result<Description> {
     let path = Path::new(argument);
-    let kind = argument.split(':').next().unwrap_or_default();
-    if PRESETS.contains(&kind) || !path.try_exists().unwrap_or(true) {
+    if names_preset(argument) || !path.try_exists().unwrap_or(true) {
         return Description::preset(argument).map_err(|error| match error {
             Error::Option { option, expected, seen } if option == "network" => {
                 Error::option(option, format!("the file of a network's text, or one of {expected}"), seen)

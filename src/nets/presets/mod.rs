@@ -21,6 +21,11 @@ pub struct Description {
 pub const PRESETS: [&str; 9] =
     ["mlp", "lenet5", "lenet-caffe", "vgg7", "densenet", "resnet20", "resnet32", "resnet44", "resnet56"];
 
+/// Whether a name is that of a preset, its sizes left out of account.
+pub fn names_preset(name: &str) -> bool {
+    PRESETS.contains(&name.split(':').next().unwrap_or_default())
+}
+
 impl Description {
     /// The preset of that name, with its sizes after a colon: `densenet:depth=22,growth=12,bottleneck=true`.
     ///
@@ -55,7 +60,7 @@ impl Description {
     /// order: checkpoints of version 1 and packed models before version 3 describe theirs so, and the tensors of the oracle.
     ///
     /// # Errors
-    /// [`Error::Option`] if there is no such network, or none of so many layers; as [`Graph::parse`].
+    /// [`Error::Option`] if no network has this name, or the one that has it never has `widths.len()` layers; as [`Graph::parse`].
     pub fn with_widths(name: &str, input: [usize; 3], widths: &[usize]) -> Result<Graph> {
         let depth = widths.len();
         let description = match name {

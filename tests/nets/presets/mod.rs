@@ -5,7 +5,6 @@ mod description;
 mod lenet5;
 mod lenet_caffe;
 mod mlp;
-mod published;
 
 use crate::common::assert_error;
 use crate::common::networks::{NETWORKS, preset, preset_of};
