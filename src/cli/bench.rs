@@ -176,7 +176,12 @@ impl Bench {
     fn step(&self) -> Result<Step> {
         let mut trainer = self.trainer.clone();
         let recipe = trainer.recipe().clone();
-        let objective = Objective { prior: recipe.prior(), kl_scale: recipe.kl_scale, train_size: self.batch_size };
+        let objective = Objective {
+            prior: recipe.prior(),
+            forward: recipe.forward,
+            kl_scale: recipe.kl_scale,
+            train_size: self.batch_size,
+        };
         let indices: Vec<usize> = (0..self.batch_size).collect();
         let mut times: [Vec<f64>; 5] = Default::default();
         let mut whole = Vec::new();

@@ -15,8 +15,8 @@ Prints the text of a network, the shape of the images and the number of classes 
 table of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation arguments [of values]`:
 
   input CxHxW                                    the shape of an image; without this line, that of the data's images
-  conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias]
-  dense OUTPUTS [bias]                           OUTPUTS may be `classes`, the number of classes of the data
+  conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias] [unquantized]
+  dense OUTPUTS [bias] [unquantized]             OUTPUTS may be `classes`, the number of classes of the data
   norm                                           batch normalization
   relu
   max-pool KERNEL [stride S] [pad P] [ceil-mode]
@@ -27,7 +27,7 @@ table of what each line costs for one image: all of it is a text again. A text h
   concat of VALUE VALUE ...
 
 A line reads the output of the line above, with `of` the values named; `in` is the network's input. The last line gives the
-logits. What follows # is a comment.
+logits. The weights of an `unquantized` layer have no noise, no prior and no levels. What follows # is a comment.
 
 Presets: mlp, lenet5, lenet-caffe, vgg7, densenet:depth=40,growth=12,bottleneck=false,compression=1,
 resnet20:width=16, resnet32, resnet44, resnet56; the sizes given here are the defaults.

@@ -8,6 +8,8 @@ use crate::prior::codebook::check_levels;
 use crate::reserve::reserve;
 use crate::train::config::{Config, VERSION};
 use crate::train::data::{Split, Standardization, directory};
+use crate::train::init::Init;
+use crate::train::objective::Forward;
 use crate::train::projection::level_gap;
 use crate::train::recipe::{PriorName, Recipe};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -45,12 +47,19 @@ pub(super) struct TrainingOptions {
     /// The levels to begin with, ascending
     #[arg(long, value_name = "LEVELS", value_delimiter = ',', allow_hyphen_values = true)]
     codebook: Option<Vec<Level>>,
+    /// Begin with the weights of another run of the same network; levels and optimizer are new
+    #[arg(long, value_name = "RUN")]
+    init: Option<PathBuf>,
+    /// Leave the first and the last layer in full precision, without noise or levels
+    #[arg(long)]
+    keep_first_last: bool,
     #[command(flatten)]
     recipe: GivenRecipe,
 }
 
 /// The options of [`TrainingOptions`], those of a recipe as clap groups them: what a run that goes on is not given anew.
-pub(super) const TRAINING_OPTIONS: [&str; 6] = ["data", "coarse", "limit", "levels", "codebook", "Recipe"];
+pub(super) const TRAINING_OPTIONS: [&str; 8] =
+    ["data", "coarse", "limit", "levels", "codebook", "init", "keep_first_last", "Recipe"];
 
 /// Those fields of a [`Recipe`] that the command line gives.
 #[derive(Clone, Debug)]
@@ -128,14 +137,21 @@ impl TrainingOptions {
         let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
         let standardization = Standardization::for_training(&data.train)
             .map_err(|error| Error::file(source, "images that can be standardized", error))?;
-        let graph = network.graph(Given {
+        let mut graph = network.graph(Given {
             input: Some(data.train.shape()),
             classes: Some(data.train.classes()),
             outputs: None,
         })?;
+        if self.keep_first_last {
+            graph.keep_first_and_last();
+        }
         let default = Recipe::for_layers(graph.layers().count());
         let epochs = if self.data.is_none() { EMBEDDED_EPOCHS } else { default.epochs };
-        let recipe = self.recipe.over(Recipe { epochs, ..default });
+        let mut recipe = self.recipe.over(Recipe { epochs, ..default });
+        if recipe.forward == Forward::StraightThrough {
+            // It has no prior: none needs to be asked for.
+            recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
+        }
         let codebook = match &self.codebook {
             Some(levels) => given(levels)?,
             None => {
@@ -153,6 +169,7 @@ impl TrainingOptions {
             coarse: self.coarse,
             limit: self.limit,
             standardization,
+            init: self.init.as_deref().map(Init::of).transpose()?,
             codebook,
             recipe,
         };

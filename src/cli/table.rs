@@ -21,7 +21,11 @@ pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
     let width = model.layers().iter().map(|layer| layer.name.len()).fold(12, usize::max);
     line(&format!("{:<width$}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
     for layer in model.layers() {
-        let bits = 8.0 * packed_len(layer.weights(), layer.levels.len()) as f64 / layer.weights() as f64;
+        let bits = if layer.is_quantized() {
+            8.0 * packed_len(layer.weights(), layer.levels.len()) as f64 / layer.weights() as f64
+        } else {
+            32.0
+        };
         let row = format!("{:<width$}{:>10}{bits:>6.2}  {}", layer.name, layer.weights(), levels(layer));
         line(row.trim_end())?;
     }
@@ -29,6 +33,9 @@ pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
 }
 
 fn levels(layer: &PackedLayer) -> String {
+    if !layer.is_quantized() {
+        return "unquantized".to_string();
+    }
     let mut occupancy = vec![0_usize; layer.levels.len()];
     layer.indices().for_each(|index| occupancy[index] += 1);
     let total = layer.weights().max(1) as f64;

@@ -31,6 +31,8 @@ Examples:
   spikeslab train densenet:depth=22,growth=8 --data cifar10 --device cuda
   spikeslab train vgg.net --data cifar10                 a network's text of your own
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
+  spikeslab train resnet20 --data cifar10 --augment --warmup 0.8 --forward hard --init-levels kmeans
+  spikeslab train resnet20 --data cifar10 --augment --init runs/none --forward straight-through
   spikeslab train --resume runs/eight")]
 pub(super) struct TrainArguments {
     /// A preset, with its sizes after a colon, or the file of a network's text: see `spikeslab network --help`

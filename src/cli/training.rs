@@ -32,11 +32,18 @@ pub(super) fn train(run: &Run, checkpoints: &Checkpoints, gpu: Option<&Gpu>, res
     let codebook = config.check(data.train.len()).map_err(in_range)?;
     let mut network = Network::new(config.graph(&data.train).map_err(in_range)?, &codebook);
     network.initialize(config.recipe.seed);
+    let has_checkpoint = Run::has_checkpoint(run.dir())?;
+    if !has_checkpoint && let Some(init) = &config.init {
+        init.copy_to(&mut network)?;
+    }
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
+    if config.init.is_some() && trainer.warmup_steps() == 0 {
+        trainer.begin_second_phase()?;
+    }
     let origin = Origin::new(&config, data.test.checksum());
     let path = Run::checkpoint_path(run.dir());
     let mut position = Position::default();
-    if Run::has_checkpoint(run.dir())? {
+    if has_checkpoint {
         let state = checkpoint::load(&path)?;
         if let Some(of_checkpoint) = &state.origin {
             check_origin(&path, &origin, of_checkpoint, checkpoints.other_vectors)?;

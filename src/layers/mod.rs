@@ -18,6 +18,7 @@ pub mod pooled_activation;
 pub mod pre_activation;
 pub mod relu;
 pub mod softmax_nll;
+pub mod straight_through;
 
 /// v₀, added to the variance of a pre-activation before its root is taken: it keeps ∂√v/∂v finite at zero input.
 pub const V0: f64 = 1e-6;

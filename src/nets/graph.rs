@@ -86,6 +86,9 @@ pub struct BayesLayer {
     pub bias: Option<usize>,
     /// The output positions that each weight contributes to: OH · OW, 1 for a dense layer.
     pub positions: usize,
+    /// Whether its weights stay as they are: without noise, without a KL, and never replaced by levels. Its ln σ² and its
+    /// levels are there and nothing reads them.
+    pub unquantized: bool,
 }
 
 /// Where the parameters of a batch normalization are in the list.
@@ -165,6 +168,17 @@ impl Graph {
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
         self.nodes.iter().filter_map(Node::layer)
+    }
+
+    /// Makes the first and the last Bayesian layer unquantized: they see the pixels and give the logits, and hold few of the
+    /// weights.
+    pub fn keep_first_and_last(&mut self) {
+        let last = self.layers().count().saturating_sub(1);
+        for node in &mut self.nodes {
+            if let Op::Conv2d(Convolution { layer, .. }) | Op::Dense(layer) = &mut node.op {
+                layer.unquantized |= layer.index == 0 || layer.index == last;
+            }
+        }
     }
 
     /// The normalizations, in order.

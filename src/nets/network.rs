@@ -12,9 +12,8 @@ use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
 use crate::layers::dense_block::{self, DenseBlock};
 use crate::layers::pooled_activation;
-use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu};
+use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu, straight_through};
 use crate::prior::Codebook;
-use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{Array1, Array3, ArrayD, ArrayView, ArrayViewD, Dimension, Ix1, IxDyn};
@@ -40,8 +39,25 @@ pub enum WeightMode<'a, F> {
     Sample(&'a Noise<'a, F>),
     /// θ.
     Mean,
-    /// Q(θ).
+    /// Q(θ); the backward passes the gradient straight through Q: see [`straight_through`](crate::layers::straight_through).
     Quantized,
+    /// Sampled around Q(θ): as [`WeightMode::Sample`], with Q(θ) in place of θ, and the backward of [`WeightMode::Quantized`].
+    Hard(&'a Noise<'a, F>),
+}
+
+impl<'a, F> WeightMode<'a, F> {
+    /// Whether the layers compute with Q(θ).
+    fn is_quantized(&self) -> bool {
+        matches!(self, Self::Quantized | Self::Hard(_))
+    }
+
+    /// What a layer's noise is drawn from; none where its weights have none.
+    fn noise(&self, layer: &BayesLayer) -> Option<&'a Noise<'a, F>> {
+        match self {
+            Self::Sample(noise) | Self::Hard(noise) if !layer.unquantized => Some(*noise),
+            _ => None,
+        }
+    }
 }
 
 /// Which statistics batch normalization uses.
@@ -53,9 +69,14 @@ pub enum Normalization {
     Running,
 }
 
-/// What the backward needs of the forward, step by step.
+/// What the backward needs of the forward.
 #[derive(Debug)]
-pub struct Tape<F>(Vec<StepCache<F>>);
+pub struct Tape<F> {
+    /// Step by step.
+    steps: Vec<StepCache<F>>,
+    /// Whether the layers computed with Q(θ).
+    is_quantized: bool,
+}
 
 #[derive(Debug)]
 enum StepCache<F> {
@@ -159,7 +180,7 @@ impl<F: Real> Network<F> {
     /// tape: [`MOMENTUM`](batch_norm::MOMENTUM) in training.
     pub fn absorb_statistics(&mut self, tape: &Tape<F>, momentum: F) {
         let mut normalized: Vec<(NormLayer, &Statistics<F>, usize)> = Vec::new();
-        for (step, cache) in self.schedule.steps.iter().zip(&tape.0) {
+        for (step, cache) in self.schedule.steps.iter().zip(&tape.steps) {
             match (&step.work, cache) {
                 (Work::Chain(chain), StepCache::Chain(cache)) => {
                     let batch = cache.norm.as_ref().and_then(|norm| norm.batch.as_ref());
@@ -185,12 +206,10 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// Q(θ) of a layer, if quantized weights are asked for.
-    fn quantized(&self, layer: &BayesLayer, weights: &WeightMode<'_, F>) -> Option<ArrayD<F>> {
-        matches!(weights, WeightMode::Quantized).then(|| {
-            let quantizer = Quantizer::new(self.parameters[layer.levels].as_slice());
-            self.parameters[layer.theta].value.mapv(|theta| quantizer.value(theta))
-        })
+    /// Q(θ) of a layer that is quantized, if quantized weights are asked for.
+    fn quantized(&self, layer: &BayesLayer, is_quantized: bool) -> Option<ArrayD<F>> {
+        (is_quantized && !layer.unquantized)
+            .then(|| straight_through::forward(self.view(layer.theta), self.parameters[layer.levels].as_slice()))
     }
 
     fn dense<'a>(&'a self, layer: &BayesLayer, theta: Option<&'a ArrayD<F>>) -> BayesDense<'a, F> {

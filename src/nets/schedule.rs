@@ -180,6 +180,7 @@ fn stage(graph: &Graph, readers: &[usize], first: usize) -> Option<Stage> {
     let (Op::Norm(_), Op::Relu, Op::Conv2d(convolution)) = (&norm.op, &relu.op, &conv.op) else { return None };
     let in_a_row = follows(graph, readers, first + 1) && follows(graph, readers, first + 2);
     let keeps_size = conv.shape[1..] == relu.shape[1..] && convolution.window.stride == [1, 1];
-    let is_plain = convolution.groups == 1 && convolution.layer.bias.is_none();
+    let layer = &convolution.layer;
+    let is_plain = convolution.groups == 1 && layer.bias.is_none() && !layer.unquantized;
     (in_a_row && keeps_size && is_plain).then_some(Stage { norm: first, conv: first + 2 })
 }

@@ -4,8 +4,8 @@
 //! [name] operation arguments [of values]
 //!
 //! input CxHxW                                          the shape of an image; the first line
-//! conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias]
-//! dense OUTPUTS [bias]                                 of features
+//! conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias] [unquantized]
+//! dense OUTPUTS [bias] [unquantized]                   of features
 //! norm                                                 batch normalization
 //! relu
 //! max-pool KERNEL [stride S] [pad P] [ceil-mode]
@@ -19,7 +19,8 @@
 //! A line reads the output of the line above; with `of` it reads the values named, and `in` is the network's input. KERNEL, S,
 //! P and D are a number, or two as in `3x1`, vertical and horizontal. A pooling's stride is its kernel unless given; `ceil-mode`
 //! and `exclude-pad` are PyTorch's `ceil_mode` and `count_include_pad=False` (see [`pool`](crate::layers::pool)). OUTPUTS is
-//! a number or `classes`, the number of classes of the data. What follows `#` is a comment. A line without a name is called by
+//! a number or `classes`, the number of classes of the data. The weights of an `unquantized` layer have no noise, no KL and no
+//! levels: they stay numbers, in the packed model too. What follows `#` is a comment. A line without a name is called by
 //! its operation and a number, `relu2` for one. The last line's output are the logits; every other line is read by a later one.
 //! A text without the line `input` takes the shape of the data's images.
 
@@ -350,14 +351,11 @@ impl<'a> Builder<'a> {
                     return Err(arguments.error("dense", "features: `flatten` before it", seen));
                 };
                 let outputs = self.outputs(arguments)?;
-                let mut layer = self.bayes_layer(name, &[features, outputs], 1);
-                if let Some(word) = arguments.words.next() {
-                    if *word != "bias" {
-                        return Err(arguments.error(word, "bias", word));
-                    }
-                    layer.bias = Some(self.parameter(name, Role::Bias, &[outputs]));
+                let mut words = LayerWords::default();
+                while let Some(word) = arguments.words.next() {
+                    words.take(arguments, word, "")?;
                 }
-                (Op::Dense(layer), vec![outputs])
+                (Op::Dense(self.bayes_layer(name, &[features, outputs], 1, &words)), vec![outputs])
             }
             "norm" => (Op::Norm(self.norm_layer(name, shape[0])), shape),
             "relu" => (Op::Relu, shape),
@@ -404,7 +402,7 @@ impl<'a> Builder<'a> {
     ) -> Result<(Op, Vec<usize>)> {
         let outputs = self.outputs(arguments)?;
         let mut window = Window::new(arguments.pair("kernel", 1)?, [1, 1]);
-        let (mut groups, mut has_bias) = (1, false);
+        let (mut groups, mut words) = (1, LayerWords::default());
         let mut seen = HashSet::new();
         while let Some(word) = arguments.words.next() {
             match *word {
@@ -415,8 +413,7 @@ impl<'a> Builder<'a> {
                     let word = arguments.next("groups: a number")?;
                     groups = arguments.number(word, "groups", 1)?;
                 }
-                "bias" => has_bias = true,
-                odd => return Err(arguments.error(odd, "stride, pad, dilation, groups or bias", odd)),
+                word => words.take(arguments, word, "stride, pad, dilation, groups, ")?,
             }
             if !seen.insert(*word) {
                 return Err(arguments.error(word, format!("{word} once"), "twice"));
@@ -428,10 +425,7 @@ impl<'a> Builder<'a> {
         }
         let [output_h, output_w] = fit(arguments, &window, [channels, height, width])?;
         let shape = [outputs, channels / groups, window.kernel[0], window.kernel[1]];
-        let mut layer = self.bayes_layer(name, &shape, elements(&[output_h, output_w]));
-        if has_bias {
-            layer.bias = Some(self.parameter(name, Role::Bias, &[outputs]));
-        }
+        let layer = self.bayes_layer(name, &shape, elements(&[output_h, output_w]), &words);
         Ok((Op::Conv2d(Convolution { layer, window, groups }), vec![outputs, output_h, output_w]))
     }
 
@@ -449,16 +443,19 @@ impl<'a> Builder<'a> {
         arguments.number(&outputs.to_string(), "outputs", 1)
     }
 
-    fn bayes_layer(&mut self, name: &str, shape: &[usize], positions: usize) -> BayesLayer {
+    /// A layer whose θ has that shape: (I, O), or (O, C/groups, kh, kw).
+    fn bayes_layer(&mut self, name: &str, shape: &[usize], positions: usize, words: &LayerWords) -> BayesLayer {
         self.layers += 1;
+        let outputs = if let [_, outputs] = *shape { outputs } else { shape[0] };
         BayesLayer {
             name: name.to_string(),
             index: self.layers - 1,
             theta: self.parameter(name, Role::Theta, shape),
             log_sigma2: self.parameter(name, Role::LogSigma2, shape),
             levels: self.parameter(name, Role::Levels, &[]),
-            bias: None,
+            bias: words.has_bias.then(|| self.parameter(name, Role::Bias, &[outputs])),
             positions,
+            unquantized: words.unquantized,
         }
     }
 
@@ -507,6 +504,28 @@ impl<'a> Builder<'a> {
             return Err(last.error("", format!("{layers} layers with weights"), outputs.len()));
         }
         Ok(graph)
+    }
+}
+
+/// The words that a convolution and a dense layer share.
+#[derive(Default)]
+struct LayerWords {
+    has_bias: bool,
+    unquantized: bool,
+}
+
+impl LayerWords {
+    /// Takes one of the words; an error names them after those of the operation, `others`.
+    fn take(&mut self, arguments: &Arguments<'_, '_>, word: &str, others: &str) -> Result<()> {
+        let is_there = match word {
+            "bias" => &mut self.has_bias,
+            "unquantized" => &mut self.unquantized,
+            odd => return Err(arguments.error(odd, format!("{others}bias or unquantized"), odd)),
+        };
+        if std::mem::replace(is_there, true) {
+            return Err(arguments.error(word, format!("{word} once"), "twice"));
+        }
+        Ok(())
     }
 }
 
@@ -607,11 +626,13 @@ impl Display for OfParameters<'_> {
                 option(f, "pad", window.padding, [0, 0])?;
                 option(f, "dilation", window.dilation, [1, 1])?;
                 option(f, "groups", [*groups; 2], [1, 1])?;
-                f.write_str(if layer.bias.is_some() { " bias" } else { "" })
+                f.write_str(if layer.bias.is_some() { " bias" } else { "" })?;
+                f.write_str(if layer.unquantized { " unquantized" } else { "" })
             }
             Op::Dense(layer) => {
                 write!(f, "dense {}", self.shape[0])?;
-                f.write_str(if layer.bias.is_some() { " bias" } else { "" })
+                f.write_str(if layer.bias.is_some() { " bias" } else { "" })?;
+                f.write_str(if layer.unquantized { " unquantized" } else { "" })
             }
             Op::MaxPool(pool) | Op::AvgPool(pool) => {
                 let name = if matches!(self.op, Op::MaxPool(_)) { "max-pool" } else { "avg-pool" };

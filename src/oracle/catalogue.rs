@@ -68,6 +68,7 @@ pub(super) const NETWORK: &str = "network";
 const NETWORK_OPTIONS: &[OptionSpec] = &[
     option(NETWORK, "a preset, or the file of a network's text; the command takes it after the operation", ""),
     option("prior", "nearest, mixture, vnq, windows, quadrature, gaussian or none", "nearest"),
+    option("forward", "sampled, hard or straight-through: see train::Forward", "sampled"),
     SPIKE,
     option("kl-scale", "dataset or per-weight", "dataset"),
     option("train-size", "a whole number of at least 1", "60000"),

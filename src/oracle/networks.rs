@@ -13,9 +13,12 @@ use crate::nets::graph::BayesLayer;
 use crate::nets::{Description, Given, Graph, Network, Role};
 use crate::prior::{Codebook, Gaussian, MultiSpike, Prior};
 use crate::train::config::describe;
-use crate::train::objective::{KlScale, Objective};
+use crate::train::objective::{Forward, KlScale, Objective};
 use ndarray::{Array4, ArrayD, Ix2, Ix4};
 use std::collections::BTreeSet;
+
+const FORWARDS: &[(&str, Forward)] =
+    &[("sampled", Forward::Sampled), ("hard", Forward::Hard), ("straight-through", Forward::StraightThrough)];
 
 /// A network, and what its objective is evaluated on.
 pub(super) struct Problem<F> {
@@ -92,7 +95,16 @@ fn objective(options: &Options) -> Result<Objective> {
         return Err(Error::option("train-size", "a whole number of at least 1", train_size));
     }
     let kl_scale = options.choice("kl-scale", &[("dataset", KlScale::Dataset), ("per-weight", KlScale::PerWeight)])?;
-    Ok(Objective { prior, kl_scale, train_size })
+    let forward = options.choice("forward", FORWARDS)?;
+    match forward {
+        Forward::Hard if prior == Prior::None => {
+            Err(Error::option("prior", "one with noise for --forward hard", "none"))
+        }
+        Forward::StraightThrough if prior != Prior::None => {
+            Err(Error::option("prior", "none for --forward straight-through", options.text("prior")))
+        }
+        _ => Ok(Objective { prior, forward, kl_scale, train_size }),
+    }
 }
 
 /// `x` as images (B, C, H, W); rows (B, I) are images of one row.

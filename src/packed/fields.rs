@@ -8,6 +8,7 @@
 //! elements of a kernel: what the kernels read side by side. What each of the sixteen values of a cell stands for is looked up
 //! in registers, be it a weight or, for one image, the sum of R products (Park et al. 2022, "LUT-GEMM").
 
+use super::model::PackedLayer;
 use crate::scalar::vector::{MAX_LANES, Vector};
 use std::ops::Range;
 
@@ -82,23 +83,30 @@ pub(super) struct Block {
     pub columns: Range<usize>,
 }
 
-/// Looks weights up: the fields of a layer and its levels.
+/// Looks weights up: the fields of a layer and its levels, or the weights of an unquantized layer.
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     fields: &'a Fields,
     levels: &'a [f32],
+    /// Row by row; empty where the layer is quantized.
+    values: &'a [f32],
+    /// The outputs: the columns of `values`.
+    outputs: usize,
     /// The weights of each row of a cell of four bits.
     tables: [Table; MAX_ROWS],
 }
 
 impl<'a> Weights<'a> {
-    pub(super) fn new(fields: &'a Fields, levels: &'a [f32]) -> Self {
+    pub(super) fn new(layer: &'a PackedLayer) -> Self {
+        let PackedLayer { fields, levels, values, .. } = layer;
         let index = |row: usize, value: usize| value >> (row * fields.bits) & ((1 << fields.bits) - 1);
         let level = |index: usize| levels.get(index).copied().unwrap_or(0.0);
         let table = |row: usize| std::array::from_fn(|value| level(index(row, value)));
         Self {
             fields,
             levels,
+            values,
+            outputs: layer.outputs(),
             tables: std::array::from_fn(|row| if row < fields.rows() { table(row) } else { NOTHING }),
         }
     }
@@ -106,7 +114,7 @@ impl<'a> Weights<'a> {
     /// Whether what the cells stand for can be looked up in tables.
     #[inline(always)]
     pub(super) fn in_tables(&self) -> bool {
-        self.fields.cell_bits() == 4
+        self.values.is_empty() && self.fields.cell_bits() == 4
     }
 
     /// The rows that share a cell.
@@ -144,6 +152,12 @@ impl<'a> Weights<'a> {
     #[inline(always)]
     pub(super) fn decode<V: Vector<Element = f32>>(&self, block: &Block, stride: usize, weights: &mut [f32]) {
         match (self.in_tables(), self.rows()) {
+            (false, _) if !self.values.is_empty() => {
+                for (row, weights) in block.rows.clone().zip(weights.chunks_mut(stride)) {
+                    let values = &self.values[row * self.outputs..][block.columns.clone()];
+                    weights[..values.len()].copy_from_slice(values);
+                }
+            }
             (false, _) => {
                 for (row, weights) in block.rows.clone().zip(weights.chunks_mut(stride)) {
                     let bytes = &self.row_of_cells(row)[block.columns.clone()];

@@ -8,7 +8,8 @@
 //! pixels     u8        1 where the model standardizes them, else 0
 //!   then     C × f32 mean, C × f32 deviation
 //! then for all in the network that has parameters, in order:
-//!   layer      u8 M − 1, M × f32 levels, codes (see super::digits), O × f32 bias where the layer has one
+//!   layer      u8 M − 1, M × f32 levels, codes (see super::digits); of an unquantized layer its weights in f32 instead
+//!   then       O × f32 bias where the layer has one
 //!   norm       C × f32 scale, C × f32 shift
 //! checksum   u32       CRC-32 (IEEE) of everything before it
 //! ```
@@ -66,9 +67,13 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     for node in &model.graph.nodes {
         if let Some(layer) = node.layer() {
             let layer = &model.layers[layer.index];
-            bytes.push((layer.levels.len() - 1) as u8);
-            floats(&mut bytes, &layer.levels);
-            bytes.extend(pack(layer.indices(), layer.levels.len()));
+            if layer.is_quantized() {
+                bytes.push((layer.levels.len() - 1) as u8);
+                floats(&mut bytes, &layer.levels);
+                bytes.extend(pack(layer.indices(), layer.levels.len()));
+            } else {
+                floats(&mut bytes, &layer.theta().collect::<Vec<_>>());
+            }
             floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
         }
         if let Some(norm) = node.norm() {
@@ -154,6 +159,13 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     for node in &graph.nodes {
         if let Some(layer) = node.layer() {
             let (shape, weights) = (graph.parameters[layer.theta].shape.clone(), graph.layer_weights(layer));
+            let bias = layer.bias.map(|bias| graph.parameters[bias].shape[0]);
+            if layer.unquantized {
+                let theta = reader.floats(weights, &layer.name)?;
+                let bias = bias.map(|outputs| reader.floats(outputs, &layer.name)).transpose()?;
+                layers.push(PackedLayer::unquantized(&layer.name, shape, &theta, bias));
+                continue;
+            }
             let level_count = reader.byte(&layer.name)? + 1;
             let levels = reader.floats(level_count, &layer.name)?;
             check_levels(&layer.name, &levels).map_err(in_file)?;
@@ -162,8 +174,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
                 let expected = format!("digits below {level_count} in {}", layer.name);
                 return Err(Error::file(path, expected, format!("byte {}", codes[odd])));
             }
-            let bias = layer.bias.map(|bias| reader.floats(graph.parameters[bias].shape[0], &layer.name));
-            let bias = bias.transpose()?;
+            let bias = bias.map(|outputs| reader.floats(outputs, &layer.name)).transpose()?;
             let index = |i: usize| digit(codes, level_count, i);
             layers.push(PackedLayer::new(&layer.name, shape, levels, index, bias));
         }

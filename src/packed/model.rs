@@ -43,10 +43,12 @@ pub struct PackedLayer {
     pub name: String,
     /// The shape of its weights.
     pub shape: Vec<usize>,
-    /// ℓ (M), ascending.
+    /// ℓ (M), ascending; none of an unquantized layer.
     pub levels: Vec<f32>,
     /// The level of each weight: inputs or a kernel's elements (C, kh, kw) by outputs.
     pub fields: Fields,
+    /// The weights of an unquantized layer, ordered as the fields of others; empty otherwise.
+    pub values: Vec<f32>,
     /// b (O), of the last layer.
     pub bias: Option<Vec<f32>>,
 }
@@ -69,15 +71,34 @@ impl PackedLayer {
         index: impl Fn(usize) -> usize,
         bias: Option<Vec<f32>>,
     ) -> Self {
-        let weights = shape.iter().product();
-        let fields = match shape[..] {
-            [_, outputs] => Fields::new((0..weights).map(index), outputs, levels.len()),
-            _ => {
-                let (outputs, fan_in) = (shape[0], weights / shape[0].max(1));
-                Fields::new((0..weights).map(|i| index(i % outputs * fan_in + i / outputs)), outputs, levels.len())
-            }
-        };
-        Self { name: name.to_string(), shape, levels, fields, bias }
+        let fields = Fields::new(by_rows(&shape).map(index), outputs(&shape), levels.len());
+        Self { name: name.to_string(), shape, levels, fields, values: Vec::new(), bias }
+    }
+
+    /// An unquantized layer of the weights `theta`.
+    pub(super) fn unquantized(name: &str, shape: Vec<usize>, theta: &[f32], bias: Option<Vec<f32>>) -> Self {
+        let values = by_rows(&shape).map(|i| theta[i]).collect();
+        let fields = Fields::new([], outputs(&shape), 0);
+        Self { name: name.to_string(), shape, levels: Vec::new(), fields, values, bias }
+    }
+
+    /// The number of outputs.
+    pub fn outputs(&self) -> usize {
+        outputs(&self.shape)
+    }
+
+    /// Whether its weights are levels.
+    pub fn is_quantized(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The bytes of codes and levels, or of the weights of an unquantized layer, in the file.
+    pub fn weight_bytes(&self) -> usize {
+        if self.is_quantized() {
+            packed_len(self.weights(), self.levels.len()) + 4 * self.levels.len()
+        } else {
+            4 * self.weights()
+        }
     }
 
     /// The number of weights.
@@ -85,22 +106,48 @@ impl PackedLayer {
         self.shape.iter().product()
     }
 
-    /// The level of each weight, in the order of θ.
+    /// The level of each weight of a quantized layer, in the order of θ.
     pub fn indices(&self) -> impl Iterator<Item = usize> {
+        self.places().map(|(row, column)| self.fields.get(row, column))
+    }
+
+    /// For each weight, in the order of θ, its row among the inputs or the kernel's elements, and its output.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let of_dense = self.shape.len() == 2;
         // The last index of θ's: outputs of a dense layer, elements of a kernel.
-        let columns = if of_dense { self.shape[1] } else { self.shape[1..].iter().product() };
+        let columns: usize = if of_dense { self.shape[1] } else { self.shape[1..].iter().product() };
         (0..self.weights()).map(move |i| {
             let (row, column) = (i / columns, i % columns);
-            if of_dense { self.fields.get(row, column) } else { self.fields.get(column, row) }
+            if of_dense { (row, column) } else { (column, row) }
         })
     }
 
-    /// The quantized weights, of θ's shape.
+    /// The weights of an unquantized layer, in the order of θ.
+    pub fn theta(&self) -> impl Iterator<Item = f32> {
+        self.places().map(|(row, column)| self.values[row * self.outputs() + column])
+    }
+
+    /// The weights that the layer computes with, of θ's shape.
     pub fn decode(&self) -> ArrayD<f32> {
-        let weights = self.indices().map(|index| self.levels[index]).collect();
+        let weights = if self.is_quantized() {
+            self.indices().map(|index| self.levels[index]).collect()
+        } else {
+            self.theta().collect()
+        };
         ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one digit a weight")
     }
+}
+
+/// The outputs of a layer whose weights have that shape.
+fn outputs(shape: &[usize]) -> usize {
+    if let [_, outputs] = *shape { outputs } else { shape[0] }
+}
+
+/// The positions in θ of the weights: those of all outputs for one input or element of a kernel, then of the next.
+fn by_rows(shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
+    let (weights, outputs, is_dense) = (shape.iter().product::<usize>(), outputs(shape), shape.len() == 2);
+    let fan_in = weights / outputs.max(1);
+    (0..weights).map(move |i| if is_dense { i } else { i % outputs * fan_in + i / outputs })
 }
 
 impl PackedModel {
@@ -108,10 +155,14 @@ impl PackedModel {
     pub fn new(name: &str, network: &Network<f32>, standardization: Option<Standardization>) -> Self {
         let values = |position: usize| network.parameters()[position].as_slice();
         let layers = network.layers().map(|layer| {
+            let bias = layer.bias.map(|bias| values(bias).to_vec());
+            if layer.unquantized {
+                let shape = network.parameters()[layer.theta].value.shape().to_vec();
+                return PackedLayer::unquantized(&layer.name, shape, values(layer.theta), bias);
+            }
             let quantizer = Quantizer::new(values(layer.levels));
             let (theta, levels) = (&network.parameters()[layer.theta], values(layer.levels).to_vec());
             let index = |i: usize| quantizer.index(theta.as_slice()[i]);
-            let bias = layer.bias.map(|bias| values(bias).to_vec());
             PackedLayer::new(&layer.name, theta.value.shape().to_vec(), levels, index, bias)
         });
         let norms = network.graph().norms().map(|norm| {
@@ -160,14 +211,15 @@ impl PackedModel {
             + self.norms.iter().map(|norm| 4 * norm.scale.len()).sum::<usize>()
     }
 
-    /// The bytes of codes and levels in the file.
+    /// The bytes of all layers' weights in the file.
     pub fn weight_bytes(&self) -> usize {
-        self.layers.iter().map(|layer| packed_len(layer.weights(), layer.levels.len()) + 4 * layer.levels.len()).sum()
+        self.layers.iter().map(PackedLayer::weight_bytes).sum()
     }
 
     /// The bytes of fields and levels in memory.
     pub fn resident_weight_bytes(&self) -> usize {
-        self.layers.iter().map(|layer| layer.fields.byte_len() + 4 * layer.levels.len()).sum()
+        let of = |layer: &PackedLayer| layer.fields.byte_len() + 4 * (layer.levels.len() + layer.values.len());
+        self.layers.iter().map(of).sum()
     }
 
     /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1]. The memory it takes is kept for the next call.

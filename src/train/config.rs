@@ -3,6 +3,7 @@
 mod version1;
 
 use super::data::{Dataset, Standardization};
+use super::init::Init;
 use super::read::{SMALL, read};
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
@@ -37,6 +38,9 @@ pub struct Config {
     pub limit: Option<usize>,
     /// The figures of the images trained on, by which all images are standardized; none for pixels in [0, 1].
     pub standardization: Option<Standardization>,
+    /// The run whose weights it begins with; none if they are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<Init>,
     /// The levels that every layer begins with.
     pub codebook: Vec<f32>,
     /// How it is trained.

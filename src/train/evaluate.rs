@@ -128,11 +128,12 @@ pub fn score<F: Real>(
     Ok(Score { accuracy: right as f64 / images, nll: nll / images })
 }
 
-/// The quantized loss Σ (θ − Q(θ))² over all Bayesian weights.
+/// The quantized loss Σ (θ − Q(θ))² over the weights of all layers that are quantized.
 pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
     let parameters = network.parameters();
     network
         .layers()
+        .filter(|layer| !layer.unquantized)
         .map(|layer| Quantizer::new(parameters[layer.levels].as_slice()).loss(parameters[layer.theta].as_slice()))
         .sum()
 }

@@ -11,10 +11,13 @@ pub mod dir;
 pub mod evaluate;
 pub mod fit;
 #[cfg(feature = "files")]
+pub mod init;
+#[cfg(feature = "files")]
 mod lock;
 #[cfg(feature = "files")]
 pub mod notice;
 pub mod objective;
+pub mod phase;
 pub mod projection;
 #[cfg(feature = "files")]
 pub mod read;
@@ -29,7 +32,7 @@ pub mod write;
 #[cfg(feature = "files")]
 pub use config::Config;
 pub use fit::{EpochMetrics, Observer, Position, fit};
-pub use objective::{KlScale, Loss, Objective};
+pub use objective::{Forward, KlScale, Loss, Objective};
 pub use recipe::Recipe;
 #[cfg(feature = "files")]
 pub use run::Run;

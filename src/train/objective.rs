@@ -31,11 +31,27 @@ pub enum KlScale {
     PerWeight,
 }
 
+/// The weights that the layers compute with in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Forward {
+    /// Drawn around θ; θ itself without a prior.
+    #[default]
+    Sampled,
+    /// Drawn around Q(θ), whose gradient passes straight through Q to θ and to the levels.
+    Hard,
+    /// Q(θ), without noise or prior; the gradient passes straight through Q.
+    StraightThrough,
+}
+
 /// Prior, scale and data-set size; κ is given with each evaluation.
 #[derive(Clone, Debug)]
 pub struct Objective {
     /// The prior of every layer's weights.
     pub prior: Prior,
+    /// What the layers compute with.
+    pub forward: Forward,
     /// What the KL is divided by.
     pub kl_scale: KlScale,
     /// N_train.
@@ -67,8 +83,8 @@ pub struct Evaluation<F> {
 }
 
 impl Objective {
-    /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ; weights are
-    /// sampled with `noise`, or means without a prior.
+    /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ; the weights are those
+    /// of [`Objective::forward`], their noise is `noise`.
     ///
     /// # Errors
     /// If a shape does not fit, a label is no class, or a codebook is not ascending.
@@ -80,7 +96,12 @@ impl Objective {
         noise: &Noise<'_, F>,
         kl_weight: f64,
     ) -> Result<Evaluation<F>> {
-        let weights = if self.prior == Prior::None { WeightMode::Mean } else { WeightMode::Sample(noise) };
+        let weights = match self.forward {
+            Forward::Sampled if self.prior == Prior::None => WeightMode::Mean,
+            Forward::Sampled => WeightMode::Sample(noise),
+            Forward::Hard => WeightMode::Hard(noise),
+            Forward::StraightThrough => WeightMode::Quantized,
+        };
         let (logits, tape) = network.forward(x, &weights, Normalization::Batch)?;
         let (nll, cache) = softmax_nll::forward(logits.view(), labels)?;
         let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
@@ -100,7 +121,7 @@ impl Objective {
         loss: &mut Loss,
         gradients: &mut Gradients<F>,
     ) -> Result<()> {
-        let layers: Vec<&BayesLayer> = network.layers().collect();
+        let layers: Vec<&BayesLayer> = network.layers().filter(|layer| !layer.unquantized).collect();
         let value = |position: usize| &network.parameters()[position].value;
         let codebooks: Result<Vec<Codebook<F>>> = layers.iter().map(|layer| codebook(network, layer)).collect();
         let codebooks = codebooks?;

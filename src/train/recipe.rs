@@ -8,13 +8,17 @@
 //! | `kl_weight` κ     | 0.2                 | 20        | ≥ 0                                |
 //! | `kl_warmup`       | all epochs          |           | ≥ 0 epochs                         |
 //! | `kl_warmup_power` | 1                   | 6         | 1 to 16                            |
+//! | `warmup`          | 0                   |           | 0 to below 1                       |
+//! | `forward`         | sampled             |           |                                    |
+//! | `init_levels`     | given               |           |                                    |
 //! | `epochs`          | 32                  |           | ≥ 1                                |
 //! | `batch_size`      | 128                 | 64        | 1 to the number of training images |
 //! | `learning_rate`   | 0.005               |           | > 0                                |
-//! | `decay_from`      | 0                   |           | 0 to below 1                       |
+//! | `decay_from`      | `warmup`            |           | 0 to below 1                       |
 //! | `level_rate`      | 0.004               |           | ≥ 0                                |
 //! | `level_gap`       | 0.001               |           | ≥ 0; the command: see below        |
 //! | `gradient_clip`   | 1                   |           | > 0                                |
+//! | `weight_decay`    | 0                   |           | ≥ 0; rate · decay below 1          |
 //! | `augment`         | no                  |           |                                    |
 //! | `seed`            | 0                   |           |                                    |
 //!
@@ -28,8 +32,10 @@
 //! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
 //! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
 
-use super::objective::KlScale;
+use super::adam::Adam;
+use super::objective::{Forward, KlScale};
 use crate::error::{Error, Result};
+use crate::nets::Role;
 use crate::prior::{Form, Gaussian, MultiSpike, Prior};
 use crate::scalar::Real;
 use crate::scalar::real::seen_in;
@@ -81,6 +87,18 @@ impl PriorName {
     }
 }
 
+/// The levels that the second phase begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum InitLevels {
+    /// Those of the codebook, in every layer.
+    #[default]
+    Given,
+    /// In each layer as many, those of least quantized loss of its θ: see [`kmeans`](crate::prior::kmeans).
+    Kmeans,
+}
+
 /// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the first line
 /// of its documentation is the option's help.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,18 +123,30 @@ pub struct Recipe {
     /// Power of the share of the warm-up that it rises with: the higher, the later [default: 1, and 6 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
+    /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: 0]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
+    #[cfg_attr(feature = "files", serde(default))]
+    pub warmup: f64,
+    /// The weights that the layers compute with after it [default: sampled]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    #[cfg_attr(feature = "files", serde(default))]
+    pub forward: Forward,
+    /// The levels that the layers begin with after it [default: given]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    #[cfg_attr(feature = "files", serde(default))]
+    pub init_levels: InitLevels,
     /// Passes over the training images [default: 32, and 40 over the embedded ones]
     #[cfg_attr(feature = "cli", arg(long, value_name = "E", allow_negative_numbers = true))]
     pub epochs: u32,
     /// Images a step [default: 128, and 64 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", allow_negative_numbers = true))]
     pub batch_size: usize,
-    /// Adam's rate for the weights; it falls linearly to 0 [default: 0.005]
+    /// Adam's rate for the weights; it falls linearly to 0 in the end [default: 0.005]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub learning_rate: f64,
-    /// Share of the steps, from 0 to below 1, after which the rate begins to fall [default: 0]
+    /// Share of the steps, from 0 to below 1, after which the rate begins to fall [default: that of --warmup]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
-    pub decay_from: f64,
+    pub decay_from: Option<f64>,
     /// The levels' rate over the weights' [default: 0.004]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub level_rate: f64,
@@ -126,6 +156,10 @@ pub struct Recipe {
     /// Entries of the gradient are clipped to ± this [default: 1]
     #[cfg_attr(feature = "cli", arg(long, value_name = "G", allow_negative_numbers = true))]
     pub gradient_clip: f64,
+    /// Decoupled weight decay: each step shrinks every θ by this times the learning rate [default: 0]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "D", allow_negative_numbers = true))]
+    #[cfg_attr(feature = "files", serde(default))]
+    pub weight_decay: f64,
     /// Move each training image by up to 4 pixels, and mirror half of them, at random
     #[cfg_attr(feature = "cli", arg(long))]
     pub augment: bool,
@@ -143,13 +177,17 @@ impl Default for Recipe {
             kl_weight: 0.2,
             kl_warmup: None,
             kl_warmup_power: 1,
+            warmup: 0.0,
+            forward: Forward::Sampled,
+            init_levels: InitLevels::Given,
             epochs: 32,
             batch_size: 128,
             learning_rate: 0.005,
-            decay_from: 0.0,
+            decay_from: None,
             level_rate: 0.004,
             level_gap: 1e-3,
             gradient_clip: 1.0,
+            weight_decay: 0.0,
             augment: false,
             seed: 0,
         }
@@ -175,9 +213,9 @@ impl Recipe {
         self.prior.prior(self.spike)
     }
 
-    /// Epochs over which κ rises from 0.
+    /// Epochs over which κ rises from 0: all that have a prior, unless given.
     pub fn kl_warmup(&self) -> f64 {
-        self.kl_warmup.unwrap_or(self.epochs.into())
+        self.kl_warmup.unwrap_or(f64::from(self.epochs) * (1.0 - self.warmup))
     }
 
     /// Checks every range, that of a number once it is rounded to the precision `F` of the training.
@@ -187,8 +225,16 @@ impl Recipe {
     pub fn check<F: Real>(&self, train_size: usize) -> Result<()> {
         check_positive::<F>("learning-rate", self.learning_rate)?;
         check_positive::<F>("gradient-clip", self.gradient_clip)?;
-        if !(0.0..1.0).contains(&self.decay_from) {
-            return Err(Error::option("decay-from", "a number from 0 to below 1", self.decay_from));
+        for (name, share) in [("warmup", self.warmup), ("decay-from", self.decay_from())] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(Error::option(name, "a number from 0 to below 1", share));
+            }
+        }
+        self.check_forward()?;
+        check_not_negative::<F>("weight-decay", self.weight_decay)?;
+        if self.learning_rate * self.weight_decay >= 1.0 {
+            let expected = format!("less than 1 / {}, the learning rate", self.learning_rate);
+            return Err(Error::option("weight-decay", expected, self.weight_decay));
         }
         check_not_negative::<F>("level-rate", self.level_rate)?;
         check_not_negative::<F>("level-gap", self.level_gap)?;
@@ -215,6 +261,41 @@ impl Recipe {
         Ok(())
     }
 
+    /// Each way of computing has the priors that it is defined for.
+    fn check_forward(&self) -> Result<()> {
+        let has_noise = self.prior != PriorName::None;
+        match self.forward {
+            Forward::Hard if !has_noise => Err(Error::option(
+                "prior",
+                "one with noise for --forward hard; straight-through has none",
+                self.prior.name(),
+            )),
+            Forward::StraightThrough if has_noise => {
+                Err(Error::option("prior", "none for --forward straight-through", self.prior.name()))
+            }
+            _ if self.init_levels == InitLevels::Kmeans && self.prior == PriorName::Vnq => {
+                Err(Error::option("init-levels", "given for --prior vnq, which needs a level at 0", "kmeans"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many of so many steps come before noise, prior and levels: see [`phase`](super::phase).
+    pub fn warmup_steps(&self, steps: u64) -> u64 {
+        (self.warmup * steps as f64).round() as u64
+    }
+
+    /// Share of the steps after which the rate begins to fall.
+    pub fn decay_from(&self) -> f64 {
+        self.decay_from.unwrap_or(self.warmup)
+    }
+
+    /// The optimizer of a parameter of that role.
+    pub fn adam(&self, role: Role) -> Adam {
+        let weight_decay = if role == Role::Theta { self.weight_decay } else { 0.0 };
+        Adam { clip: self.gradient_clip, weight_decay, ..Adam::default() }
+    }
+
     /// Full batches an epoch; a last, smaller one is dropped. Of batches of no images, which [`check`](Self::check) refuses,
     /// there are none.
     pub fn steps_per_epoch(&self, train_size: usize) -> usize {
@@ -223,10 +304,10 @@ impl Recipe {
 
     /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
-        self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from)).min(1.0)
+        self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from())).min(1.0)
     }
 
-    /// κ after `epochs` epochs, which need not be whole.
+    /// κ after `epochs` epochs with a prior, which need not be whole.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
         let warmup = self.kl_warmup();
         if epochs >= warmup {

@@ -1,15 +1,16 @@
 //! One training step: noise, objective, clip, Adam, projection.
 
-use super::adam::Adam;
 use super::data::Dataset;
 use super::evaluate::{self, Score, Weights};
-use super::objective::{Evaluation, Loss, Objective};
+use super::objective::{Evaluation, Forward, Loss, Objective};
+use super::phase;
 use super::projection::{project_levels, project_log_sigma2, project_theta};
-use super::recipe::Recipe;
+use super::recipe::{InitLevels, Recipe};
 use crate::error::{Error, Result};
 use crate::layers::batch_norm;
+use crate::nets::graph::BayesLayer;
 use crate::nets::network::Noise;
-use crate::nets::{Gradients, Network, Parameter, Role};
+use crate::nets::{Gradients, Network, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
@@ -97,7 +98,10 @@ impl<F: Real> Trainer<F> {
         for layer in network.layers() {
             check_level_gap(&network.parameters()[layer.levels].name, levels(layer.levels), recipe.level_gap)?;
         }
-        let zero_levels = network.layers().map(|layer| zero_level(levels(layer.levels))).collect();
+        // Levels fitted to weights are free.
+        let is_given = recipe.init_levels == InitLevels::Given;
+        let zero_level = |layer: &BayesLayer| zero_level(levels(layer.levels)).filter(|_| is_given);
+        let zero_levels = network.layers().map(zero_level).collect();
         let moments = network
             .parameters()
             .iter()
@@ -106,7 +110,7 @@ impl<F: Real> Trainer<F> {
                 [ArrayD::zeros(shape), ArrayD::zeros(shape)]
             })
             .collect();
-        let objective = Objective { prior, kl_scale: recipe.kl_scale, train_size };
+        let objective = Objective { prior, forward: recipe.forward, kl_scale: recipe.kl_scale, train_size };
         Ok(Self { network, moments, step: 0, recipe, objective, zero_levels })
     }
 
@@ -125,9 +129,12 @@ impl<F: Real> Trainer<F> {
         self.steps_per_epoch() * u64::from(self.recipe.epochs)
     }
 
-    /// κ of the next step.
+    /// κ of the next step; 0 in the first phase.
     pub fn kl_weight(&self) -> f64 {
-        self.recipe.kl_weight_at(self.step as f64 / self.steps_per_epoch() as f64)
+        match self.step.checked_sub(self.warmup_steps()) {
+            Some(steps) => self.recipe.kl_weight_at(steps as f64 / self.steps_per_epoch() as f64),
+            None => 0.0,
+        }
     }
 
     /// One step on images `x` (B, C, H, W) and their labels: [`Trainer::evaluate`] with the step's own noise, then
@@ -148,7 +155,7 @@ impl<F: Real> Trainer<F> {
 
     fn step_in_team(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         let (seed, step) = (self.recipe.seed, self.step as u32);
-        let noise = move |layer: &crate::nets::graph::BayesLayer, shape: &[usize]| {
+        let noise = move |layer: &BayesLayer, shape: &[usize]| {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
         };
@@ -163,7 +170,12 @@ impl<F: Real> Trainer<F> {
     /// # Errors
     /// As [`Objective::evaluate`].
     pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
-        self.objective.evaluate(&self.network, x, labels, noise, self.kl_weight())
+        let objective = if self.in_warmup() {
+            Objective { prior: Prior::None, forward: Forward::Sampled, ..self.objective.clone() }
+        } else {
+            self.objective.clone()
+        };
+        objective.evaluate(&self.network, x, labels, noise, self.kl_weight())
     }
 
     /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
@@ -176,9 +188,10 @@ impl<F: Real> Trainer<F> {
         self.check_finite(&evaluation.loss, &evaluation.gradients)?;
         self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
         let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
+        let start = if self.in_warmup() { 0 } else { self.warmup_steps() };
         self.step += 1;
-        let adam = Adam { clip: self.recipe.gradient_clip, ..Adam::default() };
-        let (step, level_rate) = (self.step, self.recipe.level_rate);
+        let recipe = &self.recipe;
+        let (step, level_rate) = (self.step - start, recipe.level_rate);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
         let finite = parameters.zip(evaluation.gradients).map(|((parameter, [first, second]), gradient)| {
             let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
@@ -187,6 +200,7 @@ impl<F: Real> Trainer<F> {
             };
             let rate = if parameter.role == Role::Levels { level_rate * rate } else { rate };
             let role = parameter.role;
+            let adam = recipe.adam(role);
             let gradient = gradient.as_slice().expect("gradients are in standard layout");
             let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks(ELEMENTS));
             let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
@@ -202,7 +216,40 @@ impl<F: Real> Trainer<F> {
         });
         let all_finite = finite.reduce(|| true, |all, these| all & these);
         self.project();
-        if all_finite { Ok(()) } else { self.check_parameters() }
+        if !all_finite {
+            self.check_parameters()?;
+        }
+        if self.step == self.warmup_steps() {
+            self.begin_second_phase()?;
+        }
+        if self.step == self.steps() && self.recipe.forward != Forward::Sampled {
+            phase::quantize(&mut self.network);
+        }
+        Ok(())
+    }
+
+    /// Steps of the first phase.
+    pub fn warmup_steps(&self) -> u64 {
+        self.recipe.warmup_steps(self.steps())
+    }
+
+    /// Whether the next step is one of the first phase.
+    pub fn in_warmup(&self) -> bool {
+        self.step < self.warmup_steps()
+    }
+
+    /// Begins the second phase: see [`phase`]. A training with a first phase does so by itself; one whose network comes from
+    /// another training, and has no first phase, is to be told.
+    ///
+    /// # Errors
+    /// If a layer has fewer distinct weights than levels.
+    pub fn begin_second_phase(&mut self) -> Result<()> {
+        if self.recipe.init_levels == InitLevels::Kmeans {
+            phase::fit_levels(&mut self.network)?;
+        }
+        phase::reset_log_sigma2(&mut self.network);
+        self.moments.iter_mut().flatten().for_each(|moment| moment.fill(F::zero()));
+        Ok(())
     }
 
     /// Without its moments a parameter would stay as it is.
@@ -240,16 +287,27 @@ impl<F: Real> Trainer<F> {
         })
     }
 
-    /// Levels and θ; ln σ² is back in its domain already.
+    /// Levels and θ; ln σ² is back in its domain already. In the first phase there is nothing to project.
     fn project(&mut self) {
+        if self.step <= self.warmup_steps() {
+            return;
+        }
         let layers: Vec<_> = self.network.layers().cloned().collect();
-        for (layer, zero) in layers.iter().zip(&self.zero_levels) {
+        for (layer, zero) in layers.iter().zip(&self.zero_levels).filter(|(layer, _)| !layer.unquantized) {
             let parameters = self.network.parameters_mut();
             let indices = [layer.theta, layer.log_sigma2, layer.levels];
             let parameters = parameters.get_disjoint_mut(indices).expect("a layer's parameters are its own");
-            let [theta, log_sigma2, levels] = parameters.map(Parameter::as_slice_mut);
-            project_levels(levels, *zero, F::of(self.recipe.level_gap));
-            if let Prior::MultiSpike(_) = self.objective.prior {
+            let [theta_parameter, log_sigma2, levels] = parameters;
+            let (log_sigma2, levels) = (log_sigma2.as_slice_mut(), levels.as_slice_mut());
+            let gap = match self.recipe.init_levels {
+                InitLevels::Given => self.recipe.level_gap,
+                InitLevels::Kmeans => phase::scaled_level_gap(levels, self.recipe.level_gap),
+            };
+            project_levels(levels, *zero, F::of(gap));
+            if self.recipe.forward != Forward::Sampled {
+                phase::bound_theta(theta_parameter, levels);
+            } else if let Prior::MultiSpike(_) = self.objective.prior {
+                let theta = theta_parameter.as_slice_mut();
                 let elements = (theta.par_chunks_mut(ELEMENTS), log_sigma2.par_chunks(ELEMENTS)).into_par_iter();
                 elements.for_each(|(theta, log_sigma2)| project_theta(theta, log_sigma2, levels));
             }

@@ -9,17 +9,30 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 8] = ["--data", "--base-url", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
+const OTHERS: [&str; 11] = [
+    "--data",
+    "--base-url",
+    "--out",
+    "--resume",
+    "--init",
+    "--prior",
+    "--forward",
+    "--init-levels",
+    "--spike",
+    "--kl-scale",
+    "--device",
+];
 
 /// The sizes of a densenet, as its name gives them.
 const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
-const TRAINING: [&str; 16] = [
+const TRAINING: [&str; 18] = [
     "--limit",
     "--levels",
     "--codebook",
     "--kl-weight",
     "--kl-warmup",
     "--kl-warmup-power",
+    "--warmup",
     "--epochs",
     "--batch-size",
     "--learning-rate",
@@ -27,6 +40,7 @@ const TRAINING: [&str; 16] = [
     "--level-rate",
     "--level-gap",
     "--gradient-clip",
+    "--weight-decay",
     "--seed",
     "--checkpoint-every",
     "--threads",

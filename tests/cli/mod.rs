@@ -16,6 +16,7 @@ mod network;
 mod options;
 mod oracle;
 mod output;
+mod phases;
 mod quantize;
 mod source;
 mod surroundings;

@@ -123,6 +123,8 @@ fn the_configuration_holds_the_options() {
         "0.25",
         "--gradient-clip",
         "2",
+        "--weight-decay",
+        "0.25",
     ];
     place.succeed(&[&["train", "mlp", "--data", "data", "--out", "a"], &options[..]].concat());
     let config: Value = serde_json::from_slice(&place.read("a/config.json")).unwrap();
@@ -134,8 +136,10 @@ fn the_configuration_holds_the_options() {
         "codebook": [-0.1, 0.0, 0.3],
         "recipe": {
             "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5, "kl_warmup": 0.25,
-            "kl_warmup_power": 2, "epochs": 1, "batch_size": 64, "learning_rate": 0.003, "decay_from": 0.5,
-            "level_rate": 0.25, "level_gap": f64::from(0.1_f32) / 200.0, "gradient_clip": 2.0, "augment": false, "seed": u64::MAX,
+            "kl_warmup_power": 2, "warmup": 0.0, "forward": "sampled", "init_levels": "given", "epochs": 1,
+            "batch_size": 64, "learning_rate": 0.003, "decay_from": 0.5, "level_rate": 0.25,
+            "level_gap": f64::from(0.1_f32) / 200.0, "gradient_clip": 2.0, "weight_decay": 0.25, "augment": false,
+            "seed": u64::MAX,
         },
     });
     assert_eq!(config, expected);

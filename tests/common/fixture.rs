@@ -131,11 +131,20 @@ impl<F: Precision> Case<F> {
 
 /// What the manifest notes about a case, such as the prior of a network.
 pub fn note(path: &str, case: &str, key: &str) -> String {
+    noted(path, case, key).unwrap_or_else(|| panic!("the manifest notes no {key} of {path}: {case}"))
+}
+
+/// As [`note`], or `default` where the manifest notes none.
+pub fn note_or(path: &str, case: &str, key: &str, default: &str) -> String {
+    noted(path, case, key).unwrap_or_else(|| default.to_string())
+}
+
+fn noted(path: &str, case: &str, key: &str) -> Option<String> {
     let manifest: serde_json::Value =
         serde_json::from_slice(&read(&folder().join("manifest.json"))).expect("the manifest is JSON");
     let case = case.rsplit(": ").next().expect("a name");
     let note = &manifest["files"][format!("{path}.safetensors")]["cases"][case][key];
-    note.as_str().unwrap_or_else(|| panic!("the manifest notes no {key} of {path}: {case}")).to_string()
+    note.as_str().map(str::to_string)
 }
 
 fn folder() -> PathBuf {

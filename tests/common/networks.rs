@@ -242,7 +242,13 @@ impl<F: Precision> Problem<F> {
         let classes = network.graph().classes();
         let labels = (0..batch).map(|image| image * 7 % classes).collect();
         let mut problem = Self { network, x, labels, eps: Vec::new() };
-        problem.eps = problem.noise_shapes().into_iter().map(|shape| random.bells(IxDyn(&shape))).collect();
+        let mut shapes = problem.noise_shapes().into_iter();
+        // Of a layer without noise nothing.
+        let eps = problem
+            .network
+            .layers()
+            .map(|layer| if layer.unquantized { vec![0] } else { shapes.next().expect("its noise") });
+        problem.eps = eps.map(|shape| random.bells(IxDyn(&shape))).collect();
         problem
     }
 

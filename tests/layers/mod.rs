@@ -14,3 +14,4 @@ mod pooled_activation;
 mod pre_activation;
 mod relu;
 mod softmax_nll;
+mod straight_through;

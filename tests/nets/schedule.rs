@@ -70,8 +70,10 @@ fn step<F: Precision>(
     let gradients: Gradients<F> = network.backward(&tape, softmax_nll::backward(&cache));
     let mut seen = vec![("nll".to_string(), [nll].to_tensor()), ("logits".to_string(), logits.to_tensor())];
     for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
+        let is_unquantized =
+            network.layers().any(|layer| layer.unquantized && parameter.name == format!("{}.log_sigma2", layer.name));
         let takes_part = match parameter.role {
-            Role::LogSigma2 => sampled,
+            Role::LogSigma2 => sampled && !is_unquantized,
             Role::Levels | Role::RunningMean | Role::RunningVar => false,
             Role::Theta | Role::Bias | Role::Gamma | Role::Beta => true,
         };
@@ -201,6 +203,34 @@ fn packed_networks_compute_what_quantized_ones_do() {
                 assert_close(&format!("{name}: image {image} alone"), &predict(x), &expected, row);
             }
         }
+    }
+}
+
+/// Every other layer unquantized: both schedules agree, the text comes back the same, and the packed model computes what the
+/// network does.
+#[test]
+fn networks_with_unquantized_layers() {
+    let row = tolerance("packed", Dtype::F32, Check::Reference);
+    for seed in 0..DRAWN {
+        let mut layers = 0;
+        let drawn = draw(seed);
+        let lines = drawn.lines().map(|line| {
+            let is_layer = line.split_whitespace().take(2).any(|word| word == "conv" || word == "dense");
+            layers += usize::from(is_layer);
+            let (head, of) =
+                line.split_once(" of ").map_or((line, String::new()), |(head, of)| (head, format!(" of {of}")));
+            let unquantized = if is_layer && layers % 2 == seed as usize % 2 { " unquantized" } else { "" };
+            format!("{head}{unquantized}{of}\n")
+        });
+        let text: String = lines.collect();
+        let graph = parse(&text);
+        assert_eq!(parse(&graph.to_string()), graph);
+        assert!(graph.layers().all(|layer| layer.unquantized == (layer.index % 2 != seed as usize % 2)), "{text}");
+        assert_schedules_agree::<f64>(&text, &graph, seed);
+        let problem = Problem::<f32>::of(network(graph), IMAGES, seed);
+        let expected = problem.network.predict(problem.x.clone(), &WeightMode::Quantized).expect("it fits");
+        let model = PackedModel::new("net", &problem.network, None);
+        assert_close(&text, &model.predict(problem.x.clone()).expect("it fits"), &expected, row);
     }
 }
 

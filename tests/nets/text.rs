@@ -424,13 +424,13 @@ fn missing_and_extra_words_are_refused() {
             refuse_line(line, word, &["no more of"]);
         }
     }
-    refuse_line("conv 4 1x1 2x2", "2x2", &["stride, pad, dilation, groups or bias"]);
-    refuse_line("conv 4 1x1 Bias", "Bias", &["stride, pad, dilation, groups or bias"]);
+    refuse_line("conv 4 1x1 2x2", "2x2", &["stride, pad, dilation, groups, bias or unquantized"]);
+    refuse_line("conv 4 1x1 Bias", "Bias", &["stride, pad, dilation, groups, bias or unquantized"]);
     refuse_line("max-pool 2 dilation 2", "dilation", &["stride, pad or ceil-mode"]);
     refuse_line("avg-pool 2 2", "2", &["stride, pad, ceil-mode or exclude-pad"]);
     refuse_line("max-pool 2 exclude-pad", "exclude-pad", &["stride, pad or ceil-mode"]);
     refuse("input 1x4x4\nflatten\ndense 3 3\ndense classes", 3, "3", &["bias"]);
-    refuse("input 1x4x4\nflatten\ndense 3 bias bias\ndense classes", 3, "bias", &["no more of `dense`"]);
+    refuse("input 1x4x4\nflatten\ndense 3 bias bias\ndense classes", 3, "bias", &["bias once", "twice"]);
 }
 
 #[test]

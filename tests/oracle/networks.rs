@@ -1,6 +1,6 @@
 use super::{Stored, run};
 use crate::common::compare::Tensor;
-use crate::common::fixture::{for_each_case, note};
+use crate::common::fixture::{for_each_case, note, note_or};
 use crate::common::networks::text_path;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
@@ -21,6 +21,7 @@ fn assert_network(network: &str, path: &str, count: usize) {
         let options = [
             ("network", network.to_string()),
             ("prior", noted("prior")),
+            ("forward", note_or(path, &case.name, "forward", "sampled")),
             ("spike", noted("spike")),
             ("kl-scale", noted("kl_scale")),
             ("train-size", case.stored_scalar("train_size").to_string()),
@@ -64,6 +65,22 @@ fn densenet() {
 fn networks_of_their_own_texts() {
     for name in ["residual", "grouped", "bare"] {
         assert_network(text_path(name).to_str().expect("a path of letters"), &format!("nets/{name}"), 1);
+    }
+}
+
+#[test]
+fn forwards_with_quantized_weights() {
+    assert_network(text_path("hard").to_str().expect("a path of letters"), "nets/hard", 3);
+    let labels = Tensor { shape: vec![2], values: vec![0.0, 1.0] };
+    let x = Tensor { shape: vec![2, 2], values: vec![0.5; 4] };
+    let problem = [Stored::floats::<f64>("x", &x), Stored::integers("labels", &labels)];
+    for (prior, forward, parts) in [
+        ("none", "hard", ["prior", "one with noise"]),
+        ("nearest", "straight-through", ["prior", "none for --forward straight-through"]),
+        ("nearest", "soft", ["forward", "straight-through"]),
+    ] {
+        let options = [("network", "mlp"), ("prior", prior), ("forward", forward)].map(|(k, v)| (k, v.to_string()));
+        assert_error(run("network", Some(&problem), &options), &parts);
     }
 }
 

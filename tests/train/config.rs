@@ -5,8 +5,8 @@ use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::config::{VERSION, describe};
 use spikeslab::train::data::{Dataset, Standardization};
-use spikeslab::train::recipe::PriorName;
-use spikeslab::train::{Config, KlScale, Recipe};
+use spikeslab::train::recipe::{InitLevels, PriorName};
+use spikeslab::train::{Config, Forward, KlScale, Recipe};
 use std::path::{Path, PathBuf};
 
 const TEXT: [&str; 4] = ["input 3x8x8", "global-avg-pool", "flatten", "fc dense classes bias"];
@@ -20,6 +20,7 @@ pub(super) fn config() -> Config {
         data_checksum: 0xffff_ffff,
         coarse: true,
         limit: Some(7),
+        init: None,
         standardization: Some(Standardization { mean: vec![0.1, 0.5, 1.0], deviation: vec![0.25, 1e-9, 0.3] }),
         codebook: vec![-0.1, 0.0, 0.3],
         recipe: recipe(),
@@ -34,13 +35,17 @@ fn recipe() -> Recipe {
         kl_weight: 0.1,
         kl_warmup: Some(1.0 / 3.0),
         kl_warmup_power: 4,
+        warmup: 0.125,
+        forward: Forward::Hard,
+        init_levels: InitLevels::Kmeans,
         epochs: 5,
         batch_size: 100,
         learning_rate: 1e-45,
-        decay_from: 0.25,
+        decay_from: Some(0.25),
         level_rate: 0.5,
         level_gap: 0.01,
         gradient_clip: 2.0,
+        weight_decay: 0.75,
         augment: true,
         seed: u64::MAX,
     }
@@ -72,8 +77,9 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
         "codebook": [-0.1_f32, 0.0_f32, 0.3_f32],
         "recipe": {
             "prior": "mixture", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0,
-            "kl_warmup_power": 4, "epochs": 5, "batch_size": 100, "learning_rate": 1e-45, "decay_from": 0.25,
-            "level_rate": 0.5, "level_gap": 0.01, "gradient_clip": 2.0, "augment": true, "seed": u64::MAX,
+            "kl_warmup_power": 4, "warmup": 0.125, "forward": "hard", "init_levels": "kmeans", "epochs": 5,
+            "batch_size": 100, "learning_rate": 1e-45, "decay_from": 0.25, "level_rate": 0.5, "level_gap": 0.01,
+            "gradient_clip": 2.0, "weight_decay": 0.75, "augment": true, "seed": u64::MAX,
         },
     });
     assert_eq!(value, expected);
@@ -119,7 +125,7 @@ fn a_field_unknown_missing_or_of_another_type_is_an_error() {
     let whole = serde_json::to_value(config()).unwrap();
     // A missing directory means the embedded images, as null does; the rest are options with a default.
     assert_strict(&whole, "", &["text", "data", "limit", "standardization"]);
-    assert_strict(&whole, "/recipe", &["kl_warmup"]);
+    assert_strict(&whole, "/recipe", &["kl_warmup", "decay_from", "warmup", "forward", "init_levels", "weight_decay"]);
     let later = ["data", "coarse", "limit", "standardization", "augment", "kl_warmup_power"];
     assert_strict(&older(), "", &later);
 }
@@ -151,6 +157,10 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
         level_rate: default.level_rate,
         level_gap: default.level_gap,
         gradient_clip: default.gradient_clip,
+        warmup: default.warmup,
+        forward: default.forward,
+        init_levels: default.init_levels,
+        weight_decay: default.weight_decay,
         ..recipe()
     };
     assert_eq!(config, Config { network: "lenet5".into(), text: None, recipe, ..self::config() });

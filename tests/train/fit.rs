@@ -160,7 +160,7 @@ fn training_learns_and_gathers_the_weights_at_the_levels() {
         epochs: 30,
         kl_warmup: Some(10.0),
         learning_rate: 0.02,
-        decay_from: 0.5,
+        decay_from: Some(0.5),
         level_rate: 0.01,
         ..short_recipe()
     };

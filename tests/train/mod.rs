@@ -7,6 +7,7 @@ mod dir;
 mod evaluate;
 mod fit;
 mod objective;
+mod phase;
 mod projection;
 mod recalibrate;
 mod recipe;
@@ -16,6 +17,8 @@ mod trainer;
 mod checkpoint;
 #[cfg(feature = "files")]
 mod config;
+#[cfg(feature = "files")]
+mod init;
 #[cfg(feature = "files")]
 mod read;
 #[cfg(feature = "files")]

@@ -9,7 +9,7 @@ use spikeslab::nets::{Description, Network, Role};
 use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::objective::Evaluation;
-use spikeslab::train::{KlScale, Objective};
+use spikeslab::train::{Forward, KlScale, Objective};
 
 const WIDTHS: [usize; 3] = [4, 3, 3];
 const INPUT: [usize; 3] = [1, 2, 3];
@@ -53,7 +53,7 @@ fn evaluate(
     batch: &Batch,
     kl_weight: f64,
 ) -> Evaluation<f64> {
-    let objective = Objective { prior: prior.clone(), kl_scale, train_size: TRAIN_SIZE };
+    let objective = Objective { prior: prior.clone(), forward: Forward::Sampled, kl_scale, train_size: TRAIN_SIZE };
     let noise = |layer: &BayesLayer, _: &[usize]| Ok(batch.eps[layer.index].clone());
     objective.evaluate(network, batch.x.clone(), &batch.labels, &noise, kl_weight).unwrap()
 }
@@ -167,7 +167,12 @@ fn what_takes_no_part_has_no_gradient() {
 #[test]
 fn bad_batches_and_codebooks_are_refused() {
     let batch = batch();
-    let objective = Objective { prior: priors()[0].0.clone(), kl_scale: KlScale::Dataset, train_size: TRAIN_SIZE };
+    let objective = Objective {
+        prior: priors()[0].0.clone(),
+        forward: Forward::Sampled,
+        kl_scale: KlScale::Dataset,
+        train_size: TRAIN_SIZE,
+    };
     let noise = |layer: &BayesLayer, _: &[usize]| Ok(batch.eps[layer.index].clone());
     let network = random_network(&[-0.2, 0.0, 0.25]);
     let refused = |network: &Network<f64>, x: Array4<f64>, labels: &[usize], parts: &[&str]| {

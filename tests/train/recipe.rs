@@ -1,8 +1,9 @@
 use crate::common::assert_error;
+use spikeslab::nets::Role;
 use spikeslab::prior::{Form, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::recipe::PriorName;
-use spikeslab::train::{KlScale, Recipe};
+use spikeslab::train::recipe::{InitLevels, PriorName};
+use spikeslab::train::{Forward, KlScale, Recipe};
 
 const IMAGES: usize = 1000;
 
@@ -14,7 +15,7 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(default.kl_scale, KlScale::PerWeight);
     assert_eq!((default.kl_weight, default.kl_warmup(), default.epochs), (0.2, 32.0, 32));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
-    assert_eq!((default.decay_from, default.level_rate, default.kl_warmup_power), (0.0, 0.004, 1));
+    assert_eq!((default.decay_from, default.level_rate, default.kl_warmup_power), (None, 0.004, 1));
     assert_eq!(default.level_gap, 1e-3);
     default.check::<f32>(IMAGES).unwrap();
 
@@ -76,11 +77,13 @@ fn every_value_out_of_range_is_named() {
             (Recipe { level_rate: value, ..default() }, ["level-rate", "at least 0", seen]),
             (Recipe { level_gap: value, ..default() }, ["level-gap", "at least 0", seen]),
             (Recipe { kl_weight: value, ..default() }, ["kl-weight", "at least 0", seen]),
+            (Recipe { weight_decay: value, ..default() }, ["weight-decay", "at least 0", seen]),
             (Recipe { kl_warmup: Some(value), ..default() }, ["kl-warmup", "at least 0", seen]),
         ]);
     }
     for (value, seen) in [(1.0, "1"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
-        cases.push((Recipe { decay_from: value, ..default() }, ["decay-from", "0 to below 1", seen]));
+        cases.push((Recipe { warmup: value, ..default() }, ["warmup", "0 to below 1", seen]));
+        cases.push((Recipe { decay_from: Some(value), ..default() }, ["decay-from", "0 to below 1", seen]));
     }
     for (value, seen) in [(0, "0"), (17, "17"), (u32::MAX, "4294967295")] {
         cases.push((Recipe { kl_warmup_power: value, ..default() }, ["kl-warmup-power", "1 to 16", seen]));
@@ -117,7 +120,7 @@ fn the_rate_falls_linearly_to_zero() {
     for (progress, rate) in [(0.0, 0.5), (0.25, 0.375), (0.5, 0.25), (0.875, 0.0625), (1.0, 0.0)] {
         assert_eq!(recipe.learning_rate_at(progress), rate, "{progress}");
     }
-    let late = Recipe { decay_from: 0.5, ..recipe };
+    let late = Recipe { decay_from: Some(0.5), ..recipe };
     for (progress, rate) in [(0.0, 0.5), (0.25, 0.5), (0.5, 0.5), (0.75, 0.25), (0.875, 0.125), (1.0, 0.0)] {
         assert_eq!(late.learning_rate_at(progress), rate, "{progress}");
     }
@@ -148,4 +151,49 @@ fn of_batches_of_no_images_there_are_none() {
     let recipe = Recipe { batch_size: 0, ..Recipe::default() };
     assert_eq!(recipe.steps_per_epoch(60_000), 0);
     assert_error(recipe.check::<f32>(60_000), &["batch-size", "1 to 60000", "0"]);
+}
+
+#[test]
+fn after_a_first_phase_the_rate_falls_and_kl_weight_rises_over_the_rest() {
+    let recipe = Recipe { learning_rate: 0.5, warmup: 0.75, epochs: 8, kl_weight: 3.0, ..Recipe::default() };
+    assert_eq!((recipe.warmup_steps(100), recipe.warmup_steps(2), recipe.warmup_steps(0)), (75, 2, 0));
+    assert_eq!((recipe.decay_from(), recipe.kl_warmup()), (0.75, 2.0));
+    for (progress, rate) in [(0.0, 0.5), (0.75, 0.5), (0.875, 0.25), (1.0, 0.0)] {
+        assert_eq!(recipe.learning_rate_at(progress), rate, "{progress}");
+    }
+    let given = Recipe { decay_from: Some(0.0), kl_warmup: Some(1.0), ..recipe };
+    assert_eq!((given.decay_from(), given.kl_warmup(), given.learning_rate_at(0.5)), (0.0, 1.0, 0.25));
+}
+
+#[test]
+fn each_forward_has_its_priors_and_fitted_levels_have_no_zero() {
+    let with = |prior, forward, init_levels| Recipe { prior, forward, init_levels, ..Recipe::default() };
+    let given = InitLevels::Given;
+    for (recipe, parts) in [
+        (with(PriorName::None, Forward::Hard, given), ["prior", "one with noise", "none"]),
+        (with(PriorName::Nearest, Forward::StraightThrough, given), ["prior", "none for --forward", "nearest"]),
+        (with(PriorName::Gaussian, Forward::StraightThrough, given), ["prior", "none for --forward", "gaussian"]),
+        (with(PriorName::Vnq, Forward::Hard, InitLevels::Kmeans), ["init-levels", "a level at 0", "kmeans"]),
+    ] {
+        assert_error(recipe.check::<f32>(IMAGES), &parts);
+    }
+    for recipe in [
+        with(PriorName::None, Forward::StraightThrough, InitLevels::Kmeans),
+        with(PriorName::Gaussian, Forward::Hard, given),
+        with(PriorName::Vnq, Forward::Hard, given),
+        with(PriorName::Windows, Forward::Sampled, InitLevels::Kmeans),
+    ] {
+        recipe.check::<f32>(IMAGES).unwrap();
+    }
+}
+
+#[test]
+fn weight_decay_is_of_theta_alone() {
+    let recipe = Recipe { weight_decay: 0.5, gradient_clip: 3.0, ..Recipe::default() };
+    for role in [Role::Theta, Role::LogSigma2, Role::Levels, Role::Bias, Role::Gamma, Role::Beta] {
+        let adam = recipe.adam(role);
+        assert_eq!((adam.weight_decay, adam.clip), (if role == Role::Theta { 0.5 } else { 0.0 }, 3.0), "{role:?}");
+    }
+    let whole = Recipe { weight_decay: 2.0, learning_rate: 0.5, ..Recipe::default() };
+    assert_error(whole.check::<f32>(IMAGES), &["weight-decay", "less than 1 / 0.5", "2"]);
 }

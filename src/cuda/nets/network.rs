@@ -9,7 +9,7 @@ use crate::cuda::layers::dense_block::{self, DenseBlock};
 use crate::cuda::layers::{add, avg_pool, concat, flatten, max_pool, relu};
 use crate::cuda::prior::quantizer;
 use crate::cuda::{Buffer, Device, Real};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layers::batch_norm::{EPSILON, MOMENTUM};
 use crate::layers::check_shape;
 use crate::nets::graph::{BayesLayer, Convolution, Graph, NormLayer, Op};
@@ -76,8 +76,15 @@ impl<F: Real> Network<F> {
     /// A copy of a network on the device.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If a layer is unquantized, or the device fails.
     pub fn from_host(device: &Device, network: &nets::Network<F>) -> Result<Self> {
+        if let Some(layer) = network.layers().find(|layer| layer.unquantized) {
+            return Err(Error::option(
+                "network",
+                "no unquantized layer on a GPU; --device cpu computes it",
+                &layer.name,
+            ));
+        }
         let parameters = network.parameters().iter().map(|parameter| Buffer::from_host(device, parameter.value.view()));
         Ok(Self {
             parameters: parameters.collect::<Result<_>>()?,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::nets::{self, Normalization};
 use crate::prior::multi_spike::{costs, zero_level};
 use crate::prior::{self, Prior};
-use crate::train::{Loss, Objective};
+use crate::train::{Forward, Loss, Objective};
 
 /// What the KL of each layer depends on beside its parameters.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl<F: Real> Costs<F> {
 /// with `noise`, or means without a prior.
 ///
 /// # Errors
-/// If a shape does not fit or a label is no class, if the form is `quadrature`, which there is on the CPU only, and if the
+/// If a shape does not fit or a label is no class, if the forward is not `sampled` or the form is `quadrature`, which there is on the CPU only, and if the
 /// device fails.
 pub fn evaluate<F: Real>(
     objective: &Objective,
@@ -60,6 +60,13 @@ pub fn evaluate<F: Real>(
     noise: &Noise<'_, F>,
     kl_weight: f64,
 ) -> Result<Evaluation<F>> {
+    if objective.forward != Forward::Sampled {
+        return Err(Error::option(
+            "forward",
+            "sampled on a GPU; --device cpu computes it",
+            format!("{:?}", objective.forward),
+        ));
+    }
     let weights = if objective.prior == Prior::None { WeightMode::Mean } else { WeightMode::Sample(noise) };
     let (logits, tape) = network.forward(x, &weights, Normalization::Batch)?;
     let (nll, cache) = softmax_nll::forward(&logits, labels)?;

@@ -12,9 +12,9 @@ use crate::nets::Role;
 use crate::nets::graph::BayesLayer;
 use crate::prior::Prior;
 use crate::tensor::noise::{Philox, Purpose};
-use crate::train::adam::Adam;
 use crate::train::data::Dataset;
 use crate::train::evaluate::{Score, Weights};
+use crate::train::recipe::{InitLevels, Recipe};
 use crate::train::{self, Loss, Training};
 use ndarray::Array4;
 
@@ -36,6 +36,7 @@ impl<F: Real> Trainer<F> {
     /// # Errors
     /// If the device fails.
     pub fn new(device: &Device, host: train::Trainer<F>) -> Result<Self> {
+        check_supported(host.recipe())?;
         let network = Network::from_host(device, &host.network)?;
         let moments = host.moments.iter().map(|[first, second]| {
             Ok([Buffer::from_host(device, first.view())?, Buffer::from_host(device, second.view())?])
@@ -59,14 +60,15 @@ impl<F: Real> Trainer<F> {
     /// Running statistics, clip, Adam, projections.
     fn apply(&mut self, gradients: &Gradients<F>, tape: &Tape<F>) -> Result<()> {
         self.network.absorb_statistics(tape)?;
-        let recipe = self.host.recipe();
+        let recipe = self.host.recipe().clone();
         let rate = recipe.learning_rate_at(self.host.step as f64 / self.host.steps() as f64);
-        let adam = Adam { clip: recipe.gradient_clip, ..Adam::default() };
         let (level_rate, level_gap) = (recipe.level_rate, F::of(recipe.level_gap));
         self.host.step += 1;
         for (position, (gradient, moments)) in gradients.iter().zip(&mut self.moments).enumerate() {
             let Some(gradient) = gradient else { continue };
-            let rate = if self.network.role(position) == Role::Levels { level_rate * rate } else { rate };
+            let role = self.network.role(position);
+            let rate = if role == Role::Levels { level_rate * rate } else { rate };
+            let adam = recipe.adam(role);
             let parameter = &mut self.network.parameters_mut()[position];
             adam::step(&adam, parameter, gradient, moments, self.host.step, rate)?;
         }
@@ -102,6 +104,17 @@ impl<F: Real> Trainer<F> {
             None => Ok(()),
         }
     }
+}
+
+/// Checks that a recipe asks for nothing that the CPU alone computes; the forward is checked where it is computed.
+fn check_supported(recipe: &Recipe) -> Result<()> {
+    if recipe.warmup > 0.0 {
+        return Err(Error::option("warmup", "0 on a GPU; --device cpu computes it", recipe.warmup));
+    }
+    if recipe.init_levels == InitLevels::Kmeans {
+        return Err(Error::option("init-levels", "given on a GPU; --device cpu computes it", "kmeans"));
+    }
+    Ok(())
 }
 
 impl<F: Real> Training<F> for Trainer<F> {

@@ -2,12 +2,12 @@
 //!
 //! The gradient in a value that several steps read is the sum of what their backwards give.
 
-use super::{ChainCache, Network, ProductCache, StepCache, Tape, by_channel, rank};
+use super::{ChainCache, Network, ProductCache, StepCache, Tape, by_channel, map_stages, rank};
 use crate::layers::pooled_activation::{self, PooledActivation};
-use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu};
+use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu, straight_through};
 use crate::nets::graph::{BayesLayer, Op};
 use crate::nets::parameters::Gradients;
-use crate::nets::schedule::{Chain, Work};
+use crate::nets::schedule::{Chain, Stage, Work};
 use crate::scalar::Real;
 use ndarray::{Array1, Array2, ArrayD, Ix4, Zip};
 
@@ -21,14 +21,18 @@ impl<F: Real> Network<F> {
         let wanted = self.graph.depends_on_parameters();
         let mut dvalues: Vec<Option<ArrayD<F>>> = vec![None; self.graph.values()];
         dvalues[self.graph.nodes.len()] = Some(dlogits.into_dyn());
-        for (step, cache) in self.schedule.steps.iter().zip(&tape.0).rev() {
+        for (step, cache) in self.schedule.steps.iter().zip(&tape.steps).rev() {
             if !wanted[step.output] {
                 continue;
             }
             let dy = dvalues[step.output].take().expect("every value but the last has a reader");
             let dxs = match (&step.work, cache) {
                 (Work::Chain(chain), StepCache::Chain(cache)) => {
-                    let dx = self.chain_backward(chain, cache, dy, wanted[step.inputs[0]], &mut gradients);
+                    let quantized = chain
+                        .product
+                        .and_then(|product| self.quantized(self.graph.nodes[product].layer()?, tape.is_quantized));
+                    let wants_dx = wanted[step.inputs[0]];
+                    let dx = self.chain_backward(chain, cache, dy, quantized.as_ref(), wants_dx, &mut gradients);
                     dx.into_iter().collect()
                 }
                 (Work::Node(_), StepCache::AvgPool(cache)) => {
@@ -38,7 +42,9 @@ impl<F: Real> Network<F> {
                 (Work::Node(_), StepCache::Add(cache)) => add::backward(cache, dy),
                 (Work::Node(_), StepCache::Concat(cache)) => concat::backward(cache, dy.view()),
                 (Work::DenseBlock(units), StepCache::DenseBlock(cache)) => {
-                    let d = self.dense_block(units, None).backward(cache, rank(dy));
+                    let layer = |stage: &Stage| &self.convolution(stage.conv).layer;
+                    let quantized = map_stages(units, |stage| self.quantized(layer(stage), tape.is_quantized));
+                    let d = self.dense_block(units, Some(&quantized)).backward(cache, rank(dy));
                     for (stage, d) in units.iter().flatten().zip(d.units.into_iter().flatten()) {
                         let (norm, conv) = (self.norm(stage.norm), self.convolution(stage.conv));
                         gradients[norm.gamma] = Some(d.dgamma.into_dyn());
@@ -57,15 +63,25 @@ impl<F: Real> Network<F> {
                 }
             }
         }
+        if tape.is_quantized {
+            for layer in self.graph.layers().filter(|layer| !layer.unquantized) {
+                let dw = gradients[layer.theta].as_ref().map(|dtheta| dtheta.view());
+                let levels = self.parameters[layer.levels].as_slice();
+                let dlevels = dw.map(|dw| straight_through::level_gradient(self.view(layer.theta), levels, dw));
+                gradients[layer.levels] = dlevels.map(|d| d.into_dyn());
+            }
+        }
         gradients
     }
 
-    /// The backward of a chain, from its last part to its first; dx if it is wanted or there is no product.
+    /// The backward of a chain, from its last part to its first; dx if it is wanted or there is no product. `quantized` is
+    /// Q(θ) of the product's layer where the forward computed with it.
     fn chain_backward(
         &self,
         chain: &Chain,
         cache: &ChainCache<F>,
         dy: ArrayD<F>,
+        quantized: Option<&ArrayD<F>>,
         wants_dx: bool,
         gradients: &mut Gradients<F>,
     ) -> Option<ArrayD<F>> {
@@ -95,7 +111,7 @@ impl<F: Real> Network<F> {
         let Some(product) = chain.product else { return Some(dy.form()) };
         match (&self.graph.nodes[product].op, &cache.product) {
             (Op::Conv2d(convolution), Some(ProductCache::Conv2d(cache))) => {
-                let conv = self.conv2d(convolution, None);
+                let conv = self.conv2d(convolution, quantized);
                 let d = match dy {
                     Gradient::Array(dy) => conv.backward(cache, rank::<F, Ix4>(dy).view(), wants_dx),
                     Gradient::Deferred(dy) => conv.backward(cache, dy, wants_dx),
@@ -106,7 +122,7 @@ impl<F: Real> Network<F> {
             }
             (Op::Dense(layer), Some(ProductCache::Dense(cache))) => {
                 let dy: Array2<F> = rank(dy.form());
-                let d = self.dense(layer, None).backward(cache, dy.view(), wants_dx);
+                let d = self.dense(layer, quantized).backward(cache, dy.view(), wants_dx);
                 put(gradients, layer, d.dtheta.into_dyn(), d.dlog_sigma2.map(|d| d.into_dyn()), d.dbias);
                 d.dx.map(|d| d.into_dyn())
             }

@@ -25,7 +25,7 @@ impl<F: Real> Network<F> {
     ) -> Result<(Array2<F>, Tape<F>)> {
         let mut caches = Vec::with_capacity(self.schedule.steps.len());
         let logits = self.run(x, weights, normalization, |cache| caches.push(cache))?;
-        Ok((logits, Tape(caches)))
+        Ok((logits, Tape { steps: caches, is_quantized: weights.is_quantized() }))
     }
 
     /// The logits (B, classes) of `x` (B, C, H, W), with running statistics.
@@ -138,28 +138,29 @@ impl<F: Real> Pass<'_, F> {
     fn product(&self, node: &Node, x: ArrayD<F>) -> Result<(ArrayD<F>, ProductCache<F>)> {
         match &node.op {
             Op::Conv2d(convolution) => {
-                let quantized = self.network.quantized(&convolution.layer, self.weights);
+                let layer = &convolution.layer;
+                let quantized = self.network.quantized(layer, self.weights.is_quantized());
                 let conv = self.network.conv2d(convolution, quantized.as_ref());
                 let x: Array4<F> = rank(x);
-                let (y, cache) = match self.weights {
-                    WeightMode::Sample(noise) => {
+                let (y, cache) = match self.weights.noise(layer) {
+                    Some(noise) => {
                         let shape = [&[x.dim().0], &node.shape[..]].concat();
-                        conv.forward_sampled(x, rank(draw(noise, &convolution.layer, &shape)?))?
+                        conv.forward_sampled(x, rank(draw(noise, layer, &shape)?))?
                     }
-                    WeightMode::Mean | WeightMode::Quantized => conv.forward_mean(x)?,
+                    None => conv.forward_mean(x)?,
                 };
                 Ok((y.into_dyn(), ProductCache::Conv2d(cache)))
             }
             Op::Dense(layer) => {
-                let quantized = self.network.quantized(layer, self.weights);
+                let quantized = self.network.quantized(layer, self.weights.is_quantized());
                 let dense = self.network.dense(layer, quantized.as_ref());
                 let x: Array2<F> = rank(x);
-                let (y, cache) = match self.weights {
-                    WeightMode::Sample(noise) => {
+                let (y, cache) = match self.weights.noise(layer) {
+                    Some(noise) => {
                         let eps = draw(noise, layer, &[x.nrows(), dense.theta.ncols()])?;
                         dense.forward_sampled(x, rank(eps))?
                     }
-                    WeightMode::Mean | WeightMode::Quantized => dense.forward_mean(x)?,
+                    None => dense.forward_mean(x)?,
                 };
                 Ok((y.into_dyn(), ProductCache::Dense(cache)))
             }
@@ -206,12 +207,12 @@ impl<F: Real> Pass<'_, F> {
         let network = self.network;
         let layer = |stage: &Stage| &network.convolution(stage.conv).layer;
         let quantized: Vec<Vec<Option<ArrayD<F>>>> =
-            map_stages(units, |stage| network.quantized(layer(stage), self.weights));
+            map_stages(units, |stage| network.quantized(layer(stage), self.weights.is_quantized()));
         let running = (self.normalization == Normalization::Running)
             .then(|| map_stages(units, |stage| network.running_statistics(network.norm(stage.norm))));
         let block = network.dense_block(units, Some(&quantized));
         let (y, cache) = match self.weights {
-            WeightMode::Sample(noise) => {
+            WeightMode::Sample(noise) | WeightMode::Hard(noise) => {
                 let mut eps = |[unit, stage]: [usize; 2], shape: [usize; 4]| {
                     Ok(rank(draw(noise, layer(&units[unit][stage]), &shape)?))
                 };

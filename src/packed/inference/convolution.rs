@@ -156,7 +156,7 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
             convolution.lay_out(met.clone(), x, laid_out);
         }
 
-        let packed = Weights::new(&layer.fields, &layer.levels);
+        let packed = Weights::new(layer);
         let squares = pool.is_some_and(is_of_squares);
         let pieces = if squares { pairs_of_rows::<V>(layout, convolved) } else { layout.pieces::<V>(convolved) };
         let [_, _, width] = convolution.output();

@@ -30,7 +30,7 @@ impl Product<'_> {
     /// `x` (images, I), `y` (images, O).
     pub(super) fn run(&self, x: &[f32], y: &mut [f32]) {
         let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
-        let weights = &Weights::new(&self.layer.fields, &self.layer.levels);
+        let weights = &Weights::new(self.layer);
         let of = |columns: Range<usize>, y: &mut [f32]| {
             let padded = columns.len().next_multiple_of(MAX_LANES);
             let sums = &mut vec![0.0; y.len() / columns.len() * padded];

@@ -81,6 +81,7 @@ impl Config {
             coarse: self.coarse,
             limit: self.limit,
             standardization: self.standardization,
+            init: None,
             codebook: self.codebook,
             recipe,
         }

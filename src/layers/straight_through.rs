@@ -1,0 +1,35 @@
+//! The straight-through gradient of the quantizer (Bengio, Léonard & Courville 2013): a layer computes with Q(θ), and the
+//! gradient in its weights passes to θ as if Q were the identity.
+//!
+//! ```text
+//! w = Q(θ) = ℓ_k(θ)           k(θ): the level that the quantizer replaces θ by
+//! dθ := dw                    the choice of level has no derivative: this is the approximation
+//! dℓ_k = Σ_{i: k(θ_i) = k} dw_i        exact
+//! ```
+//!
+//! Shapes: θ, w, dθ and dw of any one shape, ℓ and dℓ (M). The noise of a layer under [`hard`](crate::train::Forward::Hard)
+//! training is added to the pre-activations as ever: y = x Q(θ) + √(x² σ² + v₀) ⊙ ε, whose dx takes Q(θ) too.
+
+use crate::prior::quantizer::Quantizer;
+use crate::scalar::Real;
+use ndarray::{Array1, ArrayD, ArrayViewD};
+
+/// w = Q(θ).
+pub fn forward<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F]) -> ArrayD<F> {
+    let quantizer = Quantizer::new(levels);
+    theta.mapv(|theta| quantizer.value(theta))
+}
+
+/// dℓ (M), from dw; dθ is dw itself. Each sum is formed in f64 and rounded once.
+///
+/// # Panics
+/// If θ and dw are of two shapes.
+pub fn level_gradient<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F], dw: ArrayViewD<'_, F>) -> Array1<F> {
+    assert_eq!(theta.shape(), dw.shape(), "dw has the shape of theta");
+    let quantizer = Quantizer::new(levels);
+    let mut sums = vec![0.0; levels.len()];
+    for (theta, dw) in theta.iter().zip(dw) {
+        sums[quantizer.index(*theta)] += dw.as_f64();
+    }
+    sums.into_iter().map(F::of).collect()
+}

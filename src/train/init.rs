@@ -1,0 +1,84 @@
+//! A training that begins with the weights of another: θ, biases, normalizations and their running statistics. Its levels,
+//! variances and optimizer begin anew.
+
+use super::checkpoint;
+use super::run::Run;
+use crate::error::{Error, Result};
+use crate::nets::{Network, Role};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Where a run's first weights come from, as its configuration records it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Init {
+    /// The directory of the other run.
+    pub run: PathBuf,
+    /// CRC-32 of the values that are taken over.
+    pub checksum: u32,
+}
+
+impl Init {
+    /// The weights that the run in `dir` has by now.
+    ///
+    /// # Errors
+    /// If there is no such run, it has no checkpoint, or its path cannot be resolved.
+    pub fn of(dir: &Path) -> Result<Self> {
+        let network = load(dir)?;
+        let run = dir.canonicalize().map_err(|source| Error::io(dir, source))?;
+        Ok(Self { run, checksum: checksum(&network) })
+    }
+
+    /// Copies the weights to a network of the same layers.
+    ///
+    /// # Errors
+    /// If the run is not there any more, has gone on since, or is of another network.
+    pub fn copy_to(&self, network: &mut Network<f32>) -> Result<()> {
+        let from = load(&self.run)?;
+        let seen = checksum(&from);
+        if seen != self.checksum {
+            let expected = format!("the weights that a run was begun with, checksum {:08x}", self.checksum);
+            return Err(Error::file(&self.run, expected, format!("{seen:08x}")));
+        }
+        copy(&from, network).map_err(|error| Error::file(&self.run, "a run of the same network", error))
+    }
+}
+
+/// Copies what a training takes over from one network to another of the same layers.
+///
+/// # Errors
+/// Names the first parameter that differs in name or shape.
+pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
+    if from.parameters().len() != to.parameters().len() {
+        let expected = format!("{} tensors", to.parameters().len());
+        return Err(Error::tensor("the network", expected, from.parameters().len()));
+    }
+    for (from, to) in from.parameters().iter().zip(to.parameters_mut()).filter(|(_, to)| is_taken_over(to.role)) {
+        if from.name != to.name || from.value.shape() != to.value.shape() {
+            let seen = format!("{} {:?}", from.name, from.value.shape());
+            return Err(Error::tensor(&to.name, format!("shape {:?}", to.value.shape()), seen));
+        }
+        to.value.assign(&from.value);
+    }
+    Ok(())
+}
+
+fn load(dir: &Path) -> Result<Network<f32>> {
+    Run::config(dir)?;
+    if !Run::has_checkpoint(dir)? {
+        return Err(Error::file(dir, "a run with a checkpoint", "none"));
+    }
+    Ok(checkpoint::load(&Run::checkpoint_path(dir))?.network)
+}
+
+fn is_taken_over(role: Role) -> bool {
+    !matches!(role, Role::LogSigma2 | Role::Levels)
+}
+
+fn checksum(network: &Network<f32>) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)) {
+        parameter.value.iter().for_each(|value| hasher.update(&value.to_le_bytes()));
+    }
+    hasher.finalize()
+}

@@ -1,0 +1,100 @@
+//! The two phases of a training: first the network learns, then its weights go to levels.
+//!
+//! | | first phase: a share `warmup` of the steps | second phase: all others |
+//! |---|---|---|
+//! | weights in the forward | θ | [`Forward`](super::Forward): drawn around θ or Q(θ), or Q(θ) |
+//! | KL | none | κ rises from 0 |
+//! | learning rate | constant | falls linearly to 0 |
+//! | levels | not yet | learned |
+//!
+//! A prior from the first step on draws weights to the nearest level before the network has learned which level serves; that
+//! choice is then final. Without a first phase, a run starts in the second.
+//!
+//! The second phase begins, in each layer, with
+//!
+//! ```text
+//! ℓ       the codebook, or the M levels of least Σ (θ − Q(θ))²        (see prior::kmeans)
+//! ln σ² = 2 ln(0.1 g)        g = min_k (ℓ_{k+1} − ℓ_k): σ is a tenth of the smallest gap
+//! ```
+//!
+//! and with Adam's moments and its count of steps at 0, since the objective is another one from here on. Where the layers compute
+//! with Q(θ), the second phase ends with θ := Q(θ): what was trained is the quantized network.
+
+use super::projection::{LEVEL_GAP, LOG_SIGMA2};
+use crate::error::{Error, Result};
+use crate::layers::straight_through;
+use crate::nets::graph::BayesLayer;
+use crate::nets::{Network, Parameter};
+use crate::prior::kmeans::kmeans;
+use crate::scalar::Real;
+use ndarray::{Array1, ArrayD};
+
+/// σ at the beginning of the second phase, over the smallest gap between levels.
+pub const SIGMA_PER_GAP: f64 = 0.1;
+
+/// Gives each layer the levels of least quantized loss of its θ, as many as it has.
+///
+/// # Errors
+/// If a layer's weights have fewer distinct values.
+pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
+    for layer in quantized_layers(network) {
+        let theta = &network.parameters()[layer.theta];
+        let count = network.parameters()[layer.levels].value.len();
+        let levels = kmeans(theta.as_slice(), count)?;
+        if levels.len() < count {
+            return Err(Error::tensor(&theta.name, format!("at least {count} distinct weights"), levels.len()));
+        }
+        network.parameters_mut()[layer.levels].value = Array1::from(levels).into_dyn();
+    }
+    Ok(())
+}
+
+/// ln σ² of every weight of every layer to 2 ln(0.1 g), within its bounds.
+pub fn reset_log_sigma2<F: Real>(network: &mut Network<F>) {
+    for layer in quantized_layers(network) {
+        let gap = smallest_gap(network.parameters()[layer.levels].as_slice());
+        let [lowest, highest] = LOG_SIGMA2;
+        let log_sigma2 = F::of((2.0 * (SIGMA_PER_GAP * gap).ln()).clamp(lowest, highest));
+        network.parameters_mut()[layer.log_sigma2].value.fill(log_sigma2);
+    }
+}
+
+/// θ := Q(θ) in every layer.
+pub fn quantize<F: Real>(network: &mut Network<F>) {
+    for layer in quantized_layers(network) {
+        let [theta, levels] = [layer.theta, layer.levels].map(|position| &network.parameters()[position]);
+        let quantized: ArrayD<F> = straight_through::forward(theta.value.view(), levels.as_slice());
+        network.parameters_mut()[layer.theta].value = quantized;
+    }
+}
+
+/// The smallest distance between neighbouring levels.
+pub fn smallest_gap<F: Real>(levels: &[F]) -> f64 {
+    levels.windows(2).map(|pair| pair[1].as_f64() - pair[0].as_f64()).fold(f64::INFINITY, f64::min)
+}
+
+/// The smallest distance that training leaves between levels that were fitted to weights of any scale: the recipe's
+/// `level_gap`, but no more than a 200th of the mean distance that they have.
+pub(crate) fn scaled_level_gap<F: Real>(levels: &[F], level_gap: f64) -> f64 {
+    let range = levels[levels.len() - 1].as_f64() - levels[0].as_f64();
+    level_gap.min(LEVEL_GAP * range / (levels.len() - 1) as f64)
+}
+
+/// θ into [ℓ_1 − g, ℓ_M + g], g the smallest gap: where the forward computes with Q(θ), what lies beyond has no effect and would
+/// only take long to come back.
+pub(crate) fn bound_theta<F: Real>(theta: &mut Parameter<F>, levels: &[F]) {
+    let gap = F::of(smallest_gap(levels));
+    let (lowest, highest) = (levels[0] - gap, levels[levels.len() - 1] + gap);
+    for theta in theta.as_slice_mut() {
+        // Unlike min and max, comparisons leave NaN where it is, to be found.
+        if *theta < lowest {
+            *theta = lowest;
+        } else if *theta > highest {
+            *theta = highest;
+        }
+    }
+}
+
+fn quantized_layers<F: Real>(network: &Network<F>) -> Vec<BayesLayer> {
+    network.layers().filter(|layer| !layer.unquantized).cloned().collect()
+}

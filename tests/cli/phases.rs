@@ -1,0 +1,118 @@
+//! Trainings in two phases, from the weights of others, with layers that keep theirs.
+
+use super::{SHORT, Workplace, assert_same_results};
+use serde_json::{Value, json};
+use std::fs;
+
+fn config(place: &Workplace, run: &str) -> Value {
+    serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
+}
+
+const HARD: [&str; 6] = ["--forward", "hard", "--init-levels", "kmeans", "--kl-weight", "20"];
+
+#[test]
+fn a_hard_training_ends_at_the_levels_of_each_layer() {
+    let place = Workplace::new();
+    let printed = place.train("run", &[&HARD[..], &["--warmup", "0.5"]].concat());
+    let loss = printed.lines().find(|line| line.starts_with("quantized loss")).unwrap();
+    assert!(loss.ends_with(" 0.0000"), "{loss}");
+    let metrics = place.metrics("run");
+    // The first of two epochs has no prior; at its end the levels are those of k-means.
+    assert_eq!((&metrics[0]["kl_weight"], &metrics[0]["kl"]), (&json!(0.0), &json!(0.0)));
+    assert!(metrics[1]["kl_weight"].as_f64().unwrap() > 0.0 && metrics[1]["kl"].as_f64().unwrap() > 0.0);
+    assert_ne!(metrics[0]["levels"]["fc1"], json!([-0.2_f32, 0.0, 0.2_f32]));
+    assert_ne!(metrics[0]["levels"]["fc1"], metrics[0]["levels"]["fc2"]);
+    assert_eq!(metrics[1]["accuracy_mean"], metrics[1]["accuracy_quantized"]);
+    let eval: Value = serde_json::from_str(&place.succeed(&["eval", "run", "--json"])).unwrap();
+    assert_eq!((&eval["quantized_loss"], &eval["nll_mean"]), (&json!(0.0), &eval["nll_quantized"]));
+    let packed: Value =
+        serde_json::from_str(&place.succeed(&["eval", "run/model.packed", "--data", "data", "--json"])).unwrap();
+    assert_eq!(packed["accuracy_quantized"], eval["accuracy_quantized"]);
+}
+
+#[test]
+fn straight_through_has_no_prior_unless_another_is_asked_for() {
+    let place = Workplace::new();
+    let printed = place.train("run", &["--forward", "straight-through", "--warmup", "0.5", "--init-levels", "kmeans"]);
+    assert!(printed.contains("none prior"), "{printed}");
+    assert_eq!(config(&place, "run")["recipe"]["prior"], "none");
+    assert_eq!(place.metrics("run")[1]["quantized_loss"], json!(0.0));
+    let arguments = |options: &[&'static str]| [&["train", "mlp", "--data", "data"], options].concat();
+    for (options, parts) in [
+        (
+            &["--forward", "straight-through", "--prior", "nearest"][..],
+            ["prior", "none for --forward straight-through"],
+        ),
+        (&["--forward", "hard", "--prior", "none"], ["prior", "one with noise for --forward hard"]),
+        (&["--init-levels", "kmeans", "--prior", "vnq"], ["init-levels", "given for --prior vnq"]),
+        (&["--warmup", "1"], ["warmup", "0 to below 1"]),
+        (&["--weight-decay", "-1"], ["weight-decay", "at least 0"]),
+        (&["--weight-decay", "1e9"], ["weight-decay", "the learning rate"]),
+    ] {
+        place.refuse(&arguments(options), 2, &parts);
+    }
+}
+
+/// One run in two phases, and its first phase alone with a second run that begins with its weights.
+#[test]
+fn a_run_may_begin_with_the_weights_of_another() {
+    let place = Workplace::new();
+    place.train("first", &["--prior", "none", "--decay-from", "0.99"]);
+    let hard = [&HARD[..], &["--init", "first"]].concat();
+    place.train("second", &hard);
+    let init = &config(&place, "second")["init"];
+    assert_eq!(init["run"].as_str().map(std::path::PathBuf::from), Some(place.path("first").canonicalize().unwrap()));
+    // It knows more after its first epoch than a run that begins from nothing.
+    place.train("alone", &HARD);
+    let nll = |run: &str| place.metrics(run)[0]["nll"].as_f64().unwrap();
+    assert!(nll("second") < 0.5 * nll("alone"), "{} and {}", nll("second"), nll("alone"));
+    // Begun anew where it had no checkpoint yet, it begins with the same weights.
+    place.copy("second", "again");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        fs::remove_file(place.path("again").join(name)).unwrap();
+    }
+    place.succeed(&["train", "--resume", "again"]);
+    assert_same_results(&place, "second", "again");
+
+    let refused = [&["train", "mlp", "--data", "data", "--init"], &["data"][..]].concat();
+    place.refuse(&refused, 1, &["data", "a run directory"]);
+    fs::remove_file(place.path("again/checkpoint.safetensors")).unwrap();
+    place.train("more", &["--prior", "none"]);
+    fs::copy(place.path("more/checkpoint.safetensors"), place.path("first/checkpoint.safetensors")).unwrap();
+    place.refuse(&["train", "--resume", "again"], 1, &["first", "the weights that a run was begun with"]);
+}
+
+#[test]
+fn the_first_and_the_last_layer_may_keep_their_weights() {
+    let place = Workplace::new();
+    let printed = place.train("run", &[&HARD[..], &["--keep-first-last", "--warmup", "0.5"]].concat());
+    let text = config(&place, "run")["text"].clone();
+    let kept: Vec<&str> = text
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|line| line.ends_with("unquantized"))
+        .collect();
+    assert_eq!(kept.len(), 2, "{text}");
+    for shown in [&printed, &place.succeed(&["inspect", "run/model.packed"])] {
+        let rows: Vec<&str> = shown.lines().filter(|line| line.starts_with("fc")).collect();
+        let ends: Vec<bool> = rows.iter().map(|row| row.ends_with("unquantized") && row.contains(" 32.00 ")).collect();
+        assert_eq!(ends, [true, false, true], "{shown}");
+    }
+    // The packed model computes with the weights that the layers keep.
+    let eval = |source: &str| -> Value {
+        serde_json::from_str(&place.succeed(&["eval", source, "--data", "data", "--json"])).unwrap()
+    };
+    let (run, packed) = (eval("run"), eval("run/model.packed"));
+    assert_eq!(run["accuracy_quantized"], packed["accuracy_quantized"]);
+    let [run, packed] = [run, packed].map(|eval| eval["nll_quantized"].as_f64().unwrap());
+    assert!((run / packed - 1.0).abs() < 1e-5, "{run} and {packed}");
+    place.succeed(&["quantize", "run", "--out", "again.packed"]);
+    assert_eq!(place.read("again.packed"), place.read("run/model.packed"));
+    // Weights may come from a run whose layers are all quantized.
+    place.train("whole", &["--prior", "none"]);
+    let options =
+        [&["train", "mlp", "--data", "data", "--out", "kept", "--init", "whole", "--keep-first-last"], &SHORT[..]];
+    place.succeed(&options.concat());
+}

@@ -1,0 +1,62 @@
+use super::{initialized, narrow, network, short_recipe, split};
+use crate::common::assert_error;
+use crate::common::networks::preset;
+use spikeslab::nets::{Network, Role};
+use spikeslab::train::fit::Position;
+use spikeslab::train::init::{Init, copy};
+use spikeslab::train::{Run, Trainer, checkpoint};
+use std::fs;
+use std::path::Path;
+
+/// A run in `dir` after one step.
+fn run(dir: &Path) -> Network<f32> {
+    let mut trainer = Trainer::new(network("mlp", narrow("mlp"), 6), short_recipe(), 64).unwrap();
+    let (x, labels) = split(64, 10, 6).train.batch(&(0..16).collect::<Vec<_>>());
+    trainer.step(x, &labels).unwrap();
+    drop(Run::create(dir, &super::config::config()).unwrap());
+    checkpoint::save(&Run::checkpoint_path(dir), &trainer, &Position::default(), None).unwrap();
+    trainer.network
+}
+
+#[test]
+fn the_weights_norms_and_statistics_are_taken_over() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("run");
+    let from = run(&dir);
+    let mut to = network("mlp", narrow("mlp"), 6);
+    let begin = to.clone();
+    let init = Init::of(&dir).unwrap();
+    init.copy_to(&mut to).unwrap();
+    for ((to, from), begin) in to.parameters().iter().zip(from.parameters()).zip(begin.parameters()) {
+        let is_new = matches!(to.role, Role::LogSigma2 | Role::Levels);
+        assert_eq!(to, if is_new { begin } else { from }, "{}", to.name);
+    }
+    assert_eq!(init.run, dir.canonicalize().unwrap());
+}
+
+#[test]
+fn a_run_that_has_gone_on_or_is_another_network_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("run");
+    run(&dir);
+    let init = Init::of(&dir).unwrap();
+    let mut wide: Network<f32> = initialized(preset("mlp", [1, 6, 6]));
+    assert_error(init.copy_to(&mut wide), &["a run of the same network", "fc1.theta", "[36, 256]"]);
+    let mut deep: Network<f32> = initialized(preset("lenet5", [1, 28, 28]));
+    assert_error(init.copy_to(&mut deep), &["a run of the same network", "tensors"]);
+    let other = Init { checksum: init.checksum ^ 1, ..init.clone() };
+    let mut to = network("mlp", narrow("mlp"), 6);
+    let before = to.clone();
+    assert_error(other.copy_to(&mut to), &["the weights that a run was begun with", &format!("{:08x}", init.checksum)]);
+    assert_eq!(to, before);
+    fs::remove_file(Run::checkpoint_path(&dir)).unwrap();
+    assert_error(Init::of(&dir), &["a run with a checkpoint", "none"]);
+    assert_error(Init::of(place.path()), &["a run directory"]);
+}
+
+#[test]
+fn the_first_parameter_that_differs_is_named() {
+    let from: Network<f32> = network("mlp", &[12, 8, 10], 6);
+    let mut to: Network<f32> = network("mlp", &[12, 9, 10], 6);
+    assert_error(copy(&from, &mut to), &["fc2.theta", "[12, 9]", "[12, 8]"]);
+}
