@@ -1,6 +1,7 @@
 use crate::normal;
 use divan::{Bencher, black_box};
 use ndarray::{Array1, Array2, Array3, Array4};
+use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
 use spikeslab::layers::bayes_conv2d::BayesConv2d;
 use spikeslab::layers::bayes_dense::BayesDense;
@@ -77,7 +78,14 @@ impl Conv2d {
         let shape = [outputs, channels, kernel, kernel];
         let (theta, log_sigma2) = (0.05 * normal(shape), Array4::from_elem(shape, -8.0));
         let window = Window { padding: [padding; 2], ..Window::new([kernel; 2], [1; 2]) };
-        let layer = BayesConv2d { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, window, groups: 1 };
+        let layer = BayesConv2d {
+            theta: theta.view(),
+            log_sigma2: log_sigma2.view(),
+            bias: None,
+            window,
+            groups: 1,
+            way: Way::Kernel,
+        };
         let [output_h, output_w] = window.output_size([extent; 2]).expect("the window fits");
         each(layer, normal([images, channels, extent, extent]), normal([images, outputs, output_h, output_w]))
     }
@@ -111,7 +119,7 @@ const NORMALIZED: [[usize; 3]; 2] = [[128, 6, 576], [128, 20, 576]];
 
 fn with_batch_norm<T>([_, channels, _]: [usize; 3], each: impl FnOnce(BatchNorm<'_, f32>) -> T) -> T {
     let (gamma, beta) = (Array1::ones(channels), Array1::zeros(channels));
-    each(BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-5 })
+    each(BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-5, way: Way::Kernel })
 }
 
 #[divan::bench(args = NORMALIZED)]

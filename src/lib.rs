@@ -28,7 +28,8 @@
 //! 1. [`scalar`] holds functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
 //! 2. [`tensor`] is the plumbing: matrix products, im2col, counter-based noise.
 //! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
-//! 4. [`layers`] has one operation a file, forward and backward.
+//! 4. [`layers`] has one operation a file: its mathematics and its definition, forward and backward. Who wants to know why
+//!    training is faster than that opens [`kernels`], which compute the same to rounding; nobody else needs to.
 //! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
 //! 6. [`train`] has the objective, Adam, the loop, the files of a run.
 //! 7. [`packed`] is the quantized model.
@@ -73,6 +74,7 @@ pub mod cli;
 pub mod cuda;
 pub mod error;
 mod escape;
+pub mod kernels;
 pub mod layers;
 pub mod nets;
 #[cfg(feature = "files")]

@@ -5,9 +5,11 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+#[macro_use]
 mod common;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod kernels;
 mod layers;
 mod nets;
 #[cfg(feature = "files")]

@@ -25,6 +25,7 @@ mod train;
 mod training;
 
 use crate::error::Error;
+use crate::kernels;
 use crate::scalar::vector;
 use crate::train::notice;
 use clap::error::ErrorKind;
@@ -104,7 +105,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    if let Err(error) = vector::check_environment() {
+    if let Err(error) = vector::check_environment().and_then(|()| kernels::check_environment()) {
         output::complain(&error.to_string());
         return ExitCode::from(error.exit_code());
     }

@@ -22,6 +22,8 @@ use std::process::ExitCode;
     after_help = "\
 Evaluates one operation and all its gradients on the tensors in IN, in their own type, F64 or F32.
 An output that is not finite is an error that names it, unless --allow-non-finite is given.
+The definition of the operation computes it, or, with --kernels, the kernels that train; the metadata
+entry computed_by of OUT says which.
 
 Without options an operation is its definition: --spike exact, --kl-scale dataset, --kl-weight 1,
 under which the loss bounds the evidence. `train` has a recipe that was measured instead: fit,
@@ -34,6 +36,7 @@ Examples:
   spikeslab oracle network resnet20 in.safetensors out.safetensors
   spikeslab oracle network vgg.net in.safetensors out.safetensors        a network's text
   spikeslab oracle noise out.safetensors --seed 7 --step 3 --tensor 1 --count 1000
+  spikeslab oracle conv2d in.safetensors out.safetensors --kernels       as it is trained
   spikeslab oracle dense in.safetensors out.safetensors --device cuda    on a GPU"
 )]
 pub(super) struct OracleArguments {
@@ -81,8 +84,10 @@ fn command(arguments: &OracleArguments) -> Outcome {
             Some((name, value)) if option.is_some_and(|option| option.contains('=')) => {
                 options.push((name.to_string(), value.to_string()));
             }
-            // The one without a value.
-            Some((name, _)) if name == COMMON[0].name => options.push((name.to_string(), "true".to_string())),
+            // Those without a value.
+            Some((name, _)) if COMMON.iter().any(|option| option.name == name) => {
+                options.push((name.to_string(), "true".to_string()));
+            }
             Some((name, _)) => {
                 let value = rest.next().ok_or_else(|| Error::option(name, "a value", "none"))?;
                 options.push((name.to_string(), value.to_string_lossy().into_owned()));

@@ -14,15 +14,12 @@
 
 use super::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
+use crate::kernels::{Way, norm};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
-use crate::team;
-use crate::tensor::sum::{Sums, sum};
-use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array3, ArrayView1, ArrayView3, ArrayViewMut3, Axis, Zip};
+pub use crate::tensor::statistics::Statistics;
+use crate::tensor::statistics::check_count;
+use ndarray::{Array1, Array3, ArrayView1, ArrayView2, Axis, Zip};
 
-/// Elements that one thread normalizes sooner than another would come to help.
-const FEW: usize = 1 << 15;
 /// ε of the normalization unless given.
 pub const EPSILON: f64 = 1e-5;
 /// The weight of a batch's statistics in the running estimates unless given.
@@ -37,15 +34,8 @@ pub struct BatchNorm<'a, F> {
     pub beta: ArrayView1<'a, F>,
     /// ε.
     pub epsilon: F,
-}
-
-/// The mean and variance of each channel (C): biased of a batch, or running estimates.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Statistics<F> {
-    /// μ.
-    pub mean: Array1<F>,
-    /// s².
-    pub variance: Array1<F>,
+    /// What computes it.
+    pub way: Way,
 }
 
 /// What the backward needs of the forward.
@@ -72,18 +62,6 @@ pub struct Gradients<F> {
 }
 
 impl<F: Real> Statistics<F> {
-    /// The mean and biased variance of each channel of `x` (B, C, P).
-    pub fn of_batch(x: ArrayView3<'_, F>) -> Self {
-        let x = x.as_standard_layout();
-        let blocks = x
-            .axis_chunks_iter(Axis(1), block(x.dim().2))
-            .into_par_iter()
-            .with_min_len(team::pieces_at_least(x.len(), FEW));
-        let moments: Vec<(Vec<F>, Vec<F>)> = blocks.map(|x| F::vectorize(Moments { x })).collect();
-        let (mean, variance): (Vec<Vec<F>>, Vec<Vec<F>>) = moments.into_iter().unzip();
-        Self { mean: mean.concat().into(), variance: variance.concat().into() }
-    }
-
     /// Moves running estimates towards the statistics `batch` of `count` values a channel.
     ///
     /// # Panics
@@ -99,6 +77,13 @@ impl<F: Real> Statistics<F> {
             *running = rest * *running + momentum * (unbias * *variance);
         });
     }
+
+    /// The mean and biased variance of each channel of `x` (B, C, P), by their definition.
+    fn by_definition(x: &Array3<F>) -> Self {
+        let mean = of_channels(x, |_, x| mean(x.iter().copied()));
+        let variance = of_channels(x, |c, x| mean_of_squares(x, mean[c]));
+        Self { mean, variance }
+    }
 }
 
 impl<F: Real> BatchNorm<'_, F> {
@@ -108,7 +93,10 @@ impl<F: Real> BatchNorm<'_, F> {
     /// If a shape does not fit, or there are fewer than two values a channel.
     pub fn forward_batch(&self, x: Array3<F>) -> Result<(Array3<F>, Cache<F>, Statistics<F>)> {
         check_count(x.shape(), x.dim().0 * x.dim().2)?;
-        let statistics = Statistics::of_batch(x.view());
+        let statistics = match self.way {
+            Way::Kernel => Statistics::of_batch(x.view()),
+            Way::Definition => Statistics::by_definition(&x),
+        };
         let (y, mut cache) = self.forward_running(x, &statistics)?;
         cache.batch_statistics = true;
         Ok((y, cache, statistics))
@@ -125,28 +113,22 @@ impl<F: Real> BatchNorm<'_, F> {
         }
         check_shape("gamma", &[channels], self.gamma.shape())?;
         check_shape("beta", &[channels], self.beta.shape())?;
-        check_shape("running_mean", &[channels], statistics.mean.shape())?;
-        check_shape("running_var", &[channels], statistics.variance.shape())?;
+        statistics.check(channels)?;
         let inverse_deviation = statistics.variance.mapv(|variance| (variance + self.epsilon).sqrt().recip());
-        let x = in_standard_layout(x);
-        let mut y = Array3::zeros(x.dim());
-        let size = block(positions);
-        (y.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
-            .into_par_iter()
-            .with_min_len(team::pieces_at_least(x.len(), FEW))
-            .enumerate()
-            .for_each(|(i, (y, x))| {
-                let of_place = |of_channel: &dyn Fn(usize) -> F| by_place(i * size, &x, of_channel);
-                F::vectorize(Normalize {
-                    mean: &of_place(&|c| statistics.mean[c]),
-                    scale: &of_place(&|c| self.gamma[c] * inverse_deviation[c]),
-                    shift: &of_place(&|c| self.beta[c]),
-                    x,
-                    y,
-                });
-            });
-        let mean = statistics.mean.clone();
-        Ok((y, Cache { x, mean, inverse_deviation, batch_statistics: false }))
+        let cache = Cache { x, mean: statistics.mean.clone(), inverse_deviation, batch_statistics: false };
+        Ok(match self.way {
+            Way::Kernel => {
+                let x = in_standard_layout(cache.x);
+                let scale = &self.gamma * &cache.inverse_deviation;
+                let y = norm::forward(x.view(), cache.mean.view(), scale.view(), self.beta);
+                (y, Cache { x, ..cache })
+            }
+            Way::Definition => {
+                // y = γ x̂ + β
+                let y = self.map_channels(&cache, |c, x_hat| x_hat * self.gamma[c] + self.beta[c]);
+                (y, cache)
+            }
+        })
     }
 
     /// The gradient, from `dy` (B, C, P).
@@ -154,33 +136,63 @@ impl<F: Real> BatchNorm<'_, F> {
     /// # Panics
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: Array3<F>) -> Gradients<F> {
-        let x = &cache.x;
-        assert_eq!(dy.dim(), x.dim(), "dy has y's shape");
-        let mut dx = in_standard_layout(dy);
-        let size = block(dx.dim().2);
-        let sums: Vec<[Vec<F>; 2]> = (dx.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
-            .into_par_iter()
-            .with_min_len(team::pieces_at_least(x.len(), FEW))
-            .enumerate()
-            .map(|(i, (dy, x))| {
-                let of_place = |of_channel: &dyn Fn(usize) -> F| by_place(i * size, &x, of_channel);
-                F::vectorize(Gradient {
-                    mean: &of_place(&|c| cache.mean[c]),
-                    inverse_deviation: &of_place(&|c| cache.inverse_deviation[c]),
-                    gamma: &of_place(&|c| self.gamma[c]),
-                    batch_statistics: cache.batch_statistics,
-                    x,
-                    dy,
-                })
-            })
-            .collect();
-        let [mut dgamma, mut dbeta] = [Vec::new(), Vec::new()];
-        for [gamma, beta] in sums {
-            dgamma.extend(gamma);
-            dbeta.extend(beta);
+        assert_eq!(dy.dim(), cache.x.dim(), "dy has y's shape");
+        let inverse = &cache.inverse_deviation;
+        if self.way == Way::Kernel {
+            let (mean, mut dx) = (cache.mean.view(), in_standard_layout(dy));
+            let batch = cache.batch_statistics;
+            let [dgamma, dbeta] = norm::backward(cache.x.view(), &mut dx, mean, inverse.view(), self.gamma, batch);
+            return Gradients { dx, dgamma, dbeta };
         }
-        Gradients { dx, dgamma: dgamma.into(), dbeta: dbeta.into() }
+        let x_hat = self.map_channels(cache, |_, x_hat| x_hat);
+        // y = γ x̂ + β
+        let dgamma = of_channels(&(&dy * &x_hat), |_, dy_x_hat| F::of(sum(dy_x_hat.iter().copied())));
+        let dbeta = of_channels(&dy, |_, dy| F::of(sum(dy.iter().copied())));
+        // x̂ = (x − μ) / √(s² + ε); given statistics are constants
+        let mut dx = dy;
+        for (c, mut dx) in dx.axis_iter_mut(Axis(1)).enumerate() {
+            if cache.batch_statistics {
+                let count = F::of(dx.len() as f64);
+                let (mean_dy, mean_dy_x_hat) = (dbeta[c] / count, dgamma[c] / count);
+                dx.zip_mut_with(&x_hat.index_axis(Axis(1), c), |dx, x_hat| *dx -= mean_dy + *x_hat * mean_dy_x_hat);
+            }
+            dx.mapv_inplace(|dx| self.gamma[c] * inverse[c] * dx);
+        }
+        Gradients { dx, dgamma, dbeta }
     }
+
+    /// An array of x's shape from what `of` makes of each channel's x̂ (B, P).
+    fn map_channels(
+        &self,
+        cache: &Cache<F>,
+        of: impl Fn(usize, ndarray::Array2<F>) -> ndarray::Array2<F>,
+    ) -> Array3<F> {
+        let mut y = Array3::zeros(cache.x.dim());
+        for (c, (mut y, x)) in y.axis_iter_mut(Axis(1)).zip(cache.x.axis_iter(Axis(1))).enumerate() {
+            let x_hat = x.mapv(|x| (x - cache.mean[c]) * cache.inverse_deviation[c]);
+            y.assign(&of(c, x_hat));
+        }
+        y
+    }
+}
+
+/// What `of` makes of each channel's values (B, P).
+fn of_channels<F: Real>(x: &Array3<F>, of: impl Fn(usize, ArrayView2<'_, F>) -> F) -> Array1<F> {
+    x.axis_iter(Axis(1)).enumerate().map(|(c, x)| of(c, x)).collect()
+}
+
+/// Σ x, in f64.
+fn sum<F: Real>(x: impl Iterator<Item = F>) -> f64 {
+    x.map(F::as_f64).sum()
+}
+
+fn mean<F: Real>(x: impl ExactSizeIterator<Item = F>) -> F {
+    let count = x.len() as f64;
+    F::of(sum(x) / count)
+}
+
+fn mean_of_squares<F: Real>(x: ArrayView2<'_, F>, mean: F) -> F {
+    self::mean(x.iter().map(|x| (*x - mean) * (*x - mean)))
 }
 
 /// What makes the variance of `count` values unbiased.
@@ -190,147 +202,4 @@ impl<F: Real> BatchNorm<'_, F> {
 pub(crate) fn unbias<F: Real>(count: usize) -> F {
     assert!(count > 1, "a single value has no unbiased variance");
     F::of(count as f64 / (count - 1) as f64)
-}
-
-/// Checks that a batch of `shape` has statistics of its own: `count` values in each channel. Of a single one x̂ is 0, whatever it is.
-///
-/// # Errors
-/// If there are fewer than two.
-pub(crate) fn check_count(shape: &[usize], count: usize) -> Result<()> {
-    if count > 1 {
-        return Ok(());
-    }
-    Err(Error::tensor(
-        "x",
-        "at least two values a channel, to be normalized by their own statistics",
-        format!("{shape:?}"),
-    ))
-}
-
-/// Channels computed by one thread at a time: few where each has many positions.
-fn block(positions: usize) -> usize {
-    (64 / positions.max(1)).max(1)
-}
-
-/// What every place of a block of channels, beginning with the one called `first`, has from its channel. A block `x` is of
-/// shape (B, channels, P); its places are (channel, position). The kernels below run over places alone, so that they are the
-/// same loops whether there are many channels or many positions.
-fn by_place<F: Real>(first: usize, x: &ArrayView3<'_, F>, of_channel: &dyn Fn(usize) -> F) -> Vec<F> {
-    let (_, channels, positions) = x.dim();
-    (first..first + channels).flat_map(|c| (0..positions).map(move |_| of_channel(c))).collect()
-}
-
-/// Each channel's sum, from the sums over the images at each place.
-#[inline(always)]
-fn channels<F: Real>(places: Sums<F>, positions: usize) -> Vec<f64> {
-    places.total().chunks_exact(positions.max(1)).map(sum).collect()
-}
-
-const CONTIGUOUS: &str = "the places of an image are contiguous";
-
-/// The mean and biased variance of each channel of a block.
-struct Moments<'a, F> {
-    x: ArrayView3<'a, F>,
-}
-
-impl<F: Real> Kernel<F> for Moments<'_, F> {
-    type Output = (Vec<F>, Vec<F>);
-
-    #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> (Vec<F>, Vec<F>) {
-        let (batch, channels_here, positions) = self.x.dim();
-        let mean_of = |sums: Sums<F>| -> Vec<F> {
-            let count = (batch * positions) as f64;
-            channels(sums, positions).into_iter().map(|sum| F::of(sum / count)).collect()
-        };
-        let mut sums = Sums::new(channels_here * positions);
-        for x in self.x.outer_iter() {
-            sums.next_term().iter_mut().zip(x.to_slice().expect(CONTIGUOUS)).for_each(|(sum, x)| *sum += *x);
-        }
-        let mean = mean_of(sums);
-        let at_place = by_place(0, &self.x, &|c| mean[c]);
-        let mut squares = Sums::new(channels_here * positions);
-        for x in self.x.outer_iter() {
-            let x = x.to_slice().expect(CONTIGUOUS);
-            for ((sum, x), mean) in squares.next_term().iter_mut().zip(x).zip(&at_place) {
-                *sum += (*x - *mean) * (*x - *mean);
-            }
-        }
-        (mean, mean_of(squares))
-    }
-}
-
-/// y = γ x̂ + β = scale · (x − μ) + shift on a block.
-struct Normalize<'a, F> {
-    x: ArrayView3<'a, F>,
-    y: ArrayViewMut3<'a, F>,
-    mean: &'a [F],
-    /// γ / √(s² + ε).
-    scale: &'a [F],
-    /// β.
-    shift: &'a [F],
-}
-
-impl<F: Real> Kernel<F> for Normalize<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector<Element = F>>(mut self) {
-        for (x, mut y) in self.x.outer_iter().zip(self.y.outer_iter_mut()) {
-            let (x, y) = (x.to_slice().expect(CONTIGUOUS), y.as_slice_mut().expect(CONTIGUOUS));
-            let of_place = self.mean.iter().zip(self.scale).zip(self.shift);
-            for ((y, x), ((mean, scale), shift)) in y.iter_mut().zip(x).zip(of_place) {
-                *y = *scale * (*x - *mean) + *shift;
-            }
-        }
-    }
-}
-
-/// dγ and dβ of a block; dy becomes dx.
-struct Gradient<'a, F> {
-    x: ArrayView3<'a, F>,
-    dy: ArrayViewMut3<'a, F>,
-    mean: &'a [F],
-    inverse_deviation: &'a [F],
-    gamma: &'a [F],
-    batch_statistics: bool,
-}
-
-impl<F: Real> Kernel<F> for Gradient<'_, F> {
-    type Output = [Vec<F>; 2];
-
-    #[inline(always)]
-    fn run<V: Vector<Element = F>>(mut self) -> [Vec<F>; 2] {
-        let (batch, _, positions) = self.x.dim();
-        // y = γ x̂ + β
-        let [mut dgamma, mut dbeta] = [(); 2].map(|()| Sums::<F>::new(self.mean.len()));
-        for (x, dy) in self.x.outer_iter().zip(self.dy.outer_iter()) {
-            let (x, dy) = (x.to_slice().expect(CONTIGUOUS), dy.to_slice().expect(CONTIGUOUS));
-            let of_place = self.mean.iter().zip(self.inverse_deviation);
-            let sums = dgamma.next_term().iter_mut().zip(dbeta.next_term());
-            for ((x, dy), ((mean, inverse), (dgamma, dbeta))) in x.iter().zip(dy).zip(of_place.zip(sums)) {
-                let x_hat = (*x - *mean) * *inverse;
-                *dgamma += *dy * x_hat;
-                *dbeta += *dy;
-            }
-        }
-        let [dgamma, dbeta] = [dgamma, dbeta].map(|sums| channels(sums, positions));
-        // x̂ = (x − μ) / √(s² + ε); under running statistics μ and s² are constants
-        let count = (batch * positions) as f64;
-        let share = |sums: &[f64]| {
-            let of_channel = |c: usize| if self.batch_statistics { F::of(sums[c] / count) } else { F::zero() };
-            by_place(0, &self.x, &of_channel)
-        };
-        let (mean_dy, mean_dy_x_hat) = (share(&dbeta), share(&dgamma));
-        for (x, mut dy) in self.x.outer_iter().zip(self.dy.outer_iter_mut()) {
-            let (x, dy) = (x.to_slice().expect(CONTIGUOUS), dy.as_slice_mut().expect(CONTIGUOUS));
-            let of_place =
-                self.mean.iter().zip(self.inverse_deviation).zip(self.gamma).zip(mean_dy.iter().zip(&mean_dy_x_hat));
-            for ((dy, x), (((mean, inverse), gamma), (mean_dy, mean_dy_x_hat))) in dy.iter_mut().zip(x).zip(of_place) {
-                let x_hat = (*x - *mean) * *inverse;
-                *dy = *gamma * *inverse * (*dy - *mean_dy - x_hat * *mean_dy_x_hat);
-            }
-        }
-        [dgamma, dbeta].map(|sums| sums.into_iter().map(F::of).collect())
-    }
 }

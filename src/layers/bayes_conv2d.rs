@@ -10,47 +10,18 @@
 //!
 //! Shapes: x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and y (B, O, OH, OW). Output channel o of group g
 //! sees the input channels of group g alone; in the products above each group is its own matrix θ (O/groups, K),
-//! K = C/groups · kh · kw, against col (K, OH·OW).
+//! K = C/groups · kh · kw, against col (K, OH·OW), the columns of [`im2col`].
 //!
-//! Images are independent but for the sums over the batch: those are formed for eight images at a time, in order, and
-//! added up in order.
-//!
-//! An [`Activation`] in front of the convolution is applied to the images as they are laid out, and undone as dx is gathered.
-//! What follows it may hand dy back a few images at a time, as an [`OutputGradient`].
-//!
-//! `forward`, `weight_gradient` and `input_gradient` form the products on operands laid out by `layout`, without ever building
-//! col for a whole image; the first and the last share the kernel in `products`. `reference` does the same by the definition.
+//! This file is the definition: each image's columns are built, and each product is a matrix product. [`Way::Kernel`] hands the
+//! operation to [`kernels::conv`](crate::kernels::conv), which computes the same to rounding.
 
-mod backward;
-mod forward;
-mod input_gradient;
-pub(crate) mod layout;
-mod output_gradient;
-pub(crate) mod products;
-mod reference;
-mod weight_gradient;
-
-use super::pre_activation::Activation;
-use super::{check_shape, in_standard_layout, sigma2};
-use crate::error::{Error, Result};
+use super::{V0, check_shape, in_standard_layout, sigma2};
+use crate::error::Result;
+use crate::kernels::conv::{Conv2d, OutputGradient, Sizes};
+use crate::kernels::{Way, conv};
 use crate::scalar::Real;
-use crate::scalar::vector::MAX_LANES;
-use crate::spares::Spares;
-use crate::tensor::aligned::Aligned;
-use crate::tensor::fresh::Fresh;
-use crate::tensor::im2col::Window;
-use backward::{Images, InputGradients, Partial};
-use forward::{Forward, Output};
-use input_gradient::Adjoint;
-use layout::Layout;
-use ndarray::parallel::prelude::*;
-use ndarray::{Array1, Array4, ArrayView1, ArrayView3, ArrayView4, ArrayViewMut4, Axis, CowArray, Ix4};
-pub use output_gradient::OutputGradient;
-use rayon::slice::ParallelSliceMut;
-use weight_gradient::Collect;
-
-/// Images whose parameter gradients are summed by one thread.
-const IMAGES: usize = 8;
+use crate::tensor::im2col::{Window, col2im, im2col};
+use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView4, ArrayViewMut2, Axis, s};
 
 /// The parameters and the geometry.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +36,8 @@ pub struct BayesConv2d<'a, F> {
     pub window: Window,
     /// The number of groups; divides C and O.
     pub groups: usize,
+    /// What computes it.
+    pub way: Way,
 }
 
 /// What the backward needs of the forward.
@@ -88,145 +61,16 @@ pub struct Gradients<F> {
     pub dbias: Array1<F>,
 }
 
-/// The gradient in the parameters.
-pub(super) struct Sum<F> {
-    pub dtheta: Array4<F>,
-    pub dlog_sigma2: Option<Array4<F>>,
-    pub dbias: Array1<F>,
-    /// Of the activation (C); empty without one.
-    pub dgamma: Array1<F>,
-    pub dbeta: Array1<F>,
-}
-
-/// The sizes of the products.
-pub(crate) struct Sizes {
-    /// One group of an image (C/groups, H, W).
-    pub image: [usize; 3],
-    /// Output positions in each direction (OH, OW).
-    pub output: [usize; 2],
-}
-
-const STANDARD: &str = "made in standard layout";
-
-/// The pixels of a padded image, in all channels of a group, in or out: beyond any network's, and so few that half a word
-/// counts those of a few images laid out.
-const LARGEST_IMAGE: usize = 1 << 28;
-/// What a channel laid out has besides, at most: see [`Layout`]'s distances between channels.
-const BESIDES: usize = 2 * MAX_LANES;
-
-impl Sizes {
-    /// Those of a convolution whose parameters and images have the shapes given.
-    ///
-    /// # Errors
-    /// If a shape does not fit.
-    pub(crate) fn of(
-        theta: &[usize],
-        log_sigma2: &[usize],
-        bias: Option<&[usize]>,
-        window: &Window,
-        groups: usize,
-        x: &[usize],
-    ) -> Result<Self> {
-        let (outputs, channels) = (theta[0], theta[1]);
-        let [kernel_h, kernel_w] = window.kernel;
-        check_shape("theta", &[outputs, channels, kernel_h, kernel_w], theta)?;
-        if theta.contains(&0) {
-            return Err(Error::tensor("theta", "sizes of at least 1", format!("{theta:?}")));
-        }
-        check_shape("log_sigma2", theta, log_sigma2)?;
-        if groups == 0 || outputs % groups != 0 {
-            let expected = format!("a divisor of the {outputs} output channels");
-            return Err(Error::option("groups", expected, groups));
-        }
-        check_shape("x", &[x[0], channels * groups, x[2], x[3]], x)?;
-        if let Some(bias) = bias {
-            check_shape("bias", &[outputs], bias)?;
-        }
-        let output = window.output_size([x[2], x[3]])?;
-        // An image is laid out with its padding; `output_size` has seen that these sums do not overflow.
-        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
-        let most = channels.max(outputs / groups);
-        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(BESIDES));
-        if channel.and_then(|channel| channel.checked_mul(most)).is_none_or(|pixels| pixels > LARGEST_IMAGE) {
-            let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
-            return Err(Error::option("padding", expected, format!("{most} x {} x {}", padded[0], padded[1])));
-        }
-        Ok(Self { image: [channels, x[2], x[3]], output })
-    }
-}
-
-impl<F: Real> BayesConv2d<'_, F> {
-    fn sizes(&self, x: &[usize]) -> Result<Sizes> {
-        let bias = self.bias.as_ref().map(|bias| bias.shape());
-        Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, x)
-    }
-
-    fn layout(&self, sizes: &Sizes) -> Layout {
-        Layout::new(sizes.image, &self.window, sizes.output, self.theta.dim().0 / self.groups)
-    }
-
-    /// θ and σ² of each group, in the order `interleave` gives them.
-    fn weights(&self, interleave: impl Fn(&[F], &[F]) -> Vec<F>) -> Vec<Vec<F>> {
-        let theta = self.theta.as_standard_layout();
-        let sigma2 = sigma2(self.log_sigma2);
-        let group = self.theta.len() / self.groups;
-        let theta = theta.as_slice().expect(STANDARD).chunks_exact(group);
-        let sigma2 = sigma2.as_slice().expect(STANDARD).chunks_exact(group);
-        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2)).collect()
-    }
-
-    /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
-    fn convolve<'a>(
-        &self,
-        x: ArrayView4<'_, F>,
-        activation: Option<&Activation<F>>,
-        layout: &Layout,
-        outputs: impl IndexedParallelIterator<Item = Output<'a, F>>,
-    ) where
-        F: 'a,
-    {
-        let weights = self.weights(|theta, sigma2| forward::interleave(theta, sigma2, layout));
-        let x = contiguous_images(x);
-        let bias = self.bias.map(|bias| bias.to_vec());
-        let image = layout.image[0] * layout.pixels();
-        let scratches = Spares::<Scratch<F>>::default();
-        outputs.enumerate().for_each_init(
-            || scratches.take(),
-            |scratch, (i, output)| {
-                let group = i % self.groups;
-                let image = Pixels {
-                    pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
-                    activation: activation.map(|activation| (activation, group * layout.image[0])),
-                };
-                let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
-                let weights = &weights[group];
-                F::vectorize(Forward { layout, image, weights, bias, output, scratch });
-            },
-        );
-    }
-
-    /// The shape of y and the elements of y in one group of one image.
-    fn y_shape(&self, batch: usize, sizes: &Sizes) -> ((usize, usize, usize, usize), usize) {
-        let outputs = self.theta.dim().0;
-        let [output_h, output_w] = sizes.output;
-        ((batch, outputs, output_h, output_w), outputs / self.groups * output_h * output_w)
-    }
-
+impl<'a, F: Real> BayesConv2d<'a, F> {
     /// m = x ∗ θ + b, of shape (B, O, OH, OW).
     ///
     /// # Errors
     /// If a shape does not fit.
     pub fn mean(&self, x: ArrayView4<'_, F>) -> Result<Array4<F>> {
-        self.mean_of(x, None)
-    }
-
-    /// As [`BayesConv2d::mean`], of what an activation makes of x.
-    pub(super) fn mean_of(&self, x: ArrayView4<'_, F>, activation: Option<&Activation<F>>) -> Result<Array4<F>> {
-        let sizes = self.sizes(x.shape())?;
-        let (shape, group) = self.y_shape(x.dim().0, &sizes);
-        let mut mean = fresh(shape);
-        self.convolve(x, activation, &self.layout(&sizes), mean.pieces(group).map(|m| Output::Mean { m }));
-        Ok(mean.finish(shape))
+        match self.way {
+            Way::Kernel => self.kernel().mean(x, None),
+            Way::Definition => Ok(self.moments(x)?.0),
+        }
     }
 
     /// m and v = x² ∗ σ² (without v₀), each of shape (B, O, OH, OW).
@@ -234,12 +78,27 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn moments(&self, x: ArrayView4<'_, F>) -> Result<(Array4<F>, Array4<F>)> {
-        let sizes = self.sizes(x.shape())?;
-        let (shape, group) = self.y_shape(x.dim().0, &sizes);
-        let (mut mean, mut variance) = (fresh(shape), fresh(shape));
-        let moments = mean.pieces(group).zip(variance.pieces(group));
-        self.convolve(x, None, &self.layout(&sizes), moments.map(|(m, v)| Output::Moments { m, v }));
-        Ok((mean.finish(shape), variance.finish(shape)))
+        if self.way == Way::Kernel {
+            return self.kernel().moments(x);
+        }
+        let Sizes { output: [output_h, output_w], .. } = self.sizes(x.shape())?;
+        let shape = (x.dim().0, self.groups, self.theta.dim().0 / self.groups, output_h * output_w);
+        let (mut mean, mut variance) = (Array4::zeros(shape), Array4::zeros(shape));
+        let sigma2 = sigma2(self.log_sigma2);
+        for b in 0..x.dim().0 {
+            for g in 0..self.groups {
+                let col = self.columns(x, b, g);
+                mean.slice_mut(s![b, g, .., ..]).assign(&self.group(self.theta, g).dot(&col));
+                let square = col.mapv(|x| x * x);
+                variance.slice_mut(s![b, g, .., ..]).assign(&self.group(sigma2.view(), g).dot(&square));
+            }
+        }
+        let shape = (x.dim().0, self.theta.dim().0, output_h, output_w);
+        let [mut mean, variance] = [mean, variance].map(|m| m.into_shape_with_order(shape).expect("as many elements"));
+        for (mut mean, bias) in mean.axis_iter_mut(Axis(1)).zip(self.bias.into_iter().flatten()) {
+            mean += *bias;
+        }
+        Ok((mean, variance))
     }
 
     /// y with sampled weights; `eps` is standard normal (B, O, OH, OW).
@@ -247,26 +106,17 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// # Errors
     /// If a shape does not fit.
     pub fn forward_sampled(&self, x: Array4<F>, eps: Array4<F>) -> Result<(Array4<F>, Cache<F>)> {
-        let (y, dv_per_dy) = self.sampled_of(x.view(), None, eps)?;
+        if self.way == Way::Kernel {
+            let (y, dv_per_dy) = self.kernel().sampled(x.view(), None, eps)?;
+            return Ok((y, Cache { x, dv_per_dy: Some(dv_per_dy) }));
+        }
+        let (mean, variance) = self.moments(x.view())?;
+        check_shape("eps", mean.shape(), eps.shape())?;
+        // y = m + √(v + v₀) ⊙ ε
+        let deviation = variance.mapv(|v| (v + F::of(V0)).sqrt());
+        let y = mean + &deviation * &eps;
+        let dv_per_dy = eps.mapv(|eps| F::of(0.5) * eps) / deviation;
         Ok((y, Cache { x, dv_per_dy: Some(dv_per_dy) }))
-    }
-
-    /// As [`BayesConv2d::forward_sampled`], of what an activation makes of x: y and the factor from dy to dv.
-    pub(super) fn sampled_of(
-        &self,
-        x: ArrayView4<'_, F>,
-        activation: Option<&Activation<F>>,
-        eps: Array4<F>,
-    ) -> Result<(Array4<F>, Array4<F>)> {
-        let sizes = self.sizes(x.shape())?;
-        let (shape, group) = self.y_shape(x.dim().0, &sizes);
-        check_shape("eps", &[shape.0, shape.1, shape.2, shape.3], eps.shape())?;
-        let mut y = fresh(shape);
-        let mut eps = in_standard_layout(eps);
-        let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        let outputs = y.pieces(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps });
-        self.convolve(x, activation, &self.layout(&sizes), outputs);
-        Ok((y.finish(shape), eps))
     }
 
     /// y = m, with mean weights.
@@ -282,121 +132,108 @@ impl<F: Real> BayesConv2d<'_, F> {
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
-    pub fn backward(&self, cache: &Cache<F>, dy: impl OutputGradient<F>, wants_dx: bool) -> Gradients<F> {
+    pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>, wants_dx: bool) -> Gradients<F> {
+        if self.way == Way::Kernel {
+            return self.kernel_backward(cache, &dy, wants_dx);
+        }
+        let x = cache.x.view();
+        let Sizes { output: [output_h, output_w], image } =
+            self.sizes(x.shape()).expect("the forward checked the shapes");
+        let outputs = self.theta.dim().0;
+        assert_eq!(dy.dim(), (x.dim().0, outputs, output_h, output_w), "dy has y's shape");
+        let sigma2 = sigma2(self.log_sigma2);
+        let by_group = (x.dim().0, self.groups, outputs / self.groups, output_h * output_w);
+        let grouped = |of: &Array4<F>| of.to_shape(by_group).expect("as many elements").into_owned();
+        // y = m + √(v + v₀) ⊙ ε
+        let dm = grouped(&dy.as_standard_layout().into_owned());
+        let dv = cache.dv_per_dy.as_ref().map(|dv_per_dy| grouped(&(dv_per_dy * &dy)));
+        let mut dx = wants_dx.then(|| Array4::zeros(x.dim()));
+        // Sums over the batch, in f64.
+        let [mut dtheta, mut dsigma2] = [(); 2].map(|()| Array4::<f64>::zeros(self.theta.dim()));
+        for b in 0..x.dim().0 {
+            for g in 0..self.groups {
+                let (col, dm) = (self.columns(x, b, g), dm.slice(s![b, g, .., ..]));
+                // m = θ col
+                add(rows_of(&mut dtheta, g, self.groups), &dm.dot(&col.t()));
+                let mut dcol = self.group(self.theta, g).t().dot(&dm);
+                if let Some(dv) = &dv {
+                    // v = σ² col²
+                    let (dv, square) = (dv.slice(s![b, g, .., ..]), col.mapv(|x| x * x));
+                    add(rows_of(&mut dsigma2, g, self.groups), &dv.dot(&square.t()));
+                    dcol.scaled_add(F::of(2.0), &(&col * &self.group(sigma2.view(), g).t().dot(&dv)));
+                }
+                if let Some(dx) = &mut dx {
+                    // col = im2col(x)
+                    let channels = g * image[0]..(g + 1) * image[0];
+                    let mut dx = dx.slice_mut(s![b, channels, .., ..]);
+                    let (dcol, dx) = (dcol.as_standard_layout(), dx.as_slice_mut().expect(CONTIGUOUS));
+                    col2im(dcol.as_slice().expect(CONTIGUOUS), image, &self.window, [output_h, output_w], dx);
+                }
+            }
+        }
+        // m = x ∗ θ + b
+        let dbias = dy.axis_iter(Axis(1)).map(|dy| F::of(dy.iter().map(|dy| dy.as_f64()).sum())).collect();
+        // σ² = exp(ln σ²)
+        let dlog_sigma2 = dv.map(|_| dsigma2.mapv(F::of) * sigma2);
+        Gradients { dx, dtheta: dtheta.mapv(F::of), dlog_sigma2, dbias }
+    }
+
+    /// The columns (K, OH·OW) of a group of an image.
+    fn columns(&self, x: ArrayView4<'_, F>, image: usize, group: usize) -> Array2<F> {
+        let (_, channels, kernel_h, kernel_w) = self.theta.dim();
+        let (_, _, height, width) = x.dim();
+        let output = self.window.output_size([height, width]).expect("checked");
+        let x = x.slice(s![image, group * channels..(group + 1) * channels, .., ..]);
+        let x = in_standard_layout(x.to_owned());
+        let mut col = Array2::zeros((channels * kernel_h * kernel_w, output[0] * output[1]));
+        let to = col.as_slice_mut().expect(CONTIGUOUS);
+        im2col(x.as_slice().expect(CONTIGUOUS), [channels, height, width], &self.window, output, to);
+        col
+    }
+
+    /// The rows of a group, as a matrix (O/groups, K), of θ or of σ².
+    fn group<'b>(&self, weights: ArrayView4<'b, F>, group: usize) -> ndarray::CowArray<'b, F, ndarray::Ix2> {
+        let (outputs, fan_in) = (weights.dim().0, weights.len() / weights.dim().0);
+        let rows = outputs / self.groups;
+        let rows = weights.slice_move(s![group * rows..(group + 1) * rows, .., .., ..]);
+        rows.to_shape((outputs / self.groups, fan_in)).expect("as many elements").into_owned().into()
+    }
+
+    fn sizes(&self, x: &[usize]) -> Result<Sizes> {
+        let bias = self.bias.as_ref().map(|bias| bias.shape());
+        Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, x)
+    }
+
+    /// The same for the kernels.
+    pub(crate) fn kernel(&self) -> Conv2d<'a, F> {
+        let Self { theta, log_sigma2, bias, window, groups, .. } = *self;
+        Conv2d { theta, log_sigma2, bias, window, groups, variance_floor: F::of(V0) }
+    }
+
+    /// The gradient by the kernel, from what forms `dy`.
+    pub(crate) fn kernel_backward(
+        &self,
+        cache: &Cache<F>,
+        dy: &impl OutputGradient<F>,
+        wants_dx: bool,
+    ) -> Gradients<F> {
         let mut dx = wants_dx.then(|| Array4::zeros(cache.x.dim()));
         let dx_view = dx.as_mut().map(|dx| dx.view_mut());
-        let sum = self.backward_of(cache.x.view(), None, cache.dv_per_dy.as_ref(), &dy, dx_view);
-        let Sum { dtheta, dlog_sigma2, dbias, .. } = sum;
+        let sum = self.kernel().backward(cache.x.view(), None, cache.dv_per_dy.as_ref(), dy, dx_view);
+        let conv::ParameterGradients { dtheta, dlog_sigma2, dbias, .. } = sum;
         Gradients { dx, dtheta, dlog_sigma2, dbias }
     }
-
-    /// The gradient in the parameters, those of the activation included; adds to `dx`, whose images are contiguous.
-    pub(super) fn backward_of(
-        &self,
-        x: ArrayView4<'_, F>,
-        activation: Option<&Activation<F>>,
-        dv_per_dy: Option<&Array4<F>>,
-        dy: &impl OutputGradient<F>,
-        dx: Option<ArrayViewMut4<'_, F>>,
-    ) -> Sum<F> {
-        let sizes = self.sizes(x.shape()).expect("the forward checked the shapes");
-        let (y_shape, group) = self.y_shape(x.dim().0, &sizes);
-        assert_eq!(dy.dim(), y_shape, "dy has y's shape");
-        let layout = &self.layout(&sizes);
-        let output = self.groups * group;
-        let adjoint = &Adjoint::new(layout, &self.window);
-        let weights = dx.is_some().then(|| self.weights(|theta, sigma2| adjoint.interleave(theta, sigma2)));
-        let x = contiguous_images(x);
-        let dv_per_dy = dv_per_dy.map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
-
-        let mut dx = dx;
-        let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
-            (Some(dx), Some(weights)) => {
-                let gradients = |dx| Some(InputGradients { adjoint, weights, dx });
-                dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(gradients).collect()
-            }
-            _ => (0..x.dim().0.div_ceil(IMAGES)).map(|_| None).collect(),
-        };
-        let scratches = Spares::default();
-        let mut partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dxs)
-            .into_par_iter()
-            .enumerate()
-            .map(|(chunk, (x, dx))| {
-                let (scratch, room) = &mut *scratches.take();
-                let first = chunk * IMAGES;
-                let dy = dy.images(first..first + x.dim().0, room);
-                let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[first * output..][..dy.len()]);
-                let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
-                images.backward(scratch)
-            })
-            .collect();
-
-        let channels = activation.map_or(0, Activation::channels);
-        if partial_sums.is_empty() {
-            partial_sums.push(Partial::zeros(self.groups, self.theta.dim().0, channels));
-        }
-        let mut sum = partial_sums.remove(0);
-        sum.add(&partial_sums);
-        let [mut dtheta, mut dsigma2] = [(); 2].map(|()| vec![F::zero(); self.theta.len()]);
-        let of_group = layout.channels_out * layout.fan_in;
-        let groups = dtheta.chunks_exact_mut(of_group).zip(dsigma2.chunks_exact_mut(of_group));
-        for (sums, (dtheta, dsigma2)) in sum.weights.iter().filter(|sums| !sums.is_empty()).zip(groups) {
-            F::vectorize(Collect { layout, sums, dtheta, dsigma2 });
-        }
-        let rounded = |sums: Vec<f64>| sums.into_iter().map(F::of).collect::<Array1<F>>();
-        let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
-        Sum {
-            dtheta: weights_shaped(dtheta),
-            // σ² = exp(ln σ²)
-            dlog_sigma2: dv_per_dy.map(|_| weights_shaped(dsigma2) * sigma2(self.log_sigma2)),
-            dbias: rounded(sum.dbias),
-            dgamma: rounded(sum.dgamma),
-            dbeta: rounded(sum.dbeta),
-        }
-    }
 }
 
-fn fresh<F: Real>((batch, channels, height, width): (usize, usize, usize, usize)) -> Fresh<F> {
-    Fresh::new(batch * channels * height * width)
+const CONTIGUOUS: &str = "in standard layout";
+
+/// The rows of a group in a gradient of θ's shape, as a matrix (O/groups, K).
+fn rows_of(gradient: &mut Array4<f64>, group: usize, groups: usize) -> ArrayViewMut2<'_, f64> {
+    let (rows, fan_in) = (gradient.dim().0 / groups, gradient.len() / gradient.dim().0);
+    let rows_of_group = gradient.slice_mut(s![group * rows..(group + 1) * rows, .., .., ..]);
+    rows_of_group.into_shape_with_order((rows, fan_in)).expect("rows are contiguous")
 }
 
-/// `x`, copied unless each image is contiguous: channels may lie between one image and the next.
-fn contiguous_images<F: Real>(x: ArrayView4<'_, F>) -> CowArray<'_, F, Ix4> {
-    let contiguous = x.axis_iter(Axis(0)).all(|image| image.is_standard_layout());
-    if contiguous { x.into() } else { x.as_standard_layout().into_owned().into() }
-}
-
-/// The pixels of a contiguous image.
-fn slice_of<F>(image: ArrayView3<'_, F>) -> &[F] {
-    image.to_slice().expect("images are contiguous")
-}
-
-/// One group of an image, and what it goes through first.
-#[derive(Clone, Copy)]
-struct Pixels<'a, F> {
-    /// (C/groups, H, W).
-    pixels: &'a [F],
-    /// And which of its channels is the group's first.
-    activation: Option<(&'a Activation<F>, usize)>,
-}
-
-impl<F: Real> Pixels<'_, F> {
-    /// Lays out a block of channels, (first, size), activated.
-    #[inline(always)]
-    fn lay_out(&self, layout: &Layout, (first, size): (usize, usize), laid_out: &mut [F]) {
-        let pixels = &self.pixels[first * layout.pixels()..][..size * layout.pixels()];
-        match self.activation {
-            None => layout.lay_out(pixels, laid_out, |_| |x| x),
-            Some((activation, group)) => {
-                layout.lay_out(pixels, laid_out, |channel| activation.value(group + first + channel));
-            }
-        }
-    }
-}
-
-/// Buffers, used again and again for one layout: where nothing is laid out, they stay 0.
-#[derive(Default)]
-struct Scratch<F> {
-    laid_out: [Aligned<F>; 2],
-    sums: [Aligned<F>; 2],
+fn add<F: Real>(mut sum: ArrayViewMut2<'_, f64>, product: &Array2<F>) {
+    sum.zip_mut_with(product, |sum, product| *sum += product.as_f64());
 }

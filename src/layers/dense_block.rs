@@ -6,20 +6,21 @@
 //! dunit_i = dy of the channels it appended;   dy of the channels before += what its backward gives
 //! ```
 //!
-//! Only y is kept, whose first channels every f_i is, and beside it what a second stage reads. Normalization and ReLU are
-//! computed once more in the backward, by [`pre_activation`](super::pre_activation). A channel has the same mean and
-//! variance whichever unit normalizes it: they are computed once, and what flows through them is subtracted once, when all
-//! units that read the channel have been undone.
+//! The definition computes each stage's [`batch_norm`](super::batch_norm), [`relu`](super::relu) and
+//! [`bayes_conv2d`](super::bayes_conv2d) in turn, and joins what a unit gives to what it read. [`Way::Kernel`] hands the block to
+//! [`kernels::dense_block`](crate::kernels::dense_block), which keeps one array of all channels.
 //!
 //! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), O the outputs of a unit's last stage.
 
-use super::batch_norm::{BatchNorm, Statistics, check_count};
-use super::bayes_conv2d::BayesConv2d;
-use super::check_shape;
-use super::pre_activation::{Activation, BatchTerm, Gradients as StageGradients, PreActivation};
+use super::batch_norm::{self, BatchNorm, Statistics};
+use super::bayes_conv2d::{self, BayesConv2d};
+use super::{check_shape, relu};
 use crate::error::Result;
+use crate::kernels::conv::ParameterGradients;
+use crate::kernels::{Way, dense_block as kernel};
 use crate::scalar::Real;
-use ndarray::{Array1, Array4, ArrayView1, ArrayView4, Axis, s};
+use crate::tensor::statistics::check_count;
+use ndarray::{Array3, Array4, ArrayView1, Axis, concatenate, s};
 
 /// The parameters and the geometry.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct DenseBlock<'a, F> {
     pub units: Vec<Vec<Stage<'a, F>>>,
     /// ε of every normalization.
     pub epsilon: F,
+    /// What computes it.
+    pub way: Way,
 }
 
 /// Batch normalization, ReLU, convolution.
@@ -42,25 +45,30 @@ pub struct Stage<'a, F> {
 }
 
 /// Supplies ε of a stage (unit, stage), standard normal, in the shape asked for.
-pub type Noise<'a, F> = dyn FnMut([usize; 2], [usize; 4]) -> Result<Array4<F>> + 'a;
+pub type Noise<'a, F> = kernel::Noise<'a, F>;
 
 /// What the backward needs of the forward.
 #[derive(Clone, Debug)]
-pub struct Cache<F> {
-    y: Array4<F>,
-    /// Of y's channels that a unit reads; none under running statistics.
-    statistics: Option<Statistics<F>>,
-    units: Vec<Vec<StageCache<F>>>,
+pub struct Cache<F>(CacheOf<F>);
+
+#[derive(Clone, Debug)]
+enum CacheOf<F> {
+    Kernel(kernel::Cache<F>),
+    Definition {
+        units: Vec<Vec<StageCache<F>>>,
+        /// Values a channel, where the statistics are the batch's own.
+        count: Option<usize>,
+        /// Of y.
+        shape: (usize, usize, usize, usize),
+    },
 }
 
 #[derive(Clone, Debug)]
 struct StageCache<F> {
-    /// What it reads, unless that is the beginning of y.
-    input: Option<Array4<F>>,
-    /// Those it normalized with.
+    norm: batch_norm::Cache<F>,
+    relu: relu::Cache,
+    conv: bayes_conv2d::Cache<F>,
     statistics: Statistics<F>,
-    /// The factor from dy to dv; none with mean weights.
-    dv_per_dy: Option<Array4<F>>,
 }
 
 /// The gradient of the loss.
@@ -69,20 +77,23 @@ pub struct Gradients<F> {
     /// (B, C, H, W).
     pub dx: Array4<F>,
     /// In the parameters, stage by stage.
-    pub units: Vec<Vec<StageGradients<F>>>,
+    pub units: Vec<Vec<ParameterGradients<F>>>,
 }
 
 impl<F: Real> Cache<F> {
     /// The batch's statistics that each stage normalized with, and the values a channel they are of; none under running
     /// statistics.
-    pub fn batch_statistics(&self) -> Option<(impl Iterator<Item = &Statistics<F>>, usize)> {
-        let (batch, _, height, width) = self.y.dim();
-        let stages = self.units.iter().flatten().map(|stage| &stage.statistics);
-        self.statistics.as_ref().map(|_| (stages, batch * height * width))
+    pub fn batch_statistics(&self) -> Option<(Vec<&Statistics<F>>, usize)> {
+        match &self.0 {
+            CacheOf::Kernel(cache) => cache.batch_statistics().map(|(stages, count)| (stages.collect(), count)),
+            CacheOf::Definition { units, count, .. } => {
+                count.map(|count| (units.iter().flatten().map(|stage| &stage.statistics).collect(), count))
+            }
+        }
     }
 }
 
-impl<F: Real> DenseBlock<'_, F> {
+impl<'a, F: Real> DenseBlock<'a, F> {
     /// y. Normalizes with the batch's own statistics, or with the running ones given for each stage; uses sampled weights if
     /// there is noise, else the means.
     ///
@@ -94,138 +105,121 @@ impl<F: Real> DenseBlock<'_, F> {
         running: Option<&[Vec<Statistics<F>>]>,
         mut noise: Option<&mut Noise<'_, F>>,
     ) -> Result<(Array4<F>, Cache<F>)> {
-        let (batch, channels, height, width) = x.dim();
+        if self.way == Way::Kernel {
+            let (y, cache) = self.kernel().forward(x, running, noise)?;
+            return Ok((y, Cache(CacheOf::Kernel(cache))));
+        }
+        let (batch, _, height, width) = x.dim();
         if running.is_none() {
             check_count(x.shape(), batch * height * width)?;
         }
-        let total = channels + self.units.iter().map(|unit| appended(unit)).sum::<usize>();
-        let mut y = Array4::zeros((batch, total, height, width));
-        y.slice_mut(s![.., ..channels, .., ..]).assign(&x);
-        let mut known = running.is_none().then(|| of_images(x.view()));
-        drop(x);
-
-        let (mut filled, mut units) = (channels, Vec::with_capacity(self.units.len()));
+        let (mut f, mut units) = (x, Vec::with_capacity(self.units.len()));
         for (u, unit) in self.units.iter().enumerate() {
-            let mut caches: Vec<StageCache<F>> = Vec::with_capacity(unit.len());
-            let mut output: Option<Array4<F>> = None;
+            let (mut z, mut caches) = (f.clone(), Vec::with_capacity(unit.len()));
             for (s, stage) in unit.iter().enumerate() {
-                let statistics = match (running, &known, &output) {
-                    (Some(running), ..) => running[u][s].clone(),
-                    (None, Some(known), None) => known.clone(),
-                    (None, _, output) => of_images(output.as_ref().expect("a stage before").view()),
-                };
-                let input = output.take();
-                let (z, dv_per_dy) = {
-                    let seen = input.as_ref().map_or_else(|| y.slice(s![.., ..filled, .., ..]), |input| input.view());
-                    check_shape("gamma", &[seen.dim().1], stage.gamma.shape())?;
-                    let operation = stage.operation(&statistics, self.epsilon)?;
-                    match &mut noise {
-                        Some(noise) => {
-                            let shape = [batch, stage.conv.theta.dim().0, height, width];
-                            let (z, dv_per_dy) = operation.sampled(seen, noise([u, s], shape)?)?;
-                            (z, Some(dv_per_dy))
-                        }
-                        None => (operation.mean(seen)?, None),
+                let norm = stage.norm(self);
+                check_shape("gamma", &[z.dim().1], stage.gamma.shape())?;
+                let (n, norm, statistics) = match running {
+                    None => norm.forward_batch(by_channel(z))?,
+                    Some(running) => {
+                        let (n, cache) = norm.forward_running(by_channel(z), &running[u][s])?;
+                        (n, cache, running[u][s].clone())
                     }
                 };
-                caches.push(StageCache { input, statistics, dv_per_dy });
-                output = Some(z);
+                let (a, relu) = relu::forward(of_images(n, height, width));
+                let (y, conv) = match &mut noise {
+                    Some(noise) => {
+                        let eps = noise([u, s], [batch, stage.conv.theta.dim().0, height, width])?;
+                        stage.conv(self).forward_sampled(a, eps)?
+                    }
+                    None => stage.conv(self).forward_mean(a)?,
+                };
+                check_shape("y of a unit", &[batch, y.dim().1, height, width], y.shape())?;
+                caches.push(StageCache { norm, relu, conv, statistics });
+                z = y;
             }
-            if let Some(output) = output {
-                check_shape("y of a unit", &[batch, appended(unit), height, width], output.shape())?;
-                y.slice_mut(s![.., filled..filled + output.dim().1, .., ..]).assign(&output);
-                filled += output.dim().1;
-                if let Some(known) = &mut known {
-                    known.extend(&of_images(output.view()));
-                }
+            if !unit.is_empty() {
+                // f_{i+1} = [f_i, unit_i(f_i)]
+                f = concatenate(Axis(1), &[f.view(), z.view()]).expect("images of one size");
             }
             units.push(caches);
         }
-        Ok((y.clone(), Cache { y, statistics: known, units }))
+        let f = super::in_standard_layout(f);
+        let count = running.is_none().then_some(batch * height * width);
+        let shape = f.dim();
+        Ok((f, Cache(CacheOf::Definition { units, count, shape })))
     }
 
     /// The gradient, from `dy` of y's shape.
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
-    pub fn backward(&self, cache: &Cache<F>, mut dy: Array4<F>) -> Gradients<F> {
-        assert_eq!(dy.dim(), cache.y.dim(), "dy has y's shape");
-        let (batch, _, height, width) = dy.dim();
-        let count = batch * height * width;
-        let mut filled = cache.y.dim().1;
-        let mut term = cache.statistics.as_ref().map(|statistics| BatchTerm::new(statistics, self.epsilon));
-        let mut units: Vec<Vec<StageGradients<F>>> = Vec::with_capacity(self.units.len());
-        for (unit, stages) in self.units.iter().zip(&cache.units).rev() {
-            let first = filled - appended(unit);
-            let mut dz = dy.slice(s![.., first..filled, .., ..]).to_owned();
-            if let Some(term) = &term {
-                // No unit before this one reads these channels.
-                term.subtract_from(dz.view_mut(), first, cache.y.slice(s![.., first..filled, .., ..]));
+    pub fn backward(&self, cache: &Cache<F>, dy: Array4<F>) -> Gradients<F> {
+        let (caches, shape) = match &cache.0 {
+            CacheOf::Kernel(cache) => {
+                let kernel::Gradients { dx, units } = self.kernel().backward(cache, dy);
+                return Gradients { dx, units };
             }
-            filled = first;
+            CacheOf::Definition { units, shape, .. } => (units, *shape),
+        };
+        assert_eq!(dy.dim(), shape, "dy has y's shape");
+        let (_, _, height, width) = shape;
+        let (mut df, mut units) = (dy, Vec::with_capacity(self.units.len()));
+        for (unit, caches) in self.units.iter().zip(caches).rev() {
+            let appended = unit.last().map_or(0, |stage| stage.conv.theta.dim().0);
+            let before = df.dim().1 - appended;
+            // f_{i+1} = [f_i, unit_i(f_i)]
+            let mut dz = df.slice(s![.., before.., .., ..]).to_owned();
+            df = df.slice(s![.., ..before, .., ..]).to_owned();
             let mut gradients = Vec::with_capacity(unit.len());
-            for (stage, cached) in unit.iter().zip(stages).rev() {
-                let operation =
-                    stage.operation(&cached.statistics, self.epsilon).expect("the forward checked the shapes");
-                let dv_per_dy = cached.dv_per_dy.as_ref();
-                if let Some(input) = &cached.input {
-                    let mut dinput = Array4::zeros(input.dim());
-                    let d = operation.backward(input.view(), dv_per_dy, dz.view(), dinput.view_mut());
-                    if term.is_some() {
-                        let mut own = BatchTerm::new(&cached.statistics, self.epsilon);
-                        own.add(&operation.activation, d.dgamma.view(), d.dbeta.view(), count);
-                        own.subtract_from(dinput.view_mut(), 0, input.view());
-                    }
-                    gradients.push(d);
-                    dz = dinput;
-                } else {
-                    let seen = cache.y.slice(s![.., ..filled, .., ..]);
-                    let dseen = dy.slice_mut(s![.., ..filled, .., ..]);
-                    let d = operation.backward(seen, dv_per_dy, dz.view(), dseen);
-                    if let Some(term) = &mut term {
-                        term.add(&operation.activation, d.dgamma.view(), d.dbeta.view(), count);
-                    }
-                    gradients.push(d);
-                }
+            for (stage, cache) in unit.iter().zip(caches).rev() {
+                // y = conv(relu(norm(z)))
+                let d = stage.conv(self).backward(&cache.conv, dz.view(), true);
+                let dn = relu::backward(&cache.relu, d.dx.expect("asked for"));
+                let of_norm = stage.norm(self).backward(&cache.norm, by_channel(dn));
+                dz = of_images(of_norm.dx, height, width);
+                let bayes_conv2d::Gradients { dtheta, dlog_sigma2, dbias, .. } = d;
+                let batch_norm::Gradients { dgamma, dbeta, .. } = of_norm;
+                gradients.push(ParameterGradients { dtheta, dlog_sigma2, dbias, dgamma, dbeta });
+            }
+            if !unit.is_empty() {
+                df += &dz;
             }
             gradients.reverse();
             units.push(gradients);
         }
         units.reverse();
-        let mut dx = dy.slice(s![.., ..filled, .., ..]).to_owned();
-        if let Some(term) = &term {
-            term.subtract_from(dx.view_mut(), 0, cache.y.slice(s![.., ..filled, .., ..]));
-        }
-        Gradients { dx, units }
+        Gradients { dx: df, units }
+    }
+
+    fn kernel(&self) -> kernel::DenseBlock<'a, F> {
+        let stage = |stage: &Stage<'a, F>| {
+            let Stage { gamma, beta, conv } = *stage;
+            kernel::Stage { gamma, beta, conv: conv.kernel() }
+        };
+        let units = self.units.iter().map(|unit| unit.iter().map(stage).collect()).collect();
+        kernel::DenseBlock { units, epsilon: self.epsilon }
     }
 }
 
 impl<'a, F: Real> Stage<'a, F> {
-    fn operation(&self, statistics: &Statistics<F>, epsilon: F) -> Result<PreActivation<'a, F>> {
-        let norm = BatchNorm { gamma: self.gamma, beta: self.beta, epsilon };
-        Ok(PreActivation { activation: Activation::new(&norm, statistics)?, conv: self.conv })
+    fn norm(&self, block: &DenseBlock<'_, F>) -> BatchNorm<'a, F> {
+        BatchNorm { gamma: self.gamma, beta: self.beta, epsilon: block.epsilon, way: block.way }
+    }
+
+    fn conv(&self, block: &DenseBlock<'_, F>) -> BayesConv2d<'a, F> {
+        BayesConv2d { way: block.way, ..self.conv }
     }
 }
 
-/// The channels that a unit appends.
-fn appended<F>(unit: &[Stage<'_, F>]) -> usize {
-    unit.last().map_or(0, |stage| stage.conv.theta.dim().0)
-}
-
-/// The statistics of each channel of images (B, C, H, W) in standard layout.
-fn of_images<F: Real>(x: ArrayView4<'_, F>) -> Statistics<F> {
+/// (B, C, H, W) as (B, C, H·W).
+fn by_channel<F: Real>(x: Array4<F>) -> Array3<F> {
     let (batch, channels, height, width) = x.dim();
-    let x = x.to_shape((batch, channels, height * width)).expect("as many pixels");
-    Statistics::of_batch(x.view())
+    super::in_standard_layout(x).into_shape_with_order((batch, channels, height * width)).expect("as many elements")
 }
 
-impl<F: Real> Statistics<F> {
-    /// Those of more channels after its own.
-    fn extend(&mut self, more: &Self) {
-        let join = |own: &Array1<F>, more: &Array1<F>| {
-            ndarray::concatenate(Axis(0), &[own.view(), more.view()]).expect("vectors")
-        };
-        self.mean = join(&self.mean, &more.mean);
-        self.variance = join(&self.variance, &more.variance);
-    }
+/// (B, C, H·W) as (B, C, H, W).
+fn of_images<F: Real>(x: Array3<F>, height: usize, width: usize) -> Array4<F> {
+    let (batch, channels, _) = x.dim();
+    x.into_shape_with_order((batch, channels, height, width)).expect("as many elements")
 }

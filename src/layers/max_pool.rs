@@ -10,6 +10,7 @@
 use super::pool::{Pool, Span};
 use crate::error::Result;
 use crate::scalar::Real;
+use crate::scalar::real::exceeds;
 use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{Array3, Array4, ArrayView4, Zip};
 
@@ -120,10 +121,4 @@ impl<F: Real> Kernel<F> for Halved<'_, F> {
 fn later<F: Real>(first: F, place: u32, second: F, second_place: u32) -> (F, u32) {
     let replaces = exceeds(second, first);
     (if replaces { second } else { first }, if replaces { second_place } else { place })
-}
-
-/// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.
-#[inline(always)]
-pub(super) fn exceeds<F: Real>(candidate: F, maximum: F) -> bool {
-    (candidate > maximum) | (candidate.is_nan() & !maximum.is_nan())
 }

@@ -1,33 +1,23 @@
-//! Batch normalization, ReLU and max pooling by 2×2, in one pass over the images.
+//! Batch normalization, ReLU and max pooling by 2×2, one after the other.
 //!
 //! ```text
 //! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)        y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
-//! g = dy where y > 0, else 0     dγ = Σ g x̂ and dβ = Σ g, x̂ at the maxima
-//! dx = γ/√(s² + ε) · (g at the maxima, 0 elsewhere)
 //! ```
 //!
-//! As [`batch_norm`](super::batch_norm), [`relu`](super::relu) and [`max_pool`](super::max_pool) one after the other, whose
-//! images are all as large as x: here a is never stored, nor its gradient, and what the backward keeps beside x is a quarter
-//! of it. Where μ and s² are the batch's own, [`BatchTerm`] is subtracted from dx.
+//! The definition is [`batch_norm`](super::batch_norm), [`relu`](super::relu) and [`max_pool`](super::max_pool) in turn.
+//! [`Way::Kernel`] hands the operation to [`kernels::pooled_activation`](crate::kernels::pooled_activation), which makes one pass
+//! of the three.
 //!
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
 
-mod backward;
-mod forward;
-
-use super::batch_norm::{BatchNorm, Statistics, check_count};
+use super::batch_norm::{self, BatchNorm, Statistics};
 use super::pool::Pool;
-use super::pre_activation::{Activation, BatchTerm};
-use super::{check_shape, in_standard_layout};
-use crate::error::{Error, Result};
+use super::{max_pool, relu};
+use crate::error::Result;
+use crate::kernels::Way;
+use crate::kernels::pooled_activation::{self as kernel, DeferredGradient};
 use crate::scalar::Real;
-use crate::spares::Spares;
-use crate::tensor::fresh::Fresh;
-use backward::ActivationBackward;
-pub use backward::DeferredGradient;
-use forward::Forward;
-use ndarray::{Array1, Array4, ArrayView4};
-use rayon::prelude::*;
+use ndarray::{Array1, Array3, Array4, ArrayView4};
 
 /// The windows: they do not overlap.
 pub fn pool() -> Pool {
@@ -37,21 +27,18 @@ pub fn pool() -> Pool {
 /// The operation.
 #[derive(Clone, Debug)]
 pub struct PooledActivation<'a, F> {
-    /// The normalization.
+    /// The normalization, and what computes the operation.
     pub norm: BatchNorm<'a, F>,
 }
 
 /// What the backward needs of the forward.
 #[derive(Clone, Debug)]
-pub struct Cache<F> {
-    x: Array4<F>,
-    activation: Activation<F>,
-    /// x at the maximum of each window.
-    at_maximum: Array4<F>,
-    /// Which element of the window that is, in row-major order.
-    place: Array4<u8>,
-    /// What flows through the batch's statistics, still nothing; none if they were given.
-    term: Option<BatchTerm<F>>,
+pub struct Cache<F>(CacheOf<F>);
+
+#[derive(Clone, Debug)]
+enum CacheOf<F> {
+    Kernel(kernel::Cache<F>),
+    Definition { norm: batch_norm::Cache<F>, relu: relu::Cache, pool: max_pool::Cache },
 }
 
 /// The gradient of the loss.
@@ -65,19 +52,24 @@ pub struct Gradients<F> {
     pub dbeta: Array1<F>,
 }
 
-impl<F: Real> PooledActivation<'_, F> {
+impl<'a, F: Real> PooledActivation<'a, F> {
     /// y, normalized with the statistics of `x` itself, which are returned as well.
     ///
     /// # Errors
     /// If a shape does not fit, images are smaller than a window, or there are fewer than two values a channel.
     pub fn forward_batch(&self, x: Array4<F>) -> Result<(Array4<F>, Cache<F>, Statistics<F>)> {
-        let (batch, channels, height, width) = x.dim();
-        check_count(x.shape(), batch * height * width)?;
-        let by_channel = x.to_shape((batch, channels, height * width)).expect("as many elements");
-        let statistics = Statistics::of_batch(by_channel.view());
-        let (y, mut cache) = self.forward_running(x, &statistics)?;
-        cache.term = Some(BatchTerm::new(&statistics, self.norm.epsilon));
-        Ok((y, cache, statistics))
+        match self.norm.way {
+            Way::Kernel => {
+                let (y, cache, statistics) = self.kernel().forward_batch(x)?;
+                Ok((y, Cache(CacheOf::Kernel(cache)), statistics))
+            }
+            Way::Definition => {
+                let shape = x.dim();
+                let (y, norm, statistics) = self.norm.forward_batch(by_channel(x))?;
+                let (y, cache) = activate_and_pool(y, shape, norm)?;
+                Ok((y, cache, statistics))
+            }
+        }
     }
 
     /// y, normalized with given statistics.
@@ -85,29 +77,17 @@ impl<F: Real> PooledActivation<'_, F> {
     /// # Errors
     /// If a shape does not fit, or images are smaller than a window.
     pub fn forward_running(&self, x: Array4<F>, statistics: &Statistics<F>) -> Result<(Array4<F>, Cache<F>)> {
-        let (batch, channels, height, width) = x.dim();
-        check_shape("gamma", &[channels], self.norm.gamma.shape())?;
-        let activation = Activation::new(&self.norm, statistics)?;
-        let [output_h, output_w] = pool().output_size([height, width])?;
-        if batch * channels == 0 {
-            return Err(Error::tensor("x", "at least one value a channel", format!("{:?}", x.shape())));
+        match self.norm.way {
+            Way::Kernel => {
+                let (y, cache) = self.kernel().forward_running(x, statistics)?;
+                Ok((y, Cache(CacheOf::Kernel(cache))))
+            }
+            Way::Definition => {
+                let shape = x.dim();
+                let (y, norm) = self.norm.forward_running(by_channel(x), statistics)?;
+                activate_and_pool(y, shape, norm)
+            }
         }
-        let x = in_standard_layout(x);
-        let (shape, image) = ((batch, channels, output_h, output_w), channels * output_h * output_w);
-        let [mut y, mut at_maximum] = [(); 2].map(|()| Fresh::new(batch * image));
-        let mut place = Fresh::new(batch * image);
-        let images = x.as_slice().expect(STANDARD).par_chunks_exact(channels * height * width);
-        let scratches = Spares::default();
-        let pieces = (images, y.pieces(image), at_maximum.pieces(image), place.pieces(image)).into_par_iter();
-        pieces.for_each_init(
-            || scratches.take(),
-            |scratch, (x, y, at_maximum, place)| {
-                let size = [height, width];
-                F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, scratch });
-            },
-        );
-        let (y, at_maximum, place) = (y.finish(shape), at_maximum.finish(shape), place.finish(shape));
-        Ok((y, Cache { x, activation, at_maximum, place, term: None }))
     }
 
     /// The gradient, from `dy`.
@@ -115,56 +95,56 @@ impl<F: Real> PooledActivation<'_, F> {
     /// # Panics
     /// If `dy` is not of y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: ArrayView4<'_, F>) -> Gradients<F> {
-        let (dx, dgamma, dbeta) = self.backward_deferred(cache, dy);
-        Gradients { dx: dx.form(), dgamma, dbeta }
+        match &cache.0 {
+            CacheOf::Kernel(cache) => {
+                let (dx, dgamma, dbeta) = self.kernel().backward(cache, dy);
+                Gradients { dx: dx.form(), dgamma, dbeta }
+            }
+            CacheOf::Definition { norm, relu, pool } => {
+                // y = max_pool(a)
+                let da = max_pool::backward(pool, dy);
+                let shape = da.dim();
+                // a = max(γ x̂ + β, 0)
+                let d = self.norm.backward(norm, by_channel(relu::backward(relu, da)));
+                let dx = d.dx.into_shape_with_order(shape).expect("as many elements");
+                Gradients { dx, dgamma: d.dgamma, dbeta: d.dbeta }
+            }
+        }
     }
 
-    /// The gradient, from `dy`: dx still to be formed, dγ and dβ.
-    ///
-    /// # Panics
-    /// If `dy` is not of y's shape.
-    pub fn backward_deferred<'c>(
+    /// dx still to be formed, dγ and dβ, from `dy`, where the kernel computed the forward.
+    pub(crate) fn kernel_backward<'c>(
         &self,
         cache: &'c Cache<F>,
         dy: ArrayView4<'_, F>,
-    ) -> (DeferredGradient<'c, F>, Array1<F>, Array1<F>) {
-        assert_eq!(dy.dim(), cache.at_maximum.dim(), "dy has y's shape");
-        let (batch, channels, height, width) = cache.x.dim();
-        let (_, _, output_h, output_w) = dy.dim();
-        let windows = output_h * output_w;
-        let dy = dy.as_standard_layout();
-        let dys = dy.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
-        let maxima = cache.at_maximum.as_slice().expect(STANDARD).par_chunks_exact(channels * windows);
-
-        // y = a at the maxima, a = max(γ x̂ + β, 0)
-        let mut at_maximum = Fresh::new(batch * channels * windows);
-        let sums: Vec<Vec<(f64, f64)>> = (dys, maxima, at_maximum.pieces(channels * windows))
-            .into_par_iter()
-            .map(|(dy, x, dx)| {
-                let dx = dx.zeros();
-                F::vectorize(ActivationBackward { activation: &cache.activation, windows, x, dy, dx })
-            })
-            .collect();
-        let [mut dgamma, mut dbeta] = [(); 2].map(|()| vec![0.0; channels]);
-        for (c, (of_gamma, of_beta)) in sums.into_iter().flat_map(|image| image.into_iter().enumerate()) {
-            dgamma[c] += of_gamma;
-            dbeta[c] += of_beta;
+    ) -> Option<(DeferredGradient<'c, F>, Array1<F>, Array1<F>)> {
+        match &cache.0 {
+            CacheOf::Kernel(cache) => Some(self.kernel().backward(cache, dy)),
+            CacheOf::Definition { .. } => None,
         }
-        let [dgamma, dbeta] = [dgamma, dbeta].map(|sums| sums.into_iter().map(F::of).collect::<Array1<F>>());
+    }
 
-        // x̂ = (x − μ) / √(s² + ε)
-        let mut term = cache.term.clone();
-        if let Some(term) = &mut term {
-            term.add(&cache.activation, dgamma.view(), dbeta.view(), batch * height * width);
-        }
-        let at_maximum = at_maximum.finish(cache.at_maximum.dim());
-        (DeferredGradient { cache, at_maximum, term, scratches: Spares::default() }, dgamma, dbeta)
+    fn kernel(&self) -> kernel::PooledActivation<'a, F> {
+        let BatchNorm { gamma, beta, epsilon, .. } = self.norm;
+        kernel::PooledActivation { gamma, beta, epsilon }
     }
 }
 
-const STANDARD: &str = "brought into standard layout";
+/// ReLU and pooling of normalized `y`, whose images have that shape.
+fn activate_and_pool<F: Real>(
+    y: Array3<F>,
+    shape: (usize, usize, usize, usize),
+    norm: batch_norm::Cache<F>,
+) -> Result<(Array4<F>, Cache<F>)> {
+    let y = y.into_shape_with_order(shape).expect("as many elements");
+    let (a, relu) = relu::forward(y);
+    let (y, pool) = max_pool::forward(a.view(), &pool())?;
+    Ok((y, Cache(CacheOf::Definition { norm, relu, pool })))
+}
 
-/// The columns of a row and its pairs: rows of an even width follow one another without a gap, and are one long row.
-fn row_of_pairs([height, width]: [usize; 2]) -> (usize, usize) {
-    if width % 2 == 0 { (height * width, height * width / 2) } else { (width, width / 2) }
+/// (B, C, H, W) as (B, C, H·W).
+fn by_channel<F: Real>(x: Array4<F>) -> Array3<F> {
+    let (batch, channels, height, width) = x.dim();
+    let x = super::in_standard_layout(x);
+    x.into_shape_with_order((batch, channels, height * width)).expect("as many elements")
 }

@@ -7,6 +7,7 @@ use super::graph::{BayesLayer, Convolution, Graph, NormLayer, Op};
 use super::parameters::{Parameter, Role};
 use super::schedule::{Schedule, Stage, Work};
 use crate::error::Result;
+use crate::kernels::Way;
 use crate::layers::batch_norm::{self, BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::{self, BayesConv2d};
 use crate::layers::bayes_dense::{self, BayesDense};
@@ -27,6 +28,8 @@ pub const INITIAL_LOG_SIGMA2: f64 = -8.0;
 pub struct Network<F> {
     graph: Graph,
     schedule: Schedule,
+    /// What computes the steps.
+    way: Way,
     parameters: Vec<Parameter<F>>,
 }
 
@@ -127,7 +130,7 @@ impl<F: Real> Network<F> {
             };
             Parameter { name: parameter.name.clone(), role: parameter.role, value }
         });
-        Self { parameters: parameters.collect(), schedule: Schedule::fused(&graph), graph }
+        Self { parameters: parameters.collect(), schedule: Schedule::fused(&graph), way: Way::in_use(), graph }
     }
 
     /// Draws θ uniformly from ±1/√O, O the outputs of the layer, each tensor from its own stream of `seed`.
@@ -154,6 +157,16 @@ impl<F: Real> Network<F> {
     /// The same network, a node a step: see [`Schedule::plain`].
     pub fn plain(self) -> Self {
         Self { schedule: Schedule::plain(&self.graph), ..self }
+    }
+
+    /// The same network, computed by definitions or by kernels: without this, as [`Way::in_use`] says.
+    pub fn by(self, way: Way) -> Self {
+        Self { way, ..self }
+    }
+
+    /// What computes the steps.
+    pub fn way(&self) -> Way {
+        self.way
     }
 
     /// All parameters.
@@ -227,6 +240,7 @@ impl<F: Real> Network<F> {
             bias: of.layer.bias.map(|bias| self.view(bias)),
             window: of.window,
             groups: of.groups,
+            way: self.way,
         }
     }
 
@@ -243,7 +257,11 @@ impl<F: Real> Network<F> {
         };
         let unit =
             |(u, stages): (usize, &Vec<Stage>)| stages.iter().enumerate().map(|(s, of)| stage(u, s, of)).collect();
-        DenseBlock { units: units.iter().enumerate().map(unit).collect(), epsilon: F::of(batch_norm::EPSILON) }
+        DenseBlock {
+            units: units.iter().enumerate().map(unit).collect(),
+            epsilon: F::of(batch_norm::EPSILON),
+            way: self.way,
+        }
     }
 
     /// The normalization that a node is.
@@ -260,7 +278,8 @@ impl<F: Real> Network<F> {
     }
 
     fn batch_norm(&self, layer: &NormLayer) -> BatchNorm<'_, F> {
-        BatchNorm { gamma: self.view(layer.gamma), beta: self.view(layer.beta), epsilon: F::of(batch_norm::EPSILON) }
+        let (gamma, beta) = (self.view(layer.gamma), self.view(layer.beta));
+        BatchNorm { gamma, beta, epsilon: F::of(batch_norm::EPSILON), way: self.way }
     }
 
     fn running_statistics(&self, layer: &NormLayer) -> Statistics<F> {

@@ -78,8 +78,12 @@ const NETWORK_OPTIONS: &[OptionSpec] = &[
 /// Whether outputs that are not finite are written.
 pub(super) const ALLOW_NON_FINITE: &str = "allow-non-finite";
 
-/// The options that every operation takes.
-pub const COMMON: &[OptionSpec] = &[option(ALLOW_NON_FINITE, "true or false", "false")];
+/// Whether kernels compute the operation, as in training, and not its definition.
+pub(super) const KERNELS: &str = "kernels";
+
+/// The options that every operation takes; on the command line they need no value.
+pub const COMMON: &[OptionSpec] =
+    &[option(ALLOW_NON_FINITE, "true or false", "false"), option(KERNELS, "true or false", "false")];
 
 /// All operations.
 pub const OPERATIONS: &[Operation] = &[

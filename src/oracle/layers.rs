@@ -40,6 +40,7 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
         bias: bias.as_ref().map(|bias| bias.view()),
         window: conv_window(theta.shape(), options)?,
         groups: options.number("groups")?,
+        way: options.way(),
     };
     let x = inputs.array::<Ix4>("x")?;
     // Before an output of a size that the padding makes is computed.
@@ -86,7 +87,7 @@ pub(super) fn check_padding(window: &Window, x: &[usize]) -> Result<()> {
 pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let (gamma, beta) = (inputs.array::<Ix1>("gamma")?, inputs.array::<Ix1>("beta")?);
     let NormOptions { epsilon, momentum, batch_statistics, mut statistics } = norm_options(inputs, options)?;
-    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon };
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon, way: options.way() };
     let shape = inputs.any("x")?.raw_dim();
     let (x, dy) = (by_channel(inputs.any("x")?), by_channel(inputs.any("dy")?));
     let count = x.dim().0 * x.dim().2;

@@ -3,6 +3,9 @@
 //! Implementers of these layers elsewhere evaluate an operation on their own inputs and compare. Input and output are
 //! safetensors files; the arithmetic is done in the inputs' own type, F64 or F32. Every derivative is the full one: that of
 //! the levels runs through the window widths, and a zero level is not pinned. Scalars are tensors of shape (1).
+//!
+//! What is evaluated is the operation's definition, in [`layers`](crate::layers); with the option `kernels` it is the kernel that
+//! trains. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the device.
 
 pub mod catalogue;
 #[cfg(feature = "cuda")]
@@ -15,9 +18,10 @@ pub mod tensors;
 mod training;
 
 use crate::error::{Error, Result};
+use crate::kernels::Way;
 use crate::nets::presets::names_preset;
 use crate::train::write::write;
-use catalogue::{ALLOW_NON_FINITE, COMMON};
+use catalogue::{ALLOW_NON_FINITE, COMMON, KERNELS};
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;
 use std::path::Path;
@@ -62,7 +66,7 @@ pub fn evaluate_on(
     let (operation, file) = open(name, input)?;
     let f32 = |inputs: &Inputs<f32>, options: &Options| device::compute(device, operation, inputs, options);
     let f64 = |inputs: &Inputs<f64>, options: &Options| device::compute(device, operation, inputs, options);
-    write(output, &dispatch(operation, file.as_ref(), &options, f32, f64)?)
+    write(output, &dispatch(operation, file.as_ref(), &options, |_| "cuda", f32, f64)?)
 }
 
 /// The operation `name` and the file of its tensors.
@@ -90,7 +94,7 @@ pub fn find(name: &str) -> Result<&'static Operation> {
 /// # Errors
 /// As [`evaluate`], but for those of the output's file.
 pub fn compute(operation: &Operation, input: Option<&File>, options: &[(String, String)]) -> Result<Vec<u8>> {
-    dispatch(operation, input, options, operation.f32, operation.f64)
+    dispatch(operation, input, options, Way::name, operation.f32, operation.f64)
 }
 
 /// The file of the outputs of `f32` or `f64`, whichever is the inputs' type.
@@ -98,6 +102,7 @@ fn dispatch(
     operation: &Operation,
     input: Option<&File>,
     options: &[(String, String)],
+    computed_by: impl Fn(Way) -> &'static str,
     f32: impl Fn(&Inputs<f32>, &Options) -> Result<Outputs>,
     f64: impl Fn(&Inputs<f64>, &Options) -> Result<Outputs>,
 ) -> Result<Vec<u8>> {
@@ -105,6 +110,8 @@ fn dispatch(
         options.iter().cloned().partition(|(name, _)| COMMON.iter().any(|spec| spec.name == name));
     let (common, options) = (Options::new(COMMON, &common)?, Options::new(operation.options, &own)?);
     let allow_non_finite = common.choice(ALLOW_NON_FINITE, &[("true", true), ("false", false)])?;
+    let way = common.choice(KERNELS, &[("true", Way::Kernel), ("false", Way::Definition)])?;
+    let options = options.by(way);
     let f32 = |inputs: &Inputs<f32>| checked(f32(inputs, &options)?, inputs, allow_non_finite);
     let f64 = |inputs: &Inputs<f64>| checked(f64(inputs, &options)?, inputs, allow_non_finite);
     let outputs = match (operation.takes_input(), input) {
@@ -119,7 +126,7 @@ fn dispatch(
         (true, None) => return Err(Error::option("IN.safetensors", "a file of tensors", "none")),
         (false, Some(file)) => return Err(Error::option("IN.safetensors", "no input", file.path().display())),
     };
-    Ok(outputs.to_bytes())
+    Ok(outputs.to_bytes(computed_by(way)))
 }
 
 /// The outputs, all finite unless others are allowed.

@@ -47,7 +47,7 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
         }
     }
     // Every layer's levels are replaced by its own.
-    let mut network = Network::new(graph, &Codebook::symmetric(2)?);
+    let mut network = Network::new(graph, &Codebook::symmetric(2)?).by(options.way());
     for parameter in network.parameters_mut().iter_mut().filter(|parameter| parameter.role.is_trained()) {
         parameter.value = inputs.any(&parameter.name)?.clone();
     }

@@ -1,6 +1,7 @@
 //! The options of an operation: `--name value`, each with a default.
 
 use crate::error::{Error, Result};
+use crate::kernels::Way;
 use crate::scalar::Real;
 use crate::scalar::real::seen_in;
 use std::str::FromStr;
@@ -18,7 +19,11 @@ pub struct OptionSpec {
 
 /// The options given, over the defaults.
 #[derive(Debug)]
-pub struct Options(Vec<(OptionSpec, String)>);
+pub struct Options {
+    values: Vec<(OptionSpec, String)>,
+    /// What computes the operation.
+    way: Way,
+}
 
 impl Options {
     /// # Errors
@@ -38,11 +43,21 @@ impl Options {
             let given = given.iter().find(|(name, _)| name == spec.name);
             given.map_or_else(|| spec.default.to_string(), |(_, value)| value.clone())
         };
-        Ok(Self(specs.iter().map(|spec| (*spec, value(spec))).collect()))
+        Ok(Self { values: specs.iter().map(|spec| (*spec, value(spec))).collect(), way: Way::Definition })
+    }
+
+    /// The same, of an operation that is computed this way; by its definition unless told.
+    pub fn by(self, way: Way) -> Self {
+        Self { way, ..self }
+    }
+
+    /// What computes the operation.
+    pub fn way(&self) -> Way {
+        self.way
     }
 
     fn get(&self, name: &str) -> &(OptionSpec, String) {
-        self.0.iter().find(|(spec, _)| spec.name == name).expect("an operation asks for its own options")
+        self.values.iter().find(|(spec, _)| spec.name == name).expect("an operation asks for its own options")
     }
 
     /// The value as it was given; empty if there is no default.

@@ -7,6 +7,7 @@ use crate::scalar::Real;
 use crate::train::read::read_tensors;
 use ndarray::{Array, ArrayD, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -348,12 +349,13 @@ impl Outputs {
         Ok(())
     }
 
-    /// The safetensors file.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The safetensors file, whose metadata say what computed them.
+    pub fn to_bytes(&self, computed_by: &str) -> Vec<u8> {
         let views = self.0.iter().map(|(name, dtype, shape, bytes)| {
             (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("as many bytes as elements"))
         });
-        safetensors::serialize(views, None).expect("views of known size")
+        let metadata = HashMap::from([("computed_by".to_string(), computed_by.to_string())]);
+        safetensors::serialize(views, Some(metadata)).expect("views of known size")
     }
 }
 

@@ -15,6 +15,7 @@ mod product;
 mod workspace;
 
 use super::model::{Affine, PackedModel};
+use crate::kernels::Way;
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::pool::Pool;
 use crate::layers::{avg_pool, max_pool as padded_max_pool};
@@ -254,6 +255,7 @@ impl Pass<'_> {
             bias: layer.bias.as_deref().map(ArrayView1::from),
             window: of.window,
             groups: of.groups,
+            way: Way::in_use(),
         };
         let [channels, height, width] = self.shape(input);
         let x = ArrayView4::from_shape((self.images, channels, height, width), x).expect(GRAPH);

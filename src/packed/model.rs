@@ -14,8 +14,10 @@ use super::digits::packed_len;
 use super::fields::Fields;
 use super::inference::{self, Workspaces};
 use crate::error::Result;
+use crate::kernels::Way;
 use crate::layers::batch_norm::EPSILON;
-use crate::nets::{Graph, Network, Schedule};
+use crate::nets::{Graph, Network, Schedule, WeightMode};
+use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
 use crate::train::data::Standardization;
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
@@ -222,7 +224,31 @@ impl PackedModel {
         self.layers.iter().map(of).sum()
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1]. The memory it takes is kept for the next call.
+    /// The network that the model is: its θ are decoded, and each normalization has γ = scale, β = shift, mean 0 and a variance
+    /// that with ε is 1. Its mean weights are the model's.
+    pub fn decode(&self) -> Network<f32> {
+        let mut network = Network::new(self.graph.clone(), &Codebook::symmetric(2).expect("two levels"));
+        for node in &self.graph.nodes {
+            let parameters = network.parameters_mut();
+            if let Some(of) = node.layer() {
+                let layer = &self.layers[of.index];
+                parameters[of.theta].value = layer.decode();
+                if let (Some(position), Some(bias)) = (of.bias, &layer.bias) {
+                    parameters[position].as_slice_mut().copy_from_slice(bias);
+                }
+            }
+            if let Some(of) = node.norm() {
+                let norm = &self.norms[of.index];
+                parameters[of.gamma].as_slice_mut().copy_from_slice(&norm.scale);
+                parameters[of.beta].as_slice_mut().copy_from_slice(&norm.shift);
+                parameters[of.running_var].value.fill(1.0 - EPSILON as f32);
+            }
+        }
+        network
+    }
+
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1]: those of the [decoded](Self::decode) network, computed by
+    /// kernels that read the codes, unless [`Way::in_use`] says otherwise. The memory they take is kept for the next call.
     ///
     /// # Errors
     /// If the images are not of the model's shape.
@@ -231,7 +257,10 @@ impl PackedModel {
         if let Some(standardization) = &self.standardization {
             standardization.apply(&mut x);
         }
-        Ok(inference::logits(self, x))
+        match Way::in_use() {
+            Way::Kernel => Ok(inference::logits(self, x)),
+            Way::Definition => self.decode().predict(x, &WeightMode::Mean),
+        }
     }
 }
 

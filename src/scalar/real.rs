@@ -82,3 +82,9 @@ impl Real for f64 {
         vectorize_f64(kernel)
     }
 }
+
+/// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.
+#[inline(always)]
+pub(crate) fn exceeds<F: Real>(candidate: F, maximum: F) -> bool {
+    (candidate > maximum) | (candidate.is_nan() & !maximum.is_nan())
+}

@@ -5,9 +5,11 @@
 //! piece is computed serially, and where pieces are added up they are added in order.
 
 pub mod aligned;
+pub(crate) mod arrays;
 pub mod fresh;
 pub mod im2col;
 pub mod matmul;
 pub mod noise;
+pub mod statistics;
 pub mod sum;
 pub mod tiles;

@@ -36,7 +36,10 @@ fn the_list_is_there_for_programs_too_and_for_one_operation() {
     assert_eq!(operations.len(), spikeslab::oracle::OPERATIONS.len());
     for (shown, operation) in operations.iter().zip(spikeslab::oracle::OPERATIONS) {
         assert_eq!((&shown["name"], &shown["domain"]), (&operation.name.into(), &operation.domain.into()));
-        assert_eq!(shown["options"].as_array().unwrap().len(), operation.options.len() + 1);
+        assert_eq!(
+            shown["options"].as_array().unwrap().len(),
+            operation.options.len() + spikeslab::oracle::catalogue::COMMON.len()
+        );
     }
     let kl = operations.iter().find(|operation| operation["name"] == "kl").unwrap();
     let level_weights = serde_json::json!({"name": "level_weights", "shape": "M", "optional": true});
@@ -97,4 +100,20 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     for (arguments, code, parts) in cases {
         place.refuse(arguments, code, parts);
     }
+}
+
+/// The file's metadata say what computed it; the two agree to rounding.
+#[test]
+fn the_output_says_what_computed_it() {
+    let place = Workplace::new();
+    place.succeed(&["oracle", "noise", "x.safetensors", "--count", "24"]);
+    let whole = |name: &str| {
+        let bytes = place.read(name);
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        metadata.metadata().clone().unwrap()["computed_by"].clone()
+    };
+    assert_eq!(whole("x.safetensors"), "definition");
+    place.succeed(&["oracle", "noise", "--kernels", "y.safetensors", "--count", "24"]);
+    assert_eq!(whole("y.safetensors"), "fast");
+    place.refuse(&["oracle", "noise", "--kernels=maybe", "z.safetensors"], 2, &["kernels", "true or false"]);
 }

@@ -289,3 +289,43 @@ fn a_codebook_is_kept_as_it_is_given() {
         assert!(model.layers().iter().all(|layer| layer.levels == levels), "{:?}", model.layers()[0].levels);
     }
 }
+
+/// The whole program on definitions: two epochs end where those on kernels do, to rounding.
+#[test]
+fn definitions_train_as_kernels_do() {
+    let place = Workplace::with_images(16);
+    let text =
+        "c1 conv 4 3x3 pad 1\nnorm\nrelu\nmax-pool 2\nc2 conv 5 3x3\nn2 norm\nrelu\nflatten\nfc dense classes bias\n";
+    fs::write(place.path("small.net"), text).unwrap();
+    for network in ["small.net", "densenet:depth=7,growth=3"] {
+        let train = |out: &str, ways: Option<&str>| {
+            let arguments = [&["train", network, "--data", "data", "--out", out], &SHORT[..]].concat();
+            let mut command = place.command(&arguments);
+            ways.map(|way| command.env("SPIKESLAB_KERNELS", way));
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            place.metrics(out)
+        };
+        let (seen, expected) = (train("by-definition", Some("definition")), train("by-kernels", None));
+        assert_eq!((seen.len(), expected.len()), (2, 2));
+        for (seen, expected) in seen.iter().zip(&expected) {
+            for name in ["loss", "nll", "kl", "quantized_loss"] {
+                let [seen, expected] = [seen, expected].map(|metrics| metrics[name].as_f64().unwrap());
+                assert!((seen / expected - 1.0).abs() < 2e-3, "{network}, {name}: {seen} and {expected}");
+            }
+        }
+        // Other code, other last bits: that it is other code is seen.
+        assert_ne!(place.read("by-definition/checkpoint.safetensors"), place.read("by-kernels/checkpoint.safetensors"));
+        for dir in ["by-definition", "by-kernels"] {
+            fs::remove_dir_all(place.path(dir)).unwrap();
+        }
+    }
+    let mut odd = place.command(&["train", "small.net", "--data", "data"]);
+    let output = odd.env("SPIKESLAB_KERNELS", "slow").output().unwrap();
+    let line = super::one_line(&output, "SPIKESLAB_KERNELS=slow");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        line.contains("SPIKESLAB_KERNELS") && line.contains("definition or fast") && line.contains("slow"),
+        "{line}"
+    );
+}

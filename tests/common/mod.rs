@@ -20,6 +20,9 @@ pub mod random;
 pub mod threads;
 pub mod tolerance;
 
+#[macro_use]
+mod ways;
+
 mod mirror;
 
 use spikeslab::scalar::Real;

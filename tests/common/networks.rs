@@ -8,6 +8,7 @@ use super::random::Random;
 use super::threads::assert_same_bits_at_any_thread_count;
 use super::tolerance::{Check, tolerance};
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
+use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::MOMENTUM;
 use spikeslab::layers::softmax_nll;
 use spikeslab::nets::graph::BayesLayer;
@@ -120,61 +121,63 @@ pub fn assert_golden<F: Precision>(name: &str, path: &str, count: usize) {
         count,
         |case| is_of(name, case),
         |case| {
-            let mut network = golden_network(name, case);
-            let prior = golden_prior(path, &case.name);
-            let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
-            case.skip("learning_rate");
-            let x: ArrayD<F> = case.array::<IxDyn>("x");
-            let [channels, height, width] = network.graph().input;
-            let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
-            let tolerance = tolerance("network", F::DTYPE, Check::Golden);
-            for step in 1.. {
-                let here = |name: &str| format!("step{step}.{name}");
-                if !case.has(&here("logits")) {
-                    assert!(step > 1, "{}: no step", case.name);
-                    break;
-                }
-                let before = if step == 1 { "init.".to_string() } else { format!("step{}.after.", step - 1) };
-                set_parameters(&mut network, |name| case.array(&format!("{before}{name}")));
-                let expect = |name: &str, actual: &Tensor| case.expect_within(&here(name), actual, tolerance);
+            [Way::Definition, Way::Kernel].into_iter().for_each(|way| {
+                let mut network = golden_network(name, case).by(way);
+                let prior = golden_prior(path, &case.name);
+                let per_weight = note(path, &case.name, "kl_scale") == "per-weight";
+                case.skip("learning_rate");
+                let x: ArrayD<F> = case.array::<IxDyn>("x");
+                let [channels, height, width] = network.graph().input;
+                let x = x.to_shape((x.shape()[0], channels, height, width)).expect("images").into_owned();
+                let tolerance = tolerance("network", F::DTYPE, Check::Golden);
+                for step in 1.. {
+                    let here = |name: &str| format!("step{step}.{name}");
+                    if !case.has(&here("logits")) {
+                        assert!(step > 1, "{}: no step", case.name);
+                        break;
+                    }
+                    let before = if step == 1 { "init.".to_string() } else { format!("step{}.after.", step - 1) };
+                    set_parameters(&mut network, |name| case.array(&format!("{before}{name}")));
+                    let expect = |name: &str, actual: &Tensor| case.expect_within(&here(name), actual, tolerance);
 
-                let noise = |layer: &BayesLayer, _: &[usize]| Ok(case.array(&here(&format!("eps.{}", layer.name))));
-                let (logits, tape) =
-                    network.forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch).expect("it fits");
-                let (nll, cache) = softmax_nll::forward(logits.view(), &case.integers("labels")).expect("it fits");
-                let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
-                let kl_weight = case.stored_scalar("kl_weight");
-                let (mut kl_sum, mut loss) = (0.0, nll.as_f64());
-                for layer in network.layers() {
-                    let kl = layer_kl(&network, layer, &prior);
-                    let weights = kl.dtheta.len() as f64;
-                    let scale = kl_weight / if per_weight { weights } else { case.stored_scalar("train_size") };
-                    kl_sum += kl.value;
-                    loss += scale * kl.value;
-                    add_kl(&mut gradients, layer, &network, &kl, scale);
-                }
-                case.skip("train_size");
-                expect("logits", &logits.to_tensor());
-                expect("nll", &[nll].to_tensor());
-                expect("kl", &kl_sum.to_tensor());
-                expect("loss", &loss.to_tensor());
-                for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
-                    assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
-                    if let Some(gradient) = gradient {
-                        expect(&format!("d.{}", parameter.name), &gradient.to_tensor());
+                    let noise = |layer: &BayesLayer, _: &[usize]| Ok(case.array(&here(&format!("eps.{}", layer.name))));
+                    let (logits, tape) =
+                        network.forward(x.clone(), &WeightMode::Sample(&noise), Normalization::Batch).expect("it fits");
+                    let (nll, cache) = softmax_nll::forward(logits.view(), &case.integers("labels")).expect("it fits");
+                    let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
+                    let kl_weight = case.stored_scalar("kl_weight");
+                    let (mut kl_sum, mut loss) = (0.0, nll.as_f64());
+                    for layer in network.layers() {
+                        let kl = layer_kl(&network, layer, &prior);
+                        let weights = kl.dtheta.len() as f64;
+                        let scale = kl_weight / if per_weight { weights } else { case.stored_scalar("train_size") };
+                        kl_sum += kl.value;
+                        loss += scale * kl.value;
+                        add_kl(&mut gradients, layer, &network, &kl, scale);
+                    }
+                    case.skip("train_size");
+                    expect("logits", &logits.to_tensor());
+                    expect("nll", &[nll].to_tensor());
+                    expect("kl", &kl_sum.to_tensor());
+                    expect("loss", &loss.to_tensor());
+                    for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
+                        assert_eq!(gradient.is_some(), parameter.role.is_trained(), "{}", parameter.name);
+                        if let Some(gradient) = gradient {
+                            expect(&format!("d.{}", parameter.name), &gradient.to_tensor());
+                        }
+                    }
+                    network.absorb_statistics(&tape, F::of(MOMENTUM));
+                    for parameter in network.parameters() {
+                        let after = format!("after.{}", parameter.name);
+                        if parameter.role.is_trained() {
+                            // What the optimizer makes of the gradient is its own tests' concern.
+                            case.skip(&here(&after));
+                        } else {
+                            expect(&after, &parameter.value.to_tensor());
+                        }
                     }
                 }
-                network.absorb_statistics(&tape, F::of(MOMENTUM));
-                for parameter in network.parameters() {
-                    let after = format!("after.{}", parameter.name);
-                    if parameter.role.is_trained() {
-                        // What the optimizer makes of the gradient is its own tests' concern.
-                        case.skip(&here(&after));
-                    } else {
-                        expect(&after, &parameter.value.to_tensor());
-                    }
-                }
-            }
+            });
         },
     );
 }
@@ -285,10 +288,12 @@ pub enum Entries {
     Projected,
 }
 
-/// The gradient of the NLL in every trained parameter, in every mode.
+/// The gradient of the NLL in every trained parameter, in every mode, by definitions and by kernels.
 pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
-    for (sampled, normalization) in MODES {
-        let (_, _, gradients) = problem.run(&problem.network, sampled, normalization);
+    let ways = [Way::Definition, Way::Kernel].into_iter().flat_map(|way| MODES.map(|mode| (way, mode)));
+    for (way, (sampled, normalization)) in ways {
+        let start = problem.network.clone().by(way);
+        let (_, _, gradients) = problem.run(&start, sampled, normalization);
         for (position, parameter) in problem.network.parameters().iter().enumerate() {
             let takes_part = match parameter.role {
                 Role::LogSigma2 => sampled,
@@ -298,13 +303,13 @@ pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
             assert_eq!(gradients[position].is_some(), takes_part, "{}", parameter.name);
             let Some(gradient) = &gradients[position] else { continue };
             assert_eq!(gradient.shape(), parameter.value.shape(), "{}", parameter.name);
-            let what = format!("{}, sampled: {sampled}, {normalization:?}", parameter.name);
+            let what = format!("{}, {way:?}, sampled: {sampled}, {normalization:?}", parameter.name);
             let gradient = gradient.to_tensor().values;
             if parameter.role == Role::Theta {
                 assert!(gradient.iter().any(|d| d.abs() > 1e-4), "{what}: a network without a pulse");
             }
             let loss = |values: &[f64]| {
-                let mut network = problem.network.clone();
+                let mut network = start.clone();
                 network.parameters_mut()[position].as_slice_mut().copy_from_slice(values);
                 problem.run(&network, sampled, normalization).0
             };

@@ -7,6 +7,7 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array3, Axis, Ix1, IxDyn, array};
+use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{BatchNorm, EPSILON, MOMENTUM, Statistics};
 
 /// `array` in the shape of the golden `tensor`.
@@ -17,7 +18,7 @@ fn shaped<F: Precision>(array: &Array3<F>, like: &Tensor) -> Tensor {
     tensor
 }
 
-fn golden<F: Precision>() {
+fn golden<F: Precision>(way: Way) {
     for_each_case::<F>("layers/batch_norm", 26, |case| {
         let by_channel = |tensor: &str| {
             let values = case.array::<IxDyn>(tensor);
@@ -27,7 +28,7 @@ fn golden<F: Precision>() {
         };
         let (gamma, beta) = (case.array::<Ix1>("gamma"), case.array::<Ix1>("beta"));
         let mut running = Statistics { mean: case.array("running_mean"), variance: case.array("running_var") };
-        let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: case.scalar("epsilon") };
+        let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: case.scalar("epsilon"), way };
         let (x, momentum) = (by_channel("x"), case.scalar("momentum"));
         let (y, cache) = if case.name.contains(": batch-") {
             let count = x.dim().0 * x.dim().2;
@@ -54,14 +55,12 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
+fn golden_f64(way: Way) {
+    golden::<f64>(way);
 }
 
-#[test]
-fn golden_f32() {
-    golden::<f32>();
+fn golden_f32(way: Way) {
+    golden::<f32>(way);
 }
 
 /// x, γ and β of `shape` (B, C, P), in one vector.
@@ -85,8 +84,7 @@ impl Inputs {
     }
 }
 
-#[test]
-fn gradients_in_both_modes_and_ranks() {
+fn gradients_in_both_modes_and_ranks(way: Way) {
     let mut random = Random::new(1);
     for shape in [(5, 3, 1), (3, 2, 4), (1, 2, 6), (2, 1, 1)] {
         for batch_statistics in [true, false] {
@@ -95,7 +93,7 @@ fn gradients_in_both_modes_and_ranks() {
             let dy: Array3<f64> = random.bells(shape);
             let run = |values: &[f64]| {
                 let (x, gamma, beta) = inputs.split(values);
-                let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-2 };
+                let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-2, way };
                 let (y, cache) = if batch_statistics {
                     let (y, cache, _) = norm.forward_batch(x).expect("it fits");
                     (y, cache)
@@ -112,12 +110,11 @@ fn gradients_in_both_modes_and_ranks() {
     }
 }
 
-#[test]
-fn a_batch_comes_out_with_mean_beta_and_variance_gamma_squared() {
+fn a_batch_comes_out_with_mean_beta_and_variance_gamma_squared(way: Way) {
     let tolerance = tolerance("batch_norm", F64, Check::Property);
     let x = Random::new(2).bells::<f64, _>((8, 3, 10)).mapv(|x| 100.0 + 7.0 * x);
     let (gamma, beta) = (array![0.5, -2.0, 1.0], array![3.0, 0.0, -1.0]);
-    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 0.0 };
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 0.0, way };
     let (y, _, _) = norm.forward_batch(x).expect("it fits");
     let out = Statistics::of_batch(y.view());
     assert_close("mean", &out.mean, &beta, tolerance);
@@ -138,8 +135,7 @@ fn statistics_by_the_definition() {
 }
 
 /// Many channels of few positions are computed together, few of many one by one.
-#[test]
-fn a_channel_among_others_is_what_it_is_alone() {
+fn a_channel_among_others_is_what_it_is_alone(way: Way) {
     let mut random = Random::new(7);
     for shape in [(3, 150, 1), (2, 20, 13), (2, 5, 80)] {
         let (x, dy): (Array3<f64>, Array3<f64>) = (random.bells(shape), random.bells(shape));
@@ -148,7 +144,7 @@ fn a_channel_among_others_is_what_it_is_alone() {
             let of_channels = ndarray::Slice::from(channels.clone());
             let [x, dy] = [&x, &dy].map(|array| array.slice_axis(Axis(1), of_channels).to_owned());
             let [gamma, beta] = [&gamma, &beta].map(|array| array.slice_axis(Axis(0), of_channels));
-            let norm = BatchNorm { gamma, beta, epsilon: EPSILON };
+            let norm = BatchNorm { gamma, beta, epsilon: EPSILON, way };
             let (y, cache, statistics) = norm.forward_batch(x).expect("it fits");
             (y, statistics, norm.backward(&cache, dy))
         };
@@ -188,10 +184,9 @@ fn the_conventions_are_pytorch_s() {
     assert_eq!((EPSILON, MOMENTUM), (1e-5, 0.1));
 }
 
-#[test]
-fn a_constant_channel_gives_beta_and_finite_gradients() {
+fn a_constant_channel_gives_beta_and_finite_gradients(way: Way) {
     let (gamma, beta) = (array![2.0_f32], array![0.5]);
-    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32 };
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32, way };
     for shape in [(4, 1, 3), (2, 1, 1)] {
         let (y, cache, _) = norm.forward_batch(Array3::from_elem(shape, 7.25)).expect("it fits");
         assert!(y.iter().all(|y| *y == 0.5), "{y}");
@@ -200,12 +195,11 @@ fn a_constant_channel_gives_beta_and_finite_gradients() {
     }
 }
 
-#[test]
-fn nan_spoils_its_channel_alone() {
+fn nan_spoils_its_channel_alone(way: Way) {
     let mut x = Random::new(4).bells::<f64, _>((3, 2, 4));
     x[[1, 0, 2]] = f64::NAN;
     let (gamma, beta) = (array![1.0, 1.0], array![0.0, 0.0]);
-    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON };
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON, way };
     let (y, _, statistics) = norm.forward_batch(x).expect("it fits");
     for ((_, c, _), y) in y.indexed_iter() {
         assert_eq!(y.is_nan(), c == 0);
@@ -213,10 +207,9 @@ fn nan_spoils_its_channel_alone() {
     assert!(statistics.mean[0].is_nan() && statistics.variance[0].is_nan() && !statistics.mean[1].is_nan());
 }
 
-#[test]
-fn shapes_that_do_not_fit_are_refused() {
+fn shapes_that_do_not_fit_are_refused(way: Way) {
     let (two, three) = (array![1.0, 1.0], array![1.0, 1.0, 1.0]);
-    let norm = |gamma, beta| BatchNorm { gamma, beta, epsilon: EPSILON };
+    let norm = |gamma, beta| BatchNorm { gamma, beta, epsilon: EPSILON, way };
     let x = Array3::<f64>::ones((4, 2, 3));
     let running = Statistics { mean: two.clone(), variance: two.clone() };
     assert!(norm(two.view(), two.view()).forward_running(x.clone(), &running).is_ok());
@@ -243,23 +236,21 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(norm(two.view(), two.view()).forward_running(one, &running).is_ok());
 }
 
-#[test]
-fn a_gradient_of_another_shape_panics() {
+fn a_gradient_of_another_shape_panics(way: Way) {
     let (gamma, beta) = (array![1.0, 1.0, 1.0], array![0.0, 0.0, 0.0]);
-    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON };
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON, way };
     let (_, cache, _) = norm.forward_batch(Random::new(5).bells::<f64, _>((4, 3, 2))).expect("it fits");
     for shape in [(4, 2, 2), (3, 3, 2), (4, 3, 1), (2, 3, 4), (4, 1, 2)] {
         assert_panics(&format!("{shape:?}"), || norm.backward(&cache, Array3::ones(shape)));
     }
 }
 
-#[test]
-fn the_same_bits_at_any_thread_count() {
+fn the_same_bits_at_any_thread_count(way: Way) {
     let mut random = Random::new(6);
     let (x, dy): (Array3<f32>, Array3<f32>) = (random.bells((16, 7, 64)), random.bells((16, 7, 64)));
     let (gamma, beta): (Array1<f32>, Array1<f32>) = (random.bells(7), random.bells(7));
     assert_same_bits_at_any_thread_count("batch normalization", || {
-        let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-5 };
+        let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-5, way };
         let (y, cache, statistics) = norm.forward_batch(x.clone()).expect("it fits");
         let d = norm.backward(&cache, dy.clone());
         let parts = [statistics.mean, statistics.variance, d.dgamma, d.dbeta];
@@ -270,11 +261,10 @@ fn the_same_bits_at_any_thread_count() {
 }
 
 /// A million values a channel, of few images with many positions and of many with one.
-#[test]
-fn long_sums_are_as_exact_as_short_ones() {
+fn long_sums_are_as_exact_as_short_ones(way: Way) {
     let tolerance = tolerance("batch_norm", F32, Check::Golden);
     let (gamma, beta) = (array![1.0_f32], array![0.0]);
-    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32 };
+    let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32, way };
     // ±0.1 around 0.2; with ε the deviation is √(0.01 + 1e-5).
     let x_hat = 0.1 / 0.01001_f64.sqrt();
     for shape in [(1_000_000, 1, 1), (2, 1, 500_000), (1000, 1, 1000)] {
@@ -293,4 +283,18 @@ fn long_sums_are_as_exact_as_short_ones() {
         let d = norm.backward(&cache, x.mapv(|x| if x > 0.2 { 0.1 } else { -0.1 }));
         assert_close("dgamma", &d.dgamma, &[1e5 * x_hat], tolerance);
     }
+}
+
+both_ways! {
+    golden_f64,
+    golden_f32,
+    gradients_in_both_modes_and_ranks,
+    a_batch_comes_out_with_mean_beta_and_variance_gamma_squared,
+    a_channel_among_others_is_what_it_is_alone,
+    a_constant_channel_gives_beta_and_finite_gradients,
+    nan_spoils_its_channel_alone,
+    shapes_that_do_not_fit_are_refused,
+    a_gradient_of_another_shape_panics,
+    the_same_bits_at_any_thread_count,
+    long_sums_are_as_exact_as_short_ones,
 }

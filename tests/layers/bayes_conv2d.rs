@@ -1,5 +1,3 @@
-mod reference;
-
 use crate::common::Dtype::F32;
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::fixture::for_each_case;
@@ -9,11 +7,12 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array4, Ix1, Ix4};
+use spikeslab::kernels::Way;
 use spikeslab::layers::V0;
 use spikeslab::layers::bayes_conv2d::{BayesConv2d, Gradients};
 use spikeslab::tensor::im2col::Window;
 
-fn golden<F: Precision>() {
+fn golden<F: Precision>(way: Way) {
     for_each_case::<F>("layers/bayes_conv2d", 18, |case| {
         let (theta, log_sigma2) = (case.array::<Ix4>("theta"), case.array::<Ix4>("log_sigma2"));
         let bias = case.has("bias").then(|| case.array::<Ix1>("bias"));
@@ -29,6 +28,7 @@ fn golden<F: Precision>() {
                 dilation: case.pair("dilation"),
             },
             groups: case.integers("groups")[0],
+            way,
         };
         let x = case.array::<Ix4>("x");
         let (mean, variance) = conv.moments(x.view()).expect("it fits");
@@ -47,14 +47,12 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
+fn golden_f64(way: Way) {
+    golden::<f64>(way);
 }
 
-#[test]
-fn golden_f32() {
-    golden::<f32>();
+fn golden_f32(way: Way) {
+    golden::<f32>(way);
 }
 
 /// A layer, its input, its noise and the gradient that arrives.
@@ -67,11 +65,12 @@ struct Problem<F> {
     dy: Array4<F>,
     window: Window,
     groups: usize,
+    way: Way,
 }
 
 impl<F: Precision> Problem<F> {
     /// `x` (B, C, H, W), with O/groups output channels a group.
-    fn new(x: [usize; 4], rows: usize, groups: usize, window: Window, seed: u64) -> Self {
+    fn new(x: [usize; 4], rows: usize, groups: usize, window: Window, seed: u64, way: Way) -> Self {
         let mut random = Random::new(seed);
         let weights = [groups * rows, x[1] / groups, window.kernel[0], window.kernel[1]];
         let [output_h, output_w] = window.output_size([x[2], x[3]]).expect("it fits");
@@ -86,6 +85,7 @@ impl<F: Precision> Problem<F> {
             dy: random.bells(y),
             window,
             groups,
+            way,
         }
     }
 
@@ -96,6 +96,7 @@ impl<F: Precision> Problem<F> {
             bias: Some(self.bias.view()),
             window: self.window,
             groups: self.groups,
+            way: self.way,
         }
     }
 
@@ -154,6 +155,7 @@ impl Problem<f64> {
             bias: Some(bias.view()),
             window: self.window,
             groups: self.groups,
+            way: self.way,
         };
         let y = if sampled { conv.forward_sampled(x, self.eps.clone()) } else { conv.forward_mean(x) };
         weighted_sum(&y.expect("it fits").0, &self.dy)
@@ -184,10 +186,10 @@ fn geometries() -> Vec<(Window, usize)> {
     geometries
 }
 
-fn naive_loop<F: Precision>() {
+fn naive_loop<F: Precision>(way: Way) {
     let tolerance = tolerance("bayes_conv2d", F::DTYPE, Check::Reference);
     for (window, groups) in geometries() {
-        let problem = Problem::<F>::new([2, 4, 6, 7], 2, groups, window, 1);
+        let problem = Problem::<F>::new([2, 4, 6, 7], 2, groups, window, 1, way);
         for sampled in [true, false] {
             let what = format!("{window:?}, {groups} groups, sampled: {sampled}");
             assert_close(&what, &problem.run(sampled).0, &problem.naive(sampled), tolerance);
@@ -195,16 +197,14 @@ fn naive_loop<F: Precision>() {
     }
 }
 
-#[test]
-fn the_output_is_that_of_the_naive_loop() {
-    naive_loop::<f64>();
-    naive_loop::<f32>();
+fn the_output_is_that_of_the_naive_loop(way: Way) {
+    naive_loop::<f64>(way);
+    naive_loop::<f32>(way);
 }
 
-#[test]
-fn gradients_in_every_geometry() {
+fn gradients_in_every_geometry(way: Way) {
     for (i, (window, groups)) in geometries().into_iter().enumerate() {
-        let problem = Problem::<f64>::new([2, 4, 6, 7], 1, groups, window, 2);
+        let problem = Problem::<f64>::new([2, 4, 6, 7], 1, groups, window, 2, way);
         let (what, sampled) = (format!("{window:?}, {groups} groups"), i % 4 != 3);
         assert_projected_gradient("bayes_conv2d", &what, 1e-3, &problem.values(), &problem.gradient(sampled), |v| {
             problem.loss_at(v, sampled)
@@ -212,8 +212,7 @@ fn gradients_in_every_geometry() {
     }
 }
 
-#[test]
-fn every_entry_of_some_gradients() {
+fn every_entry_of_some_gradients(way: Way) {
     let plain = Window::new([2, 2], [1, 1]);
     for (x, rows, groups, window) in [
         ([2, 1, 3, 3], 1, 1, plain),
@@ -222,7 +221,7 @@ fn every_entry_of_some_gradients() {
         // More images than one thread sums.
         ([11, 1, 2, 3], 2, 1, plain),
     ] {
-        let problem = Problem::<f64>::new(x, rows, groups, window, 3);
+        let problem = Problem::<f64>::new(x, rows, groups, window, 3, way);
         for sampled in [true, false] {
             let (values, gradient) = (problem.values(), problem.gradient(sampled));
             assert_gradient("bayes_conv2d", &format!("x {x:?}, {sampled}"), 1e-3, &values, &gradient, |v| {
@@ -232,9 +231,8 @@ fn every_entry_of_some_gradients() {
     }
 }
 
-#[test]
-fn zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients() {
-    let mut problem = Problem::<f64>::new([1, 2, 4, 4], 2, 1, Window::new([3, 3], [1, 1]), 4);
+fn zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients(way: Way) {
+    let mut problem = Problem::<f64>::new([1, 2, 4, 4], 2, 1, Window::new([3, 3], [1, 1]), 4, way);
     problem.x.fill(0.0);
     problem.eps.fill(2.0);
     let (y, d) = problem.run(true);
@@ -246,9 +244,8 @@ fn zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients() {
     assert!(d.dx.expect("asked for").iter().all(|dx| dx.is_finite()));
 }
 
-#[test]
-fn dx_only_if_asked_for_and_all_else_the_same() {
-    let problem = Problem::<f64>::new([2, 2, 4, 4], 2, 1, Window::new([3, 3], [1, 1]), 5);
+fn dx_only_if_asked_for_and_all_else_the_same(way: Way) {
+    let problem = Problem::<f64>::new([2, 2, 4, 4], 2, 1, Window::new([3, 3], [1, 1]), 5, way);
     let conv = problem.layer();
     let (_, cache) = conv.forward_sampled(problem.x.clone(), problem.eps.clone()).expect("it fits");
     let [with, without] = [true, false].map(|wants| conv.backward(&cache, problem.dy.view(), wants));
@@ -256,10 +253,9 @@ fn dx_only_if_asked_for_and_all_else_the_same() {
     assert_eq!((with.dtheta, with.dlog_sigma2, with.dbias), (without.dtheta, without.dlog_sigma2, without.dbias));
 }
 
-#[test]
-fn the_layout_of_dy_in_memory_does_not_matter() {
+fn the_layout_of_dy_in_memory_does_not_matter(way: Way) {
     // More images than are summed at once.
-    let problem = Problem::<f64>::new([11, 2, 6, 5], 3, 1, Window::new([3, 3], [1, 1]), 8);
+    let problem = Problem::<f64>::new([11, 2, 6, 5], 3, 1, Window::new([3, 3], [1, 1]), 8, way);
     let conv = problem.layer();
     let (_, cache) = conv.forward_sampled(problem.x.clone(), problem.eps.clone()).expect("it fits");
     let channels_last = problem.dy.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
@@ -269,19 +265,17 @@ fn the_layout_of_dy_in_memory_does_not_matter() {
     assert_eq!(seen, expected);
 }
 
-#[test]
-fn a_channel_reaches_its_own_group_alone() {
-    let mut problem = Problem::<f64>::new([1, 4, 5, 5], 3, 2, Window::new([3, 3], [1, 1]), 6);
+fn a_channel_reaches_its_own_group_alone(way: Way) {
+    let mut problem = Problem::<f64>::new([1, 4, 5, 5], 3, 2, Window::new([3, 3], [1, 1]), 6, way);
     problem.x[[0, 1, 2, 2]] = f64::NAN;
     for ((_, o, _, _), y) in problem.run(true).0.indexed_iter() {
         assert_eq!(y.is_nan(), o < 3, "output channel {o}");
     }
 }
 
-#[test]
-fn shapes_that_do_not_fit_are_refused() {
+fn shapes_that_do_not_fit_are_refused(way: Way) {
     let window = Window { padding: [1, 0], ..Window::new([3, 2], [1, 1]) };
-    let problem = Problem::<f64>::new([2, 4, 5, 6], 3, 2, window, 7);
+    let problem = Problem::<f64>::new([2, 4, 5, 6], 3, 2, window, 7, way);
     let good = problem.layer();
     let x = problem.x.view();
     let (other, short) = (Array4::zeros((6, 2, 2, 3)), Array1::zeros(5));
@@ -309,9 +303,8 @@ fn shapes_that_do_not_fit_are_refused() {
     }
 }
 
-#[test]
-fn a_gradient_of_another_shape_panics() {
-    let problem = Problem::<f64>::new([2, 3, 5, 6], 4, 1, Window::new([2, 2], [1, 1]), 8);
+fn a_gradient_of_another_shape_panics(way: Way) {
+    let problem = Problem::<f64>::new([2, 3, 5, 6], 4, 1, Window::new([2, 2], [1, 1]), 8, way);
     let conv = problem.layer();
     let (_, sampled) = conv.forward_sampled(problem.x.clone(), problem.eps.clone()).expect("it fits");
     let (_, mean) = conv.forward_mean(problem.x.clone()).expect("it fits");
@@ -323,10 +316,9 @@ fn a_gradient_of_another_shape_panics() {
     }
 }
 
-#[test]
-fn the_same_bits_at_any_thread_count() {
+fn the_same_bits_at_any_thread_count(way: Way) {
     let window = Window { padding: [1, 1], ..Window::new([3, 3], [1, 1]) };
-    let problem = Problem::<f32>::new([27, 4, 9, 9], 3, 2, window, 9);
+    let problem = Problem::<f32>::new([27, 4, 9, 9], 3, 2, window, 9, way);
     assert_same_bits_at_any_thread_count("convolution", || {
         let (y, d) = problem.run(true);
         let arrays = [y, d.dx.expect("asked for"), d.dtheta, d.dlog_sigma2.expect("sampled")];
@@ -335,11 +327,10 @@ fn the_same_bits_at_any_thread_count() {
 }
 
 /// Many images, and one with many positions.
-#[test]
-fn long_sums_are_as_exact_as_short_ones() {
+fn long_sums_are_as_exact_as_short_ones(way: Way) {
     let theta = Array4::<f32>::ones((2, 1, 1, 1));
     let window = Window::new([1, 1], [1, 1]);
-    let conv = BayesConv2d { theta: theta.view(), log_sigma2: theta.view(), bias: None, window, groups: 1 };
+    let conv = BayesConv2d { theta: theta.view(), log_sigma2: theta.view(), bias: None, window, groups: 1, way };
     for shape in [(20_000, 1, 2, 2), (1, 1, 300, 400)] {
         let (_, cache) = conv.forward_mean(Array4::ones(shape)).expect("it fits");
         let dy = Array4::from_elem((shape.0, 2, shape.2, shape.3), 0.1);
@@ -351,4 +342,20 @@ fn long_sums_are_as_exact_as_short_ones() {
             assert_close("dtheta", &dtheta, &expected, tolerance("matmul long", F32, Check::Property));
         }
     }
+}
+
+both_ways! {
+    golden_f64,
+    golden_f32,
+    the_output_is_that_of_the_naive_loop,
+    gradients_in_every_geometry,
+    every_entry_of_some_gradients,
+    zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients,
+    dx_only_if_asked_for_and_all_else_the_same,
+    the_layout_of_dy_in_memory_does_not_matter,
+    a_channel_reaches_its_own_group_alone,
+    shapes_that_do_not_fit_are_refused,
+    a_gradient_of_another_shape_panics,
+    the_same_bits_at_any_thread_count,
+    long_sums_are_as_exact_as_short_ones,
 }

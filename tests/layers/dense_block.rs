@@ -5,6 +5,7 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array4, Axis, concatenate, s};
+use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
 use spikeslab::layers::bayes_conv2d::BayesConv2d;
 use spikeslab::layers::dense_block::{Cache, DenseBlock, Gradients, Stage};
@@ -29,6 +30,7 @@ struct Problem<F> {
     x: Array4<F>,
     units: Vec<Vec<Parameters<F>>>,
     dy: Array4<F>,
+    way: Way,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +52,7 @@ fn window(kernel: usize) -> Window {
 
 impl<F: Precision> Problem<F> {
     /// `units`: (outputs, kernel) of each stage.
-    fn new([batch, channels, height, width]: [usize; 4], units: &[&[(usize, usize)]], seed: u64) -> Self {
+    fn new([batch, channels, height, width]: [usize; 4], units: &[&[(usize, usize)]], seed: u64, way: Way) -> Self {
         let mut random = Random::new(seed);
         let x = random.bells((batch, channels, height, width));
         let mut total = channels;
@@ -77,12 +79,12 @@ impl<F: Precision> Problem<F> {
             all.push(stages);
         }
         let dy = random.bells((batch, total, height, width));
-        Self { x, units: all, dy }
+        Self { x, units: all, dy, way }
     }
 
     fn block(&self) -> DenseBlock<'_, F> {
         let units = self.units.iter().map(|unit| unit.iter().map(stage).collect()).collect();
-        DenseBlock { units, epsilon: F::of(EPSILON) }
+        DenseBlock { units, epsilon: F::of(EPSILON), way: self.way }
     }
 
     fn forward(&self, mode: Mode) -> (Array4<F>, Cache<F>) {
@@ -118,7 +120,12 @@ impl<F: Precision> Problem<F> {
                 let seen_in_order = seen.as_standard_layout().into_owned();
                 let flat =
                     seen_in_order.into_shape_with_order((batch, channels, height * width)).expect("as many pixels");
-                let norm = BatchNorm { gamma: of.gamma.view(), beta: of.beta.view(), epsilon: F::of(EPSILON) };
+                let norm = BatchNorm {
+                    gamma: of.gamma.view(),
+                    beta: of.beta.view(),
+                    epsilon: F::of(EPSILON),
+                    way: Way::Definition,
+                };
                 let normalized = if mode.batch_statistics {
                     norm.forward_batch(flat).expect("it fits").0
                 } else {
@@ -141,7 +148,14 @@ impl<F: Precision> Problem<F> {
 
 fn conv<F: Precision>(of: &Parameters<F>) -> BayesConv2d<'_, F> {
     let window = window(of.theta.dim().2);
-    BayesConv2d { theta: of.theta.view(), log_sigma2: of.log_sigma2.view(), bias: None, window, groups: 1 }
+    BayesConv2d {
+        theta: of.theta.view(),
+        log_sigma2: of.log_sigma2.view(),
+        bias: None,
+        window,
+        groups: 1,
+        way: Way::Definition,
+    }
 }
 
 fn stage<F: Precision>(of: &Parameters<F>) -> Stage<'_, F> {
@@ -190,9 +204,9 @@ impl Problem<f64> {
 const KINDS: [&[&[(usize, usize)]]; 3] =
     [&[&[(2, 3)], &[(1, 3)], &[(2, 3)]], &[&[(3, 1), (2, 3)], &[(2, 1), (1, 3)]], &[&[(2, 1)], &[(3, 3), (2, 1)]]];
 
-fn output<F: Precision>() {
+fn output<F: Precision>(way: Way) {
     for (seed, units) in KINDS.into_iter().enumerate() {
-        let problem = Problem::<F>::new([3, 3, 4, 5], units, seed as u64);
+        let problem = Problem::<F>::new([3, 3, 4, 5], units, seed as u64, way);
         for mode in MODES {
             let tolerance = tolerance("dense_block", F::DTYPE, Check::Reference);
             let (y, _) = problem.forward(mode);
@@ -201,16 +215,14 @@ fn output<F: Precision>() {
     }
 }
 
-#[test]
-fn the_output_is_that_of_the_layers_one_after_the_other() {
-    output::<f64>();
-    output::<f32>();
+fn the_output_is_that_of_the_layers_one_after_the_other(way: Way) {
+    output::<f64>(way);
+    output::<f32>(way);
 }
 
-#[test]
-fn gradients() {
+fn gradients(way: Way) {
     for (seed, units) in KINDS.into_iter().enumerate() {
-        let problem = Problem::<f64>::new([3, 2, 3, 3], units, 10 + seed as u64);
+        let problem = Problem::<f64>::new([3, 2, 3, 3], units, 10 + seed as u64, way);
         for mode in MODES {
             // So short that no ReLU changes sides on the way.
             let what = format!("{units:?}, {mode:?}");
@@ -221,20 +233,17 @@ fn gradients() {
     }
 }
 
-#[test]
-fn the_images_come_first_in_the_output_untouched() {
-    let problem = Problem::<f64>::new([2, 3, 4, 4], KINDS[0], 4);
+fn the_images_come_first_in_the_output_untouched(way: Way) {
+    let problem = Problem::<f64>::new([2, 3, 4, 4], KINDS[0], 4, way);
     let (y, _) = problem.forward(MODES[0]);
     assert_eq!(y.dim(), (2, 8, 4, 4));
     assert_eq!(y.slice(s![.., ..3, .., ..]), problem.x);
 }
 
-#[test]
-fn the_batch_statistics_are_those_of_what_each_stage_reads() {
-    let problem = Problem::<f64>::new([3, 2, 4, 4], KINDS[2], 5);
+fn the_batch_statistics_are_those_of_what_each_stage_reads(way: Way) {
+    let problem = Problem::<f64>::new([3, 2, 4, 4], KINDS[2], 5, way);
     let (y, cache) = problem.forward(MODES[0]);
     let (statistics, count) = cache.batch_statistics().expect("batch statistics");
-    let statistics: Vec<&Statistics<f64>> = statistics.collect();
     assert_eq!((statistics.len(), count), (3, 3 * 4 * 4));
     let tolerance = tolerance("dense_block", f64::DTYPE, Check::Reference);
     for (channels, seen) in [(2, statistics[0]), (4, statistics[1])] {
@@ -252,16 +261,14 @@ fn the_batch_statistics_are_those_of_what_each_stage_reads() {
     assert!(problem.forward(MODES[2]).1.batch_statistics().is_none());
 }
 
-#[test]
-fn no_units_pass_the_images_on() {
-    let problem = Problem::<f64>::new([2, 3, 4, 4], &[], 6);
+fn no_units_pass_the_images_on(way: Way) {
+    let problem = Problem::<f64>::new([2, 3, 4, 4], &[], 6, way);
     let (y, d) = problem.run(MODES[0]);
     assert_eq!((y, d.dx, d.units.len()), (problem.x, problem.dy, 0));
 }
 
-#[test]
-fn shapes_that_do_not_fit_are_refused() {
-    let problem = Problem::<f64>::new([2, 3, 4, 4], KINDS[0], 7);
+fn shapes_that_do_not_fit_are_refused(way: Way) {
+    let problem = Problem::<f64>::new([2, 3, 4, 4], KINDS[0], 7, way);
     let block = problem.block();
     assert_error(block.forward(Array4::zeros((2, 2, 4, 4)), None, None), &["gamma", "[2]", "[3]"]);
     let mut eps = |_: [usize; 2], _: [usize; 4]| Ok(Array4::zeros((1, 1, 1, 1)));
@@ -273,9 +280,8 @@ fn shapes_that_do_not_fit_are_refused() {
     assert_panics("dy", || block.backward(&cache, Array4::zeros((2, 8, 4, 3))));
 }
 
-#[test]
-fn the_same_bits_at_any_thread_count() {
-    let problem = Problem::<f32>::new([19, 3, 6, 6], KINDS[1], 8);
+fn the_same_bits_at_any_thread_count(way: Way) {
+    let problem = Problem::<f32>::new([19, 3, 6, 6], KINDS[1], 8, way);
     for mode in MODES {
         assert_same_bits_at_any_thread_count("densely connected block", || {
             let (y, d) = problem.run(mode);
@@ -284,4 +290,14 @@ fn the_same_bits_at_any_thread_count() {
             [y.to_tensor(), d.dx.to_tensor()].into_iter().chain(parameters).collect()
         });
     }
+}
+
+both_ways! {
+    the_output_is_that_of_the_layers_one_after_the_other,
+    gradients,
+    the_images_come_first_in_the_output_untouched,
+    the_batch_statistics_are_those_of_what_each_stage_reads,
+    no_units_pass_the_images_on,
+    shapes_that_do_not_fit_are_refused,
+    the_same_bits_at_any_thread_count,
 }

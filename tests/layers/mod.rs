@@ -11,7 +11,6 @@ mod flatten;
 mod max_pool;
 pub mod pool;
 mod pooled_activation;
-mod pre_activation;
 mod relu;
 mod softmax_nll;
 mod straight_through;

@@ -5,33 +5,34 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array3, Array4, array};
+use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
-use spikeslab::layers::bayes_conv2d::BayesConv2d;
 use spikeslab::layers::pool::Pool;
 use spikeslab::layers::pooled_activation::{Gradients, PooledActivation};
 use spikeslab::layers::{max_pool, relu};
-use spikeslab::tensor::im2col::Window;
 
 struct Problem<F> {
     x: Array4<F>,
     gamma: Array1<F>,
     beta: Array1<F>,
     dy: Array4<F>,
+    way: Way,
 }
 
 impl<F: Precision> Problem<F> {
-    fn new((batch, channels, height, width): (usize, usize, usize, usize), seed: u64) -> Self {
+    fn new((batch, channels, height, width): (usize, usize, usize, usize), seed: u64, way: Way) -> Self {
         let mut random = Random::new(seed);
         Self {
             x: random.bells((batch, channels, height, width)),
             gamma: random.away_from_zero(channels),
             beta: random.bells(channels),
             dy: random.bells((batch, channels, height / 2, width / 2)),
+            way,
         }
     }
 
     fn norm(&self) -> BatchNorm<'_, F> {
-        BatchNorm { gamma: self.gamma.view(), beta: self.beta.view(), epsilon: F::of(1e-5) }
+        BatchNorm { gamma: self.gamma.view(), beta: self.beta.view(), epsilon: F::of(1e-5), way: self.way }
     }
 
     fn by_channel(&self) -> Array3<F> {
@@ -43,8 +44,7 @@ impl<F: Precision> Problem<F> {
         let pooled = PooledActivation { norm: self.norm() };
         let (y, cache) = if batch_statistics {
             let (y, cache, statistics) = pooled.forward_batch(self.x.clone()).expect("it fits");
-            let expected = Statistics::of_batch(self.by_channel().view());
-            assert_eq!((statistics.mean, statistics.variance), (expected.mean, expected.variance));
+            assert_eq!(statistics, self.norm().forward_batch(self.by_channel()).expect("it fits").2);
             (y, cache)
         } else {
             pooled.forward_running(self.x.clone(), &Statistics::of_batch(self.by_channel().view())).expect("it fits")
@@ -54,7 +54,7 @@ impl<F: Precision> Problem<F> {
 
     /// By the layers it is made of, one after the other.
     fn one_by_one(&self, batch_statistics: bool) -> (Array4<F>, Gradients<F>) {
-        let norm = self.norm();
+        let norm = BatchNorm { way: Way::Definition, ..self.norm() };
         let (normalized, norm_cache) = if batch_statistics {
             let (y, cache, _) = norm.forward_batch(self.by_channel()).expect("it fits");
             (y, cache)
@@ -85,11 +85,11 @@ const SIZES: [(usize, usize, usize, usize); 8] = [
     (1, 3, 3, 3),
 ];
 
-fn assert_equals_the_layers<F: Precision>() {
+fn assert_equals_the_layers<F: Precision>(way: Way) {
     let tolerance = tolerance("pooled_activation", F::DTYPE, Check::Reference);
     for (seed, size) in (1..).zip(SIZES) {
         for batch_statistics in [true, false] {
-            let problem = Problem::<F>::new(size, seed);
+            let problem = Problem::<F>::new(size, seed, way);
             let ((y, seen), (expected_y, expected)) =
                 (problem.run(batch_statistics), problem.one_by_one(batch_statistics));
             let what = |name: &str| format!("{name}, {size:?}, batch statistics: {batch_statistics}");
@@ -101,21 +101,19 @@ fn assert_equals_the_layers<F: Precision>() {
     }
 }
 
-#[test]
-fn normalization_relu_and_max_pooling_one_after_the_other_give_the_same() {
-    assert_equals_the_layers::<f64>();
-    assert_equals_the_layers::<f32>();
+fn normalization_relu_and_max_pooling_one_after_the_other_give_the_same(way: Way) {
+    assert_equals_the_layers::<f64>(way);
+    assert_equals_the_layers::<f32>(way);
 }
 
-#[test]
-fn gradients() {
+fn gradients(way: Way) {
     for batch_statistics in [true, false] {
-        let problem = Problem::<f64>::new((3, 2, 4, 5), 7);
+        let problem = Problem::<f64>::new((3, 2, 4, 5), 7, way);
         let (_, d) = problem.run(batch_statistics);
         let loss = |x: Array4<f64>, gamma: &[f64], beta: &[f64]| {
             let statistics = Statistics::of_batch(problem.by_channel().view());
             let (gamma, beta) = (Array1::from(gamma.to_vec()), Array1::from(beta.to_vec()));
-            let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-5 };
+            let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 1e-5, way };
             let pooled = PooledActivation { norm };
             let y = if batch_statistics {
                 pooled.forward_batch(x).expect("it fits").0
@@ -138,9 +136,9 @@ fn gradients() {
 }
 
 /// y and dx of one window, with dy = 3, whose a is x.
-fn of_a_window(x: [f64; 4]) -> (f64, Vec<f64>) {
+fn of_a_window(x: [f64; 4], way: Way) -> (f64, Vec<f64>) {
     let (gamma, beta) = (array![1.0], array![0.0]);
-    let pooled = PooledActivation { norm: BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 0.0 } };
+    let pooled = PooledActivation { norm: BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 0.0, way } };
     let statistics = Statistics { mean: array![0.0], variance: array![1.0] };
     let x = Array4::from_shape_vec((1, 1, 2, 2), x.to_vec()).expect("four values");
     let (y, cache) = pooled.forward_running(x, &statistics).expect("it fits");
@@ -148,31 +146,27 @@ fn of_a_window(x: [f64; 4]) -> (f64, Vec<f64>) {
     (y[[0, 0, 0, 0]], dx.into_raw_vec_and_offset().0)
 }
 
-#[test]
-fn a_tie_goes_to_the_first_element_row_by_row() {
-    assert_eq!(of_a_window([5.0, 5.0, 5.0, 5.0]), (5.0, vec![3.0, 0.0, 0.0, 0.0]));
-    assert_eq!(of_a_window([1.0, 5.0, 5.0, 5.0]), (5.0, vec![0.0, 3.0, 0.0, 0.0]));
-    assert_eq!(of_a_window([1.0, 2.0, 5.0, 5.0]), (5.0, vec![0.0, 0.0, 3.0, 0.0]));
-    assert_eq!(of_a_window([1.0, 2.0, 4.0, 5.0]), (5.0, vec![0.0, 0.0, 0.0, 3.0]));
+fn a_tie_goes_to_the_first_element_row_by_row(way: Way) {
+    assert_eq!(of_a_window([5.0, 5.0, 5.0, 5.0], way), (5.0, vec![3.0, 0.0, 0.0, 0.0]));
+    assert_eq!(of_a_window([1.0, 5.0, 5.0, 5.0], way), (5.0, vec![0.0, 3.0, 0.0, 0.0]));
+    assert_eq!(of_a_window([1.0, 2.0, 5.0, 5.0], way), (5.0, vec![0.0, 0.0, 3.0, 0.0]));
+    assert_eq!(of_a_window([1.0, 2.0, 4.0, 5.0], way), (5.0, vec![0.0, 0.0, 0.0, 3.0]));
 }
 
-#[test]
-fn where_all_is_cut_off_no_gradient_passes() {
-    assert_eq!(of_a_window([-1.0, -5.0, 0.0, -2.0]), (0.0, vec![0.0; 4]));
+fn where_all_is_cut_off_no_gradient_passes(way: Way) {
+    assert_eq!(of_a_window([-1.0, -5.0, 0.0, -2.0], way), (0.0, vec![0.0; 4]));
 }
 
-#[test]
-fn a_nan_is_the_maximum() {
+fn a_nan_is_the_maximum(way: Way) {
     for at in 0..4 {
         let mut x = [1.0, f64::INFINITY, -2.0, 4.0];
         x[at] = f64::NAN;
-        assert!(of_a_window(x).0.is_nan(), "{x:?}");
+        assert!(of_a_window(x, way).0.is_nan(), "{x:?}");
     }
 }
 
-#[test]
-fn the_layout_in_memory_does_not_matter() {
-    let problem = Problem::<f64>::new((2, 3, 6, 5), 4);
+fn the_layout_in_memory_does_not_matter(way: Way) {
+    let problem = Problem::<f64>::new((2, 3, 6, 5), 4, way);
     let (y, d) = problem.run(true);
     // The same images, their channels last in memory.
     let permuted = |array: &Array4<f64>| {
@@ -184,49 +178,35 @@ fn the_layout_in_memory_does_not_matter() {
     assert_eq!(pooled.backward(&cache, permuted(&problem.dy).view()).dx, d.dx);
 }
 
-#[test]
-fn a_convolution_before_forms_dx_to_the_same_end() {
-    for (seed, size) in (1..).zip(SIZES) {
-        let problem = Problem::<f32>::new(size, seed);
-        let pooled = PooledActivation { norm: problem.norm() };
-        let mut random = Random::new(seed);
-        let (batch, channels, height, width) = size;
-        let [theta, log_sigma2] = [(); 2].map(|()| random.bells((channels, 2, 1, 1)));
-        let window = Window::new([1, 1], [1, 1]);
-        let conv = BayesConv2d { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, window, groups: 1 };
-        let images = random.bells((batch, 2, height, width));
-        let eps = random.bells((batch, channels, height, width));
-        let (y, conv_cache) = conv.forward_sampled(images, eps).expect("it fits");
-        let (_, cache, _) = pooled.forward_batch(y).expect("it fits");
-        let formed = pooled.backward(&cache, problem.dy.view());
-        let (deferred, dgamma, dbeta) = pooled.backward_deferred(&cache, problem.dy.view());
-        assert_eq!((dgamma, dbeta), (formed.dgamma, formed.dbeta));
-        let [seen, expected] =
-            [conv.backward(&conv_cache, deferred, true), conv.backward(&conv_cache, formed.dx.view(), true)]
-                .map(|d| (d.dx, d.dtheta, d.dlog_sigma2, d.dbias));
-        assert_eq!(seen, expected, "{size:?}");
-    }
-}
-
-#[test]
-fn what_does_not_fit_is_refused() {
-    let problem = Problem::<f64>::new((2, 3, 4, 4), 3);
+fn what_does_not_fit_is_refused(way: Way) {
+    let problem = Problem::<f64>::new((2, 3, 4, 4), 3, way);
     let pooled = PooledActivation { norm: problem.norm() };
     let images = |channels: usize, size: usize| Array4::zeros((2, channels, size, size));
     assert_error(pooled.forward_batch(images(2, 4)), &["gamma", "[2]", "[3]"]);
-    assert_error(pooled.forward_batch(images(3, 1)), &["kernel", "1"]);
+    let small = if way == Way::Kernel { ["at least 2 x 2", "[2, 3, 1, 1]"] } else { ["kernel", "1"] };
+    assert_error(pooled.forward_batch(images(3, 1)), &small);
     assert_error(pooled.forward_batch(Array4::zeros((0, 3, 4, 4))), &["x", "at least two values"]);
     let few = Statistics { mean: Array1::zeros(2), variance: Array1::zeros(3) };
-    assert_error(pooled.forward_running(images(3, 4), &few), &["statistics", "[3]", "[2]"]);
+    assert_error(pooled.forward_running(images(3, 4), &few), &["[3]", "[2]"]);
     let (_, cache, _) = pooled.forward_batch(images(3, 4)).expect("it fits");
     assert_panics("dy", || pooled.backward(&cache, images(3, 3).view()));
 }
 
-#[test]
-fn the_same_bits_at_any_thread_count() {
-    let problem = Problem::<f32>::new((27, 5, 8, 12), 9);
+fn the_same_bits_at_any_thread_count(way: Way) {
+    let problem = Problem::<f32>::new((27, 5, 8, 12), 9, way);
     assert_same_bits_at_any_thread_count("normalization, ReLU and max pooling", || {
         let (y, d) = problem.run(true);
         vec![y.to_tensor(), d.dx.to_tensor(), d.dgamma.to_tensor(), d.dbeta.to_tensor()]
     });
+}
+
+both_ways! {
+    normalization_relu_and_max_pooling_one_after_the_other_give_the_same,
+    gradients,
+    a_tie_goes_to_the_first_element_row_by_row,
+    where_all_is_cut_off_no_gradient_passes,
+    a_nan_is_the_maximum,
+    the_layout_in_memory_does_not_matter,
+    what_does_not_fit_is_refused,
+    the_same_bits_at_any_thread_count,
 }

@@ -108,10 +108,17 @@ fn assert_case<F: Precision>(
             _ => Stored::floats::<F>(name, case.stored(name)),
         })
         .collect();
-    let seen = run(operation, Some(&tensors), options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-    for (output, golden) in outputs.iter().filter(|(_, golden)| case.has(golden)) {
-        case.expect(golden, &seen[*output]);
+    for options in both_ways(options) {
+        let seen = run(operation, Some(&tensors), &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        for (output, golden) in outputs.iter().filter(|(_, golden)| case.has(golden)) {
+            case.expect(golden, &seen[*output]);
+        }
     }
+}
+
+/// The options as they are, for the definition, and with that of the kernels.
+fn both_ways<'a>(options: &[(&'a str, String)]) -> [Vec<(&'a str, String)>; 2] {
+    ["false", "true"].map(|kernels| [options, &[("kernels", kernels.to_string())]].concat())
 }
 
 /// A number as an option.

@@ -1,4 +1,4 @@
-use super::{Stored, run};
+use super::{Stored, both_ways, run};
 use crate::common::compare::Tensor;
 use crate::common::fixture::{for_each_case, note, note_or};
 use crate::common::networks::text_path;
@@ -27,13 +27,16 @@ fn assert_network(network: &str, path: &str, count: usize) {
             ("train-size", case.stored_scalar("train_size").to_string()),
             ("kl-weight", case.stored_scalar("kl_weight").to_string()),
         ];
-        let seen = run("network", Some(&tensors), &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         let tolerance = tolerance("network", Dtype::F64, Check::Golden);
         let mut names = ["loss", "nll", "kl", "logits"].map(str::to_string).to_vec();
         names.extend(case.names_after("step1.d.").into_iter().map(|name| format!("d.{name}")));
-        assert_eq!(seen.len(), names.len(), "{}: no output but these", case.name);
-        for name in names {
-            case.expect_within(&format!("step1.{name}"), &seen[&name], tolerance);
+        for options in both_ways(&options) {
+            let seen =
+                run("network", Some(&tensors), &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            assert_eq!(seen.len(), names.len(), "{}: no output but these", case.name);
+            for name in &names {
+                case.expect_within(&format!("step1.{name}"), &seen[name], tolerance);
+            }
         }
         case.skip("learning_rate");
         case.names_after("step1.after.").iter().for_each(|name| case.skip(&format!("step1.after.{name}")));

@@ -132,7 +132,7 @@ fn kernels_with_narrower_vectors() {
         "layers::batch_norm",
         "layers::bayes_conv2d",
         "layers::max_pool",
-        "layers::pre_activation",
+        "kernels::",
         "packed::model",
         "prior::together",
         "tensor::matmul",

@@ -4,8 +4,9 @@ use super::images::Images;
 use crate::cuda::device::THREADS;
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::{Error, Result};
-use crate::layers::batch_norm::{check_count, unbias};
+use crate::layers::batch_norm::unbias;
 use crate::layers::check_shape;
+use crate::tensor::statistics::check_count;
 
 const PATH: &str = "layers/batch_norm";
 

@@ -11,7 +11,7 @@ use super::pre_activation::Activation;
 use crate::cuda::device::THREADS;
 use crate::cuda::{Argument, Buffer, Device, Real};
 use crate::error::Result;
-use crate::layers::bayes_conv2d::Sizes;
+use crate::kernels::conv::Sizes;
 use crate::layers::check_shape;
 use crate::tensor::im2col::Window;
 

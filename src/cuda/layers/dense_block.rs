@@ -8,8 +8,8 @@ use super::images::Images;
 use super::pre_activation::{Activation, BatchTerm, Gradients as StageGradients, PreActivation};
 use crate::cuda::{Buffer, Real};
 use crate::error::Result;
-use crate::layers::batch_norm::check_count;
 use crate::layers::check_shape;
+use crate::tensor::statistics::check_count;
 
 /// The parameters and the geometry.
 #[derive(Clone, Debug)]

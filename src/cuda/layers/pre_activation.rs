@@ -1,4 +1,4 @@
-//! [`layers::pre_activation`](crate::layers::pre_activation) on the device. As there, a is never stored: the convolution's
+//! [`kernels::pre_activation`](crate::kernels::pre_activation) on the device. As there, a is never stored: the convolution's
 //! kernels compute it as they read x.
 
 use super::batch_norm::{BatchNorm, Statistics};

@@ -3,7 +3,8 @@
 //! The gradient in a value that several steps read is the sum of what their backwards give.
 
 use super::{ChainCache, Network, ProductCache, StepCache, Tape, by_channel, map_stages, rank};
-use crate::layers::pooled_activation::{self, PooledActivation};
+use crate::kernels::pooled_activation::DeferredGradient;
+use crate::layers::pooled_activation::PooledActivation;
 use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu, straight_through};
 use crate::nets::graph::{BayesLayer, Op};
 use crate::nets::parameters::Gradients;
@@ -88,10 +89,17 @@ impl<F: Real> Network<F> {
         let mut dy = Gradient::Array(dy);
         if let (Some(layer), Some(cache)) = (chain.pooled_activation(&self.graph), &cache.pooled_activation) {
             let pooled = PooledActivation { norm: self.batch_norm(layer) };
-            let (dx, dgamma, dbeta) = pooled.backward_deferred(&cache.cache, rank::<F, Ix4>(dy.form()).view());
+            let dy_of_pool = rank::<F, Ix4>(dy.form());
+            let (dx, dgamma, dbeta) = match pooled.kernel_backward(&cache.cache, dy_of_pool.view()) {
+                Some((dx, dgamma, dbeta)) => (Gradient::Deferred(dx), dgamma, dbeta),
+                None => {
+                    let d = pooled.backward(&cache.cache, dy_of_pool.view());
+                    (Gradient::Array(d.dx.into_dyn()), d.dgamma, d.dbeta)
+                }
+            };
             gradients[layer.gamma] = Some(dgamma.into_dyn());
             gradients[layer.beta] = Some(dbeta.into_dyn());
-            dy = Gradient::Deferred(dx);
+            dy = dx;
         }
         if let Some(cache) = &cache.pool {
             dy = Gradient::Array(max_pool::backward(cache, rank::<F, Ix4>(dy.form()).view()).into_dyn());
@@ -114,7 +122,7 @@ impl<F: Real> Network<F> {
                 let conv = self.conv2d(convolution, quantized);
                 let d = match dy {
                     Gradient::Array(dy) => conv.backward(cache, rank::<F, Ix4>(dy).view(), wants_dx),
-                    Gradient::Deferred(dy) => conv.backward(cache, dy, wants_dx),
+                    Gradient::Deferred(dy) => conv.kernel_backward(cache, &dy, wants_dx),
                 };
                 let (dtheta, dlog_sigma2) = (d.dtheta.into_dyn(), d.dlog_sigma2.map(|d| d.into_dyn()));
                 put(gradients, &convolution.layer, dtheta, dlog_sigma2, d.dbias);
@@ -149,7 +157,7 @@ fn put<F>(
 enum Gradient<'a, F> {
     Array(ArrayD<F>),
     /// In the input of a pooled activation: formed where it is needed, a few images at a time if the product can do so.
-    Deferred(pooled_activation::DeferredGradient<'a, F>),
+    Deferred(DeferredGradient<'a, F>),
 }
 
 impl<F: Real> Gradient<'_, F> {

@@ -7,7 +7,7 @@
 use super::max_pool::{is_of_squares, larger_of_each, max_pool, pool_columns};
 use super::workspace::{Scratch, enlarge};
 use super::{Affine, Epilogue, finish};
-use crate::layers::bayes_conv2d::layout::Layout;
+use crate::kernels::conv::layout::Layout;
 use crate::layers::pool::Pool;
 use crate::packed::fields::{Block, Weights};
 use crate::packed::model::PackedLayer;

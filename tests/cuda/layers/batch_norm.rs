@@ -3,6 +3,7 @@ use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
 use crate::common::random::Random;
 use ndarray::{Array1, Array3, Array4, ArrayView1};
 use spikeslab::cuda::layers::batch_norm as on_gpu;
+use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{self, BatchNorm, EPSILON, MOMENTUM, Statistics};
 use spikeslab::layers::relu;
 
@@ -24,7 +25,7 @@ fn parity<F: DevicePrecision>() {
             let [beta, mean]: [Array1<F>; 2] = [random.bells(channels), random.bells(channels)];
             let variance: Array1<F> = random.uniforms(0.5, 1.5, channels);
             let epsilon = F::of(EPSILON);
-            let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon };
+            let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon, way: Way::Kernel };
             let on = |vector: ArrayView1<'_, F>| on_device(&device, &vector.to_owned());
             let [gamma_on_gpu, beta_on_gpu, mut mean_on_gpu, mut variance_on_gpu] =
                 [gamma.view(), beta.view(), mean.view(), variance.view()].map(on);

@@ -3,6 +3,7 @@ use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
 use crate::common::random::Random;
 use ndarray::{Array1, Array4};
 use spikeslab::cuda::layers::bayes_conv2d::{BayesConv2d as OnGpu, Gradients};
+use spikeslab::kernels::Way;
 use spikeslab::layers::bayes_conv2d::{self, BayesConv2d};
 use spikeslab::tensor::im2col::Window;
 
@@ -64,6 +65,7 @@ fn parity<F: DevicePrecision>() {
             bias: biased.then(|| bias.view()),
             window,
             groups,
+            way: Way::Kernel,
         };
         let parameters = [on_device(&device, &theta), on_device(&device, &log_sigma2)];
         let [theta_on_gpu, log_sigma2_on_gpu] = &parameters;

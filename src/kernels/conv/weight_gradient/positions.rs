@@ -5,7 +5,7 @@
 //! registers for. Its sums, one for each lane, are added up over the lanes when all images are through.
 
 use super::{Collect, WeightGradient};
-use crate::layers::bayes_conv2d::layout::{Layout, blocks};
+use crate::kernels::conv::layout::{Layout, blocks};
 use crate::scalar::Real;
 use crate::scalar::vector::{MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;

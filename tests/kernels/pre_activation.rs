@@ -4,9 +4,12 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array3, Array4, ArrayView4, s};
+use spikeslab::kernels::Way;
+use spikeslab::kernels::conv::{Conv2d, ParameterGradients};
+use spikeslab::kernels::pre_activation::{Activation, BatchTerm, PreActivation};
+use spikeslab::layers::V0;
 use spikeslab::layers::batch_norm::{BatchNorm, Statistics};
 use spikeslab::layers::bayes_conv2d::BayesConv2d;
-use spikeslab::layers::pre_activation::{Activation, BatchTerm, Gradients, PreActivation};
 use spikeslab::layers::relu;
 use spikeslab::tensor::im2col::Window;
 
@@ -27,7 +30,7 @@ struct Problem<F> {
 struct Outcome<F> {
     y: Array4<F>,
     dx: Array4<F>,
-    gradients: Gradients<F>,
+    gradients: ParameterGradients<F>,
 }
 
 impl<F: Precision> Problem<F> {
@@ -57,12 +60,21 @@ impl<F: Precision> Problem<F> {
     }
 
     fn norm(&self) -> BatchNorm<'_, F> {
-        BatchNorm { gamma: self.gamma.view(), beta: self.beta.view(), epsilon: F::of(1e-5) }
+        BatchNorm { gamma: self.gamma.view(), beta: self.beta.view(), epsilon: F::of(1e-5), way: Way::Definition }
     }
 
     fn conv(&self) -> BayesConv2d<'_, F> {
         let (theta, log_sigma2) = (self.theta.view(), self.log_sigma2.view());
-        BayesConv2d { theta, log_sigma2, bias: None, window: self.window, groups: self.groups }
+        BayesConv2d { theta, log_sigma2, bias: None, window: self.window, groups: self.groups, way: Way::Definition }
+    }
+
+    fn kernel(&self) -> Conv2d<'_, F> {
+        let BayesConv2d { theta, log_sigma2, bias, window, groups, .. } = self.conv();
+        Conv2d { theta, log_sigma2, bias, window, groups, variance_floor: F::of(V0) }
+    }
+
+    fn activation(&self) -> Activation<F> {
+        Activation::new(self.gamma.view(), self.beta.view(), F::of(1e-5), &self.statistics()).expect("it fits")
     }
 
     fn statistics(&self) -> Statistics<F> {
@@ -71,8 +83,7 @@ impl<F: Precision> Problem<F> {
 
     fn run(&self, sampled: bool, batch_statistics: bool) -> Outcome<F> {
         let statistics = self.statistics();
-        let activation = Activation::new(&self.norm(), &statistics).expect("it fits");
-        let operation = PreActivation { activation, conv: self.conv() };
+        let operation = PreActivation { activation: self.activation(), conv: self.kernel() };
         let (y, dv_per_dy) = if sampled {
             let (y, dv_per_dy) = operation.sampled(self.x(), self.eps.clone()).expect("it fits");
             (y, Some(dv_per_dy))
@@ -112,7 +123,7 @@ impl<F: Precision> Problem<F> {
         let dnorm = norm.backward(&norm_cache, relu::backward(&relu_cache, dimages));
         let dx = dnorm.dx.into_shape_with_order(self.x().dim()).expect("as many pixels");
         let (dtheta, dlog_sigma2, dbias) = (d.dtheta, d.dlog_sigma2, d.dbias);
-        let gradients = Gradients { dgamma: dnorm.dgamma, dbeta: dnorm.dbeta, dtheta, dlog_sigma2, dbias };
+        let gradients = ParameterGradients { dgamma: dnorm.dgamma, dbeta: dnorm.dbeta, dtheta, dlog_sigma2, dbias };
         Outcome { y, dx, gradients }
     }
 }
@@ -168,8 +179,7 @@ fn normalization_relu_and_convolution_one_after_the_other_give_the_same() {
 #[test]
 fn dx_is_added_to() {
     let problem = Problem::<f64>::new(2, 3, Window::new([2, 2], [1, 1]), 1, 1);
-    let activation = Activation::new(&problem.norm(), &problem.statistics()).expect("it fits");
-    let operation = PreActivation { activation, conv: problem.conv() };
+    let operation = PreActivation { activation: problem.activation(), conv: problem.kernel() };
     let alone = problem.run(false, false).dx;
     let mut sum = alone.mapv(|_| 2.0);
     operation.backward(problem.x(), None, problem.dy.view(), sum.view_mut());
@@ -185,7 +195,7 @@ fn the_terms_of_two_that_read_a_channel_add_up() {
     let mut term = BatchTerm::new(&statistics, 1e-5);
     let mut dx = Array4::zeros(first.x().dim());
     for problem in [&first, &second] {
-        let activation = Activation::new(&problem.norm(), &statistics).expect("it fits");
+        let activation = problem.activation();
         let outcome = problem.run(true, false);
         dx += &outcome.dx;
         let gradients = &outcome.gradients;
@@ -204,14 +214,11 @@ fn shapes_that_do_not_fit_are_refused() {
     let problem = Problem::<f64>::new(2, 3, Window::new([2, 2], [1, 1]), 1, 3);
     let statistics = problem.statistics();
     let short = Array1::zeros(2);
-    let norm = BatchNorm { beta: short.view(), ..problem.norm() };
-    assert_error(Activation::new(&norm, &statistics), &["beta", "[3]", "[2]"]);
+    let (gamma, beta) = (problem.gamma.view(), problem.beta.view());
+    assert_error(Activation::new(gamma, short.view(), 1e-5, &statistics), &["beta", "[3]", "[2]"]);
     let few = Statistics { mean: Array1::zeros(2), variance: Array1::zeros(3) };
-    assert_error(Activation::new(&problem.norm(), &few), &["statistics", "[3]", "[2]"]);
-    let operation = PreActivation {
-        activation: Activation::new(&problem.norm(), &statistics).expect("fits"),
-        conv: problem.conv(),
-    };
+    assert_error(Activation::new(gamma, beta, 1e-5, &few), &["statistics", "[3]", "[2]"]);
+    let operation = PreActivation { activation: problem.activation(), conv: problem.kernel() };
     assert_error(operation.mean(problem.wide.view()), &["gamma", "[6]", "[3]"]);
     assert_error(operation.sampled(problem.wide.view(), problem.eps.clone()), &["gamma", "[6]", "[3]"]);
     assert_error(

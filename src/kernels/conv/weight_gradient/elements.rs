@@ -5,7 +5,7 @@
 //! by all positions in order.
 
 use super::{Collect, WeightGradient};
-use crate::layers::bayes_conv2d::layout::Layout;
+use crate::kernels::conv::layout::Layout;
 use crate::scalar::Real;
 use crate::scalar::vector::{MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;

@@ -1,9 +1,9 @@
 //! The forward of one image: of each two neighbours in a row the first maximum, then of each two such pairs.
 
 use super::row_of_pairs;
-use crate::layers::max_pool::exceeds;
-use crate::layers::pre_activation::Activation;
+use crate::kernels::pre_activation::Activation;
 use crate::scalar::Real;
+use crate::scalar::real::exceeds;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::tensor::fresh::Piece;
 

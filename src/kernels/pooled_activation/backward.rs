@@ -1,8 +1,8 @@
 //! The backward: at the maxima first, whose sums dγ and dβ are; then everywhere, image by image.
 
 use super::{Cache, STANDARD, row_of_pairs};
-use crate::layers::bayes_conv2d::OutputGradient;
-use crate::layers::pre_activation::{Activation, BatchTerm};
+use crate::kernels::conv::OutputGradient;
+use crate::kernels::pre_activation::{Activation, BatchTerm};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;

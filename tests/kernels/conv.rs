@@ -1,10 +1,11 @@
-//! The kernels against the definition, and the same bits at any thread count.
+//! The kernel against the definition, and the same bits at any thread count.
 
 use crate::common::Precision;
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use ndarray::{Array1, Array4};
+use spikeslab::kernels::Way;
 use spikeslab::layers::V0;
 use spikeslab::layers::bayes_conv2d::{BayesConv2d, Gradients};
 use spikeslab::tensor::im2col::Window;
@@ -52,13 +53,14 @@ fn case<F: Precision>((x, outputs, groups, [kernel, stride, padding, dilation]):
 }
 
 impl<F: Precision> Case<F> {
-    fn layer(&self) -> BayesConv2d<'_, F> {
+    fn layer(&self, way: Way) -> BayesConv2d<'_, F> {
         BayesConv2d {
             theta: self.theta.view(),
             log_sigma2: self.log_sigma2.view(),
             bias: Some(self.bias.view()),
             window: self.window,
             groups: self.groups,
+            way,
         }
     }
 }
@@ -80,9 +82,9 @@ fn kernels_agree_with_the_definition<F: Precision>() {
     for shape in SHAPES {
         let what = format!("{shape:?}");
         let case = case::<F>(shape);
-        let layer = case.layer();
+        let [layer, definition] = [Way::Kernel, Way::Definition].map(|way| case.layer(way));
         let (m, v) = layer.moments(case.x.view()).unwrap();
-        let (m_slow, v_slow) = layer.moments_reference(case.x.view()).unwrap();
+        let (m_slow, v_slow) = definition.moments(case.x.view()).unwrap();
         assert_close(&format!("m, {what}"), &m, &m_slow, tolerance);
         assert_close(&format!("v, {what}"), &v, &v_slow, tolerance);
         assert_close(&format!("m alone, {what}"), &layer.mean(case.x.view()).unwrap(), &m_slow, tolerance);
@@ -93,12 +95,12 @@ fn kernels_agree_with_the_definition<F: Precision>() {
         let (y, cache) = layer.forward_sampled(case.x.clone(), eps).unwrap();
         assert_close(&format!("y, {what}"), &y, &expected, tolerance);
         let fast = layer.backward(&cache, dy.view(), true);
-        assert_gradients_close(&format!("sampled, {what}"), &fast, &layer.backward_reference(&cache, dy.view()));
+        assert_gradients_close(&format!("sampled, {what}"), &fast, &definition.backward(&cache, dy.view(), true));
 
         let (y, cache) = layer.forward_mean(case.x.clone()).unwrap();
         assert_close(&format!("y with mean weights, {what}"), &y, &m_slow, tolerance);
         let fast = layer.backward(&cache, dy.view(), true);
-        assert_gradients_close(&format!("mean, {what}"), &fast, &layer.backward_reference(&cache, dy.view()));
+        assert_gradients_close(&format!("mean, {what}"), &fast, &definition.backward(&cache, dy.view(), true));
     }
 }
 
@@ -117,7 +119,7 @@ fn the_same_bits_at_any_thread_count_in_every_shape() {
     for shape in SHAPES {
         let case = case::<f32>(shape);
         assert_same_bits_at_any_thread_count(&format!("{shape:?}"), || {
-            let layer = case.layer();
+            let layer = case.layer(Way::Kernel);
             let (m, _) = layer.moments(case.x.view()).unwrap();
             let eps = normal(m.shape().try_into().unwrap(), 5);
             let (y, cache) = layer.forward_sampled(case.x.clone(), eps).unwrap();

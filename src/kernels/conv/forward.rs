@@ -7,7 +7,6 @@
 use super::layout::Layout;
 use super::products::{Interleave, NONE, Order, Products, SQUARE, channel_blocks};
 use super::{Pixels, Scratch};
-use crate::layers::V0;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::fresh::Piece;
@@ -20,7 +19,7 @@ pub(super) enum Output<'a, F> {
     /// m and v.
     Moments { m: Piece<'a, F>, v: Piece<'a, F> },
     /// y = m + √(v + v₀) ε; ε is replaced by dv/dy = ε / (2 √(v + v₀)).
-    Sampled { y: Piece<'a, F>, eps: &'a mut [F] },
+    Sampled { y: Piece<'a, F>, eps: &'a mut [F], variance_floor: F },
 }
 
 /// The forward of one group of one image.
@@ -90,10 +89,10 @@ impl<F: Real> Output<'_, F> {
                 m.append(mean.iter().copied());
                 v.append(variance.iter().copied());
             }
-            Self::Sampled { y, eps } => {
+            Self::Sampled { y, eps, variance_floor } => {
                 let eps = &mut eps[o * mean.len()..][..mean.len()];
                 y.append(mean.iter().zip(variance).zip(eps).map(|((mean, variance), eps)| {
-                    let deviation = (*variance + F::of(V0)).sqrt();
+                    let deviation = (*variance + *variance_floor).sqrt();
                     let y = deviation * *eps + *mean;
                     *eps = F::of(0.5) * *eps / deviation;
                     y

@@ -20,14 +20,14 @@
 //!
 //! Shapes: x, dx (B, C, H, W), y, ε, dy (B, O, OH, OW), γ, β, μ, s² (C).
 
-use super::batch_norm::{BatchNorm, Statistics};
-use super::bayes_conv2d::{self, BayesConv2d};
-use super::check_shape;
+use super::conv::{Conv2d, ParameterGradients};
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::tensor::arrays::check_shape;
+use crate::tensor::statistics::Statistics;
 use crate::tensor::sum::BLOCK;
-use ndarray::{Array1, Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};
+use ndarray::{Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};
 
 /// Normalization and ReLU of each channel.
 #[derive(Clone, Debug)]
@@ -45,22 +45,7 @@ pub struct PreActivation<'a, F> {
     /// What the images go through before they are convolved.
     pub activation: Activation<F>,
     /// The convolution.
-    pub conv: BayesConv2d<'a, F>,
-}
-
-/// The gradient of the loss in the parameters.
-#[derive(Clone, Debug)]
-pub struct Gradients<F> {
-    /// (C).
-    pub dgamma: Array1<F>,
-    /// (C).
-    pub dbeta: Array1<F>,
-    /// (O, C/groups, kh, kw).
-    pub dtheta: Array4<F>,
-    /// (O, C/groups, kh, kw); none with mean weights.
-    pub dlog_sigma2: Option<Array4<F>>,
-    /// (O).
-    pub dbias: Array1<F>,
+    pub conv: Conv2d<'a, F>,
 }
 
 impl<F: Real> Activation<F> {
@@ -68,17 +53,22 @@ impl<F: Real> Activation<F> {
     ///
     /// # Errors
     /// If a shape does not fit.
-    pub fn new(norm: &BatchNorm<'_, F>, statistics: &Statistics<F>) -> Result<Self> {
-        let channels = norm.gamma.len();
-        check_shape("beta", &[channels], norm.beta.shape())?;
+    pub fn new(
+        gamma: ArrayView1<'_, F>,
+        beta: ArrayView1<'_, F>,
+        epsilon: F,
+        statistics: &Statistics<F>,
+    ) -> Result<Self> {
+        let channels = gamma.len();
+        check_shape("beta", &[channels], beta.shape())?;
         let seen = statistics.mean.len().min(statistics.variance.len());
         check_shape("statistics", &[channels], &[seen.min(channels)])?;
-        let inverse = |variance: &F| (*variance + norm.epsilon).sqrt().recip();
+        let inverse = |variance: &F| (*variance + epsilon).sqrt().recip();
         Ok(Self {
             mean: statistics.mean.slice(s![..channels]).to_vec(),
             inverse_deviation: statistics.variance.slice(s![..channels]).map(inverse).to_vec(),
-            gamma: norm.gamma.to_vec(),
-            beta: norm.beta.to_vec(),
+            gamma: gamma.to_vec(),
+            beta: beta.to_vec(),
         })
     }
 
@@ -207,7 +197,7 @@ impl<F: Real> PreActivation<'_, F> {
     /// If a shape does not fit.
     pub fn mean(&self, x: ArrayView4<'_, F>) -> Result<Array4<F>> {
         check_shape("gamma", &[x.dim().1], &[self.activation.channels()])?;
-        self.conv.mean_of(x, Some(&self.activation))
+        self.conv.mean(x, Some(&self.activation))
     }
 
     /// y with sampled weights, and the factor from dy to dv, which takes the place of `eps`.
@@ -216,7 +206,7 @@ impl<F: Real> PreActivation<'_, F> {
     /// If a shape does not fit.
     pub fn sampled(&self, x: ArrayView4<'_, F>, eps: Array4<F>) -> Result<(Array4<F>, Array4<F>)> {
         check_shape("gamma", &[x.dim().1], &[self.activation.channels()])?;
-        self.conv.sampled_of(x, Some(&self.activation), eps)
+        self.conv.sampled(x, Some(&self.activation), eps)
     }
 
     /// The gradient, from `dy`; dx, with μ and s² held, is added to. `dv_per_dy` is the forward's; none with mean weights.
@@ -229,10 +219,8 @@ impl<F: Real> PreActivation<'_, F> {
         dv_per_dy: Option<&Array4<F>>,
         dy: ArrayView4<'_, F>,
         dx: ArrayViewMut4<'_, F>,
-    ) -> Gradients<F> {
-        let sum = self.conv.backward_of(x, Some(&self.activation), dv_per_dy, &dy, Some(dx));
-        let bayes_conv2d::Sum { dtheta, dlog_sigma2, dbias, dgamma, dbeta } = sum;
-        Gradients { dgamma, dbeta, dtheta, dlog_sigma2, dbias }
+    ) -> ParameterGradients<F> {
+        self.conv.backward(x, Some(&self.activation), dv_per_dy, &dy, Some(dx))
     }
 }
 

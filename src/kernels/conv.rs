@@ -1,0 +1,356 @@
+//! The products of a convolution on all threads: for each image and group, without ever building its columns.
+//!
+//! ```text
+//! m = x ∗ θ + b               v = x² ∗ σ²                 y = m + √(v + v₀) ⊙ ε
+//! dm = dy                     dv = dy ⊙ ε / (2 √(v + v₀))
+//! dθ = Σ_batch dm colᵀ        dσ² = Σ_batch dv (col²)ᵀ     db = Σ_batch,positions dm
+//! dx = col2im(θᵀ dm + 2 col ⊙ ((σ²)ᵀ dv)),    col = im2col(x)
+//! ```
+//!
+//! `forward`, `weight_gradient` and `input_gradient` form the products on operands laid out by `layout`; the first and the last
+//! share the loop in `products`. Images are independent but for the sums over the batch: those are formed for eight images at
+//! a time, in order, and added up in order.
+//!
+//! An [`Activation`] in front of the convolution is applied to the images as they are laid out, and undone as dx is gathered. The
+//! gradient dy comes as an [`OutputGradient`]: an array, or what forms it a few images at a time.
+//!
+//! Shapes as in [`bayes_conv2d`](crate::layers::bayes_conv2d): x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and
+//! y (B, O, OH, OW).
+
+mod backward;
+mod forward;
+mod input_gradient;
+pub(crate) mod layout;
+mod output_gradient;
+pub(crate) mod products;
+mod weight_gradient;
+
+use super::pre_activation::Activation;
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+use crate::scalar::vector::MAX_LANES;
+use crate::spares::Spares;
+use crate::tensor::aligned::Aligned;
+use crate::tensor::arrays::{check_shape, exp as sigma2, in_standard_layout};
+use crate::tensor::fresh::Fresh;
+use crate::tensor::im2col::Window;
+use backward::{Images, InputGradients, Partial};
+use forward::{Forward, Output};
+use input_gradient::Adjoint;
+use layout::Layout;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, Array4, ArrayView1, ArrayView3, ArrayView4, ArrayViewMut4, Axis, CowArray, Ix4};
+pub use output_gradient::OutputGradient;
+use rayon::slice::ParallelSliceMut;
+use weight_gradient::Collect;
+
+/// Images whose parameter gradients are summed by one thread.
+const IMAGES: usize = 8;
+
+/// The parameters and the geometry.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2d<'a, F> {
+    /// θ (O, C/groups, kh, kw).
+    pub theta: ArrayView4<'a, F>,
+    /// ln σ² (O, C/groups, kh, kw).
+    pub log_sigma2: ArrayView4<'a, F>,
+    /// b (O).
+    pub bias: Option<ArrayView1<'a, F>>,
+    /// Stride, padding and dilation; its kernel is θ's.
+    pub window: Window,
+    /// The number of groups; divides C and O.
+    pub groups: usize,
+    /// v₀.
+    pub variance_floor: F,
+}
+
+/// The gradient in the parameters.
+#[derive(Clone, Debug)]
+pub struct ParameterGradients<F> {
+    /// (O, C/groups, kh, kw).
+    pub dtheta: Array4<F>,
+    /// (O, C/groups, kh, kw); none with mean weights.
+    pub dlog_sigma2: Option<Array4<F>>,
+    /// (O).
+    pub dbias: Array1<F>,
+    /// Of the activation (C); empty without one.
+    pub dgamma: Array1<F>,
+    /// Likewise.
+    pub dbeta: Array1<F>,
+}
+
+/// The sizes of the products.
+pub(crate) struct Sizes {
+    /// One group of an image (C/groups, H, W).
+    pub image: [usize; 3],
+    /// Output positions in each direction (OH, OW).
+    pub output: [usize; 2],
+}
+
+const STANDARD: &str = "made in standard layout";
+
+/// The pixels of a padded image, in all channels of a group, in or out: beyond any network's, and so few that half a word
+/// counts those of a few images laid out.
+const LARGEST_IMAGE: usize = 1 << 28;
+/// What a channel laid out has besides, at most: see [`Layout`]'s distances between channels.
+const BESIDES: usize = 2 * MAX_LANES;
+
+impl Sizes {
+    /// Those of a convolution whose parameters and images have the shapes given.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub(crate) fn of(
+        theta: &[usize],
+        log_sigma2: &[usize],
+        bias: Option<&[usize]>,
+        window: &Window,
+        groups: usize,
+        x: &[usize],
+    ) -> Result<Self> {
+        let (outputs, channels) = (theta[0], theta[1]);
+        let [kernel_h, kernel_w] = window.kernel;
+        check_shape("theta", &[outputs, channels, kernel_h, kernel_w], theta)?;
+        if theta.contains(&0) {
+            return Err(Error::tensor("theta", "sizes of at least 1", format!("{theta:?}")));
+        }
+        check_shape("log_sigma2", theta, log_sigma2)?;
+        if groups == 0 || outputs % groups != 0 {
+            let expected = format!("a divisor of the {outputs} output channels");
+            return Err(Error::option("groups", expected, groups));
+        }
+        check_shape("x", &[x[0], channels * groups, x[2], x[3]], x)?;
+        if let Some(bias) = bias {
+            check_shape("bias", &[outputs], bias)?;
+        }
+        let output = window.output_size([x[2], x[3]])?;
+        // An image is laid out with its padding; `output_size` has seen that these sums do not overflow.
+        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
+        let most = channels.max(outputs / groups);
+        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(BESIDES));
+        if channel.and_then(|channel| channel.checked_mul(most)).is_none_or(|pixels| pixels > LARGEST_IMAGE) {
+            let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
+            return Err(Error::option("padding", expected, format!("{most} x {} x {}", padded[0], padded[1])));
+        }
+        Ok(Self { image: [channels, x[2], x[3]], output })
+    }
+}
+
+impl<F: Real> Conv2d<'_, F> {
+    fn sizes(&self, x: &[usize]) -> Result<Sizes> {
+        let bias = self.bias.as_ref().map(|bias| bias.shape());
+        Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, x)
+    }
+
+    fn layout(&self, sizes: &Sizes) -> Layout {
+        Layout::new(sizes.image, &self.window, sizes.output, self.theta.dim().0 / self.groups)
+    }
+
+    /// θ and σ² of each group, in the order `interleave` gives them.
+    fn weights(&self, interleave: impl Fn(&[F], &[F]) -> Vec<F>) -> Vec<Vec<F>> {
+        let theta = self.theta.as_standard_layout();
+        let sigma2 = sigma2(self.log_sigma2);
+        let group = self.theta.len() / self.groups;
+        let theta = theta.as_slice().expect(STANDARD).chunks_exact(group);
+        let sigma2 = sigma2.as_slice().expect(STANDARD).chunks_exact(group);
+        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2)).collect()
+    }
+
+    /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
+    fn convolve<'a>(
+        &self,
+        x: ArrayView4<'_, F>,
+        activation: Option<&Activation<F>>,
+        layout: &Layout,
+        outputs: impl IndexedParallelIterator<Item = Output<'a, F>>,
+    ) where
+        F: 'a,
+    {
+        let weights = self.weights(|theta, sigma2| forward::interleave(theta, sigma2, layout));
+        let x = contiguous_images(x);
+        let bias = self.bias.map(|bias| bias.to_vec());
+        let image = layout.image[0] * layout.pixels();
+        let scratches = Spares::<Scratch<F>>::default();
+        outputs.enumerate().for_each_init(
+            || scratches.take(),
+            |scratch, (i, output)| {
+                let group = i % self.groups;
+                let image = Pixels {
+                    pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
+                    activation: activation.map(|activation| (activation, group * layout.image[0])),
+                };
+                let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
+                let weights = &weights[group];
+                F::vectorize(Forward { layout, image, weights, bias, output, scratch });
+            },
+        );
+    }
+
+    /// The shape of y and the elements of y in one group of one image.
+    fn y_shape(&self, batch: usize, sizes: &Sizes) -> ((usize, usize, usize, usize), usize) {
+        let outputs = self.theta.dim().0;
+        let [output_h, output_w] = sizes.output;
+        ((batch, outputs, output_h, output_w), outputs / self.groups * output_h * output_w)
+    }
+
+    /// m = x ∗ θ + b, of shape (B, O, OH, OW), of x or of what an activation makes of it.
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn mean(&self, x: ArrayView4<'_, F>, activation: Option<&Activation<F>>) -> Result<Array4<F>> {
+        let sizes = self.sizes(x.shape())?;
+        let (shape, group) = self.y_shape(x.dim().0, &sizes);
+        let mut mean = fresh(shape);
+        self.convolve(x, activation, &self.layout(&sizes), mean.pieces(group).map(|m| Output::Mean { m }));
+        Ok(mean.finish(shape))
+    }
+
+    /// m and v = x² ∗ σ² (without v₀), each of shape (B, O, OH, OW).
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn moments(&self, x: ArrayView4<'_, F>) -> Result<(Array4<F>, Array4<F>)> {
+        let sizes = self.sizes(x.shape())?;
+        let (shape, group) = self.y_shape(x.dim().0, &sizes);
+        let (mut mean, mut variance) = (fresh(shape), fresh(shape));
+        let moments = mean.pieces(group).zip(variance.pieces(group));
+        self.convolve(x, None, &self.layout(&sizes), moments.map(|(m, v)| Output::Moments { m, v }));
+        Ok((mean.finish(shape), variance.finish(shape)))
+    }
+
+    /// y with sampled weights, of x or of what an activation makes of it, and the factor ε / (2 √(v + v₀)) from dy to dv, which
+    /// takes the place of `eps`, standard normal (B, O, OH, OW).
+    ///
+    /// # Errors
+    /// If a shape does not fit.
+    pub fn sampled(
+        &self,
+        x: ArrayView4<'_, F>,
+        activation: Option<&Activation<F>>,
+        eps: Array4<F>,
+    ) -> Result<(Array4<F>, Array4<F>)> {
+        let sizes = self.sizes(x.shape())?;
+        let (shape, group) = self.y_shape(x.dim().0, &sizes);
+        check_shape("eps", &[shape.0, shape.1, shape.2, shape.3], eps.shape())?;
+        let mut y = fresh(shape);
+        let mut eps = in_standard_layout(eps);
+        let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
+        let variance_floor = self.variance_floor;
+        let outputs = y.pieces(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps, variance_floor });
+        self.convolve(x, activation, &self.layout(&sizes), outputs);
+        Ok((y.finish(shape), eps))
+    }
+
+    /// The gradient in the parameters, those of the activation included; adds to `dx`, whose images are contiguous.
+    ///
+    /// # Panics
+    /// If a shape is not that of the forward.
+    pub fn backward(
+        &self,
+        x: ArrayView4<'_, F>,
+        activation: Option<&Activation<F>>,
+        dv_per_dy: Option<&Array4<F>>,
+        dy: &impl OutputGradient<F>,
+        dx: Option<ArrayViewMut4<'_, F>>,
+    ) -> ParameterGradients<F> {
+        let sizes = self.sizes(x.shape()).expect("the forward checked the shapes");
+        let (y_shape, group) = self.y_shape(x.dim().0, &sizes);
+        assert_eq!(dy.dim(), y_shape, "dy has y's shape");
+        let layout = &self.layout(&sizes);
+        let output = self.groups * group;
+        let adjoint = &Adjoint::new(layout, &self.window);
+        let weights = dx.is_some().then(|| self.weights(|theta, sigma2| adjoint.interleave(theta, sigma2)));
+        let x = contiguous_images(x);
+        let dv_per_dy = dv_per_dy.map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
+
+        let mut dx = dx;
+        let dxs: Vec<Option<InputGradients<'_, F>>> = match (&mut dx, &weights) {
+            (Some(dx), Some(weights)) => {
+                let gradients = |dx| Some(InputGradients { adjoint, weights, dx });
+                dx.axis_chunks_iter_mut(Axis(0), IMAGES).map(gradients).collect()
+            }
+            _ => (0..x.dim().0.div_ceil(IMAGES)).map(|_| None).collect(),
+        };
+        let scratches = Spares::default();
+        let mut partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dxs)
+            .into_par_iter()
+            .enumerate()
+            .map(|(chunk, (x, dx))| {
+                let (scratch, room) = &mut *scratches.take();
+                let first = chunk * IMAGES;
+                let dy = dy.images(first..first + x.dim().0, room);
+                let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[first * output..][..dy.len()]);
+                let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
+                images.backward(scratch)
+            })
+            .collect();
+
+        let channels = activation.map_or(0, Activation::channels);
+        if partial_sums.is_empty() {
+            partial_sums.push(Partial::zeros(self.groups, self.theta.dim().0, channels));
+        }
+        let mut sum = partial_sums.remove(0);
+        sum.add(&partial_sums);
+        let [mut dtheta, mut dsigma2] = [(); 2].map(|()| vec![F::zero(); self.theta.len()]);
+        let of_group = layout.channels_out * layout.fan_in;
+        let groups = dtheta.chunks_exact_mut(of_group).zip(dsigma2.chunks_exact_mut(of_group));
+        for (sums, (dtheta, dsigma2)) in sum.weights.iter().filter(|sums| !sums.is_empty()).zip(groups) {
+            F::vectorize(Collect { layout, sums, dtheta, dsigma2 });
+        }
+        let rounded = |sums: Vec<f64>| sums.into_iter().map(F::of).collect::<Array1<F>>();
+        let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
+        ParameterGradients {
+            dtheta: weights_shaped(dtheta),
+            // σ² = exp(ln σ²)
+            dlog_sigma2: dv_per_dy.map(|_| weights_shaped(dsigma2) * sigma2(self.log_sigma2)),
+            dbias: rounded(sum.dbias),
+            dgamma: rounded(sum.dgamma),
+            dbeta: rounded(sum.dbeta),
+        }
+    }
+}
+
+fn fresh<F: Real>((batch, channels, height, width): (usize, usize, usize, usize)) -> Fresh<F> {
+    Fresh::new(batch * channels * height * width)
+}
+
+/// `x`, copied unless each image is contiguous: channels may lie between one image and the next.
+fn contiguous_images<F: Real>(x: ArrayView4<'_, F>) -> CowArray<'_, F, Ix4> {
+    let contiguous = x.axis_iter(Axis(0)).all(|image| image.is_standard_layout());
+    if contiguous { x.into() } else { x.as_standard_layout().into_owned().into() }
+}
+
+/// The pixels of a contiguous image.
+fn slice_of<F>(image: ArrayView3<'_, F>) -> &[F] {
+    image.to_slice().expect("images are contiguous")
+}
+
+/// One group of an image, and what it goes through first.
+#[derive(Clone, Copy)]
+struct Pixels<'a, F> {
+    /// (C/groups, H, W).
+    pixels: &'a [F],
+    /// And which of its channels is the group's first.
+    activation: Option<(&'a Activation<F>, usize)>,
+}
+
+impl<F: Real> Pixels<'_, F> {
+    /// Lays out a block of channels, (first, size), activated.
+    #[inline(always)]
+    fn lay_out(&self, layout: &Layout, (first, size): (usize, usize), laid_out: &mut [F]) {
+        let pixels = &self.pixels[first * layout.pixels()..][..size * layout.pixels()];
+        match self.activation {
+            None => layout.lay_out(pixels, laid_out, |_| |x| x),
+            Some((activation, group)) => {
+                layout.lay_out(pixels, laid_out, |channel| activation.value(group + first + channel));
+            }
+        }
+    }
+}
+
+/// Buffers, used again and again for one layout: where nothing is laid out, they stay 0.
+#[derive(Default)]
+struct Scratch<F> {
+    laid_out: [Aligned<F>; 2],
+    sums: [Aligned<F>; 2],
+}

@@ -1,0 +1,19 @@
+//! The fast ways of the operations whose definitions, in [`layers`](crate::layers), are too slow to train with. A kernel computes
+//! what the definition does, to rounding; every test of an operation runs on both. Nothing here names a type of `layers`.
+//!
+//! | kernel                | what it computes                                                                          |
+//! |-----------------------|-------------------------------------------------------------------------------------------|
+//! | [`conv`]              | the products of a convolution, forward and backward, without an image's columns            |
+//! | [`norm`]              | the passes of a batch normalization                                                        |
+//! | [`pre_activation`]    | normalization and ReLU in front of a convolution, while that lays out its images           |
+//! | [`dense_block`]       | a densely connected block in one array                                                     |
+//! | [`pooled_activation`] | normalization, ReLU and 2×2 max pooling in one pass                                         |
+
+pub mod conv;
+pub mod dense_block;
+pub mod norm;
+pub mod pooled_activation;
+pub mod pre_activation;
+mod way;
+
+pub use way::{Way, check_environment};

@@ -1,0 +1,46 @@
+//! Which of the two computes an operation: its definition or its kernel.
+
+use crate::error::{Error, Result};
+use std::sync::OnceLock;
+
+/// Names the way of the whole process, unless an operation is told another.
+const VARIABLE: &str = "SPIKESLAB_KERNELS";
+const NAMES: [(&str, Way); 2] = [("definition", Way::Definition), ("fast", Way::Kernel)];
+
+/// What computes an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The definition in `layers`: array expressions, slow.
+    Definition,
+    /// The kernel in `kernels`, fast.
+    Kernel,
+}
+
+impl Way {
+    /// What the environment says: `SPIKESLAB_KERNELS` of `definition` or `fast`; kernels where it is not set.
+    pub fn in_use() -> Self {
+        static IN_USE: OnceLock<Way> = OnceLock::new();
+        *IN_USE.get_or_init(|| named().ok().flatten().unwrap_or(Self::Kernel))
+    }
+
+    /// `definition` or `fast`.
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(_, way)| *way == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// Checks that `SPIKESLAB_KERNELS` is not set, or names a way.
+///
+/// # Errors
+/// [`Error::Option`] if it names none.
+pub fn check_environment() -> Result<()> {
+    named().map(drop)
+}
+
+fn named() -> Result<Option<Way>> {
+    let Some(name) = std::env::var_os(VARIABLE) else { return Ok(None) };
+    match NAMES.iter().find(|(known, _)| name == *known) {
+        Some((_, way)) => Ok(Some(*way)),
+        None => Err(Error::option(VARIABLE, "definition or fast", name.to_string_lossy())),
+    }
+}

@@ -1,0 +1,14 @@
+//! Tests that run twice: on the definition of an operation and on its kernel.
+
+/// Makes two tests of each function that takes a way: `definition::<name>` and `kernel::<name>`.
+macro_rules! both_ways {
+    ($($name:ident),+ $(,)?) => {
+        mod definition {
+            $(#[test] fn $name() { super::$name(spikeslab::kernels::Way::Definition); })+
+        }
+
+        mod kernel {
+            $(#[test] fn $name() { super::$name(spikeslab::kernels::Way::Kernel); })+
+        }
+    };
+}
