@@ -23,6 +23,7 @@ pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;
 pub mod trainer;
+pub mod uncertainty;
 #[cfg(feature = "files")]
 pub mod write;
 

@@ -11,6 +11,7 @@ mod projection;
 mod recalibrate;
 mod recipe;
 mod trainer;
+pub(crate) mod uncertainty;
 
 #[cfg(feature = "files")]
 mod checkpoint;
