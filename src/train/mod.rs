@@ -8,6 +8,7 @@ pub mod config;
 pub mod data;
 #[cfg(feature = "files")]
 pub mod dir;
+pub mod draw;
 pub mod evaluate;
 pub mod fit;
 #[cfg(feature = "files")]

@@ -4,6 +4,7 @@ mod adam;
 mod data;
 #[cfg(feature = "files")]
 mod dir;
+mod draw;
 mod evaluate;
 mod fit;
 mod objective;
