@@ -13,6 +13,7 @@ pub mod options;
 mod priors;
 pub mod tensors;
 mod training;
+mod uncertainty;
 
 use crate::error::{Error, Result};
 use crate::nets::presets::names_preset;
