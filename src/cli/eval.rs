@@ -200,7 +200,8 @@ fn finish(arguments: &EvalArguments, task: &Task<'_>, loss: Option<f64>, predict
 /// The data set of --ood.
 fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Split>> {
     let Some(dir) = &arguments.ood else { return Ok(None) };
-    let data = directory::load(Some(dir), false)?;
+    let mut data = directory::load(Some(dir), false)?;
+    data.source = dir.display().to_string();
     check_shape("images of --ood", &graph.input, &data.test.shape())?;
     if data.test.is_empty() {
         return Err(Error::tensor("images of --ood", "at least one", "none"));

@@ -109,7 +109,7 @@ fn the_table_has_a_row_a_figure_and_a_column_a_kind() {
     write_data(&place.path("other"), 10, 40, 12);
     let value = eval(&place, &["run", "--ood", "other"]);
     let table = place.succeed(&["eval", "run", "--ood", "other"]);
-    assert!(table.lines().all(|line| line.chars().count() <= 80 || line.contains("other images: ")), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80 || line.contains("other images, from ")), "{table}");
     assert_eq!(cells(&table, "weights"), ["mean", "sampled", "quantized", "sampled", "M-ary"]);
     let shown = |name: &str, show: &dyn Fn(&Value) -> String| {
         assert_eq!(cells(&table, name), KINDS.map(|kind| show(&value["uncertainty"][kind])), "{name}");
@@ -144,7 +144,7 @@ fn the_table_has_a_row_a_figure_and_a_column_a_kind() {
     for line in ["64 test images", "10 draws of the weights"] {
         assert!(table.lines().any(|seen| seen == line), "{table}");
     }
-    assert!(table.contains("40 other images: "), "{table}");
+    assert!(table.contains("40 other images, from other\n"), "{table}");
     assert!(cells(&table, "quantized loss")[0].parse::<f64>().is_ok());
 }
 
@@ -153,8 +153,7 @@ fn other_images_are_told_from_the_test_images_by_three_scores() {
     let place = Workplace::with_run();
     write_data(&place.path("other"), 10, 40, 12);
     let value = eval(&place, &["run", "--ood", "other"]);
-    assert_eq!(value["ood"]["n"], 40);
-    assert!(value["ood"]["source"].as_str().unwrap().contains("40 test images"), "{value}");
+    assert_eq!(value["ood"], json!({"n": 40, "source": "other"}));
     let (without, themselves) = (eval(&place, &["run"]), eval(&place, &["run", "--ood", "data"]));
     for kind in KINDS {
         let ood = &value["uncertainty"][kind]["ood"];
@@ -353,4 +352,28 @@ fn weights_that_overflow_are_named_not_scored() {
     (0..128 * 10).for_each(|i| checkpoint.set("fc3.theta", i, f32::MAX));
     fs::write(place.path("run/checkpoint.safetensors"), checkpoint.sealed()).unwrap();
     place.refuse(&["eval", "run", "--json"], 1, &["tensor ln softmax(logits)", "finite numbers", "NaN"]);
+}
+
+#[test]
+fn figures_show_every_kind_of_weights_and_are_the_same_again() {
+    let place = Workplace::with_run();
+    write_data(&place.path("other"), 10, 40, 12);
+    let figures = ["reliability", "risk-coverage", "entropy", "confusion", "images"];
+    let draw = |dir: &str, arguments: &[&str]| {
+        place.succeed(&[&["eval"], arguments, &["--figures", dir]].concat());
+        let read = |name: &str| String::from_utf8(place.read(format!("{dir}/{name}.svg"))).unwrap();
+        figures.map(read)
+    };
+    let seen = draw("new/figures", &["run", "--ood", "other"]);
+    assert_eq!(fs::read_dir(place.path("new/figures")).unwrap().count(), 5);
+    for (name, svg) in figures.iter().zip(&seen).filter(|(name, _)| **name != "images") {
+        for kind in ["mean", "sampled", "quantized", "sampled M-ary"] {
+            assert!(svg.contains(&format!(">{kind}")), "{kind} in {name}");
+        }
+    }
+    assert!(seen[2].contains("AUROC") && seen[4].matches("<image ").count() == 24);
+    assert_eq!(draw("again", &["run", "--ood", "other", "--threads", "1"]), seen);
+    let packed = draw("again", &["run/model.packed", "--data", "data"]);
+    assert!(packed[4].contains("quantized weights") && !packed[0].contains("sampled"));
+    place.refuse(&["eval", "run", "--figures", "run/config.json"], 1, &["config.json"]);
 }

@@ -22,7 +22,7 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     rows(kinds, &figures())?;
     if let Some(other) = &task.other {
         line("")?;
-        line(&format!("{} other images: {}", other.test.len(), other.source))?;
+        line(&format!("{} other images, from {}", other.test.len(), other.source))?;
         rows(kinds, &[row("entropy, nats", |of| four(of.other.as_ref().map(|other| mean(&other.0.entropy()))))])?;
         for (name, score) in SCORES {
             rows(kinds, &detection(name, score))?;
