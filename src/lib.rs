@@ -30,7 +30,7 @@
 //! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
 //! 4. [`layers`] has one operation a file, forward and backward.
 //! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
-//! 6. [`train`] has the objective, Adam, the loop, the files of a run.
+//! 6. [`train`] has the objective, Adam, the loop, the files of a run, and [`train::uncertainty`], what predictions are worth.
 //! 7. [`packed`] is the quantized model.
 //! 8. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!

@@ -12,7 +12,22 @@
 //!               = 0                           drawn pre-activations
 //! ```
 //!
-//! A predictive quantity that asks what one network of the posterior says, and whether others agree, needs drawn weights.
+//! A predictive quantity that asks what one network of the posterior says, and whether others agree, needs drawn weights. `lenet5`
+//! on the embedded data, means over eight times 50 draws with their standard errors:
+//!
+//! | epochs | noise drawn for | mutual information, nats | entropy, nats | NLL, nats |
+//! |---|---|---|---|---|
+//! | 40 | weights | 0.0168 ± 0.0005 | 0.0625 ± 0.0008 | 0.0751 ± 0.0004 |
+//! | 40 | pre-activations | 0.0114 ± 0.0001 | 0.0524 ± 0.0002 | 0.0740 ± 0.0003 |
+//! | 8 | weights | 0.0238 ± 0.0010 | 0.1537 ± 0.0020 | 0.0957 ± 0.0007 |
+//! | 8 | pre-activations | 0.0136 ± 0.0001 | 0.1307 ± 0.0002 | 0.0897 ± 0.0002 |
+//!
+//! Drawn pre-activations understate what the network does not know by a third to two fifths. Neighbouring positions of its
+//! convolutions are correlated by 0.84 (`conv1`) and 0.72 (`conv2`) under drawn weights, by 0 under drawn pre-activations, whose
+//! noise 2×2 max pooling then turns into a shift of the mean: of 0.12 σ and 0.09 σ on average over all windows, of 1.03 σ where the four
+//! positions look alike. What drawn weights cost: one draw holds for all images, so that figures scatter more from one set of
+//! draws to another (the standard errors above), and it takes more draws to average that out. Time and memory are those of a pass with
+//! mean weights.
 //!
 //! # Draws of M-ary networks
 //!
@@ -21,6 +36,10 @@
 //! k with the mass that N(θ, σ²) has between the partitions on both sides of ℓ_k. It is not a draw from the posterior, whose spread
 //! within a level's cell it drops and whose spread across a partition it widens to the distance of two levels; nor from a posterior
 //! that was trained for networks of M levels. Draw s of both kinds has the same ε.
+//!
+//! An ensemble of ten such networks does not keep the posterior's uncertainty: in the runs above its mutual information is 0.0008
+//! after 40 epochs, when nearly every weight's posterior lies within one cell, against 0.0156 of ten drawn networks; after 8 epochs,
+//! when many lie across a partition, it is 0.033 against 0.023.
 
 use crate::nets::Network;
 use crate::prior::quantizer::Quantizer;
