@@ -31,7 +31,7 @@
 //! 4. [`layers`] has one operation a file: its mathematics and its definition, forward and backward. Who wants to know why
 //!    training is faster than that opens [`kernels`], which compute the same to rounding; nobody else needs to.
 //! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
-//! 6. [`train`] has the objective, Adam, the loop, the files of a run.
+//! 6. [`train`] has the objective, Adam, the loop, the files of a run, and [`train::uncertainty`], what predictions are worth.
 //! 7. [`packed`] is the quantized model.
 //! 8. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!

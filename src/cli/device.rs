@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::nets::Network;
 use crate::train::data::Dataset;
-use crate::train::evaluate::{Score, Weights, evaluate};
+use crate::train::evaluate::{self, Sink, Weights};
+use crate::train::uncertainty::Predictions;
 use crate::train::{Trainer, Training};
 use clap::Args;
 use std::str::FromStr;
@@ -88,17 +89,20 @@ pub(super) fn on(gpu: Option<&Gpu>, trainer: Trainer<f32>) -> Result<Box<dyn Tra
     }
 }
 
-/// Tells how a network does on a data set.
-pub(super) type Scorer<'a> = Box<dyn Fn(&Dataset, Weights) -> Result<Score> + 'a>;
-
-/// Evaluates a network on the GPU, if there is one.
-pub(super) fn scorer<'a>(gpu: Option<&Gpu>, network: &'a Network<f32>) -> Result<Scorer<'a>> {
+/// What a network predicts on a data set, on the GPU if there is one.
+pub(super) fn predictions(
+    gpu: Option<&Gpu>,
+    network: &Network<f32>,
+    data: &Dataset,
+    weights: Weights,
+    sink: &mut Sink<'_, f32>,
+) -> Result<Predictions> {
     match gpu {
-        None => Ok(Box::new(|data, weights| evaluate(network, data, weights))),
+        None => evaluate::predictions(network, data, weights, sink),
         #[cfg(feature = "cuda")]
         Some(device) => {
             let network = crate::cuda::nets::Network::from_host(device, network)?;
-            Ok(Box::new(move |data, weights| crate::cuda::train::evaluate::evaluate(&network, data, weights)))
+            crate::cuda::train::evaluate::predictions(&network, data, weights, sink)
         }
         #[cfg(not(feature = "cuda"))]
         Some(never) => match *never {},

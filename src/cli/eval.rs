@@ -1,30 +1,58 @@
 //! `spikeslab eval`.
 
-use super::device::{DeviceName, DeviceOption, scorer};
-use super::output::{json, line};
+mod figures;
+mod kinds;
+mod logits;
+mod printed;
+
+use super::device::{DeviceName, DeviceOption, predictions};
+use super::output::note;
 use super::source::{Source, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
-use super::{Outcome, table};
+use super::{Failure, Outcome};
 use crate::error::{Error, Result};
-use crate::layers::softmax_nll::log_softmax;
+use crate::layers::check_shape;
 use crate::nets::{Graph, WeightMode};
-use crate::train::data::{Dataset, directory};
-use crate::train::evaluate::{Score, Weights, quantized_loss, score};
+use crate::train::data::{Dataset, Split, directory};
+use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
 use crate::train::recalibrate::recalibrate;
+use crate::train::recipe::PriorName;
+use crate::train::uncertainty::Predictions;
 use clap::Args;
-use serde::Serialize;
+use kinds::{Evaluation, Kind, Task};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Accuracies are fractions in the JSON object; NLL is the mean negative log-likelihood in nats. A packed model has
-quantized weights only: the other entries are null. Sampled weights average the softmax over the draws.
+Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the same S
+networks with every weight rounded to its layer's nearest level. A packed model has quantized weights only.
+
+Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats; Brier score from 0 to 2;
+calibration errors (ECE, maximum) compare confidence and accuracy in 15 bins; coverage is the share of the images that is
+answered, the most confident first. With --ood a score, the higher the stranger, is to tell other images from the test
+images: AUROC counts ties half; AUPR takes the one or the other as positives; FPR at 95 % TPR is the share of the others that is
+let through where 95 % of the test images are.
+
+--json prints one object:
+  accuracy_K, nll_K        K = mean, sample, quantized; fractions, nats; null for a packed model's mean and sample
+  quantized_loss, n, samples
+  uncertainty.KIND         KIND = mean, sampled, quantized, sampled_m_ary, null where there are no such weights: accuracy, nll,
+                           brier, ece, ece_equal_mass, mce, entropy, expected_entropy, mutual_information (null without
+                           draws), aurc, accuracy_at_80, accuracy_at_90, accuracy_at_95, ood
+  uncertainty.KIND.ood     null without --ood: entropy; by_maximum_probability, by_entropy, by_mutual_information (null without
+                           draws), of each: auroc, aupr_other, aupr_own, fpr_at_95_tpr
+  ood                      null without --ood: n, source
+
+--save-logits writes F32 tensors (S, N, K), by the KIND of their weights: mean, sampled, ... and of --ood other_mean, ...; and
+labels (N), I64. --figures writes reliability, risk-coverage, entropy, confusion and images, each .svg.
 
 Examples:
   spikeslab eval runs/lenet5-1
   spikeslab eval runs/lenet5-1 --samples 100 --json
+  spikeslab eval runs/lenet5-1 --ood fashion --figures uncertainty
+  spikeslab eval runs/lenet5-1 --save-logits logits.safetensors
   spikeslab eval runs/lenet5-1/model.packed --data mnist
   spikeslab eval runs/densenet-1 --recalibrate            statistics estimated for the weights evaluated
   spikeslab eval runs/without-prior --kmeans 3            weights rounded to the levels of k-means")]
@@ -38,6 +66,9 @@ pub(super) struct EvalArguments {
     /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
     #[arg(long)]
     coarse: bool,
+    /// Directory with another data set, of images of the same shape: are its test images told from the data's?
+    #[arg(long, value_name = "DIR")]
+    ood: Option<PathBuf>,
     /// Draws of the weights
     #[arg(
         long, value_name = "S", default_value_t = SAMPLES,
@@ -51,7 +82,7 @@ pub(super) struct EvalArguments {
     )]
     kmeans: Option<u16>,
     /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over so many training images
-    /// of the data [default: 4096]
+    /// of the data; sampled M-ary weights take those of the quantized [default: 4096]
     #[arg(
         long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
         value_parser = clap::value_parser!(u32).range(1..)
@@ -60,23 +91,16 @@ pub(super) struct EvalArguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Directory for the figures, made if it is not there
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
+    /// Write the logits of every draw to a safetensors file
+    #[arg(long, value_name = "FILE")]
+    save_logits: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceOption,
     #[command(flatten)]
     threads: Threads,
-}
-
-/// What `--json` prints.
-#[derive(Debug, Serialize)]
-struct Evaluation {
-    accuracy_mean: Option<f64>,
-    accuracy_sample: Option<f64>,
-    accuracy_quantized: f64,
-    nll_mean: Option<f64>,
-    nll_sample: Option<f64>,
-    nll_quantized: f64,
-    quantized_loss: Option<f64>,
-    n: usize,
 }
 
 pub(super) fn run(arguments: &EvalArguments) -> Outcome {
@@ -84,75 +108,105 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
 }
 
 fn command(arguments: &EvalArguments) -> Outcome {
+    logits::check_place(arguments.save_logits.as_deref())?;
     let gpu = arguments.device.device.open()?;
-    let (scores, loss, images) = match Source::load(&arguments.source)? {
+    match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
-            let mut data = directory::load(dir, arguments.coarse || config.coarse)?;
+            let data = directory::load(dir, arguments.coarse || config.coarse)?;
             if let Some(levels) = arguments.kmeans {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
-            check_images(&data.test, network.graph())?;
-            data.test.standardize(config.standardization.as_ref())?;
-            let train = training_images(&config, data.train)?;
-            let sampled = Weights::Sampled { samples: arguments.samples, seed: config.recipe.seed };
-            let sample = scorer(gpu.as_ref(), network)?(&data.test, sampled)?;
-            let score = |weights: Weights, mode: &WeightMode<'_, f32>| match arguments.recalibrate {
-                None => scorer(gpu.as_ref(), network)?(&data.test, weights),
+            let Split { train, mut test, .. } = data;
+            check_images(&test, network.graph())?;
+            test.standardize(config.standardization.as_ref())?;
+            let mut other = other(arguments, network.graph())?;
+            if let Some(other) = &mut other {
+                other.test.standardize(config.standardization.as_ref())?;
+            }
+            let recalibrated = match arguments.recalibrate {
+                None => None,
                 Some(images) => {
-                    let network = recalibrate(network, &train, images as usize, config.recipe.batch_size, mode)?;
-                    scorer(gpu.as_ref(), &network)?(&data.test, weights)
+                    let train = training_images(&config, train)?;
+                    let of = |mode| recalibrate(network, &train, images as usize, config.recipe.batch_size, mode);
+                    Some((of(&WeightMode::Mean)?, of(&WeightMode::Quantized)?))
                 }
             };
-            let mean = score(Weights::Mean, &WeightMode::Mean)?;
-            let quantized = score(Weights::Quantized, &WeightMode::Quantized)?;
-            ((Some(mean), Some(sample), quantized), Some(quantized_loss(network)), data.test.len())
+            let (samples, seed) = (arguments.samples, config.recipe.seed);
+            let predict = |kind: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
+                let (network, weights) = match (kind, &recalibrated) {
+                    (Kind::Mean, of) => (of.as_ref().map(|of| &of.0), Weights::Mean),
+                    (Kind::Sampled, _) => (None, Weights::Sampled { samples, seed }),
+                    (Kind::Quantized, of) => (of.as_ref().map(|of| &of.1), Weights::Quantized),
+                    (Kind::SampledMary, of) => (of.as_ref().map(|of| &of.1), Weights::SampledMary { samples, seed }),
+                };
+                predictions(gpu.as_ref(), network.unwrap_or(&checkpoint.network), data, weights, sink)
+            };
+            let loss = Some(quantized_loss(network));
+            if config.recipe.prior == PriorName::None {
+                note("without a prior no posterior was learned: sampled weights have the variance of the beginning");
+            }
+            let classes = network.graph().classes();
+            let task = Task { kinds: &Kind::ALL, samples, test, other, classes };
+            finish(arguments, &task, loss, &predict)
         }
         Source::Packed(model) => {
-            if arguments.kmeans.is_some() {
-                return Err(Error::option("kmeans", "a run directory", "a packed model").into());
-            }
-            if arguments.recalibrate.is_some() {
-                return Err(Error::option("recalibrate", "a run directory", "a packed model").into());
+            for (option, is_given) in
+                [("kmeans", arguments.kmeans.is_some()), ("recalibrate", arguments.recalibrate.is_some())]
+            {
+                if is_given {
+                    return Err(Error::option(option, "a run directory", "a packed model").into());
+                }
             }
             if arguments.device.device != DeviceName::Cpu {
                 return Err(Error::option("device", "cpu for a packed model", "cuda").into());
             }
             // Not standardized here: the model does it.
-            let data = directory::load(arguments.data.as_deref(), arguments.coarse)?;
-            check_images(&data.test, model.graph())?;
-            let quantized = score(&data.test, |_, x| Ok(log_softmax(model.predict(x)?)))?;
-            ((None, None, quantized), None, data.test.len())
+            let test = directory::load(arguments.data.as_deref(), arguments.coarse)?.test;
+            check_images(&test, model.graph())?;
+            let other = other(arguments, model.graph())?;
+            let classes = model.graph().classes();
+            let predict = |_: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
+                predictions_by(data, classes, 1, |_| Ok(Box::new(|x| model.predict(x))), sink)
+            };
+            let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, test, other, classes };
+            finish(arguments, &task, None, &predict)
         }
-    };
-    let (mean, sample, quantized) = scores;
-    if arguments.json {
-        let evaluation = Evaluation {
-            accuracy_mean: mean.map(|score| score.accuracy),
-            accuracy_sample: sample.map(|score| score.accuracy),
-            accuracy_quantized: quantized.accuracy,
-            nll_mean: mean.map(|score| score.nll),
-            nll_sample: sample.map(|score| score.nll),
-            nll_quantized: quantized.nll,
-            quantized_loss: loss,
-            n: images,
-        };
-        json(&serde_json::to_string(&evaluation).expect("numbers"))?;
-    } else {
-        let named = |name: String, score: Option<Score>| score.map(|score| (name, score));
-        let rows = [
-            named("mean".into(), mean),
-            named(table::sampled(arguments.samples), sample),
-            named("quantized".into(), Some(quantized)),
-        ];
-        table::scores(&rows.into_iter().flatten().collect::<Vec<_>>())?;
-        if let Some(loss) = loss {
-            line(&table::quantized_loss(loss))?;
-        }
-        line(&format!("{images} test images"))?;
     }
+}
+
+/// What a kind of weights predicts on a data set.
+type Predict<'a> = dyn Fn(Kind, &Dataset, &mut Sink<'_, f32>) -> Result<Predictions> + 'a;
+
+/// Evaluates, writes and prints what was asked for.
+fn finish(arguments: &EvalArguments, task: &Task<'_>, loss: Option<f64>, predict: &Predict<'_>) -> Outcome {
+    let evaluate = |sink: &mut Sink<'_, f32>| Evaluation::of(task, predict, sink);
+    let evaluation = match &arguments.save_logits {
+        None => evaluate(&mut |_| Ok(()))?,
+        Some(path) => logits::save(path, task, evaluate)?,
+    };
+    if let Some(dir) = &arguments.figures {
+        figures::write(dir, task, &evaluation)?;
+    }
+    let printed: std::result::Result<(), Failure> = match arguments.json {
+        true => printed::object(task, &evaluation, loss),
+        false => printed::table(task, &evaluation, loss),
+    };
+    printed?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The data set of --ood.
+fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Split>> {
+    let Some(dir) = &arguments.ood else { return Ok(None) };
+    let mut data = directory::load(Some(dir), false)?;
+    data.source = dir.display().to_string();
+    check_shape("images of --ood", &graph.input, &data.test.shape())?;
+    if data.test.is_empty() {
+        return Err(Error::tensor("images of --ood", "at least one", "none"));
+    }
+    Ok(Some(data))
 }
 
 fn check_images(data: &Dataset, graph: &Graph) -> Result<()> {

@@ -67,7 +67,7 @@ Examples:
   spikeslab train lenet5 --data mnist --levels 4          train on the four MNIST files in mnist/
   spikeslab train lenet5 --codebook=-0.1,0,0.3            levels of your own to begin with
   spikeslab train --resume runs/lenet5-1                  go on with a run that was stopped
-  spikeslab eval runs/lenet5-1 --json                     accuracy and NLL with each kind of weights
+  spikeslab eval runs/lenet5-1 --ood fashion              what it knows, with each kind of weights, and what it does not
   spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
   spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
   spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes
@@ -78,7 +78,7 @@ Examples:
 enum Command {
     /// Train a network whose weights gather at M learned levels
     Train(train::TrainArguments),
-    /// Accuracy and NLL with mean, sampled and quantized weights
+    /// What a network knows and what it does not, with mean, sampled, quantized and sampled M-ary weights
     Eval(eval::EvalArguments),
     /// Train under a Gaussian and under a multi-spike prior, side by side
     Compare(compare::CompareArguments),

@@ -2,7 +2,7 @@
 
 use super::options::{OptionSpec, Options};
 use super::tensors::{Inputs, Outputs};
-use super::{layers, networks, priors, training};
+use super::{layers, networks, priors, training, uncertainty};
 use crate::error::Result;
 
 /// An input tensor.
@@ -262,6 +262,20 @@ pub const OPERATIONS: &[Operation] = &[
         domain: "gradient^2 below the largest number; v of at least 0",
         f32: training::adam,
         f64: training::adam,
+    },
+    Operation {
+        name: "uncertainty",
+        module: "train::uncertainty",
+        inputs: &[input("logits", "S, B, K"), optional("other_logits", "S, N, K")],
+        labels: true,
+        options: &[],
+        outputs: "probabilities (B, K), the mean over S draws; entropy, expected_entropy, mutual_information (B); accuracy, nll, \
+                  brier, ece, ece_equal_mass, mce, aurc (1); accuracy_at_coverage (3) of 80, 90, 95 %; with other_logits \
+                  other_entropy (N), and auroc, aupr_other, aupr_own, fpr_at_95_tpr (3) by maximum probability, entropy, \
+                  mutual information",
+        domain: "labels from 0 to K - 1; differences of an image's logits below 1.8e308",
+        f32: uncertainty::uncertainty,
+        f64: uncertainty::uncertainty,
     },
     Operation {
         name: "noise",

@@ -16,6 +16,7 @@ pub mod options;
 mod priors;
 pub mod tensors;
 mod training;
+mod uncertainty;
 
 use crate::error::{Error, Result};
 use crate::kernels::Way;

@@ -159,6 +159,17 @@ impl Svg {
         );
     }
 
+    /// An image of that address, its pixels as they are.
+    pub fn image(&mut self, left: f64, top: f64, width: f64, height: f64, address: &str) {
+        let [left, top, width, height] = [left, top, width, height].map(number);
+        let _ = writeln!(
+            self.text,
+            "<image x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
+             image-rendering=\"pixelated\" href=\"{}\"/>",
+            escape(address)
+        );
+    }
+
     /// A text on the baseline at (x, y).
     pub fn text(&mut self, x: f64, y: f64, text: &str, font: Font) {
         self.write_text(&format!("x=\"{}\" y=\"{}\"", number(x), number(y)), text, font);

@@ -12,7 +12,7 @@
 //! | 2²⁸ + parameter    | initialization            | 0                   |
 //! | 2·2²⁸              | shuffling                 | epoch               |
 //! | 3·2²⁸              | augmentation              | training step       |
-//! | 4·2²⁸ + layer      | sampled evaluation        | sample and batch    |
+//! | 4·2²⁸ + layer      | weights of an evaluation  | draw                |
 //!
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
@@ -40,7 +40,7 @@ pub enum Purpose {
     Shuffling,
     /// Random crops and flips of the training images.
     Augmentation,
-    /// The noise ε of a layer in a sampled evaluation.
+    /// The noise ε of a layer's weights in a draw from the posterior, for evaluation.
     Evaluation(u32),
 }
 

@@ -1,14 +1,24 @@
-//! Accuracy and negative log-likelihood on a data set, with each kind of weights.
+//! What a network predicts on a data set, with each kind of weights.
+//!
+//! | weights | logits of | draws |
+//! |---|---|---|
+//! | mean | θ | 1 |
+//! | sampled | θ + σ ε: networks drawn from the posterior | S |
+//! | quantized | Q(θ) | 1 |
+//! | sampled M-ary | Q(θ + σ ε): networks of M levels | S |
+//!
+//! Several draws predict together: their softmax is averaged. All images see the same draw of the weights, which is not what
+//! training does: [`draw`](mod@super::draw) tells the difference, [`uncertainty`](super::uncertainty) what is computed from the
+//! predictions. Memory holds a draw, a batch, and a few numbers an image, however many draws there are.
 
 use super::data::Dataset;
+use super::draw::draw;
+use super::uncertainty::{Accumulator, Predictions};
 use crate::error::{Error, Result};
-use crate::layers::softmax_nll;
-use crate::nets::graph::BayesLayer;
 use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
-use crate::tensor::noise::{Philox, Purpose};
-use ndarray::{Array2, Array4, ArrayView1, IxDyn};
+use ndarray::{Array2, Array4};
 
 /// Images a forward pass.
 const BATCH: usize = 250;
@@ -27,6 +37,23 @@ pub enum Weights {
         /// The seed of their noise.
         seed: u64,
     },
+    /// The same with every drawn weight replaced by the nearest level of its layer.
+    SampledMary {
+        /// Draws.
+        samples: u32,
+        /// The seed of their noise.
+        seed: u64,
+    },
+}
+
+impl Weights {
+    /// How many sets of weights predict together.
+    pub fn draws(self) -> u32 {
+        match self {
+            Self::Mean | Self::Quantized => 1,
+            Self::Sampled { samples, .. } | Self::SampledMary { samples, .. } => samples,
+        }
+    }
 }
 
 /// How a network does on a data set.
@@ -38,94 +65,99 @@ pub struct Score {
     pub nll: f64,
 }
 
-/// One forward pass with running statistics, and the weights it uses.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Pass {
-    Mean,
-    Quantized,
-    /// With the noise of this seed and step.
-    Sampled {
-        seed: u64,
-        step: u32,
-    },
-}
-
-impl Pass {
-    /// The stream of a layer's noise in a sampled pass.
-    pub(crate) fn noise(seed: u64, step: u32, layer: &BayesLayer) -> Philox {
-        Philox::new(seed, Purpose::Evaluation(layer.index as u32), step)
+impl Score {
+    /// Of predictions and the labels of their images.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there is no image, not one label an image, or a label is not a class.
+    pub fn of(predictions: &Predictions, labels: &[usize]) -> Result<Self> {
+        let (right, nll) = (predictions.right(labels)?, predictions.nll(labels)?);
+        if nll.is_empty() {
+            return Err(no_images());
+        }
+        let images = nll.len() as f64;
+        let right = right.iter().filter(|right| **right).count();
+        Ok(Self { accuracy: right as f64 / images, nll: nll.iter().sum::<f64>() / images })
     }
 }
+
+/// Gives the logits (B, classes) of images (B, C, H, W) with one set of weights.
+pub type Predict<'a, F> = Box<dyn Fn(Array4<F>) -> Result<Array2<F>> + 'a>;
+
+/// Is given the logits (B, classes) of every batch of every draw, in that order.
+pub type Sink<'a, F> = dyn FnMut(&Array2<F>) -> Result<()> + 'a;
 
 /// Evaluates with running statistics on every image of `data`.
 ///
 /// # Errors
-/// If the images are not of the network's shape; those of [`score`].
+/// As [`predictions`].
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
-    evaluate_by(data, weights, |x, pass| match pass {
-        Pass::Mean => network.predict(x, &WeightMode::Mean),
-        Pass::Quantized => network.predict(x, &WeightMode::Quantized),
-        Pass::Sampled { seed, step } => {
-            let noise =
-                |layer: &BayesLayer, shape: &[usize]| Ok(Pass::noise(seed, step, layer).standard_normal(IxDyn(shape)));
-            network.predict(x, &WeightMode::Sample(&noise))
-        }
-    })
+    Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
 }
 
-/// As [`evaluate`], with the logits (B, classes) that `predict` gives for the images of a pass.
-pub(crate) fn evaluate_by<F: Real>(
-    data: &Dataset,
-    weights: Weights,
-    mut predict: impl FnMut(Array4<F>, Pass) -> Result<Array2<F>>,
-) -> Result<Score> {
-    // Outside of the loop, and of every kind of weights: to take it where it is needed is to take it of no number elsewhere.
-    let draws = if let Weights::Sampled { samples, .. } = weights { samples } else { 1 };
-    let log_draws = F::of(f64::from(draws).ln());
-    score(data, |batch, x| match weights {
-        Weights::Mean => Ok(softmax_nll::log_softmax(predict(x, Pass::Mean)?)),
-        Weights::Quantized => Ok(softmax_nll::log_softmax(predict(x, Pass::Quantized)?)),
-        Weights::Sampled { samples, seed } => {
-            let batches = data.len().div_ceil(BATCH) as u32;
-            // ln Σ softmax, for a probability may be too small for F.
-            let mut log_sum = Array2::from_elem((x.dim().0, data.classes()), F::neg_infinity());
-            for sample in 0..samples {
-                let step = sample.wrapping_mul(batches).wrapping_add(batch as u32);
-                let logits = predict(x.clone(), Pass::Sampled { seed, step })?;
-                log_sum.zip_mut_with(&softmax_nll::log_softmax(logits), |sum, log| *sum = log_add_exp(*sum, *log));
-            }
-            Ok(log_sum.mapv(|log| log - log_draws))
-        }
-    })
-}
-
-/// Scores the log probabilities (B, classes) that `log_softmax` gives for each batch (its number, its images).
+/// What the network predicts for every image of `data`, with running statistics; `sink` is given the logits on the way.
 ///
 /// # Errors
-/// Those of `log_softmax`, and [`Error::Tensor`] if there are no images, or a log probability is not finite: the logits were
-/// too large, or NaN.
-pub fn score<F: Real>(
+/// If the images are not of the network's shape; those of [`predictions_by`].
+pub fn predictions<F: Real>(
+    network: &Network<F>,
     data: &Dataset,
-    mut log_softmax: impl FnMut(usize, ndarray::Array4<F>) -> Result<Array2<F>>,
-) -> Result<Score> {
+    weights: Weights,
+    sink: &mut Sink<'_, F>,
+) -> Result<Predictions> {
+    let drawn = |seed, number, to_levels| -> Predict<'_, F> {
+        let drawn = draw(network, seed, number, to_levels);
+        Box::new(move |x| drawn.predict(x, &WeightMode::Mean))
+    };
+    let of_draw = |number| -> Result<Predict<'_, F>> {
+        Ok(match weights {
+            Weights::Mean => Box::new(|x| network.predict(x, &WeightMode::Mean)),
+            Weights::Quantized => Box::new(|x| network.predict(x, &WeightMode::Quantized)),
+            Weights::Sampled { seed, .. } => drawn(seed, number, false),
+            Weights::SampledMary { seed, .. } => drawn(seed, number, true),
+        })
+    };
+    predictions_by(data, network.graph().classes(), weights.draws(), of_draw, sink)
+}
+
+/// As [`predictions`], with the logits of so many `classes` that the weights of each draw give: draw 0 for all images, then draw 1 …
+///
+/// # Errors
+/// Those of `of_draw` and `sink`; [`Error::Tensor`] if there are no images, or a logit is NaN or infinite; [`Error::Option`] if
+/// there are no draws.
+pub fn predictions_by<'a, F: Real>(
+    data: &Dataset,
+    classes: usize,
+    draws: u32,
+    mut of_draw: impl FnMut(u32) -> Result<Predict<'a, F>>,
+    sink: &mut Sink<'_, F>,
+) -> Result<Predictions> {
     if data.is_empty() {
-        return Err(Error::tensor("images", "at least one to evaluate on", "none"));
+        return Err(no_images());
     }
-    let (mut right, mut nll) = (0, 0.0);
+    if draws == 0 {
+        return Err(Error::option("samples", "at least one draw", draws));
+    }
+    let mut sum = Accumulator::new(data.len(), classes);
     let indices: Vec<usize> = (0..data.len()).collect();
-    for (batch, indices) in indices.chunks(BATCH).enumerate() {
-        let (x, labels) = data.batch(indices);
-        let log_probabilities = log_softmax(batch, x)?;
-        if let Some(odd) = log_probabilities.iter().find(|log| !log.is_finite()) {
-            return Err(Error::tensor("ln softmax(logits)", "finite numbers", odd));
-        }
-        for (row, label) in log_probabilities.rows().into_iter().zip(labels) {
-            right += usize::from(first_maximum(row) == label);
-            nll -= row[label].as_f64();
+    for number in 0..draws {
+        let predict = of_draw(number)?;
+        for indices in indices.chunks(BATCH) {
+            let logits = predict(data.batch(indices).0)?;
+            sum.add(indices[0], logits.view())?;
+            sink(&logits)?;
         }
     }
-    let images = data.len() as f64;
-    Ok(Score { accuracy: right as f64 / images, nll: nll / images })
+    Ok(sum.mean(draws))
+}
+
+fn no_images() -> Error {
+    Error::tensor("images", "at least one to evaluate on", "none")
+}
+
+/// The labels (N) of a data set.
+pub fn labels(data: &Dataset) -> Vec<usize> {
+    data.labels().iter().map(|label| usize::from(*label)).collect()
 }
 
 /// The quantized loss Σ (θ − Q(θ))² over the weights of all layers that are quantized.
@@ -136,13 +168,4 @@ pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
         .filter(|layer| !layer.unquantized)
         .map(|layer| Quantizer::new(parameters[layer.levels].as_slice()).loss(parameters[layer.theta].as_slice()))
         .sum()
-}
-
-/// ln(eᵃ + eᵇ), for finite b.
-fn log_add_exp<F: Real>(a: F, b: F) -> F {
-    a.max(b) + (-(a - b).abs()).exp().ln_1p()
-}
-
-fn first_maximum<F: Real>(row: ArrayView1<'_, F>) -> usize {
-    (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best })
 }

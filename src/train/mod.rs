@@ -8,6 +8,7 @@ pub mod config;
 pub mod data;
 #[cfg(feature = "files")]
 pub mod dir;
+pub mod draw;
 pub mod evaluate;
 pub mod fit;
 #[cfg(feature = "files")]
@@ -26,6 +27,7 @@ pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;
 pub mod trainer;
+pub mod uncertainty;
 #[cfg(feature = "files")]
 pub mod write;
 

@@ -29,13 +29,26 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn write_within(path: &Path, bytes: &[u8], patience: Duration) -> Result<()> {
+    let all = |file: &mut File| file.write_all(bytes).map_err(|source| Error::io(path, source));
+    fill_at(path, patience, all)
+}
+
+/// As [`write()`], for bytes that need not be in memory at once: `fill` writes them to the open file, at whatever pace.
+///
+/// # Errors
+/// As [`write()`], and those of `fill`.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    fill_at(path, PATIENCE, fill)
+}
+
+fn fill_at(path: &Path, patience: Duration, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     check_replaceable(path)?;
     let io = |source| Error::io(path, source);
     let target = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink()).then(|| fs::canonicalize(path));
     let target = target.transpose().map_err(io)?;
     let (dir, name) = split(target.as_deref().unwrap_or(path));
     let dir = Dir::open(dir).map_err(io)?;
-    write_in(&dir, name, bytes, path, patience)
+    fill_in(&dir, name, path, patience, fill)
 }
 
 /// As [`write()`], of the file `name` in an open directory; errors call it `path`.
@@ -43,6 +56,17 @@ pub fn write_within(path: &Path, bytes: &[u8], patience: Duration) -> Result<()>
 /// # Errors
 /// As [`write()`].
 pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<()> {
+    let all = |file: &mut File| file.write_all(bytes).map_err(|source| Error::io(path, source));
+    fill_in(dir, name, path, patience, all)
+}
+
+fn fill_in(
+    dir: &Dir,
+    name: &OsStr,
+    path: &Path,
+    patience: Duration,
+    fill: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<()> {
     let io = |source| Error::io(path, source);
     let part = part(name);
     loop {
@@ -51,7 +75,9 @@ pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Du
         // Whoever held the lock before has given the file its name.
         if dir.names(&part, &file).map_err(io)? {
             let part = Part { dir, name: &part, is_finished: false };
-            return part.finish(&mut file, bytes, name).and_then(|()| dir.sync()).map_err(io);
+            file.set_len(0).map_err(io)?;
+            fill(&mut file)?;
+            return part.finish(&file, name).and_then(|()| dir.sync()).map_err(io);
         }
     }
 }
@@ -85,7 +111,9 @@ pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<O
         if dir.has(name)? {
             return Ok(None);
         }
-        part.finish(&mut file, bytes, name)?;
+        file.set_len(0)?;
+        file.write_all(bytes)?;
+        part.finish(&file, name)?;
         dir.sync().inspect_err(|_| {
             // The first error is the one to report.
             let _ = dir.remove(name);
@@ -127,10 +155,8 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Writes the bytes and gives the file its name.
-    fn finish(mut self, file: &mut File, bytes: &[u8], name: &OsStr) -> io::Result<()> {
-        file.set_len(0)?;
-        file.write_all(bytes)?;
+    /// Gives the file its name, once what was written is on the disk.
+    fn finish(mut self, file: &File, name: &OsStr) -> io::Result<()> {
         file.sync_all()?;
         self.dir.rename(self.name, name)?;
         self.is_finished = true;

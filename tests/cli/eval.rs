@@ -1,11 +1,12 @@
 use super::{Workplace, write_data};
 use crate::train::Parts;
+use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use spikeslab::nets::{Description, Network};
 use std::collections::BTreeSet;
 use std::fs;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 11] = [
     "accuracy_mean",
     "accuracy_sample",
     "accuracy_quantized",
@@ -14,15 +15,54 @@ const KEYS: [&str; 8] = [
     "nll_quantized",
     "quantized_loss",
     "n",
+    "samples",
+    "uncertainty",
+    "ood",
 ];
+
+const KINDS: [&str; 4] = ["mean", "sampled", "quantized", "sampled_m_ary"];
+
+const FIGURES: [&str; 14] = [
+    "accuracy",
+    "nll",
+    "brier",
+    "ece",
+    "ece_equal_mass",
+    "mce",
+    "entropy",
+    "expected_entropy",
+    "mutual_information",
+    "aurc",
+    "accuracy_at_80",
+    "accuracy_at_90",
+    "accuracy_at_95",
+    "ood",
+];
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
 
 fn eval(place: &Workplace, arguments: &[&str]) -> Value {
     let printed = place.succeed(&[&["eval", "--json"], arguments].concat());
     assert_eq!(printed.lines().count(), 1, "{printed}");
     let value: Value = serde_json::from_str(&printed).unwrap();
-    let keys: BTreeSet<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, KEYS.into());
+    assert_eq!(keys(&value), KEYS.into());
+    assert_eq!(keys(&value["uncertainty"]), KINDS.into());
+    for kind in KINDS.into_iter().filter(|kind| !value["uncertainty"][kind].is_null()) {
+        assert_eq!(keys(&value["uncertainty"][kind]), FIGURES.into());
+    }
     value
+}
+
+/// The cells of a row of the table.
+fn cells<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
+    let row = table.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {table}"));
+    row.split_whitespace().collect()
 }
 
 #[test]
@@ -33,29 +73,181 @@ fn a_run_is_evaluated_with_each_kind_of_weights() {
     for name in ["accuracy_mean", "accuracy_quantized", "quantized_loss"] {
         assert_eq!(value[name], last[name], "{name}");
     }
-    assert_eq!(value["n"], 64);
+    assert_eq!((&value["n"], &value["samples"], &value["ood"]), (&json!(64), &json!(10), &Value::Null));
     for name in &KEYS[..7] {
-        assert!(value[*name].as_f64().unwrap() > 0.0, "{name}: {value}");
+        assert!(number(&value[*name]) > 0.0, "{name}: {value}");
     }
-    assert!(value["accuracy_sample"].as_f64().unwrap() <= 1.0);
+    for (kind, key) in [("mean", "mean"), ("sampled", "sample"), ("quantized", "quantized")] {
+        for figure in ["accuracy", "nll"] {
+            assert_eq!(value["uncertainty"][kind][figure], value[format!("{figure}_{key}")], "{kind}");
+        }
+    }
+    for kind in KINDS {
+        let of = &value["uncertainty"][kind];
+        let (entropy, is_drawn) = (number(&of["entropy"]), kind.starts_with("sampled"));
+        assert!((0.0..=10.0_f64.ln()).contains(&entropy), "{of}");
+        if is_drawn {
+            let parts = number(&of["expected_entropy"]) + number(&of["mutual_information"]);
+            assert!((parts - entropy).abs() < 1e-12 && number(&of["mutual_information"]) > 0.0, "{of}");
+        } else {
+            assert!(of["expected_entropy"].is_null() && of["mutual_information"].is_null(), "{of}");
+        }
+        for name in ["brier", "ece", "ece_equal_mass", "mce", "aurc"] {
+            assert!((0.0..=2.0).contains(&number(&of[name])), "{name}: {of}");
+        }
+        assert!(number(&of["ece"]) <= number(&of["mce"]) && of["ood"].is_null(), "{of}");
+    }
     assert_eq!(eval(&place, &["run", "--data", "data", "--threads", "2"]), value);
     let more = eval(&place, &["run", "--samples", "50"]);
     assert_ne!(more["nll_sample"], value["nll_sample"]);
     assert_eq!(more["nll_mean"], value["nll_mean"]);
-    // The figures of the final table.
-    let table = place.succeed(&["eval", "run"]);
-    let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{table}"));
-    for (name, accuracy, nll) in [
-        ("mean", "accuracy_mean", "nll_mean"),
-        ("sampled, 10 draws", "accuracy_sample", "nll_sample"),
-        ("quantized ", "accuracy_quantized", "nll_quantized"),
+}
+
+#[test]
+fn the_table_has_a_row_a_figure_and_a_column_a_kind() {
+    let place = Workplace::with_run();
+    write_data(&place.path("other"), 10, 40, 12);
+    let value = eval(&place, &["run", "--ood", "other"]);
+    let table = place.succeed(&["eval", "run", "--ood", "other"]);
+    assert!(table.lines().all(|line| line.chars().count() <= 80 || line.contains("other images, from ")), "{table}");
+    assert_eq!(cells(&table, "weights"), ["mean", "sampled", "quantized", "sampled", "M-ary"]);
+    let shown = |name: &str, show: &dyn Fn(&Value) -> String| {
+        assert_eq!(cells(&table, name), KINDS.map(|kind| show(&value["uncertainty"][kind])), "{name}");
+    };
+    let percent = |value: &Value| format!("{:.2}%", 100.0 * number(value));
+    let four = |value: &Value| value.as_f64().map_or("-".to_string(), |value| format!("{value:.4}"));
+    shown("accuracy  ", &|of| percent(&of["accuracy"]));
+    for (name, key) in [
+        ("NLL, nats", "nll"),
+        ("Brier score", "brier"),
+        ("ECE, bins of equal width", "ece"),
+        ("ECE, bins of equal mass", "ece_equal_mass"),
+        ("maximum calibration error", "mce"),
+        ("entropy, nats", "entropy"),
+        ("  expected entropy", "expected_entropy"),
+        ("  mutual information", "mutual_information"),
+        ("area under risk-coverage", "aurc"),
     ] {
-        let number = |key: &str| value[key].as_f64().unwrap();
-        let expected = format!("{:.2}% {:.4}", 100.0 * number(accuracy), number(nll));
-        let words: Vec<&str> = row(name).split_whitespace().rev().take(2).collect();
-        assert_eq!(format!("{} {}", words[1], words[0]), expected, "{table}");
+        shown(name, &|of| four(&of[key]));
     }
-    assert!(row("64 test images").len() == 14);
+    for coverage in [80, 90, 95] {
+        let key = format!("accuracy_at_{coverage}");
+        shown(&format!("accuracy at {coverage} % coverage"), &|of| percent(&of[&key]));
+    }
+    for (name, key) in [
+        ("AUROC by maximum probability", "by_maximum_probability"),
+        ("AUROC by entropy", "by_entropy"),
+        ("AUROC by mutual information", "by_mutual_information"),
+    ] {
+        shown(name, &|of| four(&of["ood"][key]["auroc"]));
+    }
+    for line in ["64 test images", "10 draws of the weights"] {
+        assert!(table.lines().any(|seen| seen == line), "{table}");
+    }
+    assert!(table.contains("40 other images, from other\n"), "{table}");
+    assert!(cells(&table, "quantized loss")[0].parse::<f64>().is_ok());
+}
+
+#[test]
+fn other_images_are_told_from_the_test_images_by_three_scores() {
+    let place = Workplace::with_run();
+    write_data(&place.path("other"), 10, 40, 12);
+    let value = eval(&place, &["run", "--ood", "other"]);
+    assert_eq!(value["ood"], json!({"n": 40, "source": "other"}));
+    let (without, themselves) = (eval(&place, &["run"]), eval(&place, &["run", "--ood", "data"]));
+    for kind in KINDS {
+        let ood = &value["uncertainty"][kind]["ood"];
+        assert_eq!(keys(ood), ["entropy", "by_maximum_probability", "by_entropy", "by_mutual_information"].into());
+        for score in ["by_maximum_probability", "by_entropy", "by_mutual_information"] {
+            if score == "by_mutual_information" && !kind.starts_with("sampled") {
+                assert_eq!(ood[score], Value::Null, "one set of weights disagrees with none");
+                continue;
+            }
+            assert_eq!(keys(&ood[score]), ["auroc", "aupr_other", "aupr_own", "fpr_at_95_tpr"].into());
+            let figures = ["auroc", "aupr_other", "aupr_own", "fpr_at_95_tpr"].map(|name| number(&ood[score][name]));
+            assert!(figures.iter().all(|figure| (0.0..=1.0).contains(figure)), "{ood}");
+            // Images cannot be told from themselves: every pair is half of a tie or has its mirror image.
+            let same = &themselves["uncertainty"][kind]["ood"][score];
+            assert_eq!(number(&same["auroc"]), 0.5, "{kind} {score}: {same}");
+            assert!(number(&same["fpr_at_95_tpr"]) >= 0.95, "{kind} {score}: {same}");
+        }
+        let mut own = value["uncertainty"][kind].clone();
+        own["ood"] = Value::Null;
+        assert_eq!(own, without["uncertainty"][kind], "{kind}: other images change nothing about the test images");
+    }
+    let packed = eval(&place, &["run/model.packed", "--data", "data", "--ood", "other"]);
+    let [seen, expected] =
+        [&packed, &value].map(|value| number(&value["uncertainty"]["quantized"]["ood"]["by_entropy"]["auroc"]));
+    assert!((seen - expected).abs() < 1e-3, "{seen}, {expected}");
+    write_data(&place.path("larger"), 10, 40, 13);
+    for source in ["run", "run/model.packed"] {
+        let arguments = ["eval", source, "--data", "data", "--ood", "larger"];
+        place.refuse(&arguments, 1, &["images of --ood", "[1, 12, 12]", "[1, 13, 13]"]);
+        place.refuse(&["eval", source, "--data", "data", "--ood", "none"], 1, &["none", "nothing of that name"]);
+    }
+}
+
+/// What is saved are the logits that the figures are of: the oracle makes the same of them.
+#[test]
+fn saved_logits_are_those_of_every_draw() {
+    let place = Workplace::with_run();
+    write_data(&place.path("other"), 10, 300, 12);
+    let arguments = ["run", "--ood", "other", "--samples", "3", "--save-logits", "logits.safetensors"];
+    let value = eval(&place, &arguments);
+    assert_eq!(value, eval(&place, &arguments[..5]), "saving changes nothing");
+    let saved = crate::oracle::read(&place.path("logits.safetensors"));
+    let names: Vec<&str> = saved.keys().map(String::as_str).collect();
+    let own_and_other = KINDS.iter().flat_map(|kind| [kind.to_string(), format!("other_{kind}")]);
+    let mut expected: Vec<String> = own_and_other.chain(["labels".to_string()]).collect();
+    expected.sort();
+    assert_eq!(names, expected);
+    let bytes = place.read("logits.safetensors");
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for kind in KINDS {
+        let draws = if kind.starts_with("sampled") { 3 } else { 1 };
+        let (own, other) = (file.tensor(kind).unwrap(), file.tensor(&format!("other_{kind}")).unwrap());
+        assert_eq!((own.shape(), other.shape()), (&[draws, 64, 10][..], &[draws, 300, 10][..]));
+        let tensors = [("logits", own), ("labels", file.tensor("labels").unwrap()), ("other_logits", other)];
+        fs::write(place.path("in.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+        place.succeed(&["oracle", "uncertainty", "in.safetensors", "out.safetensors"]);
+        let seen = crate::oracle::read(&place.path("out.safetensors"));
+        let of = &value["uncertainty"][kind];
+        for name in ["accuracy", "nll", "brier", "ece", "ece_equal_mass", "mce", "aurc"] {
+            assert_eq!(seen[name].values[0] as f32, number(&of[name]) as f32, "{kind} {name}");
+        }
+        assert_eq!(seen["auroc"].values[1] as f32, number(&of["ood"]["by_entropy"]["auroc"]) as f32, "{kind}");
+    }
+    place.succeed(&["eval", "run/model.packed", "--data", "data", "--save-logits", "packed.safetensors"]);
+    let packed = crate::oracle::read(&place.path("packed.safetensors"));
+    assert_eq!(packed.keys().collect::<Vec<_>>(), ["labels", "quantized"]);
+    assert_eq!(packed["labels"], saved["labels"]);
+}
+
+#[test]
+fn logits_are_saved_where_nothing_is_lost_and_only_as_many_as_can_be_read() {
+    let place = Workplace::with_run();
+    let run = |path| ["eval", "run", "--save-logits", path];
+    place.refuse(&run("run/checkpoint.safetensors"), 1, &["a file that no run needs", "checkpoint.safetensors"]);
+    place.refuse(&run("data"), 1, &["data", "a file to write", "a directory"]);
+    place.refuse(&run("none/logits"), 1, &["none"]);
+    // 100,000 draws of 64 images of ten classes, twice, are 512 MB; of 640 images more than 4 GiB.
+    write_data(&place.path("many"), 10, 640, 12);
+    let many = ["eval", "run", "--data", "many", "--samples", "100000", "--save-logits", "logits"];
+    place.refuse(&many, 2, &["save-logits", "at most 4294967296 bytes", "51"]);
+    // An evaluation that fails leaves no file.
+    let mut checkpoint = Parts::of(&place.read("run/checkpoint.safetensors"));
+    (0..128 * 10).for_each(|i| checkpoint.set("fc3.theta", i, f32::MAX));
+    fs::write(place.path("run/checkpoint.safetensors"), checkpoint.sealed()).unwrap();
+    place.refuse(&run("logits"), 1, &["tensor ln softmax(logits)", "finite numbers"]);
+}
+
+#[test]
+fn without_a_prior_there_is_a_remark_on_sampled_weights() {
+    let place = Workplace::new();
+    place.train("run", &["--prior", "none"]);
+    let output = place.run(&["eval", "run"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.starts_with("without a prior no posterior was learned"), "{stderr}");
 }
 
 #[test]
@@ -66,11 +258,15 @@ fn a_packed_model_has_the_quantized_weights_of_its_run() {
     assert_eq!((&packed["accuracy_quantized"], &packed["n"]), (&run["accuracy_quantized"], &json!(64)));
     let [seen, expected] = [&packed, &run].map(|value| value["nll_quantized"].as_f64().unwrap());
     assert!((seen - expected).abs() < 1e-5 * expected, "{seen}, {expected}");
-    for name in ["accuracy_mean", "accuracy_sample", "nll_mean", "nll_sample", "quantized_loss"] {
+    for name in ["accuracy_mean", "accuracy_sample", "nll_mean", "nll_sample", "quantized_loss", "samples"] {
         assert_eq!(packed[name], Value::Null, "{name}");
     }
+    for kind in ["mean", "sampled", "sampled_m_ary"] {
+        assert_eq!(packed["uncertainty"][kind], Value::Null, "{kind}");
+    }
     let table = place.succeed(&["eval", "run/model.packed", "--data", "data"]);
-    assert!(table.contains("quantized ") && !table.contains("sampled"), "{table}");
+    assert_eq!(cells(&table, "weights"), ["quantized"]);
+    assert!(!table.contains("sampled") && !table.contains("quantized loss"), "{table}");
 }
 
 #[test]
@@ -83,6 +279,8 @@ fn statistics_estimated_anew_are_those_that_quantize_packs() {
     for name in ["nll_sample", "accuracy_sample", "quantized_loss"] {
         assert_eq!(run[name], trained[name], "{name}");
     }
+    let m_ary = |value: &Value| value["uncertainty"]["sampled_m_ary"]["nll"].clone();
+    assert_ne!(m_ary(&run), m_ary(&trained), "its statistics are those of the quantized weights");
     place.succeed(&["quantize", "run", "--recalibrate=200", "--out", "anew.packed"]);
     let packed = eval(&place, &["anew.packed", "--data", "data"]);
     assert_eq!(packed["accuracy_quantized"], run["accuracy_quantized"]);
@@ -154,4 +352,28 @@ fn weights_that_overflow_are_named_not_scored() {
     (0..128 * 10).for_each(|i| checkpoint.set("fc3.theta", i, f32::MAX));
     fs::write(place.path("run/checkpoint.safetensors"), checkpoint.sealed()).unwrap();
     place.refuse(&["eval", "run", "--json"], 1, &["tensor ln softmax(logits)", "finite numbers", "NaN"]);
+}
+
+#[test]
+fn figures_show_every_kind_of_weights_and_are_the_same_again() {
+    let place = Workplace::with_run();
+    write_data(&place.path("other"), 10, 40, 12);
+    let figures = ["reliability", "risk-coverage", "entropy", "confusion", "images"];
+    let draw = |dir: &str, arguments: &[&str]| {
+        place.succeed(&[&["eval"], arguments, &["--figures", dir]].concat());
+        let read = |name: &str| String::from_utf8(place.read(format!("{dir}/{name}.svg"))).unwrap();
+        figures.map(read)
+    };
+    let seen = draw("new/figures", &["run", "--ood", "other"]);
+    assert_eq!(fs::read_dir(place.path("new/figures")).unwrap().count(), 5);
+    for (name, svg) in figures.iter().zip(&seen).filter(|(name, _)| **name != "images") {
+        for kind in ["mean", "sampled", "quantized", "sampled M-ary"] {
+            assert!(svg.contains(&format!(">{kind}")), "{kind} in {name}");
+        }
+    }
+    assert!(seen[2].contains("AUROC") && seen[4].matches("<image ").count() == 24);
+    assert_eq!(draw("again", &["run", "--ood", "other", "--threads", "1"]), seen);
+    let packed = draw("again", &["run/model.packed", "--data", "data"]);
+    assert!(packed[4].contains("quantized weights") && !packed[0].contains("sampled"));
+    place.refuse(&["eval", "run", "--figures", "run/config.json"], 1, &["config.json"]);
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The operations that there are on the CPU only, or in parts of kernels.
-const NOT_ON_A_DEVICE: [&str; 2] = ["spike-kl", "gaussian-kl"];
+const NOT_ON_A_DEVICE: [&str; 3] = ["spike-kl", "gaussian-kl", "uncertainty"];
 /// The outputs that a device does not have apart; it has their sum instead of the KL of each weight.
 const LEFT_OUT: [&str; 3] = ["mean", "variance", "kl"];
 

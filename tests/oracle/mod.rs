@@ -8,6 +8,7 @@ mod options;
 mod priors;
 mod tensors;
 mod training;
+mod uncertainty;
 
 use crate::common::compare::Tensor;
 use crate::common::fixture::Case;

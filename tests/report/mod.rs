@@ -2,13 +2,20 @@
 
 mod axes;
 mod comparison;
+mod confusion;
+mod contact_sheet;
+mod entropies;
 mod funnel;
 mod histogram;
 mod kl_forms;
 mod kl_funnels;
 mod layers;
 mod panel;
+#[cfg(feature = "files")]
+mod png;
 mod quantized_loss;
+mod reliability;
+mod risk_coverage;
 mod svg;
 mod xml;
 

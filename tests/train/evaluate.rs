@@ -1,45 +1,66 @@
 use super::{CLASSES, narrow, network, split};
-use crate::common::compare::assert_close;
+use crate::common::compare::{ToTensor, assert_close};
+use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
-use ndarray::{Array2, IxDyn};
+use ndarray::Array2;
 use spikeslab::layers::softmax_nll::log_softmax;
-use spikeslab::nets::graph::BayesLayer;
 use spikeslab::nets::{Network, Role, WeightMode};
 use spikeslab::prior::quantizer::Quantizer;
-use spikeslab::tensor::noise::{Philox, Purpose};
+use spikeslab::scalar::Real;
 use spikeslab::train::data::Dataset;
-use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss, score};
+use spikeslab::train::draw::draw;
+use spikeslab::train::evaluate::{
+    Predict, Score, Sink, Weights, evaluate, labels, predictions, predictions_by, quantized_loss,
+};
+use spikeslab::train::uncertainty::Predictions;
 
 fn labelled(labels: &[u8]) -> Dataset {
     Dataset::new(vec![0; labels.len()], labels.to_vec(), [1, 1, 1], 3).unwrap()
 }
 
-#[test]
-fn accuracy_counts_first_maxima_and_nll_is_the_mean() {
-    let data = labelled(&[0, 1, 2, 1]);
-    let rows = [[-0.5, -1.0, -2.0], [-0.25, -0.5, -4.0], [-1.0, -2.0, -1.0], [-3.0, -0.125, -0.125]];
-    let scored = score(&data, |batch, x: ndarray::Array4<f64>| {
-        assert_eq!((batch, x.shape()), (0, &[4, 1, 1, 1][..]));
-        Ok(Array2::from(rows.to_vec()))
-    })
-    .unwrap();
-    // Right: the first and the last, whose tie goes to the first of its maxima; the third's tie goes to class 0.
-    assert_eq!((scored.accuracy, scored.nll), (0.5, (0.5 + 0.5 + 1.0 + 0.125) / 4.0));
+/// The predictions whose logits `logits` gives for a draw's number and as many images.
+fn of_logits<F: Real>(
+    data: &Dataset,
+    draws: u32,
+    logits: impl Fn(u32, usize) -> Array2<F>,
+    sink: &mut Sink<'_, F>,
+) -> spikeslab::Result<Predictions> {
+    let logits = &logits;
+    let of_draw = |draw| -> spikeslab::Result<Predict<'_, F>> { Ok(Box::new(move |x| Ok(logits(draw, x.dim().0)))) };
+    predictions_by(data, data.classes(), draws, of_draw, sink)
 }
 
 #[test]
-fn a_last_smaller_batch_is_kept() {
-    let labels: Vec<u8> = (0..501).map(|i| (i % 3) as u8).collect();
-    let mut sizes = Vec::new();
-    let scored = score(&labelled(&labels), |batch, x: ndarray::Array4<f32>| {
-        assert_eq!(batch, sizes.len());
-        sizes.push(x.dim().0);
-        Ok(Array2::from_shape_fn((x.dim().0, 3), |(_, class)| if class == 0 { 0.0 } else { -1.0 }))
-    })
-    .unwrap();
-    assert_eq!(sizes, [250, 250, 1]);
-    assert_eq!((scored.accuracy, scored.nll), (1.0 / 3.0, 2.0 / 3.0));
+fn accuracy_counts_first_maxima_and_nll_is_the_mean() {
+    let data = labelled(&[0, 1, 2, 1]);
+    let rows: [[f64; 3]; 4] = [[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.375, 0.375]];
+    let seen = of_logits(&data, 1, |_, _| Array2::from(rows.to_vec()).mapv(f64::ln), &mut |_| Ok(())).unwrap();
+    let score = Score::of(&seen, &labels(&data)).unwrap();
+    // Right: the first and the last, whose tie goes to the first of its maxima.
+    assert_eq!(score.accuracy, 0.5);
+    let expected = -(0.5_f64.ln() + 2.0 * 0.25_f64.ln() + 0.375_f64.ln()) / 4.0;
+    assert_close("NLL", &score.nll, &expected, tolerance("uncertainty", Dtype::F64, Check::Property));
+}
+
+/// Draw by draw, and of each all images, the last batch smaller: what is saved is in that order.
+#[test]
+fn a_last_smaller_batch_is_kept_and_the_sink_sees_draws_one_after_another() {
+    let data = labelled(&(0..501).map(|i| (i % 3) as u8).collect::<Vec<_>>());
+    let mut seen = Vec::new();
+    let logits =
+        |draw: u32, images| Array2::from_shape_fn((images, 3), |(_, k)| if k == 0 { draw as f32 } else { -1.0 });
+    let mut sink = |logits: &Array2<f32>| {
+        seen.push((logits.nrows(), logits[[0, 0]]));
+        Ok(())
+    };
+    let predictions = of_logits(&data, 2, logits, &mut sink).unwrap();
+    assert_eq!(seen, [(250, 0.0), (250, 0.0), (1, 0.0), (250, 1.0), (250, 1.0), (1, 1.0)]);
+    assert_eq!(Score::of(&predictions, &labels(&data)).unwrap().accuracy, 1.0 / 3.0);
+    assert_eq!(predictions.len(), 501);
+    let refused = of_logits(&data, 2, logits, &mut |_| Err(spikeslab::Error::option("sink", "room", "none")));
+    assert_error(refused, &["sink", "room"]);
+    assert_error(of_logits(&data, 0, logits, &mut |_| Ok(())), &["samples", "at least one draw", "0"]);
 }
 
 /// A network whose weights are not on the levels, and whose σ is large enough to be seen.
@@ -67,37 +88,57 @@ fn quantized_weights_are_the_nearest_levels() {
     assert_ne!(quantized, evaluate(&net, &data, Weights::Mean).unwrap());
 }
 
+/// Draw s of all images is one network, whatever batch they are in.
 #[test]
 fn sampled_weights_average_the_probabilities_of_their_draws() {
     let net = noisy_network();
     let data = split(10, 300, 16).test;
     let (samples, seed) = (3, 9);
-    // Two batches: draw s of batch b has the step 2 s + b of the evaluation's streams.
-    let mut expected = 0.0;
-    for (b, indices) in [(0..250), (250..300)].into_iter().enumerate() {
-        let (x, labels) = data.batch::<f32>(&indices.collect::<Vec<_>>());
+    let (x, labels) = data.batch::<f32>(&(0..300).collect::<Vec<_>>());
+    for to_levels in [false, true] {
         let mut mean: Array2<f64> = Array2::zeros((labels.len(), CLASSES));
         for s in 0..samples {
-            let noise = move |layer: &BayesLayer, shape: &[usize]| {
-                let stream = Philox::new(seed, Purpose::Evaluation(layer.index as u32), 2 * s + b as u32);
-                Ok(stream.standard_normal(IxDyn(shape)))
-            };
-            let logits = net.predict(x.clone(), &WeightMode::Sample(&noise)).unwrap();
+            let logits = draw(&net, seed, s, to_levels).predict(x.clone(), &WeightMode::Mean).unwrap();
             mean += &log_softmax(logits.mapv(f64::from)).mapv(|log| log.exp() / f64::from(samples));
         }
-        expected -= labels.iter().enumerate().map(|(row, label)| mean[[row, *label]].ln()).sum::<f64>();
+        let expected = -labels.iter().enumerate().map(|(row, label)| mean[[row, *label]].ln()).sum::<f64>();
+        let weights = |samples, seed| match to_levels {
+            false => Weights::Sampled { samples, seed },
+            true => Weights::SampledMary { samples, seed },
+        };
+        let seen = evaluate(&net, &data, weights(samples, seed)).unwrap();
+        // In the batches above sums may be formed in another order.
+        let within = tolerance("sampled", Dtype::F32, Check::Reference);
+        assert_close(&format!("NLL, to levels: {to_levels}"), &seen.nll, &(expected / 300.0), within);
+        assert_eq!(seen, evaluate(&net, &data, weights(samples, seed)).unwrap());
+        assert_ne!(seen, evaluate(&net, &data, weights(samples, 10)).unwrap());
+        assert_ne!(seen, evaluate(&net, &data, weights(4, seed)).unwrap());
     }
-    let seen = evaluate(&net, &data, Weights::Sampled { samples, seed }).unwrap();
-    assert_close(
-        "NLL with sampled weights",
-        &seen.nll,
-        &(expected / 300.0),
-        tolerance("sampled", Dtype::F32, Check::Reference),
-    );
-    let repeated = evaluate(&net, &data, Weights::Sampled { samples, seed }).unwrap();
-    let reseeded = evaluate(&net, &data, Weights::Sampled { samples, seed: 10 }).unwrap();
-    assert_eq!(seen, repeated);
-    assert_ne!(seen, reseeded);
+}
+
+/// With σ = 0, nearly, every draw is the mean network, and every M-ary draw the quantized one.
+#[test]
+fn without_variance_draws_are_what_they_are_drawn_around() {
+    let mut net = noisy_network();
+    for parameter in net.parameters_mut().iter_mut().filter(|parameter| parameter.role == Role::LogSigma2) {
+        parameter.value.fill(-100.0);
+    }
+    let data = split(10, 40, 16).test;
+    let (samples, seed) = (2, 1);
+    let nll = |weights| evaluate(&net, &data, weights).unwrap().nll;
+    let within = tolerance("sampled", Dtype::F32, Check::Reference);
+    assert_close("sampled", &nll(Weights::Sampled { samples, seed }), &nll(Weights::Mean), within);
+    assert_close("sampled M-ary", &nll(Weights::SampledMary { samples, seed }), &nll(Weights::Quantized), within);
+}
+
+#[test]
+fn predictions_have_the_same_bits_at_any_number_of_threads() {
+    let (net, data) = (noisy_network(), split(10, 260, 16).test);
+    assert_same_bits_at_any_thread_count("predictions", || {
+        let weights = Weights::Sampled { samples: 2, seed: 3 };
+        let seen = predictions(&net, &data, weights, &mut |_| Ok(())).unwrap();
+        vec![seen.log_probabilities().to_tensor(), seen.expected_entropy().to_tensor()]
+    });
 }
 
 #[test]
@@ -123,10 +164,9 @@ fn logits_that_overflow_have_no_score() {
     for weights in [Weights::Mean, Weights::Sampled { samples: 2, seed: 1 }] {
         assert_error(evaluate(&net, &data, weights), &["tensor ln softmax(logits)", "finite numbers", "NaN"]);
     }
-    // A certainty beyond the type's range.
-    let scored =
-        score(&labelled(&[0]), |_, _: ndarray::Array4<f32>| Ok(ndarray::array![[0.0, f32::NEG_INFINITY, -1.0]]));
-    assert_error(scored, &["tensor ln softmax(logits)", "-inf"]);
+    let infinite = |_, _| ndarray::array![[0.0, f32::NEG_INFINITY, -1.0]];
+    let seen = of_logits(&labelled(&[0]), 1, infinite, &mut |_| Ok(()));
+    assert_error(seen, &["tensor ln softmax(logits)", "-inf"]);
 }
 
 #[test]
@@ -157,11 +197,14 @@ fn images_of_another_shape_are_refused() {
 
 #[test]
 fn no_images_have_no_score() {
-    let none = labelled(&[]);
-    let log_softmax = |_, x: ndarray::Array4<f64>| Ok(Array2::zeros((x.dim().0, none.classes())));
-    assert_error(score(&none, log_softmax), &["tensor images: expected at least one to evaluate on (saw: none)"]);
     let data = Dataset::new(Vec::new(), Vec::new(), split(8, 4, 12).test.shape(), CLASSES).unwrap();
     for weights in [Weights::Mean, Weights::Quantized, Weights::Sampled { samples: 2, seed: 1 }] {
-        assert_error(evaluate(&noisy_network(), &data, weights), &["tensor images", "none"]);
+        assert_error(
+            evaluate(&noisy_network(), &data, weights),
+            &["tensor images: expected at least one to evaluate on (saw: none)"],
+        );
     }
+    let net = noisy_network();
+    let one = predictions(&net, &split(8, 1, 16).test, Weights::Mean, &mut |_| Ok(())).unwrap();
+    assert_error(Score::of(&one, &[]), &["tensor labels", "[1]", "[0]"]);
 }

@@ -4,6 +4,7 @@ mod adam;
 mod data;
 #[cfg(feature = "files")]
 mod dir;
+mod draw;
 mod evaluate;
 mod fit;
 mod objective;
@@ -12,6 +13,7 @@ mod projection;
 mod recalibrate;
 mod recipe;
 mod trainer;
+pub(crate) mod uncertainty;
 
 #[cfg(feature = "files")]
 mod checkpoint;

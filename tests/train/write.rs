@@ -1,6 +1,6 @@
 use crate::common::assert_error;
 use spikeslab::train::dir::Dir;
-use spikeslab::train::write::{create_dir_all, write, write_within};
+use spikeslab::train::write::{create_dir_all, write, write_with, write_within};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::Path;
@@ -23,6 +23,28 @@ fn a_file_is_made_or_replaced_and_nothing_is_left_beside_it() {
         assert_eq!(fs::read(&path).unwrap(), bytes);
         assert_eq!(names(&dir), ["file.json"]);
     }
+}
+
+#[test]
+fn a_file_may_be_filled_piece_by_piece_and_stays_as_it_was_if_that_fails() {
+    use std::io::Write;
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("file.bin");
+    write_with(&path, |file| {
+        (0..1000_u32).for_each(|i| file.write_all(&i.to_le_bytes()).unwrap());
+        // It has its name only in the end.
+        assert_eq!(names(&dir), ["file.bin.part"]);
+        Ok(())
+    })
+    .unwrap();
+    let written = fs::read(&path).unwrap();
+    assert_eq!((written.len(), &written[3996..]), (4000, &999_u32.to_le_bytes()[..]));
+    let failed = write_with(&path, |file| {
+        file.write_all(b"half").unwrap();
+        Err(spikeslab::Error::option("logits", "finite ones", "NaN"))
+    });
+    assert_error(failed, &["logits: expected finite ones (saw: NaN)"]);
+    assert_eq!((names(&dir), fs::read(&path).unwrap()), (vec!["file.bin".into()], written));
 }
 
 #[test]

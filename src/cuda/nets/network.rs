@@ -15,6 +15,7 @@ use crate::layers::check_shape;
 use crate::nets::graph::{BayesLayer, Convolution, Graph, NormLayer, Op};
 use crate::nets::schedule::{Chain, Schedule, Stage, Work};
 use crate::nets::{self, Normalization, Role};
+use crate::prior::Codebook;
 
 /// A graph, the steps it is computed in, and a value for each of its parameters.
 #[derive(Debug)]
@@ -107,6 +108,17 @@ impl<F: Real> Network<F> {
             parameter.value = value.to_host()?;
         }
         Ok(())
+    }
+
+    /// A copy of the network on the CPU.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn to_host(&self) -> Result<nets::Network<F>> {
+        // Its levels, as all its parameters, are replaced.
+        let mut network = nets::Network::new(self.graph.clone(), &Codebook::symmetric(2)?);
+        self.copy_to_host(&mut network)?;
+        Ok(network)
     }
 
     /// The nodes.

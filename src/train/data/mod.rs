@@ -120,6 +120,15 @@ impl Dataset {
         &self.labels
     }
 
+    /// The bytes (C, H, W) of image `i`, row-major, never standardized.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn pixels(&self, i: usize) -> &[u8] {
+        let size = self.shape.iter().product::<usize>();
+        &self.images[i * size..][..size]
+    }
+
     /// The first `images`, or all there are if they are fewer.
     pub(crate) fn keep_first(&mut self, images: usize) {
         let [c, h, w] = self.shape;

@@ -51,7 +51,9 @@ fn parity<F: DevicePrecision>() {
     assert_close("losses of 50 steps", &losses(&seen), &losses(&expected), within);
     assert_eq!(on_gpu.trainer().step, 50);
     let test = split(1, 40, SIZE).test;
-    for weights in [Weights::Mean, Weights::Quantized, Weights::Sampled { samples: 3, seed: 1 }] {
+    let (samples, seed) = (3, 1);
+    let drawn = [Weights::Sampled { samples, seed }, Weights::SampledMary { samples, seed }];
+    for weights in [Weights::Mean, Weights::Quantized].into_iter().chain(drawn) {
         // The same network on both.
         let host = on_gpu.fetch().expect("it runs").clone();
         let (expected, seen) = (host.score(&test, weights).unwrap(), on_gpu.score(&test, weights).expect("it runs"));

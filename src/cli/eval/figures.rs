@@ -1,0 +1,73 @@
+//! `--figures`: what the predictions of every kind of weights look like.
+
+use super::kinds::{Evaluation, Kind, OfKind, Task};
+use crate::error::Result;
+use crate::report::{
+    Confusion, Entropies, Picture, Reliability, RiskCurve, confusion, contact_sheet, entropies, reliability,
+    risk_coverage,
+};
+use crate::train::uncertainty::calibration;
+use crate::train::uncertainty::selective::Ranking;
+use crate::train::write::{create_dir_all, write as write_file};
+use std::path::Path;
+
+/// Images on the contact sheet.
+const LEAST_CERTAIN: usize = 16;
+const MOST_CERTAIN: usize = 8;
+
+/// Writes the figures into `dir`, which is made if it is not there.
+pub(super) fn write(dir: &Path, task: &Task<'_>, evaluation: &Evaluation) -> Result<()> {
+    let figures = [
+        ("reliability.svg", reliability(&each(evaluation, |of| of_bins(of, evaluation))?)),
+        ("risk-coverage.svg", risk_coverage(&each(evaluation, |of| of_risks(of, evaluation))?)),
+        ("entropy.svg", entropies(&each(evaluation, |of| Ok(of_entropy(of, task)))?)),
+        ("confusion.svg", confusion(&each(evaluation, |of| Ok(of_classes(of, task, evaluation)))?)),
+        ("images.svg", sheet(task, evaluation)),
+    ];
+    create_dir_all(dir)?;
+    figures.iter().try_for_each(|(name, svg)| write_file(&dir.join(name), svg.as_bytes()))
+}
+
+fn each<T>(evaluation: &Evaluation, of: impl FnMut(&OfKind) -> Result<T>) -> Result<Vec<T>> {
+    evaluation.kinds.iter().map(of).collect()
+}
+
+fn of_bins(of: &OfKind, evaluation: &Evaluation) -> Result<Reliability> {
+    let right = of.predictions.right(&evaluation.labels)?;
+    let bins = calibration::equal_width(&of.predictions.confidence(), &right)?;
+    Ok(Reliability { name: of.kind.name().to_string(), bins })
+}
+
+fn of_risks(of: &OfKind, evaluation: &Evaluation) -> Result<RiskCurve> {
+    let ranking = Ranking::new(&of.predictions.confidence(), &of.predictions.right(&evaluation.labels)?)?;
+    Ok(RiskCurve { name: of.kind.name().to_string(), risks: ranking.risks(), area: ranking.area() })
+}
+
+fn of_entropy(of: &OfKind, task: &Task<'_>) -> Entropies {
+    let other = of.other.as_ref().map(|(other, of)| (other.entropy(), of.entropy.auroc));
+    Entropies { name: of.kind.name().to_string(), own: of.predictions.entropy(), other, classes: task.classes }
+}
+
+fn of_classes(of: &OfKind, task: &Task<'_>, evaluation: &Evaluation) -> Confusion {
+    Confusion::new(of.kind.name(), task.classes, &of.predictions.classes(), &evaluation.labels)
+}
+
+/// By the entropy of sampled weights or, without them, of the first kind.
+fn sheet(task: &Task<'_>, evaluation: &Evaluation) -> String {
+    let Some(of) = evaluation.kinds.iter().find(|of| of.kind == Kind::Sampled).or(evaluation.kinds.first()) else {
+        return contact_sheet("no", &[], &[]);
+    };
+    let entropy = of.predictions.entropy();
+    let mut order: Vec<usize> = (0..entropy.len()).collect();
+    order.sort_by(|one, other| entropy[*other].total_cmp(&entropy[*one]));
+    let picture = |i: &usize| Picture {
+        pixels: task.test.pixels(*i),
+        shape: task.test.shape(),
+        label: evaluation.labels[*i],
+        probabilities: of.predictions.log_probabilities().row(*i).iter().map(|log| log.exp()).collect(),
+        entropy: entropy[*i],
+    };
+    let least: Vec<Picture<'_>> = order.iter().take(LEAST_CERTAIN).map(picture).collect();
+    let most: Vec<Picture<'_>> = order.iter().rev().take(MOST_CERTAIN).map(picture).collect();
+    contact_sheet(of.kind.name(), &least, &most)
+}

@@ -1,0 +1,117 @@
+//! The kinds of weights, and what each of them predicts.
+
+use super::Predict;
+use crate::error::Result;
+use crate::train::data::{Dataset, Split};
+use crate::train::evaluate::{Sink, labels};
+use crate::train::uncertainty::{Detections, Predictions, Uncertainty};
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array2;
+use std::io::IsTerminal;
+
+/// A kind of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Mean,
+    Sampled,
+    Quantized,
+    SampledMary,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Mean, Self::Sampled, Self::Quantized, Self::SampledMary];
+
+    /// In tables and figures.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Sampled => "sampled",
+            Self::Quantized => "quantized",
+            Self::SampledMary => "sampled M-ary",
+        }
+    }
+
+    /// In JSON and files.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::SampledMary => "sampled_m_ary",
+            _ => self.name(),
+        }
+    }
+
+    pub(super) fn is_drawn(self) -> bool {
+        matches!(self, Self::Sampled | Self::SampledMary)
+    }
+}
+
+/// What is evaluated on what.
+pub(super) struct Task<'a> {
+    pub(super) kinds: &'a [Kind],
+    pub(super) samples: u32,
+    pub(super) test: Dataset,
+    /// That of --ood, of which the test images count.
+    pub(super) other: Option<Split>,
+    pub(super) classes: usize,
+}
+
+impl Task<'_> {
+    pub(super) fn draws(&self, kind: Kind) -> u32 {
+        if kind.is_drawn() { self.samples } else { 1 }
+    }
+
+    /// The data sets, each with what it is called before a kind's key.
+    pub(super) fn data(&self) -> impl Iterator<Item = (&'static str, &Dataset)> {
+        [("", &self.test)].into_iter().chain(self.other.iter().map(|other| ("other_", &other.test)))
+    }
+}
+
+/// What one kind of weights predicts.
+pub(super) struct OfKind {
+    pub(super) kind: Kind,
+    pub(super) predictions: Predictions,
+    pub(super) uncertainty: Uncertainty,
+    /// With --ood.
+    pub(super) other: Option<(Predictions, Detections)>,
+}
+
+/// Of every kind of weights.
+pub(super) struct Evaluation {
+    pub(super) kinds: Vec<OfKind>,
+    /// Of the test images.
+    pub(super) labels: Vec<usize>,
+}
+
+impl Evaluation {
+    /// `sink` is given the logits, kind by kind, of each the data sets one after another, draw by draw, batch by batch.
+    pub(super) fn of(task: &Task<'_>, predict: &Predict<'_>, sink: &mut Sink<'_, f32>) -> Result<Self> {
+        let labels = labels(&task.test);
+        let passes = task.kinds.iter().map(|kind| u64::from(task.draws(*kind))).sum::<u64>();
+        let images = task.data().map(|(_, data)| data.len() as u64).sum::<u64>();
+        let bar = bar(passes.saturating_mul(images));
+        let mut sink = |logits: &Array2<f32>| {
+            bar.inc(logits.nrows() as u64);
+            sink(logits)
+        };
+        let mut kinds = Vec::new();
+        for kind in task.kinds.iter().copied() {
+            let mut of = task.data().map(|(_, data)| predict(kind, data, &mut sink));
+            let predictions = of.next().expect("the test images are first")?;
+            let other = of.next().transpose()?;
+            let uncertainty = Uncertainty::of(&predictions, &labels)?;
+            let detections = other.as_ref().map(|other| Detections::of(&predictions, other)).transpose()?;
+            kinds.push(OfKind { kind, predictions, uncertainty, other: other.zip(detections) });
+        }
+        bar.finish_and_clear();
+        Ok(Self { kinds, labels })
+    }
+}
+
+/// On a terminal.
+fn bar(images: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:32} {pos}/{len} images  {per_sec}  {eta} left";
+    ProgressBar::new(images)
+        .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

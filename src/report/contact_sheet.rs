@@ -1,0 +1,75 @@
+//! The images that a network is least and most certain of, with their probabilities.
+
+use super::WIDTH;
+use super::layers::percent;
+use super::png::data_uri;
+use super::svg::{Anchor, Font, INK, LEVEL, Svg};
+
+/// An image and what is predicted for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture<'a> {
+    /// (C, H, W), row-major.
+    pub pixels: &'a [u8],
+    /// (C, H, W).
+    pub shape: [usize; 3],
+    /// Its label.
+    pub label: usize,
+    /// The probability of each class (K).
+    pub probabilities: Vec<f64>,
+    /// Predictive entropy, nats.
+    pub entropy: f64,
+}
+
+const COLUMNS: usize = 8;
+const PITCH: (f64, f64) = (97.0, 152.0);
+const SIDE: f64 = 66.0;
+/// Classes named under an image, at most.
+const NAMED: usize = 3;
+
+/// Two blocks of images under a heading that names the `weights`, as SVG: under each its label, and its most probable classes in percent;
+/// in the colour of levels where the first of them is wrong.
+pub fn contact_sheet(weights: &str, least_certain: &[Picture<'_>], most_certain: &[Picture<'_>]) -> String {
+    let rows = |pictures: &[Picture<'_>]| pictures.len().div_ceil(COLUMNS).max(1) as f64;
+    let height = 40.0 + (rows(least_certain) + rows(most_certain)) * PITCH.1 + 2.0 * 30.0;
+    let mut svg = Svg::new(WIDTH, height, "The least and the most certain images");
+    svg.text(14.0, 24.0, &format!("The least and the most certain images, {weights} weights"), Font::HEADING);
+    let mut top = 40.0;
+    for (name, pictures) in [("least certain", least_certain), ("most certain", most_certain)] {
+        let range = match pictures {
+            [] => String::new(),
+            [first, .., last] => format!(": entropy {} to {} nats", nats(first.entropy), nats(last.entropy)),
+            [one] => format!(": entropy {} nats", nats(one.entropy)),
+        };
+        svg.text(14.0, top + 16.0, &format!("{name}{range}"), Font::TITLE);
+        top += 30.0;
+        if pictures.is_empty() {
+            svg.text(WIDTH / 2.0, top + PITCH.1 / 2.0, "no images", Font::SMALL);
+        }
+        for (i, picture) in pictures.iter().enumerate() {
+            let left = 14.0 + (i % COLUMNS) as f64 * PITCH.0;
+            draw(&mut svg, picture, left, top + (i / COLUMNS) as f64 * PITCH.1);
+        }
+        top += rows(pictures) * PITCH.1;
+    }
+    svg.finish()
+}
+
+fn draw(svg: &mut Svg, picture: &Picture<'_>, left: f64, top: f64) {
+    let [_, height, width] = picture.shape.map(|size| size as f64);
+    let scale = SIDE / height.max(width);
+    svg.image(left, top, scale * width, scale * height, &data_uri(picture.pixels, picture.shape));
+    let mut classes: Vec<usize> = (0..picture.probabilities.len()).collect();
+    classes.sort_by(|one, other| picture.probabilities[*other].total_cmp(&picture.probabilities[*one]));
+    let is_right = classes.first() == Some(&picture.label);
+    let font = Font::SMALL.anchor(Anchor::Start);
+    svg.text(left, top + SIDE + 15.0, &format!("label {}", picture.label), font.color(INK));
+    for (line, class) in classes.into_iter().take(NAMED).enumerate() {
+        let text = format!("{class}: {}", percent(picture.probabilities[class]));
+        let font = if line == 0 && !is_right { font.color(LEVEL) } else { font };
+        svg.text(left, top + SIDE + 30.0 + 15.0 * line as f64, &text, font);
+    }
+}
+
+fn nats(entropy: f64) -> String {
+    super::axes::label(entropy, 2)
+}

@@ -1,0 +1,86 @@
+//! Histograms of the predictive entropy, of the test images and of others.
+
+use super::WIDTH;
+use super::axes::{Axis, label};
+use super::layers::Grid;
+use super::panel::{Panel, legend};
+use super::svg::{Anchor, Font, LEVEL, Paint, Svg, WEIGHT, number};
+use std::fmt::Write;
+
+/// What the figure shows of one kind of weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entropies {
+    /// Its name.
+    pub name: String,
+    /// The entropy of each test image, nats.
+    pub own: Vec<f64>,
+    /// The entropy of each image of another data set, and the AUROC by entropy.
+    pub other: Option<(Vec<f64>, f64)>,
+    /// K.
+    pub classes: usize,
+}
+
+/// Bins of a histogram.
+const BINS: usize = 40;
+
+/// The shares of the images by their entropy, from 0 to ln K, on a logarithmic axis, one panel a kind of weights, as SVG. Images of
+/// another data set are a line: what lies to the right of the bars is what entropy tells from the test images.
+pub fn entropies(kinds: &[Entropies]) -> String {
+    let grid = Grid::new(kinds.len(), 0);
+    let mut svg = Svg::new(WIDTH, grid.height(), "Predictive entropy");
+    svg.text(14.0, 24.0, "Predictive entropy of the images", Font::HEADING);
+    let own: (&[Paint], &str) = (&[Paint::Fill(WEIGHT)], "test images");
+    let other: (&[Paint], &str) = (&[Paint::Line(LEVEL, 2.0)], "images of another data set");
+    let has_other = kinds.iter().any(|kind| kind.other.is_some());
+    legend(&mut svg, 14.0, 47.0, &[own, other][..if has_other { 2 } else { 1 }]);
+    if kinds.is_empty() {
+        svg.text(WIDTH / 2.0, grid.height() / 2.0, "no weights", Font::SMALL.anchor(Anchor::Middle));
+    }
+    for (index, kind) in kinds.iter().enumerate() {
+        let most = (kind.classes.max(2) as f64).ln();
+        let others = kind.other.as_ref().map(|(values, _)| values);
+        let fewest = 1.0 / kind.own.len().max(others.map_or(0, Vec::len)).max(1) as f64;
+        let y = Axis::log10([80.0 * fewest.min(0.1), 100.0]);
+        let panel = grid.panel(index, Axis::linear([0.0, most]), y);
+        panel.draw_axes(&mut svg);
+        let last_row = grid.panel(kinds.len() - 1, panel.x, panel.y).top;
+        if panel.top == last_row {
+            panel.name_x(&mut svg, "entropy, nats");
+        }
+        if panel.left == grid.panel(0, panel.x, panel.y).left {
+            panel.name_y(&mut svg, "share of the images, %", 51.0);
+        }
+        svg.text(panel.left - 42.0, panel.top - 10.0, &kind.name, Font::TITLE);
+        if let Some((_, auroc)) = &kind.other {
+            let auroc = format!("AUROC {}", label(*auroc, 3));
+            svg.text(panel.right(), panel.top - 10.0, &auroc, Font::SMALL.anchor(Anchor::End));
+        }
+        let bars = outline(&panel, &kind.own, most);
+        if !bars.is_empty() {
+            svg.path(&format!("{bars}V{}Z", number(panel.bottom())), Paint::Fill(WEIGHT));
+        }
+        svg.path(&others.map_or_else(String::new, |values| outline(&panel, values, most)), Paint::Line(LEVEL, 2.0));
+        if kind.own.is_empty() {
+            panel.remark(&mut svg, "no images");
+        }
+    }
+    svg.finish()
+}
+
+/// The share of `values` in each of [`BINS`] equal parts of [0, `most`], `most` in the last, as steps.
+fn outline(panel: &Panel, values: &[f64], most: f64) -> String {
+    let mut counts = [0_usize; BINS];
+    for value in values.iter().filter(|value| value.is_finite()) {
+        counts[((value / most * BINS as f64) as usize).min(BINS - 1)] += 1;
+    }
+    if values.is_empty() {
+        return String::new();
+    }
+    let edge = |i: usize| number(panel.place_x(most * i as f64 / BINS as f64).unwrap_or(panel.left));
+    let mut path = format!("M{} {}", edge(0), number(panel.bottom()));
+    for (i, count) in counts.iter().enumerate() {
+        let share = 100.0 * *count as f64 / values.len() as f64;
+        let _ = write!(path, "V{}H{}", number(panel.place_y(share).unwrap_or(panel.bottom())), edge(i + 1));
+    }
+    path
+}

@@ -1,0 +1,110 @@
+//! Detection: does a score tell images of the network's own kind from others, which it was not trained for?
+//!
+//! Each image has a score, the higher the stranger: 1 − confidence, entropy, or mutual information. With the scores a of N own
+//! images and b of M others:
+//!
+//! ```text
+//! AUROC = P(b > a) + ½ P(b = a)                      over all pairs: ties count half (Mann & Whitney 1947)
+//! AUPR  = Σ_t (recall_t − recall_{t−1}) precision_t  over the distinct scores t, each a threshold
+//! FPR at 95 % TPR = share of b ≤ t                   t the least score with at least 95 % of a ≤ t
+//! ```
+//!
+//! - **AUPR** is the average precision, without interpolation, as scikit-learn's `average_precision_score`: images of one score pass
+//!   a threshold together. It depends on which images are the positives: `aupr_other` takes the others as positives, from the highest
+//!   score down, `aupr_own` the own, from the lowest up (Hendrycks & Gimpel 2017: "out" and "in"). A score that says nothing has the
+//!   share of the positives, M/(N + M) or N/(N + M).
+//! - **FPR at 95 % TPR** takes the own images as positives (Liang et al. 2018): of the others, the share that is let through where 95 % of
+//!   the own are. It is the first such point of scikit-learn's `roc_curve`, without interpolation; a tie passes as a whole. A
+//!   score that says nothing has 0.95 or, being one tie, 1.
+
+use crate::error::{Error, Result};
+
+/// How well a score tells own images from others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// The area under the receiver operating characteristic: ½ for a score that says nothing.
+    pub auroc: f64,
+    /// Average precision, the others being the positives.
+    pub aupr_other: f64,
+    /// Average precision, the own being the positives.
+    pub aupr_own: f64,
+    /// The share of the others that is let through with 95 % of the own.
+    pub fpr_at_95_tpr: f64,
+}
+
+/// How many images have one score.
+#[derive(Clone, Copy, Default)]
+struct Tie {
+    own: usize,
+    other: usize,
+}
+
+impl Detection {
+    /// Of the scores of own and of other images, the higher the stranger.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] if there are none of either, or a score is NaN.
+    pub fn of(own: &[f64], other: &[f64]) -> Result<Self> {
+        for (name, scores) in [("scores", own), ("other scores", other)] {
+            if scores.is_empty() {
+                return Err(Error::tensor(name, "at least one image", "none"));
+            }
+            if scores.iter().any(|score| score.is_nan()) {
+                return Err(Error::tensor(name, "numbers", f64::NAN));
+            }
+        }
+        let ties = ties(own, other);
+        let reversed = ties.iter().rev().map(|tie| Tie { own: tie.other, other: tie.own });
+        Ok(Self {
+            auroc: area(&ties, own.len(), other.len()),
+            aupr_other: average_precision(reversed, other.len()),
+            aupr_own: average_precision(ties.iter().copied(), own.len()),
+            fpr_at_95_tpr: false_positives(&ties, own.len()) as f64 / other.len() as f64,
+        })
+    }
+}
+
+/// The images by their score, ascending.
+fn ties(own: &[f64], other: &[f64]) -> Vec<Tie> {
+    let mut scores: Vec<(f64, Tie)> = own.iter().map(|score| (*score, Tie { own: 1, other: 0 })).collect();
+    scores.extend(other.iter().map(|score| (*score, Tie { own: 0, other: 1 })));
+    scores.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let ties = scores.chunk_by(|one, other| one.0 == other.0);
+    ties.map(|tie| {
+        tie.iter().fold(Tie::default(), |sum, (_, one)| Tie { own: sum.own + one.own, other: sum.other + one.other })
+    })
+    .collect()
+}
+
+fn area(ties: &[Tie], own: usize, other: usize) -> f64 {
+    let mut below = 0;
+    // Pairs are counted twice, so that half of one is a whole number: with 2⁵² pairs all counts are exact.
+    let mut twice = 0.0;
+    for tie in ties {
+        twice += tie.other as f64 * (2 * below + tie.own) as f64;
+        below += tie.own;
+    }
+    twice / 2.0 / (own as f64 * other as f64)
+}
+
+/// `own` being the positives, of which there are so many, in the order of the thresholds.
+fn average_precision(ties: impl Iterator<Item = Tie>, positives: usize) -> f64 {
+    let (mut passed, mut sum) = (Tie::default(), 0.0);
+    for tie in ties {
+        passed = Tie { own: passed.own + tie.own, other: passed.other + tie.other };
+        sum += tie.own as f64 * (passed.own as f64 / (passed.own + passed.other) as f64);
+    }
+    sum / positives as f64
+}
+
+/// The others up to the first score that lets 95 % of the own pass.
+fn false_positives(ties: &[Tie], own: usize) -> usize {
+    let mut passed = Tie::default();
+    for tie in ties {
+        passed = Tie { own: passed.own + tie.own, other: passed.other + tie.other };
+        if passed.own as f64 * 100.0 >= own as f64 * 95.0 {
+            break;
+        }
+    }
+    passed.other
+}
