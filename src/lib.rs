@@ -30,9 +30,10 @@
 //! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
 //! 4. [`layers`] has one operation a file, forward and backward.
 //! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
-//! 6. [`train`] has the objective, Adam, the loop, the files of a run.
-//! 7. [`packed`] is the quantized model.
-//! 8. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
+//! 6. `files` reads files up to a limit, and writes them as a whole or not at all.
+//! 7. [`train`] has the objective, Adam, the loop, the directory of a run.
+//! 8. [`packed`] is the quantized model.
+//! 9. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!
 //! # Example
 //!
@@ -73,6 +74,8 @@ pub mod cli;
 pub mod cuda;
 pub mod error;
 mod escape;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod layers;
 pub mod nets;
 #[cfg(feature = "files")]

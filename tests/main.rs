@@ -8,6 +8,8 @@ mod cli;
 mod common;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "files")]
+mod files;
 mod layers;
 mod nets;
 #[cfg(feature = "files")]

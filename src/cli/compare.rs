@@ -70,7 +70,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     }
     let curves = RUNS.map(|name| curve(&dir.join(name))).into_iter().collect::<Result<Vec<_>>>()?;
     let figure = dir.join("comparison.svg");
-    crate::train::write::write(&figure, report::comparison(&curves).as_bytes())?;
+    crate::files::write::write(&figure, report::comparison(&curves).as_bytes())?;
     line(&format!("{:<32}{:>16}{:>12}{:>12}", "prior", "quantized loss", "accuracy", "quantized"))?;
     for curve in &curves {
         let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);

@@ -25,8 +25,8 @@ mod train;
 mod training;
 
 use crate::error::Error;
+use crate::files::notice;
 use crate::scalar::vector;
-use crate::train::notice;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

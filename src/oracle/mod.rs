@@ -15,8 +15,8 @@ pub mod tensors;
 mod training;
 
 use crate::error::{Error, Result};
+use crate::files::write::write;
 use crate::nets::presets::names_preset;
-use crate::train::write::write;
 use catalogue::{ALLOW_NON_FINITE, COMMON};
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;

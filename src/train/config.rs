@@ -3,9 +3,9 @@
 mod version1;
 
 use super::data::{Dataset, Standardization};
-use super::read::{SMALL, read};
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
+use crate::files::read::{SMALL, read};
 use crate::nets::presets::names_preset;
 use crate::nets::{Description, Given, Graph};
 use crate::prior::{Codebook, Prior};

@@ -6,25 +6,15 @@ pub mod checkpoint;
 #[cfg(feature = "files")]
 pub mod config;
 pub mod data;
-#[cfg(feature = "files")]
-pub mod dir;
 pub mod evaluate;
 pub mod fit;
-#[cfg(feature = "files")]
-mod lock;
-#[cfg(feature = "files")]
-pub mod notice;
 pub mod objective;
 pub mod projection;
-#[cfg(feature = "files")]
-pub mod read;
 pub mod recalibrate;
 pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;
 pub mod trainer;
-#[cfg(feature = "files")]
-pub mod write;
 
 #[cfg(feature = "files")]
 pub use config::Config;

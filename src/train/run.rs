@@ -12,12 +12,12 @@
 //! be ahead of the checkpoint after a crash; resuming drops what the checkpoint does not cover.
 
 use super::config::Config;
-use super::dir::{Dir, is_there};
 use super::fit::EpochMetrics;
-use super::lock::try_lock;
-use super::read::{self, read};
-use super::write::{PATIENCE, create_dir_all, write, write_in, write_new};
 use crate::error::{Error, Result};
+use crate::files::dir::{Dir, is_there};
+use crate::files::lock::try_lock;
+use crate::files::read::{self, read};
+use crate::files::write::{PATIENCE, create_dir_all, write, write_in, write_new};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};

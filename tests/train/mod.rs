@@ -2,8 +2,6 @@
 
 mod adam;
 mod data;
-#[cfg(feature = "files")]
-mod dir;
 mod evaluate;
 mod fit;
 mod objective;
@@ -17,11 +15,7 @@ mod checkpoint;
 #[cfg(feature = "files")]
 mod config;
 #[cfg(feature = "files")]
-mod read;
-#[cfg(feature = "files")]
 mod run;
-#[cfg(feature = "files")]
-mod write;
 
 #[cfg(feature = "files")]
 pub(crate) use checkpoint::Parts;

@@ -1,0 +1,10 @@
+//! Files as every part of the program reads and writes them: read up to a limit, written as a whole or not at all.
+//!
+//! [`mod@read`] reads a file; [`mod@write`] replaces one, in an open [`dir`], under a [`mod@lock`]. [`mod@notice`] tells whoever
+//! listens what is unusual about it.
+
+pub mod dir;
+pub mod lock;
+pub mod notice;
+pub mod read;
+pub mod write;

@@ -1,0 +1,5 @@
+mod dir;
+mod lock;
+mod notice;
+mod read;
+mod write;
