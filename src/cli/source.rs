@@ -48,7 +48,7 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         && origin.config != config
     {
         let run = Origin { config: config.clone(), ..origin.clone() };
-        check_origin(&path, &run, origin, false)?;
+        check_origin(&path, &run, &checkpoint, false)?;
     }
     let graph = checkpoint.network.graph();
     let (input, classes) = (Some(graph.input), Some(graph.classes()));

@@ -35,14 +35,14 @@ pub fn write_within(path: &Path, bytes: &[u8], patience: Duration) -> Result<()>
     let target = target.transpose().map_err(io)?;
     let (dir, name) = split(target.as_deref().unwrap_or(path));
     let dir = Dir::open(dir).map_err(io)?;
-    write_in(&dir, name, bytes, path, patience)
+    write_in(&dir, name, bytes, path, patience).map(drop)
 }
 
-/// As [`write()`], of the file `name` in an open directory; errors call it `path`.
+/// As [`write()`], of the file `name` in an open directory, which is returned locked; errors call it `path`.
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<()> {
+pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<File> {
     let io = |source| Error::io(path, source);
     let part = part(name);
     loop {
@@ -51,7 +51,8 @@ pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Du
         // Whoever held the lock before has given the file its name.
         if dir.names(&part, &file).map_err(io)? {
             let part = Part { dir, name: &part, is_finished: false };
-            return part.finish(&mut file, bytes, name).and_then(|()| dir.sync()).map_err(io);
+            part.finish(&mut file, bytes, name).and_then(|()| dir.sync()).map_err(io)?;
+            return Ok(file);
         }
     }
 }
@@ -112,8 +113,8 @@ fn split(path: &Path) -> (&Path, &OsStr) {
     (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default())
 }
 
-/// Where the bytes of a file go first.
-fn part(name: &OsStr) -> OsString {
+/// The name under which the bytes of a file are written first.
+pub(super) fn part(name: &OsStr) -> OsString {
     let mut part = name.to_owned();
     part.push(".part");
     part

@@ -4,6 +4,8 @@ pub mod adam;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]
+pub mod comparison;
+#[cfg(feature = "files")]
 pub mod config;
 pub mod data;
 pub mod evaluate;
@@ -16,6 +18,8 @@ pub mod recipe;
 pub mod run;
 pub mod trainer;
 
+#[cfg(feature = "files")]
+pub use comparison::Comparison;
 #[cfg(feature = "files")]
 pub use config::Config;
 pub use fit::{EpochMetrics, Observer, Position, fit};

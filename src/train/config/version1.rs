@@ -83,6 +83,7 @@ impl Config {
             standardization: self.standardization,
             codebook: self.codebook,
             recipe,
+            earlier_epochs: Vec::new(),
         }
     }
 }
