@@ -2,7 +2,7 @@
 
 use super::device::{DeviceName, DeviceOption, scorer};
 use super::output::{json, line};
-use super::source::{Source, refit_levels, training_images};
+use super::source::{Source, check_data, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Outcome, table};
@@ -32,7 +32,7 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// Directory with the files of a data set [default: the run's own data; embedded images]
+    /// Directory with the files of a data set [default: the run's own data, which must be as they were; embedded images]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
@@ -94,6 +94,9 @@ fn command(arguments: &EvalArguments) -> Outcome {
             }
             let network = &checkpoint.network;
             check_images(&data.test, network.graph())?;
+            if arguments.data.is_none() {
+                check_data(&arguments.source, &config, &checkpoint, &data)?;
+            }
             data.test.standardize(config.standardization.as_ref())?;
             let train = training_images(&config, data.train)?;
             let sampled = Weights::Sampled { samples: arguments.samples, seed: config.recipe.seed };

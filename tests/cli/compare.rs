@@ -1,5 +1,7 @@
 use super::{SHORT, Workplace, assert_same_results};
 use serde_json::Value;
+use spikeslab::train::Comparison;
+use std::fs;
 
 #[test]
 fn two_runs_and_one_figure() {
@@ -38,14 +40,63 @@ fn a_comparison_cut_short_goes_on() {
     place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "cut"], &SHORT[..]].concat());
     // As if it had ended before the second run began.
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
-        std::fs::remove_file(place.path("cut/multi-spike").join(name)).unwrap();
+        fs::remove_file(place.path("cut/multi-spike").join(name)).unwrap();
     }
-    std::fs::remove_file(place.path("cut/comparison.svg")).unwrap();
+    fs::remove_file(place.path("cut/comparison.svg")).unwrap();
     place.succeed(&["compare", "--resume", "cut"]);
     for run in ["gaussian", "multi-spike"] {
         assert_same_results(&place, &format!("whole/{run}"), &format!("cut/{run}"));
     }
     assert_eq!(place.read("whole/comparison.svg"), place.read("cut/comparison.svg"));
+}
+
+/// What is left where a process was killed before the first of two runs was begun, and between them: see `faults` for the others.
+#[test]
+fn a_comparison_killed_between_its_directories_goes_on() {
+    let place = Workplace::new();
+    let compare = |out| [&["compare", "mlp", "--data", "data", "--out", out], &SHORT[..]].concat();
+    place.succeed(&compare("whole"));
+    for left in ["", "gaussian", "gaussian/config.json.part", "gaussian/config.json"] {
+        let killed = place.path("killed");
+        fs::create_dir(&killed).unwrap();
+        fs::copy(place.path("whole/compare.json"), killed.join("compare.json")).unwrap();
+        if !left.is_empty() {
+            fs::create_dir(killed.join("gaussian")).unwrap();
+        }
+        match left {
+            "gaussian/config.json.part" => fs::write(killed.join(left), "{ half of").unwrap(),
+            "gaussian/config.json" => drop(fs::copy(place.path("whole").join(left), killed.join(left)).unwrap()),
+            _ => {}
+        }
+        place.refuse(&compare("killed"), 1, &["killed", "a directory that is new or empty", "one with files in it"]);
+        place.succeed(&["compare", "--resume", "killed"]);
+        for run in ["gaussian", "multi-spike"] {
+            assert_same_results(&place, &format!("whole/{run}"), &format!("killed/{run}"));
+        }
+        fs::remove_dir_all(&killed).unwrap();
+    }
+    // Before there was a whole list of runs, the directory is free.
+    fs::create_dir(place.path("killed")).unwrap();
+    fs::write(place.path("killed/compare.json.part"), "{ half of").unwrap();
+    place.refuse(&["compare", "--resume", "killed"], 1, &["killed: ", "a comparison directory", "compare.json"]);
+    place.succeed(&compare("killed"));
+    assert!(!place.path("killed/compare.json.part").exists());
+}
+
+#[test]
+fn a_comparison_is_trained_by_one_process_at_a_time() {
+    let place = Workplace::new();
+    place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "two"], &SHORT[..]].concat());
+    let held = Comparison::open(&place.path("two")).unwrap();
+    place.refuse(&["compare", "--resume", "two"], 1, &["two", "a comparison that no other process is training"]);
+    let runs = held.runs().unwrap();
+    assert_eq!(held.names().collect::<Vec<_>>(), ["gaussian", "multi-spike"]);
+    let parts = ["two/multi-spike", "a run that no other process is training"];
+    place.refuse(&["train", "--resume", "two/multi-spike"], 1, &parts);
+    drop((held, runs));
+    place.succeed(&["compare", "--resume", "two"]);
+    // Each run is one like any other.
+    place.succeed(&["train", "--resume", "two/multi-spike"]);
 }
 
 #[test]
@@ -54,7 +105,8 @@ fn there_is_no_comparing_the_baseline_with_itself() {
     for prior in ["gaussian", "none"] {
         place.refuse(&["compare", "mlp", "--data", "data", "--prior", prior], 2, &["prior", "multi-spike", prior]);
     }
-    place.refuse(&["compare", "--resume", "data"], 1, &["data/gaussian", "a run directory", "none"]);
+    place.refuse(&["compare", "--resume", "data"], 1, &["data: ", "a comparison directory", "without compare.json"]);
+    place.refuse(&["compare", "--resume", "nowhere"], 1, &["nowhere: ", "a comparison directory", "none"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 mod dir;
+mod held;
 mod lock;
 mod notice;
 mod read;

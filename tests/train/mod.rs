@@ -13,6 +13,8 @@ mod trainer;
 #[cfg(feature = "files")]
 mod checkpoint;
 #[cfg(feature = "files")]
+mod comparison;
+#[cfg(feature = "files")]
 mod config;
 #[cfg(feature = "files")]
 mod run;
