@@ -31,9 +31,10 @@
 //! 4. [`layers`] has one operation a file: its mathematics and its definition, forward and backward. Who wants to know why
 //!    training is faster than that opens [`kernels`], which compute the same to rounding; nobody else needs to.
 //! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
-//! 6. [`train`] has the objective, Adam, the loop, the files of a run, and [`train::uncertainty`], what predictions are worth.
-//! 7. [`packed`] is the quantized model.
-//! 8. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
+//! 6. `files` reads files up to a limit, and writes them as a whole or not at all.
+//! 7. [`train`] has the objective, Adam, the loop, the directory of a run, and [`train::uncertainty`], what predictions are worth.
+//! 8. [`packed`] is the quantized model.
+//! 9. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!
 //! # Example
 //!
@@ -74,6 +75,8 @@ pub mod cli;
 pub mod cuda;
 pub mod error;
 mod escape;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod kernels;
 pub mod layers;
 pub mod nets;

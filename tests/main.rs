@@ -9,6 +9,8 @@ mod cli;
 mod common;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "files")]
+mod files;
 mod kernels;
 mod layers;
 mod nets;

@@ -6,25 +6,34 @@ use super::options::{TRAINING_OPTIONS, TrainingOptions};
 use super::output::line;
 use super::threads::Threads;
 use super::train::{in_free_directory, resume_command};
-use super::{Failure, Outcome, training};
+use super::training::{self, Changes};
+use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::report::{self, Curve};
-use crate::train::Run;
+use crate::train::comparison::{FIGURE, Named};
 use crate::train::config::{Config, describe};
+use crate::train::evaluate::{Score, Weights, evaluate};
+use crate::train::objective::Forward;
 use crate::train::recipe::{PriorName, Recipe};
+use crate::train::{Comparison, Run, checkpoint};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch for
-both priors in one picture. Options and their defaults are those of `train`.
+The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch in one
+picture; compare.json tells how the runs begin. With --warmup or --init there are two more, hard/ and straight-through/,
+which compute with quantized weights once the network has learned: all on one schedule and seed. Options and their
+defaults are those of `train`.
+--resume goes on wherever the comparison was stopped or killed; with --data, where the data have moved.
 
 Examples:
   spikeslab compare lenet5
   spikeslab compare lenet5 --data mnist --levels 4 --out runs/four
-  spikeslab compare --resume runs/four")]
+  spikeslab compare lenet5 --warmup 0.5 --init-levels kmeans
+  spikeslab compare --resume runs/four
+  spikeslab compare --resume runs/four --data /mnt/mnist")]
 pub(super) struct CompareArguments {
     /// A preset, with its sizes after a colon, or the file of a network's text
     #[arg(required_unless_present = "resume")]
@@ -34,8 +43,11 @@ pub(super) struct CompareArguments {
     /// Directory, new or empty [default: the next free runs/compare-NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the comparison in this directory, with the options it was begun with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["network", "out"], conflicts_with_all = TRAINING_OPTIONS)]
+    /// Go on with the comparison in this directory, with the options it was begun with; --data may change
+    #[arg(
+        long, value_name = "DIR",
+        conflicts_with_all = ["network", "out", "epochs"], conflicts_with_all = TRAINING_OPTIONS
+    )]
     resume: Option<PathBuf>,
     #[command(flatten)]
     checkpoints: Checkpoints,
@@ -45,8 +57,6 @@ pub(super) struct CompareArguments {
     threads: Threads,
 }
 
-const RUNS: [&str; 2] = ["gaussian", "multi-spike"];
-
 pub(super) fn run(arguments: &CompareArguments) -> Outcome {
     arguments.threads.run(|| command(arguments))
 }
@@ -55,70 +65,116 @@ fn command(arguments: &CompareArguments) -> Outcome {
     let device = arguments.device.device;
     // Before anything is written.
     let gpu = device.open()?;
-    let dir = match &arguments.resume {
-        Some(dir) => dir.clone(),
-        None => begin(arguments)?,
+    let (comparison, changes) = match &arguments.resume {
+        Some(dir) => (Comparison::open(dir)?, arguments.options.changes()?),
+        None => (begin(arguments)?, Changes::default()),
     };
-    let resume = resume_command("compare", &dir) + &device.argument();
-    for name in RUNS {
-        let run = Run::open(&dir.join(name))?;
-        let code = training::train(&run, &arguments.checkpoints, gpu.as_ref(), &resume)?;
+    let mut runs = comparison.runs()?;
+    if !changes.is_none() {
+        // All of them before any goes on: whoever resumes later need not say it again.
+        runs.iter_mut().try_for_each(|run| training::change(run, &arguments.checkpoints, &changes))?;
+    }
+    let resume = resume_command("compare", comparison.dir()) + &device.argument();
+    for run in &mut runs {
+        let code = training::train(run, &arguments.checkpoints, &Changes::default(), gpu.as_ref(), &resume)?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }
         line("")?;
     }
-    let curves = RUNS.map(|name| curve(&dir.join(name))).into_iter().collect::<Result<Vec<_>>>()?;
-    let figure = dir.join("comparison.svg");
-    crate::train::write::write(&figure, report::comparison(&curves).as_bytes())?;
-    line(&format!("{:<32}{:>16}{:>12}{:>12}", "prior", "quantized loss", "accuracy", "quantized"))?;
-    for curve in &curves {
-        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
-        line(&format!(
-            "{:<32}{:>16.4}{:>11.2}%{:>11.2}%",
-            curve.label,
-            last(&curve.quantized_loss),
-            100.0 * last(&curve.accuracy_mean),
-            100.0 * last(&curve.accuracy_quantized),
-        ))?;
-    }
+    let outcomes = runs.iter().map(Outcomes::of).collect::<Result<Vec<_>>>()?;
+    let curves: Vec<Curve> = outcomes.iter().map(|outcome| outcome.curve.clone()).collect();
+    comparison.write_figure(&report::comparison(&curves))?;
+    table(&outcomes)?;
     line("")?;
-    line(&format!("in {}: comparison.svg, gaussian/, multi-spike/", dir.display()))?;
+    let names: String = comparison.names().map(|name| format!(", {name}/")).collect();
+    line(&format!("in {}: {FIGURE}{names}", comparison.dir().display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the directory with both runs in it, neither yet trained.
-fn begin(arguments: &CompareArguments) -> std::result::Result<PathBuf, Failure> {
+/// Makes the directory of a comparison, whose runs are yet to be made.
+fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failure> {
     let network = describe(arguments.network.as_deref().unwrap_or_default())?;
     let config = arguments.options.config(&network)?;
-    if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
-        let seen = config.recipe.prior.name();
-        return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen).into());
-    }
-    let gaussian = Config { recipe: Recipe { prior: PriorName::Gaussian, ..config.recipe.clone() }, ..config.clone() };
-    let begin = |dir: &Path| {
-        Run::check_free(dir)?;
-        Run::create(&dir.join(RUNS[0]), &gaussian)?;
-        Run::create(&dir.join(RUNS[1]), &config)?;
-        Ok(dir.to_path_buf())
-    };
+    let runs = runs(&config)?;
+    let begin = |dir: &Path| Comparison::create(dir, runs);
     Ok(match &arguments.out {
         Some(dir) => begin(dir)?,
         None => in_free_directory(&format!("compare-{}", network.short_name()), begin)?,
     })
 }
 
-fn curve(dir: &Path) -> Result<Curve> {
-    let config = Run::config(dir)?;
-    let metrics = Run::open(dir)?.metrics(config.recipe.epochs)?;
-    let label = match config.recipe.prior {
-        PriorName::Gaussian => "Gaussian prior".to_string(),
-        _ => format!("multi-spike prior, M = {}", config.codebook.len()),
+/// The runs to compare, on one schedule and seed: the one that the options ask for, and the Gaussian baseline; where the network
+/// learns before its weights go to levels, also those that compute with Q(θ), which from drawn weights on learn little.
+fn runs(config: &Config) -> Result<Vec<Named>> {
+    if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
+        let seen = config.recipe.prior.name();
+        return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen));
+    }
+    if config.recipe.forward != Forward::Sampled {
+        return Err(Error::option("forward", "none: `compare` tries each in turn", config.recipe.forward.name()));
+    }
+    let with = |prior: PriorName, forward: Forward| Config {
+        recipe: Recipe { prior, forward, ..config.recipe.clone() },
+        ..config.clone()
     };
-    Ok(Curve {
-        label,
-        quantized_loss: metrics.iter().map(|epoch| epoch.quantized_loss).collect(),
-        accuracy_mean: metrics.iter().map(|epoch| epoch.accuracy_mean).collect(),
-        accuracy_quantized: metrics.iter().map(|epoch| epoch.accuracy_quantized).collect(),
-    })
+    let mut runs = vec![
+        ("gaussian", with(PriorName::Gaussian, Forward::Sampled)),
+        ("multi-spike", with(config.recipe.prior, Forward::Sampled)),
+    ];
+    if config.recipe.warmup > 0.0 || config.init.is_some() {
+        runs.push(("hard", with(config.recipe.prior, Forward::Hard)));
+        runs.push(("straight-through", with(PriorName::None, Forward::StraightThrough)));
+    }
+    Ok(runs.into_iter().map(|(name, config)| Named { name: name.to_string(), config }).collect())
+}
+
+/// What became of a run.
+struct Outcomes {
+    curve: Curve,
+    /// On the test images, with quantized weights.
+    quantized: Score,
+    /// Of its packed model.
+    bytes: u64,
+}
+
+impl Outcomes {
+    fn of(run: &Run) -> Result<Self> {
+        let config = Run::config(run.dir())?;
+        let metrics = run.metrics(config.recipe.epochs)?;
+        let label = match (config.recipe.forward, config.recipe.prior) {
+            (Forward::StraightThrough, _) => "straight-through".to_string(),
+            (Forward::Hard, _) => "hard".to_string(),
+            (Forward::Sampled, PriorName::Gaussian) => "Gaussian prior".to_string(),
+            _ => format!("multi-spike prior, M = {}", config.codebook.len()),
+        };
+        let curve = Curve {
+            label,
+            quantized_loss: metrics.iter().map(|epoch| epoch.quantized_loss).collect(),
+            accuracy_mean: metrics.iter().map(|epoch| epoch.accuracy_mean).collect(),
+            accuracy_quantized: metrics.iter().map(|epoch| epoch.accuracy_quantized).collect(),
+        };
+        let data = training::load_data(run, &config)?;
+        let network = checkpoint::load(&Run::checkpoint_path(run.dir()))?.network;
+        let packed = Run::packed_path(run.dir());
+        let bytes = std::fs::metadata(&packed).map_err(|source| Error::io(&packed, source))?.len();
+        Ok(Self { curve, quantized: evaluate(&network, &data.test, Weights::Quantized)?, bytes })
+    }
+}
+
+/// A row a run, no wider than 80 columns: the epoch's last accuracy with mean weights, then the quantized network.
+fn table(outcomes: &[Outcomes]) -> std::result::Result<(), Failure> {
+    line(&format!("{:<26}{:>10}{:>11}{:>9}{:>15}{:>9}", "", "mean", "quantized", "NLL", "quantized loss", "bytes"))?;
+    for Outcomes { curve, quantized, bytes } in outcomes {
+        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
+        line(&format!(
+            "{:<26}{:>9.2}%{:>10.2}%{:>9.4}{:>15.4}{bytes:>9}",
+            curve.label,
+            100.0 * last(&curve.accuracy_mean),
+            100.0 * quantized.accuracy,
+            quantized.nll,
+            last(&curve.quantized_loss),
+        ))?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ mod printed;
 
 use super::device::{DeviceName, DeviceOption, predictions};
 use super::output::note;
-use super::source::{Source, refit_levels, training_images};
+use super::source::{Source, check_data, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Failure, Outcome};
@@ -60,7 +60,7 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// Directory with the files of a data set [default: the run's own data; embedded images]
+    /// Directory with the files of a data set [default: the run's own data, which must be as they were; embedded images]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
@@ -118,6 +118,9 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
+            if arguments.data.is_none() {
+                check_data(&arguments.source, &config, &checkpoint, &data)?;
+            }
             let Split { train, mut test, .. } = data;
             check_images(&test, network.graph())?;
             test.standardize(config.standardization.as_ref())?;

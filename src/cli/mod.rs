@@ -25,9 +25,9 @@ mod train;
 mod training;
 
 use crate::error::Error;
+use crate::files::notice;
 use crate::kernels;
 use crate::scalar::vector;
-use crate::train::notice;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

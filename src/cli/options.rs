@@ -1,6 +1,7 @@
 //! The options that `train` and `compare` share.
 
 use super::Failure;
+use super::training::Changes;
 use crate::error::{Error, Result};
 use crate::nets::{Description, Given};
 use crate::prior::Codebook;
@@ -12,7 +13,7 @@ use crate::train::init::Init;
 use crate::train::objective::Forward;
 use crate::train::projection::level_gap;
 use crate::train::recipe::{PriorName, Recipe};
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -57,9 +58,10 @@ pub(super) struct TrainingOptions {
     recipe: GivenRecipe,
 }
 
-/// The options of [`TrainingOptions`], those of a recipe as clap groups them: what a run that goes on is not given anew.
-pub(super) const TRAINING_OPTIONS: [&str; 8] =
-    ["data", "coarse", "limit", "levels", "codebook", "init", "keep_first_last", "Recipe"];
+/// Those of [`TrainingOptions`], but for the recipe's, that a run which goes on is not given anew.
+pub(super) const TRAINING_OPTIONS: [&str; 6] = ["coarse", "limit", "levels", "codebook", "init", "keep_first_last"];
+/// What `--resume` may change about a run's recipe.
+const CHANGEABLE: &str = "epochs";
 
 /// Those fields of a [`Recipe`] that the command line gives.
 #[derive(Clone, Debug)]
@@ -113,12 +115,16 @@ fn given(levels: &[Level]) -> Result<Vec<f32>> {
 
 impl Args for GivenRecipe {
     fn augment_args(command: Command) -> Command {
-        // Every field may be left out: its default depends on the network.
+        // Every field may be left out: its default depends on the network. And a run that goes on has its own.
+        let recipe = Recipe::augment_args_for_update(Command::new("recipe"));
+        let is_fixed =
+            |arg: &Arg| arg.get_id() != CHANGEABLE && recipe.get_arguments().any(|a| a.get_id() == arg.get_id());
         Recipe::augment_args_for_update(command)
+            .mut_args(|arg| if is_fixed(&arg) { arg.conflicts_with("resume") } else { arg })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
-        Recipe::augment_args_for_update(command)
+        Self::augment_args(command)
     }
 }
 
@@ -131,6 +137,12 @@ impl GivenRecipe {
 }
 
 impl TrainingOptions {
+    /// What is given of a run that goes on.
+    pub(super) fn changes(&self) -> Result<Changes> {
+        let epochs = self.recipe.0.get_one::<u32>(CHANGEABLE).copied();
+        Ok(Changes { epochs, data: self.data.as_deref().map(absolute).transpose()? })
+    }
+
     /// The configuration of a run of a network on the data asked for, checked.
     pub(super) fn config(&self, network: &Description) -> std::result::Result<Config, Failure> {
         let data = self.load_data(network)?;
@@ -172,6 +184,7 @@ impl TrainingOptions {
             init: self.init.as_deref().map(Init::of).transpose()?,
             codebook,
             recipe,
+            earlier_epochs: Vec::new(),
         };
         config.check(data.train.len())?;
         graph.check_batch(config.recipe.batch_size)?;

@@ -1,15 +1,15 @@
 //! `spikeslab quantize`.
 
 use super::output::line;
-use super::source::{load_run, refit_levels, training_images};
+use super::source::{check_data, load_run, refit_levels, training_images};
 use super::threads::Threads;
 use super::{Outcome, table};
+use crate::files::write::check_replaceable;
 use crate::nets::WeightMode;
 use crate::packed::{PackedModel, format};
 use crate::train::Run;
 use crate::train::data::directory;
 use crate::train::recalibrate::recalibrate;
-use crate::train::write::check_replaceable;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,7 +53,9 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
         refit_levels(&mut checkpoint.network, levels.into())?;
     }
     if let Some(images) = arguments.recalibrate {
-        let data = training_images(&config, directory::load(config.data.as_deref(), config.coarse)?.train)?;
+        let data = directory::load(config.data.as_deref(), config.coarse)?;
+        check_data(&arguments.run, &config, &checkpoint, &data)?;
+        let data = training_images(&config, data.train)?;
         let (images, network) = (images as usize, &checkpoint.network);
         checkpoint.network = recalibrate(network, &data, images, config.recipe.batch_size, &WeightMode::Quantized)?;
     }

@@ -9,7 +9,7 @@ use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
-use crate::train::data::Dataset;
+use crate::train::data::{Dataset, Split};
 use std::path::Path;
 
 /// A run or a packed model.
@@ -48,7 +48,7 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         && origin.config != config
     {
         let run = Origin { config: config.clone(), ..origin.clone() };
-        check_origin(&path, &run, origin, false)?;
+        check_origin(&path, &run, &checkpoint, false)?;
     }
     let graph = checkpoint.network.graph();
     let (input, classes) = (Some(graph.input), Some(graph.classes()));
@@ -58,6 +58,21 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         return Err(Error::file(&path, format!("a checkpoint of {}", config.network), "another network"));
     }
     Ok((config, checkpoint))
+}
+
+/// Checks that the data which the configuration of the run in `dir` names are still those it was begun on.
+pub(super) fn check_data(dir: &Path, config: &Config, checkpoint: &Checkpoint, data: &Split) -> Result<()> {
+    let train = data.train.checksum_of_first(config.limit.unwrap_or(usize::MAX));
+    let test = checkpoint.origin.as_ref().map(|origin| origin.test_checksum);
+    for (name, begun_on, there) in
+        [("data", Some(config.data_checksum), train), ("test data", test, data.test.checksum())]
+    {
+        if let Some(begun_on) = begun_on.filter(|begun_on| *begun_on != there) {
+            let expected = format!("the {name} it was begun on, checksum {begun_on:08x}");
+            return Err(Error::file(dir, expected, format!("{there:08x}")));
+        }
+    }
+    Ok(())
 }
 
 /// Those of a data set's training images that a run learned from, standardized as they were.

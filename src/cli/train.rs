@@ -1,12 +1,14 @@
 //! `spikeslab train`.
 
+use super::Outcome;
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
 use super::options::{TRAINING_OPTIONS, TrainingOptions};
 use super::threads::Threads;
-use super::{Outcome, training};
+use super::training::{self, Changes};
 use crate::error::{Error, Result};
 use crate::escape::is_unprintable;
+use crate::files::held::make_free;
 use crate::train::Run;
 use crate::train::config::describe;
 use clap::Args;
@@ -19,6 +21,10 @@ The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, mode
 Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the same bits, after a
 crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
 sums are rounded in another order.
+With --resume, --epochs gives the run another number of epochs, whether it was stopped or has ended; from
+there on the learning rate and the weight of the KL follow the new number. config.json keeps the earlier
+one, and the step at which it changed. Until the new end, model.packed and figures/ are those of the
+earlier end. With --resume, --data names where the data lie by now: their checksum must be the same.
 Where nothing is given, --spike, --kl-scale and --kl-weight are a recipe that was measured; those of
 `oracle` (exact, dataset, 1) are the definitions, under which the loss bounds the evidence.
 
@@ -33,7 +39,9 @@ Examples:
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
   spikeslab train resnet20 --data cifar10 --augment --warmup 0.8 --forward hard --init-levels kmeans
   spikeslab train resnet20 --data cifar10 --augment --init runs/none --forward straight-through
-  spikeslab train --resume runs/eight")]
+  spikeslab train --resume runs/eight
+  spikeslab train --resume runs/eight --epochs 8          more epochs than it was begun with
+  spikeslab train --resume runs/eight --data /mnt/mnist   its data have moved")]
 pub(super) struct TrainArguments {
     /// A preset, with its sizes after a colon, or the file of a network's text: see `spikeslab network --help`
     #[arg(required_unless_present = "resume")]
@@ -43,7 +51,7 @@ pub(super) struct TrainArguments {
     /// Run directory, new or empty [default: the next free runs/NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the run in this directory, with the options it was begun with
+    /// Go on with the run in this directory, with the options it was begun with; --epochs and --data may change
     #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = TRAINING_OPTIONS)]
     resume: Option<PathBuf>,
     #[command(flatten)]
@@ -64,8 +72,11 @@ fn command(arguments: &TrainArguments) -> Outcome {
     let device = arguments.device.device;
     // Before anything is written.
     let gpu = device.open()?;
-    let run = match (&arguments.resume, &arguments.network) {
+    let mut changes = Changes::default();
+    let mut run = match (&arguments.resume, &arguments.network) {
         (Some(dir), network) => {
+            arguments.download.fetch(arguments.options.data.as_deref())?;
+            changes = arguments.options.changes()?;
             let run = Run::open(dir)?;
             let config = Run::config(dir)?;
             if let Some(other) = network {
@@ -87,7 +98,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
         }
     };
     let resume = resume_command("train", run.dir()) + &device.argument();
-    training::train(&run, &arguments.checkpoints, gpu.as_ref(), &resume)
+    training::train(&mut run, &arguments.checkpoints, &changes, gpu.as_ref(), &resume)
 }
 
 /// The command that goes on with what is in `dir`, to be typed in.
@@ -116,7 +127,7 @@ fn quoted(path: &Path) -> String {
 
 /// Begins in the first of runs/NAME-1, runs/NAME-2, … that is not there; what cannot begin leaves none.
 pub(super) fn in_free_directory<T>(name: &str, begin: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let dir = Run::make_free(Path::new("runs"), name)?;
+    let dir = make_free(Path::new("runs"), name)?;
     begin(&dir).inspect_err(|_| {
         // The first error is the one to report.
         let _ = std::fs::remove_dir(&dir);

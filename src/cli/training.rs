@@ -18,41 +18,114 @@ use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
 use crate::train::{Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Draws of the weights in the final table.
 pub(super) const SAMPLES: u32 = 10;
 
-/// Trains the run to its end or until a signal asks to end, and says how it did. `resume` is what goes on with it then.
-pub(super) fn train(run: &Run, checkpoints: &Checkpoints, gpu: Option<&Gpu>, resume: &str) -> Outcome {
-    let config = Run::config(run.dir())?;
+/// What `--resume` changes about a run.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Another number of epochs.
+    pub(super) epochs: Option<u32>,
+    /// Where its data lie by now.
+    pub(super) data: Option<PathBuf>,
+}
+
+impl Changes {
+    /// Whether nothing is changed.
+    pub(super) fn is_none(&self) -> bool {
+        self.epochs.is_none() && self.data.is_none()
+    }
+}
+
+/// A run that is about to go on.
+struct Ready {
+    config: Config,
+    data: Split,
+    origin: Origin,
+    trainer: Trainer<f32>,
+    position: Position,
+    metrics: Vec<EpochMetrics>,
+}
+
+/// Changes a run: once all its files are known to fit, its configuration is written anew, as a whole. The checkpoint is left as
+/// it is, for the run to go on from: [`Config::at_step`] knows it.
+pub(super) fn change(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<()> {
+    ready(run, checkpoints, changes).map(drop)
+}
+
+/// Reads all that a run goes on from, its beginning or its checkpoint, with the changes to it.
+fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<Ready> {
+    let written = Run::config(run.dir())?;
+    let mut config = written.clone();
+    if let Some(data) = &changes.data {
+        config.data = Some(data.clone());
+    }
     let data = load_data(run, &config)?;
-    let in_range = |error: Error| Error::file(run.dir(), "a run whose configuration is in range", error);
+    let path = Run::checkpoint_path(run.dir());
+    let state = Run::has_checkpoint(run.dir())?.then(|| checkpoint::load(&path)).transpose()?;
+    let (steps, position) = state.as_ref().map_or_else(Default::default, |state| (state.steps, state.position));
+    if let Some(epochs) = changes.epochs {
+        let begun = position.epoch + u32::from(position.step > 0);
+        if epochs < begun {
+            let expected = format!("at least {begun}, as many as the run in {} has begun", run.dir().display());
+            return Err(Error::option("epochs", expected, epochs));
+        }
+        check_phases(&config, epochs, steps, data.train.len())?;
+        config = config.with_epochs(epochs, steps);
+    }
+
+    let in_range = |error: Error| match changes.epochs {
+        // The option is this command's.
+        Some(_) => error,
+        None => Error::file(run.dir(), "a run whose configuration is in range", error),
+    };
     let codebook = config.check(data.train.len()).map_err(in_range)?;
     let mut network = Network::new(config.graph(&data.train).map_err(in_range)?, &codebook);
     network.initialize(config.recipe.seed);
-    let has_checkpoint = Run::has_checkpoint(run.dir())?;
-    if !has_checkpoint && let Some(init) = &config.init {
-        init.copy_to(&mut network)?;
-    }
+    let init = config.init.as_ref().filter(|_| state.is_none());
+    init.map_or(Ok(()), |init| init.copy_to(&mut network))?;
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
-    if config.init.is_some() && trainer.warmup_steps() == 0 {
+    if init.is_some() && trainer.warmup_steps() == 0 {
         trainer.begin_second_phase()?;
     }
     let origin = Origin::new(&config, data.test.checksum());
-    let path = Run::checkpoint_path(run.dir());
-    let mut position = Position::default();
-    if has_checkpoint {
-        let state = checkpoint::load(&path)?;
-        if let Some(of_checkpoint) = &state.origin {
-            check_origin(&path, &origin, of_checkpoint, checkpoints.other_vectors)?;
-        }
+    if let Some(state) = state {
+        check_origin(&path, &origin, &state, checkpoints.other_vectors)?;
         check_state(&state, &trainer).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
-        (trainer.network, trainer.moments, trainer.step, position) =
-            (state.network, state.moments, state.steps, state.position);
+        (trainer.network, trainer.moments, trainer.step) = (state.network, state.moments, state.steps);
     }
     let metrics = run.metrics(position.epoch)?;
+    if config != written {
+        run.write_config(&config)?;
+    }
+    Ok(Ready { config, data, origin, trainer, position, metrics })
+}
+
+/// Checks that another number of epochs leaves the phases of a run as they are: a second phase that has begun stays where it began.
+fn check_phases(config: &Config, epochs: u32, steps: u64, images: usize) -> Result<()> {
+    let recipe = &config.recipe;
+    let begins = |epochs: u32| recipe.warmup_steps(recipe.steps_per_epoch(images) as u64 * u64::from(epochs));
+    let (before, after) = (begins(recipe.epochs), begins(epochs));
+    if before != after && steps >= before.min(after) {
+        let expected = format!("{}: the run's second phase has begun, at step {before}", recipe.epochs);
+        return Err(Error::option("epochs", expected, format!("{epochs}, which begin it at step {after}")));
+    }
+    Ok(())
+}
+
+/// Trains the run, with these changes, to its end or until a signal asks to end, and says how it did. `resume` is what goes on with it then.
+pub(super) fn train(
+    run: &mut Run,
+    checkpoints: &Checkpoints,
+    changes: &Changes,
+    gpu: Option<&Gpu>,
+    resume: &str,
+) -> Outcome {
+    let Ready { config, data, origin, trainer, position, metrics } = ready(run, checkpoints, changes)?;
+    let run = &*run;
     line(&format!("{} on {}", config.network, data.source))?;
     line(&format!(
         "{} weights, {} prior, {} levels, in {}",
@@ -86,7 +159,7 @@ pub(super) fn train(run: &Run, checkpoints: &Checkpoints, gpu: Option<&Gpu>, res
 }
 
 /// The data that the run was begun on.
-fn load_data(run: &Run, config: &Config) -> Result<Split> {
+pub(super) fn load_data(run: &Run, config: &Config) -> Result<Split> {
     let expected = |error: Error| match error {
         // The option is not this command's: it says what the run needs of its data.
         Error::Option { .. } => Error::file(run.dir(), "the data it was begun on", error),
@@ -103,14 +176,16 @@ fn load_data(run: &Run, config: &Config) -> Result<Split> {
     Ok(data)
 }
 
-/// Checks that a checkpoint belongs to the run that goes on from it, with the vectors it was computed with unless others may be.
-pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Origin, other_vectors: bool) -> Result<()> {
-    let differences = run.differences(checkpoint);
+/// Checks that a checkpoint that knows whose it is belongs to the run that goes on from it, with the vectors it was computed with
+/// unless others may be.
+pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Checkpoint, other_vectors: bool) -> Result<()> {
+    let Some(origin) = &checkpoint.origin else { return Ok(()) };
+    let differences = run.differences(origin, checkpoint.steps);
     match differences.iter().find(|(name, ..)| !(other_vectors && name == "vectors")) {
         None => Ok(()),
         Some((name, ..)) if name == "vectors" => {
             let expected = format!("a checkpoint computed with {}, as here, or --other-vectors", run.vectors);
-            Err(Error::file(path, expected, &checkpoint.vectors))
+            Err(Error::file(path, expected, &origin.vectors))
         }
         Some((name, own, seen)) => {
             let expected = format!("a checkpoint of this run, whose {name} is {own}");

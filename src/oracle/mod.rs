@@ -19,9 +19,9 @@ mod training;
 mod uncertainty;
 
 use crate::error::{Error, Result};
+use crate::files::write::write;
 use crate::kernels::Way;
 use crate::nets::presets::names_preset;
-use crate::train::write::write;
 use catalogue::{ALLOW_NON_FINITE, COMMON, KERNELS};
 pub use catalogue::{OPERATIONS, Operation};
 use options::Options;

@@ -2,9 +2,9 @@
 
 use super::catalogue::Operation;
 use crate::error::{Error, Result};
+use crate::files::read::read_tensors;
 use crate::reserve::reserve;
 use crate::scalar::Real;
-use crate::train::read::read_tensors;
 use ndarray::{Array, ArrayD, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;

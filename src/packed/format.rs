@@ -25,12 +25,12 @@
 use super::digits::{digit, first_invalid, pack, packed_len};
 use super::model::{Affine, PackedLayer, PackedModel};
 use crate::error::{Error, Result};
+use crate::files::read::{self, read};
+use crate::files::write::write;
 use crate::nets::text::LONGEST_TEXT;
 use crate::nets::{Description, Given, Graph};
 use crate::prior::codebook::check_levels;
 use crate::train::data::Standardization;
-use crate::train::read::{self, read};
-use crate::train::write::write;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;

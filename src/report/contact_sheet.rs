@@ -2,14 +2,13 @@
 
 use super::WIDTH;
 use super::layers::percent;
-use super::png::data_uri;
 use super::svg::{Anchor, Font, INK, LEVEL, Svg};
 
 /// An image and what is predicted for it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Picture<'a> {
-    /// (C, H, W), row-major.
-    pub pixels: &'a [u8],
+pub struct Picture {
+    /// Its address: a `data:` URI that holds it, for one.
+    pub address: String,
     /// (C, H, W).
     pub shape: [usize; 3],
     /// Its label.
@@ -28,8 +27,8 @@ const NAMED: usize = 3;
 
 /// Two blocks of images under a heading that names the `weights`, as SVG: under each its label, and its most probable classes in percent;
 /// in the colour of levels where the first of them is wrong.
-pub fn contact_sheet(weights: &str, least_certain: &[Picture<'_>], most_certain: &[Picture<'_>]) -> String {
-    let rows = |pictures: &[Picture<'_>]| pictures.len().div_ceil(COLUMNS).max(1) as f64;
+pub fn contact_sheet(weights: &str, least_certain: &[Picture], most_certain: &[Picture]) -> String {
+    let rows = |pictures: &[Picture]| pictures.len().div_ceil(COLUMNS).max(1) as f64;
     let height = 40.0 + (rows(least_certain) + rows(most_certain)) * PITCH.1 + 2.0 * 30.0;
     let mut svg = Svg::new(WIDTH, height, "The least and the most certain images");
     svg.text(14.0, 24.0, &format!("The least and the most certain images, {weights} weights"), Font::HEADING);
@@ -54,10 +53,10 @@ pub fn contact_sheet(weights: &str, least_certain: &[Picture<'_>], most_certain:
     svg.finish()
 }
 
-fn draw(svg: &mut Svg, picture: &Picture<'_>, left: f64, top: f64) {
+fn draw(svg: &mut Svg, picture: &Picture, left: f64, top: f64) {
     let [_, height, width] = picture.shape.map(|size| size as f64);
     let scale = SIDE / height.max(width);
-    svg.image(left, top, scale * width, scale * height, &data_uri(picture.pixels, picture.shape));
+    svg.image(left, top, scale * width, scale * height, &picture.address);
     let mut classes: Vec<usize> = (0..picture.probabilities.len()).collect();
     classes.sort_by(|one, other| picture.probabilities[*other].total_cmp(&picture.probabilities[*one]));
     let is_right = classes.first() == Some(&picture.label);

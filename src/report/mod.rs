@@ -18,7 +18,7 @@
 //! not finite leaves a gap in a curve, and is counted in the title of a layer.
 //!
 //! [`svg`] writes elements, [`axes`] maps values to positions and finds ticks, [`panel`] draws a framed plot,
-//! [`layers`] lays out one panel a layer, [`png`] is for images in a figure.
+//! [`layers`] lays out one panel a layer.
 
 pub mod axes;
 pub mod comparison;
@@ -31,7 +31,6 @@ pub mod kl_forms;
 pub mod kl_funnels;
 pub mod layers;
 pub mod panel;
-pub mod png;
 pub mod quantized_loss;
 pub mod reliability;
 pub mod risk_coverage;

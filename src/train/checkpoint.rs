@@ -16,10 +16,10 @@ mod version1;
 use super::config::Config;
 use super::fit::Position;
 use super::objective::Loss;
-use super::read::{HEADER, TENSORS, read_tensors};
 use super::trainer::Trainer;
-use super::write::write;
 use crate::error::{Error, Result};
+use crate::files::read::{HEADER, TENSORS, read_tensors};
+use crate::files::write::write;
 use crate::nets::{Given, Graph, Network, Role};
 use crate::prior::Codebook;
 use crate::scalar::vector;
@@ -72,12 +72,16 @@ impl Origin {
         Self { config: config.clone(), test_checksum, vectors: vector::in_use().to_string() }
     }
 
-    /// The entries that differ, each with its value here and in `other`: `config.recipe.seed` for one. Where the data lie changes
-    /// no bit, since their checksums are compared.
-    pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
+    /// The entries that differ from those in the checkpoint of so many steps, each with its value here and there:
+    /// `config.recipe.seed` for one. Where the data lie changes no bit, since their checksums are compared. The configuration
+    /// may have changed since, when the run had taken just these steps: see [`Config::at_step`].
+    pub fn differences(&self, checkpoint: &Self, steps: u64) -> Vec<(String, String, String)> {
         let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
+        let epochs = |config: &Config| (config.recipe.epochs, config.earlier_epochs.clone());
+        let then = self.config.at_step(steps).find(|config| epochs(config) == epochs(&checkpoint.config));
+        let own = Self { config: then.unwrap_or_else(|| self.config.clone()), ..self.clone() };
         let mut differences = Vec::new();
-        compare("", &json(self), &json(other), &mut differences);
+        compare("", &json(&own), &json(checkpoint), &mut differences);
         differences.retain(|(name, ..)| name != "config.data");
         differences
     }

@@ -4,9 +4,9 @@ mod version1;
 
 use super::data::{Dataset, Standardization};
 use super::init::Init;
-use super::read::{SMALL, read};
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
+use crate::files::read::{SMALL, read};
 use crate::nets::presets::names_preset;
 use crate::nets::{Description, Given, Graph};
 use crate::prior::{Codebook, Prior};
@@ -45,6 +45,19 @@ pub struct Config {
     pub codebook: Vec<f32>,
     /// How it is trained.
     pub recipe: Recipe,
+    /// The numbers of epochs it was to be trained for before it was given another, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_epochs: Vec<EarlierEpochs>,
+}
+
+/// What a run's schedules followed until it was given another number of epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierEpochs {
+    /// How many it was to be.
+    pub epochs: u32,
+    /// How many steps it had taken when they became others.
+    pub until_step: u64,
 }
 
 /// The network that an argument asks for: a preset, with its sizes if it has some, or the file of a text.
@@ -85,6 +98,39 @@ impl Config {
         }
     }
 
+    /// The bytes of the file; errors call its data, or if it has none the directory `dir`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if JSON cannot hold the path of the data, or there are more bytes than [`from_json`](Self::from_json) is
+    /// given by whoever reads them.
+    pub fn to_json(&self, dir: &Path) -> Result<Vec<u8>> {
+        to_json(self.data.as_deref().unwrap_or(dir), self, SMALL)
+    }
+
+    /// The same run with another number of epochs from now on, when it has taken so many steps. Rate and κ then follow the new
+    /// number. What it was before is kept in [`earlier_epochs`](Self::earlier_epochs).
+    #[must_use]
+    pub fn with_epochs(&self, epochs: u32, steps: u64) -> Self {
+        let mut config = self.clone();
+        if epochs != self.recipe.epochs {
+            config.earlier_epochs.push(EarlierEpochs { epochs: self.recipe.epochs, until_step: steps });
+            config.recipe.epochs = epochs;
+        }
+        config
+    }
+
+    /// The configurations that a checkpoint of so many steps may have been written under: this one, and those that it was changed
+    /// from when the run had taken just these steps. A checkpoint is not written anew when the configuration changes.
+    pub fn at_step(&self, steps: u64) -> impl Iterator<Item = Self> {
+        let before = move |config: &Self| {
+            let mut before = config.clone();
+            let earlier = before.earlier_epochs.pop().filter(|earlier| earlier.until_step == steps)?;
+            before.recipe.epochs = earlier.epochs;
+            Some(before)
+        };
+        std::iter::successors(Some(self.clone()), before)
+    }
+
     /// The network, for data of the shape and the classes of `images`.
     ///
     /// # Errors
@@ -119,4 +165,15 @@ impl Config {
         self.recipe.check::<f32>(train_size)?;
         Ok(codebook)
     }
+}
+
+/// What JSON holds of `contents`, at most so many bytes; errors call it `path`.
+pub(super) fn to_json(path: &Path, contents: &impl Serialize, most: u64) -> Result<Vec<u8>> {
+    let mut json =
+        serde_json::to_vec_pretty(contents).map_err(|error| Error::file(path, "a path that JSON can hold", error))?;
+    json.push(b'\n');
+    if json.len() as u64 > most {
+        return Err(Error::file(path, format!("a configuration of at most {most} bytes"), json.len()));
+    }
+    Ok(json)
 }

@@ -4,33 +4,27 @@ pub mod adam;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]
+pub mod comparison;
+#[cfg(feature = "files")]
 pub mod config;
 pub mod data;
-#[cfg(feature = "files")]
-pub mod dir;
 pub mod draw;
 pub mod evaluate;
 pub mod fit;
 #[cfg(feature = "files")]
 pub mod init;
-#[cfg(feature = "files")]
-mod lock;
-#[cfg(feature = "files")]
-pub mod notice;
 pub mod objective;
 pub mod phase;
 pub mod projection;
-#[cfg(feature = "files")]
-pub mod read;
 pub mod recalibrate;
 pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;
 pub mod trainer;
 pub mod uncertainty;
-#[cfg(feature = "files")]
-pub mod write;
 
+#[cfg(feature = "files")]
+pub use comparison::Comparison;
 #[cfg(feature = "files")]
 pub use config::Config;
 pub use fit::{EpochMetrics, Observer, Position, fit};

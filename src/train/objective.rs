@@ -45,6 +45,17 @@ pub enum Forward {
     StraightThrough,
 }
 
+impl Forward {
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::Hard => "hard",
+            Self::StraightThrough => "straight-through",
+        }
+    }
+}
+
 /// Prior, scale and data-set size; κ is given with each evaluation.
 #[derive(Clone, Debug)]
 pub struct Objective {

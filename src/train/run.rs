@@ -2,7 +2,7 @@
 //!
 //! | file                     | written                    | what it is                                          |
 //! |--------------------------|----------------------------|-----------------------------------------------------|
-//! | `config.json`            | at the beginning           | [`Config`]                                          |
+//! | `config.json`            | first, and when changed    | [`Config`]                                          |
 //! | `checkpoint.safetensors` | each epoch, when stopped   | [`checkpoint`](super::checkpoint)                   |
 //! | `metrics.jsonl`          | each epoch                 | one [`EpochMetrics`] object a line, from epoch 1    |
 //! | `model.packed`           | at the end                 | the quantized model: see [`packed`](crate::packed)  |
@@ -11,26 +11,22 @@
 //! Each is replaced as a whole. A checkpoint may be asked for at other intervals, of epochs or of steps. `metrics.jsonl` may
 //! be ahead of the checkpoint after a crash; resuming drops what the checkpoint does not cover.
 
+use super::comparison::{COMPARE, FIGURE};
 use super::config::Config;
-use super::dir::{Dir, is_there};
 use super::fit::EpochMetrics;
-use super::lock::try_lock;
-use super::read::{self, read};
-use super::write::{PATIENCE, create_dir_all, write, write_in, write_new};
 use crate::error::{Error, Result};
+use crate::files::dir::is_there;
+use crate::files::held::{Held, Kind, check_free, none_of};
+use crate::files::read::{self, read};
+use crate::files::write::{PATIENCE, write, write_in};
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A run directory, held by this process: no other may train in it.
 #[derive(Debug)]
 pub struct Run {
-    dir: PathBuf,
-    /// The directory itself, whatever its name is by now.
-    place: Dir,
-    /// `config.json`, locked; dropping it releases the directory.
-    lock: File,
+    held: Held,
 }
 
 impl Run {
@@ -41,45 +37,7 @@ impl Run {
     /// not there is not there then.
     pub fn create(dir: &Path, config: &Config) -> Result<Self> {
         Self::check_free(dir)?;
-        let data = config.data.as_deref().unwrap_or(dir);
-        let mut json = serde_json::to_string_pretty(config)
-            .map_err(|error| Error::file(data, "a path that JSON can hold", error))?;
-        json.push('\n');
-        let is_new = !is_there(dir).map_err(|source| Error::io(dir, source))?;
-        create_dir_all(dir)?;
-        let begin = || {
-            let place = Dir::open(dir).map_err(|source| Error::io(dir, source))?;
-            match write_new(&place, OsStr::new(CONFIG), json.as_bytes(), &Self::config_path(dir))? {
-                Some(lock) => Ok(Self { dir: dir.to_path_buf(), place, lock }),
-                None => Err(Error::file(dir, FREE, "one with files in it")),
-            }
-        };
-        begin().inspect_err(|_| {
-            if is_new {
-                // The first error is the one to report, and a directory in use stays.
-                let _ = fs::remove_dir(dir);
-            }
-        })
-    }
-
-    /// Makes the first of `dir`/`name`-1, -2, … that is not there. Of several processes each gets one of its own.
-    ///
-    /// # Errors
-    /// [`Error::File`] if `dir` is a file, [`Error::Io`] if the system refuses, [`Error::Option`] if 10,000 are there.
-    pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
-        let numbered = |number: u32| dir.join(format!("{name}-{number}"));
-        if fs::metadata(dir).is_ok_and(|there| !there.is_dir()) {
-            return Err(Error::file(&numbered(1), FREE, "a file"));
-        }
-        create_dir_all(dir)?;
-        for path in (1..10_000).map(numbered) {
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(path),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(Error::io(&path, source)),
-            }
-        }
-        Err(Error::option("out", "a directory", format!("none free under {}", dir.display())))
+        Ok(Self { held: Held::begin(RUN, dir, &config.to_json(dir)?)? })
     }
 
     /// Checks that `dir` is not there yet, or an empty directory, but for what is left of a run that was killed before it
@@ -88,15 +46,7 @@ impl Run {
     /// # Errors
     /// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
     pub fn check_free(dir: &Path) -> Result<()> {
-        let left =
-            |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "config.json.part");
-        match fs::read_dir(dir).map(|mut entries| entries.all(left)) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, FREE, "a file")),
-            Err(source) => Err(Error::io(dir, source)),
-        }
+        check_free(RUN, dir)
     }
 
     /// Takes hold of a directory to go on with its run.
@@ -104,36 +54,20 @@ impl Run {
     /// # Errors
     /// [`Error::File`] if it is no run directory or another process holds it, [`Error::Io`] if the system refuses.
     pub fn open(dir: &Path) -> Result<Self> {
-        let path = Self::config_path(dir);
-        let place = Dir::open(dir).map_err(|source| no_run(dir, source))?;
-        let lock = place.read(OsStr::new(CONFIG)).map_err(|source| no_run(dir, source))?;
-        if try_lock(&lock, &path).map_err(|source| Error::io(&path, source))? {
-            Ok(Self { dir: dir.to_path_buf(), place, lock })
-        } else {
-            Err(Error::file(dir, "a run that no other process is training", "one in training"))
-        }
+        Ok(Self { held: Held::open(RUN, dir)? })
     }
 
     /// The directory.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.held.dir()
     }
 
-    /// Checks that the directory is still the one taken hold of: what is written goes there, wherever it is by now, and is not
-    /// to be looked for in vain.
+    /// Checks that the directory is still the one taken hold of: see [`Held::check_in_place`].
     ///
     /// # Errors
     /// [`Error::File`] if it was removed, or another was put in its place.
     pub fn check_in_place(&self) -> Result<()> {
-        let path = Self::config_path(&self.dir);
-        let is_here = Dir::open(&self.dir).and_then(|dir| dir.names(OsStr::new(CONFIG), &self.lock));
-        match is_here {
-            Ok(true) => Ok(()),
-            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err(Error::io(&path, error))
-            }
-            _ => Err(Error::file(&self.dir, "the directory of the run in training", "none, or another run's")),
-        }
+        self.held.check_in_place()
     }
 
     /// Where a run directory has its checkpoint.
@@ -155,8 +89,8 @@ impl Run {
         dir.join(PACKED)
     }
 
-    /// Checks that `path` is not, by any name, a file that a run needs or one of its figures; nor the packed model of another
-    /// run than the one in `own`.
+    /// Checks that `path` is not, by any name, a file that a run or a comparison needs or one of their figures; nor the packed
+    /// model of another run than the one in `own`.
     ///
     /// # Errors
     /// [`Error::File`] if it is one.
@@ -172,10 +106,12 @@ impl Run {
         let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
         let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
         let needed = [CONFIG, CHECKPOINT, METRICS].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
+        let of_comparison = (name == COMPARE || name == FIGURE) && is_there(&dir.join(COMPARE)).unwrap_or(true);
         let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
-        if figure || (needed && is_run(dir)) {
+        if figure || of_comparison || (needed && is_run(dir)) {
             let run = if figure { dir.parent().unwrap_or(dir) } else { dir };
-            let seen = format!("{} of the run in {}", name.display(), run.display());
+            let what = if of_comparison { "comparison" } else { "run" };
+            let seen = format!("{} of the {what} in {}", name.display(), run.display());
             return Err(Error::file(path, "a file that no run needs", seen));
         }
         Ok(())
@@ -185,6 +121,19 @@ impl Run {
         dir.join(CONFIG)
     }
 
+    /// Whether a run was begun in `dir`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system refuses to look: that is no answer.
+    pub fn is_run(dir: &Path) -> Result<bool> {
+        let path = Self::config_path(dir);
+        match is_there(&path) {
+            // Somebody else's file: whoever makes the run there is told.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+            answer => answer.map_err(|source| Error::io(&path, source)),
+        }
+    }
+
     /// The configuration of the run in `dir`.
     ///
     /// # Errors
@@ -192,10 +141,18 @@ impl Run {
     pub fn config(dir: &Path) -> Result<Config> {
         let path = Self::config_path(dir);
         let json = read(&path, read::SMALL).map_err(|error| match error {
-            Error::Io { source, .. } => no_run(dir, source),
+            Error::Io { source, .. } => none_of(RUN, dir, source),
             other => other,
         })?;
         Config::from_json(&path, &json)
+    }
+
+    /// Replaces the configuration; the directory stays held all the while.
+    ///
+    /// # Errors
+    /// Those of [`Run::check_in_place`] and [`Config::to_json`], and [`Error::Io`] if the system refuses.
+    pub fn write_config(&mut self, config: &Config) -> Result<()> {
+        self.held.replace_first(&config.to_json(self.dir())?)
     }
 
     /// The metrics of the first `epochs` epochs.
@@ -206,7 +163,7 @@ impl Run {
         if epochs == 0 {
             return Ok(Vec::new());
         }
-        let path = Self::metrics_path(&self.dir);
+        let path = Self::metrics_path(self.dir());
         let text = read(&path, read::LARGE)?;
         let metrics: Vec<EpochMetrics> = text
             .split_inclusive(|byte| *byte == b'\n')
@@ -227,7 +184,7 @@ impl Run {
     /// # Errors
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_metrics(&self, metrics: &[EpochMetrics]) -> Result<()> {
-        let path = Self::metrics_path(&self.dir);
+        let path = Self::metrics_path(self.dir());
         let mut lines = String::new();
         for epoch in metrics {
             lines += &serde_json::to_string(epoch).map_err(|error| Error::file(&path, "numbers", error))?;
@@ -242,9 +199,9 @@ impl Run {
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     pub fn write_figure(&self, name: &str, svg: &str) -> Result<()> {
         self.check_in_place()?;
-        let (dir, name) = (self.dir.join(FIGURES), format!("{name}.svg"));
-        let place = self.place.make_dir(OsStr::new(FIGURES)).map_err(|source| Error::io(&dir, source))?;
-        write_in(&place, OsStr::new(&name), svg.as_bytes(), &dir.join(&name), PATIENCE)
+        let (dir, name) = (self.dir().join(FIGURES), format!("{name}.svg"));
+        let place = self.held.place().make_dir(OsStr::new(FIGURES)).map_err(|source| Error::io(&dir, source))?;
+        write_in(&place, OsStr::new(&name), svg.as_bytes(), &dir.join(&name), PATIENCE).map(drop)
     }
 
     /// Replaces the file `name`, or what a link of that name leads to.
@@ -253,11 +210,11 @@ impl Run {
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.check_in_place()?;
-        let (path, name) = (self.dir.join(name), OsStr::new(name));
-        if self.place.is_link(name).map_err(|source| Error::io(&path, source))? {
+        let (path, name) = (self.dir().join(name), OsStr::new(name));
+        if self.held.place().is_link(name).map_err(|source| Error::io(&path, source))? {
             return write(&path, bytes);
         }
-        write_in(&self.place, name, bytes, &path, PATIENCE)
+        write_in(self.held.place(), name, bytes, &path, PATIENCE).map(drop)
     }
 
     /// Replaces the checkpoint by one of these bytes.
@@ -287,13 +244,5 @@ const METRICS: &str = "metrics.jsonl";
 const PACKED: &str = "model.packed";
 const FIGURES: &str = "figures";
 
-/// Where a run may begin.
-const FREE: &str = "a directory that is new or empty";
-
-fn no_run(dir: &Path, source: std::io::Error) -> Error {
-    match source.kind() {
-        ErrorKind::NotFound => Error::file(dir, "a run directory", "none, or one without config.json"),
-        ErrorKind::NotADirectory => Error::file(dir, "a run directory", "a file"),
-        _ => Error::io(dir, source),
-    }
-}
+/// What a run directory is to whoever takes hold of it.
+const RUN: Kind = Kind { name: "run", first: CONFIG };

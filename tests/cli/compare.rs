@@ -1,5 +1,7 @@
 use super::{SHORT, Workplace, assert_same_results};
 use serde_json::Value;
+use spikeslab::train::Comparison;
+use std::fs;
 
 #[test]
 fn two_runs_and_one_figure() {
@@ -20,7 +22,7 @@ fn two_runs_and_one_figure() {
         assert!(figure.contains(part), "no {part:?} in the figure");
     }
     let last = &place.metrics("runs/compare-mlp-1/gaussian")[1];
-    let loss = format!("{:.4}", last["quantized_loss"].as_f64().unwrap());
+    let loss = format!(" {:.4} ", last["quantized_loss"].as_f64().unwrap());
     let row = printed.lines().find(|line| line.starts_with("Gaussian prior")).unwrap();
     assert!(row.contains(&loss), "{row}");
     assert!(printed.contains("in runs/compare-mlp-1: comparison.svg"), "{printed}");
@@ -38,14 +40,63 @@ fn a_comparison_cut_short_goes_on() {
     place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "cut"], &SHORT[..]].concat());
     // As if it had ended before the second run began.
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
-        std::fs::remove_file(place.path("cut/multi-spike").join(name)).unwrap();
+        fs::remove_file(place.path("cut/multi-spike").join(name)).unwrap();
     }
-    std::fs::remove_file(place.path("cut/comparison.svg")).unwrap();
+    fs::remove_file(place.path("cut/comparison.svg")).unwrap();
     place.succeed(&["compare", "--resume", "cut"]);
     for run in ["gaussian", "multi-spike"] {
         assert_same_results(&place, &format!("whole/{run}"), &format!("cut/{run}"));
     }
     assert_eq!(place.read("whole/comparison.svg"), place.read("cut/comparison.svg"));
+}
+
+/// What is left where a process was killed before the first of two runs was begun, and between them: see `faults` for the others.
+#[test]
+fn a_comparison_killed_between_its_directories_goes_on() {
+    let place = Workplace::new();
+    let compare = |out| [&["compare", "mlp", "--data", "data", "--out", out], &SHORT[..]].concat();
+    place.succeed(&compare("whole"));
+    for left in ["", "gaussian", "gaussian/config.json.part", "gaussian/config.json"] {
+        let killed = place.path("killed");
+        fs::create_dir(&killed).unwrap();
+        fs::copy(place.path("whole/compare.json"), killed.join("compare.json")).unwrap();
+        if !left.is_empty() {
+            fs::create_dir(killed.join("gaussian")).unwrap();
+        }
+        match left {
+            "gaussian/config.json.part" => fs::write(killed.join(left), "{ half of").unwrap(),
+            "gaussian/config.json" => drop(fs::copy(place.path("whole").join(left), killed.join(left)).unwrap()),
+            _ => {}
+        }
+        place.refuse(&compare("killed"), 1, &["killed", "a directory that is new or empty", "one with files in it"]);
+        place.succeed(&["compare", "--resume", "killed"]);
+        for run in ["gaussian", "multi-spike"] {
+            assert_same_results(&place, &format!("whole/{run}"), &format!("killed/{run}"));
+        }
+        fs::remove_dir_all(&killed).unwrap();
+    }
+    // Before there was a whole list of runs, the directory is free.
+    fs::create_dir(place.path("killed")).unwrap();
+    fs::write(place.path("killed/compare.json.part"), "{ half of").unwrap();
+    place.refuse(&["compare", "--resume", "killed"], 1, &["killed: ", "a comparison directory", "compare.json"]);
+    place.succeed(&compare("killed"));
+    assert!(!place.path("killed/compare.json.part").exists());
+}
+
+#[test]
+fn a_comparison_is_trained_by_one_process_at_a_time() {
+    let place = Workplace::new();
+    place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "two"], &SHORT[..]].concat());
+    let held = Comparison::open(&place.path("two")).unwrap();
+    place.refuse(&["compare", "--resume", "two"], 1, &["two", "a comparison that no other process is training"]);
+    let runs = held.runs().unwrap();
+    assert_eq!(held.names().collect::<Vec<_>>(), ["gaussian", "multi-spike"]);
+    let parts = ["two/multi-spike", "a run that no other process is training"];
+    place.refuse(&["train", "--resume", "two/multi-spike"], 1, &parts);
+    drop((held, runs));
+    place.succeed(&["compare", "--resume", "two"]);
+    // Each run is one like any other.
+    place.succeed(&["train", "--resume", "two/multi-spike"]);
 }
 
 #[test]
@@ -54,7 +105,8 @@ fn there_is_no_comparing_the_baseline_with_itself() {
     for prior in ["gaussian", "none"] {
         place.refuse(&["compare", "mlp", "--data", "data", "--prior", prior], 2, &["prior", "multi-spike", prior]);
     }
-    place.refuse(&["compare", "--resume", "data"], 1, &["data/gaussian", "a run directory", "none"]);
+    place.refuse(&["compare", "--resume", "data"], 1, &["data: ", "a comparison directory", "without compare.json"]);
+    place.refuse(&["compare", "--resume", "nowhere"], 1, &["nowhere: ", "a comparison directory", "none"]);
 }
 
 #[test]
@@ -67,4 +119,45 @@ fn a_comparison_is_made_on_the_device_that_is_named() {
     let arguments = [&["compare", "mlp", "--data", "data", "--device", "cpu", "--out", "two"], &SHORT[..]].concat();
     assert!(place.succeed(&arguments).contains("in two: comparison.svg"));
     place.succeed(&["compare", "--resume", "two", "--device", "cpu"]);
+}
+
+/// Where the network learns first, those that compute with quantized weights are there too.
+#[test]
+fn four_runs_on_one_schedule() {
+    let place = Workplace::new();
+    let options = ["--warmup", "0.5", "--init-levels", "kmeans", "--out", "four"];
+    let printed = place.succeed(&[&["compare", "mlp", "--data", "data"], &SHORT[..], &options].concat());
+    assert!(
+        printed.contains("in four: comparison.svg, gaussian/, multi-spike/, hard/, straight-through/"),
+        "{printed}"
+    );
+    for (name, label, prior, forward) in [
+        ("gaussian", "Gaussian prior", "gaussian", "sampled"),
+        ("multi-spike", "multi-spike prior, M = 3", "nearest", "sampled"),
+        ("hard", "hard", "nearest", "hard"),
+        ("straight-through", "straight-through", "none", "straight-through"),
+    ] {
+        let config: Value = serde_json::from_slice(&place.read(format!("four/{name}/config.json"))).unwrap();
+        let recipe = &config["recipe"];
+        assert_eq!(
+            (&recipe["prior"], &recipe["forward"], &recipe["warmup"]),
+            (&prior.into(), &forward.into(), &0.5.into())
+        );
+        // One first phase.
+        let first = |run: &str| place.metrics(&format!("four/{run}"))[0].clone();
+        assert_eq!(
+            (&first(name)["nll"], &first(name)["levels"]),
+            (&first("gaussian")["nll"], &first("gaussian")["levels"])
+        );
+        let row = printed.lines().rfind(|line| line.starts_with(&format!("{label} "))).unwrap();
+        let bytes = place.read(format!("four/{name}/model.packed")).len();
+        assert!(row.ends_with(&format!(" {bytes}")) && row.chars().count() <= 80, "{row}");
+        let eval: Value =
+            serde_json::from_str(&place.succeed(&["eval", &format!("four/{name}"), "--samples", "1", "--json"]))
+                .unwrap();
+        let figure = format!("{:.4}", eval["nll_quantized"].as_f64().unwrap());
+        assert!(row.contains(&figure), "{row}: {figure}");
+    }
+    let refused = ["compare", "mlp", "--data", "data", "--warmup", "0.5", "--forward", "hard"];
+    place.refuse(&refused, 2, &["forward", "each in turn", "hard"]);
 }

@@ -11,10 +11,13 @@ use std::process::{Command, Output, Stdio};
 /// A user that is not root, whose limits hold.
 const NOBODY: u32 = 65534;
 
-/// Whether there is such a program; a test without it says that it is skipped.
-fn is_there(program: &str, test: &str) -> bool {
+/// Whether there is such a program; a test without it says that it is skipped, or fails where `REQUIRE_STRACE` or
+/// `REQUIRE_PRLIMIT` is set.
+pub(super) fn is_there(program: &str, test: &str) -> bool {
     let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !there {
+        let required = format!("REQUIRE_{}", program.to_uppercase());
+        assert!(std::env::var_os(&required).is_none(), "{test}: there is no {program}, and {required} is set");
         println!("SKIPPED {test}: there is no {program}");
     }
     there
@@ -145,6 +148,48 @@ fn too_little_memory_is_an_error_in_one_line() {
         ended.push(code);
     }
     assert_eq!(ended.last(), Some(&0), "{ended:?}");
+}
+
+/// A training for which memory ends in the midst of it leaves a run that goes on, once there is enough, to the same bits.
+#[test]
+fn a_training_that_runs_out_of_memory_can_be_resumed() {
+    if !is_there("prlimit", "a_training_that_runs_out_of_memory_can_be_resumed") {
+        return;
+    }
+    // Little to compute, and 75 MB of activations.
+    let place = Workplace::new();
+    let network = "input 1x12x12\nconv1  conv 512 1x1\n       relu\n       global-avg-pool\n       flatten\n\
+                   fc     dense classes bias\n";
+    fs::write(place.path("wide.net"), network).unwrap();
+    let train = |out, epochs| {
+        let options = ["--data", "data", "--batch-size", "256", "--threads", "1"];
+        [&["train", "wide.net", "--out", out, "--epochs", epochs], &options[..]].concat()
+    };
+    place.succeed(&train("ended", "1"));
+    place.copy("ended", "whole");
+    place.succeed(&["train", "--resume", "whole", "--epochs", "2", "--threads", "1"]);
+    // In the first step, and in one after a checkpoint.
+    let change = ["train", "--resume", "grown", "--epochs", "2", "--threads", "1"];
+    for (run, arguments, has_checkpoint) in [("begun", &train("begun", "1")[..], false), ("grown", &change, true)] {
+        // With how little memory it begins depends on the system.
+        let ended_in_training = (50..1000).step_by(20).any(|mebibytes| {
+            let _ = fs::remove_dir_all(place.path(run));
+            if has_checkpoint {
+                place.copy("ended", run);
+            }
+            let output = with_memory(&place, mebibytes << 20, arguments);
+            assert_eq!(output.status.code(), Some(1), "{mebibytes}: it never ended in training");
+            let line = one_line(&output, run);
+            assert!(line.contains("memory"), "{mebibytes}: {line}");
+            assert_eq!(place.path(run).join("checkpoint.safetensors").exists(), has_checkpoint);
+            // It says what it trains before it does.
+            String::from_utf8_lossy(&output.stdout).contains(" weights, ")
+        });
+        assert!(ended_in_training, "{run}");
+        place.succeed(&["train", "--resume", run, "--threads", "1"]);
+    }
+    assert_same_results(&place, "ended", "begun");
+    assert_same_results(&place, "whole", "grown");
 }
 
 /// The command under strace, which has system calls fail as `injection` says.

@@ -1,6 +1,7 @@
 //! The command as a process: what it prints, what it leaves behind, how it ends.
 
 mod bench;
+mod changes;
 mod checkpoints;
 mod cifar;
 mod compare;
@@ -9,6 +10,8 @@ mod device;
 mod eval;
 mod explain;
 mod extremes;
+#[cfg(target_os = "linux")]
+mod faults;
 mod inspect;
 #[cfg(target_os = "linux")]
 mod limits;

@@ -174,8 +174,23 @@ fn other_data_than_the_run_was_begun_on_are_refused() {
     let place = Workplace::with_run();
     let mut bytes = place.read("data/train-images-idx3-ubyte");
     bytes[100] ^= 1;
+    fs::write(place.path("data/train-images-idx3-ubyte"), &bytes).unwrap();
+    let recalibrate = ["quantize", "run", "--recalibrate", "--out", "x"];
+    for arguments in [&["train", "--resume", "run"][..], &["eval", "run"], &recalibrate] {
+        place.refuse(arguments, 1, &["run", "the data it was begun on, checksum "]);
+    }
+    // Others may be evaluated if they are asked for.
+    place.succeed(&["eval", "run", "--data", "data"]);
+    bytes[100] ^= 1;
     fs::write(place.path("data/train-images-idx3-ubyte"), bytes).unwrap();
-    place.refuse(&["train", "--resume", "run"], 1, &["run", "the data it was begun on, checksum "]);
+    let mut bytes = place.read("data/t10k-labels-idx1-ubyte");
+    bytes[20] ^= 1;
+    fs::write(place.path("data/t10k-labels-idx1-ubyte"), bytes).unwrap();
+    place.refuse(&["train", "--resume", "run"], 1, &["checkpoint.safetensors", "whose test_checksum is "]);
+    for arguments in [&["eval", "run"][..], &recalibrate] {
+        place.refuse(arguments, 1, &["run", "the test data it was begun on, checksum "]);
+    }
+    place.succeed(&["quantize", "run", "--out", "x"]);
 }
 
 #[test]

@@ -1,19 +1,24 @@
 use super::{read, texts};
 use spikeslab::report::{Picture, contact_sheet};
 
-fn picture<'a>(pixels: &'a [u8], shape: [usize; 3], label: usize, probabilities: &[f64]) -> Picture<'a> {
-    Picture { pixels, shape, label, probabilities: probabilities.to_vec(), entropy: 0.5 }
+fn picture(shape: [usize; 3], label: usize, probabilities: &[f64]) -> Picture {
+    Picture {
+        address: "data:image/png;base64,AAAA".to_string(),
+        shape,
+        label,
+        probabilities: probabilities.to_vec(),
+        entropy: 0.5,
+    }
 }
 
 #[test]
 fn each_image_has_its_label_and_its_most_probable_classes() {
-    let grey = [0, 50, 100, 255];
-    let least = [picture(&grey, [1, 2, 2], 1, &[0.13, 0.25, 0.5, 0.07, 0.05])];
-    let most = [picture(&grey, [1, 2, 2], 0, &[1.0, 0.0]), picture(&grey, [1, 1, 4], 1, &[1e-9, 1.0 - 1e-9])];
+    let least = [picture([1, 2, 2], 1, &[0.13, 0.25, 0.5, 0.07, 0.05])];
+    let most = [picture([1, 2, 2], 0, &[1.0, 0.0]), picture([1, 1, 4], 1, &[1e-9, 1.0 - 1e-9])];
     let elements = read(&contact_sheet("sampled", &least, &most));
     let images: Vec<_> = elements.iter().filter(|e| e.name == "image").collect();
     assert_eq!(images.len(), 3);
-    assert!(images.iter().all(|image| image.get("href").starts_with("data:image/png;base64,iVBORw0KGgo")));
+    assert!(images.iter().all(|image| image.get("href") == "data:image/png;base64,AAAA"));
     // What is wide is as wide as others, and less high.
     assert_eq!((images[2].number("width"), images[2].number("height")), (66.0, 16.5));
     let texts = texts(&elements);
@@ -28,8 +33,7 @@ fn each_image_has_its_label_and_its_most_probable_classes() {
 
 #[test]
 fn images_come_in_rows_of_eight_and_stay_on_the_sheet() {
-    let pixels = [7; 3 * 32 * 32];
-    let many = vec![picture(&pixels, [3, 32, 32], 0, &[0.5, 0.5]); 17];
+    let many = vec![picture([3, 32, 32], 0, &[0.5, 0.5]); 17];
     let svg = contact_sheet("quantized", &many, &many[..1]);
     let elements = read(&svg);
     let height = elements[0].number("height");
@@ -39,7 +43,6 @@ fn images_come_in_rows_of_eight_and_stay_on_the_sheet() {
     for image in images {
         assert!(image.number("x") + image.number("width") <= 800.0 && image.number("y") + 66.0 < height);
     }
-    assert!(svg.len() < 18 * 5000, "{}", svg.len());
 }
 
 #[test]

@@ -12,7 +12,6 @@ mod kl_funnels;
 mod layers;
 mod panel;
 #[cfg(feature = "files")]
-mod png;
 mod quantized_loss;
 mod reliability;
 mod risk_coverage;

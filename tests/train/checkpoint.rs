@@ -8,7 +8,7 @@ use spikeslab::nets::Role;
 use spikeslab::scalar::vector;
 use spikeslab::train::checkpoint::{Checkpoint, Origin, load, save};
 use spikeslab::train::fit::Position;
-use spikeslab::train::{Loss, Trainer};
+use spikeslab::train::{Config, Loss, Recipe, Trainer};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -389,4 +389,30 @@ fn mutations_are_refused_or_finite_but_never_a_panic() {
         }
         assert!((1500..=most).contains(&refused), "{refused}");
     }
+}
+
+#[test]
+fn what_differs_between_a_run_and_its_checkpoint_is_named() {
+    let names = |run: &Origin, checkpoint: &Origin, steps| {
+        run.differences(checkpoint, steps).into_iter().map(|(name, ..)| name).collect::<Vec<_>>()
+    };
+    let with = |config| Origin::new(&config, 7);
+    assert!(names(&origin(), &origin(), 0).is_empty());
+    assert_eq!(names(&Origin::new(&config(), 8), &origin(), 0), ["test_checksum"]);
+    let elsewhere = Config { data: Some("elsewhere".into()), coarse: false, ..config() };
+    assert_eq!(names(&with(elsewhere), &origin(), 0), ["config.coarse"], "where the data lie is no difference");
+    let other = Config { recipe: Recipe { seed: 1, epochs: 6, ..config().recipe }, ..config() };
+    let [epochs, seed] = ["config.recipe.epochs", "config.recipe.seed"];
+    assert_eq!(names(&with(other.clone()), &origin(), 0), [epochs, seed]);
+
+    // More epochs since, from just this step on, are none; from another they are.
+    let (more, most) = (config().with_epochs(6, 40), config().with_epochs(6, 40).with_epochs(8, 40));
+    for run in [more.clone(), most] {
+        assert!(names(&with(run.clone()), &origin(), 40).is_empty());
+        assert_eq!(names(&with(run.clone()), &origin(), 41), ["config.earlier_epochs", epochs]);
+        let other = Config { recipe: Recipe { seed: 1, ..run.recipe.clone() }, ..run };
+        assert_eq!(names(&with(other), &origin(), 40), [seed]);
+    }
+    // A checkpoint of a later configuration is none of an earlier.
+    assert_eq!(names(&origin(), &with(more), 40), ["config.earlier_epochs", epochs]);
 }

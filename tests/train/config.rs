@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use spikeslab::nets::Description;
 use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::config::{VERSION, describe};
+use spikeslab::train::config::{EarlierEpochs, VERSION, describe};
 use spikeslab::train::data::{Dataset, Standardization};
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Config, Forward, KlScale, Recipe};
@@ -24,6 +24,7 @@ pub(super) fn config() -> Config {
         standardization: Some(Standardization { mean: vec![0.1, 0.5, 1.0], deviation: vec![0.25, 1e-9, 0.3] }),
         codebook: vec![-0.1, 0.0, 0.3],
         recipe: recipe(),
+        earlier_epochs: Vec::new(),
     }
 }
 
@@ -263,4 +264,41 @@ fn a_network_is_a_preset_or_the_file_of_a_text() {
     assert_eq!(description.text(), TEXT.join("\n"));
     std::fs::write(&path, b"\xff").unwrap();
     assert_error(describe(path.to_str().unwrap()), &["mine.net", "the text of a network in UTF-8"]);
+}
+
+#[test]
+fn earlier_numbers_of_epochs_are_kept_with_the_steps_they_held_for() {
+    let (first, second) = (config(), config().with_epochs(9, 40));
+    assert_eq!(
+        (second.recipe.epochs, &second.earlier_epochs[..]),
+        (9, &[EarlierEpochs { epochs: 5, until_step: 40 }][..])
+    );
+    assert_eq!(
+        Config { recipe: recipe(), earlier_epochs: Vec::new(), ..second.clone() },
+        first,
+        "nothing else changes"
+    );
+    assert_eq!(second.with_epochs(9, 41), second, "no change");
+    let third = second.with_epochs(5, 40);
+    let fourth = third.with_epochs(7, 60);
+    assert_eq!(fourth.earlier_epochs.iter().map(|earlier| earlier.epochs).collect::<Vec<_>>(), [5, 9, 5]);
+    let value = serde_json::to_value(&fourth).unwrap();
+    assert_eq!(value["earlier_epochs"][2], json!({ "epochs": 5, "until_step": 60 }));
+    assert_eq!(read(&value).unwrap(), fourth);
+
+    let at = |config: &Config, steps| config.at_step(steps).collect::<Vec<_>>();
+    assert_eq!(at(&first, 40), [first.clone()]);
+    assert_eq!(at(&third, 40), [third.clone(), second.clone(), first]);
+    assert_eq!(at(&third, 39), [third.clone()]);
+    assert_eq!(at(&fourth, 60), [fourth.clone(), third]);
+    assert_eq!(at(&fourth, 40), [fourth]);
+}
+
+#[test]
+fn a_path_that_json_cannot_hold_and_a_text_without_end_are_no_configuration() {
+    let bytes = config().to_json(Path::new("dir")).unwrap();
+    assert!(bytes.ends_with(b"}\n"));
+    assert_eq!(Config::from_json(Path::new("dir"), &bytes).unwrap(), config());
+    let long = Config { text: Some(vec!["x".repeat(1 << 20)]), data: None, ..config() };
+    assert_error(long.to_json(Path::new("dir")), &["dir: expected a configuration of at most 1048576 bytes"]);
 }

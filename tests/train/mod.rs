@@ -2,8 +2,6 @@
 
 mod adam;
 mod data;
-#[cfg(feature = "files")]
-mod dir;
 mod draw;
 mod evaluate;
 mod fit;
@@ -18,15 +16,13 @@ pub(crate) mod uncertainty;
 #[cfg(feature = "files")]
 mod checkpoint;
 #[cfg(feature = "files")]
+mod comparison;
+#[cfg(feature = "files")]
 mod config;
 #[cfg(feature = "files")]
 mod init;
 #[cfg(feature = "files")]
-mod read;
-#[cfg(feature = "files")]
 mod run;
-#[cfg(feature = "files")]
-mod write;
 
 #[cfg(feature = "files")]
 pub(crate) use checkpoint::Parts;

@@ -1,7 +1,8 @@
 use super::config::config;
 use crate::common::assert_error;
+use spikeslab::train::comparison::Named;
 use spikeslab::train::fit::EpochMetrics;
-use spikeslab::train::{Config, Recipe, Run};
+use spikeslab::train::{Comparison, Config, Recipe, Run};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -236,17 +237,26 @@ fn a_data_path_that_json_cannot_hold_leaves_nothing() {
 }
 
 #[test]
-fn of_several_that_want_a_free_directory_each_gets_its_own() {
+fn a_configuration_is_replaced_while_the_run_is_held() {
     let dir = TempDir::new().unwrap();
-    let runs = dir.path().join("runs");
-    let made: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Run::make_free(&runs, "mlp").unwrap())).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let mut names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["mlp-1", "mlp-2", "mlp-3", "mlp-4", "mlp-5", "mlp-6", "mlp-7", "mlp-8"]);
-    Run::create(&made[0], &config()).unwrap();
+    let path = dir.path().join("run");
+    let mut run = Run::create(&path, &config()).unwrap();
+    let changed = config().with_epochs(9, 3);
+    run.write_config(&changed).unwrap();
+    assert_eq!(Run::config(&path).unwrap(), changed);
+    assert_error(Run::open(&path), &["no other process"]);
+    run.check_in_place().unwrap();
+    run.write_metrics(&[metrics(1)]).unwrap();
+    drop(run);
+    // A text that no configuration holds, and what cannot be written leaves what was there.
+    let mut run = Run::open(&path).unwrap();
+    let long = Config { text: Some(vec!["x".repeat(1 << 20)]), ..config() };
+    assert_error(run.write_config(&long), &["a configuration of at most 1048576 bytes"]);
+    assert_error(Run::create(&dir.path().join("new"), &long), &["a configuration of at most 1048576 bytes"]);
+    assert!(!dir.path().join("new").exists());
+    assert_eq!(Run::config(&path).unwrap(), changed);
+    assert!(Run::is_run(&path).unwrap() && !Run::is_run(dir.path()).unwrap());
+    assert!(!Run::is_run(&path.join("config.json")).unwrap());
 }
 
 #[cfg(unix)]
@@ -289,6 +299,19 @@ fn what_a_run_needs_is_known_by_any_name() {
     {
         std::os::unix::fs::symlink(other.join("config.json"), dir.path().join("link")).unwrap();
         refused(dir.path().join("link"));
+    }
+    // Of a comparison, where there is one.
+    let two = dir.path().join("two");
+    fs::create_dir(&two).unwrap();
+    for name in ["compare.json", "comparison.svg"] {
+        Run::check_not_needed(Some(&own), &two.join(name)).unwrap();
+    }
+    drop(Comparison::create(&two, vec![Named { name: "a".into(), config: config() }]).unwrap());
+    for name in ["compare.json", "comparison.svg"] {
+        assert_error(
+            Run::check_not_needed(Some(&own), &two.join(name)),
+            &["no run needs", name, "of the comparison in"],
+        );
     }
     for free in [own.join("model.packed"), own.join("lenet5.packed"), dir.path().join("checkpoint.safetensors")] {
         Run::check_not_needed(Some(&own), &free).unwrap();

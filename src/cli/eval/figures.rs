@@ -2,13 +2,15 @@
 
 use super::kinds::{Evaluation, Kind, OfKind, Task};
 use crate::error::Result;
+use crate::files::write::{create_dir_all, write as write_file};
 use crate::report::{
     Confusion, Entropies, Picture, Reliability, RiskCurve, confusion, contact_sheet, entropies, reliability,
     risk_coverage,
 };
 use crate::train::uncertainty::calibration;
 use crate::train::uncertainty::selective::Ranking;
-use crate::train::write::{create_dir_all, write as write_file};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use std::path::Path;
 
 /// Images on the contact sheet.
@@ -61,13 +63,26 @@ fn sheet(task: &Task<'_>, evaluation: &Evaluation) -> String {
     let mut order: Vec<usize> = (0..entropy.len()).collect();
     order.sort_by(|one, other| entropy[*other].total_cmp(&entropy[*one]));
     let picture = |i: &usize| Picture {
-        pixels: task.test.pixels(*i),
+        address: address(task.test.pixels(*i), task.test.shape()),
         shape: task.test.shape(),
         label: evaluation.labels[*i],
         probabilities: of.predictions.log_probabilities().row(*i).iter().map(|log| log.exp()).collect(),
         entropy: entropy[*i],
     };
-    let least: Vec<Picture<'_>> = order.iter().take(LEAST_CERTAIN).map(picture).collect();
-    let most: Vec<Picture<'_>> = order.iter().rev().take(MOST_CERTAIN).map(picture).collect();
+    let least: Vec<Picture> = order.iter().take(LEAST_CERTAIN).map(picture).collect();
+    let most: Vec<Picture> = order.iter().rev().take(MOST_CERTAIN).map(picture).collect();
     contact_sheet(of.kind.name(), &least, &most)
+}
+
+/// An image (C, H, W) as row-major bytes, as a `data:` URI of its PNG: in colour with three channels, else its first one in grey.
+fn address(pixels: &[u8], [channels, height, width]: [usize; 3]) -> String {
+    let (planes, colour) = if channels == 3 { (3, png::ColorType::Rgb) } else { (1, png::ColorType::Grayscale) };
+    let plane = height * width;
+    let by_pixel: Vec<u8> = (0..plane).flat_map(|at| (0..planes).map(move |c| pixels[c * plane + at])).collect();
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
+    encoder.set_color(colour);
+    let written = encoder.write_header().and_then(|mut image| image.write_image_data(&by_pixel));
+    written.expect("an image of its size, into memory");
+    format!("data:image/png;base64,{}", BASE64_STANDARD.encode(file))
 }

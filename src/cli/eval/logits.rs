@@ -2,10 +2,10 @@
 
 use super::kinds::{Evaluation, Task};
 use crate::error::{Error, Result};
+use crate::files::read::TENSORS;
+use crate::files::write::{check_replaceable, write_with};
 use crate::train::Run;
 use crate::train::evaluate::{Sink, labels};
-use crate::train::read::TENSORS;
-use crate::train::write::{check_replaceable, write_with};
 use ndarray::Array2;
 use std::io::Write;
 use std::path::Path;

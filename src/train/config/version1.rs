@@ -84,6 +84,7 @@ impl Config {
             init: None,
             codebook: self.codebook,
             recipe,
+            earlier_epochs: Vec::new(),
         }
     }
 }

@@ -17,7 +17,7 @@ use ureq::{Agent, Proxy};
 
 use super::files;
 use crate::error::{Error, Result};
-use crate::train::dir::{Dir, is_there};
+use crate::files::dir::{Dir, is_there};
 use tar::Entry;
 
 /// A published data set.

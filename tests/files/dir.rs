@@ -1,5 +1,5 @@
-use spikeslab::train::dir::{Dir, is_there};
-use spikeslab::train::write::{PATIENCE, write_in};
+use spikeslab::files::dir::{Dir, is_there};
+use spikeslab::files::write::{PATIENCE, write_in};
 use std::ffi::OsStr;
 use std::fs;
 use tempfile::TempDir;

@@ -1,6 +1,6 @@
 use crate::common::assert_error;
-use spikeslab::train::dir::Dir;
-use spikeslab::train::write::{create_dir_all, write, write_with, write_within};
+use spikeslab::files::dir::Dir;
+use spikeslab::files::write::{create_dir_all, write, write_with, write_within};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::Path;
@@ -74,7 +74,7 @@ fn a_refusal_names_the_file_and_leaves_everything_as_it_was() {
 
 fn write_new(path: &Path, bytes: &[u8]) -> spikeslab::Result<Option<File>> {
     let dir = Dir::open(path.parent().unwrap()).unwrap();
-    spikeslab::train::write::write_new(&dir, path.file_name().unwrap(), bytes, path)
+    spikeslab::files::write::write_new(&dir, path.file_name().unwrap(), bytes, path)
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn an_error_on_the_way_leaves_nothing_beside_the_file() {
     fs::create_dir(&path).unwrap();
     let within = Dir::open(dir.path()).unwrap();
     let outcome =
-        spikeslab::train::write::write_in(&within, OsStr::new("file"), b"bytes", &path, Duration::from_secs(1));
+        spikeslab::files::write::write_in(&within, OsStr::new("file"), b"bytes", &path, Duration::from_secs(1));
     assert_error(outcome, &["file: "]);
     assert_eq!(names(&dir), ["file"]);
 }

@@ -10,7 +10,7 @@ pub fn listen(listener: fn(&str)) {
 }
 
 /// Tells the listener, if there is one.
-pub(crate) fn notice(text: &str) {
+pub fn notice(text: &str) {
     if let Some(listener) = LISTENER.get() {
         listener(text);
     }

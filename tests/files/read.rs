@@ -1,5 +1,5 @@
 use crate::common::assert_error;
-use spikeslab::train::read::{HEADER, SMALL, read, read_tensors};
+use spikeslab::files::read::{HEADER, SMALL, read, read_tensors};
 use std::fs::{self, File};
 use tempfile::TempDir;
 

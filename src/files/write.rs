@@ -48,14 +48,14 @@ fn fill_at(path: &Path, patience: Duration, fill: impl FnOnce(&mut File) -> Resu
     let target = target.transpose().map_err(io)?;
     let (dir, name) = split(target.as_deref().unwrap_or(path));
     let dir = Dir::open(dir).map_err(io)?;
-    fill_in(&dir, name, path, patience, fill)
+    fill_in(&dir, name, path, patience, fill).map(drop)
 }
 
-/// As [`write()`], of the file `name` in an open directory; errors call it `path`.
+/// As [`write()`], of the file `name` in an open directory, which is returned locked; errors call it `path`.
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<()> {
+pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<File> {
     let all = |file: &mut File| file.write_all(bytes).map_err(|source| Error::io(path, source));
     fill_in(dir, name, path, patience, all)
 }
@@ -66,7 +66,7 @@ fn fill_in(
     path: &Path,
     patience: Duration,
     fill: impl FnOnce(&mut File) -> Result<()>,
-) -> Result<()> {
+) -> Result<File> {
     let io = |source| Error::io(path, source);
     let part = part(name);
     loop {
@@ -77,7 +77,8 @@ fn fill_in(
             let part = Part { dir, name: &part, is_finished: false };
             file.set_len(0).map_err(io)?;
             fill(&mut file)?;
-            return part.finish(&file, name).and_then(|()| dir.sync()).map_err(io);
+            part.finish(&file, name).and_then(|()| dir.sync()).map_err(io)?;
+            return Ok(file);
         }
     }
 }
@@ -140,8 +141,8 @@ fn split(path: &Path) -> (&Path, &OsStr) {
     (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default())
 }
 
-/// Where the bytes of a file go first.
-fn part(name: &OsStr) -> OsString {
+/// The name under which the bytes of a file are written first.
+pub(super) fn part(name: &OsStr) -> OsString {
     let mut part = name.to_owned();
     part.push(".part");
     part

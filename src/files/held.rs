@@ -1,0 +1,172 @@
+//! A directory that one process works in at a time: it holds the lock of the file that the directory begins with.
+//!
+//! That file is written as a whole, and first: until it is there the directory counts as free, and whoever was killed before
+//! has left nothing that must be kept.
+
+use super::dir::{Dir, is_there};
+use super::lock::try_lock;
+use super::write::{PATIENCE, create_dir_all, part, write_in, write_new};
+use crate::error::{Error, Result};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// What a directory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What errors call it: run.
+    pub name: &'static str,
+    /// The file that it begins with: config.json.
+    pub first: &'static str,
+}
+
+/// A directory of some kind, held by this process.
+#[derive(Debug)]
+pub struct Held {
+    kind: Kind,
+    dir: PathBuf,
+    /// The directory itself, whatever its name is by now.
+    place: Dir,
+    /// The file it begins with, locked; dropping it releases the directory.
+    lock: File,
+}
+
+impl Held {
+    /// Makes the directory, in which `bytes` are the first file. An empty directory may be there already.
+    ///
+    /// # Errors
+    /// Those of [`check_free`], and [`Error::Io`] if the system refuses; a directory that was not there is not there then.
+    pub fn begin(kind: Kind, dir: &Path, bytes: &[u8]) -> Result<Self> {
+        check_free(kind, dir)?;
+        let is_new = !is_there(dir).map_err(|source| Error::io(dir, source))?;
+        let begin = || {
+            create_dir_all(dir)?;
+            let place = Dir::open(dir).map_err(|source| Error::io(dir, source))?;
+            match write_new(&place, OsStr::new(kind.first), bytes, &dir.join(kind.first))? {
+                Some(lock) => Ok(Self { kind, dir: dir.to_path_buf(), place, lock }),
+                None => Err(Error::file(dir, FREE, "one with files in it")),
+            }
+        };
+        begin().inspect_err(|_| {
+            if is_new {
+                // The first error is the one to report, and a directory in use stays.
+                let _ = fs::remove_dir(dir);
+            }
+        })
+    }
+
+    /// Takes hold of a directory to go on in it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is none of this kind or another process holds it, [`Error::Io`] if the system refuses.
+    pub fn open(kind: Kind, dir: &Path) -> Result<Self> {
+        let (path, first) = (dir.join(kind.first), OsStr::new(kind.first));
+        let io = |source| Error::io(&path, source);
+        let place = Dir::open(dir).map_err(|source| none_of(kind, dir, source))?;
+        if place.is_link(first).map_err(io)? {
+            return Err(Error::file(&path, "a file", "a link"));
+        }
+        loop {
+            let lock = place.read(first).map_err(|source| none_of(kind, dir, source))?;
+            if !try_lock(&lock, &path).map_err(io)? {
+                let expected = format!("a {} that no other process is training", kind.name);
+                return Err(Error::file(dir, expected, "one in training"));
+            }
+            // Whoever held the lock before may have replaced the file.
+            if place.names(first, &lock).map_err(io)? {
+                return Ok(Self { kind, dir: dir.to_path_buf(), place, lock });
+            }
+        }
+    }
+
+    /// The directory, by the name under which it was taken hold of.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The directory itself.
+    pub fn place(&self) -> &Dir {
+        &self.place
+    }
+
+    /// Checks that the directory is still the one taken hold of: what is written goes there, wherever it is by now, and is not
+    /// to be looked for in vain.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it was removed, or another was put in its place.
+    pub fn check_in_place(&self) -> Result<()> {
+        let is_here = Dir::open(&self.dir).and_then(|dir| dir.names(OsStr::new(self.kind.first), &self.lock));
+        match is_here {
+            Ok(true) => Ok(()),
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(Error::io(&self.dir.join(self.kind.first), error))
+            }
+            _ => {
+                let expected = format!("the directory of the {} in training", self.kind.name);
+                Err(Error::file(&self.dir, expected, format!("none, or another {}'s", self.kind.name)))
+            }
+        }
+    }
+
+    /// Replaces the file that the directory begins with; the directory stays held all the while.
+    ///
+    /// # Errors
+    /// Those of [`Held::check_in_place`], and [`Error::Io`] if the system refuses.
+    pub fn replace_first(&mut self, bytes: &[u8]) -> Result<()> {
+        self.check_in_place()?;
+        let (first, path) = (OsStr::new(self.kind.first), self.dir.join(self.kind.first));
+        self.lock = write_in(&self.place, first, bytes, &path, PATIENCE)?;
+        Ok(())
+    }
+}
+
+/// Where something may begin.
+const FREE: &str = "a directory that is new or empty";
+
+/// Checks that `dir` is not there yet, or an empty directory, but for what is left of a process that was killed before the
+/// directory's first file was whole.
+///
+/// # Errors
+/// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
+pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
+    let left = part(OsStr::new(kind.first));
+    let is_left = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == left);
+    match fs::read_dir(dir).map(|mut entries| entries.all(is_left)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, FREE, "a file")),
+        Err(source) => Err(Error::io(dir, source)),
+    }
+}
+
+/// Makes the first of `dir`/`name`-1, -2, … that is not there. Of several processes each gets one of its own.
+///
+/// # Errors
+/// [`Error::File`] if `dir` is a file, [`Error::Io`] if the system refuses, [`Error::Option`] if 10,000 are there.
+pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
+    let numbered = |number: u32| dir.join(format!("{name}-{number}"));
+    if fs::metadata(dir).is_ok_and(|there| !there.is_dir()) {
+        return Err(Error::file(&numbered(1), FREE, "a file"));
+    }
+    create_dir_all(dir)?;
+    for path in (1..10_000).map(numbered) {
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(Error::io(&path, source)),
+        }
+    }
+    Err(Error::option("out", "a directory", format!("none free under {}", dir.display())))
+}
+
+/// What an error of the system means about a directory that is to be one of this kind.
+pub fn none_of(kind: Kind, dir: &Path, source: io::Error) -> Error {
+    let expected = format!("a {} directory", kind.name);
+    match source.kind() {
+        ErrorKind::NotFound => Error::file(dir, expected, format!("none, or one without {}", kind.first)),
+        ErrorKind::NotADirectory => Error::file(dir, expected, "a file"),
+        _ => Error::io(dir, source),
+    }
+}

@@ -1,0 +1,136 @@
+//! The directory of a comparison: several runs on the same data, side by side.
+//!
+//! | file             | written          | what it is                                                      |
+//! |------------------|------------------|-----------------------------------------------------------------|
+//! | `compare.json`   | first, once      | the name of each run, and the configuration it begins with      |
+//! | `<name>/`        | after it         | the directory of that run: see [`run`](super::run)              |
+//! | `comparison.svg` | at the end       | see [`report`](crate::report)                                   |
+//!
+//! `compare.json` is written as a whole before the first run is made, so that a comparison can go on wherever it was killed:
+//! runs that are not there yet are made from it.
+
+use super::config::{Config, to_json};
+use super::run::Run;
+use crate::error::{Error, Result};
+use crate::files::held::{Held, Kind, check_free, none_of};
+use crate::files::read::read;
+use crate::files::write::{PATIENCE, write_in};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// The file that a comparison begins with.
+pub const COMPARE: &str = "compare.json";
+/// The picture of all its runs.
+pub const FIGURE: &str = "comparison.svg";
+const VERSION: u32 = 1;
+const COMPARISON: Kind = Kind { name: "comparison", first: COMPARE };
+/// The size of the file, in bytes: a few configurations, each with the text of a network.
+const LARGEST: u64 = 1 << 24;
+
+/// A run of a comparison, as it begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    /// Its directory: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// What it begins with.
+    pub config: Config,
+}
+
+/// The contents of `compare.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    version: u32,
+    runs: Vec<Named>,
+}
+
+/// The directory of a comparison, held by this process.
+#[derive(Debug)]
+pub struct Comparison {
+    held: Held,
+    runs: Vec<Named>,
+}
+
+impl Comparison {
+    /// Makes the directory and writes which runs it is of; none of them is made yet. An empty directory may be there already.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if two runs have one name, or one has a name that is none; [`Error::File`] if there is something else
+    /// called `dir`, [`Error::Io`] if the system refuses. A directory that was not there is not there then.
+    pub fn create(dir: &Path, runs: Vec<Named>) -> Result<Self> {
+        check_free(COMPARISON, dir)?;
+        check_names(&runs).map_err(|(expected, seen)| Error::option("runs", expected, seen))?;
+        let contents = Contents { version: VERSION, runs };
+        // None but the data's has a path.
+        let data = contents.runs.iter().find_map(|run| run.config.data.as_deref()).unwrap_or(dir);
+        let held = Held::begin(COMPARISON, dir, &to_json(data, &contents, LARGEST)?)?;
+        Ok(Self { held, runs: contents.runs })
+    }
+
+    /// Takes hold of a directory to go on with its comparison.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is no such directory or another process holds it, [`Error::Io`] if the system refuses.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let held = Held::open(COMPARISON, dir)?;
+        let path = dir.join(COMPARE);
+        let json = read(&path, LARGEST).map_err(|error| match error {
+            Error::Io { source, .. } => none_of(COMPARISON, dir, source),
+            other => other,
+        })?;
+        let Contents { version, runs } =
+            serde_json::from_slice(&json).map_err(|error| Error::file(&path, "the runs of a comparison", error))?;
+        if version != VERSION {
+            return Err(Error::file(&path, format!("format version {VERSION}"), version));
+        }
+        check_names(&runs).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
+        Ok(Self { held, runs })
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        self.held.dir()
+    }
+
+    /// The names of its runs, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.runs.iter().map(|run| run.name.as_str())
+    }
+
+    /// Its runs, each held by this process; those that are not there yet are made.
+    ///
+    /// # Errors
+    /// [`Error::File`] if another process holds one, or something else has its name; [`Error::Io`] if the system refuses.
+    pub fn runs(&self) -> Result<Vec<Run>> {
+        self.held.check_in_place()?;
+        let run = |Named { name, config }: &Named| {
+            let dir = self.dir().join(name);
+            if Run::is_run(&dir)? { Run::open(&dir) } else { Run::create(&dir, config) }
+        };
+        self.runs.iter().map(run).collect()
+    }
+
+    /// Writes the picture of all its runs.
+    ///
+    /// # Errors
+    /// Those of [`Held::check_in_place`], and [`Error::Io`] if the system refuses.
+    pub fn write_figure(&self, svg: &str) -> Result<()> {
+        self.held.check_in_place()?;
+        let path = self.dir().join(FIGURE);
+        write_in(self.held.place(), OsStr::new(FIGURE), svg.as_bytes(), &path, PATIENCE).map(drop)
+    }
+}
+
+/// Checks that there are runs, and that each has a directory of its own in that of the comparison.
+fn check_names(runs: &[Named]) -> std::result::Result<(), (String, String)> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let mut names = BTreeSet::new();
+    match runs.iter().find(|run| run.name.is_empty() || !run.name.chars().all(plain) || !names.insert(&run.name)) {
+        Some(run) => Err(("a name of lower-case letters, digits and hyphens for each run".into(), run.name.clone())),
+        None if runs.is_empty() => Err(("at least one run".into(), "none".into())),
+        None => Ok(()),
+    }
+}

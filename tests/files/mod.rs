@@ -1,0 +1,6 @@
+mod dir;
+mod held;
+mod lock;
+mod notice;
+mod read;
+mod write;
