@@ -1,21 +1,21 @@
-//! What is costly to make anew, kept for the next who needs one: rayon's `for_each_init` makes one for every piece that a
-//! parallel loop is split into, here there are never more than threads.
+//! Buffers that are costly to make, kept for the next task that needs one. Rayon's `for_each_init` makes one for every piece
+//! that it splits a loop into; here there are never more buffers than threads.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Those that nobody is using.
+/// The values that no task uses at the moment.
 #[derive(Default)]
 pub(crate) struct Spares<T>(Mutex<Vec<T>>);
 
-/// One of them, in use until it is dropped.
+/// A value in use; when it is dropped, it goes back to the spares.
 pub(crate) struct Spare<'a, T: Default> {
     value: T,
     of: &'a Spares<T>,
 }
 
 impl<T: Default> Spares<T> {
-    /// One of them, or a new one. To take one is to meet the other threads: better done for many pieces of work than for each.
+    /// A spare, or a new value if there is none. This locks a mutex: call it once a task, not once a piece of work.
     pub(crate) fn take(&self) -> Spare<'_, T> {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Spare { value: spare.unwrap_or_default(), of: self }

@@ -1,5 +1,6 @@
 //! The fast ways of the operations whose definitions, in [`layers`](crate::layers), are too slow to train with. A kernel computes
-//! what the definition does, to rounding; every test of an operation runs on both. Nothing here names a type of `layers`.
+//! what the definition does, to rounding; every test of an operation runs on both. Nothing here names a type of `layers`. The words used
+//! here and each loop as pseudo-code are in `src/kernels/README.md`.
 //!
 //! | kernel                | what it computes                                                                          |
 //! |-----------------------|-------------------------------------------------------------------------------------------|

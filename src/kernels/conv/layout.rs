@@ -38,7 +38,7 @@ pub(crate) struct Layout {
     pub row_step: usize,
     /// Elements of one laid-out input channel.
     pub channel: usize,
-    /// Those from where an output row begins to the end of the last row that it meets.
+    /// Elements of a laid-out channel between the first and the last that one output row reads.
     reach: usize,
     /// Each row of a channel's image that is laid out, and where it begins.
     rows: Vec<(usize, usize)>,

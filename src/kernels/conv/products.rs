@@ -1,13 +1,13 @@
-//! The products of the forward and of the gradient in the images: two at once, over the positions of one group of one image.
+//! The two products of the forward and of the gradient in the images, at all positions of one group of one image.
 //!
 //! ```text
 //! first[o, (p, q)] = Σ_k w[o, k] a[k, (p, q)]        second[o, (p, q)] = Σ_k u[o, k] b[k, (p, q)]
 //! ```
 //!
-//! b is a², or as much again. A tile is up to twelve channels o by one vector of positions, twice: accumulators for
-//! nearly all registers, so that a and b are seldom loaded and the time a product takes is hidden. The elements k are those
-//! of a few input channels at a time, whose weights and pixels then stay in the cache; a sum is over k in order, however they
-//! are cut.
+//! In the forward b is a²; in the gradient in the images b is a second operand of a's size. A tile holds the sums of up to twelve
+//! channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that each load of a
+//! and b serves many products. The loop takes the elements k of a few input channels at a time, so that their weights and pixels
+//! stay in the nearest cache; each sum adds its terms in the order of k, however the channels are cut.
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
@@ -86,7 +86,7 @@ pub(super) struct Products<'a, F> {
     pub sums: [&'a mut [F]; 2],
 }
 
-/// What b is: nothing at all, a², or laid out like a.
+/// What b is: there is none; it is a²; it is an operand of its own, laid out like a.
 pub(super) const NONE: u8 = 0;
 pub(super) const SQUARE: u8 = 1;
 pub(super) const OTHER: u8 = 2;
@@ -105,7 +105,7 @@ impl<F: Real> Products<'_, F> {
         let weights = &weights[2 * before..][..2 * N * elements];
         let offsets = &layout.offsets[..elements];
         let plane = layout.plane();
-        // Of one length, so that one look tells that a piece lies within both.
+        // Both have one length: one bounds check of a piece holds for both.
         let b = if SECOND == OTHER { &b[..a.len()] } else { b };
         for (i, starts) in self.pieces.chunks_exact(V::PIECES).enumerate() {
             let at = |o: usize| o * plane + i * V::LANES;

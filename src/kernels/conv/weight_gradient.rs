@@ -37,12 +37,12 @@ pub(super) struct Scratch<F> {
 }
 
 /// How a gradient is formed.
-enum Way {
+enum Method {
     Elements(Patches),
     Positions,
 }
 
-impl Way {
+impl Method {
     /// The cheaper one.
     #[inline(always)]
     fn new<V: Vector>(layout: &Layout) -> Self {
@@ -60,9 +60,9 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        match Way::new::<V>(self.layout) {
-            Way::Elements(patches) => elements::add::<V::Wide>(&patches, self),
-            Way::Positions => positions::add::<V>(self),
+        match Method::new::<V>(self.layout) {
+            Method::Elements(patches) => elements::add::<V::Wide>(&patches, self),
+            Method::Positions => positions::add::<V>(self),
         }
     }
 }
@@ -78,9 +78,9 @@ impl<F: Real> Kernel<F> for AddUp<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> Aligned<F> {
-        match Way::new::<V>(self.layout) {
-            Way::Elements(_) => self.sums,
-            Way::Positions => positions::add_up::<V>(&self.sums),
+        match Method::new::<V>(self.layout) {
+            Method::Elements(_) => self.sums,
+            Method::Positions => positions::add_up::<V>(&self.sums),
         }
     }
 }
@@ -98,9 +98,9 @@ impl<F: Real> Kernel<F> for Collect<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        match Way::new::<V>(self.layout) {
-            Way::Elements(patches) => elements::collect::<V::Wide>(&patches, self),
-            Way::Positions => positions::collect(self),
+        match Method::new::<V>(self.layout) {
+            Method::Elements(patches) => elements::collect::<V::Wide>(&patches, self),
+            Method::Positions => positions::collect(self),
         }
     }
 }
