@@ -72,7 +72,7 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     ) -> Kls<F> {
         let mut lowest = [F::infinity(); TOGETHER];
         for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
-            *spike = Kls::of_spike(theta, inverse_sigma, |_| *level);
+            *spike = Kls::of_spike::<V>(theta, inverse_sigma, |_| *level);
             for (value, lowest) in spike.value.iter_mut().zip(&mut lowest) {
                 *value += *cost;
                 *lowest = if *value < *lowest { *value } else { *lowest };

@@ -99,7 +99,7 @@ impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
         for (k, level) in levels.iter().enumerate().skip(1) {
             closest.or_if_closer::<V>(&distances(theta, *level), *level, F::of(k as f64));
         }
-        let mut kls = Kls::of_spike(theta, inverse_sigma, |i| closest.level[i]);
+        let mut kls = Kls::of_spike::<V>(theta, inverse_sigma, |i| closest.level[i]);
         for value in &mut kls.value {
             *value += costs[0];
         }

@@ -56,14 +56,18 @@ impl<F: Real> Kls<F> {
 
     /// As [`spike_kl`](super::spike::spike_kl), with D_fit, each weight's to its own `level(i)`, none of which is far.
     #[inline(always)]
-    pub(super) fn of_spike(theta: &Each<F>, inverse_sigma: &Each<F>, level: impl Fn(usize) -> F) -> Self {
+    pub(super) fn of_spike<V: Vector<Element = F>>(
+        theta: &Each<F>,
+        inverse_sigma: &Each<F>,
+        level: impl Fn(usize) -> F,
+    ) -> Self {
         let zero = [F::zero(); TOGETHER];
         let [mut u, mut t] = [zero; 2];
         for i in 0..TOGETHER {
             u[i] = (theta[i] - level(i)) * inverse_sigma[i];
             t[i] = u[i] * u[i];
         }
-        let (value, slope) = fit_values_and_derivatives(&t);
+        let (value, slope) = fit_values_and_derivatives::<V, TOGETHER>(&t);
         let mut kls = Self { value, dtheta: zero, dlog_sigma2: zero };
         for i in 0..TOGETHER {
             kls.dtheta[i] = slope[i] * (F::of(2.0) * u[i]) * inverse_sigma[i];

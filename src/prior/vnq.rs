@@ -69,11 +69,11 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
         inverse_sigma: &Each<F>,
         dlevels: &mut LevelGradient<F>,
     ) -> Kls<F> {
-        let at_zero = Kls::of_spike(theta, inverse_sigma, |_| self.levels[self.zero]);
+        let at_zero = Kls::of_spike::<V>(theta, inverse_sigma, |_| self.levels[self.zero]);
         let mut kls = Kls::zero();
         let mut remainder = [F::one(); TOGETHER];
         for (k, level) in self.levels.iter().enumerate().filter(|(k, _)| *k != self.zero) {
-            let one = Kls::of_spike(theta, inverse_sigma, |_| *level);
+            let one = Kls::of_spike::<V>(theta, inverse_sigma, |_| *level);
             let window = Windows::new(theta, *level, self.ratio);
             kls.add_scaled(&window.value, &one);
             let mut dlevel = [F::zero(); TOGETHER];

@@ -104,7 +104,7 @@ impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
     ) -> Kls<F> {
         let mut kls = Kls::zero();
         for (k, level) in self.levels.iter().enumerate() {
-            let one = Kls::of_spike(theta, inverse_sigma, |_| *level);
+            let one = Kls::of_spike::<V>(theta, inverse_sigma, |_| *level);
             let window = Windows::new(theta, *level, self.ratio);
             kls.add_scaled(&window.value, &one);
             let mut dlevel = [F::zero(); TOGETHER];

@@ -1,7 +1,8 @@
-//! Several real numbers at once: the vectors of the processor at hand, and portable ones where it has none we know.
+//! Several real numbers at once, with operators: the vectors of the processor at hand, portable ones where it has none we know,
+//! and a single number, f32 or f64, as a vector of one lane.
 //!
 //! A [`Kernel`] is written once, for any [`Vector`]; [`Real::vectorize`] detects the processor and runs it with the widest
-//! vectors compiled in. On AVX2 and AVX-512 a product and a sum are fused, elsewhere they are rounded twice: results agree
+//! vectors compiled in. With [`Real::One`] the same text computes one number at a time. On AVX2 and AVX-512 a product and a sum are fused, elsewhere they are rounded twice: results agree
 //! to rounding between processors, and to the bit between runs and thread counts on one. The environment variable
 //! `SPIKESLAB_VECTORS`, one of `portable`, `avx2` and `avx512`, keeps to vectors no wider than it says.
 
@@ -12,13 +13,16 @@ mod x86;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod one;
 #[cfg(target_arch = "x86_64")]
 mod pair;
 mod portable;
+mod split;
 
 use super::Real;
 use crate::error::{Error, Result};
 pub use portable::Portable;
+use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
 
 /// A multiple of every [`Vector::LANES`].
@@ -27,10 +31,22 @@ pub const MAX_LANES: usize = 16;
 /// The elements of a piece, a run of neighbours that [`Vector::load_pieces`] reads; where a vector has fewer lanes, as many.
 pub const PIECE: usize = 8;
 
-/// A fixed number of real numbers, operated on element by element.
-pub trait Vector: Copy {
+/// Yes or no in each lane of a vector.
+pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> {
+    /// Whether every lane says yes.
+    fn all(self) -> bool;
+    /// Whether any lane says yes.
+    fn any(self) -> bool;
+}
+
+/// A fixed number of real numbers, operated on element by element. The default is 0 in every lane.
+pub trait Vector:
+    Copy + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
     /// One of the numbers.
     type Element: Real;
+    /// What a comparison of two vectors gives.
+    type Mask: Mask;
     /// What a tile has of columns: so many that its products take longer than its loads.
     type Wide: Vector<Element = Self::Element>;
     /// How many there are.
@@ -48,22 +64,71 @@ pub trait Vector: Copy {
     fn load(from: &[Self::Element]) -> Self;
     /// Overwrites the first `LANES` elements of a slice.
     fn store(self, to: &mut [Self::Element]);
-    /// self + other.
-    fn add(self, other: Self) -> Self;
-    /// self − other.
-    fn sub(self, other: Self) -> Self;
-    /// self · other.
-    fn mul(self, other: Self) -> Self;
-    /// self / other.
-    fn div(self, other: Self) -> Self;
     /// √self.
     fn sqrt(self) -> Self;
+    /// |self|.
+    fn abs(self) -> Self;
     /// self · factor + addend, rounded once or twice.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The larger of self and other; other where either is NaN.
     fn max(self, other: Self) -> Self;
+    /// The smaller of self and other; other where either is NaN.
+    fn min(self, other: Self) -> Self;
+    /// self < other.
+    fn below(self, other: Self) -> Self::Mask;
+    /// self ≤ other.
+    fn at_most(self, other: Self) -> Self::Mask;
+    /// self = other.
+    fn equals(self, other: Self) -> Self::Mask;
+    /// `yes` where the mask says yes, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// (m, e), so that self = 2ᵉ m and ½√2 ≤ m < √2, for positive normal numbers. Of others anything.
+    fn split(self) -> (Self, Self);
+    /// 2^self, for whole numbers such that it is normal. Of others anything.
+    fn power_of_2(self) -> Self;
+    /// `table[n]`, n the number in the three lowest bits of each lane.
+    fn pick(self, table: &[Self::Element; 8]) -> Self;
+
     /// self where `condition` > 0, else `otherwise`.
-    fn where_positive(self, condition: Self, otherwise: Self) -> Self;
+    #[inline(always)]
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
+        Self::select(Self::zero().below(condition), self, otherwise)
+    }
+
+    /// `f` of each number, one after another.
+    #[inline(always)]
+    fn map(self, f: impl Fn(Self::Element) -> Self::Element) -> Self {
+        let mut lanes = [Self::Element::of(0.0); MAX_LANES];
+        self.store(&mut lanes);
+        lanes[..Self::LANES].iter_mut().for_each(|lane| *lane = f(*lane));
+        Self::load(&lanes)
+    }
+
+    /// The number in the first lane.
+    #[inline(always)]
+    fn first(self) -> Self::Element {
+        let mut lanes = [Self::Element::of(0.0); MAX_LANES];
+        self.store(&mut lanes);
+        lanes[0]
+    }
+
+    /// e^self: see [`Real::exp_of`].
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Self::Element::exp_of(self)
+    }
+
+    /// ln self: see [`Real::ln_of`].
+    #[inline(always)]
+    fn ln(self) -> Self {
+        Self::Element::ln_of(self)
+    }
+
+    /// ln(1 + self), for numbers from 0 on: see [`Real::ln_1p_of`].
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        Self::Element::ln_1p_of(self)
+    }
 
     /// 0 in every lane.
     #[inline(always)]

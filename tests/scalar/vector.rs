@@ -3,10 +3,64 @@
 
 use crate::common::Wide;
 use spikeslab::scalar::Real;
-use spikeslab::scalar::vector::{Kernel, MAX_LANES, Portable, Vector};
+use spikeslab::scalar::vector::{Kernel, MAX_LANES, Mask, Portable, Vector};
 use std::process::Command;
 
 struct Operations;
+
+/// Comparisons of lanes, and what is selected by them; of NaN none holds.
+#[inline(always)]
+fn masks<V: Vector>(x: V, y: V, a: &[V::Element], b: &[V::Element]) {
+    let (yes, no, nan) = (V::splat(V::Element::of(1.0)), V::zero(), V::splat(V::Element::of(f64::NAN)));
+    let expect = |seen: V::Mask, holds: &dyn Fn(usize) -> bool| {
+        let mut lanes = [V::Element::of(f64::NAN); MAX_LANES];
+        V::select(seen, yes, no).store(&mut lanes);
+        for (lane, seen) in lanes.iter().enumerate().take(V::LANES) {
+            assert_eq!(seen.as_f64(), f64::from(u8::from(holds(lane))), "lane {lane}");
+        }
+        assert_eq!(seen.all(), (0..V::LANES).all(holds));
+        assert_eq!(seen.any(), (0..V::LANES).any(holds));
+    };
+    let (below, at_most) = (|lane: usize| a[lane] < b[lane], |lane: usize| a[lane] <= b[lane]);
+    expect(x.below(y), &below);
+    expect(x.at_most(y), &at_most);
+    expect(x.at_most(x), &|_| true);
+    expect(x.below(x), &|_| false);
+    expect(x.equals(y), &|lane| a[lane] == b[lane]);
+    expect(x.equals(x), &|_| true);
+    expect(x.below(y) & y.below(x), &|_| false);
+    expect(x.below(y) & x.at_most(y), &below);
+    expect(x.below(y) | x.equals(y), &at_most);
+    for odd in [x.below(nan), x.at_most(nan), nan.below(x), nan.at_most(x), nan.equals(nan)] {
+        expect(odd, &|_| false);
+    }
+}
+
+/// Exponents and fractions, powers of 2, and numbers picked by their lowest bits.
+#[inline(always)]
+fn parts_of_numbers<V: Vector>() {
+    let root = std::f64::consts::SQRT_2;
+    let is_f32 = std::mem::size_of::<V::Element>() == 4;
+    for x in [1e-37, 0.3, 0.707, 0.7072, 1.0, 1.414, 1.4143, 3.0, 1e37] {
+        let x = V::Element::of(x);
+        let (m, e) = V::splat(x).split();
+        let (m, e) = (m.first().as_f64(), e.first().as_f64());
+        assert!((0.5 * root - 1e-7..root).contains(&m) && e.fract() == 0.0, "{x}: {m}, {e}");
+        assert_eq!(m * e.exp2(), x.as_f64(), "{x}: {m}, {e}");
+    }
+    for n in if is_f32 { [-126, -1, 0, 7, 127] } else { [-1022, -1, 0, 7, 1023] } {
+        assert_eq!(V::splat(V::Element::of(f64::from(n))).power_of_2().first().as_f64(), f64::from(n).exp2());
+    }
+    let whole = 1.5 * if is_f32 { 23_f64 } else { 52.0 }.exp2();
+    let table: [V::Element; 8] = std::array::from_fn(|n| V::Element::of(n as f64 + 0.5));
+    let n = |lane: usize| (5 * lane + 3) % 16;
+    let lanes: [V::Element; MAX_LANES] = std::array::from_fn(|lane| V::Element::of(whole + n(lane) as f64));
+    let mut seen = [V::Element::of(0.0); MAX_LANES];
+    V::load(&lanes).pick(&table).store(&mut seen);
+    for (lane, seen) in seen.iter().enumerate().take(V::LANES) {
+        assert_eq!(seen.as_f64(), (n(lane) % 8) as f64 + 0.5, "lane {lane}");
+    }
+}
 
 impl<F: Real> Kernel<F> for Operations {
     type Output = usize;
@@ -24,20 +78,31 @@ impl<F: Real> Kernel<F> for Operations {
             }
             assert!(lanes[V::LANES..].iter().all(|lane| lane.is_nan()), "nothing beyond the lanes is written");
         };
-        expect(x.add(y), |a, b| a + b);
-        expect(x.sub(y), |a, b| a - b);
-        expect(x.mul(y), |a, b| a * b);
-        expect(x.div(y), |a, b| a / b);
+        expect(x + y, |a, b| a + b);
+        expect(x - y, |a, b| a - b);
+        expect(x * y, |a, b| a * b);
+        expect(x / y, |a, b| a / b);
+        expect(-x, |a, _| -a);
+        expect(V::default(), |_, _| F::zero());
         expect(x.sqrt(), |a, _| a.sqrt());
         expect(x.mul_add(y, x), |a, b| a * b + a);
         expect(x.max(y), |a, b| if a > b { a } else { b });
         expect(y.max(x), |a, b| if a > b { a } else { b });
         expect(V::splat(F::nan()).max(x), |a, _| a);
+        expect(x.min(y), |a, b| if a < b { a } else { b });
+        expect(y.min(x), |a, b| if a < b { a } else { b });
+        expect(V::splat(F::nan()).min(x), |a, _| a);
+        assert!(x.max(V::splat(F::nan())).first().is_nan() && x.min(V::splat(F::nan())).first().is_nan());
+        expect((x - y).abs(), |a, b| (a - b).abs());
+        expect(x.map(|a| a + F::one()), |a, _| a + F::one());
+        assert_eq!(y.first(), b[0]);
         expect(V::splat(F::of(3.0)), |_, _| F::of(3.0));
         expect(V::zero(), |_, _| F::zero());
         expect(y.where_positive(x, V::zero()), |a, b| if a > F::zero() { b } else { F::zero() });
         expect(y.where_positive(x.sub(y), x), |a, b| if a > b { b } else { a });
         expect(y.where_positive(V::splat(F::nan()), x), |a, _| a);
+        masks(x, y, &a, &b);
+        parts_of_numbers::<V>();
 
         // The pieces of a vector from places of their own, and a square of them transposed.
         let places: Vec<u32> = (0..V::PIECES as u32).rev().map(|piece| 3 * piece).collect();
@@ -126,7 +191,7 @@ fn vectors_of_this_processor() {
 /// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 11] = [
+    const KERNELS: [&str; 13] = [
         "vectors_of_this_processor",
         "layers::avg_pool",
         "layers::batch_norm",
@@ -135,6 +200,8 @@ fn kernels_with_narrower_vectors() {
         "layers::pre_activation",
         "packed::model",
         "prior::together",
+        "scalar::elementary",
+        "scalar::spike_pieces",
         "tensor::matmul",
         "tensor::sum",
         "tensor::tiles",
@@ -152,6 +219,12 @@ fn kernels_with_narrower_vectors() {
 fn portable_vectors() {
     assert_eq!(Kernel::<f32>::run::<Portable<f32>>(Operations), 8);
     assert_eq!(Kernel::<f64>::run::<Portable<f64>>(Operations), 8);
+}
+
+#[test]
+fn one_number_is_a_vector_of_one_lane() {
+    assert_eq!(Kernel::<f32>::run::<f32>(Operations), 1);
+    assert_eq!(Kernel::<f64>::run::<f64>(Operations), 1);
 }
 
 #[test]

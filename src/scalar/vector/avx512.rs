@@ -3,7 +3,7 @@
 //! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
 //! [`is_available`].
 
-use super::{Kernel, MAX_LANES, Vector, piece};
+use super::{Kernel, MAX_LANES, Mask, Vector, piece, split};
 use std::arch::x86_64::*;
 
 /// Whether the processor has AVX-512F, BW, DQ and VL, and AVX2 and FMA.
@@ -27,17 +27,85 @@ pub(super) fn run_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
     kernel.run::<F64x8>()
 }
 
+impl Mask for u16 {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self == Self::MAX
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self != 0
+    }
+}
+
+impl Mask for u8 {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self == Self::MAX
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self != 0
+    }
+}
+
 x86_vector!(
     /// Sixteen f32.
     F32x16, Self, __m512, f32, 16, 32, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
-    _mm512_div_ps, _mm512_sqrt_ps, _mm512_max_ps, _mm512_fmadd_ps;
+    _mm512_div_ps, _mm512_sqrt_ps, _mm512_max_ps, _mm512_min_ps, _mm512_fmadd_ps, _mm512_xor_ps, _mm512_andnot_ps;
+
+    type Mask = u16;
 
     #[inline(always)]
-    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
+    fn below(self, other: Self) -> u16 {
         // SAFETY: the module's invariant.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> u16 {
+        // SAFETY: the module's invariant.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn equals(self, other: Self) -> u16 {
+        // SAFETY: the module's invariant.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn select(mask: u16, yes: Self, no: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe { _mm512_mask_mov_ps(no.0, mask, yes.0) })
+    }
+
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        // SAFETY: the module's invariant.
+        unsafe {
+            let shifted = _mm512_add_epi32(_mm512_castps_si512(self.0), _mm512_set1_epi32(split::F32_SHIFT));
+            let e = _mm512_sub_epi32(_mm512_srli_epi32::<23>(shifted), _mm512_set1_epi32(127));
+            let m = _mm512_and_si512(shifted, _mm512_set1_epi32(split::F32_FRACTION));
+            let m = _mm512_add_epi32(m, _mm512_set1_epi32(split::F32_HALF_ROOT_2));
+            (Self(_mm512_castsi512_ps(m)), Self(_mm512_cvtepi32_ps(e)))
+        }
+    }
+
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        let shifted = self + Self::splat(split::F32_WHOLE + 127.0);
+        // SAFETY: the module's invariant.
+        Self(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(shifted.0))) })
+    }
+
+    #[inline(always)]
+    fn pick(self, table: &[f32; 8]) -> Self {
+        // SAFETY: the module's invariant; the table has as many elements as are read. Of the four bits that choose, the fourth
+        // is of no meaning: both halves of the vector hold the table.
         Self(unsafe {
-            let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_ps());
-            _mm512_mask_mov_ps(otherwise.0, positive, self.0)
+            let table = _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()));
+            _mm512_permutexvar_ps(_mm512_castps_si512(self.0), table)
         })
     }
 
@@ -89,15 +157,57 @@ x86_vector!(
 x86_vector!(
     /// Eight f64.
     F64x8, Self, __m512d, f64, 8, 32, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
-    _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_fmadd_pd;
+    _mm512_div_pd, _mm512_sqrt_pd, _mm512_max_pd, _mm512_min_pd, _mm512_fmadd_pd, _mm512_xor_pd, _mm512_andnot_pd;
+
+    type Mask = u8;
 
     #[inline(always)]
-    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
+    fn below(self, other: Self) -> u8 {
         // SAFETY: the module's invariant.
-        Self(unsafe {
-            let positive = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(condition.0, _mm512_setzero_pd());
-            _mm512_mask_mov_pd(otherwise.0, positive, self.0)
-        })
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> u8 {
+        // SAFETY: the module's invariant.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LE_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn equals(self, other: Self) -> u8 {
+        // SAFETY: the module's invariant.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+    }
+
+    #[inline(always)]
+    fn select(mask: u8, yes: Self, no: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe { _mm512_mask_mov_pd(no.0, mask, yes.0) })
+    }
+
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        // SAFETY: the module's invariant.
+        unsafe {
+            let shifted = _mm512_add_epi64(_mm512_castpd_si512(self.0), _mm512_set1_epi64(split::F64_SHIFT));
+            let e = _mm512_or_si512(_mm512_srli_epi64::<52>(shifted), _mm512_set1_epi64(split::F64_TWO_52));
+            let m = _mm512_and_si512(shifted, _mm512_set1_epi64(split::F64_FRACTION));
+            let m = _mm512_add_epi64(m, _mm512_set1_epi64(split::F64_HALF_ROOT_2));
+            (Self(_mm512_castsi512_pd(m)), Self(_mm512_castsi512_pd(e)) - Self::splat(split::F64_BIAS))
+        }
+    }
+
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        let shifted = self + Self::splat(split::F64_WHOLE + 1023.0);
+        // SAFETY: the module's invariant.
+        Self(unsafe { _mm512_castsi512_pd(_mm512_slli_epi64::<52>(_mm512_castpd_si512(shifted.0))) })
+    }
+
+    #[inline(always)]
+    fn pick(self, table: &[f64; 8]) -> Self {
+        // SAFETY: the module's invariant; the table has as many elements as are read.
+        Self(unsafe { _mm512_permutexvar_pd(_mm512_castpd_si512(self.0), _mm512_loadu_pd(table.as_ptr())) })
     }
 );
 

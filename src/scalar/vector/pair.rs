@@ -1,10 +1,11 @@
 //! Two vectors as one: where registers are few, a tile of fewer rows by twice the columns needs fewer loads for as many
 //! products.
 
-use super::{MAX_LANES, Vector, piece};
+use super::{MAX_LANES, Mask, Vector, piece};
+use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 
 /// Two vectors, the first lanes first.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Pair<V>(V, V);
 
 impl<V: Vector> Pair<V> {
@@ -16,6 +17,7 @@ impl<V: Vector> Pair<V> {
 
 impl<V: Vector> Vector for Pair<V> {
     type Element = V::Element;
+    type Mask = Pair<V::Mask>;
     type Wide = Self;
     const LANES: usize = 2 * V::LANES;
     const REGISTERS: usize = V::REGISTERS / 2;
@@ -37,22 +39,6 @@ impl<V: Vector> Vector for Pair<V> {
         self.1.store(high);
     }
     #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.zip(other, V::add)
-    }
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.zip(other, V::sub)
-    }
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.zip(other, V::mul)
-    }
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        self.zip(other, V::div)
-    }
-    #[inline(always)]
     fn sqrt(self) -> Self {
         Self(self.0.sqrt(), self.1.sqrt())
     }
@@ -65,8 +51,41 @@ impl<V: Vector> Vector for Pair<V> {
         self.zip(other, V::max)
     }
     #[inline(always)]
-    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
-        Self(self.0.where_positive(condition.0, otherwise.0), self.1.where_positive(condition.1, otherwise.1))
+    fn min(self, other: Self) -> Self {
+        self.zip(other, V::min)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.abs(), self.1.abs())
+    }
+    #[inline(always)]
+    fn below(self, other: Self) -> Self::Mask {
+        Pair(self.0.below(other.0), self.1.below(other.1))
+    }
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Self::Mask {
+        Pair(self.0.at_most(other.0), self.1.at_most(other.1))
+    }
+    #[inline(always)]
+    fn equals(self, other: Self) -> Self::Mask {
+        Pair(self.0.equals(other.0), self.1.equals(other.1))
+    }
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Self(V::select(mask.0, yes.0, no.0), V::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let (low, high) = (self.0.split(), self.1.split());
+        (Self(low.0, high.0), Self(low.1, high.1))
+    }
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        Self(self.0.power_of_2(), self.1.power_of_2())
+    }
+    #[inline(always)]
+    fn pick(self, table: &[V::Element; 8]) -> Self {
+        Self(self.0.pick(table), self.1.pick(table))
     }
 
     #[inline(always)]
@@ -94,5 +113,56 @@ impl<V: Vector> Vector for Pair<V> {
                 square[to + i] = Self(low[i], high[i]);
             }
         }
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        impl<V: Vector> $trait for Pair<V> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                self.zip(other, V::$method)
+            }
+        }
+    };
+}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl<V: Vector> Neg for Pair<V> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0, -self.1)
+    }
+}
+
+impl<M: Mask> BitAnd for Pair<M> {
+    type Output = Self;
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0, self.1 & other.1)
+    }
+}
+
+impl<M: Mask> BitOr for Pair<M> {
+    type Output = Self;
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0, self.1 | other.1)
+    }
+}
+
+impl<M: Mask> Mask for Pair<M> {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0.all() & self.1.all()
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0.any() | self.1.any()
     }
 }

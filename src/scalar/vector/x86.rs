@@ -6,8 +6,19 @@
 /// Invariant of the module that invokes it: the type is named only where the instructions it stands for were detected; so
 /// wherever one of its methods runs, they exist.
 macro_rules! x86_vector {
+    (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:ident) => {
+        impl std::ops::$trait for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $intrinsic(self.0, other.0) })
+            }
+        }
+    };
     ($(#[$doc:meta])* $name:ident, $wide:ty, $register:ty, $element:ty, $lanes:literal, $registers:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident;
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $min:ident, $fma:ident,
+     $xor:ident, $andnot:ident;
      $($more:item)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
@@ -37,24 +48,9 @@ macro_rules! x86_vector {
                 unsafe { $store(to.as_mut_ptr(), self.0) }
             }
             #[inline(always)]
-            fn add(self, other: Self) -> Self {
+            fn abs(self) -> Self {
                 // SAFETY: the module's invariant.
-                Self(unsafe { $add(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn sub(self, other: Self) -> Self {
-                // SAFETY: the module's invariant.
-                Self(unsafe { $sub(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn mul(self, other: Self) -> Self {
-                // SAFETY: the module's invariant.
-                Self(unsafe { $mul(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn div(self, other: Self) -> Self {
-                // SAFETY: the module's invariant.
-                Self(unsafe { $div(self.0, other.0) })
+                Self(unsafe { $andnot($splat(-0.0), self.0) })
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -71,7 +67,33 @@ macro_rules! x86_vector {
                 // SAFETY: the module's invariant.
                 Self(unsafe { $max(self.0, other.0) })
             }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $min(self.0, other.0) })
+            }
             $($more)*
         }
+
+        impl Default for $name {
+            #[inline(always)]
+            fn default() -> Self {
+                Self::splat(0.0)
+            }
+        }
+
+        impl std::ops::Neg for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $xor($splat(-0.0), self.0) })
+            }
+        }
+
+        x86_vector!(@operator $name, Add, add, $add);
+        x86_vector!(@operator $name, Sub, sub, $sub);
+        x86_vector!(@operator $name, Mul, mul, $mul);
+        x86_vector!(@operator $name, Div, div, $div);
     };
 }
