@@ -27,31 +27,27 @@ const Q: [f32; 8] =
 /// eˣ.
 #[inline(always)]
 pub fn exp<V: Vector<Element = f32>>(x: V) -> V {
-    let of = V::splat;
     // Beyond these ends the result is 0 or infinite; NaN stays.
-    let x = of(-104.0).max(of(89.0).min(x));
+    let x = V::splat(-104.0).max(V::splat(89.0).min(x));
     // Added to 1.5 · 2²³, a number is rounded to a whole one.
-    let whole = |x: V| x + of(12_582_912.0) - of(12_582_912.0);
-    let n = whole(x * of(std::f32::consts::LOG2_E));
-    let r = (x - n * of(LN_2_HIGH)) - n * of(LN_2_LOW);
-    let power = of(1.0) + (r + r * r * horner(P, r));
-    // In two steps: 2ⁿ may be no normal number where the result still is one.
-    let half = whole(of(0.5) * n);
-    power * half.power_of_2() * (n - half).power_of_2()
+    const WHOLE: f32 = 12_582_912.0;
+    let n = (x * V::splat(std::f32::consts::LOG2_E) + V::splat(WHOLE)) - V::splat(WHOLE);
+    let r = (x - n * V::splat(LN_2_HIGH)) - n * V::splat(LN_2_LOW);
+    let power = V::splat(1.0) + (r + r * r * horner(P, r));
+    power.scale_by_power_of_2(n)
 }
 
 /// ln x; NaN for x < 0.
 #[inline(always)]
 pub fn ln<V: Vector<Element = f32>>(x: V) -> V {
     const TWO_23: f32 = 8_388_608.0;
-    let of = V::splat;
-    let is_subnormal = x.below(of(f32::MIN_POSITIVE));
-    let (m, e) = V::select(is_subnormal, x * of(TWO_23), x).split();
-    let e = V::select(is_subnormal, e - of(23.0), e);
+    let is_subnormal = x.below(V::splat(f32::MIN_POSITIVE));
+    let (m, e) = V::select(is_subnormal, x * V::splat(TWO_23), x).split();
+    let e = V::select(is_subnormal, e - V::splat(23.0), e);
     let ln = ln_of_parts(m, e);
-    let ln = V::select(x.equals(of(f32::INFINITY)), x, ln);
-    let ln = V::select(x.equals(of(0.0)), of(f32::NEG_INFINITY), ln);
-    V::select(of(0.0).at_most(x), ln, of(f32::NAN))
+    let ln = V::select(x.equals(V::splat(f32::INFINITY)), x, ln);
+    let ln = V::select(x.equals(V::splat(0.0)), V::splat(f32::NEG_INFINITY), ln);
+    V::select(V::splat(0.0).at_most(x), ln, V::splat(f32::NAN))
 }
 
 /// ln x for positive normal x; of others anything.
@@ -64,10 +60,9 @@ pub fn ln_normal<V: Vector<Element = f32>>(x: V) -> V {
 /// ln(2ᵉ m), ½√2 ≤ m < √2.
 #[inline(always)]
 fn ln_of_parts<V: Vector<Element = f32>>(m: V, e: V) -> V {
-    let of = V::splat;
-    let f = m - of(1.0);
-    let rest = f * f * f * horner(Q, f) + e * of(LN_2_LOW);
-    (f + (rest - of(0.5) * f * f)) + e * of(LN_2_HIGH)
+    let f = m - V::splat(1.0);
+    let rest = f * f * f * horner(Q, f) + e * V::splat(LN_2_LOW);
+    (f + (rest - V::splat(0.5) * f * f)) + e * V::splat(LN_2_HIGH)
 }
 
 /// ln(1 + x) for x ≥ 0.
@@ -75,8 +70,7 @@ fn ln_of_parts<V: Vector<Element = f32>>(m: V, e: V) -> V {
 pub fn ln_1p<V: Vector<Element = f32>>(x: V) -> V {
     let one = V::splat(1.0);
     let u = one + x;
-    let ln = ln(u);
-    V::select(u.below(V::splat(f32::INFINITY)), ln + (x - (u - one)) / u, ln)
+    V::select(u.below(V::splat(f32::INFINITY)), ln_normal(u) + (x - (u - one)) / u, u)
 }
 
 #[inline(always)]

@@ -31,16 +31,15 @@ const A: [f64; 7] = [
 /// ln u, for a positive normal u.
 #[inline(always)]
 pub fn ln_unit<V: Vector<Element = f64>>(u: V) -> V {
-    let of = V::splat;
     let (m, e) = u.split();
-    let f = m - of(1.0);
-    let s = f / (m + of(1.0));
+    let f = m - V::splat(1.0);
+    let s = f / (m + V::splat(1.0));
     let s2 = s * s;
     let mut sum = V::zero();
     for a in A.into_iter().rev() {
-        sum = sum.mul_add(s2, of(a));
+        sum = sum.mul_add(s2, V::splat(a));
     }
     let sum = s2 * sum;
-    let half_square = of(0.5) * f * f;
-    e.mul_add(of(LN_2_HIGH), f - (half_square - s.mul_add(half_square + sum, e * of(LN_2_LOW))))
+    let half_square = V::splat(0.5) * f * f;
+    e.mul_add(V::splat(LN_2_HIGH), f - (half_square - s.mul_add(half_square + sum, e * V::splat(LN_2_LOW))))
 }

@@ -23,8 +23,10 @@ pub trait Real: NdFloat + SampleUniform + Sum + Default {
     fn ln_of<V: Vector<Element = Self>>(x: V) -> V;
     /// ln(1 + x) for x ≥ 0 in each lane, likewise.
     fn ln_1p_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// ln x for positive normal x in each lane, without a call in f64 too; of others anything.
+    /// ln x as [`Real::ln_of`] has it, for positive normal x; of others anything.
     fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V;
+    /// ln x for positive normal x, without a call in f64 too; of others anything.
+    fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V;
     /// eˣ as [`Real::exp_of`] has it, so that a loop over it is vectorized in f32.
     fn exp_in_loop(self) -> Self;
     /// ln x, likewise.
@@ -71,6 +73,10 @@ impl Real for f32 {
         elementary::ln_normal(x)
     }
     #[inline(always)]
+    fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V {
+        elementary::ln_normal(x)
+    }
+    #[inline(always)]
     fn exp_in_loop(self) -> Self {
         elementary::exp(self)
     }
@@ -111,6 +117,10 @@ impl Real for f64 {
     }
     #[inline(always)]
     fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V {
+        x.map(Self::ln)
+    }
+    #[inline(always)]
+    fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V {
         ln_unit::ln_unit(x)
     }
     #[inline(always)]

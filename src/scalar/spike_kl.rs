@@ -57,6 +57,9 @@ pub enum Spike {
 }
 
 impl Spike {
+    /// Each D and its name.
+    pub const NAMES: [(&'static str, Self); 2] = [("exact", Self::Exact), ("fit", Self::Fit)];
+
     /// What D(t) − ½ ln t tends to as t grows, in nats.
     pub(crate) fn far_constant(self) -> f64 {
         match self {
@@ -121,15 +124,21 @@ pub fn fit_derivative<F: Real>(t: F) -> F {
 /// D_fit(t) and D_fit′(t), for t ≥ 0.
 #[inline(always)]
 fn fit_value_and_derivative<V: Vector>(t: V) -> (V, V) {
-    let of = |x: f64| V::splat(V::Element::of(x));
-    let (half, one) = (of(0.5), of(1.0));
-    // e^{k₂} t^{−k₃}, so that S = 1/(1 + u); it is infinite at t = 0, where S and S(1 − S)/t are 0.
-    let u = (of(K2) - of(K3) * t.ln()).exp();
+    let (half, one) = (V::of(0.5), V::of(1.0));
+    // e^{k₂} t^{−k₃}, so that S = 1/(1 + u); from the smallest normal number down it is infinite, and S and S(1 − S)/t are 0.
+    let normal = V::of(min_positive::<V::Element>()).max(t);
+    let u = (V::of(K2) - V::of(K3) * V::Element::ln_normal_of(normal)).exp();
     let sigmoid = one / (one + u);
-    let value = half * t.ln_1p() + of(K1) * sigmoid;
+    let value = half * t.ln_1p() + V::of(K1) * sigmoid;
     // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
-    let slope = V::select(u.equals(of(f64::INFINITY)), V::zero(), sigmoid * (u * sigmoid) / t);
-    (value, half / (one + t) + of(K1 * K3) * slope)
+    let slope = V::select(u.equals(V::of(f64::INFINITY)), V::zero(), sigmoid * (u * sigmoid) / t);
+    (value, half / (one + t) + V::of(K1 * K3) * slope)
+}
+
+/// The smallest positive normal number.
+#[inline(always)]
+fn min_positive<F: Real>() -> f64 {
+    F::min_positive_value().as_f64()
 }
 
 /// E[f(J)] = e^{−z} Σ_j z^j/j! f(j) for J ~ Poisson(z), 0 ≤ z ≤ 40 and an f ≥ 0 that grows at most like ln j.
@@ -161,18 +170,4 @@ pub(super) fn inverse_power_series(t: f64, f: impl Fn(u32) -> f64) -> f64 {
         }
     }
     sum
-}
-
-/// D_fit(t) and D_fit′(t) of each t.
-#[inline(always)]
-pub(crate) fn fit_values_and_derivatives<V: Vector, const N: usize>(
-    t: &[V::Element; N],
-) -> ([V::Element; N], [V::Element; N]) {
-    let [mut values, mut derivatives] = [[V::Element::of(0.0); N]; 2];
-    for i in (0..N).step_by(V::LANES) {
-        let (value, derivative) = fit_value_and_derivative(V::load(&t[i..]));
-        value.store(&mut values[i..]);
-        derivative.store(&mut derivatives[i..]);
-    }
-    (values, derivatives)
 }

@@ -130,6 +130,8 @@ const TABLE: &[Row] = &[
     row("kmeans", F64, Reference, 1e-14, At(1.0), "means of thousands of weights of size 1, summed in another order"),
     row("limit", F64, Property, 1e-8, At(1.0), "reached like 1/θ, at θ = 1e9"),
     row("quadrature of one level", F64, Property, 1e-14, At(1.0), "the integrand is constant; seen: 0"),
+    row("weight_form exact", F64, Reference, 2e-13, Largest, "responsibilities of D of up to 10, within 1e-14 by its sums; summed in another order"),
+    row("weight_form exact", F32, Reference, 6e-6, Largest, "as in f64, D within 2e-7; 64 terms of one sum after another"),
     row("nearest", F64, Golden, 1e-14, At(1.0), "terms of size 1 and more, which cancel in places; seen: 3.4e-15"),
     row("nearest", F32, Golden, 2e-6, At(1.0), "as in f64; 1/σ² carries ln σ² times ε; seen: 7.8e-7"),
     row("nearest", F64, Difference, 1e-8, At(1.0),

@@ -1,9 +1,9 @@
 //! Each vector operation against the same operation on the elements, with the vectors of this processor and the portable
 //! ones. Small integers and powers of two make every result exact, however it is rounded.
 
-use crate::common::Wide;
+use crate::common::{Several, Wide};
 use spikeslab::scalar::Real;
-use spikeslab::scalar::vector::{Kernel, MAX_LANES, Mask, Portable, Vector};
+use spikeslab::scalar::vector::{Kernel, MAX_LANES, Mask, Portable, SEVERAL_LANES, Vector};
 use std::process::Command;
 
 struct Operations;
@@ -13,8 +13,7 @@ struct Operations;
 fn masks<V: Vector>(x: V, y: V, a: &[V::Element], b: &[V::Element]) {
     let (yes, no, nan) = (V::splat(V::Element::of(1.0)), V::zero(), V::splat(V::Element::of(f64::NAN)));
     let expect = |seen: V::Mask, holds: &dyn Fn(usize) -> bool| {
-        let mut lanes = [V::Element::of(f64::NAN); MAX_LANES];
-        V::select(seen, yes, no).store(&mut lanes);
+        let lanes = V::select(seen, yes, no).lanes();
         for (lane, seen) in lanes.iter().enumerate().take(V::LANES) {
             assert_eq!(seen.as_f64(), f64::from(u8::from(holds(lane))), "lane {lane}");
         }
@@ -47,16 +46,24 @@ fn parts_of_numbers<V: Vector>() {
         let (m, e) = (m.first().as_f64(), e.first().as_f64());
         assert!((0.5 * root - 1e-7..root).contains(&m) && e.fract() == 0.0, "{x}: {m}, {e}");
         assert_eq!(m * e.exp2(), x.as_f64(), "{x}: {m}, {e}");
+        let again = V::splat(V::Element::of(m)).scale_by_power_of_2(V::splat(V::Element::of(e))).first();
+        assert_eq!(again, x);
     }
     for n in if is_f32 { [-126, -1, 0, 7, 127] } else { [-1022, -1, 0, 7, 1023] } {
         assert_eq!(V::splat(V::Element::of(f64::from(n))).power_of_2().first().as_f64(), f64::from(n).exp2());
     }
+    // Rounded once where the product is subnormal, infinite where it overflows.
+    let (low, high) = if is_f32 { (-149, 128) } else { (-1074, 1024) };
+    for (x, n, expected) in [(1.25, low + 1, 2.0), (1.25, low + 2, 5.0), (0.75, low, 1.0), (0.5, high, f64::NAN)] {
+        let seen = V::splat(V::Element::of(x)).scale_by_power_of_2(V::splat(V::Element::of(f64::from(n)))).first();
+        let expected = if expected.is_nan() { f64::from(high - 1).exp2() } else { expected * f64::from(low).exp2() };
+        assert_eq!(seen.as_f64(), expected, "{x} · 2^{n}");
+    }
     let whole = 1.5 * if is_f32 { 23_f64 } else { 52.0 }.exp2();
     let table: [V::Element; 8] = std::array::from_fn(|n| V::Element::of(n as f64 + 0.5));
     let n = |lane: usize| (5 * lane + 3) % 16;
-    let lanes: [V::Element; MAX_LANES] = std::array::from_fn(|lane| V::Element::of(whole + n(lane) as f64));
-    let mut seen = [V::Element::of(0.0); MAX_LANES];
-    V::load(&lanes).pick(&table).store(&mut seen);
+    let lanes: [V::Element; SEVERAL_LANES] = std::array::from_fn(|lane| V::Element::of(whole + n(lane) as f64));
+    let seen = V::load(&lanes).pick(&table).lanes();
     for (lane, seen) in seen.iter().enumerate().take(V::LANES) {
         assert_eq!(seen.as_f64(), (n(lane) % 8) as f64 + 0.5, "lane {lane}");
     }
@@ -67,11 +74,11 @@ impl<F: Real> Kernel<F> for Operations {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> usize {
-        let a: Vec<F> = (0..MAX_LANES).map(|i| F::of((i * i) as f64)).collect();
-        let b: Vec<F> = (0..MAX_LANES).map(|i| F::of(2_f64.powi(i as i32 - 3))).collect();
+        let a: Vec<F> = (0..SEVERAL_LANES).map(|i| F::of((i * i) as f64)).collect();
+        let b: Vec<F> = (0..SEVERAL_LANES).map(|i| F::of(2_f64.powi((i % MAX_LANES) as i32 - 3))).collect();
         let (x, y) = (V::load(&a), V::load(&b));
         let expect = |seen: V, f: fn(F, F) -> F| {
-            let mut lanes = vec![F::nan(); MAX_LANES + 1];
+            let mut lanes = vec![F::nan(); SEVERAL_LANES + 1];
             seen.store(&mut lanes);
             for i in 0..V::LANES {
                 assert_eq!(lanes[i], f(a[i], b[i]), "lane {i}");
@@ -103,6 +110,19 @@ impl<F: Real> Kernel<F> for Operations {
         expect(y.where_positive(V::splat(F::nan()), x), |a, _| a);
         masks(x, y, &a, &b);
         parts_of_numbers::<V>();
+        for part in 0..=V::LANES {
+            let mut lanes = vec![F::nan(); V::LANES];
+            V::load_some(&a[..part]).store(&mut lanes);
+            assert_eq!(lanes[..part], a[..part]);
+            assert!(lanes[part..].iter().all(|lane| lane.is_zero()), "what is missing is 0");
+            let mut stored = vec![F::nan(); part];
+            x.store_some(&mut stored);
+            assert_eq!(stored, a[..part]);
+        }
+        // What follows is for the kernels of the layers.
+        if V::LANES > MAX_LANES {
+            return V::LANES;
+        }
 
         // The pieces of a vector from places of their own, and a square of them transposed.
         let places: Vec<u32> = (0..V::PIECES as u32).rev().map(|piece| 3 * piece).collect();
@@ -144,11 +164,6 @@ impl<F: Real> Kernel<F> for Operations {
             x.store_part(&mut stored);
             assert_eq!(stored, a[..part]);
         }
-        for some in 1..=V::LANES {
-            let mut stored = vec![F::nan(); some];
-            x.store_some(&mut stored);
-            assert_eq!(stored, a[..some]);
-        }
         V::LANES
     }
 }
@@ -165,6 +180,8 @@ fn vectors_of_this_processor() {
         }
     }
     let lanes = [f32::vectorize(Operations), f32::vectorize(Wide(Operations))];
+    f32::vectorize(Several(Operations));
+    f64::vectorize(Several(Operations));
     for lanes in lanes.into_iter().chain([f64::vectorize(Operations), f64::vectorize(Wide(Operations))]) {
         assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES.is_multiple_of(lanes));
     }
@@ -199,7 +216,7 @@ fn kernels_with_narrower_vectors() {
         "layers::max_pool",
         "layers::pre_activation",
         "packed::model",
-        "prior::together",
+        "prior::weight_form",
         "scalar::elementary",
         "scalar::spike_pieces",
         "tensor::matmul",

@@ -76,7 +76,7 @@ x86_vector!(
 
     #[inline(always)]
     fn pick(self, table: &[f32; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has as many elements as are read. The lowest three bits choose.
+        // SAFETY: the module's invariant; the table has all elements that are read. The lowest three bits choose.
         Self(unsafe { _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), _mm256_castps_si256(self.0)) })
     }
 
@@ -84,7 +84,7 @@ x86_vector!(
     fn look_up(table: &[f32; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
         let low = i32::from_le_bytes(std::array::from_fn(|i| fours[i]));
         let shifts: [i32; 8] = std::array::from_fn(|lane| (lane * 4) as i32);
-        // SAFETY: the module's invariant; the arrays have as many elements as are read.
+        // SAFETY: the module's invariant; the arrays have all elements that are read.
         Self(unsafe {
             let words = _mm256_set1_epi32(low);
             let values = _mm256_srlv_epi32(words, _mm256_loadu_si256(shifts.as_ptr().cast()));
@@ -160,7 +160,7 @@ x86_vector!(
 
     #[inline(always)]
     fn pick(self, table: &[f64; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has as many elements as are read. Numbers of 64 bits are picked as two
+        // SAFETY: the module's invariant; the table has all elements that are read. Numbers of 64 bits are picked as two
         // of 32, from the half of the table that the third bit says.
         Self(unsafe {
             let n = _mm256_castpd_si256(self.0);

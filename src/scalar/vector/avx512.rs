@@ -100,9 +100,15 @@ x86_vector!(
     }
 
     #[inline(always)]
+    fn scale_by_power_of_2(self, n: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe { _mm512_scalef_ps(self.0, n.0) })
+    }
+
+    #[inline(always)]
     fn pick(self, table: &[f32; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has as many elements as are read. Of the four bits that choose, the fourth
-        // is of no meaning: both halves of the vector hold the table.
+        // SAFETY: the module's invariant; the table has all elements that are read. Four bits choose a lane; the fourth
+        // does not matter, since both halves of the vector hold the table.
         Self(unsafe {
             let table = _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()));
             _mm512_permutexvar_ps(_mm512_castps_si512(self.0), table)
@@ -112,7 +118,7 @@ x86_vector!(
     #[inline(always)]
     fn load_pieces(from: &[f32], offset: u32, starts: &[u32]) -> Self {
         let (low, high) = (piece(from, offset, starts[0], 8), piece(from, offset, starts[1], 8));
-        // SAFETY: the module's invariant; the slices have as many elements as are read, and any alignment will do.
+        // SAFETY: the module's invariant; the slices have all elements that are read; no alignment is needed.
         Self(unsafe {
             let low = _mm512_castps256_ps512(_mm256_loadu_ps(low.as_ptr()));
             _mm512_insertf32x8::<1>(low, _mm256_loadu_ps(high.as_ptr()))
@@ -123,7 +129,7 @@ x86_vector!(
     fn look_up(table: &[f32; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
         // The fours of the first half go to the even lanes, those of the second to the odd ones.
         let shifts: [i32; 16] = std::array::from_fn(|lane| 4 * (lane as i32 / 2));
-        // SAFETY: the module's invariant; the arrays have as many elements as are read.
+        // SAFETY: the module's invariant; the arrays have all elements that are read.
         Self(unsafe {
             let halves = _mm512_set1_epi64(i64::from_le_bytes(*fours));
             let values = _mm512_srlv_epi32(halves, _mm512_loadu_si512(shifts.as_ptr().cast()));
@@ -135,7 +141,7 @@ x86_vector!(
     #[inline(always)]
     fn in_order(self) -> Self {
         let from: [i32; 16] = std::array::from_fn(|lane| lane as i32 % 8 * 2 + lane as i32 / 8);
-        // SAFETY: the module's invariant; the array has as many elements as are read.
+        // SAFETY: the module's invariant; the array has all elements that are read.
         Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self.0) })
     }
 
@@ -143,7 +149,7 @@ x86_vector!(
     fn unzip(self, next: Self) -> (Self, Self) {
         let every_other = |first: usize| {
             let from: [i32; 16] = std::array::from_fn(|lane| (2 * lane + first) as i32);
-            // SAFETY: the module's invariant; the array has as many elements as are read.
+            // SAFETY: the module's invariant; the array has all elements that are read.
             Self(unsafe { _mm512_permutex2var_ps(self.0, _mm512_loadu_si512(from.as_ptr().cast()), next.0) })
         };
         (every_other(0), every_other(1))
@@ -205,8 +211,14 @@ x86_vector!(
     }
 
     #[inline(always)]
+    fn scale_by_power_of_2(self, n: Self) -> Self {
+        // SAFETY: the module's invariant.
+        Self(unsafe { _mm512_scalef_pd(self.0, n.0) })
+    }
+
+    #[inline(always)]
     fn pick(self, table: &[f64; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has as many elements as are read.
+        // SAFETY: the module's invariant; the table has all elements that are read.
         Self(unsafe { _mm512_permutexvar_pd(_mm512_castpd_si512(self.0), _mm512_loadu_pd(table.as_ptr())) })
     }
 );
@@ -219,7 +231,7 @@ fn f32_stage<const S: usize>(rows: [F32x16; 16]) -> [F32x16; 16] {
     let mut exchanged = rows;
     for i in 0..16 {
         let (first, second, lanes) = (rows[i & !S].0, rows[i | S].0, &lanes[(i & S != 0) as usize]);
-        // SAFETY: the invariant of this module, whose vectors are the argument; the array has as many elements as are read.
+        // SAFETY: the invariant of this module, whose vectors are the argument; the array has all elements that are read.
         exchanged[i].0 = unsafe { _mm512_permutex2var_ps(first, _mm512_loadu_si512(lanes.as_ptr().cast()), second) };
     }
     exchanged

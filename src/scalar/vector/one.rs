@@ -19,6 +19,7 @@ macro_rules! one {
             type Element = Self;
             type Mask = bool;
             type Wide = Self;
+            type Several = Self;
             const LANES: usize = 1;
             const REGISTERS: usize = 16;
 

@@ -1,5 +1,5 @@
-//! Two vectors as one: where registers are few, a tile of fewer rows by twice the columns needs fewer loads for as many
-//! products.
+//! Two vectors as one. Where registers are few, a tile of fewer rows by twice the columns needs fewer loads for the same number of
+//! products; and of a long computation two run side by side, see [`Vector::Several`].
 
 use super::{MAX_LANES, Mask, Vector, piece};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
@@ -8,17 +8,11 @@ use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 #[derive(Clone, Copy, Default)]
 pub(super) struct Pair<V>(V, V);
 
-impl<V: Vector> Pair<V> {
-    #[inline(always)]
-    fn zip(self, other: Self, f: impl Fn(V, V) -> V) -> Self {
-        Self(f(self.0, other.0), f(self.1, other.1))
-    }
-}
-
 impl<V: Vector> Vector for Pair<V> {
     type Element = V::Element;
     type Mask = Pair<V::Mask>;
     type Wide = Self;
+    type Several = Self;
     const LANES: usize = 2 * V::LANES;
     const REGISTERS: usize = V::REGISTERS / 2;
 
@@ -48,11 +42,11 @@ impl<V: Vector> Vector for Pair<V> {
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        self.zip(other, V::max)
+        Self(self.0.max(other.0), self.1.max(other.1))
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        self.zip(other, V::min)
+        Self(self.0.min(other.0), self.1.min(other.1))
     }
     #[inline(always)]
     fn abs(self) -> Self {
@@ -84,6 +78,10 @@ impl<V: Vector> Vector for Pair<V> {
         Self(self.0.power_of_2(), self.1.power_of_2())
     }
     #[inline(always)]
+    fn scale_by_power_of_2(self, n: Self) -> Self {
+        Self(self.0.scale_by_power_of_2(n.0), self.1.scale_by_power_of_2(n.1))
+    }
+    #[inline(always)]
     fn pick(self, table: &[V::Element; 8]) -> Self {
         Self(self.0.pick(table), self.1.pick(table))
     }
@@ -95,6 +93,19 @@ impl<V: Vector> Vector for Pair<V> {
         } else {
             Self(V::load_pieces(from, offset, starts), V::load_pieces(from, offset, &starts[V::PIECES..]))
         }
+    }
+
+    #[inline(always)]
+    fn load_part(from: &[V::Element]) -> Self {
+        let (low, high) = from.split_at(from.len().min(V::LANES));
+        Self(V::load_some(low), V::load_some(high))
+    }
+
+    #[inline(always)]
+    fn store_part(self, to: &mut [V::Element]) {
+        let (low, high) = to.split_at_mut(to.len().min(V::LANES));
+        self.0.store_some(low);
+        self.1.store_some(high);
     }
 
     #[inline(always)]
@@ -122,7 +133,7 @@ macro_rules! operator {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
-                self.zip(other, V::$method)
+                Self(self.0.$method(other.0), self.1.$method(other.1))
             }
         }
     };

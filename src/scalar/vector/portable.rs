@@ -21,6 +21,7 @@ impl<F: Real> Vector for Portable<F> {
     type Element = F;
     type Mask = Lanes;
     type Wide = Self;
+    type Several = Self;
     const LANES: usize = LANES;
     const REGISTERS: usize = 16;
 

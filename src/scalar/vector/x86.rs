@@ -1,7 +1,7 @@
 //! What the vectors of x86-64 processors have in common.
 
-/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that it has its
-/// own of.
+/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that differ between
+/// the types, or that a type has in place of a default.
 ///
 /// Invariant of the module that invokes it: the type is named only where the instructions it stands for were detected; so
 /// wherever one of its methods runs, they exist.
@@ -27,6 +27,7 @@ macro_rules! x86_vector {
         impl Vector for $name {
             type Element = $element;
             type Wide = $wide;
+            type Several = super::pair::Pair<Self>;
             const LANES: usize = $lanes;
             const REGISTERS: usize = $registers;
 
@@ -38,13 +39,13 @@ macro_rules! x86_vector {
             #[inline(always)]
             fn load(from: &[$element]) -> Self {
                 let from = &from[..$lanes];
-                // SAFETY: the module's invariant; the slice has as many elements as are read, and any alignment will do.
+                // SAFETY: the module's invariant; the slice has all elements that are read; no alignment is needed.
                 Self(unsafe { $load(from.as_ptr()) })
             }
             #[inline(always)]
             fn store(self, to: &mut [$element]) {
                 let to = &mut to[..$lanes];
-                // SAFETY: the module's invariant; the slice has as many elements as are written, and any alignment will do.
+                // SAFETY: the module's invariant; the slice has all elements that are written; no alignment is needed.
                 unsafe { $store(to.as_mut_ptr(), self.0) }
             }
             #[inline(always)]
