@@ -69,12 +69,9 @@ fn command(arguments: &ExplainArguments) -> Outcome {
         return Err(Error::option("range", "a positive number", arguments.range).into());
     }
     let codebook = Codebook::new(arguments.codebook.clone())?;
-    let mut forms = vec![("quadrature", Form::Quadrature), ("nearest", Form::Nearest), ("mixture", Form::Mixture)];
-    forms.push(match zero_level(codebook.levels()) {
-        Some(_) => ("vnq", Form::Vnq),
-        None => ("windows", Form::Windows),
-    });
-    let names: Vec<&str> = forms.iter().map(|(name, _)| *name).collect();
+    let published = if zero_level(codebook.levels()).is_some() { Form::Vnq } else { Form::Windows };
+    let forms = [Form::Quadrature, Form::Nearest, Form::Mixture, published];
+    let names: Vec<&str> = forms.iter().map(|form| form.name()).collect();
     let kl = |form: Form, theta: &[f64], log_sigma2: f64| -> Vec<f64> {
         let prior = MultiSpike::new(form, arguments.spike);
         let weight_kl = prior.weight_kl(&codebook);
@@ -90,14 +87,14 @@ fn command(arguments: &ExplainArguments) -> Outcome {
         .iter()
         .map(|&log_sigma2| FormValues {
             log_sigma2,
-            kl: forms.iter().map(|(_, form)| kl(*form, &theta, log_sigma2)).collect(),
+            kl: forms.iter().map(|form| kl(*form, &theta, log_sigma2)).collect(),
         })
         .collect();
     let grid = Grid { theta: evenly(155), log_sigma2: (0..85).map(|row| 1.0 - 11.0 * f64::from(row) / 84.0).collect() };
     let surfaces: Vec<Surface<'_>> = forms
         .iter()
-        .map(|(name, form)| Surface {
-            name,
+        .map(|form| Surface {
+            name: form.name(),
             kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
         })
         .collect();
@@ -107,7 +104,7 @@ fn command(arguments: &ExplainArguments) -> Outcome {
     let theta = evenly(61);
     let truth: Vec<Vec<f64>> = LOG_SIGMA2.iter().map(|at| kl(Form::Quadrature, &theta, *at)).collect();
     line(&format!("{:<12}{:>12}{:>12}{:>16}", "form, nats", "smallest", "largest", "mean absolute"))?;
-    for (name, form) in &forms[1..] {
+    for form in &forms[1..] {
         let errors: Vec<f64> = LOG_SIGMA2
             .iter()
             .zip(&truth)
@@ -116,7 +113,7 @@ fn command(arguments: &ExplainArguments) -> Outcome {
         let smallest = errors.iter().copied().fold(f64::INFINITY, f64::min);
         let largest = errors.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
-        line(&format!("{name:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
+        line(&format!("{form:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
     }
     line(&format!("in {}: kl-forms.svg, kl-funnels.svg", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)

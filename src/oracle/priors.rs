@@ -11,14 +11,8 @@ use crate::scalar::spike_kl::Spike;
 use crate::tensor::sum::Sums;
 use ndarray::{Array1, ArrayD, Ix1, Zip};
 
-pub(super) const SPIKES: &[(&str, Spike)] = &[("exact", Spike::Exact), ("fit", Spike::Fit)];
-pub(super) const FORMS: &[(&str, Form)] = &[
-    ("nearest", Form::Nearest),
-    ("mixture", Form::Mixture),
-    ("vnq", Form::Vnq),
-    ("windows", Form::Windows),
-    ("quadrature", Form::Quadrature),
-];
+pub(super) const SPIKES: &[(&str, Spike)] = &Spike::NAMES;
+pub(super) const FORMS: &[(&str, Form)] = &Form::NAMES;
 
 pub(super) fn spike_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let spike = options.choice("spike", SPIKES)?;

@@ -25,10 +25,10 @@ impl<F: Real> Codebook<F> {
         Ok(Self { levels, level_weights })
     }
 
-    /// A codebook with masses of its own.
+    /// A codebook whose levels have the given masses.
     ///
     /// # Errors
-    /// As [`Codebook::new`], and unless there are as many masses as levels, all positive, of sum 1.
+    /// As [`Codebook::new`], and unless each level has one mass, every mass is positive, and their sum is 1.
     pub fn with_level_weights(levels: Vec<F>, level_weights: Vec<F>) -> Result<Self> {
         check_levels("codebook", &levels)?;
         if level_weights.len() != levels.len() {

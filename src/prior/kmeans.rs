@@ -147,7 +147,7 @@ struct Row<'a, F> {
 }
 
 impl<F: Real> Row<'_, F> {
-    /// Ends that are worth a thread of their own.
+    /// A row whose halves have at least this many ends is divided between two threads.
     const ENDS: usize = 1 << 12;
 
     /// E_k(j) and its i, for the ends from `end` on, given that i lies from `lowest` to `highest`.

@@ -8,98 +8,51 @@
 //! at κ near 1 training takes them.
 
 use super::spike::{Sigma, spike_kl};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
+use super::weight_form::{OfLevels, WeightForm};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
-/// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
-pub fn mixture<F: Real>(
-    spike: Spike,
-    theta: F,
-    sigma: Sigma<F>,
-    levels: &[F],
-    costs: &[F],
-    dlevels: &mut [F],
-) -> WeightKl<F> {
-    let spikes: Vec<WeightKl<F>> = levels.iter().map(|level| spike_kl(spike, theta, sigma, *level)).collect();
-    // With the lowest D_k − ln a_k taken out, no share exceeds 1 and one of them is 1.
-    let cost = |k: usize| spikes[k].value + costs[k];
-    let lowest = (0..levels.len()).map(cost).fold(F::infinity(), F::min);
-    let share = |k: usize| (lowest - cost(k)).exp_in_loop();
-    let sum: F = (0..levels.len()).map(share).sum();
-    let mut kl = WeightKl { value: lowest - sum.ln_in_loop(), dtheta: F::zero(), dlog_sigma2: F::zero() };
-    for k in 0..levels.len() {
-        let responsibility = share(k) / sum;
-        kl.dtheta += responsibility * spikes[k].dtheta;
-        kl.dlog_sigma2 += responsibility * spikes[k].dlog_sigma2;
-        dlevels[k] -= responsibility * spikes[k].dtheta;
-    }
-    kl
+/// `mixture` of these levels.
+#[derive(Clone, Debug)]
+pub struct Mixture<'a, F> {
+    /// Which D.
+    pub spike: Spike,
+    /// Ascending.
+    pub levels: &'a [F],
+    /// The −ln a_k.
+    pub costs: &'a [F],
 }
 
-/// [`mixture`] with D_fit.
-pub(super) struct OfFit<'a, F> {
-    levels: &'a [F],
-    /// −ln a_k.
-    costs: &'a [F],
-    /// What each level alone would give, of the weights at hand.
-    spikes: Vec<Kls<F>>,
-}
-
-impl<'a, F: Real> OfFit<'a, F> {
-    pub(super) fn new(levels: &'a [F], costs: &'a [F]) -> Self {
-        Self { levels, costs, spikes: levels.iter().map(|_| Kls::zero()).collect() }
-    }
-}
-
-impl<F: Real> OneOrMany<F> for OfFit<'_, F> {
-    fn levels(&self) -> &[F] {
-        self.levels
+impl<F: Real> WeightForm<F> for Mixture<'_, F> {
+    fn levels(&self) -> usize {
+        self.levels.len()
     }
 
     #[inline(always)]
-    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
-        mixture(Spike::Fit, theta, sigma, self.levels, self.costs, dlevels)
-    }
-
-    #[inline(always)]
-    fn together<V: Vector<Element = F>>(
-        &mut self,
-        theta: &Each<F>,
-        inverse_sigma: &Each<F>,
-        dlevels: &mut LevelGradient<F>,
-    ) -> Kls<F> {
-        let mut lowest = [F::infinity(); TOGETHER];
-        for (spike, (level, cost)) in self.spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
-            *spike = Kls::of_spike(theta, inverse_sigma, |_| *level);
-            for (value, lowest) in spike.value.iter_mut().zip(&mut lowest) {
-                *value += *cost;
-                *lowest = if *value < *lowest { *value } else { *lowest };
-            }
+    fn weight_kl<V: Vector<Element = F>>(&self, theta: V, sigma: Sigma<V>, of_levels: &mut OfLevels<V>) -> WeightKl<V> {
+        let OfLevels { gradient, spikes } = of_levels;
+        // D_k − ln a_k. With the lowest one taken out, no share exceeds 1 and one of them is 1.
+        let mut lowest = V::of(f64::INFINITY);
+        for (spike, (level, cost)) in spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
+            *spike = spike_kl(self.spike, theta, sigma, V::splat(*level));
+            spike.value = spike.value + V::splat(*cost);
+            lowest = spike.value.min(lowest);
         }
-        let mut sum = [F::zero(); TOGETHER];
-        for spike in &mut self.spikes {
-            for i in 0..TOGETHER {
-                // From here on the share.
-                spike.value[i] = (lowest[i] - spike.value[i]).exp_in_loop();
-                sum[i] += spike.value[i];
-            }
+        let mut sum = V::zero();
+        for spike in &mut *spikes {
+            // From here on the share e^{lowest − (D_k − ln a_k)}.
+            spike.value = (lowest - spike.value).exp();
+            sum = sum + spike.value;
         }
-        let mut kls = Kls::zero();
-        for i in 0..TOGETHER {
-            kls.value[i] = lowest[i] - sum[i].ln_in_loop();
+        let mut kl = WeightKl { value: lowest - sum.ln(), ..WeightKl::zero() };
+        for (spike, dlevel) in spikes.iter().zip(gradient) {
+            let responsibility = spike.value / sum;
+            let pull = responsibility * spike.dtheta;
+            kl.dtheta = kl.dtheta + pull;
+            kl.dlog_sigma2 = kl.dlog_sigma2 + responsibility * spike.dlog_sigma2;
+            *dlevel = *dlevel - pull;
         }
-        for (k, spike) in self.spikes.iter().enumerate() {
-            let mut pull = [F::zero(); TOGETHER];
-            for i in 0..TOGETHER {
-                let responsibility = spike.value[i] / sum[i];
-                pull[i] = -(responsibility * spike.dtheta[i]);
-                kls.dtheta[i] -= pull[i];
-                kls.dlog_sigma2[i] += responsibility * spike.dlog_sigma2[i];
-            }
-            dlevels.add(k, &pull);
-        }
-        kls
+        kl
     }
 }

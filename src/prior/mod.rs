@@ -52,8 +52,8 @@ pub mod nearest;
 pub mod quadrature;
 pub mod quantizer;
 pub mod spike;
-mod together;
 pub mod vnq;
+pub mod weight_form;
 pub mod windows;
 
 pub use codebook::Codebook;
@@ -63,7 +63,7 @@ pub use multi_spike::{Form, MultiSpike};
 use crate::scalar::{Real, WeightKl};
 use crate::tensor::sum::Sums;
 use rayon::prelude::*;
-use together::Together;
+use weight_form::{SumOverWeights, WeightForm};
 
 /// Weights whose KL is computed by one thread at a time.
 const WEIGHTS: usize = 4096;
@@ -165,9 +165,9 @@ impl<F: Real> Layer<'_, F> {
         self.sum_over_chunks(|chunk| chunk.each(&weight_kl))
     }
 
-    /// The KL many weights at a time, each thread by a form of its own.
-    fn sum_together<K: together::OneOrMany<F>>(self, form: impl Fn() -> K + Sync) -> f64 {
-        self.sum_over_chunks(|chunk| F::vectorize(Together { chunk, form: form() }))
+    /// The KL by a form, a vector of weights at a time.
+    fn sum_of<W: WeightForm<F>>(self, form: &W) -> f64 {
+        self.sum_over_chunks(|chunk| F::vectorize(SumOverWeights { chunk, form }))
     }
 
     /// The KL from that of each chunk of the weights, whose value `chunk_kl` returns; summed in a fixed order.

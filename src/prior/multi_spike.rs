@@ -1,10 +1,16 @@
 //! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
 
-use super::spike::Sigma;
-use super::{Codebook, Kl, Layer, mixture, nearest, quadrature, vnq, windows};
+use super::mixture::Mixture;
+use super::nearest::Nearest;
+use super::vnq::{self, Vnq};
+use super::weight_form::WeightForm;
+use super::windows::{self, Windows};
+use super::{Codebook, Kl, Layer, quadrature};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
+use std::fmt;
+use std::str::FromStr;
 
 /// The form of the KL: see the [module](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,39 @@ pub enum Form {
     Windows,
     /// The true KL, always with D exact; slow.
     Quadrature,
+}
+
+impl Form {
+    /// Each form and its name.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("nearest", Self::Nearest),
+        ("mixture", Self::Mixture),
+        ("vnq", Self::Vnq),
+        ("windows", Self::Windows),
+        ("quadrature", Self::Quadrature),
+    ];
+
+    /// The name of the form.
+    pub fn name(self) -> &'static str {
+        // In the order of the enum.
+        Self::NAMES[self as usize].0
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Form {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        let expected = || Error::option("prior", Self::NAMES.map(|(known, _)| known).join(", "), format!("{name:?}"));
+        found.map(|(_, form)| *form).ok_or_else(expected)
+    }
 }
 
 /// p(w) ∝ Σ_k a_k/|w − ℓ_k|, its KL in one of five forms.
@@ -65,17 +104,21 @@ impl MultiSpike {
     pub(super) fn add_kl<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
         let codebook = layer.codebook;
         let (levels, costs, ratio) = (codebook.levels(), &costs(codebook)[..], F::of(self.window_ratio));
-        match (self.form, self.spike) {
-            (Form::Nearest, Spike::Fit) if costs.iter().all(|cost| *cost == costs[0]) => {
-                layer.sum_together(|| nearest::OfEqualCost { levels, costs })
-            }
-            (Form::Mixture, Spike::Fit) => layer.sum_together(|| mixture::OfFit::new(levels, costs)),
-            (Form::Vnq, Spike::Fit) => {
-                let zero = zero_level(levels).expect(NO_ZERO);
-                layer.sum_together(|| vnq::OfFit { levels, zero, ratio })
-            }
-            (Form::Windows, Spike::Fit) => layer.sum_together(|| windows::OfFit { levels, ratio }),
-            _ => layer.sum_over_weights(self.weight_kl(codebook)),
+        let (spike, zero) = (self.spike, self.zero(levels));
+        match self.form {
+            Form::Nearest => layer.sum_of(&Nearest::new(spike, levels, costs)),
+            Form::Mixture => layer.sum_of(&Mixture { spike, levels, costs }),
+            Form::Vnq => layer.sum_of(&Vnq { spike, levels, zero, ratio }),
+            Form::Windows => layer.sum_of(&Windows { spike, levels, ratio }),
+            Form::Quadrature => layer.sum_over_weights(self.weight_kl(codebook)),
+        }
+    }
+
+    /// The index of the zero level under `vnq`, which must have one; otherwise of no meaning.
+    fn zero<F: Real>(&self, levels: &[F]) -> usize {
+        match self.form {
+            Form::Vnq => zero_level(levels).expect("vnq needs a zero level"),
+            _ => 0,
         }
     }
 
@@ -88,18 +131,14 @@ impl MultiSpike {
         let costs = costs(codebook);
         let in_f64 = |values: &[F]| -> Vec<f64> { values.iter().map(|value| value.as_f64()).collect() };
         let (levels64, level_weights64) = (in_f64(&levels), in_f64(codebook.level_weights()));
-        let zero = match self.form {
-            Form::Vnq => zero_level(&levels).expect(NO_ZERO),
-            _ => 0,
-        };
-        let (form, spike, ratio) = (self.form, self.spike, F::of(self.window_ratio));
+        let (form, spike, zero, ratio) = (self.form, self.spike, self.zero(&levels), F::of(self.window_ratio));
         move |theta, log_sigma2, dlevels| {
-            let sigma = Sigma::new(log_sigma2);
+            let (levels, costs) = (&levels[..], &costs[..]);
             match form {
-                Form::Nearest => nearest::nearest(spike, theta, sigma, &levels, &costs, dlevels),
-                Form::Mixture => mixture::mixture(spike, theta, sigma, &levels, &costs, dlevels),
-                Form::Vnq => vnq::vnq(spike, theta, sigma, &levels, zero, ratio, dlevels),
-                Form::Windows => windows::windows(spike, theta, sigma, &levels, ratio, dlevels),
+                Form::Nearest => Nearest::new(spike, levels, costs).of_one(theta, log_sigma2, dlevels),
+                Form::Mixture => Mixture { spike, levels, costs }.of_one(theta, log_sigma2, dlevels),
+                Form::Vnq => Vnq { spike, levels, zero, ratio }.of_one(theta, log_sigma2, dlevels),
+                Form::Windows => Windows { spike, levels, ratio }.of_one(theta, log_sigma2, dlevels),
                 Form::Quadrature => {
                     let mut dlevels64 = vec![0.0; levels64.len()];
                     let kl = quadrature::quadrature(
@@ -116,8 +155,6 @@ impl MultiSpike {
         }
     }
 }
-
-const NO_ZERO: &str = "vnq needs a zero level";
 
 /// −ln a_k.
 pub(crate) fn costs<F: Real>(codebook: &Codebook<F>) -> Vec<F> {

@@ -3,114 +3,71 @@
 //! An assignment variable per weight, held at its best single spike, as in k-means: only the weight's own spike pulls on
 //! it, and only its own weights pull on a level. The cost of the choice, −ln a_k, cannot be saved by drawing levels
 //! together. An upper bound of F_true: see the [module](super).
+//!
+//! D rises with t. So the level closest to θ wins unless one of a lower cost does, and where all costs are equal D is computed
+//! once.
 
 use super::spike::{Sigma, spike_kl};
-use super::together::{Each, Kls, LevelGradient, OneOrMany, TOGETHER};
+use super::weight_form::{OfLevels, WeightForm};
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::Vector;
+use crate::scalar::vector::{Mask, Vector};
 use crate::scalar::{Real, WeightKl};
 
-/// F of one weight; adds ∂F/∂ℓ to `dlevels` (M). `costs` are the −ln a_k.
-pub fn nearest<F: Real>(
+/// `nearest` to these levels.
+#[derive(Clone, Debug)]
+pub struct Nearest<'a, F> {
     spike: Spike,
-    theta: F,
-    sigma: Sigma<F>,
-    levels: &[F],
-    costs: &[F],
-    dlevels: &mut [F],
-) -> WeightKl<F> {
-    let distance = |k: usize| (theta - levels[k]).abs();
-    let closest = (1..levels.len()).fold(0, |best, k| if distance(k) < distance(best) { k } else { best });
-    let mut best = closest;
-    let mut kl = spike_kl(spike, theta, sigma, levels[closest]);
-    // D rises with t, so only a cheaper level can still win over the closest one.
-    for k in (0..levels.len()).filter(|k| costs[*k] < costs[closest]) {
-        let other = spike_kl(spike, theta, sigma, levels[k]);
-        let (cost, best_cost) = (other.value + costs[k], kl.value + costs[best]);
-        if cost < best_cost || (cost == best_cost && k < best) {
-            (best, kl) = (k, other);
-        }
-    }
-    dlevels[best] -= kl.dtheta;
-    WeightKl { value: kl.value + costs[best], ..kl }
+    levels: &'a [F],
+    costs: &'a [F],
+    /// The levels that cost less than the dearest one: only these can win over a closer level.
+    cheap: Vec<usize>,
 }
 
-/// [`nearest`] with D_fit where every level costs the same: the closest level is then the best.
-pub(super) struct OfEqualCost<'a, F> {
-    pub levels: &'a [F],
-    /// −ln a_k of every level.
-    pub costs: &'a [F],
-}
-
-/// The closest level of each of the weights.
-struct Closest<F> {
-    /// |θ − ℓ|.
-    distance: Each<F>,
-    level: Each<F>,
-    /// k of the level.
-    index: Each<F>,
-}
-
-impl<F: Real> Closest<F> {
-    /// Takes a level where it is closer.
-    #[inline(always)]
-    fn or_if_closer<V: Vector<Element = F>>(&mut self, distance: &Each<F>, level: F, index: F) {
-        let (level, index) = (V::splat(level), V::splat(index));
-        for i in (0..TOGETHER).step_by(V::LANES) {
-            let (best, other) = (V::load(&self.distance[i..]), V::load(&distance[i..]));
-            let closer = best.sub(other);
-            other.where_positive(closer, best).store(&mut self.distance[i..]);
-            level.where_positive(closer, V::load(&self.level[i..])).store(&mut self.level[i..]);
-            index.where_positive(closer, V::load(&self.index[i..])).store(&mut self.index[i..]);
-        }
+impl<'a, F: Real> Nearest<'a, F> {
+    /// `levels` ascending; `costs` are the −ln a_k.
+    pub fn new(spike: Spike, levels: &'a [F], costs: &'a [F]) -> Self {
+        let dearest = costs.iter().fold(F::neg_infinity(), |dearest, cost| dearest.max(*cost));
+        let cheap = (0..levels.len()).filter(|k| costs[*k] < dearest).collect();
+        Self { spike, levels, costs, cheap }
     }
 }
 
-/// |θ − ℓ| of each of the weights.
-#[inline(always)]
-fn distances<F: Real>(theta: &Each<F>, level: F) -> Each<F> {
-    let mut distances = [F::zero(); TOGETHER];
-    for i in 0..TOGETHER {
-        distances[i] = (theta[i] - level).abs();
-    }
-    distances
-}
-
-impl<F: Real> OneOrMany<F> for OfEqualCost<'_, F> {
-    fn levels(&self) -> &[F] {
-        self.levels
+impl<F: Real> WeightForm<F> for Nearest<'_, F> {
+    fn levels(&self) -> usize {
+        self.levels.len()
     }
 
     #[inline(always)]
-    fn alone(&self, theta: F, sigma: Sigma<F>, dlevels: &mut [F]) -> WeightKl<F> {
-        nearest(Spike::Fit, theta, sigma, self.levels, self.costs, dlevels)
-    }
-
-    #[inline(always)]
-    fn together<V: Vector<Element = F>>(
-        &mut self,
-        theta: &Each<F>,
-        inverse_sigma: &Each<F>,
-        dlevels: &mut LevelGradient<F>,
-    ) -> Kls<F> {
-        let Self { levels, costs } = self;
-        let zero = [F::zero(); TOGETHER];
-        let mut closest = Closest { distance: distances(theta, levels[0]), level: [levels[0]; TOGETHER], index: zero };
-        for (k, level) in levels.iter().enumerate().skip(1) {
-            closest.or_if_closer::<V>(&distances(theta, *level), *level, F::of(k as f64));
+    fn weight_kl<V: Vector<Element = F>>(&self, theta: V, sigma: Sigma<V>, of_levels: &mut OfLevels<V>) -> WeightKl<V> {
+        let Self { spike, levels, costs, cheap } = self;
+        let (mut level, mut cost) = (V::splat(levels[0]), V::splat(costs[0]));
+        let mut distance = (theta - level).abs();
+        for (other, other_cost) in levels.iter().zip(*costs).skip(1) {
+            let other = V::splat(*other);
+            let other_distance = (theta - other).abs();
+            let is_closer = other_distance.below(distance);
+            distance = other_distance.min(distance);
+            level = V::select(is_closer, other, level);
+            cost = V::select(is_closer, V::splat(*other_cost), cost);
         }
-        let mut kls = Kls::of_spike(theta, inverse_sigma, |i| closest.level[i]);
-        for value in &mut kls.value {
-            *value += costs[0];
-        }
-        for k in 0..levels.len() {
-            let index = F::of(k as f64);
-            let mut pull = zero;
-            for (i, pull) in pull.iter_mut().enumerate() {
-                *pull = if closest.index[i] == index { -kls.dtheta[i] } else { F::zero() };
+        let mut kl = spike_kl(*spike, theta, sigma, level);
+        kl.value = kl.value + cost;
+        for k in cheap {
+            let (other, other_cost) = (V::splat(levels[*k]), V::splat(costs[*k]));
+            let is_cheaper = other_cost.below(cost);
+            if is_cheaper.any() {
+                let mut of_other = spike_kl(*spike, theta, sigma, other);
+                of_other.value = of_other.value + other_cost;
+                // Levels ascend: the lower level is the one of the lower index.
+                let ties = of_other.value.equals(kl.value) & other.below(level);
+                let wins = is_cheaper & (of_other.value.below(kl.value) | ties);
+                kl = WeightKl::select(wins, of_other, kl);
+                level = V::select(wins, other, level);
             }
-            dlevels.add(k, &pull);
         }
-        kls
+        for (own, dlevel) in levels.iter().zip(&mut of_levels.gradient) {
+            *dlevel = *dlevel - V::select(level.equals(V::splat(*own)), kl.dtheta, V::zero());
+        }
+        kl
     }
 }

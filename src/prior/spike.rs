@@ -8,45 +8,58 @@
 //! overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so that every finite θ − ℓ and ln σ² has the right KL.
 
 use crate::scalar::spike_kl::Spike;
+use crate::scalar::vector::{Mask, Vector};
 use crate::scalar::{Real, WeightKl};
 
 /// The |u| from which on D(u²) is ln|u| plus a constant to rounding, in f64 too: what is left out is 1/(2u²) = 5e-19.
 pub const FAR: f64 = 1e9;
 
-/// The σ of one weight's posterior.
+/// The σ of one weight's posterior, or of several weights', a lane each.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sigma<F> {
+pub struct Sigma<V> {
     /// ln σ².
-    pub log_sigma2: F,
+    pub log_sigma2: V,
     /// 1/σ; infinite where that overflows.
-    pub inverse: F,
+    pub inverse: V,
 }
 
-impl<F: Real> Sigma<F> {
+impl<V: Vector> Sigma<V> {
     /// The σ whose ln σ² this is.
     #[inline(always)]
-    pub fn new(log_sigma2: F) -> Self {
-        Self { log_sigma2, inverse: (-F::of(0.5) * log_sigma2).exp_in_loop() }
+    pub fn new(log_sigma2: V) -> Self {
+        Self { log_sigma2, inverse: (V::of(-0.5) * log_sigma2).exp() }
     }
 }
 
 /// D(t) in nats and its derivatives; ∂D/∂ℓ = −∂D/∂θ. Where θ = ℓ all are 0, whatever σ is.
 #[inline(always)]
-pub fn spike_kl<F: Real>(spike: Spike, theta: F, sigma: Sigma<F>, level: F) -> WeightKl<F> {
+pub fn spike_kl<V: Vector>(spike: Spike, theta: V, sigma: Sigma<V>, level: V) -> WeightKl<V> {
     let u = (theta - level) * sigma.inverse;
-    if u.abs() <= F::of(FAR) {
-        let t = u * u;
-        let (value, slope) = spike.value_and_derivative(t);
-        WeightKl { value, dtheta: slope * (F::of(2.0) * u) * sigma.inverse, dlog_sigma2: -t * slope }
-    } else {
-        // Also where u is no number.
-        far_spike_kl(spike, theta - level, sigma.log_sigma2)
-    }
+    let t = u * u;
+    let (value, slope) = spike.of_each(t);
+    let kl = WeightKl { value, dtheta: slope * (V::of(2.0) * u) * sigma.inverse, dlog_sigma2: -t * slope };
+    let is_near = u.abs().at_most(V::of(FAR));
+    if is_near.all() { kl } else { with_far_lanes(kl, spike, u, theta - level, sigma.log_sigma2) }
 }
 
-/// [`spike_kl`] from `delta` = θ − ℓ and the logarithm of u.
+/// A KL whose lanes are those of `kl` where u is near, and elsewhere, also where u is no number, come from the logarithm of u.
 #[cold]
 #[inline(never)]
+fn with_far_lanes<V: Vector>(kl: WeightKl<V>, spike: Spike, u: V, delta: V, log_sigma2: V) -> WeightKl<V> {
+    let [u, delta, log_sigma2] = [u, delta, log_sigma2].map(V::lanes);
+    let [mut value, mut dtheta, mut dlog_sigma2] = [kl.value, kl.dtheta, kl.dlog_sigma2].map(V::lanes);
+    for lane in (0..V::LANES).filter(|lane| is_far(u[*lane])) {
+        let far = far_spike_kl(spike, delta[lane], log_sigma2[lane]);
+        (value[lane], dtheta[lane], dlog_sigma2[lane]) = (far.value, far.dtheta, far.dlog_sigma2);
+    }
+    WeightKl { value: V::load(&value), dtheta: V::load(&dtheta), dlog_sigma2: V::load(&dlog_sigma2) }
+}
+
+fn is_far<F: Real>(u: F) -> bool {
+    u.is_nan() || u.abs() > F::of(FAR)
+}
+
+/// [`spike_kl`] of one weight from `delta` = θ − ℓ and the logarithm of u.
 fn far_spike_kl<F: Real>(spike: Spike, delta: F, log_sigma2: F) -> WeightKl<F> {
     let half = F::of(0.5);
     let log_u = delta.abs().ln() - half * log_sigma2;

@@ -8,7 +8,6 @@
 //! error, 5e-20 and 4e-18. Without a branch, so that a loop over it is vectorized wherever products and sums are fused, as
 //! they are here on every machine: a GPU gives the same bits. Absolute error of each coordinate at most 3e-16.
 
-use super::fused_horner;
 use std::f64::consts::FRAC_PI_2;
 
 /// C, from the constant term up.
@@ -46,4 +45,10 @@ pub fn circle(u: f64) -> (f64, f64) {
     let sign_x = (quarter.wrapping_add(1) & 2) << 62;
     let sign_y = (quarter & 2) << 62;
     (f64::from_bits(x.to_bits() ^ sign_x), f64::from_bits(y.to_bits() ^ sign_y))
+}
+
+/// A polynomial of x, from the constant term up, each step rounded once.
+#[inline(always)]
+fn fused_horner<const N: usize>(coefficients: [f64; N], x: f64) -> f64 {
+    coefficients.into_iter().rev().fold(0.0, |sum: f64, coefficient| sum.mul_add(x, coefficient))
 }

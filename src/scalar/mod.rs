@@ -10,6 +10,7 @@ pub mod gaussian_kl;
 pub mod ln_unit;
 pub mod real;
 pub mod spike_kl;
+pub mod spike_pieces;
 pub mod vector;
 pub mod weight_kl;
 
@@ -18,9 +19,3 @@ pub use weight_kl::WeightKl;
 
 /// ½(γ + ln 2), γ Euler's constant: the constant that makes D(0) = 0 (design: Molchanov et al. 2017, written in t).
 pub const HALF_GAMMA_PLUS_LN_2: f64 = 0.635_181_422_730_739_1;
-
-/// A polynomial of x, from the constant term up, each step rounded once.
-#[inline(always)]
-fn fused_horner<const N: usize>(coefficients: [f64; N], x: f64) -> f64 {
-    coefficients.into_iter().rev().fold(0.0, |sum: f64, coefficient| sum.mul_add(x, coefficient))
-}

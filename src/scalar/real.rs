@@ -1,19 +1,33 @@
 //! The working precision: f32 or f64.
 
-use super::elementary;
-use super::vector::{Kernel, vectorize_f32, vectorize_f64};
+use super::spike_pieces::{self, Polynomials};
+use super::vector::{Kernel, Vector, vectorize_f32, vectorize_f64};
+use super::{elementary, ln_unit};
 use ndarray::NdFloat;
 use ndarray_rand::rand_distr::uniform::SampleUniform;
 use std::iter::Sum;
 
 /// A floating-point number of the working precision.
 pub trait Real: NdFloat + SampleUniform + Sum + Default {
+    /// The type itself, as a vector of one lane.
+    type One: Vector<Element = Self>;
+    /// The polynomials that [`spike_pieces`] picks from.
+    const SPIKE_PIECES: Polynomials<Self>;
     /// `x` rounded once to the working precision.
     fn of(x: f64) -> Self;
     /// The value in double precision, exactly.
     fn as_f64(self) -> f64;
-    /// eˣ: in f32 by [`elementary`], so that a loop over it is vectorized; in f64, in which gradients are checked, by the
-    /// standard library.
+    /// eˣ in each lane: in f32 by [`elementary`]; in f64, in which gradients are checked, by the standard library.
+    fn exp_of<V: Vector<Element = Self>>(x: V) -> V;
+    /// ln x in each lane, likewise.
+    fn ln_of<V: Vector<Element = Self>>(x: V) -> V;
+    /// ln(1 + x) for x ≥ 0 in each lane, likewise.
+    fn ln_1p_of<V: Vector<Element = Self>>(x: V) -> V;
+    /// ln x as [`Real::ln_of`] has it, for positive normal x; of others anything.
+    fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V;
+    /// ln x for positive normal x, without a call in f64 too; of others anything.
+    fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V;
+    /// eˣ as [`Real::exp_of`] has it, so that a loop over it is vectorized in f32.
     fn exp_in_loop(self) -> Self;
     /// ln x, likewise.
     fn ln_in_loop(self) -> Self;
@@ -34,11 +48,33 @@ pub(crate) fn seen_in<F: Real>(number: f64) -> String {
 }
 
 impl Real for f32 {
+    type One = Self;
+    const SPIKE_PIECES: Polynomials<Self> = spike_pieces::F32;
     fn of(x: f64) -> Self {
         x as f32
     }
     fn as_f64(self) -> f64 {
         self.into()
+    }
+    #[inline(always)]
+    fn exp_of<V: Vector<Element = Self>>(x: V) -> V {
+        elementary::exp(x)
+    }
+    #[inline(always)]
+    fn ln_of<V: Vector<Element = Self>>(x: V) -> V {
+        elementary::ln(x)
+    }
+    #[inline(always)]
+    fn ln_1p_of<V: Vector<Element = Self>>(x: V) -> V {
+        elementary::ln_1p(x)
+    }
+    #[inline(always)]
+    fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V {
+        elementary::ln_normal(x)
+    }
+    #[inline(always)]
+    fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V {
+        elementary::ln_normal(x)
     }
     #[inline(always)]
     fn exp_in_loop(self) -> Self {
@@ -59,11 +95,33 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    type One = Self;
+    const SPIKE_PIECES: Polynomials<Self> = spike_pieces::F64;
     fn of(x: f64) -> Self {
         x
     }
     fn as_f64(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    fn exp_of<V: Vector<Element = Self>>(x: V) -> V {
+        x.map(Self::exp)
+    }
+    #[inline(always)]
+    fn ln_of<V: Vector<Element = Self>>(x: V) -> V {
+        x.map(Self::ln)
+    }
+    #[inline(always)]
+    fn ln_1p_of<V: Vector<Element = Self>>(x: V) -> V {
+        x.map(Self::ln_1p)
+    }
+    #[inline(always)]
+    fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V {
+        x.map(Self::ln)
+    }
+    #[inline(always)]
+    fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V {
+        ln_unit::ln_unit(x)
     }
     #[inline(always)]
     fn exp_in_loop(self) -> Self {

@@ -23,7 +23,8 @@
 //! D′(t) ~ 1/(2t) Σ_{n≥0} (2n − 1)!! / tⁿ
 //! ```
 //!
-//! Relative error at most 1e-14 in f64 for t = 0 and 1e-300 ≤ t ≤ 1e300.
+//! Relative error at most 1e-14 in f64 for t = 0 and 1e-300 ≤ t ≤ 1e300. These sums are the definition. Where the weights of a
+//! vector are computed at once, [`spike_pieces`] has D and D′ by polynomials, to rounding.
 //!
 //! **Fit.** Molchanov et al. 2017, equation 14, written in t and with S the logistic sigmoid:
 //!
@@ -33,7 +34,8 @@
 //!
 //! Written in t, both are finite at θ = ℓ, and so are their derivatives; written in ln α = −ln t they are not.
 
-use super::{HALF_GAMMA_PLUS_LN_2, Real};
+use super::vector::Vector;
+use super::{HALF_GAMMA_PLUS_LN_2, Real, spike_pieces};
 
 /// k₁, k₂, k₃ of the published fit.
 const K1: f64 = 0.63576;
@@ -55,6 +57,9 @@ pub enum Spike {
 }
 
 impl Spike {
+    /// Each D and its name.
+    pub const NAMES: [(&'static str, Self); 2] = [("exact", Self::Exact), ("fit", Self::Fit)];
+
     /// What D(t) − ½ ln t tends to as t grows, in nats.
     pub(crate) fn far_constant(self) -> f64 {
         match self {
@@ -65,15 +70,20 @@ impl Spike {
 
     /// (D(t), D′(t)) in nats, for t ≥ 0.
     pub fn value_and_derivative<F: Real>(self, t: F) -> (F, F) {
+        let (value, derivative) = self.of_each(F::One::splat(t));
+        (value.first(), derivative.first())
+    }
+
+    /// [`Spike::value_and_derivative`] in each lane. D exact is that of the sums for one number, of [`spike_pieces`] for several.
+    #[inline(always)]
+    pub fn of_each<V: Vector>(self, t: V) -> (V, V) {
         match self {
-            Self::Exact => {
-                let t = t.as_f64();
-                (F::of(exact(t)), F::of(exact_derivative(t)))
+            Self::Exact if V::LANES == 1 => {
+                let rounded = |f: fn(f64) -> f64| t.map(|t| V::Element::of(f(t.as_f64())));
+                (rounded(exact), rounded(exact_derivative))
             }
-            Self::Fit => {
-                let ([value], [derivative]) = fit_values_and_derivatives(&[t]);
-                (value, derivative)
-            }
+            Self::Exact => spike_pieces::value_and_derivative(t),
+            Self::Fit => fit_value_and_derivative(t),
         }
     }
 }
@@ -111,31 +121,24 @@ pub fn fit_derivative<F: Real>(t: F) -> F {
     Spike::Fit.value_and_derivative(t).1
 }
 
-/// D_fit(t) and D_fit′(t) of each t; in f32 without a branch or a call.
+/// D_fit(t) and D_fit′(t), for t ≥ 0.
 #[inline(always)]
-pub(crate) fn fit_values_and_derivatives<F: Real, const N: usize>(t: &[F; N]) -> ([F; N], [F; N]) {
-    let (half, one) = (F::of(0.5), F::one());
-    // One elementary function a loop: compilers make branches of the special cases of several in a row.
-    let [mut u, mut ln_1p, mut values, mut derivatives] = [[F::zero(); N]; 4];
-    for i in 0..N {
-        u[i] = F::of(K2) - F::of(K3) * t[i].ln_in_loop();
-    }
-    for u in &mut u {
-        // e^{k₂} t^{−k₃}, so that S = 1/(1 + u); it is infinite at t = 0, where S and S(1 − S)/t are 0.
-        *u = u.exp_in_loop();
-    }
-    for i in 0..N {
-        ln_1p[i] = t[i].ln_1p_in_loop();
-    }
-    for i in 0..N {
-        let sigmoid = one / (one + u[i]);
-        values[i] = half * ln_1p[i] + F::of(K1) * sigmoid;
-        // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
-        let slope = sigmoid * (u[i] * sigmoid) / t[i];
-        let slope = if u[i] == F::infinity() { F::zero() } else { slope };
-        derivatives[i] = half / (one + t[i]) + F::of(K1 * K3) * slope;
-    }
-    (values, derivatives)
+fn fit_value_and_derivative<V: Vector>(t: V) -> (V, V) {
+    let (half, one) = (V::of(0.5), V::of(1.0));
+    // e^{k₂} t^{−k₃}, so that S = 1/(1 + u); from the smallest normal number down it is infinite, and S and S(1 − S)/t are 0.
+    let normal = V::of(min_positive::<V::Element>()).max(t);
+    let u = (V::of(K2) - V::of(K3) * V::Element::ln_normal_of(normal)).exp();
+    let sigmoid = one / (one + u);
+    let value = half * t.ln_1p() + V::of(K1) * sigmoid;
+    // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
+    let slope = V::select(u.equals(V::of(f64::INFINITY)), V::zero(), sigmoid * (u * sigmoid) / t);
+    (value, half / (one + t) + V::of(K1 * K3) * slope)
+}
+
+/// The smallest positive normal number.
+#[inline(always)]
+fn min_positive<F: Real>() -> f64 {
+    F::min_positive_value().as_f64()
 }
 
 /// E[f(J)] = e^{−z} Σ_j z^j/j! f(j) for J ~ Poisson(z), 0 ≤ z ≤ 40 and an f ≥ 0 that grows at most like ln j.

@@ -1,7 +1,8 @@
-//! Several real numbers at once: the vectors of the processor at hand, and portable ones where it has none we know.
+//! Several real numbers at once, with operators: the vectors of the processor at hand, portable ones where it has none we know,
+//! and a single number, f32 or f64, as a vector of one lane.
 //!
 //! A [`Kernel`] is written once, for any [`Vector`]; [`Real::vectorize`] detects the processor and runs it with the widest
-//! vectors compiled in. On AVX2 and AVX-512 a product and a sum are fused, elsewhere they are rounded twice: results agree
+//! vectors compiled in. With [`Real::One`] the same text computes one number at a time. On AVX2 and AVX-512 a product and a sum are fused, elsewhere they are rounded twice: results agree
 //! to rounding between processors, and to the bit between runs and thread counts on one. The environment variable
 //! `SPIKESLAB_VECTORS`, one of `portable`, `avx2` and `avx512`, keeps to vectors no wider than it says.
 
@@ -12,30 +13,51 @@ mod x86;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod one;
 #[cfg(target_arch = "x86_64")]
 mod pair;
 mod portable;
+mod split;
 
 use super::Real;
 use crate::error::{Error, Result};
 pub use portable::Portable;
+use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
 
 /// A multiple of every [`Vector::LANES`].
 pub const MAX_LANES: usize = 16;
 
-/// The elements of a piece, a run of neighbours that [`Vector::load_pieces`] reads; where a vector has fewer lanes, as many.
+/// A multiple of the lanes of every [`Vector::Several`].
+pub const SEVERAL_LANES: usize = 2 * MAX_LANES;
+
+/// The elements of a piece, the run of neighbours that [`Vector::load_pieces`] reads at once. A vector of fewer lanes is one piece.
 pub const PIECE: usize = 8;
 
-/// A fixed number of real numbers, operated on element by element.
-pub trait Vector: Copy {
+/// Yes or no in each lane of a vector.
+pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> {
+    /// Whether every lane says yes.
+    fn all(self) -> bool;
+    /// Whether any lane says yes.
+    fn any(self) -> bool;
+}
+
+/// A fixed number of real numbers, operated on element by element. The default is 0 in every lane.
+pub trait Vector:
+    Copy + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
     /// One of the numbers.
     type Element: Real;
-    /// What a tile has of columns: so many that its products take longer than its loads.
+    /// What a comparison of two vectors gives.
+    type Mask: Mask;
+    /// The columns of a tile of a matrix product. Their number is such that the products take longer than the loads.
     type Wide: Vector<Element = Self::Element>;
-    /// How many there are.
+    /// Two such vectors as one where the processor has registers for it: of what takes many steps, each waiting for the one
+    /// before, it computes the two side by side.
+    type Several: Vector<Element = Self::Element>;
+    /// The numbers of a vector.
     const LANES: usize;
-    /// How many vectors can be at hand at once, about.
+    /// The registers of the processor, about: how many vectors it holds at once.
     const REGISTERS: usize;
     /// The lanes of a piece.
     const PIECE: usize = if Self::LANES < PIECE { Self::LANES } else { PIECE };
@@ -48,22 +70,93 @@ pub trait Vector: Copy {
     fn load(from: &[Self::Element]) -> Self;
     /// Overwrites the first `LANES` elements of a slice.
     fn store(self, to: &mut [Self::Element]);
-    /// self + other.
-    fn add(self, other: Self) -> Self;
-    /// self − other.
-    fn sub(self, other: Self) -> Self;
-    /// self · other.
-    fn mul(self, other: Self) -> Self;
-    /// self / other.
-    fn div(self, other: Self) -> Self;
     /// √self.
     fn sqrt(self) -> Self;
+    /// |self|.
+    fn abs(self) -> Self;
     /// self · factor + addend, rounded once or twice.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// The larger of self and other; other where either is NaN.
     fn max(self, other: Self) -> Self;
+    /// The smaller of self and other; other where either is NaN.
+    fn min(self, other: Self) -> Self;
+    /// self < other.
+    fn below(self, other: Self) -> Self::Mask;
+    /// self ≤ other.
+    fn at_most(self, other: Self) -> Self::Mask;
+    /// self = other.
+    fn equals(self, other: Self) -> Self::Mask;
+    /// `yes` where the mask says yes, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// (m, e), so that self = 2ᵉ m and ½√2 ≤ m < √2, for positive normal numbers. Of others anything.
+    fn split(self) -> (Self, Self);
+    /// 2^self, for whole numbers such that it is normal. Of others anything.
+    fn power_of_2(self) -> Self;
+    /// self · 2ⁿ, rounded once, for self from ½ to 2 and whole numbers n; 2ⁿ itself need not be a normal number.
+    #[inline(always)]
+    fn scale_by_power_of_2(self, n: Self) -> Self {
+        // In two steps, the first of which is exact. Added to this, a number is rounded to a whole one.
+        let whole = Self::of(1.5 / epsilon::<Self::Element>());
+        let half = (Self::of(0.5) * n + whole) - whole;
+        self * half.power_of_2() * (n - half).power_of_2()
+    }
+
+    /// `table[n]`, n the number in the three lowest bits of each lane.
+    fn pick(self, table: &[Self::Element; 8]) -> Self;
+
     /// self where `condition` > 0, else `otherwise`.
-    fn where_positive(self, condition: Self, otherwise: Self) -> Self;
+    #[inline(always)]
+    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
+        Self::select(Self::zero().below(condition), self, otherwise)
+    }
+
+    /// The numbers, followed by zeros.
+    #[inline(always)]
+    fn lanes(self) -> [Self::Element; SEVERAL_LANES] {
+        let mut lanes = [Self::Element::of(0.0); SEVERAL_LANES];
+        self.store(&mut lanes);
+        lanes
+    }
+
+    /// `f` of each number, one after another.
+    #[inline(always)]
+    fn map(self, f: impl Fn(Self::Element) -> Self::Element) -> Self {
+        let mut lanes = self.lanes();
+        for lane in &mut lanes[..Self::LANES] {
+            *lane = f(*lane);
+        }
+        Self::load(&lanes)
+    }
+
+    /// The number in the first lane.
+    #[inline(always)]
+    fn first(self) -> Self::Element {
+        self.lanes()[0]
+    }
+
+    /// e^self: see [`Real::exp_of`].
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Self::Element::exp_of(self)
+    }
+
+    /// ln self: see [`Real::ln_of`].
+    #[inline(always)]
+    fn ln(self) -> Self {
+        Self::Element::ln_of(self)
+    }
+
+    /// ln(1 + self), for numbers from 0 on: see [`Real::ln_1p_of`].
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        Self::Element::ln_1p_of(self)
+    }
+
+    /// `x` rounded to the working precision, in every lane.
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        Self::splat(Self::Element::of(x))
+    }
 
     /// 0 in every lane.
     #[inline(always)]
@@ -77,8 +170,8 @@ pub trait Vector: Copy {
         Self::load(piece(from, offset, starts[0], Self::PIECE))
     }
 
-    /// `table[n]` for each number n of four bits, the lower half of each byte first. The lanes are in an order of their own
-    /// until [`Vector::in_order`], which sums of vectors looked up may go through as one.
+    /// `table[n]` for each number n of four bits, the lower half of each byte first. The lanes of the result are permuted;
+    /// [`Vector::in_order`] undoes that. Vectors looked up may be added first, and their sum then put in order.
     #[inline(always)]
     fn look_up(table: &[Self::Element; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
         let four = |lane: usize| fours[lane / 2] >> (4 * (lane % 2)) & 15;
@@ -86,7 +179,7 @@ pub trait Vector: Copy {
         Self::load(&lanes)
     }
 
-    /// Ends the order of what was looked up, or of sums of it.
+    /// Puts the lanes of what was looked up, or of a sum of it, into the order of the numbers.
     #[inline(always)]
     fn in_order(self) -> Self {
         self
@@ -126,6 +219,12 @@ pub trait Vector: Copy {
         Self::load(&whole)
     }
 
+    /// The elements of a slice of at most a vector, followed by zeros.
+    #[inline(always)]
+    fn load_some(from: &[Self::Element]) -> Self {
+        if from.len() == Self::LANES { Self::load(from) } else { Self::load_part(from) }
+    }
+
     /// Overwrites a slice shorter than a vector with the first lanes.
     #[inline(always)]
     fn store_part(self, to: &mut [Self::Element]) {
@@ -141,6 +240,12 @@ pub trait Vector: Copy {
     }
 }
 
+/// The distance from 1 to the next number.
+#[inline(always)]
+pub(super) fn epsilon<F: Real>() -> f64 {
+    F::epsilon().as_f64()
+}
+
 /// The piece of a slice that begins `offset` after `start`: u32, whose sum cannot overflow, so that one bounds check is left.
 #[inline(always)]
 fn piece<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
@@ -149,7 +254,8 @@ fn piece<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
 }
 
 /// A computation for any vector type. `run` and all it calls must be `#[inline(always)]`, and must not cross into another
-/// thread: only code inlined into [`Real::vectorize`] is compiled for the processor detected there.
+/// thread: only code inlined into [`Real::vectorize`] is compiled for the processor detected there. A closure cannot be
+/// `#[inline(always)]`: on vectors of several registers it may be left out of line, which is several times slower.
 pub trait Kernel<F: Real> {
     /// Its result.
     type Output;
@@ -157,7 +263,7 @@ pub trait Kernel<F: Real> {
     fn run<V: Vector<Element = F>>(self) -> Self::Output;
 }
 
-/// Whose vectors are used.
+/// The instructions whose vectors are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Instructions {
     Portable,
@@ -189,7 +295,7 @@ pub fn check_environment() -> Result<()> {
     }
 }
 
-/// The widest that the processor has, among those asked for.
+/// The widest instructions that the processor has and that the environment allows.
 fn instructions() -> Instructions {
     static WIDEST: OnceLock<Instructions> = OnceLock::new();
     *WIDEST.get_or_init(|| {

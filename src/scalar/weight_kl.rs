@@ -1,8 +1,10 @@
 //! What every KL of one weight returns.
 
-use super::Real;
+use super::vector::Vector;
+use std::ops::{Add, Mul};
 
-/// The KL of one weight, in nats, and its derivatives in that weight's posterior.
+/// The KL of one weight, in nats, and its derivatives in that weight's posterior; or, of a vector type, that of several weights,
+/// a lane each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightKl<F> {
     /// F.
@@ -13,16 +15,36 @@ pub struct WeightKl<F> {
     pub dlog_sigma2: F,
 }
 
-impl<F: Real> WeightKl<F> {
+impl<N: Copy + Default + Add<Output = N> + Mul<Output = N>> WeightKl<N> {
     /// F = 0, constant.
+    #[inline(always)]
     pub fn zero() -> Self {
-        Self { value: F::zero(), dtheta: F::zero(), dlog_sigma2: F::zero() }
+        Self { value: N::default(), dtheta: N::default(), dlog_sigma2: N::default() }
     }
 
     /// Adds `scale` times another KL of the same weight.
-    pub fn add_scaled(&mut self, scale: F, other: &Self) {
-        self.value += scale * other.value;
-        self.dtheta += scale * other.dtheta;
-        self.dlog_sigma2 += scale * other.dlog_sigma2;
+    #[inline(always)]
+    pub fn add_scaled(&mut self, scale: N, other: &Self) {
+        self.value = self.value + scale * other.value;
+        self.dtheta = self.dtheta + scale * other.dtheta;
+        self.dlog_sigma2 = self.dlog_sigma2 + scale * other.dlog_sigma2;
+    }
+}
+
+impl<V: Vector> WeightKl<V> {
+    /// `yes` in the lanes where the mask says yes, else `no`.
+    #[inline(always)]
+    pub fn select(mask: V::Mask, yes: Self, no: Self) -> Self {
+        Self {
+            value: V::select(mask, yes.value, no.value),
+            dtheta: V::select(mask, yes.dtheta, no.dtheta),
+            dlog_sigma2: V::select(mask, yes.dlog_sigma2, no.dlog_sigma2),
+        }
+    }
+
+    /// The KL in the first lane.
+    #[inline(always)]
+    pub fn first(self) -> WeightKl<V::Element> {
+        WeightKl { value: self.value.first(), dtheta: self.dtheta.first(), dlog_sigma2: self.dlog_sigma2.first() }
     }
 }

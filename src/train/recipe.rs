@@ -63,13 +63,10 @@ pub enum PriorName {
 impl PriorName {
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Nearest => "nearest",
-            Self::Mixture => "mixture",
-            Self::Vnq => "vnq",
-            Self::Windows => "windows",
-            Self::Gaussian => "gaussian",
-            Self::None => "none",
+        match self.prior(Spike::Fit) {
+            Prior::MultiSpike(prior) => prior.form.name(),
+            Prior::Gaussian(_) => "gaussian",
+            Prior::None => "none",
         }
     }
 

@@ -7,7 +7,7 @@ use super::fixture::for_each_case;
 use super::gradient::assert_gradient;
 use super::tolerance::{Check, tolerance};
 use spikeslab::prior::multi_spike::zero_level;
-use spikeslab::prior::spike::Sigma;
+use spikeslab::prior::weight_form::WeightForm;
 use spikeslab::prior::{Codebook, Form, MultiSpike, vnq, windows};
 use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::spike_kl::Spike;
@@ -51,16 +51,6 @@ pub fn spikes(form: Form) -> &'static [Spike] {
     if form == Form::Quadrature { &SPIKES[..1] } else { &SPIKES }
 }
 
-fn name(form: Form) -> &'static str {
-    match form {
-        Form::Nearest => "nearest",
-        Form::Mixture => "mixture",
-        Form::Vnq => "vnq",
-        Form::Windows => "windows",
-        Form::Quadrature => "quadrature",
-    }
-}
-
 /// F of one weight and its derivative in the levels.
 pub fn one_weight(
     prior: &MultiSpike,
@@ -80,7 +70,7 @@ pub fn one_weight(
 
 /// Golden values of each weight's KL and of the gradient of their sum.
 pub fn assert_golden<F: Precision>(form: Form, count: usize) {
-    for_each_case::<F>(&format!("prior/{}", name(form)), count, |case| {
+    for_each_case::<F>(&format!("prior/{}", form.name()), count, |case| {
         let spike = if case.name.contains(": fit-") { Spike::Fit } else { Spike::Exact };
         let (theta, log_sigma2, levels) = (case.vec("theta"), case.vec("log_sigma2"), case.vec("levels"));
         let codebook = if case.has("level_weights") {
@@ -144,14 +134,14 @@ pub fn assert_gradient_at(
     let gradient = [&[kl.dtheta, kl.dlog_sigma2], dlevels.as_slice()].concat();
     let x = [&[theta, log_sigma2], levels].concat();
     let zero = zero_level(levels);
-    assert_gradient(name(form), &what(spike, theta, log_sigma2, levels), step(form, &x), &x, &gradient, |x| {
+    assert_gradient(form.name(), &what(spike, theta, log_sigma2, levels), step(form, &x), &x, &gradient, |x| {
         let levels = &x[2..];
         match form {
             // The zero level moves too: it is known by its place.
             Form::Vnq => {
                 let zero = zero.expect("a zero level");
                 let mut unused = vec![0.0; levels.len()];
-                vnq::vnq(spike, x[0], Sigma::new(x[1]), levels, zero, prior.window_ratio, &mut unused).value
+                vnq::Vnq { spike, levels, zero, ratio: prior.window_ratio }.of_one(x[0], x[1], &mut unused).value
             }
             _ => one_weight(&prior, x[0], x[1], levels, weights).0.value,
         }
@@ -179,7 +169,7 @@ fn what(spike: Spike, theta: f64, log_sigma2: f64, levels: &[f64]) -> String {
 
 /// F is unchanged when θ, σ and the levels are scaled together; its derivatives in θ and ℓ shrink as these grow.
 pub fn assert_unchanged_by_scale(form: Form) {
-    let tolerance = tolerance(name(form), F64, Check::Property);
+    let tolerance = tolerance(form.name(), F64, Check::Property);
     for levels in codebooks(form) {
         for (&spike, theta, log_sigma2) in
             spikes(form).iter().flat_map(|spike| [(spike, 0.137, -6.3), (spike, -0.42, -1.2), (spike, levels[1], 0.4)])
@@ -194,7 +184,7 @@ pub fn assert_unchanged_by_scale(form: Form) {
                 let dlevels: Vec<f64> = dlevels.iter().map(|dlevel| scale * dlevel).collect();
                 let scaled = [&[kl.value, scale * kl.dtheta, kl.dlog_sigma2], dlevels.as_slice()].concat();
                 assert_close(
-                    &format!("{}, {spike:?}, θ = {theta}, scale {scale}, {levels:?}", name(form)),
+                    &format!("{}, {spike:?}, θ = {theta}, scale {scale}, {levels:?}", form.name()),
                     &scaled,
                     &plain,
                     tolerance,
@@ -206,7 +196,7 @@ pub fn assert_unchanged_by_scale(form: Form) {
 
 /// A symmetric codebook gives a KL that is even in θ, and gradients that are odd.
 pub fn assert_symmetric(form: Form) {
-    let tolerance = tolerance(name(form), F64, Check::Property);
+    let tolerance = tolerance(form.name(), F64, Check::Property);
     let symmetric: Vec<&[f64]> = codebooks(form)
         .into_iter()
         .filter(|levels| levels.iter().zip(levels.iter().rev()).all(|(a, b)| *a == -b))
@@ -220,7 +210,7 @@ pub fn assert_symmetric(form: Form) {
                 let (left, left_dlevels) = one_weight(&prior, -theta, log_sigma2, levels, None);
                 let mirrored: Vec<f64> = left_dlevels.iter().rev().map(|dlevel| -dlevel).collect();
                 assert_close(
-                    &format!("{}, {spike:?}, θ = {theta}, ln σ² = {log_sigma2}, {levels:?}", name(form)),
+                    &format!("{}, {spike:?}, θ = {theta}, ln σ² = {log_sigma2}, {levels:?}", form.name()),
                     &[&[left.value, -left.dtheta, left.dlog_sigma2], mirrored.as_slice()].concat(),
                     &[&[right.value, right.dtheta, right.dlog_sigma2], right_dlevels.as_slice()].concat(),
                     tolerance,
@@ -251,12 +241,12 @@ pub fn assert_finite_and_nan_kept<F: Precision>(form: Form) {
                 assert!(
                     seen.iter().all(|value| value.is_finite()),
                     "{}, {spike:?}, θ = {theta}, ln σ² = {log_sigma2}, {levels:?}: {seen:?}",
-                    name(form)
+                    form.name()
                 );
             }
             for (theta, log_sigma2) in [(F::nan(), F::of(-2.0)), (F::of(0.1), F::nan()), (F::nan(), F::nan())] {
                 let seen = all(theta, log_sigma2);
-                assert!(seen[0].is_nan(), "{}, {spike:?}, θ = {theta}, ln σ² = {log_sigma2}: {seen:?}", name(form));
+                assert!(seen[0].is_nan(), "{}, {spike:?}, θ = {theta}, ln σ² = {log_sigma2}: {seen:?}", form.name());
             }
         }
     }

@@ -60,6 +60,18 @@ impl<F: Real, K: Kernel<F>> Kernel<F> for Wide<K> {
     }
 }
 
+/// A kernel run with two vectors as one, [`Vector::Several`].
+pub struct Several<K>(pub K);
+
+impl<F: Real, K: Kernel<F>> Kernel<F> for Several<K> {
+    type Output = K::Output;
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) -> K::Output {
+        self.0.run::<V::Several>()
+    }
+}
+
 /// Asserts that `result` is an error whose message holds each of `parts`: the name of what was wrong, what was expected,
 /// what was seen.
 #[track_caller]

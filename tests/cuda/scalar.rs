@@ -9,6 +9,7 @@ use spikeslab::scalar::circle::circle;
 use spikeslab::scalar::gaussian_kl::gaussian_kl;
 use spikeslab::scalar::ln_unit::ln_unit;
 use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::scalar::vector::Vector;
 use spikeslab::scalar::{Real, WeightKl};
 use spikeslab::tensor::noise::{Philox, philox4x32_10};
 use std::fs;
@@ -138,8 +139,8 @@ fn functions_of_the_working_precision<F: Real + Element>() {
     });
     let posteriors = weights.iter().map(|[theta, log_sigma2, level, _]| [*theta, *log_sigma2, *level]).chain(tiny);
     probe.assert_same("spike_kl", posteriors, |x| {
-        let [theta, log_sigma2, level] = x.map(of);
-        of_weight(spike_kl(Spike::Fit, theta, Sigma::new(log_sigma2), level))
+        let [theta, log_sigma2, level] = x.map(|x| F::One::splat(of(x)));
+        of_weight(spike_kl(Spike::Fit, theta, Sigma::new(log_sigma2), level).first())
     });
     let levels = [-0.3, -0.1, 0.15, 0.3].map(of);
     let quantizer = Quantizer::new(&levels);

@@ -5,8 +5,9 @@ use crate::common::forms::{
     assert_unchanged_by_scale, one_weight,
 };
 use crate::common::tolerance::{Check, tolerance};
-use spikeslab::prior::mixture::mixture;
+use spikeslab::prior::mixture::Mixture;
 use spikeslab::prior::spike::{Sigma, spike_kl};
+use spikeslab::prior::weight_form::WeightForm;
 use spikeslab::prior::{Form, MultiSpike};
 
 #[test]
@@ -52,9 +53,9 @@ fn a_single_level_of_full_mass_gives_the_spike_itself() {
     for spike in SPIKES {
         for (theta, log_sigma2) in [(0.3, -4.0), (0.17, -8.0), (-2.0, 1.0)] {
             let mut dlevels = [0.0];
-            let sigma = Sigma::new(log_sigma2);
-            let kl = mixture(spike, theta, sigma, &[0.17], &[0.0], &mut dlevels);
-            let one = spike_kl(spike, theta, sigma, 0.17);
+            let mixture = Mixture { spike, levels: &[0.17], costs: &[0.0] };
+            let kl = mixture.of_one(theta, log_sigma2, &mut dlevels);
+            let one = spike_kl(spike, theta, Sigma::new(log_sigma2), 0.17);
             assert_eq!((kl, dlevels[0]), (one, -one.dtheta), "{spike:?}, θ = {theta}");
         }
     }

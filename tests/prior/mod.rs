@@ -9,8 +9,8 @@ mod nearest;
 mod quadrature;
 mod quantizer;
 mod spike;
-mod together;
 mod vnq;
+mod weight_form;
 mod windows;
 
 use crate::common::compare::{ToTensor, assert_close};

@@ -116,3 +116,13 @@ fn in_f32_the_quadrature_is_the_f64_one_rounded() {
     assert_eq!((kl.dtheta[0], kl.dlog_sigma2[0]), (expected.dtheta as f32, expected.dlog_sigma2 as f32));
     assert_eq!(kl.dlevels, dlevels.iter().map(|d| *d as f32).collect::<Vec<f32>>());
 }
+
+#[test]
+fn each_form_has_a_name_that_names_it() {
+    assert_eq!(FORMS.map(|form| form.to_string()), ["nearest", "mixture", "vnq", "windows", "quadrature"]);
+    for form in FORMS {
+        assert_eq!(form.name().parse::<Form>().expect("its name"), form);
+    }
+    assert_error("Nearest".parse::<Form>(), &["prior", "nearest, mixture, vnq, windows, quadrature", "\"Nearest\""]);
+    assert_error("".parse::<Form>(), &["prior", "nearest", "\"\""]);
+}

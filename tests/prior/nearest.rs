@@ -2,8 +2,9 @@ use crate::common::forms::{
     SPIKES, assert_finite_and_nan_kept, assert_golden, assert_gradient_at, assert_gradients, assert_symmetric,
     assert_unchanged_by_scale, one_weight,
 };
-use spikeslab::prior::nearest::nearest;
+use spikeslab::prior::nearest::Nearest;
 use spikeslab::prior::spike::{Sigma, spike_kl};
+use spikeslab::prior::weight_form::WeightForm;
 use spikeslab::prior::{Form, MultiSpike};
 use spikeslab::scalar::spike_kl::Spike;
 
@@ -50,9 +51,8 @@ fn a_single_level_of_full_mass_gives_the_spike_itself() {
     for spike in SPIKES {
         for (theta, log_sigma2) in [(0.3, -4.0), (0.17, -8.0), (-2.0, 1.0)] {
             let mut dlevels = [0.0];
-            let sigma = Sigma::new(log_sigma2);
-            let kl = nearest(spike, theta, sigma, &[0.17], &[0.0], &mut dlevels);
-            let one = spike_kl(spike, theta, sigma, 0.17);
+            let kl = Nearest::new(spike, &[0.17], &[0.0]).of_one(theta, log_sigma2, &mut dlevels);
+            let one = spike_kl(spike, theta, Sigma::new(log_sigma2), 0.17);
             assert_eq!((kl, dlevels[0]), (one, -one.dtheta), "{spike:?}, θ = {theta}");
         }
     }
@@ -105,7 +105,7 @@ fn on_a_level_the_cost_of_the_choice_remains() {
 fn of_two_levels_that_cost_the_same_the_lower_wins() {
     let (levels, costs) = ([-0.2, 0.0, 0.2], [0.8, 2.3, 0.8]);
     let mut dlevels = [0.0; 3];
-    let kl = nearest(Spike::Exact, 0.0, Sigma::new(0.0), &levels, &costs, &mut dlevels);
+    let kl = Nearest::new(Spike::Exact, &levels, &costs).of_one(0.0, 0.0, &mut dlevels);
     let one = spike_kl(Spike::Exact, 0.0, Sigma::new(0.0), levels[0]);
     assert_eq!((kl.value, kl.dtheta), (one.value + costs[0], one.dtheta));
     assert!(one.dtheta > 0.0);

@@ -4,8 +4,15 @@ use crate::common::gradient::assert_gradient;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, Precision};
 use spikeslab::prior::spike::{FAR, Sigma, spike_kl};
-use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::scalar::vector::{Kernel, MAX_LANES, Vector};
+use spikeslab::scalar::{Real, WeightKl};
+
+/// [`spike_kl`] of one weight.
+fn one<F: Precision>(spike: Spike, theta: F, log_sigma2: F, level: F) -> WeightKl<F> {
+    let of = F::One::splat;
+    spike_kl(spike, of(theta), Sigma::new(of(log_sigma2)), of(level)).first()
+}
 
 #[test]
 fn the_value_is_d_of_the_squared_distance() {
@@ -37,7 +44,7 @@ fn on_the_level<F: Precision>() {
     for (spike, log_sigma2) in
         SPIKES.iter().flat_map(|spike| [1.0, -10.0, -89.0, -200.0, -800.0, -3000.0, -1e30].map(|s| (*spike, s)))
     {
-        let kl = spike_kl(spike, F::of(0.2), Sigma::new(F::of(log_sigma2)), F::of(0.2));
+        let kl = one(spike, F::of(0.2), F::of(log_sigma2), F::of(0.2));
         assert_eq!(kl, WeightKl::zero(), "{spike:?}, ln σ² = {log_sigma2}");
     }
 }
@@ -55,7 +62,7 @@ fn far<F: Precision>(log_sigma2s: &[f64]) {
         for log_sigma2 in log_sigma2s {
             for delta in [0.1, -0.3, 2e5, -1e-6, 3e37] {
                 let (delta, log_sigma2) = (F::of(delta), F::of(*log_sigma2));
-                let kl = spike_kl(spike, delta, Sigma::new(log_sigma2), F::zero());
+                let kl = one(spike, delta, log_sigma2, F::zero());
                 let expected = delta.as_f64().abs().ln() - 0.5 * log_sigma2.as_f64() + constant;
                 let what = format!("{spike:?}, θ − ℓ = {delta}, ln σ² = {log_sigma2}");
                 let seen = [kl.value, kl.dtheta, kl.dlog_sigma2];
@@ -100,4 +107,47 @@ fn nan_is_kept() {
         let kl = spike_kl(Spike::Exact, theta, Sigma::new(log_sigma2), 0.2);
         assert!(kl.value.is_nan() && kl.dtheta.is_nan() && kl.dlog_sigma2.is_nan(), "{theta}, {log_sigma2}: {kl:?}");
     }
+}
+
+/// Near and far lanes beside each other: each has the bits it has alone.
+struct Lanes;
+
+impl<F: Precision> Kernel<F> for Lanes {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = F>>(self) {
+        let log_sigma2s = [-4.0, -200.0, -3000.0, f64::NAN, 0.0, -4.0, -89.0, -1e30].map(F::of);
+        let thetas = [0.2, 0.3, -0.1, 0.2, f64::NAN, 1e30, 0.5, 0.1].map(F::of);
+        let lanes = |of: [F; 8]| -> [F; MAX_LANES] { std::array::from_fn(|lane| of[lane % 8]) };
+        let (thetas, log_sigma2s, level) = (lanes(thetas), lanes(log_sigma2s), F::of(0.2));
+        for shift in 0..8 {
+            let of = |from: &[F]| -> V {
+                let mut shifted: [F; MAX_LANES] = std::array::from_fn(|lane| from[(lane + shift) % 8]);
+                shifted[V::LANES..].fill(F::zero());
+                V::load(&shifted)
+            };
+            let seen = spike_kl(Spike::Fit, of(&thetas), Sigma::new(of(&log_sigma2s)), V::splat(level));
+            let (values, slopes, log_slopes) = (seen.value.lanes(), seen.dtheta.lanes(), seen.dlog_sigma2.lanes());
+            for lane in 0..V::LANES {
+                let from = (lane + shift) % 8;
+                let expected = one(Spike::Fit, thetas[from], log_sigma2s[from], level);
+                let same = |a: F, b: F| a == b || (a.is_nan() && b.is_nan());
+                assert!(
+                    same(values[lane], expected.value)
+                        && same(slopes[lane], expected.dtheta)
+                        && same(log_slopes[lane], expected.dlog_sigma2),
+                    "θ = {}, ln σ² = {}: expected {expected:?}",
+                    thetas[from],
+                    log_sigma2s[from]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn far_lanes_beside_near_ones() {
+    f64::vectorize(Lanes);
+    f32::vectorize(Lanes);
 }

@@ -7,7 +7,8 @@ use crate::common::forms::{
 use crate::common::gradient::assert_gradient;
 use crate::common::tolerance::{Check, tolerance};
 use spikeslab::prior::spike::{Sigma, spike_kl};
-use spikeslab::prior::vnq::vnq;
+use spikeslab::prior::vnq::Vnq;
+use spikeslab::prior::weight_form::WeightForm;
 use spikeslab::prior::{Form, MultiSpike};
 
 #[test]
@@ -66,9 +67,9 @@ fn a_zero_level_alone_gives_the_spike_itself() {
     for spike in SPIKES {
         for (theta, log_sigma2) in [(0.3, -4.0), (0.0, -8.0), (-2.0, 1.0)] {
             let mut dlevels = [0.0];
-            let sigma = Sigma::new(log_sigma2);
-            let kl = vnq(spike, theta, sigma, &[0.0], 0, 0.375, &mut dlevels);
-            let one = spike_kl(spike, theta, sigma, 0.0);
+            let vnq = Vnq { spike, levels: &[0.0], zero: 0, ratio: 0.375 };
+            let kl = vnq.of_one(theta, log_sigma2, &mut dlevels);
+            let one = spike_kl(spike, theta, Sigma::new(log_sigma2), 0.0);
             assert_eq!((kl, dlevels[0]), (one, -one.dtheta), "{spike:?}, θ = {theta}");
         }
     }

@@ -1,7 +1,8 @@
 //! Against the standard library in f64, rounded to f32, over the whole range of bits.
 
 use spikeslab::scalar::Real;
-use spikeslab::scalar::elementary::{exp, ln, ln_1p};
+use spikeslab::scalar::elementary::{exp, ln, ln_1p, ln_normal};
+use spikeslab::scalar::vector::{Kernel, MAX_LANES, Vector};
 
 /// One number in 331 from the smallest positive one to infinity.
 fn positive() -> impl Iterator<Item = f32> {
@@ -63,7 +64,7 @@ fn ln_1p_over_the_whole_range() {
 
 #[test]
 fn at_the_ends_of_the_domain() {
-    assert_eq!([exp(0.0), exp(-0.0)], [1.0, 1.0]);
+    assert_eq!([exp(0.0_f32), exp(-0.0_f32)], [1.0, 1.0]);
     assert_eq!([exp(f32::INFINITY), exp(f32::NEG_INFINITY)], [f32::INFINITY, 0.0]);
     assert_eq!([exp(f32::MAX), exp(f32::MIN)], [f32::INFINITY, 0.0]);
     assert_eq!([ln(1.0), ln(0.0), ln(-0.0)], [0.0, f32::NEG_INFINITY, f32::NEG_INFINITY]);
@@ -79,4 +80,48 @@ fn in_f64_they_are_the_standard_library_s() {
         assert_eq!((x.exp_in_loop(), x.ln_in_loop(), x.ln_1p_in_loop()), (f64::exp(x), f64::ln(x), f64::ln_1p(x)));
     }
     assert_eq!((0.3_f32.exp_in_loop(), 0.3_f32.ln_in_loop(), 0.3_f32.ln_1p_in_loop()), (exp(0.3), ln(0.3), ln_1p(0.3)));
+}
+
+/// |x|, or the nearest normal number.
+#[inline(always)]
+fn normal<V: Vector<Element = f32>>(x: V) -> V {
+    V::splat(f32::MAX).min(x.abs().max(V::splat(f32::MIN_POSITIVE)))
+}
+
+/// Asserts that every lane has the bits of one number at a time.
+struct Lanes;
+
+impl Kernel<f32> for Lanes {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector<Element = f32>>(self) {
+        let odd = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -1.0, 1e-45, f32::MAX, 88.7, -103.9];
+        let x: Vec<f32> = positive().step_by(7).flat_map(|x| [x, -x]).chain(odd).collect();
+        for x in x.chunks(V::LANES) {
+            let mut lanes = [0.5; MAX_LANES];
+            lanes[..x.len()].copy_from_slice(x);
+            let v = V::load(&lanes);
+            let same = |seen: V, one: fn(f32) -> f32| {
+                let mut seen_lanes = [0.0; MAX_LANES];
+                seen.store(&mut seen_lanes);
+                for (x, seen) in lanes.iter().zip(seen_lanes).take(V::LANES) {
+                    let expected = one(*x);
+                    assert!(
+                        seen.to_bits() == expected.to_bits() || (seen.is_nan() && expected.is_nan()),
+                        "{x:e}: {seen:e}"
+                    );
+                }
+            };
+            same(exp(v), exp::<f32>);
+            same(ln(v), ln::<f32>);
+            same(ln_1p(v.abs()), |x| ln_1p(x.abs()));
+            same(ln_normal(normal(v)), |x| ln(normal::<f32>(x)));
+        }
+    }
+}
+
+#[test]
+fn every_lane_has_the_bits_of_one_number() {
+    f32::vectorize(Lanes);
 }

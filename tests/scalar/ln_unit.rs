@@ -32,3 +32,10 @@ fn around_the_cut_of_the_mantissa() {
         }
     }
 }
+
+#[test]
+fn above_one() {
+    for i in 0..200_000 {
+        assert_close((f64::from(i) * 3.5e-3).exp2() * 1.000_001);
+    }
+}

@@ -5,5 +5,6 @@ mod gaussian_kl;
 mod ln_unit;
 mod real;
 mod spike_kl;
+mod spike_pieces;
 mod vector;
 mod weight_kl;

@@ -1,43 +1,128 @@
 //! Each vector operation against the same operation on the elements, with the vectors of this processor and the portable
 //! ones. Small integers and powers of two make every result exact, however it is rounded.
 
-use crate::common::Wide;
+use crate::common::{Several, Wide};
 use spikeslab::scalar::Real;
-use spikeslab::scalar::vector::{Kernel, MAX_LANES, Portable, Vector};
+use spikeslab::scalar::vector::{Kernel, MAX_LANES, Mask, Portable, SEVERAL_LANES, Vector};
 use std::process::Command;
 
 struct Operations;
+
+/// Comparisons of lanes, and what is selected by them; of NaN none holds.
+#[inline(always)]
+fn masks<V: Vector>(x: V, y: V, a: &[V::Element], b: &[V::Element]) {
+    let (yes, no, nan) = (V::splat(V::Element::of(1.0)), V::zero(), V::splat(V::Element::of(f64::NAN)));
+    let expect = |seen: V::Mask, holds: &dyn Fn(usize) -> bool| {
+        let lanes = V::select(seen, yes, no).lanes();
+        for (lane, seen) in lanes.iter().enumerate().take(V::LANES) {
+            assert_eq!(seen.as_f64(), f64::from(u8::from(holds(lane))), "lane {lane}");
+        }
+        assert_eq!(seen.all(), (0..V::LANES).all(holds));
+        assert_eq!(seen.any(), (0..V::LANES).any(holds));
+    };
+    let (below, at_most) = (|lane: usize| a[lane] < b[lane], |lane: usize| a[lane] <= b[lane]);
+    expect(x.below(y), &below);
+    expect(x.at_most(y), &at_most);
+    expect(x.at_most(x), &|_| true);
+    expect(x.below(x), &|_| false);
+    expect(x.equals(y), &|lane| a[lane] == b[lane]);
+    expect(x.equals(x), &|_| true);
+    expect(x.below(y) & y.below(x), &|_| false);
+    expect(x.below(y) & x.at_most(y), &below);
+    expect(x.below(y) | x.equals(y), &at_most);
+    for odd in [x.below(nan), x.at_most(nan), nan.below(x), nan.at_most(x), nan.equals(nan)] {
+        expect(odd, &|_| false);
+    }
+}
+
+/// Exponents and fractions, powers of 2, and numbers picked by their lowest bits.
+#[inline(always)]
+fn parts_of_numbers<V: Vector>() {
+    let root = std::f64::consts::SQRT_2;
+    let is_f32 = std::mem::size_of::<V::Element>() == 4;
+    for x in [1e-37, 0.3, 0.707, 0.7072, 1.0, 1.414, 1.4143, 3.0, 1e37] {
+        let x = V::Element::of(x);
+        let (m, e) = V::splat(x).split();
+        let (m, e) = (m.first().as_f64(), e.first().as_f64());
+        assert!((0.5 * root - 1e-7..root).contains(&m) && e.fract() == 0.0, "{x}: {m}, {e}");
+        assert_eq!(m * e.exp2(), x.as_f64(), "{x}: {m}, {e}");
+        let again = V::splat(V::Element::of(m)).scale_by_power_of_2(V::splat(V::Element::of(e))).first();
+        assert_eq!(again, x);
+    }
+    for n in if is_f32 { [-126, -1, 0, 7, 127] } else { [-1022, -1, 0, 7, 1023] } {
+        assert_eq!(V::splat(V::Element::of(f64::from(n))).power_of_2().first().as_f64(), f64::from(n).exp2());
+    }
+    // Rounded once where the product is subnormal, infinite where it overflows.
+    let (low, high) = if is_f32 { (-149, 128) } else { (-1074, 1024) };
+    for (x, n, expected) in [(1.25, low + 1, 2.0), (1.25, low + 2, 5.0), (0.75, low, 1.0), (0.5, high, f64::NAN)] {
+        let seen = V::splat(V::Element::of(x)).scale_by_power_of_2(V::splat(V::Element::of(f64::from(n)))).first();
+        let expected = if expected.is_nan() { f64::from(high - 1).exp2() } else { expected * f64::from(low).exp2() };
+        assert_eq!(seen.as_f64(), expected, "{x} · 2^{n}");
+    }
+    let whole = 1.5 * if is_f32 { 23_f64 } else { 52.0 }.exp2();
+    let table: [V::Element; 8] = std::array::from_fn(|n| V::Element::of(n as f64 + 0.5));
+    let n = |lane: usize| (5 * lane + 3) % 16;
+    let lanes: [V::Element; SEVERAL_LANES] = std::array::from_fn(|lane| V::Element::of(whole + n(lane) as f64));
+    let seen = V::load(&lanes).pick(&table).lanes();
+    for (lane, seen) in seen.iter().enumerate().take(V::LANES) {
+        assert_eq!(seen.as_f64(), (n(lane) % 8) as f64 + 0.5, "lane {lane}");
+    }
+}
 
 impl<F: Real> Kernel<F> for Operations {
     type Output = usize;
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> usize {
-        let a: Vec<F> = (0..MAX_LANES).map(|i| F::of((i * i) as f64)).collect();
-        let b: Vec<F> = (0..MAX_LANES).map(|i| F::of(2_f64.powi(i as i32 - 3))).collect();
+        let a: Vec<F> = (0..SEVERAL_LANES).map(|i| F::of((i * i) as f64)).collect();
+        let b: Vec<F> = (0..SEVERAL_LANES).map(|i| F::of(2_f64.powi((i % MAX_LANES) as i32 - 3))).collect();
         let (x, y) = (V::load(&a), V::load(&b));
         let expect = |seen: V, f: fn(F, F) -> F| {
-            let mut lanes = vec![F::nan(); MAX_LANES + 1];
+            let mut lanes = vec![F::nan(); SEVERAL_LANES + 1];
             seen.store(&mut lanes);
             for i in 0..V::LANES {
                 assert_eq!(lanes[i], f(a[i], b[i]), "lane {i}");
             }
             assert!(lanes[V::LANES..].iter().all(|lane| lane.is_nan()), "nothing beyond the lanes is written");
         };
-        expect(x.add(y), |a, b| a + b);
-        expect(x.sub(y), |a, b| a - b);
-        expect(x.mul(y), |a, b| a * b);
-        expect(x.div(y), |a, b| a / b);
+        expect(x + y, |a, b| a + b);
+        expect(x - y, |a, b| a - b);
+        expect(x * y, |a, b| a * b);
+        expect(x / y, |a, b| a / b);
+        expect(-x, |a, _| -a);
+        expect(V::default(), |_, _| F::zero());
         expect(x.sqrt(), |a, _| a.sqrt());
         expect(x.mul_add(y, x), |a, b| a * b + a);
         expect(x.max(y), |a, b| if a > b { a } else { b });
         expect(y.max(x), |a, b| if a > b { a } else { b });
         expect(V::splat(F::nan()).max(x), |a, _| a);
+        expect(x.min(y), |a, b| if a < b { a } else { b });
+        expect(y.min(x), |a, b| if a < b { a } else { b });
+        expect(V::splat(F::nan()).min(x), |a, _| a);
+        assert!(x.max(V::splat(F::nan())).first().is_nan() && x.min(V::splat(F::nan())).first().is_nan());
+        expect((x - y).abs(), |a, b| (a - b).abs());
+        expect(x.map(|a| a + F::one()), |a, _| a + F::one());
+        assert_eq!(y.first(), b[0]);
         expect(V::splat(F::of(3.0)), |_, _| F::of(3.0));
         expect(V::zero(), |_, _| F::zero());
         expect(y.where_positive(x, V::zero()), |a, b| if a > F::zero() { b } else { F::zero() });
         expect(y.where_positive(x.sub(y), x), |a, b| if a > b { b } else { a });
         expect(y.where_positive(V::splat(F::nan()), x), |a, _| a);
+        masks(x, y, &a, &b);
+        parts_of_numbers::<V>();
+        for part in 0..=V::LANES {
+            let mut lanes = vec![F::nan(); V::LANES];
+            V::load_some(&a[..part]).store(&mut lanes);
+            assert_eq!(lanes[..part], a[..part]);
+            assert!(lanes[part..].iter().all(|lane| lane.is_zero()), "what is missing is 0");
+            let mut stored = vec![F::nan(); part];
+            x.store_some(&mut stored);
+            assert_eq!(stored, a[..part]);
+        }
+        // What follows is for the kernels of the layers.
+        if V::LANES > MAX_LANES {
+            return V::LANES;
+        }
 
         // The pieces of a vector from places of their own, and a square of them transposed.
         let places: Vec<u32> = (0..V::PIECES as u32).rev().map(|piece| 3 * piece).collect();
@@ -79,11 +164,6 @@ impl<F: Real> Kernel<F> for Operations {
             x.store_part(&mut stored);
             assert_eq!(stored, a[..part]);
         }
-        for some in 1..=V::LANES {
-            let mut stored = vec![F::nan(); some];
-            x.store_some(&mut stored);
-            assert_eq!(stored, a[..some]);
-        }
         V::LANES
     }
 }
@@ -100,6 +180,8 @@ fn vectors_of_this_processor() {
         }
     }
     let lanes = [f32::vectorize(Operations), f32::vectorize(Wide(Operations))];
+    f32::vectorize(Several(Operations));
+    f64::vectorize(Several(Operations));
     for lanes in lanes.into_iter().chain([f64::vectorize(Operations), f64::vectorize(Wide(Operations))]) {
         assert!((1..=MAX_LANES).contains(&lanes) && MAX_LANES.is_multiple_of(lanes));
     }
@@ -126,7 +208,7 @@ fn vectors_of_this_processor() {
 /// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 11] = [
+    const KERNELS: [&str; 13] = [
         "vectors_of_this_processor",
         "layers::avg_pool",
         "layers::batch_norm",
@@ -134,7 +216,9 @@ fn kernels_with_narrower_vectors() {
         "layers::max_pool",
         "kernels::",
         "packed::model",
-        "prior::together",
+        "prior::weight_form",
+        "scalar::elementary",
+        "scalar::spike_pieces",
         "tensor::matmul",
         "tensor::sum",
         "tensor::tiles",
@@ -152,6 +236,12 @@ fn kernels_with_narrower_vectors() {
 fn portable_vectors() {
     assert_eq!(Kernel::<f32>::run::<Portable<f32>>(Operations), 8);
     assert_eq!(Kernel::<f64>::run::<Portable<f64>>(Operations), 8);
+}
+
+#[test]
+fn one_number_is_a_vector_of_one_lane() {
+    assert_eq!(Kernel::<f32>::run::<f32>(Operations), 1);
+    assert_eq!(Kernel::<f64>::run::<f64>(Operations), 1);
 }
 
 #[test]

@@ -1,22 +1,18 @@
-//! Two vectors as one: where registers are few, a tile of fewer rows by twice the columns needs fewer loads for as many
-//! products.
+//! Two vectors as one. Where registers are few, a tile of fewer rows by twice the columns needs fewer loads for the same number of
+//! products; and of a long computation two run side by side, see [`Vector::Several`].
 
-use super::{MAX_LANES, Vector, piece};
+use super::{MAX_LANES, Mask, Vector, piece};
+use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 
 /// Two vectors, the first lanes first.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Pair<V>(V, V);
-
-impl<V: Vector> Pair<V> {
-    #[inline(always)]
-    fn zip(self, other: Self, f: impl Fn(V, V) -> V) -> Self {
-        Self(f(self.0, other.0), f(self.1, other.1))
-    }
-}
 
 impl<V: Vector> Vector for Pair<V> {
     type Element = V::Element;
+    type Mask = Pair<V::Mask>;
     type Wide = Self;
+    type Several = Self;
     const LANES: usize = 2 * V::LANES;
     const REGISTERS: usize = V::REGISTERS / 2;
 
@@ -37,22 +33,6 @@ impl<V: Vector> Vector for Pair<V> {
         self.1.store(high);
     }
     #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.zip(other, V::add)
-    }
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.zip(other, V::sub)
-    }
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.zip(other, V::mul)
-    }
-    #[inline(always)]
-    fn div(self, other: Self) -> Self {
-        self.zip(other, V::div)
-    }
-    #[inline(always)]
     fn sqrt(self) -> Self {
         Self(self.0.sqrt(), self.1.sqrt())
     }
@@ -62,11 +42,48 @@ impl<V: Vector> Vector for Pair<V> {
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        self.zip(other, V::max)
+        Self(self.0.max(other.0), self.1.max(other.1))
     }
     #[inline(always)]
-    fn where_positive(self, condition: Self, otherwise: Self) -> Self {
-        Self(self.0.where_positive(condition.0, otherwise.0), self.1.where_positive(condition.1, otherwise.1))
+    fn min(self, other: Self) -> Self {
+        Self(self.0.min(other.0), self.1.min(other.1))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.abs(), self.1.abs())
+    }
+    #[inline(always)]
+    fn below(self, other: Self) -> Self::Mask {
+        Pair(self.0.below(other.0), self.1.below(other.1))
+    }
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Self::Mask {
+        Pair(self.0.at_most(other.0), self.1.at_most(other.1))
+    }
+    #[inline(always)]
+    fn equals(self, other: Self) -> Self::Mask {
+        Pair(self.0.equals(other.0), self.1.equals(other.1))
+    }
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Self(V::select(mask.0, yes.0, no.0), V::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let (low, high) = (self.0.split(), self.1.split());
+        (Self(low.0, high.0), Self(low.1, high.1))
+    }
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        Self(self.0.power_of_2(), self.1.power_of_2())
+    }
+    #[inline(always)]
+    fn scale_by_power_of_2(self, n: Self) -> Self {
+        Self(self.0.scale_by_power_of_2(n.0), self.1.scale_by_power_of_2(n.1))
+    }
+    #[inline(always)]
+    fn pick(self, table: &[V::Element; 8]) -> Self {
+        Self(self.0.pick(table), self.1.pick(table))
     }
 
     #[inline(always)]
@@ -76,6 +93,19 @@ impl<V: Vector> Vector for Pair<V> {
         } else {
             Self(V::load_pieces(from, offset, starts), V::load_pieces(from, offset, &starts[V::PIECES..]))
         }
+    }
+
+    #[inline(always)]
+    fn load_part(from: &[V::Element]) -> Self {
+        let (low, high) = from.split_at(from.len().min(V::LANES));
+        Self(V::load_some(low), V::load_some(high))
+    }
+
+    #[inline(always)]
+    fn store_part(self, to: &mut [V::Element]) {
+        let (low, high) = to.split_at_mut(to.len().min(V::LANES));
+        self.0.store_some(low);
+        self.1.store_some(high);
     }
 
     #[inline(always)]
@@ -94,5 +124,56 @@ impl<V: Vector> Vector for Pair<V> {
                 square[to + i] = Self(low[i], high[i]);
             }
         }
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $method:ident) => {
+        impl<V: Vector> $trait for Pair<V> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(self.0.$method(other.0), self.1.$method(other.1))
+            }
+        }
+    };
+}
+operator!(Add, add);
+operator!(Sub, sub);
+operator!(Mul, mul);
+operator!(Div, div);
+
+impl<V: Vector> Neg for Pair<V> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0, -self.1)
+    }
+}
+
+impl<M: Mask> BitAnd for Pair<M> {
+    type Output = Self;
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0, self.1 & other.1)
+    }
+}
+
+impl<M: Mask> BitOr for Pair<M> {
+    type Output = Self;
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0, self.1 | other.1)
+    }
+}
+
+impl<M: Mask> Mask for Pair<M> {
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0.all() & self.1.all()
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0.any() | self.1.any()
     }
 }

@@ -1,13 +1,24 @@
 //! What the vectors of x86-64 processors have in common.
 
-/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that it has its
-/// own of.
+/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that differ between
+/// the types, or that a type has in place of a default.
 ///
 /// Invariant of the module that invokes it: the type is named only where the instructions it stands for were detected; so
 /// wherever one of its methods runs, they exist.
 macro_rules! x86_vector {
+    (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:ident) => {
+        impl std::ops::$trait for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $intrinsic(self.0, other.0) })
+            }
+        }
+    };
     ($(#[$doc:meta])* $name:ident, $wide:ty, $register:ty, $element:ty, $lanes:literal, $registers:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $fma:ident;
+     $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $max:ident, $min:ident, $fma:ident,
+     $xor:ident, $andnot:ident;
      $($more:item)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
@@ -16,6 +27,7 @@ macro_rules! x86_vector {
         impl Vector for $name {
             type Element = $element;
             type Wide = $wide;
+            type Several = super::pair::Pair<Self>;
             const LANES: usize = $lanes;
             const REGISTERS: usize = $registers;
 
@@ -27,34 +39,19 @@ macro_rules! x86_vector {
             #[inline(always)]
             fn load(from: &[$element]) -> Self {
                 let from = &from[..$lanes];
-                // SAFETY: the module's invariant; the slice has as many elements as are read, and any alignment will do.
+                // SAFETY: the module's invariant; the slice has all elements that are read; no alignment is needed.
                 Self(unsafe { $load(from.as_ptr()) })
             }
             #[inline(always)]
             fn store(self, to: &mut [$element]) {
                 let to = &mut to[..$lanes];
-                // SAFETY: the module's invariant; the slice has as many elements as are written, and any alignment will do.
+                // SAFETY: the module's invariant; the slice has all elements that are written; no alignment is needed.
                 unsafe { $store(to.as_mut_ptr(), self.0) }
             }
             #[inline(always)]
-            fn add(self, other: Self) -> Self {
+            fn abs(self) -> Self {
                 // SAFETY: the module's invariant.
-                Self(unsafe { $add(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn sub(self, other: Self) -> Self {
-                // SAFETY: the module's invariant.
-                Self(unsafe { $sub(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn mul(self, other: Self) -> Self {
-                // SAFETY: the module's invariant.
-                Self(unsafe { $mul(self.0, other.0) })
-            }
-            #[inline(always)]
-            fn div(self, other: Self) -> Self {
-                // SAFETY: the module's invariant.
-                Self(unsafe { $div(self.0, other.0) })
+                Self(unsafe { $andnot($splat(-0.0), self.0) })
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -71,7 +68,33 @@ macro_rules! x86_vector {
                 // SAFETY: the module's invariant.
                 Self(unsafe { $max(self.0, other.0) })
             }
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $min(self.0, other.0) })
+            }
             $($more)*
         }
+
+        impl Default for $name {
+            #[inline(always)]
+            fn default() -> Self {
+                Self::splat(0.0)
+            }
+        }
+
+        impl std::ops::Neg for $name {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                // SAFETY: the module's invariant.
+                Self(unsafe { $xor($splat(-0.0), self.0) })
+            }
+        }
+
+        x86_vector!(@operator $name, Add, add, $add);
+        x86_vector!(@operator $name, Sub, sub, $sub);
+        x86_vector!(@operator $name, Mul, mul, $mul);
+        x86_vector!(@operator $name, Div, div, $div);
     };
 }
