@@ -9,7 +9,19 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 8] = ["--data", "--base-url", "--out", "--resume", "--prior", "--spike", "--kl-scale", "--device"];
+const OTHERS: [&str; 11] = [
+    "--data",
+    "--base-url",
+    "--out",
+    "--resume",
+    "--prior",
+    "--spike",
+    "--kl-scale",
+    "--device",
+    "--ood",
+    "--figures",
+    "--save-logits",
+];
 
 /// The sizes of a densenet, as its name gives them.
 const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
