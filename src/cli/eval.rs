@@ -26,27 +26,34 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the same S
+Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the same S \
 networks with every weight rounded to its layer's nearest level. A packed model has quantized weights only.
 
-Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats; Brier score from 0 to 2;
-calibration errors (ECE, maximum) compare confidence and accuracy in 15 bins; coverage is the share of the images that is
-answered, the most confident first. With --ood a score, the higher the stranger, is to tell other images from the test
-images: AUROC counts ties half; AUPR takes the one or the other as positives; FPR at 95 % TPR is the share of the others that is
-let through where 95 % of the test images are.
+Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats. The Brier score goes from 0 \
+to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images that is answered, the \
+most confident first.
+
+With --ood a score, the higher the stranger, is to tell other images from the test images. AUROC counts ties half. AUPR takes the \
+ones or the others as positives. FPR at 95 % TPR is the share of the others that is let through where 95 % of the test images are.
 
 --json prints one object:
-  accuracy_K, nll_K        K = mean, sample, quantized; fractions, nats; null for a packed model's mean and sample
+  accuracy_K, nll_K     K = mean, sample, quantized: fractions and nats
   quantized_loss, n, samples
-  uncertainty.KIND         KIND = mean, sampled, quantized, sampled_m_ary, null where there are no such weights: accuracy, nll,
-                           brier, ece, ece_equal_mass, mce, entropy, expected_entropy, mutual_information (null without
-                           draws), aurc, accuracy_at_80, accuracy_at_90, accuracy_at_95, ood
-  uncertainty.KIND.ood     null without --ood: entropy; by_maximum_probability, by_entropy, by_mutual_information (null without
-                           draws), of each: auroc, aupr_other, aupr_own, fpr_at_95_tpr
-  ood                      null without --ood: n, source
+  uncertainty.KIND      KIND = mean, sampled, quantized, sampled_m_ary:
+                        accuracy, nll, brier, ece, ece_equal_mass, mce, entropy,
+                        expected_entropy, mutual_information, aurc,
+                        accuracy_at_80, accuracy_at_90, accuracy_at_95, ood
+  uncertainty.KIND.ood  entropy; by_maximum_probability, by_entropy,
+                        by_mutual_information, each of auroc, aupr_other,
+                        aupr_own, fpr_at_95_tpr
+  ood                   n, source
+null stands for weights that a packed model lacks, for expected entropy and mutual information without draws, and for ood \
+without --ood.
 
---save-logits writes F32 tensors (S, N, K), by the KIND of their weights: mean, sampled, ... and of --ood other_mean, ...; and
-labels (N), I64. --figures writes reliability, risk-coverage, entropy, confusion and images, each .svg.
+--save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and those of \
+--ood as other_mean, ...; and labels (N), I64.
+
+--figures writes reliability, risk-coverage, entropy, confusion and images, each .svg.
 
 Examples:
   spikeslab eval runs/lenet5-1

@@ -78,7 +78,7 @@ Examples:
 enum Command {
     /// Train a network whose weights gather at M learned levels
     Train(train::TrainArguments),
-    /// What a network knows and what it does not, with mean, sampled, quantized and sampled M-ary weights
+    /// Accuracy, calibration and uncertainty with each kind of weights
     Eval(eval::EvalArguments),
     /// Train under a Gaussian and under a multi-spike prior, side by side
     Compare(compare::CompareArguments),

@@ -44,7 +44,7 @@ pub(super) fn compute<F: Stored + Real>(
         "adam" => on.adam(),
         "noise" => on.noise(),
         NETWORK => on.network(),
-        // Functions of one number, which are parts of kernels.
+        // Functions of one number, which are parts of kernels, and figures of merit.
         other => Err(Error::device(device.to_string(), "kl, a layer, a network, adam or noise", other)),
     }
 }

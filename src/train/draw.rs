@@ -38,8 +38,8 @@
 //! that was trained for networks of M levels. Draw s of both kinds has the same ε.
 //!
 //! An ensemble of ten such networks does not keep the posterior's uncertainty: in the runs above its mutual information is 0.0008
-//! after 40 epochs, when nearly every weight's posterior lies within one cell, against 0.0156 of ten drawn networks; after 8 epochs,
-//! when many lie across a partition, it is 0.033 against 0.023.
+//! after 40 epochs, when 0.4 % of the posterior's mass lies outside of the cells that the means are in, against 0.0156 of ten drawn
+//! networks; after 8 epochs, when it is 3.3 %, 0.033 against 0.023.
 
 use crate::nets::Network;
 use crate::prior::quantizer::Quantizer;

@@ -39,7 +39,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 pub struct Predictions {
     /// ln p̄ (N, K), none above 0.
     log_probabilities: Array2<f64>,
-    /// E H[p_s] (N), nats.
+    /// `E H[p_s]` (N), nats.
     expected_entropy: Array1<f64>,
 }
 
@@ -48,7 +48,7 @@ pub struct Predictions {
 pub struct Accumulator {
     /// ln Σ_s p_s (N, K): a probability may be too small for a number.
     log_sum: Array2<f64>,
-    /// Σ_s H[p_s] (N).
+    /// Σ_s `H[p_s]` (N).
     entropy_sum: Array1<f64>,
 }
 
@@ -138,17 +138,17 @@ impl Predictions {
         Ok(self.classes().iter().zip(labels).map(|(class, label)| class == label).collect())
     }
 
-    /// H[p̄] of each image, nats.
+    /// `H[p̄]` of each image, nats.
     pub fn entropy(&self) -> Vec<f64> {
         self.log_probabilities.rows().into_iter().map(entropy).collect()
     }
 
-    /// E H[p_s] of each image, nats.
+    /// `E H[p_s]` of each image, nats.
     pub fn expected_entropy(&self) -> Vec<f64> {
         self.expected_entropy.to_vec()
     }
 
-    /// I = H[p̄] − E H[p_s] of each image, nats, at least 0.
+    /// I = `H[p̄]` − `E H[p_s]` of each image, nats, at least 0.
     pub fn mutual_information(&self) -> Vec<f64> {
         self.entropy().iter().zip(&self.expected_entropy).map(|(whole, expected)| (whole - expected).max(0.0)).collect()
     }
@@ -207,9 +207,9 @@ pub struct Uncertainty {
     pub ece_equal_mass: f64,
     /// The largest calibration error of a bin of equal width.
     pub mce: f64,
-    /// Mean H[p̄], nats.
+    /// Mean `H[p̄]`, nats.
     pub entropy: f64,
-    /// Mean E H[p_s], nats.
+    /// Mean `E H[p_s]`, nats.
     pub expected_entropy: f64,
     /// Mean I, nats.
     pub mutual_information: f64,
@@ -250,7 +250,7 @@ impl Uncertainty {
 pub struct Detections {
     /// By 1 − confidence.
     pub maximum_probability: Detection,
-    /// By H[p̄].
+    /// By `H[p̄]`.
     pub entropy: Detection,
     /// By I: of one draw it says nothing.
     pub mutual_information: Detection,
@@ -271,7 +271,7 @@ impl Detections {
     }
 }
 
-/// H[p] of a row of ln p, nats.
+/// `H[p]` of a row of ln p, nats.
 pub fn entropy(log_probabilities: ArrayView1<'_, f64>) -> f64 {
     let terms = log_probabilities.iter().filter(|log| **log > f64::NEG_INFINITY);
     // Without −0 where one class has it all.

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 14] = [
     "--data",
     "--base-url",
     "--out",
@@ -21,6 +21,9 @@ const OTHERS: [&str; 11] = [
     "--spike",
     "--kl-scale",
     "--device",
+    "--ood",
+    "--figures",
+    "--save-logits",
 ];
 
 /// The sizes of a densenet, as its name gives them.
