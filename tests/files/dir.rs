@@ -90,6 +90,9 @@ fn a_directory_is_made_once_and_opened_again() {
     assert_eq!(dir.make_dir(name("missing/within")).unwrap_err().kind(), ErrorKind::NotFound);
     fs::write(work.path().join("file"), "").unwrap();
     assert_eq!(dir.make_dir(name("file")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    let below_a_file = is_there(&work.path().join("file/below")).unwrap_err();
+    assert_eq!(below_a_file.kind(), ErrorKind::NotADirectory, "that is no answer");
+    assert!(!is_there(&work.path().join("missing/below")).unwrap());
     assert_eq!(dir.read(name("missing")).unwrap_err().kind(), ErrorKind::NotFound);
     let mut text = String::new();
     fs::write(work.path().join("file"), "what it holds").unwrap();
