@@ -20,9 +20,10 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch for
-both priors in one picture; compare.json tells how the runs begin. Options and their defaults are those of `train`.
---resume goes on wherever the comparison was stopped or killed; with --data, where the data have moved.
+The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and
+accuracy by epoch for both priors in one picture; compare.json tells how the runs begin. Options and
+their defaults are those of `train`. --resume goes on wherever the comparison was stopped or killed;
+with --data, where the data have moved.
 
 Examples:
   spikeslab compare lenet5
