@@ -22,11 +22,12 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and accuracy by epoch in one
-picture; compare.json tells how the runs begin. With --warmup or --init there are two more, hard/ and straight-through/,
-which compute with quantized weights once the network has learned: all on one schedule and seed. Options and their
-defaults are those of `train`.
---resume goes on wherever the comparison was stopped or killed; with --data, where the data have moved.
+The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and
+accuracy by epoch in one picture; compare.json tells how the runs begin. With --warmup or --init
+there are two more, hard/ and straight-through/, which compute with quantized weights once the
+network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
+--resume goes on wherever the comparison was stopped or killed; with --data, where the data have
+moved.
 
 Examples:
   spikeslab compare lenet5

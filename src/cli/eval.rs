@@ -125,11 +125,11 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
+            check_images(&data.test, network.graph())?;
             if arguments.data.is_none() {
                 check_data(&arguments.source, &config, &checkpoint, &data)?;
             }
             let Split { train, mut test, .. } = data;
-            check_images(&test, network.graph())?;
             test.standardize(config.standardization.as_ref())?;
             let mut other = other(arguments, network.graph())?;
             if let Some(other) = &mut other {

@@ -21,10 +21,11 @@ The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, mode
 Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the same bits, after a
 crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
 sums are rounded in another order.
-With --resume, --epochs gives the run another number of epochs, whether it was stopped or has ended; from
-there on the learning rate and the weight of the KL follow the new number. config.json keeps the earlier
-one, and the step at which it changed. Until the new end, model.packed and figures/ are those of the
-earlier end. With --resume, --data names where the data lie by now: their checksum must be the same.
+With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
+ended; from there on the learning rate and the weight of the KL follow the new number. config.json
+keeps the earlier one, and the step at which it changed. Until the new end, model.packed and
+figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
+checksum decides.
 Where nothing is given, --spike, --kl-scale and --kl-weight are a recipe that was measured; those of
 `oracle` (exact, dataset, 1) are the definitions, under which the loss bounds the evidence.
 

@@ -4,7 +4,7 @@
 //! strace has one call of a process fail, or kills the process at it. It takes the name of the call and its number among those
 //! of that name: a first run, undisturbed, tells which calls are of files here.
 
-use super::limits::is_there;
+use super::limits::{is_there, skip};
 use super::training::check_metrics;
 use super::{Workplace, assert_same_results, one_line};
 use spikeslab::packed::format;
@@ -100,8 +100,7 @@ fn can_trace(test: &str) -> bool {
     let output = traced(&place, None, &["--version"]);
     let works = output.status.code() == Some(0) && output.stderr.is_empty();
     if !works {
-        assert!(std::env::var_os("REQUIRE_STRACE").is_none(), "{output:?}");
-        println!("SKIPPED {test}: strace does not work here: {output:?}");
+        skip(test, &format!("strace does not work here: {output:?}"));
     }
     works
 }
@@ -133,6 +132,25 @@ fn parts(place: &Workplace) -> Vec<PathBuf> {
     place.files().into_keys().filter(|path| path.extension().is_some_and(|extension| extension == "part")).collect()
 }
 
+/// Checks that each file is synced before it takes its name, and its directory afterwards: a power cut finds the one or the other.
+fn check_durable(calls: &[Call]) {
+    let synced = |call: Option<&&Call>, path: &str| {
+        call.is_some_and(|call| call.name == "fsync" && call.text.contains(&format!("<{path}>")))
+    };
+    let calls: Vec<&Call> = calls.iter().filter(|call| ["fsync", "renameat"].contains(&&*call.name)).collect();
+    let mut renamed = 0;
+    for (i, call) in calls.iter().enumerate().filter(|(_, call)| call.name == "renameat") {
+        // renameat(3</place/run>, "config.json.part", 3</place/run>, "config.json"
+        let dir = call.text.split(['<', '>']).nth(1).unwrap();
+        let name = call.text.split('"').nth(1).unwrap();
+        assert!(synced(i.checked_sub(1).and_then(|i| calls.get(i)), &format!("{dir}/{name}")), "{call:?}");
+        assert!(synced(calls.get(i + 1), dir), "{call:?}");
+        renamed += 1;
+    }
+    // The configuration, metrics and checkpoint of each epoch, three figures, the packed model.
+    assert_eq!(renamed, 1 + 2 * 2 + 3 + 1);
+}
+
 #[test]
 fn each_call_of_a_training_fails_once() {
     if !can_trace("each_call_of_a_training_fails_once") {
@@ -146,6 +164,7 @@ fn each_call_of_a_training_fails_once() {
     for name in ["openat", "write", "ftruncate", "fsync", "renameat", "mkdirat", "flock"] {
         assert!(files.iter().any(|call| call.name == name), "no {name} among {} calls", files.len());
     }
+    check_durable(&files);
     // Of the lines on standard output, the first, one in the midst and the last.
     let printed = [0, printed.len() / 2, printed.len() - 1].map(|i| printed[i].clone());
     let mut failed = 0;
@@ -192,7 +211,7 @@ fn a_comparison_goes_on_wherever_it_was_killed() {
     fs::rename(place.path("two"), place.path("whole")).unwrap();
     // Every call that makes the directories, and some of the trainings.
     let making = all.iter().position(|call| call.text.starts_with("write(1<")).unwrap();
-    let some: Vec<Call> = all[..making].iter().chain(all[making..].iter().step_by(7)).cloned().collect();
+    let some: Vec<Call> = all[..making].iter().chain(all[making..].iter().step_by(12)).cloned().collect();
     let (mut anew, mut resumed) = (0, 0);
     kill_at_each(&place, &compare, &some, |what| {
         for run in ["two/gaussian", "two/multi-spike"] {

@@ -114,3 +114,20 @@ fn another_directory_in_place_of_a_run_is_left_alone() {
         fs::remove_dir_all(place.path("moved")).unwrap();
     }
 }
+
+/// Who asks for vectors that there are none of gets no others in their place.
+#[test]
+fn vectors_of_an_unknown_name_are_refused() {
+    let place = Workplace::with_run();
+    for vectors in ["avx1024", "AVX2", ""] {
+        for arguments in [&["eval", "run"][..], &["train", "--resume", "run"], &["oracle", "noise", "out"]] {
+            let before = place.files();
+            let output = place.command(arguments).env("SPIKESLAB_VECTORS", vectors).output().unwrap();
+            let line = one_line(&output, vectors);
+            assert_eq!(output.status.code(), Some(2), "{line}");
+            let expected = format!("SPIKESLAB_VECTORS: expected portable, avx2 or avx512 (saw: {vectors})");
+            assert!(line.contains(&expected), "{line}");
+            assert!(place.files() == before);
+        }
+    }
+}

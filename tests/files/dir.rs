@@ -2,6 +2,7 @@ use spikeslab::files::dir::{Dir, is_there};
 use spikeslab::files::write::{PATIENCE, write_in};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{ErrorKind, Read};
 use tempfile::TempDir;
 
 fn name(text: &str) -> &OsStr {
@@ -72,4 +73,29 @@ fn a_name_is_that_of_one_file() {
     Dir::open(&work.path().join("missing")).unwrap_err();
     fs::write(work.path().join("file"), "").unwrap();
     Dir::open(&work.path().join("file")).unwrap_err();
+}
+
+#[test]
+fn a_directory_is_made_once_and_opened_again() {
+    let work = TempDir::new().unwrap();
+    let dir = Dir::open(work.path()).unwrap();
+    for _ in 0..2 {
+        let within = dir.make_dir(name("within")).unwrap();
+        within.sync().unwrap();
+        assert!(!within.has(name("file")).unwrap());
+        drop(within.open_part(name("other")).unwrap());
+    }
+    assert!(work.path().join("within/other").is_file());
+    // Whatever else is wrong is an error.
+    assert_eq!(dir.make_dir(name("missing/within")).unwrap_err().kind(), ErrorKind::NotFound);
+    fs::write(work.path().join("file"), "").unwrap();
+    assert_eq!(dir.make_dir(name("file")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    let below_a_file = is_there(&work.path().join("file/below")).unwrap_err();
+    assert_eq!(below_a_file.kind(), ErrorKind::NotADirectory, "that is no answer");
+    assert!(!is_there(&work.path().join("missing/below")).unwrap());
+    assert_eq!(dir.read(name("missing")).unwrap_err().kind(), ErrorKind::NotFound);
+    let mut text = String::new();
+    fs::write(work.path().join("file"), "what it holds").unwrap();
+    dir.read(name("file")).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "what it holds");
 }

@@ -111,6 +111,10 @@ fn a_directory_that_went_elsewhere_is_not_written_to_by_its_name() {
     fs::write(&path, "").unwrap();
     assert_error(held.check_in_place(), &parts);
     fs::remove_file(&path).unwrap();
+    // A name that the system cannot look up is no answer.
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    assert_error(held.check_in_place(), &["box/label: Too many levels"]);
+    fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&moved, &path).unwrap();
     held.replace_first(b"new").unwrap();
     assert_eq!(fs::read(moved.join("label")).unwrap(), b"new");

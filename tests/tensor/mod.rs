@@ -3,5 +3,6 @@ mod fresh;
 mod im2col;
 mod matmul;
 mod noise;
+mod statistics;
 mod sum;
 mod tiles;

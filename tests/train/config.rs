@@ -287,9 +287,9 @@ fn earlier_numbers_of_epochs_are_kept_with_the_steps_they_held_for() {
     assert_eq!(read(&value).unwrap(), fourth);
 
     let at = |config: &Config, steps| config.at_step(steps).collect::<Vec<_>>();
-    assert_eq!(at(&first, 40), [first.clone()]);
+    assert_eq!(at(&first, 40), std::slice::from_ref(&first));
     assert_eq!(at(&third, 40), [third.clone(), second.clone(), first]);
-    assert_eq!(at(&third, 39), [third.clone()]);
+    assert_eq!(at(&third, 39), std::slice::from_ref(&third));
     assert_eq!(at(&fourth, 60), [fourth.clone(), third]);
     assert_eq!(at(&fourth, 40), [fourth]);
 }
