@@ -6,8 +6,8 @@
 //! dunit_i = dy of the channels it appended;   dy of the channels before += what its backward gives
 //! ```
 //!
-//! The definition computes each stage's [`batch_norm`](super::batch_norm), [`relu`](super::relu) and
-//! [`bayes_conv2d`](super::bayes_conv2d) in turn, and joins what a unit gives to what it read. [`Way::Kernel`] hands the block to
+//! The definition computes each stage's [`batch_norm`], [`relu`] and
+//! [`bayes_conv2d`] in turn, and joins what a unit gives to what it read. [`Way::Kernel`] hands the block to
 //! [`kernels::dense_block`](crate::kernels::dense_block), which keeps one array of all channels.
 //!
 //! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), O the outputs of a unit's last stage.

@@ -4,7 +4,7 @@
 //! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)        y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
 //! ```
 //!
-//! The definition is [`batch_norm`](super::batch_norm), [`relu`](super::relu) and [`max_pool`](super::max_pool) in turn.
+//! The definition is [`batch_norm`], [`relu`] and [`max_pool`] in turn.
 //! [`Way::Kernel`] hands the operation to [`kernels::pooled_activation`](crate::kernels::pooled_activation), which makes one pass
 //! of the three.
 //!

@@ -42,7 +42,7 @@ pub enum WeightMode<'a, F> {
     Sample(&'a Noise<'a, F>),
     /// θ.
     Mean,
-    /// Q(θ); the backward passes the gradient straight through Q: see [`straight_through`](crate::layers::straight_through).
+    /// Q(θ); the backward passes the gradient straight through Q: see [`straight_through`].
     Quantized,
     /// Sampled around Q(θ): as [`WeightMode::Sample`], with Q(θ) in place of θ, and the backward of [`WeightMode::Quantized`].
     Hard(&'a Noise<'a, F>),
