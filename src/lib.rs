@@ -69,6 +69,7 @@
 //! networks") and Pattern Recognition 139, 2023 ("Bayesian asymmetric quantized neural networks"), Hron et al. 2018 (on the
 //! improper prior).
 
+mod arrays;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cuda")]

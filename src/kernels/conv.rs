@@ -26,12 +26,12 @@ pub(crate) mod products;
 mod weight_gradient;
 
 use super::pre_activation::Activation;
+use crate::arrays::{check_shape, exp as sigma2, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::MAX_LANES;
 use crate::spares::Spares;
 use crate::tensor::aligned::Aligned;
-use crate::tensor::arrays::{check_shape, exp as sigma2, in_standard_layout};
 use crate::tensor::fresh::Fresh;
 use crate::tensor::im2col::Window;
 use backward::{Images, InputGradients, Partial};

@@ -15,9 +15,9 @@
 
 use super::conv::{Conv2d, ParameterGradients};
 use super::pre_activation::{Activation, BatchTerm, PreActivation};
+use crate::arrays::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::tensor::arrays::check_shape;
 use crate::tensor::statistics::{Statistics, check_count};
 use ndarray::{Array1, Array4, ArrayView1, Axis, s};
 

@@ -15,10 +15,10 @@ mod backward;
 mod forward;
 
 use super::pre_activation::{Activation, BatchTerm};
+use crate::arrays::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::spares::Spares;
-use crate::tensor::arrays::{check_shape, in_standard_layout};
 use crate::tensor::fresh::Fresh;
 use crate::tensor::statistics::{Statistics, check_count};
 use backward::ActivationBackward;

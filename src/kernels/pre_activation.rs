@@ -21,10 +21,10 @@
 //! Shapes: x, dx (B, C, H, W), y, ε, dy (B, O, OH, OW), γ, β, μ, s² (C).
 
 use super::conv::{Conv2d, ParameterGradients};
+use crate::arrays::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
-use crate::tensor::arrays::check_shape;
 use crate::tensor::statistics::Statistics;
 use crate::tensor::sum::BLOCK;
 use ndarray::{Array4, ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};

@@ -22,4 +22,4 @@ pub mod straight_through;
 /// v₀, added to the variance of a pre-activation before its root is taken: it keeps ∂√v/∂v finite at zero input.
 pub const V0: f64 = 1e-6;
 
-pub(crate) use crate::tensor::arrays::{check_shape, exp as sigma2, in_standard_layout};
+pub(crate) use crate::arrays::{check_shape, exp as sigma2, in_standard_layout};

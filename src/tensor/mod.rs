@@ -5,7 +5,6 @@
 //! piece is computed serially, and where pieces are added up they are added in order.
 
 pub mod aligned;
-pub(crate) mod arrays;
 pub mod fresh;
 pub mod im2col;
 pub mod matmul;

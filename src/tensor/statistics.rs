@@ -7,8 +7,8 @@
 //! Shapes: x (B, C, P), P the positions of an image, 1 after a dense layer; μ, s² (C). Sums are formed as
 //! [`sum`](super::sum) says, a block of channels by one thread.
 
-use super::arrays::check_shape;
 use super::sum::{Sums, sum};
+use crate::arrays::check_shape;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};

@@ -5,7 +5,7 @@ use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use crate::train::{narrow, split};
 use ndarray::{Array4, Axis};
-use spikeslab::nets::{Description, Role, WeightMode};
+use spikeslab::nets::{Description, Given, Graph, Role, WeightMode};
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::quantizer::Quantizer;
 
@@ -51,6 +51,24 @@ fn the_logits_are_those_of_the_quantized_network() {
                 tolerance("packed", Dtype::F32, Check::Reference),
             );
         }
+    }
+}
+
+/// Convolutions whose channels are of several groups have a way of their own.
+#[test]
+fn the_logits_are_those_of_the_quantized_network_with_groups() {
+    let text = "input 1x16x16\nconv1 conv 6 3x3 pad 1\nrelu\nconv2 conv 8 3x3 groups 2\nrelu\nconv3 conv 8 2x2 stride 2 groups 8 bias\n\
+                flatten\nfc dense 10 bias\n";
+    let (x, _) = split(10, 20, SIZE).test.batch::<f32>(&(0..20).collect::<Vec<_>>());
+    for levels in [2, 3, 4, 17] {
+        let network = initialized(Graph::parse("groups", text, Given::default()).unwrap(), levels, 3);
+        let model = PackedModel::new("groups", &network, None);
+        assert_close(
+            &format!("logits with groups, M = {levels}"),
+            &model.predict(x.clone()).unwrap(),
+            &network.predict(x.clone(), &WeightMode::Quantized).unwrap(),
+            tolerance("packed", Dtype::F32, Check::Reference),
+        );
     }
 }
 

@@ -1,9 +1,9 @@
 //! What operations on arrays share: a check of a shape, standard layout, eˣ.
 
-use super::fresh::{Fresh, Piece};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
+use crate::tensor::fresh::{Fresh, Piece};
 use ndarray::{Array, ArrayView, Dimension};
 use rayon::prelude::*;
 
