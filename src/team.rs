@@ -19,7 +19,7 @@ thread_local! {
     static LEADING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The size of a team for so many multiplications: more threads than cores would wait at each other's expense.
+/// The number of threads in a team for `multiplications`, at most one a core: threads that wait keep a core busy.
 pub(crate) fn size(multiplications: usize) -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(usize::MAX, usize::from));
@@ -32,13 +32,13 @@ pub(crate) fn pieces_at_least(to_do: usize, few: usize) -> usize {
     if to_do < few { usize::MAX } else { 1 }
 }
 
-/// How many of a team's threads share so many of them.
+/// How many of a team's `size` threads share `multiplications`.
 pub(crate) fn share(multiplications: usize, size: usize) -> usize {
     (multiplications / WORTH_HANDING_OVER).clamp(1, size)
 }
 
-/// The part of `count` pieces, of so many multiplications in all, that each of `threads` takes: the first, which hands them
-/// out, takes more, by its head start.
+/// The part of `count` pieces, of `multiplications` in all, that thread number `thread` of `threads` takes. Thread 0 hands the
+/// pieces out and begins first, so it takes more: what it computes before the others begin.
 pub(crate) fn part(thread: usize, threads: usize, count: usize, multiplications: usize) -> Range<usize> {
     let shared = 1.0 - HEAD_START as f64 / multiplications.max(HEAD_START) as f64;
     let of_each_other = ((count as f64 * shared / threads as f64).round() as usize).min(count / threads);

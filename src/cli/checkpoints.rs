@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 #[derive(Debug, Args)]
 pub(super) struct Checkpoints {
-    /// Save a checkpoint every so many steps or epochs: 100steps, 2epochs; the results do not depend on it
+    /// How often to save a checkpoint, in steps or epochs: 100steps, 2epochs; the results do not depend on it
     #[arg(long = "checkpoint-every", value_name = "INTERVAL", default_value = "1epoch", allow_hyphen_values = true)]
     pub(super) every: Interval,
     /// Go on from a checkpoint that was computed with other vectors, on another processor: last bits then differ from those of
@@ -39,12 +39,12 @@ impl FromStr for Interval {
 }
 
 impl Interval {
-    /// Whether a checkpoint is due after so many steps of the run, within an epoch.
+    /// Whether a checkpoint is due when the run has taken `steps` steps, within an epoch.
     pub(super) fn is_due_after_step(self, steps: u64) -> bool {
         matches!(self, Self::Steps(every) if steps.is_multiple_of(every.get()))
     }
 
-    /// Whether a checkpoint is due after so many epochs, which were so many steps.
+    /// Whether a checkpoint is due when the run has completed `epochs` epochs, in `steps` steps.
     pub(super) fn is_due_after_epoch(self, epochs: u32, steps: u64) -> bool {
         match self {
             Self::Steps(_) => self.is_due_after_step(steps),

@@ -88,7 +88,7 @@ pub(super) struct EvalArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
-    /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over so many training images
+    /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over this many training images
     /// of the data; sampled M-ary weights take those of the quantized [default: 4096]
     #[arg(
         long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",

@@ -333,7 +333,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// A number in at most eight characters, with up to four decimals: as many as fit.
+/// A number in at most eight characters, with the decimals that fit, up to four.
 fn figure(value: f64) -> String {
     let digits = value.abs().max(1.0).log10() as usize;
     if digits < 6 { format!("{value:.0$}", 4_usize.saturating_sub(digits)) } else { format!("{value:.1e}") }

@@ -98,7 +98,7 @@ impl<T: Element> Buffer<T> {
     /// As [`Buffer::unset`].
     ///
     /// # Panics
-    /// If the elements are not as many as the shape says.
+    /// If the number of elements is not that of the shape.
     pub fn from_slice(device: &Device, shape: &[usize], elements: &[T]) -> Result<Self> {
         let mut buffer = Self::allocate(device, shape)?;
         buffer.overwrite(elements)?;

@@ -49,7 +49,7 @@ pub struct PreActivation<'a, F> {
 }
 
 impl<F: Real> Activation<F> {
-    /// Normalizes with the statistics given, of as many channels or more: the first are taken.
+    /// Normalizes with the first C of the statistics given, which may be of more channels.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -287,7 +287,7 @@ impl<F: Real> BatchTerm<F> {
 
 const CONTIGUOUS: &str = "images are contiguous";
 
-/// [`BatchTerm::subtract_from`] in one image, with so many pixels a channel.
+/// [`BatchTerm::subtract_from`] in one image of `pixels` pixels a channel.
 struct Subtract<'a, F> {
     term: &'a BatchTerm<F>,
     first: usize,

@@ -155,7 +155,7 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     description.graph(given).map_err(of_tensors)
 }
 
-/// The DenseNet of as many layers as there are tensors θ, with bottleneck if there are tensors of one.
+/// The DenseNet with a layer for each tensor θ, and with bottlenecks if there is a tensor of one.
 fn densenet<F: Stored>(inputs: &Inputs<F>) -> Result<Description> {
     let depth = inputs.names().filter(|name| name.ends_with(".theta")).count();
     let bottleneck = inputs.names().any(|name| name == "block1.layer1.conv1.theta");

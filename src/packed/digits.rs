@@ -1,4 +1,4 @@
-//! Base-M digits, as many to a byte as fit, the first the least significant:
+//! Base-M digits. A byte holds all that fit into it, the first the least significant:
 //!
 //! ```text
 //! byte = d₀ + d₁ M + d₂ M² + … < Mⁿ ≤ 256          n = 8 for M = 2, 5 for 3, 4 for 4, 3 for 5 and 6, 2 up to 16, else 1

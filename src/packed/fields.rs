@@ -211,7 +211,7 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// The first cells of four bits, as many as a vector has lanes.
+/// The first [`MAX_LANES`] cells of four bits.
 #[inline(always)]
 pub(super) fn first_cells(bytes: &[u8]) -> &[u8; MAX_LANES / 2] {
     bytes.first_chunk().expect("bytes follow the last row")

@@ -68,7 +68,7 @@ pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
     y
 }
 
-/// Sends images through the network; a team of so many threads shares the layers of one given alone out among themselves.
+/// Sends images through the network. An image given alone is computed by `team` threads, which divide each layer among them.
 fn run(model: &PackedModel, images: &[f32], team: Option<usize>, logits: &mut [f32]) {
     model.workspaces.with(team.unwrap_or(1), |space| {
         let image = elements(&model.graph.input).max(1);

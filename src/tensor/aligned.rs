@@ -35,7 +35,7 @@ impl<T: Copy> Aligned<T> {
         self.elements.truncate(self.start);
     }
 
-    /// Leaves `len` elements: the first ones, and after them as many of `value` as are missing.
+    /// Changes the length to `len`: it keeps the first elements and fills the rest with `value`.
     pub fn resize(&mut self, len: usize, value: T) {
         if self.start + len > self.elements.capacity() {
             let before = LINE / size_of::<T>().max(1);

@@ -32,12 +32,12 @@ pub struct Piece<'a, T> {
 }
 
 impl<T: Copy + Default + Send> Fresh<T> {
-    /// An array of so many elements.
+    /// An array of `len` elements.
     pub fn new(len: usize) -> Self {
         Self { elements: Vec::with_capacity(len), len, full: Vec::new() }
     }
 
-    /// All of it, so many elements at a time, the last ones perhaps fewer.
+    /// All of it in pieces of `len` elements; the last piece may be shorter.
     pub fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = Piece<'_, T>> {
         let Self { elements, len: all, full } = self;
         let len = len.max(1);

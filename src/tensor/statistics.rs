@@ -48,7 +48,7 @@ impl<F: Real> Statistics<F> {
         Self::of_batch(x.view())
     }
 
-    /// Checks that there are statistics of so many channels.
+    /// Checks that these are statistics of `channels` channels.
     ///
     /// # Errors
     /// Names the vector that is of another length.

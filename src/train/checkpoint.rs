@@ -214,7 +214,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     for parameter in &graph.parameters {
         let names = [parameter.name.clone(), moment_name(0, &parameter.name), moment_name(1, &parameter.name)];
         let stored = if parameter.role.is_trained() { 3 } else { 1 };
-        // A layer's moments have as many levels as its codebook.
+        // The moments of a layer's levels have the length of its codebook.
         let levels = tensors.tensor(&parameter.name).map(|tensor| tensor.shape().to_vec()).unwrap_or_default();
         let is_codebook = parameter.role == Role::Levels && levels.len() == 1;
         let shape = if is_codebook { &levels } else { &parameter.shape };

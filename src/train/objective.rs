@@ -175,7 +175,7 @@ impl Objective {
         Ok(())
     }
 
-    /// What the KL of a layer of so many weights is divided by.
+    /// What the KL of a layer of `weights` weights is divided by.
     pub(crate) fn divisor(&self, weights: usize) -> f64 {
         match self.kl_scale {
             KlScale::Dataset => self.train_size as f64,

@@ -32,7 +32,7 @@ use ndarray::{Array1, ArrayD};
 /// σ at the beginning of the second phase, over the smallest gap between levels.
 pub const SIGMA_PER_GAP: f64 = 0.1;
 
-/// Gives each layer the levels of least quantized loss of its θ, as many as it has.
+/// Replaces the M levels of each layer by those of least quantized loss of its θ.
 ///
 /// # Errors
 /// If a layer's weights have fewer distinct values.

@@ -92,7 +92,7 @@ pub enum InitLevels {
     /// Those of the codebook, in every layer.
     #[default]
     Given,
-    /// In each layer as many, those of least quantized loss of its θ: see [`kmeans`](crate::prior::kmeans).
+    /// In each layer the M levels of least quantized loss of its θ: see [`kmeans`](crate::prior::kmeans).
     Kmeans,
 }
 
@@ -197,7 +197,7 @@ pub const DEEP: usize = 6;
 const STEEPEST_WARMUP: u32 = 16;
 
 impl Recipe {
-    /// The defaults for a network of so many Bayesian layers.
+    /// The defaults for a network of `layers` Bayesian layers.
     pub fn for_layers(layers: usize) -> Self {
         if layers < DEEP {
             return Self::default();
@@ -277,7 +277,7 @@ impl Recipe {
         }
     }
 
-    /// How many of so many steps come before noise, prior and levels: see [`phase`](super::phase).
+    /// How many of `steps` steps come before noise, prior and levels: see [`phase`](super::phase).
     pub fn warmup_steps(&self, steps: u64) -> u64 {
         (self.warmup * steps as f64).round() as u64
     }

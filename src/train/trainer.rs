@@ -147,7 +147,7 @@ impl<F: Real> Trainer<F> {
         team::lead(self.team_size(labels.len()), || self.step_in_team(x, labels))
     }
 
-    /// How many threads a step on so many images is worth.
+    /// How many threads a step on `images` images is worth.
     pub(crate) fn team_size(&self, images: usize) -> usize {
         let an_image = self.network.graph().multiplications().fold(0, usize::saturating_add);
         team::size(an_image.saturating_mul(images))

@@ -79,7 +79,7 @@ impl Shares {
 }
 
 impl<F: Real> Statistics<F> {
-    /// For the statistics of so many channels.
+    /// For the statistics of `channels` channels.
     ///
     /// # Errors
     /// If the device fails.

@@ -50,7 +50,7 @@ pub struct BatchTerm<F> {
 }
 
 impl<'a, F: Real> Activation<'a, F> {
-    /// Normalizes with the statistics given, of as many channels or more: the first are taken.
+    /// Normalizes with the first C of the statistics given, which may be of more channels.
     ///
     /// # Errors
     /// If a shape does not fit.

@@ -160,7 +160,7 @@ impl Layout {
         self.output[0] * self.output[1]
     }
 
-    /// Elements of so many laid-out input channels: a vector may begin at the last.
+    /// The length of a buffer for `channels` laid-out input channels: a vector may begin at the last element.
     pub(crate) fn image_len(&self, channels: usize) -> usize {
         channels * self.channel + MAX_LANES
     }
@@ -176,7 +176,7 @@ impl Layout {
         staggered(self.output[0] * self.row)
     }
 
-    /// Where in a laid-out image each piece of some rows of sums begins; as many as make whole vectors.
+    /// Where in a laid-out image each piece of some rows of sums begins, filled up with zeros to whole vectors.
     #[inline(always)]
     pub(crate) fn pieces<V: Vector>(&self, rows: impl ExactSizeIterator<Item = usize>) -> Vec<u32> {
         let mut pieces = Vec::with_capacity((rows.len() * self.row / V::PIECE).next_multiple_of(V::PIECES));

@@ -14,7 +14,7 @@ use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::tiles::{by_size, tiles};
 
-/// Elements of the kernel taken together, about: so many weights of a tile fill half of what the nearest cache holds.
+/// Elements of the kernel that the loop takes together, about: their weights for one tile fill half of the nearest cache.
 const ELEMENTS: usize = 160;
 
 /// The blocks of input channels: (first, size) of each.

@@ -103,7 +103,7 @@ impl<'a> Convolution<'a> {
         }
     }
 
-    /// The parts of y that so many threads compute, without images: some rows, and all weights are decoded by each; or, where
+    /// The parts of y that `threads` threads compute, without images: some rows, and each decodes all weights; or, where
     /// those are more than the image, some channels, and the image is laid out by each.
     fn parts<'b>(&self, threads: usize, multiplications: usize) -> Vec<Part<'_, 'b>> {
         let [outputs, height, _] = self.output();

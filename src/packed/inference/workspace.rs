@@ -35,7 +35,7 @@ pub(super) fn enlarge(space: &mut Aligned<f32>, len: usize) {
 pub(in crate::packed) struct Workspaces(Spares<Workspace>);
 
 impl Workspaces {
-    /// Does `work` in one of them, with scratches for so many threads.
+    /// Does `work` in a workspace that has scratches for `threads` threads.
     pub(super) fn with(&self, threads: usize, work: impl FnOnce(&mut Workspace)) {
         let mut space = self.0.take();
         if space.scratches.len() < threads {

@@ -64,7 +64,7 @@ impl Layout {
         self.labels.len() + PIXELS
     }
 
-    /// Checks that a file of so many bytes holds whole records, and not too many.
+    /// Checks that a file of `bytes` bytes holds whole records, and no more than an official file.
     fn check_length(&self, path: &Path, bytes: u64) -> Result<()> {
         let whole = |layout: &Self| bytes > 0 && bytes.is_multiple_of(layout.record() as u64);
         let most = (MAX_RECORDS * self.record()) as u64;

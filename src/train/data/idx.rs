@@ -77,7 +77,7 @@ impl<R: Read> Idx<'_, R> {
         Ok(sizes)
     }
 
-    /// All bytes after the header: as many as the product of `sizes`.
+    /// All bytes after the header; their number is the product of `sizes`.
     fn body(&mut self, sizes: &[u32]) -> Result<Vec<u8>> {
         let header = header_bytes(sizes.len());
         let count = sizes.iter().map(|&size| u64::from(size)).product();

@@ -23,7 +23,7 @@ const EMBEDDED: [&[u8]; 4] = [
     include_bytes!("embedded/t10k-labels-idx1-ubyte.gz"),
 ];
 
-/// The MNIST images in the crate: 6,000 to train on and 1,000 to test on, 1 x 28 x 28, as many of each digit.
+/// The MNIST images in the crate: 6,000 to train on and 1,000 to test on, 1 x 28 x 28, each digit equally often.
 ///
 /// # Errors
 /// None, unless the crate was built from files other than its own.

@@ -55,7 +55,7 @@ impl Standardization {
         Ok(Self { mean, deviation })
     }
 
-    /// Checks that these can be figures of images of so many channels.
+    /// Checks that these can be figures of images of `channels` channels.
     ///
     /// # Errors
     /// [`Error::Option`] if there are more or fewer, a mean is not in [0, 1], or a deviation not in (0, 1].

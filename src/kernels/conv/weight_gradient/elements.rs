@@ -22,8 +22,8 @@ pub(super) struct Scratch<F> {
     outputs: Aligned<F>,
 }
 
-/// How k are put side by side: those of as many input channels as a vector has lanes, at one tap of the kernel, or, where
-/// there are few channels, as many k.
+/// How k are put side by side in a vector: at one tap of the kernel, the k of one input channel a lane; or, where there are few
+/// channels, consecutive k.
 pub(super) struct Patches {
     /// Whether all k are laid out, not only the channels.
     every_element: bool,

@@ -16,7 +16,7 @@ const TOGETHER: usize = 40;
 /// Elements of the kernel in a tile, at most.
 const ELEMENTS: usize = 6;
 
-/// The sums of a tile: with a vector of each channel and each element, as many as there are registers for.
+/// The sums of a tile, a vector for each of its channels and elements: they fill the registers that its operands leave.
 const fn sums_at_once<V: Vector>() -> usize {
     if V::REGISTERS >= 32 { 24 } else { 12 }
 }
