@@ -68,7 +68,7 @@ impl Graph {
     /// The network that `text` describes; errors call it `source`.
     ///
     /// # Errors
-    /// [`Error::Network`] for the first line that is not as the [module](self) says, with its number and the word at fault.
+    /// [`Error::Network`](crate::Error::Network) for the first line that is not as the [module](self) says, with its number and the word at fault.
     pub fn parse(source: &str, text: &str, given: Given<'_>) -> Result<Self> {
         let lines = lines(source, text)?;
         let mut lines = &lines[..];
