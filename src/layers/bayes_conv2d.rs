@@ -94,7 +94,8 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
             }
         }
         let shape = (x.dim().0, self.theta.dim().0, output_h, output_w);
-        let [mut mean, variance] = [mean, variance].map(|m| m.into_shape_with_order(shape).expect("as many elements"));
+        let [mut mean, variance] =
+            [mean, variance].map(|m| m.into_shape_with_order(shape).expect("the sizes have the same product"));
         for (mut mean, bias) in mean.axis_iter_mut(Axis(1)).zip(self.bias.into_iter().flatten()) {
             mean += *bias;
         }
@@ -143,7 +144,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         assert_eq!(dy.dim(), (x.dim().0, outputs, output_h, output_w), "dy has y's shape");
         let sigma2 = sigma2(self.log_sigma2);
         let by_group = (x.dim().0, self.groups, outputs / self.groups, output_h * output_w);
-        let grouped = |of: &Array4<F>| of.to_shape(by_group).expect("as many elements").into_owned();
+        let grouped = |of: &Array4<F>| of.to_shape(by_group).expect("the sizes have the same product").into_owned();
         // y = m + √(v + v₀) ⊙ ε
         let dm = grouped(&dy.as_standard_layout().into_owned());
         let dv = cache.dv_per_dy.as_ref().map(|dv_per_dy| grouped(&(dv_per_dy * &dy)));
@@ -196,7 +197,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         let (outputs, fan_in) = (weights.dim().0, weights.len() / weights.dim().0);
         let rows = outputs / self.groups;
         let rows = weights.slice_move(s![group * rows..(group + 1) * rows, .., .., ..]);
-        rows.to_shape((outputs / self.groups, fan_in)).expect("as many elements").into_owned().into()
+        rows.to_shape((outputs / self.groups, fan_in)).expect("the sizes have the same product").into_owned().into()
     }
 
     fn sizes(&self, x: &[usize]) -> Result<Sizes> {

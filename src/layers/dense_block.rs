@@ -14,7 +14,7 @@
 
 use super::batch_norm::{self, BatchNorm, Statistics};
 use super::bayes_conv2d::{self, BayesConv2d};
-use super::{check_shape, relu};
+use super::{by_channel, check_shape, relu};
 use crate::error::Result;
 use crate::kernels::conv::ParameterGradients;
 use crate::kernels::{Way, dense_block as kernel};
@@ -210,12 +210,6 @@ impl<'a, F: Real> Stage<'a, F> {
     fn conv(&self, block: &DenseBlock<'_, F>) -> BayesConv2d<'a, F> {
         BayesConv2d { way: block.way, ..self.conv }
     }
-}
-
-/// (B, C, H, W) as (B, C, H·W).
-fn by_channel<F: Real>(x: Array4<F>) -> Array3<F> {
-    let (batch, channels, height, width) = x.dim();
-    super::in_standard_layout(x).into_shape_with_order((batch, channels, height * width)).expect("as many elements")
 }
 
 /// (B, C, H·W) as (B, C, H, W).

@@ -12,7 +12,7 @@
 
 use super::batch_norm::{self, BatchNorm, Statistics};
 use super::pool::Pool;
-use super::{max_pool, relu};
+use super::{by_channel, max_pool, relu};
 use crate::error::Result;
 use crate::kernels::Way;
 use crate::kernels::pooled_activation::{self as kernel, DeferredGradient};
@@ -140,11 +140,4 @@ fn activate_and_pool<F: Real>(
     let (a, relu) = relu::forward(y);
     let (y, pool) = max_pool::forward(a.view(), &pool())?;
     Ok((y, Cache(CacheOf::Definition { norm, relu, pool })))
-}
-
-/// (B, C, H, W) as (B, C, H·W).
-fn by_channel<F: Real>(x: Array4<F>) -> Array3<F> {
-    let (batch, channels, height, width) = x.dim();
-    let x = super::in_standard_layout(x);
-    x.into_shape_with_order((batch, channels, height * width)).expect("as many elements")
 }

@@ -20,7 +20,7 @@
 //! and with Adam's moments and its count of steps at 0, since the objective is another one from here on. Where the layers compute
 //! with Q(θ), the second phase ends with θ := Q(θ): what was trained is the quantized network.
 
-use super::projection::{LEVEL_GAP, LOG_SIGMA2};
+use super::projection::{LEVEL_GAP, LOG_SIGMA2, smallest_gap};
 use crate::error::{Error, Result};
 use crate::layers::straight_through;
 use crate::nets::graph::BayesLayer;
@@ -66,11 +66,6 @@ pub fn quantize<F: Real>(network: &mut Network<F>) {
         let quantized: ArrayD<F> = straight_through::forward(theta.value.view(), levels.as_slice());
         network.parameters_mut()[layer.theta].value = quantized;
     }
-}
-
-/// The smallest distance between neighbouring levels.
-pub fn smallest_gap<F: Real>(levels: &[F]) -> f64 {
-    levels.windows(2).map(|pair| pair[1].as_f64() - pair[0].as_f64()).fold(f64::INFINITY, f64::min)
 }
 
 /// The smallest distance that training leaves between levels that were fitted to weights of any scale: the recipe's

@@ -30,7 +30,12 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut [F]) {
 /// The smallest distance that training leaves between neighbouring levels, where they begin as these: a codebook is kept as it
 /// is given, whatever its scale.
 pub fn level_gap<F: Real>(levels: &[F]) -> f64 {
-    LEVEL_GAP * levels.windows(2).map(|pair| pair[1].as_f64() - pair[0].as_f64()).fold(f64::INFINITY, f64::min)
+    LEVEL_GAP * smallest_gap(levels)
+}
+
+/// The smallest distance between neighbouring levels.
+pub fn smallest_gap<F: Real>(levels: &[F]) -> f64 {
+    levels.windows(2).map(|pair| pair[1].as_f64() - pair[0].as_f64()).fold(f64::INFINITY, f64::min)
 }
 
 /// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least `gap` apart, and strictly

@@ -7,7 +7,8 @@ use spikeslab::prior::kmeans::kmeans;
 use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
-use spikeslab::train::phase::{fit_levels, quantize, reset_log_sigma2, smallest_gap};
+use spikeslab::train::phase::{fit_levels, quantize, reset_log_sigma2};
+use spikeslab::train::projection::smallest_gap;
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Forward, Recipe, Trainer};
 

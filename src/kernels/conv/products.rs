@@ -86,7 +86,7 @@ pub(super) struct Products<'a, F> {
     pub sums: [&'a mut [F]; 2],
 }
 
-/// What b is: there is none; it is a²; it is an operand of its own, laid out like a.
+/// The second operand b: absent, the square of a, or separate data laid out like a.
 pub(super) const NONE: u8 = 0;
 pub(super) const SQUARE: u8 = 1;
 pub(super) const OTHER: u8 = 2;
