@@ -27,8 +27,10 @@ pub mod idx;
 #[cfg(feature = "files")]
 pub mod mnist;
 pub mod standardization;
+pub mod trained_on;
 
 pub use standardization::Standardization;
+pub use trained_on::TrainedOn;
 
 /// N labelled images of one shape (C, H, W).
 pub struct Dataset {
