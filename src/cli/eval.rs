@@ -7,20 +7,20 @@ mod printed;
 
 use super::device::{DeviceName, DeviceOption, predictions};
 use super::output::note;
-use super::source::{Source, check_data, refit_levels, training_images};
+use super::source::{Source, check_data, check_images, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
 use crate::nets::{Graph, WeightMode};
-use crate::train::data::{Dataset, Split, directory};
+use crate::train::data::{Dataset, Split, load};
 use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
 use crate::train::recalibrate::recalibrate;
 use crate::train::recipe::PriorName;
 use crate::train::uncertainty::Predictions;
 use clap::Args;
-use kinds::{Evaluation, Kind, Task};
+use kinds::{DataName, Evaluation, Kind, Other, Task};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,7 +46,9 @@ ones or the others as positives. FPR at 95 % TPR is the share of the others that
   uncertainty.KIND.ood  entropy; by_maximum_probability, by_entropy,
                         by_mutual_information, each of auroc, aupr_other,
                         aupr_own, fpr_at_95_tpr
-  ood                   n, source
+  ood                   n, name, path
+  data                  name and path of the test images' data set, null for those
+                        in the program
 null stands for weights that a packed model lacks, for expected entropy and mutual information without draws, and for ood \
 without --ood.
 
@@ -67,14 +69,14 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// Directory with the files of a data set [default: the run's own data, which must be as they were; embedded images]
-    #[arg(long, value_name = "DIR")]
+    /// A data set, as for `train` [default: the run's own data, which must be as they were; embedded images]
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
     #[arg(long)]
     coarse: bool,
-    /// Directory with another data set, of images of the same shape: are its test images told from the data's?
-    #[arg(long, value_name = "DIR")]
+    /// Another data set, of images of the same shape: are its test images told from the data's?
+    #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
     /// Draws of the weights
     #[arg(
@@ -120,15 +122,16 @@ fn command(arguments: &EvalArguments) -> Outcome {
     match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
-            let data = directory::load(dir, arguments.coarse || config.coarse)?;
+            let data = load(dir, arguments.coarse || config.coarse)?;
             if let Some(levels) = arguments.kmeans {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
-            check_images(&data.test, network.graph())?;
+            check_images(&data.test, network.graph(), config.trained_on.as_ref())?;
             if arguments.data.is_none() {
                 check_data(&arguments.source, &config, &checkpoint, &data)?;
             }
+            let own = DataName::new(dir, &data);
             let Split { train, mut test, .. } = data;
             test.standardize(config.standardization.as_ref())?;
             let mut other = other(arguments, network.graph())?;
@@ -158,7 +161,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 note("without a prior no posterior was learned: sampled weights have the variance of the beginning");
             }
             let classes = network.graph().classes();
-            let task = Task { kinds: &Kind::ALL, samples, test, other, classes };
+            let task = Task { kinds: &Kind::ALL, samples, own, test, other, classes };
             finish(arguments, &task, loss, &predict)
         }
         Source::Packed(model) => {
@@ -173,14 +176,15 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 return Err(Error::option("device", "cpu for a packed model", "cuda").into());
             }
             // Not standardized here: the model does it.
-            let test = directory::load(arguments.data.as_deref(), arguments.coarse)?.test;
-            check_images(&test, model.graph())?;
+            let data = load(arguments.data.as_deref(), arguments.coarse)?;
+            check_images(&data.test, model.graph(), None)?;
+            let (own, test) = (DataName::new(arguments.data.as_deref(), &data), data.test);
             let other = other(arguments, model.graph())?;
             let classes = model.graph().classes();
             let predict = |_: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
                 predictions_by(data, classes, 1, |_| Ok(Box::new(|x| model.predict(x))), sink)
             };
-            let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, test, other, classes };
+            let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, own, test, other, classes };
             finish(arguments, &task, None, &predict)
         }
     }
@@ -208,25 +212,12 @@ fn finish(arguments: &EvalArguments, task: &Task<'_>, loss: Option<f64>, predict
 }
 
 /// The data set of --ood.
-fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Split>> {
-    let Some(dir) = &arguments.ood else { return Ok(None) };
-    let mut data = directory::load(Some(dir), false)?;
-    data.source = dir.display().to_string();
+fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Other>> {
+    let Some(path) = &arguments.ood else { return Ok(None) };
+    let data = load(Some(path), false)?;
     check_shape("images of --ood", &graph.input, &data.test.shape())?;
     if data.test.is_empty() {
         return Err(Error::tensor("images of --ood", "at least one", "none"));
     }
-    Ok(Some(data))
-}
-
-fn check_images(data: &Dataset, graph: &Graph) -> Result<()> {
-    if data.shape() != graph.input {
-        let expected = format!("shape {:?}, as the model was trained on", graph.input);
-        return Err(Error::tensor("images", expected, format!("{:?}", data.shape())));
-    }
-    if graph.classes() != data.classes() {
-        let expected = format!("{} classes, as the model was trained on", graph.classes());
-        return Err(Error::tensor("labels", expected, data.classes()));
-    }
-    Ok(())
+    Ok(Some(Other { name: DataName::new(Some(path), &data), test: data.test }))
 }

@@ -10,6 +10,7 @@ mod device;
 mod download;
 mod eval;
 mod explain;
+mod init;
 mod inspect;
 mod memory;
 mod network;
@@ -19,6 +20,7 @@ mod output;
 mod quantize;
 mod signals;
 mod source;
+mod summarize;
 mod table;
 mod threads;
 mod train;
@@ -92,6 +94,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Print a network's text, and what each of its lines costs
     Network(network::NetworkArguments),
+    /// Print one table of many runs
+    Summarize(summarize::SummarizeArguments),
     /// Time a training step by its phases, and inference on packed weights
     Bench(bench::BenchArguments),
 }
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Network(arguments) => network::run(&arguments),
+        Command::Summarize(arguments) => summarize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {

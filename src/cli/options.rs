@@ -1,6 +1,7 @@
 //! The options that `train` and `compare` share.
 
 use super::Failure;
+use super::init;
 use super::training::Changes;
 use crate::error::{Error, Result};
 use crate::nets::{Description, Given};
@@ -8,8 +9,7 @@ use crate::prior::Codebook;
 use crate::prior::codebook::check_levels;
 use crate::reserve::reserve;
 use crate::train::config::{Config, VERSION};
-use crate::train::data::{Split, Standardization, directory};
-use crate::train::init::Init;
+use crate::train::data::{Split, Standardization, load};
 use crate::train::objective::Forward;
 use crate::train::projection::level_gap;
 use crate::train::recipe::{PriorName, Recipe};
@@ -18,8 +18,6 @@ use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A tenth of the images needs more passes.
-const EMBEDDED_EPOCHS: u32 = 40;
 const EMBEDDED_SHAPE: [usize; 3] = [1, 28, 28];
 
 /// Where the data come from that are not in the program, and how to get them.
@@ -33,8 +31,9 @@ const ADVICE: &str = if cfg!(feature = "download") {
 /// What to train on, and how.
 #[derive(Debug, Args)]
 pub(super) struct TrainingOptions {
-    /// Directory with the files of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100, raw or .gz [default: embedded images]
-    #[arg(long, value_name = "DIR")]
+    /// A folder of PNG and JPEG images for each class, an .npz file, or a directory with the files of MNIST, Fashion-MNIST, EMNIST,
+    /// CIFAR-10 or CIFAR-100 [default: embedded images]
+    #[arg(long, value_name = "PATH")]
     pub(super) data: Option<PathBuf>,
     /// Train on the 20 coarse labels of CIFAR-100, not the 100 fine ones
     #[arg(long)]
@@ -42,15 +41,22 @@ pub(super) struct TrainingOptions {
     /// Train on the first N training images only
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<usize>,
+    /// Share of the training images to hold out and to watch the training by; the test images are then looked at once, at the end
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    validation: Option<f64>,
     /// Number of levels, 2 to 256 [default: 3, and 4 under windows]
     #[arg(long, value_name = "M", conflicts_with = "codebook", allow_negative_numbers = true)]
     levels: Option<usize>,
     /// The levels to begin with, ascending
     #[arg(long, value_name = "LEVELS", value_delimiter = ',', allow_hyphen_values = true)]
     codebook: Option<Vec<Level>>,
-    /// Begin with the weights of another run of the same network; levels and optimizer are new
-    #[arg(long, value_name = "RUN")]
+    /// Begin with the weights of a run or a packed model of the same network, or of a safetensors file by PyTorch's names; levels
+    /// and optimizer are new
+    #[arg(long, value_name = "RUN|PACKED|FILE")]
     init: Option<PathBuf>,
+    /// JSON object of those tensors that the file of --init calls otherwise: {"conv1.weight": "features.0.weight"}
+    #[arg(long, value_name = "FILE", requires = "init")]
+    init_names: Option<PathBuf>,
     /// Leave the first and the last layer in full precision, without noise or levels
     #[arg(long)]
     keep_first_last: bool,
@@ -59,7 +65,8 @@ pub(super) struct TrainingOptions {
 }
 
 /// Those of [`TrainingOptions`], but for the recipe's, that a run which goes on is not given anew.
-pub(super) const TRAINING_OPTIONS: [&str; 6] = ["coarse", "limit", "levels", "codebook", "init", "keep_first_last"];
+pub(super) const TRAINING_OPTIONS: [&str; 8] =
+    ["coarse", "limit", "validation", "levels", "codebook", "init", "init_names", "keep_first_last"];
 /// What `--resume` may change about a run's recipe.
 const CHANGEABLE: &str = "epochs";
 
@@ -145,7 +152,9 @@ impl TrainingOptions {
 
     /// The configuration of a run of a network on the data asked for, checked.
     pub(super) fn config(&self, network: &Description) -> std::result::Result<Config, Failure> {
-        let data = self.load_data(network)?;
+        let mut data = self.load_data(network)?;
+        let (checksum, trained_on) = (data.train.checksum(), data.identity.take());
+        self.validation.map_or(Ok(()), |share| data.hold_out(share))?;
         let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
         let standardization = Standardization::for_training(&data.train)
             .map_err(|error| Error::file(source, "images that can be standardized", error))?;
@@ -158,8 +167,8 @@ impl TrainingOptions {
             graph.keep_first_and_last();
         }
         let default = Recipe::for_layers(graph.layers().count());
-        let epochs = if self.data.is_none() { EMBEDDED_EPOCHS } else { default.epochs };
-        let mut recipe = self.recipe.over(Recipe { epochs, ..default });
+        // The number of epochs depends on the batch that is given.
+        let mut recipe = self.recipe.over(self.recipe.over(default).with_enough_steps(data.train.len()));
         if recipe.forward == Forward::StraightThrough {
             // It has no prior: none needs to be asked for.
             recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
@@ -172,16 +181,20 @@ impl TrainingOptions {
             }
         };
         let recipe = self.recipe.over(Recipe { level_gap: level_gap(&codebook), ..recipe });
+        let names = self.init_names.as_deref();
+        let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let config = Config {
             version: VERSION,
             network: network.short_name().to_string(),
             text: Some(graph.to_string().lines().map(str::to_string).collect()),
             data: self.data.as_deref().map(absolute).transpose()?,
-            data_checksum: data.train.checksum(),
+            trained_on,
+            data_checksum: checksum,
             coarse: self.coarse,
             limit: self.limit,
+            validation: self.validation,
             standardization,
-            init: self.init.as_deref().map(Init::of).transpose()?,
+            init,
             codebook,
             recipe,
             earlier_epochs: Vec::new(),
@@ -198,10 +211,10 @@ impl TrainingOptions {
     fn load_data(&self, network: &Description) -> std::result::Result<Split, Failure> {
         // A preset for other images than the embedded ones.
         if self.data.is_none() && network.is_preset() && network.graph(Given::default())?.input != EMBEDDED_SHAPE {
-            let expected = format!("--data DIR with CIFAR-10 or CIFAR-100 to train {} on", network.name());
+            let expected = format!("--data PATH with CIFAR-10 or other images to train {} on", network.name());
             return Err(Failure::Advised(Error::option("data", expected, "none"), ADVICE));
         }
-        let mut data = directory::load(self.data.as_deref(), self.coarse)?;
+        let mut data = load(self.data.as_deref(), self.coarse)?;
         self.limit.map_or(Ok(()), |images| data.limit(images))?;
         Ok(data)
     }

@@ -8,7 +8,7 @@ use crate::files::write::check_replaceable;
 use crate::nets::WeightMode;
 use crate::packed::{PackedModel, format};
 use crate::train::Run;
-use crate::train::data::directory;
+use crate::train::data::load;
 use crate::train::recalibrate::recalibrate;
 use clap::Args;
 use std::path::PathBuf;
@@ -39,6 +39,9 @@ pub(super) struct QuantizeArguments {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     recalibrate: Option<u32>,
+    /// Where the run's data lie by now, for --recalibrate: their checksum decides [default: where they were]
+    #[arg(long, value_name = "PATH", requires = "recalibrate")]
+    data: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
@@ -53,7 +56,7 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
         refit_levels(&mut checkpoint.network, levels.into())?;
     }
     if let Some(images) = arguments.recalibrate {
-        let data = directory::load(config.data.as_deref(), config.coarse)?;
+        let data = load(arguments.data.as_deref().or(config.data.as_deref()), config.coarse)?;
         check_data(&arguments.run, &config, &checkpoint, &data)?;
         let data = training_images(&config, data.train)?;
         let (images, network) = (images as usize, &checkpoint.network);

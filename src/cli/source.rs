@@ -2,14 +2,14 @@
 
 use super::training::check_origin;
 use crate::error::{Error, Result};
-use crate::nets::{Given, Network};
+use crate::nets::{Given, Graph, Network};
 use crate::packed::{PackedModel, format};
 use crate::prior::codebook::LEVELS;
 use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
-use crate::train::data::{Dataset, Split};
+use crate::train::data::{Dataset, Split, TrainedOn};
 use std::path::Path;
 
 /// A run or a packed model.
@@ -78,8 +78,30 @@ pub(super) fn check_data(dir: &Path, config: &Config, checkpoint: &Checkpoint, d
 /// Those of a data set's training images that a run learned from, standardized as they were.
 pub(super) fn training_images(config: &Config, mut images: Dataset) -> Result<Dataset> {
     images.keep_first(config.limit.unwrap_or(usize::MAX));
+    if let Some(share) = config.validation {
+        images = images.hold_out(share)?.0;
+    }
     images.standardize(config.standardization.as_ref())?;
     Ok(images)
+}
+
+/// Checks that images have the shape and the classes of those that a network was trained on.
+pub(super) fn check_images(data: &Dataset, graph: &Graph, trained_on: Option<&TrainedOn>) -> Result<()> {
+    if data.shape() != graph.input {
+        let expected = format!("shape {:?}, as the model was trained on", graph.input);
+        return Err(Error::tensor("images", expected, format!("{:?}", data.shape())));
+    }
+    if graph.classes() != data.classes() {
+        let expected = format!("{} classes, as the model was trained on", graph.classes());
+        return Err(Error::tensor("labels", expected, data.classes()));
+    }
+    match trained_on {
+        Some(own) if own.classes != data.class_names() => {
+            let expected = format!("the classes {}, as the model was trained on {}", own.classes.join(", "), own.name);
+            Err(Error::tensor("labels", expected, data.class_names().join(", ")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Replaces the levels of every layer by the `levels` means of k-means on its θ, or by its distinct weights where they are

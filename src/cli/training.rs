@@ -2,18 +2,20 @@
 
 use super::checkpoints::{Checkpoints, Interval};
 use super::device::{Gpu, on};
+use super::init;
 use super::output::{line, note};
 use super::signals::{self, asked_to_end};
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
 use crate::nets::{Graph, Network, Role};
 use crate::packed::{PackedModel, format};
+use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::report::{self, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
-use crate::train::data::{Split, directory};
-use crate::train::evaluate::{Weights, quantized_loss};
+use crate::train::data::{Split, load};
+use crate::train::evaluate::{Weights, quantized_loss, share_between_levels};
 use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
 use crate::train::{Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -86,7 +88,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let mut network = Network::new(config.graph(&data.train).map_err(in_range)?, &codebook);
     network.initialize(config.recipe.seed);
     let init = config.init.as_ref().filter(|_| state.is_none());
-    init.map_or(Ok(()), |init| init.copy_to(&mut network))?;
+    init.map_or(Ok(()), |init| init::begin(init, &mut network))?;
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
     if init.is_some() && trainer.warmup_steps() == 0 {
         trainer.begin_second_phase()?;
@@ -128,10 +130,12 @@ pub(super) fn train(
     let run = &*run;
     line(&format!("{} on {}", config.network, data.source))?;
     line(&format!(
-        "{} weights, {} prior, {} levels, in {}",
+        "{} weights, {} prior, {} levels, {} epochs of {} steps, in {}",
         trainer.network.weights(),
         config.recipe.prior.name(),
         config.codebook.len(),
+        config.recipe.epochs,
+        trainer.steps_per_epoch(),
         run.dir().display()
     ))?;
 
@@ -165,12 +169,13 @@ pub(super) fn load_data(run: &Run, config: &Config) -> Result<Split> {
         Error::Option { .. } => Error::file(run.dir(), "the data it was begun on", error),
         other => other,
     };
-    let mut data = directory::load(config.data.as_deref(), config.coarse).map_err(expected)?;
+    let mut data = load(config.data.as_deref(), config.coarse).map_err(expected)?;
     config.limit.map_or(Ok(()), |images| data.limit(images)).map_err(expected)?;
     if data.train.checksum() != config.data_checksum {
         let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
         return Err(Error::file(run.dir(), expected, format!("{:08x}", data.train.checksum())));
     }
+    config.validation.map_or(Ok(()), |share| data.hold_out(share)).map_err(expected)?;
     data.standardize(config.standardization.as_ref())
         .map_err(|error| Error::file(run.dir(), "a run whose configuration fits its data", error))?;
     Ok(data)
@@ -266,7 +271,34 @@ fn finish(
     line("")?;
     table::bytes(model, format::to_bytes(model).len())?;
     line("")?;
-    line(&format!("in {}: metrics.jsonl, checkpoint.safetensors, model.packed, figures/*.svg", run.dir().display()))
+    line(&format!("in {}: metrics.jsonl, checkpoint.safetensors, model.packed, figures/*.svg", run.dir().display()))?;
+    let accuracy = |row: usize| 100.0 * rows[row].1.accuracy;
+    match advice(training.trainer(), accuracy(0) - accuracy(rows.len() - 1)) {
+        Some(advice) => line(&advice),
+        None => Ok(()),
+    }
+}
+
+/// What a loss of accuracy by quantizing is worth a remark, in points, and the share of the weights between levels that is.
+const NOTABLE_LOSS: f64 = 1.0;
+const NOTABLE_SHARE: f64 = 0.02;
+
+/// What to try where a prior that draws weights to levels has not brought them there; `loss` is the accuracy lost by quantizing, in
+/// points.
+fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
+    let recipe = trainer.recipe();
+    let share = share_between_levels(&trainer.network);
+    let is_drawn = matches!(recipe.prior(), Prior::MultiSpike(_));
+    if !is_drawn || (loss <= NOTABLE_LOSS && share <= NOTABLE_SHARE) {
+        return None;
+    }
+    Some(format!(
+        "quantizing costs {loss:.2} points of accuracy, and {:.1} % of the weights lie between levels: try more steps \
+         (--epochs {}), a stronger prior (--kl-weight {}) or two phases (--warmup 0.8 --forward hard --init-levels kmeans)",
+        100.0 * share,
+        2 * u64::from(recipe.epochs),
+        5.0 * recipe.kl_weight,
+    ))
 }
 
 /// Saves and shows what happens.

@@ -7,5 +7,6 @@ pub mod dir;
 pub mod held;
 pub mod lock;
 pub mod notice;
+pub mod numbers;
 pub mod read;
 pub mod write;

@@ -13,6 +13,7 @@
 //! | 2·2²⁸              | shuffling                 | epoch               |
 //! | 3·2²⁸              | augmentation              | training step       |
 //! | 4·2²⁸ + layer      | weights of an evaluation  | draw                |
+//! | 5·2²⁸              | images held out           | which part          |
 //!
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
@@ -42,6 +43,8 @@ pub enum Purpose {
     Augmentation,
     /// The noise ε of a layer's weights in a draw from the posterior, for evaluation.
     Evaluation(u32),
+    /// Which images of a data set are held out.
+    HoldingOut,
 }
 
 impl Purpose {
@@ -53,6 +56,7 @@ impl Purpose {
             Self::Shuffling => 2 << 28,
             Self::Augmentation => 3 << 28,
             Self::Evaluation(layer) => (4 << 28) + layer,
+            Self::HoldingOut => 5 << 28,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod version1;
 
-use super::data::{Dataset, Standardization};
+use super::data::{Dataset, Standardization, TrainedOn};
 use super::init::Init;
 use super::recipe::Recipe;
 use crate::error::{Error, Result};
@@ -28,14 +28,20 @@ pub struct Config {
     /// whose network is a preset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<String>>,
-    /// The directory of the data; none for the embedded images.
+    /// Where the data are; none for the embedded images.
     pub data: Option<PathBuf>,
-    /// CRC-32 of the training images and labels.
+    /// Which data they are; none in a run begun before configurations had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<TrainedOn>,
+    /// CRC-32 of the training images and labels, those held out among them.
     pub data_checksum: u32,
     /// Whether the labels are the coarse ones of CIFAR-100.
     pub coarse: bool,
     /// How many of the training images are trained on, from the first; none for all.
     pub limit: Option<usize>,
+    /// The share of these that is held out to watch the training by; none where it is watched by the test images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
     /// The figures of the images trained on, by which all images are standardized; none for pixels in [0, 1].
     pub standardization: Option<Standardization>,
     /// The run whose weights it begins with; none if they are drawn.

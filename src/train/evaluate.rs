@@ -160,6 +160,24 @@ pub fn labels(data: &Dataset) -> Vec<usize> {
     data.labels().iter().map(|label| usize::from(*label)).collect()
 }
 
+/// The share of the weights that lie between levels: farther from their own than a quarter of the way to the next.
+pub fn share_between_levels<F: Real>(network: &Network<F>) -> f64 {
+    let (mut between, mut weights) = (0_usize, 0_usize);
+    for layer in network.layers().filter(|layer| !layer.unquantized) {
+        let [theta, levels] = [layer.theta, layer.levels].map(|position| network.parameters()[position].as_slice());
+        let quantizer = Quantizer::new(levels);
+        let is_between = |theta: &&F| {
+            let own = quantizer.index(**theta);
+            let next = if **theta > levels[own] { own + 1 } else { own.wrapping_sub(1) };
+            let far = |next: &F| (**theta - levels[own]).abs() * F::of(4.0) > (*next - levels[own]).abs();
+            levels.get(next).is_some_and(far)
+        };
+        between += theta.iter().filter(is_between).count();
+        weights += theta.len();
+    }
+    between as f64 / weights.max(1) as f64
+}
+
 /// The quantized loss Σ (θ − Q(θ))² over the weights of all layers that are quantized.
 pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
     let parameters = network.parameters();

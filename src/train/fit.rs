@@ -39,9 +39,9 @@ pub struct EpochMetrics {
     pub kl_weight: f64,
     /// Σ (θ − Q(θ))² at the epoch's end.
     pub quantized_loss: f64,
-    /// On the test images, with mean weights.
+    /// On the images that the training is watched by ([`Split::watched`]), with mean weights.
     pub accuracy_mean: f64,
-    /// On the test images, with quantized weights.
+    /// On the same images, with quantized weights.
     pub accuracy_quantized: f64,
     /// The levels of each layer at the epoch's end, by the layer's name.
     pub levels: BTreeMap<String, Vec<f32>>,
@@ -123,7 +123,7 @@ fn measure<F: Real>(
     position: &Position,
     kl_weight: f64,
 ) -> Result<EpochMetrics> {
-    let accuracy = |weights| match training.score(&data.test, weights) {
+    let accuracy = |weights| match training.score(data.watched(), weights) {
         Err(Error::Tensor { tensor, expected, seen }) => {
             Err(Error::tensor(tensor, format!("{expected} after step {}", training.trainer().step), seen))
         }

@@ -1,46 +1,53 @@
 //! A training that begins with the weights of another: θ, biases, normalizations and their running statistics. Its levels,
 //! variances and optimizer begin anew.
+//!
+//! The other is a run, a packed model, or a file of PyTorch's tensors (see [`pytorch`]).
+
+pub mod pytorch;
 
 use super::checkpoint;
 use super::run::Run;
 use crate::error::{Error, Result};
 use crate::nets::{Network, Role};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where a run's first weights come from, as its configuration records it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Init {
-    /// The directory of the other run.
-    pub run: PathBuf,
+    /// The directory of the other run, or the file of the packed model or of the tensors.
+    #[serde(rename = "run")]
+    pub path: PathBuf,
+    /// The tensors that have other names in the file than PyTorch's, by these.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// CRC-32 of the values that are taken over.
     pub checksum: u32,
 }
 
 impl Init {
-    /// The weights that the run in `dir` has by now.
+    /// The weights of `from`, which were read from `path`.
     ///
     /// # Errors
-    /// If there is no such run, it has no checkpoint, or its path cannot be resolved.
-    pub fn of(dir: &Path) -> Result<Self> {
-        let network = load(dir)?;
-        let run = dir.canonicalize().map_err(|source| Error::io(dir, source))?;
-        Ok(Self { run, checksum: checksum(&network) })
+    /// [`Error::Io`] if the path cannot be resolved.
+    pub fn new(path: &Path, names: BTreeMap<String, String>, from: &Network<f32>) -> Result<Self> {
+        let absolute = path.canonicalize().map_err(|source| Error::io(path, source))?;
+        Ok(Self { path: absolute, names, checksum: checksum(from) })
     }
 
-    /// Copies the weights to a network of the same layers.
+    /// Copies the weights, read again, to a network of the same layers.
     ///
     /// # Errors
-    /// If the run is not there any more, has gone on since, or is of another network.
-    pub fn copy_to(&self, network: &mut Network<f32>) -> Result<()> {
-        let from = load(&self.run)?;
-        let seen = checksum(&from);
+    /// [`Error::File`] if they are not what they were, or of another network.
+    pub fn copy(&self, from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
+        let seen = checksum(from);
         if seen != self.checksum {
             let expected = format!("the weights that a run was begun with, checksum {:08x}", self.checksum);
-            return Err(Error::file(&self.run, expected, format!("{seen:08x}")));
+            return Err(Error::file(&self.path, expected, format!("{seen:08x}")));
         }
-        copy(&from, network).map_err(|error| Error::file(&self.run, "a run of the same network", error))
+        copy(from, to).map_err(|error| Error::file(&self.path, "weights of the same network", error))
     }
 }
 
@@ -63,7 +70,11 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
     Ok(())
 }
 
-fn load(dir: &Path) -> Result<Network<f32>> {
+/// The network that the run in `dir` has by now.
+///
+/// # Errors
+/// If there is no such run, or it has no checkpoint.
+pub fn of_run(dir: &Path) -> Result<Network<f32>> {
     Run::config(dir)?;
     if !Run::has_checkpoint(dir)? {
         return Err(Error::file(dir, "a run with a checkpoint", "none"));

@@ -164,18 +164,24 @@ impl Run {
             return Ok(Vec::new());
         }
         let path = Self::metrics_path(self.dir());
-        let text = read(&path, read::LARGE)?;
-        let metrics: Vec<EpochMetrics> = text
-            .split_inclusive(|byte| *byte == b'\n')
-            .take(epochs as usize)
-            .map(serde_json::from_slice)
-            .collect::<std::result::Result<_, _>>()
-            .map_err(|error| Error::file(&path, "one object of metrics a line", error))?;
+        let metrics = read_metrics(&path, epochs as usize)?;
         let numbered = metrics.iter().zip(1..).all(|(metrics, epoch)| metrics.epoch == epoch);
         if metrics.len() == epochs as usize && numbered {
             Ok(metrics)
         } else {
             Err(Error::file(&path, format!("epochs 1 to {epochs}"), format!("{} lines", metrics.len())))
+        }
+    }
+
+    /// The metrics of the last epoch of the run in `dir`; none before its first has ended.
+    ///
+    /// # Errors
+    /// [`Error::File`] if a line is not an object of metrics, [`Error::Io`] if the system refuses.
+    pub fn last_metrics(dir: &Path) -> Result<Option<EpochMetrics>> {
+        let path = Self::metrics_path(dir);
+        match is_there(&path).map_err(|source| Error::io(&path, source))? {
+            true => Ok(read_metrics(&path, usize::MAX)?.pop()),
+            false => Ok(None),
         }
     }
 
@@ -236,6 +242,14 @@ impl Run {
     fn metrics_path(dir: &Path) -> PathBuf {
         dir.join(METRICS)
     }
+}
+
+/// The metrics in the first `most` lines of a file.
+fn read_metrics(path: &Path, most: usize) -> Result<Vec<EpochMetrics>> {
+    let text = read(path, read::LARGE)?;
+    let lines = text.split_inclusive(|byte| *byte == b'\n').take(most);
+    let metrics = lines.map(serde_json::from_slice).collect::<std::result::Result<_, _>>();
+    metrics.map_err(|error| Error::file(path, "one object of metrics a line", error))
 }
 
 const CONFIG: &str = "config.json";

@@ -5,7 +5,7 @@ use super::{Workplace, assert_same_results};
 use crate::train::{Notes, Parts};
 use serde_json::{Value, json};
 use spikeslab::nets::Network;
-use spikeslab::train::data::directory;
+use spikeslab::train::data::load;
 use spikeslab::train::fit::Position;
 use spikeslab::train::{Recipe, Run, Trainer, checkpoint, fit};
 use std::fs;
@@ -89,7 +89,7 @@ fn rate_and_kl_weight_follow_the_new_number_of_epochs() {
     assert_eq!(weights, [at(7.0, 2.0), at(15.0, 2.0), at(23.0, 4.0), at(31.0, 4.0)]);
     // And so does the rate: two epochs towards two, and two more towards four.
     let config = Run::config(&place.path("run")).unwrap();
-    let data = directory::load(Some(&place.path("data")), false).unwrap();
+    let data = load(Some(&place.path("data")), false).unwrap();
     let mut network = Network::new(config.graph(&data.train).unwrap(), &config.check(256).unwrap());
     network.initialize(config.recipe.seed);
     let mut first = Trainer::new(network, Recipe { epochs: 2, ..config.recipe.clone() }, 256).unwrap();

@@ -34,7 +34,7 @@ fn lenet5_learns_coloured_shapes_and_keeps_them_when_quantized() {
     let options = ["--epochs", "12", "--batch-size", "20", "--learning-rate", "0.01", "--augment"];
     let printed = place.succeed(&[&["train", "lenet5", "--data", "ten", "--out", "run"], &options[..]].concat());
     assert!(
-        printed.starts_with("lenet5 on 400 training and 100 test images of CIFAR-10 in 10 classes from "),
+        printed.starts_with("lenet5 on 400 training and 100 test images of CIFAR-10, 3 x 32 x 32 in 10 classes, from "),
         "{printed}"
     );
     let last = place.metrics("run").pop().unwrap();
@@ -85,7 +85,8 @@ fn other_data_are_standardized_by_the_figures_of_the_run() {
 fn the_configuration_holds_what_was_asked_of_the_data() {
     let place = place();
     let printed = train(&place, "hundred", "run", &["--coarse", "--limit", "150", "--augment"]);
-    let start = "lenet5 on the first 150 of 200 training and 100 test images of CIFAR-100 in 20 classes from ";
+    let start =
+        "lenet5 on the first 150 of 200 training and 100 test images of CIFAR-100, 3 x 32 x 32 in 20 classes, from ";
     assert!(printed.starts_with(start), "{printed}");
     let config = config(&place, "run");
     assert_eq!(

@@ -9,15 +9,17 @@ use spikeslab::oracle::{OPERATIONS, Operation, compute};
 use spikeslab::packed::{PackedModel, format};
 use spikeslab::prior::Codebook;
 use spikeslab::train::data::cifar::{self, CIFAR10, CIFAR100};
-use spikeslab::train::data::{Dataset, idx};
+use spikeslab::train::data::{Dataset, idx, npz};
 use spikeslab::train::{Config, checkpoint};
+use std::io::Cursor;
 use std::path::Path;
 
 /// Whether the parser accepts the bytes.
 pub type Parser = fn(&[u8]) -> bool;
 
 /// Every parser, by the name of its fuzz target and of its corpus.
-pub const PARSERS: [(&str, Parser); 8] = [
+pub const PARSERS: [(&str, Parser); 9] = [
+    ("npz", npz),
     ("idx", idx),
     ("gz", gz),
     ("cifar", cifar),
@@ -48,9 +50,17 @@ pub fn idx(bytes: &[u8]) -> bool {
         return false;
     };
     // What is accepted is what is there.
-    assert_eq!(images.len(), 16 + data.len() * data.shape().iter().product::<usize>());
-    assert_eq!(&labels[8..], data.labels());
-    true
+    let numbers = data.len() * data.shape().iter().product::<usize>();
+    assert!([16, 20].map(|header| header + numbers).contains(&images.len()), "{} bytes", images.len());
+    assert!([1, 2, 4].map(|bytes| 8 + bytes * data.len()).contains(&labels.len()), "{} bytes", labels.len());
+    is_within_its_classes(&data)
+}
+
+/// Arrays of numpy in a zip archive.
+pub fn npz(bytes: &[u8]) -> bool {
+    let Some(split) = accepted(npz::read(Cursor::new(bytes), Path::new("data.npz"))) else { return false };
+    assert_eq!((split.train.shape(), split.train.classes()), (split.test.shape(), split.test.classes()));
+    is_within_its_classes(&split.train) && is_within_its_classes(&split.test)
 }
 
 /// Images of two labels, packed.

@@ -4,7 +4,7 @@ use spikeslab::nets::Description;
 use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::config::{EarlierEpochs, VERSION, describe};
-use spikeslab::train::data::{Dataset, Standardization};
+use spikeslab::train::data::{Dataset, Standardization, TrainedOn};
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Config, Forward, KlScale, Recipe};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ pub(super) fn config() -> Config {
         network: "mine".into(),
         text: Some(TEXT.map(str::to_string).to_vec()),
         data: Some(PathBuf::from("/data/of mine")),
+        trained_on: Some(TrainedOn { name: "mine".into(), checksum: 5, classes: vec!["a".into(), "b".into()] }),
+        validation: Some(0.1),
         data_checksum: 0xffff_ffff,
         coarse: true,
         limit: Some(7),

@@ -15,7 +15,7 @@ use spikeslab::train::evaluate::{
 };
 use spikeslab::train::uncertainty::Predictions;
 
-fn labelled(labels: &[u8]) -> Dataset {
+fn labelled(labels: &[u16]) -> Dataset {
     Dataset::new(vec![0; labels.len()], labels.to_vec(), [1, 1, 1], 3).unwrap()
 }
 
@@ -46,7 +46,7 @@ fn accuracy_counts_first_maxima_and_nll_is_the_mean() {
 /// Draw by draw, and of each all images, the last batch smaller: what is saved is in that order.
 #[test]
 fn a_last_smaller_batch_is_kept_and_the_sink_sees_draws_one_after_another() {
-    let data = labelled(&(0..501).map(|i| (i % 3) as u8).collect::<Vec<_>>());
+    let data = labelled(&(0..501).map(|i| (i % 3) as u16).collect::<Vec<_>>());
     let mut seen = Vec::new();
     let logits =
         |draw: u32, images| Array2::from_shape_fn((images, 3), |(_, k)| if k == 0 { draw as f32 } else { -1.0 });

@@ -3,8 +3,9 @@ use crate::common::assert_error;
 use crate::common::networks::preset;
 use spikeslab::nets::{Network, Role};
 use spikeslab::train::fit::Position;
-use spikeslab::train::init::{Init, copy};
+use spikeslab::train::init::{Init, copy, of_run};
 use spikeslab::train::{Run, Trainer, checkpoint};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -25,13 +26,13 @@ fn the_weights_norms_and_statistics_are_taken_over() {
     let from = run(&dir);
     let mut to = network("mlp", narrow("mlp"), 6);
     let begin = to.clone();
-    let init = Init::of(&dir).unwrap();
-    init.copy_to(&mut to).unwrap();
+    let init = Init::new(&dir, BTreeMap::new(), &of_run(&dir).unwrap()).unwrap();
+    init.copy(&of_run(&dir).unwrap(), &mut to).unwrap();
     for ((to, from), begin) in to.parameters().iter().zip(from.parameters()).zip(begin.parameters()) {
         let is_new = matches!(to.role, Role::LogSigma2 | Role::Levels);
         assert_eq!(to, if is_new { begin } else { from }, "{}", to.name);
     }
-    assert_eq!(init.run, dir.canonicalize().unwrap());
+    assert_eq!(init.path, dir.canonicalize().unwrap());
 }
 
 #[test]
@@ -39,19 +40,23 @@ fn a_run_that_has_gone_on_or_is_another_network_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("run");
     run(&dir);
-    let init = Init::of(&dir).unwrap();
+    let from = of_run(&dir).unwrap();
+    let init = Init::new(&dir, BTreeMap::new(), &from).unwrap();
     let mut wide: Network<f32> = initialized(preset("mlp", [1, 6, 6]));
-    assert_error(init.copy_to(&mut wide), &["a run of the same network", "fc1.theta", "[36, 256]"]);
+    assert_error(init.copy(&from, &mut wide), &["weights of the same network", "fc1.theta", "[36, 256]"]);
     let mut deep: Network<f32> = initialized(preset("lenet5", [1, 28, 28]));
-    assert_error(init.copy_to(&mut deep), &["a run of the same network", "tensors"]);
+    assert_error(init.copy(&from, &mut deep), &["weights of the same network", "tensors"]);
     let other = Init { checksum: init.checksum ^ 1, ..init.clone() };
     let mut to = network("mlp", narrow("mlp"), 6);
     let before = to.clone();
-    assert_error(other.copy_to(&mut to), &["the weights that a run was begun with", &format!("{:08x}", init.checksum)]);
+    assert_error(
+        other.copy(&from, &mut to),
+        &["the weights that a run was begun with", &format!("{:08x}", init.checksum)],
+    );
     assert_eq!(to, before);
     fs::remove_file(Run::checkpoint_path(&dir)).unwrap();
-    assert_error(Init::of(&dir), &["a run with a checkpoint", "none"]);
-    assert_error(Init::of(place.path()), &["a run directory"]);
+    assert_error(of_run(&dir), &["a run with a checkpoint", "none"]);
+    assert_error(of_run(place.path()), &["a run directory"]);
 }
 
 #[test]

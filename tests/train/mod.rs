@@ -63,9 +63,9 @@ pub(crate) fn blobs(count: usize, size: usize, seed: u64) -> (Vec<u8>, Vec<u8>) 
 pub(crate) fn split(train: usize, test: usize, size: usize) -> Split {
     let part = |count, seed| {
         let (pixels, labels) = blobs(count, size, seed);
-        Dataset::new(pixels, labels, [1, size, size], CLASSES).unwrap()
+        Dataset::new(pixels, labels.into_iter().map(u16::from).collect(), [1, size, size], CLASSES).unwrap()
     };
-    Split { train: part(train, 1), test: part(test, 2), source: "blobs".to_string() }
+    Split::new(part(train, 1), part(test, 2), "blobs")
 }
 
 /// Narrow widths for each network.

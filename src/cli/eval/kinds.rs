@@ -7,7 +7,9 @@ use crate::train::evaluate::{Sink, labels};
 use crate::train::uncertainty::{Detections, Predictions, Uncertainty};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
+use std::fmt::{self, Display};
 use std::io::IsTerminal;
+use std::path::Path;
 
 /// A kind of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +46,44 @@ impl Kind {
     }
 }
 
+/// Which data set it is.
+pub(super) struct DataName {
+    pub(super) name: String,
+    /// None of the images in the program.
+    pub(super) path: Option<String>,
+}
+
+impl DataName {
+    pub(super) fn new(path: Option<&Path>, data: &Split) -> Self {
+        let name = data.identity.as_ref().map_or_else(String::new, |identity| identity.name.clone());
+        Self { name, path: path.map(|path| path.display().to_string()) }
+    }
+}
+
+impl Display for DataName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "{}, from {path:?}", self.name),
+            None => write!(f, "{}, from the program itself", self.name),
+        }
+    }
+}
+
+/// The test images of another data set, of which a network should be less certain.
+pub(super) struct Other {
+    pub(super) name: DataName,
+    pub(super) test: Dataset,
+}
+
 /// What is evaluated on what.
 pub(super) struct Task<'a> {
     pub(super) kinds: &'a [Kind],
     pub(super) samples: u32,
+    /// The data set of the test images.
+    pub(super) own: DataName,
     pub(super) test: Dataset,
-    /// That of --ood, of which the test images count.
-    pub(super) other: Option<Split>,
+    /// That of --ood.
+    pub(super) other: Option<Other>,
     pub(super) classes: usize,
 }
 

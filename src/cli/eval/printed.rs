@@ -2,7 +2,7 @@
 
 use super::super::output::{json, line};
 use super::super::{Failure, table};
-use super::kinds::{Evaluation, Kind, OfKind, Task};
+use super::kinds::{DataName, Evaluation, Kind, OfKind, Task};
 use crate::train::uncertainty::detection::Detection;
 use crate::train::uncertainty::{COVERAGES, Detections, Uncertainty};
 use serde_json::{Value, json as value};
@@ -22,7 +22,7 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     rows(kinds, &figures())?;
     if let Some(other) = &task.other {
         line("")?;
-        line(&format!("{} other images, from {}", other.test.len(), other.source))?;
+        line(&format!("{} other images of {}", other.test.len(), other.name))?;
         rows(kinds, &[row("entropy, nats", |of| four(of.other.as_ref().map(|other| mean(&other.0.entropy()))))])?;
         for (name, score) in SCORES {
             rows(kinds, &detection(name, score))?;
@@ -32,7 +32,7 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     if let Some(loss) = loss {
         line(&table::quantized_loss(loss))?;
     }
-    line(&format!("{} test images", task.test.len()))?;
+    line(&format!("{} test images of {}", task.test.len(), task.own))?;
     if kinds.iter().any(|of| of.kind.is_drawn()) {
         line(&format!("{} draws of the weights", task.samples))?;
     }
@@ -116,7 +116,10 @@ pub(super) fn object(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>
     let of_kind = |kind: Kind| evaluation.kinds.iter().find(|of| of.kind == kind);
     let figure = |kind, of: fn(&Uncertainty) -> f64| of_kind(kind).map(|kind| of(&kind.uncertainty));
     let kinds = Kind::ALL.map(|kind| (kind.key().to_string(), of_kind(kind).map_or(Value::Null, uncertainty)));
-    let ood = task.other.as_ref().map(|other| value!({"n": other.test.len(), "source": other.source}));
+    let ood = task.other.as_ref().map(|other| {
+        let DataName { name, path } = &other.name;
+        value!({"n": other.test.len(), "name": name, "path": path})
+    });
     let object = value!({
         "accuracy_mean": figure(Kind::Mean, |of| of.accuracy),
         "accuracy_sample": figure(Kind::Sampled, |of| of.accuracy),
@@ -126,6 +129,7 @@ pub(super) fn object(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>
         "nll_quantized": figure(Kind::Quantized, |of| of.nll),
         "quantized_loss": loss,
         "n": task.test.len(),
+        "data": {"name": task.own.name, "path": task.own.path},
         "samples": of_kind(Kind::Sampled).map(|_| task.samples),
         "uncertainty": Value::Object(kinds.into_iter().collect()),
         "ood": ood,

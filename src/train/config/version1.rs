@@ -77,6 +77,8 @@ impl Config {
             network: self.network + &self.densenet.map(sizes).unwrap_or_default(),
             text: None,
             data: self.data,
+            trained_on: None,
+            validation: None,
             data_checksum: self.data_checksum,
             coarse: self.coarse,
             limit: self.limit,

@@ -13,7 +13,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, Split, files};
+use super::{Dataset, Split, files, known};
 use crate::error::{Error, Result};
 
 /// (C, H, W) of an image.
@@ -33,8 +33,8 @@ pub struct Layout {
     pub train: &'static [&'static str],
     /// The file of test images.
     pub test: &'static str,
-    /// What the label bytes of a record are, and how many classes each tells apart; the last is the finest.
-    pub labels: &'static [(&'static str, u8)],
+    /// What the label bytes of a record are, and the classes that each tells apart; the last is the finest.
+    pub labels: &'static [(&'static str, &'static [&'static str])],
 }
 
 /// 10 classes.
@@ -42,7 +42,7 @@ pub const CIFAR10: Layout = Layout {
     name: "CIFAR-10",
     train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
     test: "test_batch.bin",
-    labels: &[("labels", 10)],
+    labels: &[("labels", &known::CIFAR10)],
 };
 
 /// 100 classes, or the 20 that each holds five of.
@@ -50,7 +50,7 @@ pub const CIFAR100: Layout = Layout {
     name: "CIFAR-100",
     train: &["train.bin"],
     test: "test.bin",
-    labels: &[("coarse labels", 20), ("fine labels", 100)],
+    labels: &[("coarse labels", &known::CIFAR100_COARSE), ("fine labels", &known::CIFAR100)],
 };
 
 impl Layout {
@@ -83,8 +83,9 @@ impl Layout {
     /// What is wrong with the labels of a record, if anything.
     fn odd_label(&self, path: &Path, labels: &[u8], record: u64) -> Option<Error> {
         let (label, (what, classes)) =
-            labels.iter().zip(self.labels).find(|(label, (_, classes))| *label >= classes)?;
-        Some(Error::file(path, format!("{what} from 0 to {}", classes - 1), format!("{label} in record {record}")))
+            labels.iter().zip(self.labels).find(|(label, (_, classes))| usize::from(**label) >= classes.len())?;
+        let expected = format!("{what} from 0 to {}", classes.len() - 1);
+        Some(Error::file(path, expected, format!("{label} in record {record}")))
     }
 
     fn expected(&self) -> String {
@@ -109,14 +110,7 @@ pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
         images.finish()
     };
     let (train, test) = (read(&train)?, read(&[test])?);
-    let source = format!(
-        "{} training and {} test images of {} in {} classes from {dir:?}",
-        train.len(),
-        test.len(),
-        layout.name,
-        train.classes()
-    );
-    Ok(Split { train, test, source })
+    Ok(Split::read_from(train, test, layout.name, &format!("{dir:?}")))
 }
 
 /// Reads the records of one file of `layout` to its end; of several labels the first if `coarse`, else the last. The path is
@@ -146,7 +140,9 @@ impl<'a> Images<'a> {
     }
 
     fn finish(self) -> Result<Dataset> {
-        Dataset::new(self.pixels, self.labels, SHAPE, self.layout.labels[self.which].1.into())
+        let classes = self.layout.labels[self.which].1;
+        let labels = self.labels.into_iter().map(u16::from).collect();
+        Ok(Dataset::new(self.pixels, labels, SHAPE, classes.len())?.with_class_names(classes))
     }
 
     /// Appends the images of a file.

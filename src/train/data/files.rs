@@ -1,5 +1,6 @@
 //! Files of a data set, which may be there raw or as `.gz`.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::File`] if it is a directory, [`Error::Io`] if the system refuses to look.
-pub fn look(dir: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
+pub fn look(dir: &Path, names: &[impl Display]) -> Result<Option<PathBuf>> {
     for ending in ["", ".gz"] {
         for name in names {
             let path = dir.join(format!("{name}{ending}"));
@@ -30,8 +31,8 @@ pub fn look(dir: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
 ///
 /// # Errors
 /// As [`look`], and [`Error::File`] if there is none.
-pub fn find(dir: &Path, names: &[&str]) -> Result<PathBuf> {
-    let name = names.first().unwrap_or(&"");
+pub fn find(dir: &Path, names: &[impl Display]) -> Result<PathBuf> {
+    let name = names.first().map(ToString::to_string).unwrap_or_default();
     look(dir, names)?.ok_or_else(|| Error::file(dir, format!("{name} or {name}.gz in it"), "neither"))
 }
 
@@ -81,4 +82,16 @@ const GZIP: [u8; 2] = [0x1F, 0x8B];
 
 fn unpacked(file: BufReader<File>, is_gz: bool) -> Box<dyn Read> {
     if is_gz { Box::new(GzReader::new(file)) } else { Box::new(file) }
+}
+
+/// The names of what is in a directory, in ascending order; names that are not UTF-8 with U+FFFD in place of what is not.
+///
+/// # Errors
+/// [`Error::Io`] if the system refuses to look.
+pub fn names(dir: &Path) -> Result<Vec<String>> {
+    let io = |source| Error::io(dir, source);
+    let entry = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let mut names = fs::read_dir(dir).map_err(io)?.map(entry).collect::<std::io::Result<Vec<_>>>().map_err(io)?;
+    names.sort();
+    Ok(names)
 }

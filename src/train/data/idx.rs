@@ -1,53 +1,74 @@
-//! IDX, the format of the MNIST files: a header of big-endian 32-bit words, then unsigned bytes, row major.
+//! IDX, the format of the MNIST files: a header of big-endian 32-bit words, then numbers, row major.
 //!
-//! | file | word 0 | word 1 | words 2, 3 | bytes |
+//! | file | word 0 | word 1 | further words | numbers |
 //! |---|---|---|---|---|
 //! | labels | 0x00000801 | count | | (count) |
 //! | images | 0x00000803 | count | rows, columns | (count, rows, columns) |
+//! | images | 0x00000804 | count | a [`Layout`] with channels | (count, channels, rows, columns) or (count, rows, columns, channels) |
 //!
-//! A file is exactly as long as its header says. Everything the headers can tell is checked before the first byte after
-//! them is read, and memory is taken only as bytes arrive, so a header that lies costs nothing.
+//! The third byte of word 0 is the type of the numbers, 08 for unsigned bytes; labels may also be big-endian integers of two bytes
+//! (0B) or four (0C). A file is exactly as long as its header says. Everything the headers can tell is checked before the first byte
+//! after them is read, and memory is taken only as bytes arrive, so a header that lies costs nothing.
 
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::Dataset;
+use super::layout::Layout;
+use super::{Dataset, MOST_BYTES, MOST_CLASSES};
 use crate::error::{Error, Result};
 
-const IMAGES: u32 = 0x0000_0803;
-const LABELS: u32 = 0x0000_0801;
-const CLASSES: u8 = 10;
-
-/// No file may hold more: 1.3 million images of 28 x 28, twenty times MNIST.
-const MAX_BYTES: u64 = 1 << 30;
+const BYTES: u8 = 0x08;
+/// The types of labels, each with the bytes of a number.
+const LABELS: [(u8, usize); 3] = [(BYTES, 1), (0x0B, 2), (0x0C, 4)];
 
 /// How far past its end a file that is too long is read, to say how long it is.
 const MAX_EXCESS: u64 = 1 << 16;
 
-/// Reads images (N, H, W) and their labels (N), 0 to 9, into a data set of shape (1, H, W) with 10 classes.
+/// Reads images (N, H, W), (N, C, H, W) or (N, H, W, C) and their labels (N). The classes are those from 0 to the largest label.
 ///
 /// The paths are only named in errors. `images` and `labels` are read to their ends.
 ///
 /// # Errors
-/// [`Error::File`] if a header is not what the format demands, a size is zero, a file would hold more than 1 GiB, the
-/// counts differ, a file is shorter or longer than its header says or cannot be decoded, or a label is above 9;
+/// [`Error::File`] if a header is not what the format demands, a size is zero, a file would hold more than [`MOST_BYTES`], the
+/// counts differ, a file is shorter or longer than its header says or cannot be decoded, or a label is not from 0 to 65,535;
 /// [`Error::Io`] if reading fails.
 pub fn read(images: impl Read, images_path: &Path, labels: impl Read, labels_path: &Path) -> Result<Dataset> {
     let mut images = Idx { input: images, path: images_path };
     let mut labels = Idx { input: labels, path: labels_path };
-    let [n] = labels.header(LABELS)?;
-    let [count, rows, columns] = images.header(IMAGES)?;
-    if count != n {
+    let (kind, sizes) = labels.header("labels", &LABELS.map(|(kind, _)| (kind, 1)))?;
+    let (n, bytes) = (sizes[0], LABELS.iter().find(|(of, _)| *of == kind).map_or(1, |(_, bytes)| *bytes));
+    let (_, sizes) = images.header("images", &[(BYTES, 3), (BYTES, 4)])?;
+    if sizes[0] != n {
         let expected = format!("{n} images, one for each label in {}", labels_path.display());
-        return Err(Error::file(images_path, expected, count));
+        return Err(Error::file(images_path, expected, sizes[0]));
     }
-    let labels = labels.body(&[n])?;
-    if let Some(i) = labels.iter().position(|&label| label >= CLASSES) {
-        let seen = format!("{} at index {i}", labels[i]);
-        return Err(Error::file(labels_path, "labels from 0 to 9", seen));
+    let image: Vec<usize> = sizes[1..].iter().map(|&size| size as usize).collect();
+    let Some(layout) = Layout::of(&image) else {
+        let expected = "1 or 3 channels, before or after rows and columns";
+        return Err(Error::file(images_path, expected, product(&sizes)));
+    };
+    let labels = labels.body(&[n], bytes)?;
+    let labels: Vec<i64> = labels.chunks_exact(bytes).map(signed).collect();
+    let labels = labels_of(labels)
+        .map_err(|seen| Error::file(labels_path, format!("labels from 0 to {}", MOST_CLASSES - 1), seen))?;
+    let pixels = layout.channels_first(images.body(&sizes, 1)?);
+    let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
+    Dataset::new(pixels, labels, layout.shape, classes)
+}
+
+/// A big-endian number: an unsigned byte, or a signed number of two or four bytes.
+fn signed(bytes: &[u8]) -> i64 {
+    match *bytes {
+        [a, b] => i16::from_be_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
+        _ => bytes.first().copied().unwrap_or(0).into(),
     }
-    let pixels = images.body(&[count, rows, columns])?;
-    Dataset::new(pixels, labels, [1, rows as usize, columns as usize], CLASSES.into())
+}
+
+/// The numbers as labels, or the first that is none.
+pub(super) fn labels_of(numbers: impl IntoIterator<Item = i64>) -> std::result::Result<Vec<u16>, String> {
+    let label = |(i, number): (usize, i64)| u16::try_from(number).map_err(|_| format!("{number} at index {i}"));
+    numbers.into_iter().enumerate().map(label).collect()
 }
 
 struct Idx<'a, R> {
@@ -56,33 +77,40 @@ struct Idx<'a, R> {
 }
 
 impl<R: Read> Idx<'_, R> {
-    /// The sizes that follow the magic word, checked: none is zero, and their product is not above [`MAX_BYTES`].
-    fn header<const RANK: usize>(&mut self, magic: u32) -> Result<[u32; RANK]> {
-        let header = header_bytes(RANK);
-        let expected = format!("a header of {header} bytes");
-        let words = self.take(header, 0, &expected)?;
-        let mut words = words.chunks_exact(4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]]));
-        let seen = words.next().unwrap_or_default();
-        if seen != magic {
-            let expected = format!("magic word 0x{magic:08x}, unsigned bytes of rank {RANK}");
-            return Err(Error::file(self.path, expected, format!("0x{seen:08x}")));
+    /// The type of the numbers and the sizes that follow the magic word, checked: type and rank are among `kinds`, no size is zero,
+    /// and their product is not above [`MOST_BYTES`].
+    fn header(&mut self, what: &str, kinds: &[(u8, usize)]) -> Result<(u8, Vec<u32>)> {
+        let header = header_bytes(kinds[0].1);
+        let mut bytes = self.take(header, 0, &format!("a header of {header} bytes"))?;
+        let (zeros, kind, rank) = ([bytes[0], bytes[1]], bytes[2], usize::from(bytes[3]));
+        if zeros != [0, 0] || !kinds.contains(&(kind, rank)) {
+            let words: Vec<String> = kinds.iter().map(|(kind, rank)| format!("0x0000{kind:02x}{rank:02x}")).collect();
+            let seen: String = bytes[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+            let expected = format!("the magic word of {what}, {}", words.join(" or "));
+            return Err(Error::file(self.path, expected, format!("0x{seen}")));
         }
-        let mut sizes = [0; RANK];
-        sizes.iter_mut().zip(words).for_each(|(size, word)| *size = word);
-        let bytes = sizes.iter().try_fold(1, |n: u64, &size| n.checked_mul(size.into()));
-        if !bytes.is_some_and(|n| (1..=MAX_BYTES).contains(&n)) {
-            let expected = format!("a size of 1 to {MAX_BYTES} bytes");
+        if header_bytes(rank) > header {
+            let more = header_bytes(rank) - header;
+            let expected = format!("a header of {} bytes", header_bytes(rank));
+            bytes.extend(self.take(more, header, &expected)?);
+        }
+        let word = |w: &[u8]| u32::from_be_bytes([w[0], w[1], w[2], w[3]]);
+        let sizes: Vec<u32> = bytes.chunks_exact(4).skip(1).map(word).collect();
+        let count = sizes.iter().try_fold(1, |n: u64, &size| n.checked_mul(size.into()));
+        if !count.is_some_and(|n| (1..=MOST_BYTES).contains(&n)) {
+            let expected = format!("a size of 1 to {MOST_BYTES} bytes");
             return Err(Error::file(self.path, expected, product(&sizes)));
         }
-        Ok(sizes)
+        Ok((kind, sizes))
     }
 
-    /// All bytes after the header; their number is the product of `sizes`.
-    fn body(&mut self, sizes: &[u32]) -> Result<Vec<u8>> {
+    /// All bytes after the header: the product of `sizes`, times the bytes of a number.
+    fn body(&mut self, sizes: &[u32], bytes: usize) -> Result<Vec<u8>> {
         let header = header_bytes(sizes.len());
-        let count = sizes.iter().map(|&size| u64::from(size)).product();
+        let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>() * bytes as u64;
         let total = header + count;
-        let expected = format!("{total} bytes, {} after a header of {header}", product(sizes));
+        let each = if bytes == 1 { String::new() } else { format!(" x {bytes}") };
+        let expected = format!("{total} bytes, {}{each} after a header of {header}", product(sizes));
         let bytes = self.take(count, header, &expected)?;
 
         // Reading on also makes a decoder compare its checksum.

@@ -1,19 +1,31 @@
-//! MNIST and the data sets that come in its four files (Fashion-MNIST, for one), and the MNIST images in the crate.
+//! MNIST and the data sets that come in four files named like its own, Fashion-MNIST and EMNIST's six sets among them, and the MNIST
+//! images in the crate.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::gz::GzReader;
-use super::{Split, files, idx};
+use super::split::numbered;
+use super::{Split, by, files, idx, known};
 use crate::error::{Error, Result};
 
-/// The four standard files' names, and those they have once unpacked by some tools.
-pub const FILES: [[&str; 2]; 4] = [
-    ["train-images-idx3-ubyte", "train-images.idx3-ubyte"],
-    ["train-labels-idx1-ubyte", "train-labels.idx1-ubyte"],
-    ["t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"],
-    ["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"],
+/// The names of the four files after the prefix of their set, the usual one first: MNIST's own, those that some tools unpack to,
+/// those of images with channels, and EMNIST's.
+const TRAIN_IMAGES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx4-ubyte", "train-images.idx4-ubyte"];
+const TRAIN_LABELS: [&str; 2] = ["train-labels-idx1-ubyte", "train-labels.idx1-ubyte"];
+const TEST_IMAGES: [&str; 8] = [
+    "t10k-images-idx3-ubyte",
+    "t10k-images.idx3-ubyte",
+    "t10k-images-idx4-ubyte",
+    "t10k-images.idx4-ubyte",
+    "test-images-idx3-ubyte",
+    "test-images.idx3-ubyte",
+    "test-images-idx4-ubyte",
+    "test-images.idx4-ubyte",
 ];
+const TEST_LABELS: [&str; 4] =
+    ["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "test-labels-idx1-ubyte", "test-labels.idx1-ubyte"];
 
 /// 600 training and 100 test images of each class; `ATTRIBUTION.md` beside the files says where from and how chosen.
 const EMBEDDED: [&[u8]; 4] = [
@@ -28,33 +40,47 @@ const EMBEDDED: [&[u8]; 4] = [
 /// # Errors
 /// None, unless the crate was built from files other than its own.
 pub fn embedded() -> Result<Split> {
-    let paths = FILES.map(|[name, _]| PathBuf::from(format!("embedded {name}.gz")));
-    read(paths, EMBEDDED.map(GzReader::new), "the MNIST images embedded in the program")
+    let names = [TRAIN_IMAGES[0], TRAIN_LABELS[0], TEST_IMAGES[0], TEST_LABELS[0]];
+    let paths = names.map(|name| PathBuf::from(format!("embedded {name}.gz")));
+    read(paths, EMBEDDED.map(GzReader::new), "MNIST", "the program itself")
 }
 
-/// Reads the four standard files in `dir`, each raw or, where there is no raw file, `.gz`: any number of images.
+/// The prefix of a file's name, if it is one of such a set: `emnist-letters-` of `emnist-letters-train-images-idx3-ubyte.gz`, and
+/// nothing of MNIST's own.
+pub(super) fn prefix(file: &str) -> Option<&str> {
+    let name = file.strip_suffix(".gz").unwrap_or(file);
+    let names: [&[&str]; 4] = [&TRAIN_IMAGES, &TRAIN_LABELS, &TEST_IMAGES, &TEST_LABELS];
+    let prefix = names.iter().copied().flatten().find_map(|known| name.strip_suffix(known))?;
+    (prefix.is_empty() || prefix.ends_with('-')).then_some(prefix)
+}
+
+/// Reads the four files in `dir` whose names begin with `prefix`, each raw or, where there is no raw file, `.gz`: any number of images
+/// and classes. The classes are the numbers from the smallest label, if that is 0 or 1, to the largest.
 ///
 /// # Errors
-/// [`Error::File`] if `dir` lacks one of the files, or a file is not what [`idx::read`] demands, or
-/// test images differ in size from training images; [`Error::Io`] if the system refuses to open or read one.
-pub fn load(dir: &Path) -> Result<Split> {
-    let [a, b, c, d] = FILES;
+/// [`Error::File`] if `dir` lacks one of the files, or a file is not what [`idx::read`] demands, or test images have another shape
+/// than training images, or there are fewer than two classes; [`Error::Io`] if the system refuses to open or read one.
+pub fn load(dir: &Path, prefix: &str) -> Result<Split> {
+    let find = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("{prefix}{name}")).collect();
+        files::find(dir, &names)
+    };
     // All are looked for before the first is read: a missing file is then reported at once.
-    let paths = [files::find(dir, &a)?, files::find(dir, &b)?, files::find(dir, &c)?, files::find(dir, &d)?];
+    let paths = [find(&TRAIN_IMAGES)?, find(&TRAIN_LABELS)?, find(&TEST_IMAGES)?, find(&TEST_LABELS)?];
     let [a, b, c, d] = &paths;
     let inputs = [files::open(a)?, files::open(b)?, files::open(c)?, files::open(d)?];
-    read(paths, inputs, &format!("{dir:?}")) // quoted and escaped: one line, whatever the name holds
+    let name = if prefix.is_empty() { known::place(dir) } else { known::place(Path::new(&prefix[..prefix.len() - 1])) };
+    read(paths, inputs, &name, &format!("{dir:?}")) // quoted and escaped: one line, whatever the name holds
 }
 
-fn read<R: Read>(paths: [PathBuf; 4], inputs: [R; 4], from: &str) -> Result<Split> {
+fn read<R: Read>(paths: [PathBuf; 4], inputs: [R; 4], name: &str, from: &str) -> Result<Split> {
     let [train_images, train_labels, test_images, test_labels] = inputs;
     let train = idx::read(train_images, &paths[0], train_labels, &paths[1])?;
     let test = idx::read(test_images, &paths[2], test_labels, &paths[3])?;
-    let ([_, rows, columns], [_, test_rows, test_columns]) = (train.shape(), test.shape());
-    if (rows, columns) != (test_rows, test_columns) {
-        let expected = format!("images of {rows} x {columns}, as in {}", paths[0].display());
-        return Err(Error::file(&paths[2], expected, format!("{test_rows} x {test_columns}")));
+    if train.shape() != test.shape() {
+        let expected = format!("images of {}, as in {}", by(train.shape()), paths[0].display());
+        return Err(Error::file(&paths[2], expected, by(test.shape())));
     }
-    let source = format!("{} training and {} test images of {rows} x {columns} from {from}", train.len(), test.len());
-    Ok(Split { train, test, source })
+    let (train, test) = numbered(train, test).map_err(|error| Error::file(&paths[1], "labels of classes", error))?;
+    Ok(known::named(train, test, name, from))
 }

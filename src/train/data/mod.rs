@@ -1,9 +1,17 @@
 //! Labelled images, held as the bytes their files hold and handed out in batches of floats.
 //!
-//! One file a source: `mnist` is MNIST's files, `idx` their format, and the images embedded in the crate; `cifar` is
-//! CIFAR-10 and CIFAR-100; `directory` tells which of them is in a directory; `gz` unpacks; `download` gets the
-//! files. What training does
-//! to images is in `standardization` and `augment`.
+//! | file | what it holds |
+//! |---|---|
+//! | `load` | the data set at a path, recognized by what is there |
+//! | `mnist`, `idx` | MNIST's four files and those named like them, their format, and the images embedded in the crate |
+//! | `cifar` | CIFAR-10 and CIFAR-100 |
+//! | `folder`, `picture` | a folder of images for each class; one image in a file |
+//! | `npz`, `layout` | numpy's arrays; which of an array's dimensions are channels, rows and columns |
+//! | `gz`, `files` | files that may be packed |
+//! | `known` | what the published data sets and their classes are called |
+//! | `split`, `held_out` | training, validation and test images; how a share is held out |
+//! | `standardization`, `augment` | what training does to images |
+//! | `download` | the files of the published data sets |
 
 use std::fmt;
 
@@ -15,75 +23,62 @@ use crate::scalar::Real;
 pub mod augment;
 #[cfg(feature = "files")]
 pub mod cifar;
-#[cfg(feature = "files")]
-pub mod directory;
 #[cfg(feature = "download")]
 pub mod download;
 #[cfg(feature = "files")]
 mod files;
 #[cfg(feature = "files")]
+pub mod folder;
+#[cfg(feature = "files")]
 pub mod gz;
+mod held_out;
 pub mod idx;
 #[cfg(feature = "files")]
+mod known;
+pub mod layout;
+#[cfg(feature = "files")]
+pub mod load;
+#[cfg(feature = "files")]
 pub mod mnist;
+#[cfg(feature = "files")]
+pub mod npz;
+#[cfg(feature = "files")]
+pub mod picture;
+pub mod split;
 pub mod standardization;
 pub mod trained_on;
 
+#[cfg(feature = "files")]
+pub use load::load;
+pub use split::Split;
 pub use standardization::Standardization;
 pub use trained_on::TrainedOn;
 
+/// The largest number of classes: a label takes two bytes.
+pub const MOST_CLASSES: usize = 1 << 16;
+
+/// The bytes of pixels that no part of a data set may exceed: 1.3 million images of 28 x 28, twenty times MNIST.
+pub const MOST_BYTES: u64 = 1 << 30;
+
 /// N labelled images of one shape (C, H, W).
 pub struct Dataset {
-    images: Vec<u8>, // (N, C, H, W), row major
-    labels: Vec<u8>, // (N)
+    images: Vec<u8>,  // (N, C, H, W), row major
+    labels: Vec<u16>, // (N)
     shape: [usize; 3],
-    classes: usize,
+    class_names: Vec<String>,
     standardization: Option<Standardization>,
 }
 
-/// A data set's two parts.
-#[derive(Debug)]
-pub struct Split {
-    /// What is trained on.
-    pub train: Dataset,
-    /// What is only ever evaluated on; its images have the shape of those in `train`.
-    pub test: Dataset,
-    /// What this is and where it comes from, in one line.
-    pub source: String,
-}
-
-impl Split {
-    /// Keeps the first `images` of those to train on.
-    ///
-    /// # Errors
-    /// [`Error::Option`] if that is none, or more than there are.
-    pub fn limit(&mut self, images: usize) -> Result<()> {
-        let there = self.train.len();
-        if !(1..=there).contains(&images) {
-            return Err(Error::option("limit", format!("1 to {there}, the training images"), images));
-        }
-        self.train.keep_first(images);
-        self.source = format!("the first {images} of {}", self.source);
-        Ok(())
-    }
-
-    /// Has both parts standardized by `standardization`, if any.
-    ///
-    /// # Errors
-    /// As [`Dataset::standardize`].
-    pub fn standardize(&mut self, standardization: Option<&Standardization>) -> Result<()> {
-        self.train.standardize(standardization)?;
-        self.test.standardize(standardization)
-    }
-}
-
 impl Dataset {
-    /// Images (N, C, H, W) as row-major bytes, their N labels, `shape` = (C, H, W).
+    /// Images (N, C, H, W) as row-major bytes, their N labels, `shape` = (C, H, W). Each class is called by its number.
     ///
     /// # Errors
     /// [`Error::Tensor`] if a size in `shape` is zero, `images` is not as long as `shape` and the number of labels make
-    /// it, or a label is not below `classes`.
-    pub fn new(images: Vec<u8>, labels: Vec<u8>, shape: [usize; 3], classes: usize) -> Result<Self> {
+    /// it, there are more than [`MOST_CLASSES`] classes, or a label is not below `classes`.
+    pub fn new(images: Vec<u8>, labels: Vec<u16>, shape: [usize; 3], classes: usize) -> Result<Self> {
+        if classes > MOST_CLASSES {
+            return Err(Error::tensor("labels", format!("at most {MOST_CLASSES} classes"), classes));
+        }
         let [c, h, w] = shape;
         let expected = [labels.len(), c, h, w].iter().try_fold(1, |n: usize, &d| n.checked_mul(d));
         if shape.contains(&0) || expected != Some(images.len()) {
@@ -94,7 +89,22 @@ impl Dataset {
             let seen = format!("{} at index {i}", labels[i]);
             return Err(Error::tensor("labels", format!("labels below {classes}"), seen));
         }
-        Ok(Self { images, labels, shape, classes, standardization: None })
+        Ok(Self { images, labels, shape, class_names: numbers(0, classes), standardization: None })
+    }
+
+    /// The same images with their classes called by `names`, one for each class.
+    #[must_use]
+    pub fn with_class_names(self, names: &[impl AsRef<str>]) -> Self {
+        assert_eq!(names.len(), self.classes(), "a name for each class");
+        Self { class_names: names.iter().map(|name| name.as_ref().to_string()).collect(), ..self }
+    }
+
+    /// The same images, the label `first` taken for class 0, and so on for `classes` classes, called by the numbers that their
+    /// labels were. All labels are from `first` on.
+    fn with_labels_from(mut self, first: u16, classes: usize) -> Self {
+        self.labels.iter_mut().for_each(|label| *label -= first);
+        self.class_names = numbers(first.into(), classes);
+        self
     }
 
     /// The number of images, N.
@@ -114,11 +124,16 @@ impl Dataset {
 
     /// How many classes there are; every label is below it.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.class_names.len()
+    }
+
+    /// What each class is called.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
     }
 
     /// The labels (N), in the order of the images.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
@@ -129,6 +144,25 @@ impl Dataset {
     pub fn pixels(&self, i: usize) -> &[u8] {
         let size = self.shape.iter().product::<usize>();
         &self.images[i * size..][..size]
+    }
+
+    /// Parts the images in those that stay and those held out for validation, `share` of each class, always the same ones.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.
+    pub fn hold_out(&self, share: f64) -> Result<(Self, Self)> {
+        held_out::hold_out(self, share, held_out::Part::Validation)
+    }
+
+    /// The images at `indices`, in their order.
+    fn part(&self, indices: &[usize]) -> Self {
+        Self {
+            images: indices.iter().flat_map(|&i| self.pixels(i)).copied().collect(),
+            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            shape: self.shape,
+            class_names: self.class_names.clone(),
+            standardization: self.standardization.clone(),
+        }
     }
 
     /// The first `images`, or all there are if they are fewer.
@@ -173,7 +207,10 @@ impl Dataset {
         let [c, h, w] = self.shape;
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&self.images[..images * c * h * w]);
-        hasher.update(&self.labels[..images]);
+        // A byte a label where one is enough.
+        let (wide, labels) = (self.classes() > 256, &self.labels[..images]);
+        let bytes = labels.iter().flat_map(|label| label.to_le_bytes().into_iter().take(if wide { 2 } else { 1 }));
+        hasher.update(&bytes.collect::<Vec<u8>>());
         hasher.finalize()
     }
 
@@ -203,9 +240,21 @@ impl fmt::Debug for Dataset {
         f.debug_struct("Dataset")
             .field("len", &self.len())
             .field("shape", &self.shape)
-            .field("classes", &self.classes)
+            .field("classes", &self.classes())
             .finish_non_exhaustive()
     }
+}
+
+/// A shape in words: 3 x 32 x 32.
+#[cfg(feature = "files")]
+fn by(shape: [usize; 3]) -> String {
+    let [channels, height, width] = shape;
+    format!("{channels} x {height} x {width}")
+}
+
+/// The numbers from `first` on, `count` of them, as names.
+fn numbers(first: usize, count: usize) -> Vec<String> {
+    (first..first + count).map(|number| number.to_string()).collect()
 }
 
 /// `[p / 255 for p in 0..=255]`, each quotient rounded once.

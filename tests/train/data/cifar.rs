@@ -70,7 +70,10 @@ fn training_images_are_those_of_the_five_files_in_order() {
         .collect();
     assert!(bytes(&split.train) == expected);
     let from = dir.path().as_os_str();
-    assert_eq!(split.source, format!("15 training and 4 test images of CIFAR-10 in 10 classes from {from:?}"));
+    assert_eq!(
+        split.source,
+        format!("15 training and 4 test images of CIFAR-10, 3 x 32 x 32 in 10 classes, from {from:?}")
+    );
 }
 
 #[test]
@@ -80,12 +83,12 @@ fn labels_are_fine_unless_coarse_ones_are_asked_for() {
     let fine = load(dir.path(), &CIFAR100, false).unwrap();
     let coarse = load(dir.path(), &CIFAR100, true).unwrap();
     assert_eq!((fine.train.classes(), coarse.train.classes()), (100, 20));
-    assert_eq!(fine.train.labels(), (0..100).collect::<Vec<u8>>());
-    assert_eq!(coarse.train.labels(), (0..100).map(|class| class / 5).collect::<Vec<u8>>());
+    assert_eq!(fine.train.labels(), (0..100).collect::<Vec<u16>>());
+    assert_eq!(coarse.train.labels(), (0..100).map(|class| class / 5).collect::<Vec<u16>>());
     assert_eq!(coarse.test.labels()[20..], [4, 4, 4]);
     let expected: Vec<u8> = records100(100, 1).chunks(PIXELS + 2).flat_map(|r| r[2..].to_vec()).collect();
     assert!(bytes(&fine.train) == expected && bytes(&coarse.train) == expected);
-    assert!(coarse.source.contains("CIFAR-100 in 20 classes"), "{}", coarse.source);
+    assert!(coarse.source.contains("CIFAR-100, 3 x 32 x 32 in 20 classes"), "{}", coarse.source);
 }
 
 #[test]

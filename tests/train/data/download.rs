@@ -157,7 +157,7 @@ fn fetches_what_is_missing_and_no_more() {
     let mut expected = SMALL.files.iter().map(|file| file.name).collect::<Vec<_>>();
     expected.sort_unstable();
     assert_eq!(names(&dir), expected);
-    assert_eq!(mnist::load(&dir).unwrap().train.labels(), [3, 0, 9]);
+    assert_eq!(mnist::load(&dir, "").unwrap().train.labels(), [3, 0, 9]);
 
     download(&SMALL, &server.url(), &dir).unwrap();
     assert_eq!(server.requests(), 4, "what is there is not fetched again");

@@ -83,13 +83,13 @@ fn a_file_whose_name_does_not_tell_what_it_is_is_told_about() {
         let dir = small();
         fs::remove_file(dir.path().join("train-images-idx3-ubyte")).unwrap();
         put(&dir, &format!("train-images-idx3-ubyte{ending}"), bytes);
-        assert_error(mnist::load(dir.path()), parts);
+        assert_error(mnist::load(dir.path(), ""), parts);
     }
     // Padded as on a tape.
     let dir = small();
     fs::remove_file(dir.path().join("train-images-idx3-ubyte")).unwrap();
     put(&dir, "train-images-idx3-ubyte.gz", &[&gz(&images)[..], &[0; 512]].concat());
-    assert_eq!(mnist::load(dir.path()).unwrap().train.len(), 3);
+    assert_eq!(mnist::load(dir.path(), "").unwrap().train.len(), 3);
     put(&dir, "train-images-idx3-ubyte.gz", &[&gz(&images)[..], b"EOF"].concat());
-    assert_error(mnist::load(dir.path()), &["train-images-idx3-ubyte.gz", "bytes 45 4f 46 after a gzip stream"]);
+    assert_error(mnist::load(dir.path(), ""), &["train-images-idx3-ubyte.gz", "bytes 45 4f 46 after a gzip stream"]);
 }

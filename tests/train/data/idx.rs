@@ -35,11 +35,11 @@ fn magic_words_are_checked() {
     let (images, labels) = valid();
     assert_eq!(
         refused(&images, &images),
-        "labels: expected magic word 0x00000801, unsigned bytes of rank 1 (saw: 0x00000803)"
+        "labels: expected the magic word of labels, 0x00000801 or 0x00000b01 or 0x00000c01 (saw: 0x00000803)"
     );
     assert_eq!(
         refused(b"GIF89a, an image of another kind", &labels),
-        "images: expected magic word 0x00000803, unsigned bytes of rank 3 (saw: 0x47494638)"
+        "images: expected the magic word of images, 0x00000803 or 0x00000804 (saw: 0x47494638)"
     );
 }
 
@@ -117,10 +117,38 @@ fn counts_must_be_equal() {
 }
 
 #[test]
-fn labels_are_digits() {
+fn labels_of_two_and_four_bytes() {
     let (images, _) = valid();
-    let message = "labels: expected labels from 0 to 9 (saw: 10 at index 1)";
-    assert_eq!(refused(&images, &idx_labels(2, &[9, 10])), message);
+    let labels = |kind: u8, bytes: &[u8]| [&[0, 0, kind, 1, 0, 0, 0, 2], bytes].concat();
+    let data = read(&images, &labels(0x0B, &[0x01, 0x02, 0, 7])).unwrap();
+    assert_eq!((data.labels(), data.classes()), (&[258, 7][..], 259));
+    let data = read(&images, &labels(0x0C, &[0, 0, 0xFF, 0xFF, 0, 0, 0, 0])).unwrap();
+    assert_eq!((data.labels(), data.classes()), (&[65_535, 0][..], 65_536));
+    let message = |seen| format!("labels: expected labels from 0 to 65535 (saw: {seen})");
+    assert_eq!(refused(&images, &labels(0x0B, &[0, 1, 0xFF, 0xFF])), message("-1 at index 1"));
+    assert_eq!(refused(&images, &labels(0x0C, &[0, 1, 0, 0, 0, 0, 0, 0])), message("65536 at index 0"));
+    let message = "labels: expected 12 bytes, 2 x 2 after a header of 8 (saw: 11 bytes)";
+    assert_eq!(refused(&images, &labels(0x0B, &[0, 1, 0])), message);
+}
+
+#[test]
+fn channels_before_or_after_rows_and_columns() {
+    let header = |sizes: [u32; 4]| [&[0, 0, 8, 4][..], &sizes.map(u32::to_be_bytes).concat()].concat();
+    let labels = idx_labels(1, &[1]);
+    let pixels: Vec<u8> = (0..24).collect();
+    let first = read(&[header([1, 3, 2, 4]), pixels.clone()].concat(), &labels).unwrap();
+    assert_eq!((first.shape(), first.pixels(0)), ([3, 2, 4], &pixels[..]));
+    let last = read(&[header([1, 2, 4, 3]), pixels.clone()].concat(), &labels).unwrap();
+    assert_eq!(last.shape(), [3, 2, 4]);
+    // Pixel 5 is the second of row 1; its channels are bytes 15, 16, 17.
+    assert_eq!([0, 1, 2].map(|channel| last.pixels(0)[channel * 8 + 5]), [15, 16, 17]);
+    let message = "images: expected 1 or 3 channels, before or after rows and columns (saw: 1 x 2 x 4 x 3)";
+    assert_eq!(
+        refused(&[header([1, 2, 4, 3]), pixels[..3].to_vec()].concat(), &idx_labels(1, &[1])).split(" (saw").next(),
+        Some("images: expected 44 bytes, 1 x 2 x 4 x 3 after a header of 20")
+    );
+    let odd = [header([1, 2, 4, 5]), vec![0; 40]].concat();
+    assert_eq!(refused(&odd, &labels), message.replace("x 4 x 3", "x 4 x 5"));
 }
 
 #[test]
@@ -148,8 +176,9 @@ fn mutations_never_panic() {
         if let Ok(data) = read(&images, &labels) {
             good += 1;
             // What is accepted is what is there.
-            assert_eq!(images.len(), 16 + data.len() * data.shape().iter().product::<usize>());
-            assert_eq!(&labels[8..], data.labels());
+            assert!(images.ends_with(&(0..data.len()).flat_map(|i| data.pixels(i)).copied().collect::<Vec<u8>>()));
+            let wide = labels[2] != 8;
+            assert!(wide || data.labels().iter().map(|&label| label as u8).eq(labels[8..].iter().copied()));
         }
     }
     assert!(good > 0, "no mutation is harmless: they reach nothing but the headers");

@@ -37,7 +37,7 @@ fn replace_by_gz(dir: &TempDir, name: &str, bytes: &[u8]) {
 
 /// The message without the directory, which differs from run to run.
 fn refused(dir: &Path) -> String {
-    let message = mnist::load(dir).unwrap_err().to_string();
+    let message = mnist::load(dir, "").unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message:?}");
     message.replace(&dir.display().to_string(), "DIR")
 }
@@ -46,9 +46,12 @@ fn refused(dir: &Path) -> String {
 fn raw_and_gz_under_either_name() {
     let dir = small();
     let from = dir.path();
-    let first = mnist::load(from).unwrap();
+    let first = mnist::load(from, "").unwrap();
     assert_eq!((first.train.labels(), first.test.labels()), (&[3, 0, 9][..], &[5, 1][..]));
-    assert_eq!(first.source, format!("3 training and 2 test images of 2 x 2 from {:?}", from.as_os_str()));
+    let name = from.file_stem().unwrap().display();
+    let source =
+        format!("3 training and 2 test images of {name}, 1 x 2 x 2 in 10 classes, from {:?}", from.as_os_str());
+    assert_eq!(first.source, source);
 
     let images = fs::read(from.join("train-images-idx3-ubyte")).unwrap();
     replace_by_gz(&dir, "train-images-idx3-ubyte", &gz(&images));
@@ -56,7 +59,7 @@ fn raw_and_gz_under_either_name() {
     let labels = fs::read(from.join("t10k-labels-idx1-ubyte")).unwrap();
     fs::remove_file(from.join("t10k-labels-idx1-ubyte")).unwrap();
     put(&dir, "t10k-labels.idx1-ubyte.gz", &gz(&labels));
-    let second = mnist::load(from).unwrap();
+    let second = mnist::load(from, "").unwrap();
     assert_eq!(first.train.batch::<f64>(&[0, 1, 2]), second.train.batch::<f64>(&[0, 1, 2]));
     assert_eq!(first.test.batch::<f64>(&[0, 1]), second.test.batch::<f64>(&[0, 1]));
 }
@@ -65,7 +68,7 @@ fn raw_and_gz_under_either_name() {
 fn a_raw_file_goes_before_its_gz() {
     let dir = small();
     put(&dir, "train-labels-idx1-ubyte.gz", b"not looked at");
-    assert_eq!(mnist::load(dir.path()).unwrap().train.labels(), [3, 0, 9]);
+    assert_eq!(mnist::load(dir.path(), "").unwrap().train.labels(), [3, 0, 9]);
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn a_gz_may_have_several_members() {
     let labels = idx_labels(3, &[7, 8, 9]);
     let members = [gz(&labels[..5]), gz(&labels[5..])].concat();
     replace_by_gz(&dir, "train-labels-idx1-ubyte", &members);
-    assert_eq!(mnist::load(dir.path()).unwrap().train.labels(), [7, 8, 9]);
+    assert_eq!(mnist::load(dir.path(), "").unwrap().train.labels(), [7, 8, 9]);
 }
 
 #[test]
@@ -94,8 +97,8 @@ fn a_file_that_is_missing_or_a_directory() {
 #[test]
 fn a_flaw_names_its_file() {
     let dir = small();
-    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(2, &[5, 11]));
-    let message = "DIR/t10k-labels-idx1-ubyte: expected labels from 0 to 9 (saw: 11 at index 1)";
+    put(&dir, "t10k-labels-idx1-ubyte", &[0, 0, 0x0B, 1, 0, 0, 0, 2, 0, 5, 0xFF, 0xFE]);
+    let message = "DIR/t10k-labels-idx1-ubyte: expected labels from 0 to 65535 (saw: -2 at index 1)";
     assert_eq!(refused(dir.path()), message);
     put(&dir, "train-images-idx3-ubyte", &idx_images([3, 2, 2], &[0; 11]));
     let message = "DIR/train-images-idx3-ubyte: expected 28 bytes, 3 x 2 x 2 after a header of 16 (saw: 27 bytes)";
@@ -111,7 +114,7 @@ fn test_images_are_as_large_as_training_images() {
     let dir = small();
     put(&dir, "t10k-images-idx3-ubyte", &idx_images([2, 1, 4], &[0; 8]));
     let message =
-        "DIR/t10k-images-idx3-ubyte: expected images of 2 x 2, as in DIR/train-images-idx3-ubyte (saw: 1 x 4)";
+        "DIR/t10k-images-idx3-ubyte: expected images of 1 x 2 x 2, as in DIR/train-images-idx3-ubyte (saw: 1 x 1 x 4)";
     assert_eq!(refused(dir.path()), message);
 }
 
@@ -171,11 +174,11 @@ fn mutations_of_a_gz_never_panic() {
     let dir = small();
     let packed = gz(&idx_images([3, 2, 2], &noise(12, 1)));
     replace_by_gz(&dir, "train-images-idx3-ubyte", &packed);
-    let expected = mnist::load(dir.path()).unwrap().train.batch::<f32>(&[0, 1, 2]);
+    let expected = mnist::load(dir.path(), "").unwrap().train.batch::<f32>(&[0, 1, 2]);
     let mut rng = Rng(3);
     for _ in 0..3000 {
         put(&dir, "train-images-idx3-ubyte.gz", &rng.mutate(&packed));
-        if let Ok(split) = mnist::load(dir.path()) {
+        if let Ok(split) = mnist::load(dir.path(), "") {
             // Behind an intact checksum are the same pixels.
             assert_eq!(split.train.batch::<f32>(&[0, 1, 2]), expected);
         }
@@ -187,12 +190,12 @@ fn embedded_images_are_stratified_and_interleaved() {
     let split = mnist::embedded().unwrap();
     assert_eq!(
         split.source,
-        "6000 training and 1000 test images of 28 x 28 from the MNIST images embedded in the program"
+        "6000 training and 1000 test images of MNIST, 1 x 28 x 28 in 10 classes, from the program itself"
     );
     for (data, per_class) in [(&split.train, 600), (&split.test, 100)] {
         assert_eq!((data.shape(), data.classes(), data.len()), ([1, 28, 28], 10, 10 * per_class));
         for class in 0..10 {
-            let of_class = |labels: &[u8]| labels.iter().filter(|&&label| label == class).count();
+            let of_class = |labels: &[u16]| labels.iter().filter(|&&label| label == class).count();
             assert_eq!(of_class(data.labels()), per_class);
             // A tenth of the images, taken anywhere, holds about a tenth of each class.
             for tenth in data.labels().chunks(per_class) {
@@ -218,12 +221,12 @@ fn reads_the_same_bytes_as_the_crate_mnist() {
     put(&dir, "t10k-images-idx3-ubyte", &idx_images([10_000, 28, 28], &noise(10_000 * 784, 3)));
     put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(10_000, &digits(10_000, 4)));
     let theirs = ::mnist::MnistBuilder::new().base_path(dir.path().to_str().unwrap()).label_format_digit().finalize();
-    let ours = mnist::load(dir.path()).unwrap();
+    let ours = mnist::load(dir.path(), "").unwrap();
     for (ours, images, labels) in
         [(&ours.train, &theirs.trn_img, &theirs.trn_lbl), (&ours.test, &theirs.tst_img, &theirs.tst_lbl)]
     {
         assert_eq!((ours.len(), ours.shape()), (labels.len(), [1, 28, 28]));
-        assert!(ours.labels() == &labels[..]);
+        assert!(ours.labels().iter().map(|&label| label as u8).eq(labels.iter().copied()));
         for start in (0..ours.len()).step_by(1000) {
             let (x, _) = ours.batch::<f32>(&(start..start + 1000).collect::<Vec<_>>());
             let images = &images[start * 784..][..1000 * 784];
@@ -231,4 +234,34 @@ fn reads_the_same_bytes_as_the_crate_mnist() {
             assert_eq!(x.len(), images.len());
         }
     }
+}
+
+/// EMNIST's letters have labels from 1 to 26; its files have the names that these have.
+#[test]
+fn sets_are_told_apart_by_their_prefix_and_classes_by_their_labels() {
+    let dir = TempDir::new().unwrap();
+    for (set, train, test) in [("letters", [1, 26, 3], [2, 1]), ("mnist", [0, 1, 2], [2, 1])] {
+        let put = |name: &str, bytes: &[u8]| put(&dir, &format!("emnist-{set}-{name}.gz"), &gz(bytes));
+        put("train-images-idx3-ubyte", &idx_images([3, 2, 2], &noise(12, 1)));
+        put("train-labels-idx1-ubyte", &idx_labels(3, &train));
+        put("test-images-idx3-ubyte", &idx_images([2, 2, 2], &noise(8, 2)));
+        put("test-labels-idx1-ubyte", &idx_labels(2, &test));
+    }
+    let letters = mnist::load(dir.path(), "emnist-letters-").unwrap();
+    assert_eq!((letters.train.labels(), letters.test.labels()), (&[0, 25, 2][..], &[1, 0][..]));
+    assert_eq!((letters.train.classes(), letters.test.classes()), (26, 26));
+    assert_eq!((&letters.train.class_names()[0][..], &letters.test.class_names()[25][..]), ("1", "26"));
+    assert_eq!(letters.identity.unwrap().name, "emnist-letters");
+    let digits = mnist::load(dir.path(), "emnist-mnist-").unwrap();
+    assert_eq!((digits.train.classes(), digits.train.labels()), (3, &[0, 1, 2][..]));
+}
+
+#[test]
+fn one_class_is_too_few() {
+    let dir = small();
+    put(&dir, "train-labels-idx1-ubyte", &idx_labels(3, &[0; 3]));
+    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(2, &[0; 2]));
+    let message = "DIR/train-labels-idx1-ubyte: expected labels of classes \
+                   (saw: tensor labels: expected at least two classes (saw: 1))";
+    assert_eq!(refused(dir.path()), message);
 }

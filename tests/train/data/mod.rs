@@ -3,19 +3,27 @@
 mod augment;
 #[cfg(feature = "files")]
 mod cifar;
-#[cfg(feature = "files")]
-mod directory;
 #[cfg(feature = "download")]
 mod download;
 #[cfg(feature = "files")]
+mod folder;
+#[cfg(feature = "files")]
 mod gz;
 mod idx;
+mod layout;
+#[cfg(feature = "files")]
+mod load;
 #[cfg(feature = "files")]
 mod mnist;
+#[cfg(feature = "files")]
+mod npz;
+#[cfg(feature = "files")]
+mod picture;
+mod split;
 mod standardization;
 
 use crate::common::assert_error;
-use spikeslab::train::data::{Dataset, Split};
+use spikeslab::train::data::Dataset;
 
 /// An IDX file of images with these sizes in its header.
 fn idx_images(sizes: [u32; 3], pixels: &[u8]) -> Vec<u8> {
@@ -94,7 +102,7 @@ fn every_pixel_value_is_the_rounded_quotient() {
 
 #[test]
 fn lengths_sizes_and_labels_are_checked() {
-    let refused = |images: usize, labels: &[u8], shape, classes| {
+    let refused = |images: usize, labels: &[u16], shape, classes| {
         Dataset::new(vec![0; images], labels.to_vec(), shape, classes).unwrap_err().to_string()
     };
     let expected = "tensor images: expected 2 x 1 x 2 x 3 bytes, no size zero (saw: 11)";
@@ -114,20 +122,29 @@ fn debug_shows_sizes_only() {
 }
 
 #[test]
-fn a_limit_keeps_the_first_images_to_train_on() {
-    let part = |n: u8| Dataset::new((0..4 * n).collect(), (0..n).collect(), [1, 2, 2], 5).unwrap();
-    let split = || Split { train: part(5), test: part(3), source: "5 training and 3 test images".to_string() };
-    let mut limited = split();
-    limited.limit(2).unwrap();
-    assert_eq!((limited.train.labels(), limited.test.labels()), (&[0, 1][..], &[0, 1, 2][..]));
-    assert_eq!(limited.train.batch::<f64>(&[0, 1]), split().train.batch::<f64>(&[0, 1]));
-    assert_eq!((limited.train.len(), limited.train.classes(), limited.train.shape()), (2, 5, [1, 2, 2]));
-    assert_eq!(limited.source, "the first 2 of 5 training and 3 test images");
-    let mut all = split();
-    all.limit(5).unwrap();
-    assert_eq!(all.train.labels(), split().train.labels());
-    for images in [0, 6, usize::MAX] {
-        let seen = format!("(saw: {images})");
-        assert_error(split().limit(images), &["limit: expected 1 to 5, the training images", &seen]);
-    }
+fn classes_are_called_by_numbers_or_names() {
+    let data = || Dataset::new(vec![7; 3], vec![1, 0, 2], [1, 1, 1], 3).unwrap();
+    assert_eq!(data().class_names(), ["0", "1", "2"]);
+    let named = data().with_class_names(&["cat", "dog", "fish"]);
+    assert_eq!(
+        (named.class_names(), named.labels(), named.classes()),
+        (&["cat", "dog", "fish"].map(String::from)[..], data().labels(), 3)
+    );
+    // Names are not part of what tells one data set from another.
+    #[cfg(feature = "files")]
+    assert_eq!(named.checksum(), data().checksum());
+    let most = Dataset::new(vec![0], vec![65_535], [1, 1, 1], 65_536).unwrap();
+    assert_eq!((most.classes(), most.batch::<f32>(&[0]).1), (65_536, vec![65_535]));
+    let error = Dataset::new(vec![0], vec![0], [1, 1, 1], 65_537);
+    assert_error(error, &["tensor labels: expected at most 65536 classes (saw: 65537)"]);
+}
+
+/// The CRC-32 of bytes is that of zlib; a label takes one byte where there are at most 256 classes, and two where there are more.
+#[test]
+#[cfg(feature = "files")]
+fn a_checksum_is_of_pixels_and_labels() {
+    let data = |classes| Dataset::new(vec![1, 2, 3], vec![4, 0, 255], [1, 1, 1], classes).unwrap();
+    assert_eq!(data(256).checksum(), crc32fast::hash(&[1, 2, 3, 4, 0, 255]));
+    assert_eq!(data(257).checksum(), crc32fast::hash(&[1, 2, 3, 4, 0, 0, 0, 255, 0]));
+    assert_eq!(data(256).checksum_of_first(2), crc32fast::hash(&[1, 2, 4, 0]));
 }

@@ -66,7 +66,7 @@ fn standardized_training_images_have_mean_0_and_deviation_1_f64() {
 
 #[test]
 fn test_images_are_standardized_by_the_training_images() {
-    let mut split = Split { train: colourful(50, 1), test: colourful(3, 9), source: String::new() };
+    let mut split = Split::new(colourful(50, 1), colourful(3, 9), "");
     let figures = Standardization::of(&split.train).unwrap();
     let mut expected = all::<f64>(&split.test);
     split.standardize(Some(&figures)).unwrap();

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use spikeslab::train::data::directory::load;
+use spikeslab::train::data::load;
 use tempfile::TempDir;
 
 use super::mnist::small;
@@ -34,15 +34,17 @@ fn a_data_set_is_recognized_by_its_files() {
 
 #[test]
 fn a_directory_that_is_none_a_file_or_without_a_data_set() {
-    let expected = "DIR: expected a directory with the files of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100";
+    let expected = "DIR: expected a data set: a directory with the files of MNIST, Fashion-MNIST, EMNIST, CIFAR-10 or CIFAR-100 or a folder \
+                    of images for each class, or an .npz file";
     let dir = small();
     let missing = dir.path().join("no such");
     assert_eq!(refused(&missing, false), (format!("{expected} (saw: nothing of that name)"), 1));
-    let file = dir.path().join("t10k-labels-idx1-ubyte");
-    assert_eq!(refused(&file, false), (format!("{expected} (saw: a file)"), 1));
+    let file = dir.path().join("notes.txt");
+    fs::write(&file, "").unwrap();
+    assert_eq!(refused(&file, false), (format!("{expected} (saw: another file)"), 1));
     let other = TempDir::new().unwrap();
     fs::write(other.path().join("data_batch_6.bin"), "").unwrap();
-    assert_eq!(refused(other.path(), false), (format!("{expected} (saw: none of these files in it)"), 1));
+    assert_eq!(refused(other.path(), false), (format!("{expected} (saw: none of these files and no folder in it)"), 1));
 }
 
 #[test]
@@ -66,7 +68,8 @@ fn one_file_tells_the_data_set_and_the_others_are_asked_for() {
 fn the_files_of_several_data_sets_are_too_many() {
     let dir = small();
     write10(dir.path(), 1, 1);
-    let expected = "DIR: expected a directory with the files of one data set";
+    let expected =
+        "DIR: expected the files of one data set; of several, name one of the files in place of the directory";
     assert_eq!(refused(dir.path(), false), (format!("{expected} (saw: those of MNIST and CIFAR-10)"), 1));
     // One file is enough.
     fs::write(dir.path().join("test.bin.gz"), "").unwrap();
@@ -79,8 +82,36 @@ fn only_cifar_100_has_coarse_labels() {
     let message = |seen| format!("coarse: expected a data set with coarse labels, CIFAR-100 (saw: {seen})");
     let error = load(None, true).unwrap_err();
     assert_eq!((error.to_string(), error.exit_code()), (message("MNIST"), 2));
-    assert_eq!(refused(small().path(), true), (message("MNIST"), 2));
+    assert_eq!(refused(small().path(), true), (message("MNIST's files"), 2));
     let dir = TempDir::new().unwrap();
     write10(dir.path(), 1, 1);
     assert_eq!(refused(dir.path(), true), (message("CIFAR-10"), 2));
+}
+
+#[test]
+fn one_file_of_a_set_stands_for_the_set() {
+    let dir = small();
+    for name in ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
+        assert_eq!(load(Some(&dir.path().join(name)), false).unwrap().train.labels(), [3, 0, 9]);
+    }
+}
+
+/// The CRC-32 by which the published sets are known were computed from their files by Python's zlib; the images in the crate are
+/// 6,000 of MNIST's.
+#[test]
+fn the_images_in_the_crate_know_their_name() {
+    let split = load(None, false).unwrap();
+    let identity = split.identity.unwrap();
+    assert_eq!((&identity.name[..], identity.checksum), ("MNIST", split.train.checksum()));
+    assert_eq!(identity.classes, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    let dir = TempDir::new().unwrap();
+    write10(dir.path(), 1, 1);
+    let identity = load(Some(dir.path()), false).unwrap().identity.unwrap();
+    assert_eq!((&identity.name[..], &identity.classes[3][..], identity.classes.len()), ("CIFAR-10", "cat", 10));
+    let dir = TempDir::new().unwrap();
+    write100(dir.path(), 1, 1);
+    for (coarse, last, count) in [(false, "worm", 100), (true, "vehicles_2", 20)] {
+        let classes = load(Some(dir.path()), coarse).unwrap().identity.unwrap().classes;
+        assert_eq!((&classes[count - 1][..], classes.len()), (last, count));
+    }
 }

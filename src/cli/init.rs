@@ -1,0 +1,51 @@
+//! `--init`: the weights that a training begins with.
+
+use super::output::note;
+use crate::error::{Error, Result};
+use crate::files::read::{SMALL, read};
+use crate::nets::{Graph, Network};
+use crate::packed::format;
+use crate::train::init::{Init, of_run, pytorch};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// What `--init` and `--init-names` ask for, as the configuration of a run of `graph` records it.
+pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Init> {
+    let names = names.map_or(Ok(BTreeMap::new()), |file| {
+        serde_json::from_slice(&read(file, SMALL)?)
+            .map_err(|error| Error::file(file, "a JSON object of tensors' names by PyTorch's", error))
+    })?;
+    let (network, unused) = load(path, &names, graph)?;
+    if !unused.is_empty() {
+        note(&format!("{}: not used: {}", path.display(), unused.join(", ")));
+    }
+    Init::new(path, names, &network)
+}
+
+/// Gives a network the weights that its run begins with.
+pub(super) fn begin(init: &Init, network: &mut Network<f32>) -> Result<()> {
+    let (from, _) = load(&init.path, &init.names, network.graph())?;
+    init.copy(&from, network)
+}
+
+/// The weights at `path`, a run, a packed model or a file of tensors, and what is in the file besides.
+fn load(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
+    let is_file_of_tensors = !path.is_dir() && !is_packed(path)?;
+    if !is_file_of_tensors && !names.is_empty() {
+        return Err(Error::option("init-names", "a safetensors file to begin with", path.display()));
+    }
+    Ok(match (path.is_dir(), is_file_of_tensors) {
+        (true, _) => (of_run(path)?, Vec::new()),
+        (_, true) => pytorch::read(path, names, graph)?,
+        _ => (format::load(path)?.decode(), Vec::new()),
+    })
+}
+
+fn is_packed(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let mut file = File::open(path).map_err(|source| Error::io(path, source))?;
+    file.by_ref().take(8).read_to_end(&mut start).map_err(|source| Error::io(path, source))?;
+    Ok(start == format::MAGIC)
+}

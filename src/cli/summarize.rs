@@ -1,0 +1,156 @@
+//! `spikeslab summarize`.
+
+use super::output::{json, line};
+use super::{Failure, Outcome};
+use crate::error::{Error, Result};
+use crate::escape::Escaped;
+use crate::train::Run;
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json as value};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A row a run, in the order given. A run that was stopped has the figures of its last whole epoch; one
+that has none yet has its options alone. Accuracies are of the images that the run is watched by: the
+test images, or those held out with --validation.
+
+Examples:
+  spikeslab summarize runs/*
+  spikeslab summarize runs/seed-* --format csv > seeds.csv
+  spikeslab summarize runs/* --format json")]
+pub(super) struct SummarizeArguments {
+    /// Run directories
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// How to print them: columns for a terminal, CSV, or one JSON object a line
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
+}
+
+pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
+    // All are read before the first is printed.
+    let rows = arguments.runs.iter().map(|dir| row(dir)).collect::<Result<Vec<_>>>()?;
+    match arguments.format {
+        Format::Table => table(&rows)?,
+        Format::Csv => {
+            line(&COLUMNS.map(|(name, _)| name).join(","))?;
+            rows.iter().try_for_each(|row| line(&cells(row).map(quoted).collect::<Vec<_>>().join(",")))?;
+        }
+        Format::Json => rows.into_iter().try_for_each(|row| json(&Value::Object(row).to_string()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The columns, each with the places it has in the table; none where it is left out there.
+const COLUMNS: [(&str, Option<usize>); 17] = [
+    ("run", Some(0)),
+    ("network", Some(0)),
+    ("data", Some(0)),
+    ("images", None),
+    ("prior", Some(0)),
+    ("forward", None),
+    ("levels", Some(0)),
+    ("kl_weight", None),
+    ("learning_rate", None),
+    ("batch_size", None),
+    ("seed", Some(0)),
+    ("epochs", None),
+    ("epochs_done", Some(0)),
+    ("accuracy_mean", Some(4)),
+    ("accuracy_quantized", Some(4)),
+    ("quantized_loss", Some(2)),
+    ("packed_bytes", Some(0)),
+];
+
+/// The figures of a run, by the names of the columns.
+fn row(dir: &Path) -> Result<Map<String, Value>> {
+    let config = Run::config(dir)?;
+    let metrics = Run::last_metrics(dir)?;
+    let packed = Run::packed_path(dir);
+    let packed_bytes = match std::fs::metadata(&packed) {
+        Ok(metadata) => Some(metadata.len()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(Error::io(&packed, source)),
+    };
+    let data = config.trained_on.as_ref().map_or_else(
+        || config.data.as_ref().map_or("MNIST".to_string(), |path| path.display().to_string()),
+        |data| data.name.clone(),
+    );
+    let recipe = &config.recipe;
+    let row = value!({
+        "run": dir.display().to_string(),
+        "network": config.network,
+        "data": data,
+        "images": config.limit,
+        "prior": recipe.prior.name(),
+        "forward": recipe.forward.name(),
+        "levels": config.codebook.len(),
+        "kl_weight": recipe.kl_weight,
+        "learning_rate": recipe.learning_rate,
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        "epochs": recipe.epochs,
+        "epochs_done": metrics.as_ref().map_or(0, |metrics| metrics.epoch),
+        "accuracy_mean": metrics.as_ref().map(|metrics| metrics.accuracy_mean),
+        "accuracy_quantized": metrics.as_ref().map(|metrics| metrics.accuracy_quantized),
+        "quantized_loss": metrics.as_ref().map(|metrics| metrics.quantized_loss),
+        "packed_bytes": packed_bytes,
+    });
+    match row {
+        Value::Object(row) => Ok(row),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// The cells of a row as text, in the order of the columns; empty where there is no figure.
+fn cells(row: &Map<String, Value>) -> impl Iterator<Item = String> {
+    COLUMNS.iter().map(|(name, _)| match &row[*name] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
+
+/// A field of CSV (RFC 4180).
+fn quoted(text: String) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// Prints the columns that a terminal has room for, each as wide as its widest cell.
+fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
+    let shown: Vec<(&str, usize)> = COLUMNS.iter().filter_map(|(name, digits)| Some((*name, (*digits)?))).collect();
+    let cell = |row: &Map<String, Value>, name: &str, digits: usize| match &row[name] {
+        Value::Null => "-".to_string(),
+        Value::Number(number) if digits > 0 => format!("{:.digits$}", number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => Escaped::whole(text).to_string(),
+        other => other.to_string(),
+    };
+    let head = |name: &str| name.replace("accuracy_", "").replace('_', " ");
+    let mut lines = vec![shown.iter().map(|(name, _)| head(name)).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| shown.iter().map(|(name, digits)| cell(row, name, *digits)).collect()));
+    let widths: Vec<usize> = (0..shown.len())
+        .map(|column| lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    let is_text = columns_of_text(rows, &shown);
+    for cells in &lines {
+        let padded = cells.iter().zip(&widths).zip(&is_text).map(|((cell, width), is_text)| {
+            if *is_text { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        line(padded.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// Which of the columns shown hold text, which begins at the left.
+fn columns_of_text(rows: &[Map<String, Value>], shown: &[(&str, usize)]) -> Vec<bool> {
+    shown.iter().map(|(name, _)| rows.iter().all(|row| row[*name].is_string())).collect()
+}

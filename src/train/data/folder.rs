@@ -1,0 +1,155 @@
+//! A folder of images for each class.
+//!
+//! ```text
+//! flowers/rose/one.png              flowers/train/rose/one.png
+//! flowers/rose/two.jpg       or     flowers/train/tulip/three.png
+//! flowers/tulip/three.png           flowers/test/rose/two.jpg
+//! ```
+//!
+//! Each image is a PNG or JPEG file, known by the ending of its name; all are of one size, and where one has colours all get three
+//! channels. The classes are the folders in the order of their names, of their numbers where all names are whole numbers. Where
+//! there is no `test`, a fifth of each class's images are test images, the same ones at any time. Images are shuffled, likewise
+//! always in the same way, so that the first of them are of all classes. What begins with a dot is left alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::held_out::{Part, TEST_SHARE, hold_out};
+use super::known::{LONGEST_NAME, place};
+use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, files, picture};
+use crate::error::{Error, Result};
+use crate::escape::Escaped;
+
+/// The endings of names that are read, in lower case.
+const READ: [&str; 3] = ["png", "jpg", "jpeg"];
+/// The endings of images that are not.
+const NOT_READ: [&str; 8] = ["bmp", "gif", "heic", "ppm", "pgm", "tif", "tiff", "webp"];
+
+/// Whether there is a folder in `dir`.
+///
+/// # Errors
+/// [`Error::Io`] if the system refuses to look.
+pub fn has_folders(dir: &Path) -> Result<bool> {
+    Ok(!folders(dir)?.is_empty())
+}
+
+/// Reads the images in the folders of `dir`.
+///
+/// # Errors
+/// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class has no image, `test` has a class that
+/// `train` lacks, an image cannot be decoded, is transparent, or has another size than the first, or they have more than
+/// [`MOST_BYTES`] in all; [`Error::Io`] if the system refuses to look or to read.
+pub fn load(dir: &Path) -> Result<Split> {
+    let [train, test] = ["train", "test"].map(|part| dir.join(part));
+    let (train, test) = match has_folders(&train).unwrap_or(false) {
+        true => (train, Some(test).filter(|test| test.is_dir())),
+        false => (dir.to_path_buf(), None),
+    };
+    let classes = classes(&train)?;
+    let labelled = [Some(list(&train, &classes, true)?), test.map(|test| list(&test, &classes, false)).transpose()?];
+    let [train, test] = read(dir, &labelled, &classes)?;
+    let train = train.ok_or_else(|| Error::file(dir, "images", "none"))?;
+    let (train, test) = match test {
+        Some(test) => (train, test),
+        None => hold_out(&train, TEST_SHARE, Part::Test).map_err(|_| {
+            Error::file(dir, "a folder test, or classes of at least three images", format!("{} images", train.len()))
+        })?,
+    };
+    Ok(Split::read_from(train, test, &place(dir), &format!("{dir:?}")))
+}
+
+/// The names of the folders in a directory, in ascending order.
+fn folders(dir: &Path) -> Result<Vec<String>> {
+    let names = files::names(dir)?;
+    Ok(names.into_iter().filter(|name| !name.starts_with('.') && dir.join(name).is_dir()).collect())
+}
+
+/// The folders of the classes, in their order.
+fn classes(dir: &Path) -> Result<Vec<String>> {
+    let mut classes = folders(dir)?;
+    if !(2..=MOST_CLASSES).contains(&classes.len()) {
+        let expected = format!("2 to {MOST_CLASSES} folders, one for each class");
+        return Err(Error::file(dir, expected, classes.len()));
+    }
+    if classes.iter().all(|name| name.parse::<u64>().is_ok()) {
+        classes.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
+    }
+    Ok(classes)
+}
+
+/// The images of a part with their labels, in an order that is drawn.
+fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBuf, u16)>> {
+    for name in folders(dir)? {
+        if !classes.contains(&name) {
+            let expected = format!("no other folders than the {} in train", classes.len());
+            return Err(Error::file(dir, expected, name));
+        }
+    }
+    let mut images = Vec::new();
+    for (label, class) in classes.iter().enumerate() {
+        let (folder, before) = (dir.join(class), images.len());
+        if folder.is_dir() {
+            for name in files::names(&folder)?.into_iter().filter(|name| !name.starts_with('.')) {
+                let path = folder.join(&name);
+                if is_image(&path)? {
+                    images.push((path, label as u16));
+                }
+            }
+        }
+        if is_complete && images.len() == before {
+            return Err(Error::file(&folder, "at least one PNG or JPEG image", "none"));
+        }
+    }
+    Part::Order.shuffle(&mut images);
+    Ok(images)
+}
+
+/// Whether what is in a class's folder is an image.
+fn is_image(path: &Path) -> Result<bool> {
+    if fs::metadata(path).map_err(|source| Error::io(path, source))?.is_dir() {
+        return Err(Error::file(path, "images in the folder of a class", "a folder"));
+    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if NOT_READ.contains(&ending.as_str()) {
+        return Err(Error::file(path, "a PNG or JPEG image", format!("a .{ending} file")));
+    }
+    Ok(READ.contains(&ending.as_str()))
+}
+
+/// Reads the images of all parts: of one size, with three channels where any image has colours.
+fn read(dir: &Path, parts: &[Option<Vec<(PathBuf, u16)>>; 2], classes: &[String]) -> Result<[Option<Dataset>; 2]> {
+    let all: Vec<&PathBuf> = parts.iter().flatten().flatten().map(|(path, _)| path).collect();
+    let headers = each(&all, |path| picture::header(path))?;
+    let Some((first, header)) = all.first().zip(headers.first()) else {
+        return Err(Error::file(dir, "images", "none"));
+    };
+    let (height, width) = (header.height, header.width);
+    if let Some((path, other)) =
+        all.iter().zip(&headers).find(|(_, other)| (other.height, other.width) != (height, width))
+    {
+        let expected = format!("{height} rows of {width} pixels, as in {}", first.display());
+        return Err(Error::file(path, expected, format!("{} rows of {}", other.height, other.width)));
+    }
+    let channels = if headers.iter().any(|header| header.is_colour) { 3 } else { 1 };
+    let bytes = [all.len(), channels, height, width].iter().map(|&size| size as u64).product::<u64>();
+    if bytes > MOST_BYTES {
+        return Err(Error::file(dir, format!("images of at most {MOST_BYTES} bytes in all"), bytes));
+    }
+    let names: Vec<String> =
+        classes.iter().map(|class| Escaped { text: class, most: LONGEST_NAME }.to_string()).collect();
+    let dataset = |part: &Vec<(PathBuf, u16)>| {
+        let pixels = each(part, |(path, _)| picture::pixels(path, channels))?;
+        let labels = part.iter().map(|(_, label)| *label).collect();
+        let data = Dataset::new(pixels.concat(), labels, [channels, height, width], classes.len())?;
+        Ok(data.with_class_names(&names))
+    };
+    let [train, test] = parts.each_ref().map(|part| part.as_ref().map(dataset).transpose());
+    Ok([train?, test?])
+}
+
+/// What `of` makes of each item, on all threads; of several errors that of the first item.
+fn each<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> Result<R> + Sync + Send) -> Result<Vec<R>> {
+    items.par_iter().map(of).collect::<Vec<Result<R>>>().into_iter().collect()
+}

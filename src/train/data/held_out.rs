@@ -1,0 +1,62 @@
+//! A share of each class's images, held out of the training images.
+
+use super::Dataset;
+use crate::error::{Error, Result};
+use crate::tensor::noise::{Philox, Purpose};
+use ndarray_rand::rand::seq::SliceRandom;
+
+/// The share of each class's images that become test images where a data set has none.
+#[cfg(feature = "files")]
+pub(super) const TEST_SHARE: f64 = 0.2;
+
+/// What a choice of images is for. Each has random numbers of its own; no seed changes them, so that every run and every
+/// evaluation has the same images on the same side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// Test images, where a data set has none.
+    #[cfg(feature = "files")]
+    Test,
+    /// Validation images.
+    Validation,
+    /// The order of the images in a folder.
+    #[cfg(feature = "files")]
+    Order,
+}
+
+impl Part {
+    /// `items` in an order drawn for this purpose.
+    pub(super) fn shuffle<T>(self, items: &mut [T]) {
+        items.shuffle(&mut Philox::new(0, Purpose::HoldingOut, self as u32));
+    }
+}
+
+/// Parts the images in those that stay and those held out, `share` of each class rounded to whole images, in the order they had.
+/// Of each class at least one image stays.
+///
+/// # Errors
+/// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.
+pub(super) fn hold_out(data: &Dataset, share: f64, part: Part) -> Result<(Dataset, Dataset)> {
+    if !(share > 0.0 && share < 1.0) {
+        return Err(Error::option("validation", "a number between 0 and 1", share));
+    }
+    let mut left = vec![0_usize; data.classes()];
+    data.labels().iter().for_each(|&label| left[usize::from(label)] += 1);
+    for count in &mut left {
+        *count = ((*count as f64 * share).round() as usize).min(count.saturating_sub(1));
+    }
+    let mut order: Vec<usize> = (0..data.len()).collect();
+    part.shuffle(&mut order);
+    let mut is_held_out = vec![false; data.len()];
+    for i in order {
+        let left = &mut left[usize::from(data.labels()[i])];
+        if *left > 0 {
+            (*left, is_held_out[i]) = (*left - 1, true);
+        }
+    }
+    let (held_out, stay): (Vec<usize>, Vec<usize>) = (0..data.len()).partition(|&i| is_held_out[i]);
+    if held_out.is_empty() {
+        let expected = format!("a share of the {} images that holds out at least one", data.len());
+        return Err(Error::option("validation", expected, share));
+    }
+    Ok((data.part(&stay), data.part(&held_out)))
+}

@@ -1,0 +1,103 @@
+//! The data set at a path, recognized by what is there.
+//!
+//! | path | data set |
+//! |---|---|
+//! | a directory with four files named like MNIST's | see [`mnist`] |
+//! | one of these four files, where a directory has several such sets | see [`mnist`] |
+//! | a directory with the files of CIFAR-10 or CIFAR-100 | see [`cifar`] |
+//! | a directory with a folder of images for each class, or with such folders in `train` and `test` | see [`folder`] |
+//! | a file whose name ends in `.npz` | see [`npz`] |
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::cifar::{CIFAR10, CIFAR100, Layout};
+use super::{Split, cifar, files, folder, mnist, npz};
+use crate::error::{Error, Result};
+
+/// Reads the data set at `path` or, without one, the MNIST images in the crate; with the coarse labels of CIFAR-100 if `coarse`.
+///
+/// # Errors
+/// [`Error::File`] if there is no data set, or there are several; [`Error::Option`] if `coarse` and the data set has no
+/// coarse labels; those of the format.
+pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
+    let found = path.map(recognize).transpose()?;
+    match (path, found) {
+        (Some(dir), Some(Found::Cifar(layout))) if !coarse || layout.labels.len() > 1 => {
+            cifar::load(dir, layout, coarse)
+        }
+        (_, found) if coarse => {
+            let seen = found.map_or("MNIST", |found| found.name());
+            Err(Error::option("coarse", "a data set with coarse labels, CIFAR-100", seen))
+        }
+        (Some(path), Some(Found::Idx(prefix))) => {
+            let dir = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+            mnist::load(dir, &prefix)
+        }
+        (Some(path), Some(Found::Folders)) => folder::load(path),
+        (Some(path), Some(Found::Npz)) => npz::load(path),
+        _ => mnist::embedded(),
+    }
+}
+
+/// What is at a path.
+enum Found {
+    /// The four files of MNIST, or others with this prefix.
+    Idx(String),
+    Cifar(&'static Layout),
+    Folders,
+    Npz,
+}
+
+impl Found {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Idx(_) => "MNIST's files",
+            Self::Cifar(layout) => layout.name,
+            Self::Folders => "folders of images",
+            Self::Npz => "arrays",
+        }
+    }
+}
+
+const EXPECTED: &str = "a data set: a directory with the files of MNIST, Fashion-MNIST, EMNIST, CIFAR-10 or CIFAR-100 or a folder of images \
+                        for each class, or an .npz file";
+
+fn recognize(path: &Path) -> Result<Found> {
+    let none = |seen: &str| Error::file(path, EXPECTED, seen);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) if path.extension().is_some_and(|ending| ending == "npz") => return Ok(Found::Npz),
+        Ok(_) => {
+            let prefix = mnist::prefix(&name).ok_or_else(|| none("another file"))?;
+            return Ok(Found::Idx(prefix.to_string()));
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(none("nothing of that name")),
+        Err(e) => return Err(Error::io(path, e)),
+    }
+    let mut found: Vec<(String, Found)> = Vec::new();
+    let prefixes: BTreeSet<String> =
+        files::names(path)?.iter().filter_map(|name| mnist::prefix(name)).map(str::to_string).collect();
+    for prefix in prefixes {
+        let name = if prefix.is_empty() { "MNIST".to_string() } else { prefix[..prefix.len() - 1].to_string() };
+        found.push((name, Found::Idx(prefix)));
+    }
+    for layout in [&CIFAR10, &CIFAR100] {
+        if files::look(path, &layout.files())?.is_some() {
+            found.push((layout.name.to_string(), Found::Cifar(layout)));
+        }
+    }
+    match found.len() {
+        0 if folder::has_folders(path)? => Ok(Found::Folders),
+        0 => Err(none("none of these files and no folder in it")),
+        1 => Ok(found.remove(0).1),
+        _ => {
+            let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+            let expected = "the files of one data set; of several, name one of the files in place of the directory";
+            Err(Error::file(path, expected, format!("those of {}", names.join(" and "))))
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Arrays of numpy in an `.npz` file, as `numpy.savez` and `savez_compressed` write them.
+//!
+//! | array | shape | numbers |
+//! |---|---|---|
+//! | `x_train` | see [`layout`](super::layout) | bytes; other whole numbers from 0 to 255; or floats, all from 0 to 1 or from 0 to 255 |
+//! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535 |
+//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones |
+//!
+//! Floats are rounded to bytes, those from 0 to 1 after a multiplication by 255: the images of a data set are held as bytes. Memory
+//! is taken only as numbers arrive, so a header that lies costs nothing; pickled objects are refused.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::held_out::{Part, TEST_SHARE, hold_out};
+use super::idx::labels_of;
+use super::layout::{Layout, SHAPES};
+use super::split::numbered;
+use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, by, known};
+use crate::error::{Error, Result};
+
+/// Reads the arrays in the file at `path`.
+///
+/// # Errors
+/// Those of [`read`], and [`Error::Io`] if the system refuses to open it.
+pub fn load(path: &Path) -> Result<Split> {
+    read(File::open(path).map_err(|source| Error::io(path, source))?, path)
+}
+
+/// Reads the arrays in a file, whose path is only named.
+///
+/// # Errors
+/// [`Error::File`] if it is no zip archive with the arrays, an array is not as the table above has it, is shorter or longer than its
+/// header says or has more than [`MOST_BYTES`], or there are fewer than two classes; [`Error::Io`] if the system refuses to read it.
+pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
+    let mut file = Npz::open(input, path)?;
+    let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
+    let tests = match (file.has("x_test"), file.has("y_test")) {
+        (true, true) => Some((file.numbers("x_test")?, file.numbers("y_test")?)),
+        (false, false) => None,
+        (has_images, _) => {
+            let (there, missing) = if has_images { ("x_test", "y_test") } else { ("y_test", "x_test") };
+            return Err(Error::file(path, format!("{missing} beside {there}"), "none"));
+        }
+    };
+    let scale = x_train.scale();
+    let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;
+    let (train, test) = match tests {
+        Some((x, y)) => {
+            let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
+            if test.shape() != train.shape() {
+                let expected = format!("x_test of {}, as x_train", by(train.shape()));
+                return Err(Error::file(path, expected, by(test.shape())));
+            }
+            (train, test)
+        }
+        None => hold_out(&train, TEST_SHARE, Part::Test).map_err(|_| {
+            Error::file(
+                path,
+                "x_test and y_test, or a class of at least three images",
+                format!("{} images", train.len()),
+            )
+        })?,
+    };
+    let (train, test) = numbered(train, test).map_err(|error| Error::file(path, "labels of classes", error))?;
+    Ok(known::named(train, test, &known::place(path), &format!("{path:?}")))
+}
+
+/// Images and their labels.
+fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Numbers), scale: f64) -> Result<Dataset> {
+    let layout = x.shape.get(1..).and_then(Layout::of);
+    let layout = layout.ok_or_else(|| Error::file(path, format!("{x_name} of {SHAPES}"), format!("{:?}", x.shape)))?;
+    let count = x.shape.first().copied().unwrap_or(0);
+    if !matches!(y.shape[..], [n] | [n, 1] if n == count) {
+        let expected = format!("{y_name} of {count} labels, one for each image in {x_name}");
+        return Err(Error::file(path, expected, format!("shape {:?}", y.shape)));
+    }
+    let labels = y.whole().ok_or_else(|| Error::file(path, format!("{y_name} of whole numbers"), "floats"))?;
+    let labels = labels_of(labels)
+        .map_err(|seen| Error::file(path, format!("{y_name} from 0 to {}", MOST_CLASSES - 1), seen))?;
+    let pixels = x
+        .bytes(scale)
+        .map_err(|seen| Error::file(path, format!("{x_name} from 0 to {}, as in x_train", 255.0 / scale), seen))?;
+    let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
+    let data = Dataset::new(layout.channels_first(pixels), labels, layout.shape, classes);
+    data.map_err(|error| Error::file(path, format!("images in {x_name}"), error))
+}
+
+/// The numbers of an array.
+struct Numbers {
+    shape: Vec<usize>,
+    values: Values,
+}
+
+enum Values {
+    Bytes(Vec<u8>),
+    Integers(Vec<i64>),
+    Floats(Vec<f32>),
+}
+
+impl Numbers {
+    /// What its numbers are multiplied by to be from 0 to 255.
+    fn scale(&self) -> f64 {
+        match &self.values {
+            Values::Floats(values) if values.iter().all(|&value| value <= 1.0) => 255.0,
+            _ => 1.0,
+        }
+    }
+
+    /// The numbers, unless they are floats.
+    fn whole(self) -> Option<Vec<i64>> {
+        match self.values {
+            Values::Bytes(bytes) => Some(bytes.into_iter().map(i64::from).collect()),
+            Values::Integers(integers) => Some(integers),
+            Values::Floats(_) => None,
+        }
+    }
+
+    /// The numbers times `scale`, rounded; or the first that no byte holds.
+    fn bytes(self, scale: f64) -> std::result::Result<Vec<u8>, String> {
+        let seen = |(i, value): (usize, f64)| {
+            let byte = (value * scale).round();
+            if (0.0..=255.0).contains(&byte) { Ok(byte as u8) } else { Err(format!("{value} at index {i}")) }
+        };
+        match self.values {
+            Values::Bytes(bytes) => Ok(bytes),
+            Values::Integers(integers) => {
+                integers.into_iter().map(|value| value as f64).enumerate().map(seen).collect()
+            }
+            Values::Floats(floats) => floats.into_iter().map(f64::from).enumerate().map(seen).collect(),
+        }
+    }
+}
+
+struct Npz<'a, R> {
+    path: &'a Path,
+    archive: ZipArchive<R>,
+}
+
+/// The bytes that the header of an array may have; those of numpy's own, of numbers, have some 100.
+const MOST_HEADER: usize = 1024;
+
+impl<'a, R: Read + Seek> Npz<'a, R> {
+    fn open(input: R, path: &'a Path) -> Result<Self> {
+        let archive = ZipArchive::new(input).map_err(|error| unreadable(path, "an .npz file, a zip archive", error))?;
+        Ok(Self { path, archive })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.archive.index_for_name(&format!("{name}.npy")).is_some()
+    }
+
+    /// An array's numbers, in the order of rows.
+    fn numbers(&mut self, name: &str) -> Result<Numbers> {
+        let path = self.path;
+        let what = format!("an array {name}");
+        let file = |seen: String| Error::file(path, format!("an array {name} of numbers"), seen);
+        let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
+            Ok(entry) => entry,
+            Err(ZipError::FileNotFound) => return Err(Error::file(path, what, "none")),
+            Err(error) => return Err(unreadable(path, &what, error)),
+        };
+        let header = header(&mut entry).map_err(file)?;
+        let array = NpyHeader::from_reader(&header[..]).map_err(|error| file(error.to_string()))?;
+        if array.order() == Order::Fortran && array.shape().len() > 1 {
+            return Err(file("one in the order of columns; numpy.ascontiguousarray gives it that of rows".to_string()));
+        }
+        let (shape, kind) = (array.shape().to_vec(), array.dtype());
+        let DType::Plain(kind) = kind else { return Err(file("records".to_string())) };
+        let bytes = kind.num_bytes().unwrap_or(0);
+        let most = MOST_BYTES / bytes.max(1) as u64;
+        let count = shape.iter().try_fold(1, |count: u64, &size| count.checked_mul(size));
+        let Some(count) = count.filter(|count| (1..=most).contains(count)) else {
+            return Err(Error::file(
+                path,
+                format!("{name} of 1 to {MOST_BYTES} bytes"),
+                format!("shape {shape:?} of {kind}"),
+            ));
+        };
+        let data = Data { path, name, count: count as usize, is_little: kind.endianness() != Endianness::Big };
+        let values = match (kind.type_char(), bytes) {
+            (TypeChar::Uint, 1) => Values::Bytes(data.read(&mut entry, u8::from_le_bytes)?),
+            (TypeChar::Int, 1) => Values::Integers(data.read(&mut entry, |bytes| i8::from_le_bytes(bytes).into())?),
+            (TypeChar::Uint, 2) => Values::Integers(data.read(&mut entry, |bytes| u16::from_le_bytes(bytes).into())?),
+            (TypeChar::Int, 2) => Values::Integers(data.read(&mut entry, |bytes| i16::from_le_bytes(bytes).into())?),
+            (TypeChar::Uint, 4) => Values::Integers(data.read(&mut entry, |bytes| u32::from_le_bytes(bytes).into())?),
+            (TypeChar::Int, 4) => Values::Integers(data.read(&mut entry, |bytes| i32::from_le_bytes(bytes).into())?),
+            (TypeChar::Int, 8) => Values::Integers(data.read(&mut entry, i64::from_le_bytes)?),
+            (TypeChar::Uint, 8) => {
+                let signed = |bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX);
+                Values::Integers(data.read(&mut entry, signed)?)
+            }
+            (TypeChar::Float, 4) => Values::Floats(data.read(&mut entry, f32::from_le_bytes)?),
+            (TypeChar::Float, 8) => Values::Floats(data.read(&mut entry, |bytes| f64::from_le_bytes(bytes) as f32)?),
+            (TypeChar::Object, _) => return Err(file("pickled objects".to_string())),
+            _ => return Err(file(format!("numbers of type {kind}"))),
+        };
+        if let Values::Floats(floats) = &values
+            && let Some(i) = floats.iter().position(|value| !value.is_finite())
+        {
+            return Err(Error::file(path, format!("finite numbers in {name}"), format!("{} at index {i}", floats[i])));
+        }
+        Ok(Numbers { shape: shape.into_iter().map(|size| size as usize).collect(), values })
+    }
+}
+
+/// The numbers of an array that follow its header.
+struct Data<'a> {
+    path: &'a Path,
+    name: &'a str,
+    count: usize,
+    is_little: bool,
+}
+
+impl Data<'_> {
+    /// Reads them to the end of the entry, which makes the archive compare its checksum.
+    fn read<T, const BYTES: usize>(&self, entry: &mut impl Read, of: impl Fn([u8; BYTES]) -> T) -> Result<Vec<T>> {
+        let expected = || format!("{} of {} bytes after its header", self.name, self.count * BYTES);
+        let mut values = Vec::new();
+        let mut block = vec![0; BYTES << 12];
+        let (mut rest, mut read) = (self.count * BYTES, 0);
+        while rest > 0 {
+            let block = &mut block[..rest.min(BYTES << 12)];
+            entry.read_exact(block).map_err(|error| Error::unreadable(self.path, read as u64, expected(), error))?;
+            values.extend(block.chunks_exact(BYTES).map(|bytes| {
+                let mut number: [u8; BYTES] = bytes.try_into().unwrap_or([0; BYTES]);
+                if !self.is_little {
+                    number.reverse();
+                }
+                of(number)
+            }));
+            (rest, read) = (rest - block.len(), read + block.len());
+        }
+        match entry.read(&mut block[..1]) {
+            Ok(0) => Ok(values),
+            Ok(_) => Err(Error::file(self.path, expected(), "more")),
+            Err(error) => Err(Error::unreadable(self.path, read as u64, expected(), error)),
+        }
+    }
+}
+
+/// The header of an array, checked: it is no longer than [`MOST_HEADER`], and the product of the numbers in it overflows nowhere.
+fn header(entry: &mut impl Read) -> std::result::Result<Vec<u8>, String> {
+    let mut take = |count: usize, header: &mut Vec<u8>| {
+        let there = entry.by_ref().take(count as u64).read_to_end(header).map_err(|error| error.to_string())?;
+        if there == count { Ok(()) } else { Err("the end of the file".to_string()) }
+    };
+    let mut bytes = Vec::new();
+    take(8, &mut bytes)?;
+    let wide = bytes[6] > 1;
+    take(if wide { 4 } else { 2 }, &mut bytes)?;
+    let length = bytes[8..].iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    if length > MOST_HEADER {
+        return Err(format!("a header of {length} bytes"));
+    }
+    take(length, &mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes[8..]);
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let product = numbers.fold(1_u64, |product, digits| {
+        product.saturating_mul(digits.parse().map_or(u64::MAX, |number: u64| number.max(1)))
+    });
+    if product > 1 << 48 { Err(format!("sizes in {:?}", text.trim())) } else { Ok(bytes) }
+}
+
+/// What the archive cannot give: the system's reason, or what is wrong with the file.
+fn unreadable(path: &Path, expected: &str, error: ZipError) -> Error {
+    match error {
+        ZipError::Io(source) if source.raw_os_error().is_some() => Error::io(path, source),
+        error => Error::file(path, expected, error),
+    }
+}

@@ -1,0 +1,124 @@
+use spikeslab::train::data::{Split, folder, picture};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A folder with the pictures of the fixtures under other names, `FOLDER/NAME`.
+fn place(pictures: &[(&str, &str)]) -> TempDir {
+    let place = TempDir::new().unwrap();
+    for (name, picture) in pictures {
+        let (from, to) = (
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/train/data/picture").join(picture),
+            place.path().join(name),
+        );
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+    place
+}
+
+fn refused(place: &TempDir) -> String {
+    let message = folder::load(place.path()).unwrap_err().to_string();
+    assert!(!message.contains('\n'), "{message:?}");
+    message.replace(&place.path().display().to_string(), "DIR")
+}
+
+fn images(split: &Split) -> usize {
+    split.train.len() + split.test.len()
+}
+
+#[test]
+fn a_folder_for_each_class_in_training_and_test() {
+    let place = place(&[
+        ("train/rose/1.png", "grey.png"),
+        ("train/rose/2.PNG", "sixteen.png"),
+        ("train/.hidden/2.png", "colour.png"),
+        ("train/rose/notes.txt", "grey.bin"),
+        ("train/rose/.DS_Store", "grey.bin"),
+        ("train/aster/a.jpg", "slope_grey.jpg"),
+        ("test/rose/a.jpeg", "slope_grey.jpg"),
+    ]);
+    let split = folder::load(place.path()).unwrap();
+    assert_eq!((split.train.len(), split.test.len(), split.train.shape()), (3, 1, [1, 4, 5]));
+    assert_eq!(split.train.class_names(), ["aster", "rose"]);
+    assert_eq!(split.test.labels(), [1]);
+    let slope = picture::pixels(&place.path().join("test/rose/a.jpeg"), 1).unwrap();
+    assert_eq!(split.test.pixels(0), slope);
+    for i in 0..3 {
+        assert_eq!(split.train.pixels(i) == slope, split.train.labels()[i] == 0, "image {i}");
+    }
+}
+
+#[test]
+fn one_image_with_colours_gives_all_three_channels() {
+    let place =
+        place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "colour.png"), ("test/a/1.png", "palette.png")]);
+    let split = folder::load(place.path()).unwrap();
+    assert_eq!((split.train.shape(), split.test.shape()), ([3, 4, 5], [3, 4, 5]));
+}
+
+#[test]
+fn without_test_images_a_fifth_of_each_class_is_held_out() {
+    let names: Vec<String> = (0..20).map(|i| format!("{}/{i:02}.png", ["9", "10"][i % 2])).collect();
+    let pictures: Vec<(&str, &str)> = names.iter().map(|name| (&name[..], "grey.png")).collect();
+    let place = place(&pictures);
+    let split = folder::load(place.path()).unwrap();
+    assert_eq!((split.train.len(), split.test.len()), (16, 4));
+    // Numbers are in the order of numbers.
+    assert_eq!(split.train.class_names(), ["9", "10"]);
+    for label in [0, 1] {
+        assert_eq!(split.test.labels().iter().filter(|&&of| of == label).count(), 2);
+    }
+    // The first images are of all classes.
+    assert!(split.train.labels()[..8].contains(&0) && split.train.labels()[..8].contains(&1));
+    assert_eq!(folder::load(place.path()).unwrap().train.checksum(), split.train.checksum());
+    assert_eq!(images(&split), 20);
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_refused() {
+    let one = [("a/1.png", "grey.png"), ("b/1.png", "grey.png"), ("b/2.png", "grey.png"), ("b/3.png", "grey.png")];
+    let with = |more: &[(&'static str, &'static str)]| place(&[&one[..], more].concat());
+    let empty = with(&[]);
+    fs::create_dir(empty.path().join("c")).unwrap();
+    assert_eq!(refused(&empty), "DIR/c: expected at least one PNG or JPEG image (saw: none)");
+    let folder = with(&[("a/deeper/1.png", "grey.png")]);
+    assert_eq!(refused(&folder), "DIR/a/deeper: expected images in the folder of a class (saw: a folder)");
+    let other = with(&[("a/2.webp", "grey.png")]);
+    assert_eq!(refused(&other), "DIR/a/2.webp: expected a PNG or JPEG image (saw: a .webp file)");
+    let broken = with(&[("a/2.png", "grey.bin")]);
+    assert!(refused(&broken).starts_with("DIR/a/2.png: expected a PNG or JPEG image (saw: "), "{}", refused(&broken));
+    let transparent = with(&[("a/2.png", "transparent.png")]);
+    assert_eq!(refused(&transparent), "DIR/a/2.png: expected an image without transparent pixels (saw: one with some)");
+    assert_eq!(
+        refused(&place(&[("a/1.png", "grey.png")])),
+        "DIR: expected 2 to 65536 folders, one for each class (saw: 1)"
+    );
+    let few = place(&[("a/1.png", "grey.png"), ("b/1.png", "grey.png")]);
+    let message = "DIR: expected a folder test, or classes of at least three images (saw: 2 images)";
+    assert_eq!(refused(&few), message);
+    let test = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/c/1.png", "grey.png")]);
+    assert_eq!(refused(&test), "DIR/test: expected no other folders than the 2 in train (saw: c)");
+}
+
+#[test]
+fn images_have_one_size() {
+    let place = place(&[("a/1.png", "grey.png"), ("b/1.png", "grey.png")]);
+    let mut png = Vec::new();
+    let encoder = png::Encoder::new(&mut png, 3, 2);
+    encoder.write_header().unwrap().write_image_data(&[0; 6]).unwrap();
+    fs::write(place.path().join("b/2.png"), png).unwrap();
+    let message = refused(&place);
+    let forms = ["2 rows of 3 pixels", "4 rows of 5 pixels"];
+    assert!(message.starts_with("DIR/") && forms.iter().any(|form| message.contains(form)), "{message}");
+}
+
+/// Names come from a file system, and go to terminals.
+#[test]
+#[cfg(unix)]
+fn a_name_that_a_terminal_obeys_is_shown_escaped() {
+    let names = ["a\u{1b}[31m/1.png", "a\u{1b}[31m/2.png", "a\u{1b}[31m/3.png", "b\n/1.png", "b\n/2.png", "b\n/3.png"];
+    let place = place(&names.map(|name| (name, "grey.png")));
+    let split = folder::load(place.path()).unwrap();
+    assert_eq!(split.train.class_names(), ["a\\u{1b}[31m", "b\\n"]);
+}

@@ -1,0 +1,174 @@
+//! Arrays that numpy wrote: see fixtures/generate/data.py.
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use spikeslab::train::data::{Split, npz};
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+fn corpus(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers/npz").join(name)).unwrap()
+}
+
+fn read(bytes: &[u8]) -> Result<Split, String> {
+    npz::read(Cursor::new(bytes), Path::new("digits.npz")).map_err(|error| error.to_string())
+}
+
+#[test]
+fn images_of_every_type_and_layout_are_the_same_bytes() {
+    for (name, classes) in
+        [("bytes", ["0", "1", "2"]), ("floats", ["0", "1", "2"]), ("channels_first", ["1", "2", "3"])]
+    {
+        let split = read(&corpus(&format!("{name}.npz"))).unwrap();
+        assert_eq!((split.train.len(), split.test.len(), split.train.shape()), (6, 2, [3, 4, 5]), "{name}");
+        assert_eq!((split.train.labels(), split.test.labels()), (&[0, 1, 2, 0, 1, 2][..], &[2, 0][..]), "{name}");
+        assert_eq!(split.train.class_names(), classes, "{name}");
+        assert_eq!(split.source, "6 training and 2 test images of digits, 3 x 4 x 5 in 3 classes, from \"digits.npz\"");
+        // Number i of the array (N, H, W, C) is 7 i modulo 256.
+        let (mut at, mut seen) = (0, 0);
+        for image in 0..6 {
+            for pixel in 0..20 {
+                for channel in 0..3 {
+                    assert_eq!(usize::from(split.train.pixels(image)[channel * 20 + pixel]), 7 * at % 256, "{name}");
+                    (at, seen) = (at + 1, seen + 1);
+                }
+            }
+        }
+        assert_eq!(seen, 360);
+    }
+}
+
+#[test]
+fn vectors_without_test_images() {
+    let split = read(&corpus("vectors.npz")).unwrap();
+    assert_eq!((split.train.shape(), split.train.len(), split.test.len()), ([1, 1, 5], 10, 2));
+    assert_eq!(split.test.labels().iter().sum::<u16>(), 1, "one of each class");
+}
+
+/// An array as numpy stores it.
+fn npy(descr: &str, shape: &str, order: &str, bytes: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), bytes].concat()
+}
+
+fn bytes(shape: &str, bytes: &[u8]) -> Vec<u8> {
+    npy("'|u1'", shape, "False", bytes)
+}
+
+/// A zip archive, its entries deflated.
+fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, contents) in entries {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(contents).unwrap();
+        let packed = encoder.finish().unwrap();
+        let name = format!("{name}.npy");
+        let mut fields = [20_u16, 0, 8, 0, 33].map(u16::to_le_bytes).concat();
+        fields.extend(crc32fast::hash(contents).to_le_bytes());
+        fields.extend([packed.len() as u32, contents.len() as u32].map(u32::to_le_bytes).concat());
+        fields.extend([name.len() as u16, 0].map(u16::to_le_bytes).concat());
+        let start = file.len() as u32;
+        file.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), &packed].concat());
+        directory.extend([b"PK\x01\x02\x14\0", &fields[..], &[0; 10], &start.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let (count, start, length) = (entries.len() as u16, file.len() as u32, directory.len() as u32);
+    file.extend(directory);
+    file.extend([b"PK\x05\x06\0\0\0\0", &[count, count].map(u16::to_le_bytes).concat()[..]].concat());
+    file.extend([length.to_le_bytes(), start.to_le_bytes()].concat());
+    file.extend([0, 0]);
+    file
+}
+
+/// Ten images of 1 x 2 and their labels, with another array in place of one of these.
+fn with(name: &str, array: &[u8]) -> Result<Split, String> {
+    let (x, y) = (bytes("(10, 1, 2)", &[9; 20]), bytes("(10,)", &[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]));
+    let entries =
+        [("x_train", &x[..]), ("y_train", &y[..])].map(|(of, own)| (of, if of == name { array } else { own }));
+    read(&archive(&entries))
+}
+
+fn refused(name: &str, array: &[u8]) -> String {
+    let message = with(name, array).unwrap_err();
+    assert!(!message.contains('\n'), "{message:?}");
+    message
+}
+
+#[test]
+fn whole_numbers_and_floats_from_0_to_255() {
+    assert_eq!(with("", &[]).unwrap().train.pixels(0), [9, 9]);
+    let floats = |value: f32| value.to_le_bytes().repeat(20);
+    let pixel = |value| {
+        with("x_train", &npy("'<f4'", "(10, 1, 2)", "False", &floats(value))).map(|split| split.train.pixels(0)[0])
+    };
+    assert_eq!((pixel(0.5), pixel(1.0), pixel(1.5), pixel(254.6)), (Ok(128), Ok(255), Ok(2), Ok(255)));
+    assert_eq!(
+        pixel(-1.0).unwrap_err(),
+        "digits.npz: expected x_train from 0 to 1, as in x_train (saw: -1 at index 0)"
+    );
+    assert_eq!(
+        pixel(300.0).unwrap_err(),
+        "digits.npz: expected x_train from 0 to 255, as in x_train (saw: 300 at index 0)"
+    );
+    assert_eq!(pixel(f32::NAN).unwrap_err(), "digits.npz: expected finite numbers in x_train (saw: NaN at index 0)");
+    let big = npy("'>u2'", "(10, 1, 2)", "False", &[0, 7].repeat(20));
+    assert_eq!(with("x_train", &big).unwrap().train.pixels(0), [7, 7]);
+    let large = npy("'<u8'", "(10, 1, 2)", "False", &u64::MAX.to_le_bytes().repeat(20));
+    assert!(refused("x_train", &large).contains("expected x_train from 0 to 255"));
+}
+
+#[test]
+fn arrays_that_are_missing_or_misshapen() {
+    assert!(
+        read(b"not a zip archive").unwrap_err().starts_with("digits.npz: expected an .npz file, a zip archive (saw: ")
+    );
+    let only = archive(&[("y_train", &bytes("(1,)", &[0]))]);
+    assert_eq!(read(&only).unwrap_err(), "digits.npz: expected an array x_train (saw: none)");
+    let (x, y) = (bytes("(1, 1, 2)", &[0; 2]), bytes("(1,)", &[1]));
+    let half = archive(&[("x_train", &x), ("y_train", &y), ("x_test", &x)]);
+    assert_eq!(read(&half).unwrap_err(), "digits.npz: expected y_test beside x_test (saw: none)");
+    assert!(refused("x_train", &bytes("(10, 2, 4, 5)", &[0; 400])).contains("expected x_train of images (N, H, W)"));
+    let message = "digits.npz: expected y_train of 10 labels, one for each image in x_train (saw: shape [9])";
+    assert_eq!(refused("y_train", &bytes("(9,)", &[0; 9])), message);
+    let floats = npy("'<f8'", "(10,)", "False", &1.0_f64.to_le_bytes().repeat(10));
+    assert_eq!(refused("y_train", &floats), "digits.npz: expected y_train of whole numbers (saw: floats)");
+    let message = "digits.npz: expected y_train from 0 to 65535 (saw: -1 at index 0)";
+    assert_eq!(refused("y_train", &npy("'|i1'", "(10,)", "False", &[255; 10])), message);
+    let message = "digits.npz: expected labels of classes (saw: tensor labels: expected at least two classes (saw: 1))";
+    assert_eq!(refused("y_train", &bytes("(10,)", &[0; 10])), message);
+    let (x, y) = (bytes("(10, 1, 2)", &[0; 20]), bytes("(10,)", &[0, 1].repeat(5)));
+    let test = [("x_train", &x[..]), ("y_train", &y), ("x_test", &bytes("(10, 2, 1)", &[0; 20])), ("y_test", &y)];
+    assert_eq!(
+        read(&archive(&test)).unwrap_err(),
+        "digits.npz: expected x_test of 1 x 1 x 2, as x_train (saw: 1 x 2 x 1)"
+    );
+}
+
+#[test]
+fn headers_that_lie_cost_nothing() {
+    let start = "digits.npz: expected an array x_train of numbers (saw: ";
+    assert!(refused("x_train", &npy("'|O'", "(10, 1, 2)", "False", b"pickle")).contains("pickled objects"));
+    assert!(refused("x_train", &npy("[('a', '<f4')]", "(10,)", "False", &[0; 40])).contains("records"));
+    assert!(refused("x_train", &npy("'<c8'", "(10,)", "False", &[0; 80])).starts_with(start));
+    assert!(refused("x_train", &npy("'|u1'", "(10, 2)", "True", &[0; 20])).contains("numpy.ascontiguousarray"));
+    let sizes = "(10, 4294967295, 4294967295)";
+    assert!(refused("x_train", &bytes(sizes, &[])).contains("sizes in"), "{}", refused("x_train", &bytes(sizes, &[])));
+    let gigabytes = refused("x_train", &bytes("(10, 20000, 20000)", &[]));
+    assert!(gigabytes.contains("x_train of 1 to 1073741824 bytes"), "{gigabytes}");
+    assert!(refused("x_train", &bytes("(10, 0, 2)", &[])).contains("of 1 to"));
+    let short = refused("x_train", &bytes("(10, 1000, 1000)", &[7; 30]));
+    assert!(short.contains("expected x_train of 10000000 bytes after its header"), "{short}");
+    assert!(refused("x_train", &bytes("(10, 1, 2)", &[7; 21])).ends_with("after its header (saw: more)"));
+    let deep = format!("{}{}", "(".repeat(900), ")".repeat(900));
+    assert!(refused("x_train", &bytes(&deep, &[])).starts_with(start));
+    let deep = format!("{}{}", "(".repeat(400), ")".repeat(400));
+    assert!(refused("x_train", &bytes(&deep, &[])).starts_with(start));
+}
+
+/// A gigabyte of zeros in a megabyte, of which the header tells twenty bytes.
+#[test]
+fn a_zip_bomb_is_left_after_what_its_header_tells() {
+    let bomb = [bytes("(10, 1, 2)", &[]), vec![0; 1 << 26]].concat();
+    let message = refused("x_train", &bomb);
+    assert_eq!(message, "digits.npz: expected x_train of 20 bytes after its header (saw: more)");
+}
