@@ -7,7 +7,7 @@ mod printed;
 
 use super::device::{DeviceName, DeviceOption, predictions};
 use super::output::note;
-use super::source::{Source, check_data, check_images, refit_levels, training_images};
+use super::source::{Source, check_data, check_images, data_for, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Failure, Outcome};
@@ -176,8 +176,8 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 return Err(Error::option("device", "cpu for a packed model", "cuda").into());
             }
             // Not standardized here: the model does it.
-            let data = load(arguments.data.as_deref(), arguments.coarse)?;
-            check_images(&data.test, model.graph(), None)?;
+            let data = data_for(&model, arguments.data.as_deref(), arguments.coarse)?;
+            check_images(&data.test, model.graph(), model.trained_on.as_ref())?;
             let (own, test) = (DataName::new(arguments.data.as_deref(), &data), data.test);
             let other = other(arguments, model.graph())?;
             let classes = model.graph().classes();

@@ -1,10 +1,10 @@
 //! `spikeslab inspect`.
 
 use super::output::line;
-use super::source::Source;
+use super::source::{Source, packed};
 use super::threads::Threads;
 use super::{Outcome, table};
-use crate::packed::{PackedModel, format};
+use crate::packed::format;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,12 +31,15 @@ fn command(arguments: &InspectArguments) -> Outcome {
                 "run of {} after epoch {} of {}",
                 config.network, checkpoint.position.epoch, config.recipe.epochs
             );
-            (what, PackedModel::new(&config.network, &checkpoint.network, config.standardization))
+            (what, packed(&config, &checkpoint.network))
         }
         Source::Packed(model) => (format!("packed {}", model.name), *model),
     };
     let [channels, height, width] = model.input();
     line(&format!("{what}, on images of {channels} x {height} x {width}"))?;
+    if let Some(data) = &model.trained_on {
+        line(&format!("trained on {}, {} classes: {}", data.name, data.classes.len(), data.classes.join(", ")))?;
+    }
     line("")?;
     table::layers(&model)?;
     line("")?;

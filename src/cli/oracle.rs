@@ -20,7 +20,8 @@ use std::process::ExitCode;
 #[command(
     override_usage = "spikeslab oracle OP IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle network NETWORK IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle noise OUT.safetensors [--option value ...]\n       spikeslab oracle [OP] --list [--json]",
     after_help = "\
-Evaluates one operation and all its gradients on the tensors in IN, in their own type, F64 or F32.
+Evaluates one operation and all its gradients on the tensors in IN, in their own type, F64 or F32;
+F16 and BF16 are read as F32. Labels are I64, I32 or U8.
 An output that is not finite is an error that names it, unless --allow-non-finite is given.
 The definition of the operation computes it, or, with --kernels, the kernels that train; the metadata
 entry computed_by of OUT says which.
@@ -145,7 +146,7 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
         };
         let mut inputs: Vec<String> = operation.inputs.iter().map(tensor).collect();
         if operation.labels {
-            inputs.push("labels (B) I64".to_string());
+            inputs.push("labels (B) I64, I32 or U8".to_string());
         }
         if operation.inputs.is_empty() && operation.takes_input() {
             inputs.insert(0, OF_NETWORKS.to_string());

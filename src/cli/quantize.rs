@@ -1,12 +1,12 @@
 //! `spikeslab quantize`.
 
 use super::output::line;
-use super::source::{check_data, load_run, refit_levels, training_images};
+use super::source::{check_data, load_run, packed, refit_levels, training_images};
 use super::threads::Threads;
 use super::{Outcome, table};
 use crate::files::write::check_replaceable;
 use crate::nets::WeightMode;
-use crate::packed::{PackedModel, format};
+use crate::packed::format;
 use crate::train::Run;
 use crate::train::data::load;
 use crate::train::recalibrate::recalibrate;
@@ -62,7 +62,7 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
         let (images, network) = (images as usize, &checkpoint.network);
         checkpoint.network = recalibrate(network, &data, images, config.recipe.batch_size, &WeightMode::Quantized)?;
     }
-    let model = PackedModel::new(&config.network, &checkpoint.network, config.standardization);
+    let model = packed(&config, &checkpoint.network);
     format::save(&arguments.out, &model)?;
     table::layers(&model)?;
     line("")?;

@@ -9,7 +9,7 @@ use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
-use crate::train::data::{Dataset, Split, TrainedOn};
+use crate::train::data::{Dataset, Split, TrainedOn, load};
 use std::path::Path;
 
 /// A run or a packed model.
@@ -58,6 +58,25 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
         return Err(Error::file(&path, format!("a checkpoint of {}", config.network), "another network"));
     }
     Ok((config, checkpoint))
+}
+
+/// The packed model of a run's network.
+pub(super) fn packed(config: &Config, network: &Network<f32>) -> PackedModel {
+    let model = PackedModel::new(&config.network, network, config.standardization.clone());
+    model.with_trained_on(config.trained_on.clone())
+}
+
+/// The data set at `path` or, without one, the images in the program, for a packed model: these only if it was trained on images of
+/// their data set, or does not know on what.
+pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -> Result<Split> {
+    let data = load(path, coarse)?;
+    match (path, &model.trained_on, &data.identity) {
+        (None, Some(own), Some(there)) if own.name != there.name => {
+            let expected = format!("--data with {}, which the model was trained on", own.name);
+            Err(Error::option("data", expected, format!("none, which is {}", there.name)))
+        }
+        _ => Ok(data),
+    }
 }
 
 /// Checks that the data which the configuration of the run in `dir` names are still those it was begun on.

@@ -3,7 +3,6 @@
 use super::Failure;
 use super::output::line;
 use crate::packed::PackedModel;
-use crate::packed::digits::packed_len;
 use crate::packed::model::PackedLayer;
 use crate::train::evaluate::Score;
 
@@ -21,11 +20,7 @@ pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
     let width = model.layers().iter().map(|layer| layer.name.len()).fold(12, usize::max);
     line(&format!("{:<width$}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
     for layer in model.layers() {
-        let bits = if layer.is_quantized() {
-            8.0 * packed_len(layer.weights(), layer.levels.len()) as f64 / layer.weights() as f64
-        } else {
-            32.0
-        };
+        let bits = 8.0 * layer.code_bytes() as f64 / layer.weights() as f64;
         let row = format!("{:<width$}{:>10}{bits:>6.2}  {}", layer.name, layer.weights(), levels(layer));
         line(row.trim_end())?;
     }
@@ -36,11 +31,9 @@ fn levels(layer: &PackedLayer) -> String {
     if !layer.is_quantized() {
         return "unquantized".to_string();
     }
-    let mut occupancy = vec![0_usize; layer.levels.len()];
-    layer.indices().for_each(|index| occupancy[index] += 1);
     let total = layer.weights().max(1) as f64;
     let level = |(level, count): (&f32, &usize)| format!("{level:.4} ({:.1}%)", 100.0 * *count as f64 / total);
-    layer.levels.iter().zip(&occupancy).map(level).collect::<Vec<_>>().join("  ")
+    layer.levels.iter().zip(&layer.occupancy()).map(level).collect::<Vec<_>>().join("  ")
 }
 
 /// Prints the bytes of the weights and of the whole model, in f32 and packed in `file_bytes`.

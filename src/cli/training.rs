@@ -5,6 +5,7 @@ use super::device::{Gpu, on};
 use super::init;
 use super::output::{line, note};
 use super::signals::{self, asked_to_end};
+use super::source::packed;
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
 use crate::nets::{Graph, Network, Role};
@@ -157,7 +158,7 @@ pub(super) fn train(
         stopped();
         return Ok(asked_to_end().map_or(ExitCode::FAILURE, ExitCode::from));
     }
-    let model = PackedModel::new(&config.network, &training.fetch()?.network, config.standardization);
+    let model = packed(&config, &training.fetch()?.network);
     finish(run, &model, training.as_ref(), &data, &observer.metrics)?;
     Ok(ExitCode::SUCCESS)
 }

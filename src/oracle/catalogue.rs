@@ -25,7 +25,7 @@ pub struct Operation {
     pub module: &'static str,
     /// Its inputs; none for networks, which take their parameters by name.
     pub inputs: &'static [Input],
-    /// Whether it takes `labels` (B), I64.
+    /// Whether it takes `labels` (B), whole numbers.
     pub labels: bool,
     /// Its options.
     pub options: &'static [OptionSpec],

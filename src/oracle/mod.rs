@@ -1,8 +1,9 @@
 //! The oracle: one operation and all its gradients, on tensors that somebody else wrote.
 //!
 //! Implementers of these layers elsewhere evaluate an operation on their own inputs and compare. Input and output are
-//! safetensors files; the arithmetic is done in the inputs' own type, F64 or F32. Every derivative is the full one: that of
-//! the levels runs through the window widths, and a zero level is not pinned. Scalars are tensors of shape (1).
+//! safetensors files; the arithmetic is done in the inputs' own type, F64 or F32; F16 and BF16 are read as F32. Every derivative
+//! is the full one: that of the levels runs through the window widths, and a zero level is not pinned. Scalars are tensors of
+//! shape (1).
 //!
 //! What is evaluated is the operation's definition, in [`layers`](crate::layers); with the option `kernels` it is the kernel that
 //! trains. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the device.

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::files::read::read_tensors;
 use crate::reserve::reserve;
 use crate::scalar::Real;
+use half::{bf16, f16};
 use ndarray::{Array, ArrayD, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ pub trait Stored: Real {
     const DTYPE: Dtype;
     /// Its bytes there.
     const BYTES: usize;
+    /// The types that are read as it, without rounding.
+    const READ: &'static [Dtype];
     /// From the little-endian bytes.
     fn from_bytes(bytes: &[u8]) -> Self;
     /// To the little-endian bytes.
@@ -35,6 +38,7 @@ pub trait Stored: Real {
 impl Stored for f32 {
     const DTYPE: Dtype = Dtype::F32;
     const BYTES: usize = 4;
+    const READ: &'static [Dtype] = &[Dtype::F32, Dtype::F16, Dtype::BF16];
     fn from_bytes(bytes: &[u8]) -> Self {
         Self::from_le_bytes(bytes.try_into().expect("four bytes"))
     }
@@ -46,6 +50,7 @@ impl Stored for f32 {
 impl Stored for f64 {
     const DTYPE: Dtype = Dtype::F64;
     const BYTES: usize = 8;
+    const READ: &'static [Dtype] = &[Dtype::F64];
     fn from_bytes(bytes: &[u8]) -> Self {
         Self::from_le_bytes(bytes.try_into().expect("eight bytes"))
     }
@@ -89,10 +94,10 @@ impl File {
         SafeTensors::deserialize(&self.bytes).map_err(|error| Error::file(&self.path, "a safetensors file", error))
     }
 
-    /// The type of the tensors that are not `labels`: that of the first, by name.
+    /// The type that the tensors which are not `labels` are computed in: that of the first, by name, F32 if it has 16 bits.
     ///
     /// # Errors
-    /// If it is neither F32 nor F64, or there is none.
+    /// If it is of no such type, or there is none.
     pub fn precision(&self, labels: bool) -> Result<Precision> {
         let tensors = self.tensors()?;
         let mut names = tensors.names();
@@ -101,9 +106,9 @@ impl File {
             return Err(Error::file(&self.path, "tensors", "none"));
         };
         match tensors.tensor(name).map(|tensor| tensor.dtype()) {
-            Ok(Dtype::F32) => Ok(Precision::F32),
-            Ok(Dtype::F64) => Ok(Precision::F64),
-            Ok(other) => Err(Error::tensor(name, "F64 or F32", format!("{other:?}"))),
+            Ok(dtype) if f32::READ.contains(&dtype) => Ok(Precision::F32),
+            Ok(dtype) if f64::READ.contains(&dtype) => Ok(Precision::F64),
+            Ok(other) => Err(Error::tensor(name, "F64, F32, F16 or BF16", format!("{other:?}"))),
             Err(error) => Err(Error::tensor(name, "a tensor", error)),
         }
     }
@@ -145,15 +150,18 @@ impl<F: Stored> Inputs<F> {
                 inputs.labels = Some(labels(&tensor)?);
                 continue;
             }
-            if tensor.dtype() != F::DTYPE {
-                return Err(Error::tensor(
-                    name,
-                    format!("{:?}, as the others", F::DTYPE),
-                    format!("{:?}", tensor.dtype()),
-                ));
+            if !F::READ.contains(&tensor.dtype()) {
+                let expected: Vec<String> = F::READ.iter().map(|dtype| format!("{dtype:?}")).collect();
+                let expected = format!("{}, as the others", expected.join(" or "));
+                return Err(Error::tensor(name, expected, format!("{:?}", tensor.dtype())));
             }
-            let mut values = reserve(tensor.data().len() / F::BYTES, || format!("tensor {name}"))?;
-            values.extend(tensor.data().chunks_exact(F::BYTES).map(F::from_bytes));
+            let mut values = reserve(tensor.shape().iter().product(), || format!("tensor {name}"))?;
+            let sixteen_bits = || tensor.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
+            match tensor.dtype() {
+                Dtype::F16 => values.extend(sixteen_bits().map(|bytes| F::of(f16::from_le_bytes(bytes).to_f64()))),
+                Dtype::BF16 => values.extend(sixteen_bits().map(|bytes| F::of(bf16::from_le_bytes(bytes).to_f64()))),
+                _ => values.extend(tensor.data().chunks_exact(F::BYTES).map(F::from_bytes)),
+            }
             if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
                 return Err(Error::tensor(name, "finite numbers", odd));
             }
@@ -162,7 +170,7 @@ impl<F: Stored> Inputs<F> {
             inputs.floats.insert(name, array);
         }
         if operation.labels && inputs.labels.is_none() {
-            return Err(Error::tensor("labels", "(B), I64", "none"));
+            return Err(Error::tensor("labels", LABELS, "none"));
         }
         inputs.bind(operation)?;
         Ok(inputs)
@@ -279,12 +287,19 @@ pub(super) fn class(label: i64) -> Result<usize> {
     usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
 }
 
+/// What labels are.
+const LABELS: &str = "(B), I64, I32 or U8";
+
 fn labels(tensor: &TensorView<'_>) -> Result<Vec<i64>> {
-    if tensor.dtype() != Dtype::I64 || tensor.shape().len() != 1 {
-        return Err(Error::tensor("labels", "(B), I64", format!("{:?}, shape {:?}", tensor.dtype(), tensor.shape())));
+    let bytes = tensor.data();
+    let of_64_bits = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    let of_32_bits = |bytes: &[u8]| i32::from_le_bytes(bytes.try_into().expect("four bytes")).into();
+    match (tensor.dtype(), tensor.shape()) {
+        (Dtype::I64, [_]) => Ok(bytes.chunks_exact(8).map(of_64_bits).collect()),
+        (Dtype::I32, [_]) => Ok(bytes.chunks_exact(4).map(of_32_bits).collect()),
+        (Dtype::U8, [_]) => Ok(bytes.iter().map(|label| i64::from(*label)).collect()),
+        (dtype, shape) => Err(Error::tensor("labels", LABELS, format!("{dtype:?}, shape {shape:?}"))),
     }
-    let label = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-    Ok(tensor.data().chunks_exact(8).map(label).collect())
 }
 
 /// The outputs of an operation, in its order.

@@ -1,4 +1,5 @@
-//! Base-M digits. A byte holds all that fit into it, the first the least significant:
+//! Base-M digits: the indices of levels in files before version 4. A byte holds all that fit into it, the first the least
+//! significant:
 //!
 //! ```text
 //! byte = d₀ + d₁ M + d₂ M² + … < Mⁿ ≤ 256          n = 8 for M = 2, 5 for 3, 4 for 4, 3 for 5 and 6, 2 up to 16, else 1
@@ -14,22 +15,6 @@ pub fn digits_per_byte(levels: usize) -> usize {
 /// The bytes that `count` digits take.
 pub fn packed_len(count: usize, levels: usize) -> usize {
     count.div_ceil(digits_per_byte(levels))
-}
-
-/// Packs digits below `levels`.
-pub fn pack(digits: impl IntoIterator<Item = usize>, levels: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut place = 0;
-    for digit in digits {
-        if place == 0 {
-            bytes.push(0);
-        }
-        if let Some(byte) = bytes.last_mut() {
-            *byte += (digit * levels.pow(place)) as u8;
-        }
-        place = (place + 1) % digits_per_byte(levels) as u32;
-    }
-    bytes
 }
 
 /// The digit at position `i` of packed bytes.

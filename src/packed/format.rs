@@ -2,19 +2,40 @@
 //!
 //! ```text
 //! magic      8 bytes   "spikslab"
-//! version    u32       3
+//! version    u32       4
 //! name       u8 length, what the network is called, UTF-8
-//! network    u32 length, its text (see crate::nets::text) in UTF-8, compressed by zlib (RFC 1950)
+//! about      u32 length, a block compressed by zlib (RFC 1950):
+//!   data       u8      1 where it is known what the model was trained on, else 0
+//!     then     u8 length, the data set's name, UTF-8; u32 checksum;
+//!              u16 number of classes (the network's outputs), for each u8 length, its name, UTF-8
+//!   network    the network's text (see crate::nets::text), UTF-8, to the end of the block
 //! pixels     u8        1 where the model standardizes them, else 0
 //!   then     C × f32 mean, C × f32 deviation
 //! then for all in the network that has parameters, in order:
-//!   layer      u8 M − 1, M × f32 levels, codes (see super::digits); of an unquantized layer its weights in f32 instead
+//!   layer      u8 M − 1, M × f32 levels
+//!     then     (M − 1) × u number of weights at each level but the last, u number of words, words × u32 (see super::entropy);
+//!              u has as few bytes as hold the layer's number of weights: 1 up to 255, 2 up to 65,535, 3 up to 16,777,215, else 4
+//!   unquantized layer, in place of these: its weights in f32
 //!   then       O × f32 bias where the layer has one
 //!   norm       C × f32 scale, C × f32 shift
 //! checksum   u32       CRC-32 (IEEE) of everything before it
 //! ```
 //!
-//! Files of version 1, and of version 2 where the model standardizes, have in place of the fields from name to pixels:
+//! Weights are in the order of θ: (I, O) of a dense layer, (O, C/groups, kh, kw) of a convolution, the last index the fastest. A
+//! layer whose weights are all at one level has no words, or one. So that a small file cannot ask for much memory, a model has at most
+//! 2²² weights and 1,024 more for each byte of its file.
+//!
+//! After the block about the model, which zlib may compress in several ways, a model has one file: what is read and written again
+//! is the same bytes.
+//!
+//! In files before version 4 the indices of levels are base-M digits (see super::digits) in place of numbers and words. Version 3
+//! has in place of the block about the model
+//!
+//! ```text
+//! network    u32 length, the network's text in UTF-8, compressed by zlib
+//! ```
+//!
+//! Version 1, and 2 where the model standardizes, have in place of the fields from name to pixels:
 //!
 //! ```text
 //! network    u8 length, mlp, lenet5, lenet-caffe, densenet or densenet-bottleneck
@@ -22,64 +43,53 @@
 //! widths     u8 count, count × u32: the outputs of each layer
 //! ```
 
-use super::digits::{digit, first_invalid, pack, packed_len};
-use super::model::{Affine, PackedLayer, PackedModel};
+mod about;
+mod layer;
+mod parts;
+
+use super::model::{Affine, PackedModel};
 use crate::error::{Error, Result};
 use crate::files::read::{self, read};
 use crate::files::write::write;
-use crate::nets::text::LONGEST_TEXT;
 use crate::nets::{Description, Given, Graph};
-use crate::prior::codebook::check_levels;
-use crate::train::data::Standardization;
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
-use std::io::{ErrorKind, Read, Write};
+use crate::train::data::{Standardization, TrainedOn};
+use parts::{Reader, push_floats, push_short_text, push_word};
 use std::path::Path;
 
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"spikslab";
 /// Of the files that [`save`] writes.
-const VERSION: usize = 3;
+const VERSION: usize = 4;
+/// Of older files that hold the network's text.
+const WITH_TEXT: usize = 3;
 /// Of older files whose model standardizes pixels.
 const STANDARDIZING: usize = 2;
-/// The longest name, in bytes.
-pub const LONGEST_NAME: usize = 255;
+/// The weights of a model whose file is however short.
+const FREE_WEIGHTS: usize = 1 << 22;
+/// The weights that each byte of a file may stand for beyond them.
+const WEIGHTS_A_BYTE: usize = 1024;
 
 /// The bytes of a model's file.
 pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
-    let word = |bytes: &mut Vec<u8>, value: usize| bytes.extend((value as u32).to_le_bytes());
-    let floats = |bytes: &mut Vec<u8>, values: &[f32]| bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-    word(&mut bytes, VERSION);
-    let name_len = (0..=LONGEST_NAME.min(model.name.len())).rev().find(|len| model.name.is_char_boundary(*len));
-    let name = &model.name[..name_len.unwrap_or(0)];
-    bytes.push(name.len() as u8);
-    bytes.extend(name.as_bytes());
-    let text = compress(&model.graph.to_string());
-    word(&mut bytes, text.len());
-    bytes.extend(text);
+    push_word(&mut bytes, VERSION);
+    push_short_text(&mut bytes, &model.name);
+    let about = about::to_bytes(model.trained_on.as_ref(), &model.graph.to_string());
+    push_word(&mut bytes, about.len());
+    bytes.extend(about);
     bytes.push(model.standardization.is_some().into());
     if let Some(Standardization { mean, deviation }) = &model.standardization {
-        floats(&mut bytes, mean);
-        floats(&mut bytes, deviation);
+        push_floats(&mut bytes, mean);
+        push_floats(&mut bytes, deviation);
     }
     for node in &model.graph.nodes {
         if let Some(layer) = node.layer() {
-            let layer = &model.layers[layer.index];
-            if layer.is_quantized() {
-                bytes.push((layer.levels.len() - 1) as u8);
-                floats(&mut bytes, &layer.levels);
-                bytes.extend(pack(layer.indices(), layer.levels.len()));
-            } else {
-                floats(&mut bytes, &layer.theta().collect::<Vec<_>>());
-            }
-            floats(&mut bytes, layer.bias.as_deref().unwrap_or(&[]));
+            layer::push(&mut bytes, &model.layers[layer.index]);
         }
         if let Some(norm) = node.norm() {
             let norm = &model.norms[norm.index];
-            floats(&mut bytes, &norm.scale);
-            floats(&mut bytes, &norm.shift);
+            push_floats(&mut bytes, &norm.scale);
+            push_floats(&mut bytes, &norm.shift);
         }
     }
     let checksum = crc32fast::hash(&bytes);
@@ -90,7 +100,8 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
 /// Writes a model's file.
 ///
 /// # Errors
-/// [`Error::File`] if a number in the model is not finite, [`Error::Io`] if the system refuses; the file is then as before.
+/// [`Error::File`] if it could not be read again (see [`checked_bytes`]), [`Error::Io`] if the system refuses; the file is then as
+/// before.
 pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
     write(path, &checked_bytes(path, model)?)
 }
@@ -98,7 +109,8 @@ pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
 /// The bytes of a model's file; errors call the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if it could not be read again: folding a normalization may overflow.
+/// [`Error::File`] if it could not be read again: folding a normalization may overflow, the data may have another number of
+/// classes than the network outputs, and weights all at one level may be too many.
 pub fn checked_bytes(path: &Path, model: &PackedModel) -> Result<Vec<u8>> {
     let bytes = to_bytes(model);
     from_bytes(path, &bytes)?;
@@ -108,7 +120,8 @@ pub fn checked_bytes(path: &Path, model: &PackedModel) -> Result<Vec<u8>> {
 /// Reads a model's file.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a packed model of this version, whole and unchanged.
+/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a packed model of this version or an earlier one, whole and
+/// unchanged, [`Error::Memory`] if there is too little for it.
 pub fn load(path: &Path) -> Result<PackedModel> {
     from_bytes(path, &read(path, read::LARGE)?)
 }
@@ -116,67 +129,39 @@ pub fn load(path: &Path) -> Result<PackedModel> {
 /// The model whose file holds `bytes`; errors call the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if they are not a packed model of this version, whole and unchanged.
+/// [`Error::File`] if they are not a packed model of this version or an earlier one, whole and unchanged, [`Error::Memory`] if
+/// there is too little for it.
 pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     let mut reader = Reader { path, rest: bytes };
     if reader.take(8, "magic")? != MAGIC {
-        return Err(Error::file(path, "a packed model", "other magic bytes"));
+        return Err(reader.error("a packed model", "other magic bytes"));
     }
     let version = reader.word("version")?;
     if !(1..=VERSION).contains(&version) {
-        return Err(Error::file(path, format!("format version 1 to {VERSION}"), version));
+        return Err(reader.error(format!("format version 1 to {VERSION}"), version));
     }
     let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
-        return Err(Error::file(path, "a checksum", "the end of the file"));
+        return Err(reader.error("a checksum", "the end of the file"));
     };
     let (stored, computed) = (u32::from_le_bytes(*checksum), crc32fast::hash(body));
     if stored != computed {
-        return Err(Error::file(path, format!("checksum {stored:08x}"), format!("{computed:08x}")));
+        return Err(reader.error(format!("checksum {stored:08x}"), format!("{computed:08x}")));
     }
     reader.rest = &reader.rest[..reader.rest.len() - 4];
 
-    let in_file = |error: Error| Error::file(path, "a packed model", error);
-    let (name, graph) = if version == VERSION { reader.network()? } else { reader.network_by_widths()? };
-    let standardizes = match version {
-        VERSION => match reader.byte("pixels")? {
-            0 => false,
-            1 => true,
-            odd => return Err(Error::file(path, "a byte pixels of 0 or 1", odd)),
-        },
-        older => older == STANDARDIZING,
-    };
-    let channels = graph.input[0];
-    let standardization = if standardizes {
-        let [mean, deviation] = [reader.floats(channels, "mean")?, reader.floats(channels, "deviation")?];
-        let standardization = Standardization { mean, deviation };
-        standardization.check(channels).map_err(in_file)?;
-        Some(standardization)
-    } else {
-        None
-    };
+    let (name, graph, trained_on) = network(&mut reader, version)?;
+    let most = FREE_WEIGHTS + WEIGHTS_A_BYTE * bytes.len();
+    let weights: usize = graph.layers().map(|layer| graph.layer_weights(layer)).sum();
+    if weights > most {
+        return Err(reader.error(format!("at most {most} weights in a file of {} bytes", bytes.len()), weights));
+    }
+    let standardizes = if version < WITH_TEXT { version == STANDARDIZING } else { reader.flag("pixels")? };
+    let standardization = if standardizes { Some(standardization(&mut reader, graph.input[0])?) } else { None };
 
     let (mut layers, mut norms) = (Vec::new(), Vec::new());
     for node in &graph.nodes {
         if let Some(layer) = node.layer() {
-            let (shape, weights) = (graph.parameters[layer.theta].shape.clone(), graph.layer_weights(layer));
-            let bias = layer.bias.map(|bias| graph.parameters[bias].shape[0]);
-            if layer.unquantized {
-                let theta = reader.floats(weights, &layer.name)?;
-                let bias = bias.map(|outputs| reader.floats(outputs, &layer.name)).transpose()?;
-                layers.push(PackedLayer::unquantized(&layer.name, shape, &theta, bias));
-                continue;
-            }
-            let level_count = reader.byte(&layer.name)? + 1;
-            let levels = reader.floats(level_count, &layer.name)?;
-            check_levels(&layer.name, &levels).map_err(in_file)?;
-            let codes = reader.take(packed_len(weights, level_count), &layer.name)?;
-            if let Some(odd) = first_invalid(codes, level_count, weights) {
-                let expected = format!("digits below {level_count} in {}", layer.name);
-                return Err(Error::file(path, expected, format!("byte {}", codes[odd])));
-            }
-            let bias = bias.map(|outputs| reader.floats(outputs, &layer.name)).transpose()?;
-            let index = |i: usize| digit(codes, level_count, i);
-            layers.push(PackedLayer::new(&layer.name, shape, levels, index, bias));
+            layers.push(layer::read(&mut reader, &graph, layer, version < VERSION)?);
         }
         if let Some(norm) = node.norm() {
             let gamma = &graph.parameters[norm.gamma];
@@ -186,90 +171,40 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
         }
     }
     if !reader.rest.is_empty() {
-        return Err(Error::file(path, "the end of the file", format!("{} more bytes", reader.rest.len())));
+        return Err(reader.error("the end of the file", format!("{} more bytes", reader.rest.len())));
     }
-    Ok(PackedModel::of_parts(name, graph, standardization, layers, norms))
+    Ok(PackedModel::of_parts(name, graph, standardization, layers, norms).with_trained_on(trained_on))
 }
 
-/// A text compressed by zlib.
-fn compress(text: &str) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).expect("a vector takes all")
+/// The network's name, its graph, and the data the model was trained on.
+fn network(reader: &mut Reader<'_>, version: usize) -> Result<(String, Graph, Option<TrainedOn>)> {
+    let name = reader.short_text("name")?;
+    let in_file = |error: Error| Error::file(reader.path, "a packed model", error);
+    if version < WITH_TEXT {
+        let input = [reader.word("input")?, reader.word("input")?, reader.word("input")?];
+        let count = reader.number(1, "widths")?;
+        let widths = (0..count).map(|_| reader.word("widths")).collect::<Result<Vec<_>>>()?;
+        let graph = Description::with_widths(&name, input, &widths).map_err(in_file)?;
+        return Ok((name, graph, None));
+    }
+    let len = reader.word("network")?;
+    let block = reader.take(len, "network")?;
+    let (trained_on, text) = match version {
+        WITH_TEXT => (None, about::read_text(reader.path, block)?),
+        _ => about::read(reader.path, block)?,
+    };
+    let graph = Graph::parse(&name, &text, Given::default()).map_err(in_file)?;
+    if let Some(TrainedOn { classes, .. }) = &trained_on
+        && classes.len() != graph.classes()
+    {
+        return Err(reader.error(format!("{} classes, as many as the network outputs", graph.classes()), classes.len()));
+    }
+    Ok((name, graph, trained_on))
 }
 
-/// The text, or as much of it as is one byte too long.
-///
-/// # Errors
-/// If the bytes are not one text compressed, and nothing after it.
-fn decompress(bytes: &[u8]) -> std::io::Result<String> {
-    let (mut text, mut decoder) = (String::new(), ZlibDecoder::new(bytes));
-    decoder.by_ref().take(LONGEST_TEXT as u64 + 1).read_to_string(&mut text)?;
-    if text.len() <= LONGEST_TEXT && decoder.total_in() != bytes.len() as u64 {
-        let more = bytes.len() as u64 - decoder.total_in();
-        return Err(std::io::Error::new(ErrorKind::InvalidData, format!("{more} bytes after it")));
-    }
-    Ok(text)
-}
-
-/// What is still to be read.
-struct Reader<'a> {
-    path: &'a Path,
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    /// The name and the graph that the network's text describes.
-    fn network(&mut self) -> Result<(String, Graph)> {
-        let name_len = self.byte("name")?;
-        let name = self.text(name_len, "name")?.to_string();
-        let text_len = self.word("network")?;
-        let text = decompress(self.take(text_len, "network")?);
-        let text = text.map_err(|error| Error::file(self.path, "a network's text, compressed by zlib", error))?;
-        let graph = Graph::parse(&name, &text, Given::default());
-        Ok((name, graph.map_err(|error| Error::file(self.path, "a packed model", error))?))
-    }
-
-    /// The name and the graph of a file before version 3, which holds the outputs of each layer.
-    fn network_by_widths(&mut self) -> Result<(String, Graph)> {
-        let name_len = self.byte("network")?;
-        let name = self.text(name_len, "network")?.to_string();
-        let input = [self.word("input")?, self.word("input")?, self.word("input")?];
-        let count = self.byte("widths")?;
-        let widths = (0..count).map(|_| self.word("widths")).collect::<Result<Vec<_>>>()?;
-        let graph = Description::with_widths(&name, input, &widths);
-        Ok((name, graph.map_err(|error| Error::file(self.path, "a packed model", error))?))
-    }
-
-    fn text(&mut self, len: usize, what: &str) -> Result<&'a str> {
-        let bytes = self.take(len, what)?;
-        str::from_utf8(bytes).map_err(|error| Error::file(self.path, format!("{what} in UTF-8"), error))
-    }
-
-    fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8]> {
-        let Some((head, rest)) = self.rest.split_at_checked(count) else {
-            let seen = format!("{} before the end of the file", self.rest.len());
-            return Err(Error::file(self.path, format!("{count} bytes of {what}"), seen));
-        };
-        self.rest = rest;
-        Ok(head)
-    }
-
-    fn byte(&mut self, what: &str) -> Result<usize> {
-        Ok(self.take(1, what)?[0].into())
-    }
-
-    fn word(&mut self, what: &str) -> Result<usize> {
-        let bytes = self.take(4, what)?;
-        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
-    }
-
-    fn floats(&mut self, count: usize, what: &str) -> Result<Vec<f32>> {
-        let bytes = self.take(count.saturating_mul(4), what)?;
-        let floats: Vec<f32> =
-            bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
-        match floats.iter().find(|value| !value.is_finite()) {
-            Some(odd) => Err(Error::file(self.path, format!("finite numbers in {what}"), odd)),
-            None => Ok(floats),
-        }
-    }
+fn standardization(reader: &mut Reader<'_>, channels: usize) -> Result<Standardization> {
+    let [mean, deviation] = [reader.floats(channels, "mean")?, reader.floats(channels, "deviation")?];
+    let standardization = Standardization { mean, deviation };
+    standardization.check(channels).map_err(|error| reader.error("a packed model", error))?;
+    Ok(standardization)
 }

@@ -10,7 +10,6 @@
 //!
 //! Its logits are those of the network with quantized weights, to rounding.
 
-use super::digits::packed_len;
 use super::fields::Fields;
 use super::inference::{self, Workspaces};
 use crate::error::Result;
@@ -19,7 +18,7 @@ use crate::layers::batch_norm::EPSILON;
 use crate::nets::{Graph, Network, Schedule, WeightMode};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
-use crate::train::data::Standardization;
+use crate::train::data::{Standardization, TrainedOn};
 use ndarray::{Array2, Array4, ArrayD, IxDyn};
 
 /// A quantized network.
@@ -29,6 +28,8 @@ pub struct PackedModel {
     pub name: String,
     /// What it does to pixels in [0, 1] first.
     pub standardization: Option<Standardization>,
+    /// The data it was trained on, where that is known.
+    pub trained_on: Option<TrainedOn>,
     pub(super) graph: Graph,
     pub(super) schedule: Schedule,
     /// In the order of the graph's nodes.
@@ -94,15 +95,6 @@ impl PackedLayer {
         self.values.is_empty()
     }
 
-    /// The bytes of codes and levels, or of the weights of an unquantized layer, in the file.
-    pub fn weight_bytes(&self) -> usize {
-        if self.is_quantized() {
-            packed_len(self.weights(), self.levels.len()) + 4 * self.levels.len()
-        } else {
-            4 * self.weights()
-        }
-    }
-
     /// The number of weights.
     pub fn weights(&self) -> usize {
         self.shape.iter().product()
@@ -111,6 +103,15 @@ impl PackedLayer {
     /// The level of each weight of a quantized layer, in the order of θ.
     pub fn indices(&self) -> impl Iterator<Item = usize> {
         self.places().map(|(row, column)| self.fields.get(row, column))
+    }
+
+    /// The number of weights at each level.
+    pub fn occupancy(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.levels.len()];
+        if self.is_quantized() {
+            self.indices().for_each(|index| counts[index] += 1);
+        }
+        counts
     }
 
     /// For each weight, in the order of θ, its row among the inputs or the kernel's elements, and its output.
@@ -136,7 +137,7 @@ impl PackedLayer {
         } else {
             self.theta().collect()
         };
-        ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one digit a weight")
+        ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one index a weight")
     }
 }
 
@@ -188,7 +189,14 @@ impl PackedModel {
         norms: Vec<Affine>,
     ) -> Self {
         let schedule = Schedule::fused(&graph);
-        Self { name, standardization, graph, schedule, layers, norms, workspaces: Workspaces::default() }
+        let (trained_on, workspaces) = (None, Workspaces::default());
+        Self { name, standardization, trained_on, graph, schedule, layers, norms, workspaces }
+    }
+
+    /// The model that knows the data it was trained on.
+    #[must_use]
+    pub fn with_trained_on(self, trained_on: Option<TrainedOn>) -> Self {
+        Self { trained_on, ..self }
     }
 
     /// The nodes.
@@ -211,11 +219,6 @@ impl PackedModel {
         let biases = |layer: &PackedLayer| layer.bias.as_ref().map_or(0, Vec::len);
         self.layers.iter().map(|layer| layer.weights() + biases(layer)).sum::<usize>()
             + self.norms.iter().map(|norm| 4 * norm.scale.len()).sum::<usize>()
-    }
-
-    /// The bytes of all layers' weights in the file.
-    pub fn weight_bytes(&self) -> usize {
-        self.layers.iter().map(PackedLayer::weight_bytes).sum()
     }
 
     /// The bytes of fields and levels in memory.

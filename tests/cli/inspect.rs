@@ -1,5 +1,4 @@
 use super::Workplace;
-use spikeslab::packed::digits::packed_len;
 use spikeslab::packed::format;
 
 #[test]
@@ -14,7 +13,7 @@ fn layers_levels_occupancy_bits_and_bytes() {
     let model = format::load(&place.path("run/model.packed")).unwrap();
     for (layer, weights) in model.layers().iter().zip([144 * 256, 256 * 128, 128 * 10]) {
         let row = rest.lines().find(|line| line.starts_with(&layer.name)).unwrap();
-        let bits = 8.0 * packed_len(weights as usize, layer.levels.len()) as f64 / f64::from(weights);
+        let bits = 8.0 * layer.code_bytes() as f64 / f64::from(weights);
         let words: Vec<&str> = row.split_whitespace().collect();
         assert_eq!(words[..3], [layer.name.as_str(), &weights.to_string(), &format!("{bits:.2}")], "{row}");
         let mut shares = 0.0;

@@ -1,6 +1,7 @@
 use super::{Stored, run};
 use crate::common::assert_error;
 use crate::common::compare::Tensor;
+use safetensors::Dtype;
 
 fn tensor(shape: &[usize]) -> Tensor {
     let len = shape.iter().product();
@@ -30,7 +31,7 @@ fn every_flaw_of_an_input_is_named() {
         ("eps", Some(Stored::floats::<f64>("noise", &tensor(&[2, 4]))), &["noise", "one of", "eps"]),
         ("theta", Some(Stored::floats::<f64>("theta", &nan)), &["theta", "finite", "NaN"]),
         ("theta", Some(Stored::floats::<f32>("theta", &tensor(&[3, 4]))), &["F32", "F64"]),
-        ("dy", Some(Stored::integers("dy", &tensor(&[2, 4]))), &["dy", "F64 or F32", "I64"]),
+        ("dy", Some(Stored::integers("dy", &tensor(&[2, 4]))), &["dy", "F64, F32, F16 or BF16", "I64"]),
         ("x", Some(Stored::floats::<f64>("x", &tensor(&[2, 3, 1]))), &["x", "(B, I)", "[2, 3, 1]"]),
     ];
     for (name, replacement, parts) in cases {
@@ -63,6 +64,51 @@ fn outputs_have_the_inputs_type() {
     let ((x64, x32), (dy64, dy32)) = (pair("x"), pair("dy"));
     assert_eq!(of(&[x64, dy64]), 0.1);
     assert_eq!(of(&[x32, dy32]), f64::from(0.1_f32));
+}
+
+/// A tensor of 16 bits a number, given by their patterns.
+fn sixteen_bits(name: &str, dtype: Dtype, patterns: &[u16]) -> Stored {
+    let bytes = patterns.iter().flat_map(|pattern| pattern.to_le_bytes()).collect();
+    Stored { name: name.to_string(), dtype, shape: vec![patterns.len()], bytes }
+}
+
+/// Their numbers are those of IEEE 754's half precision and of the upper half of f32, converted without rounding.
+#[test]
+fn sixteen_bits_are_read_as_f32() {
+    let half =
+        [(0x3c00, 1.0), (0xc200, -3.0), (0x7bff, 65504.0), (0x0001, f64::powi(2.0, -24)), (0x3555, 1365.0 / 4096.0)];
+    let bfloat = [(0x3f80, 1.0), (0xc040, -3.0), (0x7f7f, 255.0 * f64::powi(2.0, 120)), (0x0001, f64::powi(2.0, -133))];
+    for (dtype, numbers) in [(Dtype::F16, &half[..]), (Dtype::BF16, &bfloat[..])] {
+        let patterns: Vec<u16> = numbers.iter().map(|(pattern, _)| *pattern).collect();
+        let tensors = ["x", "dy"].map(|name| sixteen_bits(name, dtype, &patterns));
+        let expected: Vec<f64> = numbers.iter().map(|(_, number)| number.max(0.0)).collect();
+        assert_eq!(run("relu", Some(&tensors), &[]).unwrap()["y"].values, expected, "{dtype:?}");
+    }
+    // Beside F32, and beside one another; beside F64 not.
+    let one = |name: &str, dtype| sixteen_bits(name, dtype, &[0x3c00]);
+    let single = |name: &str| Stored::floats::<f32>(name, &tensor(&[1]));
+    let double = |name: &str| Stored::floats::<f64>(name, &tensor(&[1]));
+    for tensors in [[one("x", Dtype::F16), single("dy")], [single("x"), one("dy", Dtype::BF16)]] {
+        assert!(run("relu", Some(&tensors), &[]).is_ok());
+    }
+    assert!(run("relu", Some(&[one("x", Dtype::F16), one("dy", Dtype::BF16)]), &[]).is_ok());
+    assert_error(run("relu", Some(&[one("x", Dtype::F16), double("dy")]), &[]), &["x", "F64, as the others", "F16"]);
+    assert_error(run("relu", Some(&[double("x"), one("dy", Dtype::F16)]), &[]), &["x", "F32 or F16 or BF16", "F64"]);
+    let infinite = [sixteen_bits("x", Dtype::F16, &[0x7c00]), one("dy", Dtype::F16)];
+    assert_error(run("relu", Some(&infinite), &[]), &["x", "finite numbers", "inf"]);
+}
+
+#[test]
+fn labels_are_of_any_of_three_types() {
+    let of = |dtype, bytes: &[u8]| {
+        let labels = Stored { name: "labels".to_string(), dtype, shape: vec![2], bytes: bytes.to_vec() };
+        run("softmax-nll", Some(&[Stored::floats::<f64>("logits", &tensor(&[2, 3])), labels]), &[])
+    };
+    let expected = of(Dtype::I64, &[2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    assert_eq!(of(Dtype::I32, &[2, 0, 0, 0, 1, 0, 0, 0]).unwrap(), expected);
+    assert_eq!(of(Dtype::U8, &[2, 1]).unwrap(), expected);
+    assert_error(of(Dtype::I32, &[2, 0, 0, 0, 255, 255, 255, 255]), &["labels", "at least 0", "-1"]);
+    assert_error(of(Dtype::I16, &[2, 0, 1, 0]), &["labels", "(B), I64, I32 or U8", "I16"]);
 }
 
 #[test]

@@ -1,5 +1,11 @@
 use crate::common::random::Random;
-use spikeslab::packed::digits::{digit, digits_per_byte, first_invalid, pack, packed_len};
+use spikeslab::packed::digits::{digit, digits_per_byte, first_invalid, packed_len};
+
+/// The bytes of digits below `levels`.
+pub fn pack(digits: &[usize], levels: usize) -> Vec<u8> {
+    let byte = |digits: &[usize]| digits.iter().rev().fold(0, |byte, digit| levels * byte + digit) as u8;
+    digits.chunks(expected(levels)).map(byte).collect()
+}
 
 /// The digits a byte holds, written out.
 fn expected(levels: usize) -> usize {
@@ -28,7 +34,7 @@ fn digits_come_back_in_as_few_bytes_as_documented() {
             // The largest digit among them.
             let digits: Vec<usize> =
                 (0..count).map(|i| if i % 3 == 0 { levels - 1 } else { random.word() as usize % levels }).collect();
-            let bytes = pack(digits.iter().copied(), levels);
+            let bytes = pack(&digits, levels);
             assert_eq!(bytes.len(), count.div_ceil(expected(levels)), "{levels}, {count}");
             assert_eq!(bytes.len(), packed_len(count, levels));
             assert_eq!((0..count).map(|i| digit(&bytes, levels, i)).collect::<Vec<_>>(), digits, "{levels}");
@@ -39,12 +45,12 @@ fn digits_come_back_in_as_few_bytes_as_documented() {
 
 #[test]
 fn the_first_digit_is_the_least_significant() {
-    assert_eq!(pack([1, 0, 1, 1, 0, 0, 0, 0, 1], 2), [0b0000_1101, 1]);
-    assert_eq!(pack([1, 2, 0, 0, 1, 2], 3), [1 + 2 * 3 + 81, 2]);
-    assert_eq!(pack([3, 0, 2, 1], 4), [0b01_10_00_11]);
-    assert_eq!(pack([7, 6, 5], 8), [7 + 6 * 8, 5]);
-    assert_eq!(pack([15, 1], 16), [0x1f]);
-    assert_eq!(pack([255, 0, 17], 256), [255, 0, 17]);
+    assert_eq!(pack(&[1, 0, 1, 1, 0, 0, 0, 0, 1], 2), [0b0000_1101, 1]);
+    assert_eq!(pack(&[1, 2, 0, 0, 1, 2], 3), [1 + 2 * 3 + 81, 2]);
+    assert_eq!(pack(&[3, 0, 2, 1], 4), [0b01_10_00_11]);
+    assert_eq!(pack(&[7, 6, 5], 8), [7 + 6 * 8, 5]);
+    assert_eq!(pack(&[15, 1], 16), [0x1f]);
+    assert_eq!(pack(&[255, 0, 17], 256), [255, 0, 17]);
 }
 
 #[test]

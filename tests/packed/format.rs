@@ -1,16 +1,19 @@
+mod about;
+mod layer;
+mod older;
+
 use super::{packed, standardized};
+use crate::common::fixture::{for_each_case, note};
 use crate::common::networks::NETWORKS;
 use crate::common::{assert_error, crc32};
 use crate::train::Rng;
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
+use ndarray::ArrayD;
 use spikeslab::Result;
 use spikeslab::nets::Role;
 use spikeslab::packed::PackedModel;
-use spikeslab::packed::digits::pack;
+use spikeslab::packed::entropy::encode;
 use spikeslab::packed::format::{MAGIC, from_bytes, load, save, to_bytes};
-use std::io::{Read, Write};
+use spikeslab::train::data::TrainedOn;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -27,8 +30,15 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// The file of an `mlp` of 2 × 2 pixels.
 fn small() -> Vec<u8> {
     to_bytes(&packed("mlp", 3, 2))
+}
+
+/// The digits it may have been trained on.
+fn digits() -> TrainedOn {
+    let classes = (0..10).map(|digit| format!("digit {digit}")).collect();
+    TrainedOn { name: "digits".to_string(), checksum: 0x1234_abcd, classes }
 }
 
 /// Of the network in `small`.
@@ -43,40 +53,14 @@ bn2  norm
 fc3  dense 10 bias
 ";
 
-/// Where the length of the compressed text lies in the file of a network called `mlp`, and the text.
+/// Where the length of the compressed block lies in the file of a network called `mlp`, and the block.
 const LENGTH: usize = 8 + 4 + 1 + 3;
-const TEXT_AT: usize = LENGTH + 4;
+const BLOCK: usize = LENGTH + 4;
 
-/// Where the first byte lies after the description of the network: of pixels, or in an older file of what follows them.
-fn after_network(bytes: &[u8]) -> usize {
-    let name = 13 + usize::from(bytes[12]);
-    match bytes[8] {
-        3 => name + 4 + u32::from_le_bytes(bytes[name..name + 4].try_into().unwrap()) as usize,
-        _ => name + 12 + 1 + 4 * usize::from(bytes[name + 12]),
-    }
-}
-
-/// The file of an `mlp` with another text.
-fn with_text(bytes: &[u8], text: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(text).unwrap();
-    let text = encoder.finish().unwrap();
-    let length = (text.len() as u32).to_le_bytes();
-    sealed([&bytes[..LENGTH], &length, &text, &bytes[after_network(bytes)..]].concat())
-}
-
-/// The file of an `mlp` of 2 × 2 pixels in an older format, which gives the outputs of each layer in place of a text: version
-/// 1, or 2 where the model standardizes.
-fn older(bytes: &[u8]) -> Vec<u8> {
-    let pixels = after_network(bytes);
-    let mut older = b"spikslab".to_vec();
-    older.extend([1 + bytes[pixels], 0, 0, 0, 3]);
-    older.extend(b"mlp");
-    [1_u32, 2, 2].iter().for_each(|size| older.extend(size.to_le_bytes()));
-    older.push(3);
-    [12_u32, 8, 10].iter().for_each(|width| older.extend(width.to_le_bytes()));
-    older.extend(&bytes[pixels + 1..]);
-    sealed(older)
+/// Where the byte lies that tells whether pixels are standardized, after the block.
+fn after_block(bytes: &[u8]) -> usize {
+    let length = 13 + usize::from(bytes[12]);
+    length + 4 + u32::from_le_bytes(bytes[length..length + 4].try_into().unwrap()) as usize
 }
 
 #[test]
@@ -89,7 +73,7 @@ fn a_model_comes_back_the_same() {
             save(&path, &model).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), to_bytes(&model));
             assert_eq!(load(&path).unwrap(), model);
-            let model = standardized(name, levels, 16);
+            let model = standardized(name, levels, 16).with_trained_on(Some(digits()));
             assert_eq!(read(&to_bytes(&model)).unwrap(), model);
         }
     }
@@ -97,59 +81,104 @@ fn a_model_comes_back_the_same() {
 }
 
 #[test]
+fn golden() {
+    for_each_case::<f64>("packed/format", 2, |case| {
+        let file: Vec<u8> = case.integers("bytes").into_iter().map(|byte| byte as u8).collect();
+        let model = read(&file).unwrap();
+        let path = "packed/format";
+        assert_eq!(model.name, note(path, &case.name, "name"));
+        let trained_on = case.has("checksum").then(|| TrainedOn {
+            name: note(path, &case.name, "data"),
+            checksum: case.integers("checksum")[0] as u32,
+            classes: note(path, &case.name, "classes").split('|').map(str::to_string).collect(),
+        });
+        assert_eq!(model.trained_on, trained_on);
+        let floats = |name: String| case.vec(&name).into_iter().map(|value| value as f32).collect::<Vec<f32>>();
+        if let Some(figures) = &model.standardization {
+            let stored = [&figures.mean, &figures.deviation];
+            assert_eq!(stored, [&floats("mean".to_string()), &floats("deviation".to_string())]);
+        }
+        for layer in model.layers() {
+            let name = &layer.name;
+            if layer.is_quantized() {
+                assert_eq!(layer.levels, floats(format!("{name}.levels")));
+                let index: ArrayD<f64> = case.array(&format!("{name}.index"));
+                assert_eq!(layer.shape, index.shape());
+                assert_eq!(layer.indices().collect::<Vec<_>>(), case.integers(&format!("{name}.index")));
+            } else {
+                assert_eq!(layer.theta().collect::<Vec<_>>(), floats(format!("{name}.theta")));
+            }
+            assert_eq!(layer.bias, case.has(&format!("{name}.bias")).then(|| floats(format!("{name}.bias"))));
+        }
+        let network = model.decode();
+        for (role, folded) in [(Role::Gamma, "scale"), (Role::Beta, "shift")] {
+            for parameter in network.parameters().iter().filter(|parameter| parameter.role == role) {
+                let norm = parameter.name.split('.').next().unwrap();
+                assert_eq!(parameter.as_slice(), floats(format!("{norm}.{folded}")));
+            }
+        }
+        // After the block, which another zlib compresses otherwise, it is written again to the same bytes.
+        let again = to_bytes(&model);
+        let [seen, expected] = [&again, &file].map(|file| &file[after_block(file)..file.len() - 4]);
+        assert_eq!(seen, expected);
+    });
+}
+
+#[test]
 fn the_bytes_are_those_of_the_documented_layout() {
     let model = packed("mlp", 3, 2);
     let mut expected = b"spikslab".to_vec();
     assert_eq!(MAGIC, *b"spikslab");
-    expected.extend([3, 0, 0, 0, 3]);
+    expected.extend([4, 0, 0, 0, 3]);
     expected.extend(b"mlp");
     let bytes = to_bytes(&model);
     assert!(bytes.starts_with(&expected));
-    let pixels = after_network(&bytes);
-    let mut text = String::new();
-    ZlibDecoder::new(&bytes[TEXT_AT..pixels]).read_to_string(&mut text).unwrap();
-    assert_eq!(text, TEXT);
+    assert_eq!(about::block(&bytes), [b"\0", TEXT.as_bytes()].concat());
+    let pixels = after_block(&bytes);
     assert_eq!(bytes[pixels], 0);
-    // Each layer: M − 1, levels, codes; after the first two scale and shift, after the last the bias.
-    let layers = 3 * (1 + 12) + (10 + 20 + 16) + 2 * 4 * (12 + 8) + 4 * 10;
-    assert_eq!(bytes.len(), pixels + 1 + layers + 4);
-    let first = &model.layers()[0];
-    let mut layer = vec![2];
-    first.levels.iter().for_each(|level| layer.extend(level.to_le_bytes()));
-    layer.extend(pack(first.indices(), 3));
-    assert!(bytes[pixels + 1..].starts_with(&layer));
+    let mut layers = Vec::new();
+    for layer in model.layers() {
+        layers.push(2);
+        layer.levels.iter().for_each(|level| layers.extend(level.to_le_bytes()));
+        let indices: Vec<u8> = layer.indices().map(|index| index as u8).collect();
+        let counts = [0, 1, 2].map(|level| indices.iter().filter(|index| **index == level).count());
+        let words = encode(&indices, &counts);
+        // All layers have fewer than 256 weights.
+        layers.extend([counts[0] as u8, counts[1] as u8, words.len() as u8]);
+        words.iter().for_each(|word| layers.extend(word.to_le_bytes()));
+        if layer.name == "fc1" {
+            assert!(bytes[pixels + 1..].starts_with(&layers));
+        }
+        // Scale and shift, or the bias.
+        layers.extend(vec![0; if layer.name == "fc3" { 40 } else { 8 * layer.outputs() }]);
+    }
+    assert_eq!(bytes.len(), pixels + 1 + layers.len() + 4);
     let checksum = crc32(&bytes[..bytes.len() - 4]);
     assert!(bytes.ends_with(&checksum.to_le_bytes()));
 }
 
 #[test]
-fn files_of_the_versions_before_are_read_as_the_same_models() {
-    for model in [packed("mlp", 3, 2), standardized("mlp", 3, 2)] {
-        assert_eq!(read(&older(&to_bytes(&model))).unwrap(), model);
-    }
-}
-
-#[test]
-fn the_figures_of_a_standardization_follow_the_text() {
+fn the_figures_of_a_standardization_follow_the_block() {
     let [plain, bytes] = [packed, standardized].map(|model| to_bytes(&model("mlp", 3, 2)));
-    let pixels = after_network(&plain);
+    let pixels = after_block(&plain);
     let mut expected = plain[..pixels].to_vec();
     expected.push(1);
     expected.extend([0.3_f32.to_le_bytes(), 0.25_f32.to_le_bytes()].concat());
     expected.extend(&plain[pixels + 1..]);
     assert_eq!(bytes, sealed(expected));
-    // In the present version, and in version 2, where they follow the widths.
-    for (bytes, figures) in [(&bytes, pixels + 1), (&older(&bytes), 41)] {
-        for (at, value, name) in [(0, 1.5, "mean"), (4, 0.0, "deviation"), (4, -1.0, "deviation")] {
-            let odd = patched(bytes, figures + at, &f32::to_le_bytes(value));
-            assert_error(read(&odd), &["model: expected a packed model", &format!("standardization {name}")]);
-        }
-        assert_error(read(&patched(bytes, figures, &f32::NAN.to_le_bytes())), &["finite numbers in mean", "NaN"]);
-        let cut = sealed(bytes[..figures + 7].to_vec());
-        assert_error(read(&cut), &["bytes of mean", "before the end of the file"]);
-    }
+    assert_flaws_of_the_figures(&bytes, pixels + 1);
     assert_error(read(&patched(&bytes, pixels, &[0])), &["model: expected"]);
-    assert_error(read(&patched(&older(&bytes), 8, &[1])), &["model: expected"]);
+}
+
+/// What cannot be in the figures, which begin at `figures`.
+fn assert_flaws_of_the_figures(good: &[u8], figures: usize) {
+    for (at, value, name) in [(0, 1.5, "mean"), (4, 0.0, "deviation"), (4, -1.0, "deviation")] {
+        let odd = patched(good, figures + at, &f32::to_le_bytes(value));
+        assert_error(read(&odd), &["model: expected a packed model", &format!("standardization {name}")]);
+    }
+    assert_error(read(&patched(good, figures, &f32::NAN.to_le_bytes())), &["finite numbers in mean", "NaN"]);
+    let cut = sealed(good[..figures + 7].to_vec());
+    assert_error(read(&cut), &["bytes of mean", "before the end of the file"]);
 }
 
 #[test]
@@ -161,9 +190,7 @@ fn a_changed_byte_is_noticed() {
             bytes[at] ^= change;
             let expected = match at {
                 0..8 => "a packed model",
-                // Version 2.
-                8 if change == 1 => "checksum",
-                8..12 => "format version 1 to 3",
+                8..12 => "format version 1 to 4",
                 _ => "checksum",
             };
             assert_error(read(&bytes), &["model: expected", expected]);
@@ -204,90 +231,6 @@ fn assert_flaws(good: &[u8], flaws: &[Flaw<'_>]) {
     }
 }
 
-/// What is in the file after the description of the network, at `layer`.
-fn assert_flaws_of_the_layers(good: &[u8], layer: usize) {
-    let (levels, codes) = (layer + 1, layer + 13);
-    let scale = codes + 10;
-    let bias = good.len() - 44;
-    let flaws: [Flaw<'_>; 7] = [
-        (layer, &[0], &["fc1", "2 to 256 levels", "1"]),
-        (levels, &f32::NAN.to_le_bytes(), &["finite numbers in fc1", "NaN"]),
-        (levels, &1e10_f32.to_le_bytes(), &["fc1", "ascending"]),
-        (codes, &[243], &["digits below 3 in fc1", "byte 243"]),
-        (codes + 9, &[27], &["digits below 3 in fc1", "byte 27"]),
-        (scale, &f32::INFINITY.to_le_bytes(), &["finite numbers in bn1.gamma", "inf"]),
-        (bias, &f32::NEG_INFINITY.to_le_bytes(), &["finite numbers in fc3", "-inf"]),
-    ];
-    assert_flaws(good, &flaws);
-    // The last byte of fc1's codes holds three digits: 48 weights, five a byte.
-    read(&patched(good, codes + 9, &[26])).unwrap();
-}
-
-#[test]
-fn what_no_model_has_is_refused_by_name() {
-    let good = small();
-    let pixels = after_network(&good);
-    let flaws: [Flaw<'_>; 6] = [
-        (13, b"\xff", &["name in UTF-8"]),
-        (LENGTH, &[0xff; 4], &["4294967295 bytes of network", "before the end of the file"]),
-        (LENGTH, &[0; 4], &["a network's text, compressed by zlib"]),
-        (TEXT_AT, &[0xff], &["a network's text, compressed by zlib"]),
-        (pixels - 1, &[good[pixels - 1] ^ 1], &["a network's text, compressed by zlib"]),
-        (pixels, &[2], &["pixels", "2"]),
-    ];
-    assert_flaws(&good, &flaws);
-    assert_flaws_of_the_layers(&good, pixels + 1);
-    // A byte after the compressed text that belongs to nothing.
-    let mut longer = [&good[..pixels], b"x", &good[pixels..]].concat();
-    let length = (pixels + 1 - TEXT_AT) as u32;
-    longer[LENGTH..TEXT_AT].copy_from_slice(&length.to_le_bytes());
-    assert_error(read(&sealed(longer)), &["model: expected"]);
-
-    let texts: [(&str, &str, &[&str]); 9] = [
-        (TEXT, "", &["a network of one operation a line"]),
-        ("1x2x2", "0x2x2", &["sizes from 1 to 65535", "0"]),
-        ("1x2x2", "1x2x3", &["model: expected"]),
-        ("flatten", "flattem", &["mlp, line 2, flattem", "an operation"]),
-        ("12", "0", &["mlp, line 3, outputs", "from 1 to 65535", "(saw: 0)"]),
-        ("12", "65535", &["bytes of fc1", "before the end of the file"]),
-        ("12", "65536", &["mlp, line 3, outputs", "from 1 to 65535", "65536"]),
-        ("10 bias", "classes bias", &["mlp, line 9, classes", "number of classes"]),
-        ("bn2", "fc1", &["mlp, line 7, fc1", "a name of its own", "line 3"]),
-    ];
-    assert_eq!(read(&with_text(&good, TEXT.as_bytes())).unwrap(), packed("mlp", 3, 2));
-    for (from, to, parts) in texts {
-        let text = TEXT.replacen(from, to, 1);
-        assert_error(read(&with_text(&good, text.as_bytes())), &[&["model: expected"], parts].concat());
-    }
-    assert_error(read(&with_text(&good, b"input \xff")), &["a network's text", "UTF-8"]);
-    // Reading takes no more memory than the longest text, however well it is compressed.
-    assert_error(read(&with_text(&good, &vec![b'\n'; 1 << 26])), &["a text of at most 1048576 bytes"]);
-}
-
-#[test]
-fn what_no_older_model_has_is_refused_by_name() {
-    let good = older(&small());
-    let (name, input, widths, layer) = (13, 16, 29, 41);
-    let flaws: [Flaw<'_>; 10] = [
-        (name, b"mlq", &["mlp, lenet5, lenet-caffe", "mlq"]),
-        (name, b"\xff\n\0", &["network in UTF-8"]),
-        (input, &[0xff; 12], &["sizes from 1 to 65535", "4294967295"]),
-        (input, &[0; 12], &["sizes from 1 to 65535", "(saw: 0)"]),
-        (
-            input,
-            &[0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff],
-            &["mlp", "at most 268435456 elements", "65535x65535x65535"],
-        ),
-        (input + 4, &[3], &["fc1"]),
-        (input - 1 + 12 + 1, &[2], &["3 layers with weights", "2"]),
-        (widths, &[0], &["mlp, line 4, outputs", "from 1 to 65535", "(saw: 0)"]),
-        (widths, &[0xff, 0xff], &["bytes of fc1", "before the end of the file"]),
-        (widths, &[0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff], &["weights", "at most 268435456"]),
-    ];
-    assert_flaws(&good, &flaws);
-    assert_flaws_of_the_layers(&good, layer);
-}
-
 #[test]
 fn a_model_that_could_not_be_read_again_is_not_written() {
     let mut network = super::trained("mlp", 3, 2);
@@ -306,9 +249,7 @@ fn a_model_that_could_not_be_read_again_is_not_written() {
 fn mutations_with_the_right_checksum_never_panic() {
     let files = [
         (to_bytes(&packed("mlp", 3, 2)), 4000),
-        (to_bytes(&standardized("mlp", 3, 2)), 4000),
-        (older(&to_bytes(&packed("mlp", 3, 2))), 4000),
-        (older(&to_bytes(&standardized("mlp", 3, 2))), 4000),
+        (to_bytes(&standardized("mlp", 3, 2).with_trained_on(Some(digits()))), 4000),
         (to_bytes(&packed("lenet5", 3, 16)), 300),
     ];
     for (good, count) in files {
@@ -318,10 +259,10 @@ fn mutations_with_the_right_checksum_never_panic() {
             let bytes = sealed(random.mutate(&good));
             if let Ok(model) = read(&bytes) {
                 accepted += 1;
-                // A text may be written in several ways, and an older file is written in the present version.
+                // The block may be compressed, and the text in it written, in several ways.
                 let again = to_bytes(&model);
-                let rest = &bytes[after_network(&bytes)..bytes.len() - 4];
-                assert!(again[..again.len() - 4].ends_with(rest), "mutation {i} is read as another model");
+                let [seen, expected] = [&again, &bytes].map(|file| &file[after_block(file)..file.len() - 4]);
+                assert!(seen == expected, "mutation {i} is read as another model");
                 assert!(read(&again).unwrap() == model, "mutation {i} is written as another model");
                 let [channels, height, width] = model.input();
                 model.predict(ndarray::Array4::zeros((1, channels, height, width))).unwrap();
@@ -332,27 +273,11 @@ fn mutations_with_the_right_checksum_never_panic() {
 }
 
 #[test]
-fn mutations_of_the_text_never_panic() {
-    let good = small();
-    let mut random = Rng(3);
-    let mut accepted = 0;
-    for _ in 0..4000 {
-        if let Ok(model) = read(&with_text(&good, &random.mutate(TEXT.as_bytes()))) {
-            accepted += 1;
-            assert!(read(&to_bytes(&model)).unwrap() == model);
-        }
-    }
-    assert!((10..2000).contains(&accepted), "{accepted}");
-}
-
-#[test]
 fn every_byte_of_the_head_at_every_value_never_panics() {
-    for (good, head) in [(small(), 8..after_network(&small()) + 20), (older(&small()), 8..60)] {
-        for at in head {
-            for value in 0..=255 {
-                // Reading takes no more memory than the file is long: 65,535 inputs and outputs would not fit otherwise.
-                let _ = read(&patched(&good, at, &[value])).map(|model| to_bytes(&model));
-            }
+    let good = small();
+    for at in 8..after_block(&good) + 20 {
+        for value in 0..=255 {
+            let _ = read(&patched(&good, at, &[value])).map(|model| to_bytes(&model));
         }
     }
 }

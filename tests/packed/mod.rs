@@ -1,4 +1,7 @@
+#[cfg(feature = "files")]
 mod digits;
+#[cfg(feature = "files")]
+mod entropy;
 mod fields;
 #[cfg(feature = "files")]
 mod format;

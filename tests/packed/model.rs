@@ -110,8 +110,11 @@ fn sizes_count_weights_biases_and_normalizations() {
     let model = packed("mlp", 3, 2);
     // fc1 4 × 12, fc2 12 × 8, fc3 8 × 10 and its bias; γ, β, mean and variance of 12 and of 8.
     assert_eq!(model.f32_parameters(), 48 + 96 + 80 + 10 + 4 * (12 + 8));
-    // Five weights a byte and three levels a layer.
-    assert_eq!(model.weight_bytes(), 10 + 20 + 16 + 3 * 12);
+    for layer in model.layers() {
+        let counts = layer.occupancy();
+        assert_eq!((counts.len(), counts.iter().sum()), (3, layer.weights()));
+        assert_eq!(layer.indices().filter(|index| *index == 1).count(), counts[1]);
+    }
     // In memory four bits for two weights, each row of them of whole bytes, and after each layer what a vector may read
     // beyond it.
     assert_eq!(model.resident_weight_bytes(), 2 * 6 + 6 * 4 + 4 * 5 + 3 * 16 + 3 * 12);

@@ -1,7 +1,8 @@
 //! Files that earlier versions of the program wrote: they load, and give what the program of their version gave: to the bit where
 //! the operations on the way are still added up in the same order, else to rounding.
-//! `fixtures/versions/1/record.json` tells how they were made.
+//! `record.json` in the folder of each version, `fixtures/versions/1` for one, tells how they were made.
 
+use crate::common::crc32;
 use ndarray::{Array2, Array4, s};
 use spikeslab::nets::WeightMode;
 use spikeslab::packed::{PackedModel, format};
@@ -14,11 +15,12 @@ use std::process::Command;
 use tempfile::TempDir;
 
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/versions/1").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/versions").join(name)
 }
 
-fn record() -> serde_json::Value {
-    serde_json::from_slice(&fs::read(path("record.json")).unwrap()).unwrap()
+/// What is recorded of the files of a version, in their folder.
+fn record(version: &str) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path(version).join("record.json")).unwrap()).unwrap()
 }
 
 /// Pixel i, in the order of memory, is (97 i + 31 ⌊i/11⌋ mod 256)/255.
@@ -31,20 +33,21 @@ fn images([channels, height, width]: [usize; 3]) -> Array4<f32> {
     })
 }
 
-/// The file of a network without average pooling, whose sums are formed in another order since.
-const WITHOUT_AVERAGES: &str = "lenet5.packed";
+/// Files of networks without average pooling, whose sums are formed in another order since.
+const WITHOUT_AVERAGES: [&str; 3] = ["1/lenet5.packed", "3/lenet5.packed", "3/mixed.packed"];
 
 /// The bits recorded of a file's logits with the vectors in use; where none were recorded with them, other vectors', and
 /// logits are then held to rounding, as are those of networks with average pooling.
 #[track_caller]
 fn assert_recorded(file: &str, kind: &str, logits: &Array2<f32>) {
-    let recorded = &record()["logits"][file][kind];
+    let (version, name) = file.split_once('/').expect("a folder");
+    let recorded = &record(version)["logits"][name][kind];
     let parse = |bits: &serde_json::Value| -> Vec<u32> {
         let words = bits.as_str().expect("bits").split(' ');
         words.map(|word| u32::from_str_radix(word, 16).expect("eight digits")).collect()
     };
     let seen: Vec<u32> = logits.iter().map(|logit| logit.to_bits()).collect();
-    let same_order = cfg!(target_arch = "x86_64") && file == WITHOUT_AVERAGES;
+    let same_order = cfg!(target_arch = "x86_64") && WITHOUT_AVERAGES.contains(&file);
     match recorded.get(vector::in_use()).filter(|_| same_order) {
         Some(bits) => assert_eq!(seen, parse(bits), "{file}, {kind}, {}", vector::in_use()),
         None => {
@@ -66,45 +69,67 @@ fn assert_packed_recorded(file: &str, model: &PackedModel) {
     assert_recorded(file, "second", &model.predict(x.slice(s![1..2, .., .., ..]).to_owned()).unwrap());
 }
 
+/// The model is the one recorded, also after it was saved in the present format.
+fn assert_saved_and_recorded(file: &str, model: &PackedModel) {
+    assert_packed_recorded(file, model);
+    let dir = TempDir::new().unwrap();
+    let again = dir.path().join("model.packed");
+    format::save(&again, model).unwrap();
+    assert_ne!(fs::read(&again).unwrap(), fs::read(path(file)).unwrap());
+    let again = format::load(&again).unwrap();
+    assert_eq!(again, *model);
+    assert_packed_recorded(file, &again);
+}
+
 /// The first is of format version 1, the other, whose model standardizes pixels, of 2.
 #[test]
 fn packed_models_of_version_1() {
     for (file, name, version, layers) in
-        [("lenet5.packed", "lenet5", 1, 5), ("bottleneck.packed", "densenet-bottleneck", 2, 16)]
+        [("1/lenet5.packed", "lenet5", 1, 5), ("1/bottleneck.packed", "densenet-bottleneck", 2, 16)]
     {
         let bytes = fs::read(path(file)).unwrap();
         assert_eq!(bytes[8..12], u32::to_le_bytes(version), "{file}");
         let model = format::load(&path(file)).unwrap();
         assert_eq!((&model.name[..], model.layers().len()), (name, layers));
         assert_eq!(model.standardization.is_some(), version == 2);
-        assert_packed_recorded(file, &model);
-        // Saved again, in the present format, it is the same model.
-        let dir = TempDir::new().unwrap();
-        let again = dir.path().join("model.packed");
-        format::save(&again, &model).unwrap();
-        assert_ne!(fs::read(&again).unwrap(), bytes);
-        let again = format::load(&again).unwrap();
-        assert_eq!(again, model);
-        assert_packed_recorded(file, &again);
+        assert_saved_and_recorded(file, &model);
+    }
+}
+
+#[test]
+fn packed_models_of_version_3() {
+    for (file, name, layers) in [("3/lenet5.packed", "lenet5", 5), ("3/mixed.packed", "mixed", 3)] {
+        let bytes = fs::read(path(file)).unwrap();
+        assert_eq!(bytes[8..12], u32::to_le_bytes(3), "{file}");
+        let model = format::load(&path(file)).unwrap();
+        assert_eq!((&model.name[..], model.layers().len()), (name, layers));
+        assert_eq!((model.standardization.is_some(), &model.trained_on), (name == "mixed", &None));
+        assert_saved_and_recorded(file, &model);
+        let indices = &record("3")["indices"][format!("{name}.packed")];
+        for layer in model.layers().iter().filter(|layer| layer.is_quantized()) {
+            let indices_of: Vec<u8> = layer.indices().map(|index| index as u8).collect();
+            let checksum = format!("{:08x}", crc32(&indices_of));
+            assert_eq!(indices[&layer.name], checksum, "{file}, {}", layer.name);
+        }
     }
 }
 
 #[test]
 fn a_checkpoint_of_version_1() {
-    let state = checkpoint::load(&path("run/checkpoint.safetensors")).unwrap();
+    let state = checkpoint::load(&path("1/run/checkpoint.safetensors")).unwrap();
     assert_eq!((state.steps, state.position.epoch, state.position.step), (6, 1, 1));
     assert_eq!(state.position.sum.loss, 2.5818838037084206);
     assert!(state.origin.is_none());
     assert_eq!((state.network.weights(), state.network.layers().count()), (2348, 7));
     let x = images([3, 32, 32]);
-    let file = "run/checkpoint.safetensors";
+    let file = "1/run/checkpoint.safetensors";
     assert_recorded(file, "mean", &state.network.predict(x.clone(), &WeightMode::Mean).unwrap());
     assert_recorded(file, "quantized", &state.network.predict(x, &WeightMode::Quantized).unwrap());
 }
 
 #[test]
 fn a_configuration_of_version_1() {
-    let file = path("run/config.json");
+    let file = path("1/run/config.json");
     let config = Config::from_json(&file, &fs::read(&file).unwrap()).unwrap();
     assert_eq!(config.network, "densenet:depth=7,growth=2,bottleneck=false,compression=1");
     assert_eq!(
@@ -157,7 +182,7 @@ fn a_run_of_version_1_is_resumed() {
     for vectors in ["portable", "avx2"] {
         let run = place.path().join(vectors);
         fs::create_dir(&run).unwrap();
-        for file in fs::read_dir(path("run")).unwrap() {
+        for file in fs::read_dir(path("1/run")).unwrap() {
             let file = file.unwrap();
             fs::copy(file.path(), run.join(file.file_name())).unwrap();
         }
@@ -167,7 +192,7 @@ fn a_run_of_version_1_is_resumed() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
         assert_eq!(metrics.lines().count(), 3);
-        assert!(metrics.starts_with(&fs::read_to_string(path("run/metrics.jsonl")).unwrap()), "{metrics}");
+        assert!(metrics.starts_with(&fs::read_to_string(path("1/run/metrics.jsonl")).unwrap()), "{metrics}");
         let state = checkpoint::load(&run.join("checkpoint.safetensors")).unwrap();
         assert_eq!((state.position.epoch, state.steps), (3, 15));
         assert_eq!(state.origin.unwrap().vectors, vectors);
@@ -178,7 +203,11 @@ fn a_run_of_version_1_is_resumed() {
 /// The logits above were computed with the widest vectors of this processor; here, in processes of their own, with narrower.
 #[test]
 fn the_same_with_narrower_vectors() {
-    const TESTS: [&str; 2] = ["versions::packed_models_of_version_1", "versions::a_checkpoint_of_version_1"];
+    const TESTS: [&str; 3] = [
+        "versions::packed_models_of_version_1",
+        "versions::packed_models_of_version_3",
+        "versions::a_checkpoint_of_version_1",
+    ];
     for vectors in ["portable", "avx2"] {
         let tests = std::env::current_exe().unwrap();
         let output = Command::new(tests).args(TESTS).env("SPIKESLAB_VECTORS", vectors).output().unwrap();

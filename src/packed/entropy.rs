@@ -1,0 +1,93 @@
+//! Indices of levels coded by entropy: asymmetric numeral systems (Duda 2013) under the shares that the levels have of the weights.
+//!
+//! Of n weights c_k are at level k, of M levels. Of the whole numbers below P = 2²⁴ level k has those from F_k to F_{k+1} − 1:
+//!
+//! ```text
+//! C_k = c_0 + … + c_{k−1}        F_k = k + ⌊C_k (P − M)/n⌋        F_M = P        f_k = F_{k+1} − F_k ≥ 1
+//! ```
+//!
+//! so that a weight at level k takes log₂(P/f_k) bits. The code is a stack of words of 32 bits: the last word is popped first. The
+//! decoder holds a state of 64 bits and gives the indices from the first weight to the last.
+//!
+//! ```text
+//! refill: while state < 2³² and there are words: state = 2³² state + pop()
+//!
+//! state = 0; refill
+//! for each weight:
+//!     q = state mod P
+//!     index = the k with F_k ≤ q < F_{k+1}
+//!     state = f_k ⌊state/P⌋ + q − F_k; refill
+//! ```
+//!
+//! At its end the state is 0 and there are no words. The encoder undoes these steps, from the last weight to the first:
+//!
+//! ```text
+//! state = 0
+//! for each weight, from the last:
+//!     if ⌊state/2⁴⁰⌋ ≥ f_k: push(state mod 2³²); state = ⌊state/2³²⌋
+//!     state = P ⌊state/f_k⌋ + F_k + state mod f_k
+//! while state > 0: push(state mod 2³²); state = ⌊state/2³²⌋
+//! ```
+//!
+//! The last word is never 0, and indices have one code: what decodes encodes to the same words.
+//!
+//! It is the `AnsCoder` of the library [constriction](https://bamler-lab.github.io/constriction/), which computes it here, under its
+//! categorical model. In its Python package, where `perfect=False` makes F_k of the numbers f_k − 1:
+//!
+//! ```text
+//! model = constriction.stream.model.Categorical((f - 1).astype(numpy.float64), perfect=False)
+//! index = constriction.stream.stack.AnsCoder(words).decode(model, n)
+//! ```
+
+use constriction::stream::Decode;
+use constriction::stream::model::DefaultContiguousCategoricalEntropyModel as Categorical;
+use constriction::stream::stack::DefaultAnsCoder;
+
+/// P, the sum of all f_k.
+const WHOLE: u64 = 1 << 24;
+
+/// f_k of each level, for c_k weights at it.
+pub fn widths(counts: &[usize]) -> Vec<u32> {
+    let (weights, free) = (counts.iter().sum::<usize>().max(1) as u64, WHOLE - counts.len() as u64);
+    let mut below = 0;
+    let firsts = counts.iter().enumerate().map(|(level, count)| {
+        let first = level as u64 + below * free / weights;
+        below += *count as u64;
+        first
+    });
+    let firsts: Vec<u64> = firsts.chain([WHOLE]).collect();
+    firsts.windows(2).map(|pair| (pair[1] - pair[0]) as u32).collect()
+}
+
+fn model(counts: &[usize]) -> Categorical {
+    Categorical::from_nonzero_fixed_point_probabilities(widths(counts), false)
+        .expect("no width is 0, and they sum to P")
+}
+
+/// The words of the indices, of which `counts[k]` are k, for 2 to 256 levels.
+pub fn encode(indices: &[u8], counts: &[usize]) -> Vec<u32> {
+    let mut coder = DefaultAnsCoder::new();
+    let indices = indices.iter().map(|index| usize::from(*index));
+    coder.encode_iid_symbols_reverse(indices, &model(counts)).expect("indices below the number of levels");
+    let Ok(words) = coder.into_compressed();
+    words
+}
+
+/// Appends the indices that the words code, as many as the sum of `counts`, to `indices`. False if no indices of which `counts[k]`
+/// are k have these words.
+#[must_use]
+pub fn decode(words: Vec<u32>, counts: &[usize], indices: &mut Vec<u8>) -> bool {
+    let Ok(mut coder) = DefaultAnsCoder::from_compressed(words) else {
+        return false;
+    };
+    let mut left = counts.to_vec();
+    for index in coder.decode_iid_symbols(counts.iter().sum(), &model(counts)) {
+        let Ok(index) = index;
+        let Some(rest) = left[index].checked_sub(1) else {
+            return false;
+        };
+        left[index] = rest;
+        indices.push(index as u8);
+    }
+    coder.is_empty()
+}
