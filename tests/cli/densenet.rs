@@ -136,7 +136,7 @@ fn without_data_two_lines_say_where_to_get_it() {
     assert_eq!(output.status.code(), Some(2), "{complaint}");
     let lines: Vec<&str> = complaint.lines().collect();
     assert_eq!(lines.len(), 2, "{complaint}");
-    assert!(lines[0].contains("--data DIR with CIFAR-10 or CIFAR-100"), "{complaint}");
+    assert!(lines[0].contains("--data PATH with CIFAR-10 or other images"), "{complaint}");
     assert!(lines[1].contains("https://www.cs.toronto.edu/~kriz/cifar.html"), "{complaint}");
     assert!(!place.path("runs").exists());
 }

@@ -18,6 +18,7 @@ const KEYS: [&str; 11] = [
     "samples",
     "uncertainty",
     "ood",
+    "data",
 ];
 
 const KINDS: [&str; 4] = ["mean", "sampled", "quantized", "sampled_m_ary"];

@@ -9,12 +9,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "--data",
     "--base-url",
     "--out",
     "--resume",
     "--init",
+    "--init-names",
     "--prior",
     "--forward",
     "--init-levels",
@@ -28,8 +29,9 @@ const OTHERS: [&str; 14] = [
 
 /// The sizes of a densenet, as its name gives them.
 const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
-const TRAINING: [&str; 18] = [
+const TRAINING: [&str; 19] = [
     "--limit",
+    "--validation",
     "--levels",
     "--codebook",
     "--kl-weight",
@@ -116,7 +118,7 @@ fn every_command_is_tried() {
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let commands: Vec<&str> =
         list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
-    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "network", "bench", "help"];
+    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "network", "summarize", "bench", "help"];
     assert_eq!(commands, tried);
 }
 

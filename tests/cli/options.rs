@@ -183,7 +183,7 @@ fn every_flaw_of_the_data_is_named_in_one_line() {
                 fs::remove_dir_all(p.path("data")).unwrap();
                 fs::write(p.path("data"), "").unwrap();
             },
-            &["data", "a directory with the files of MNIST", "a file"],
+            &["data", "a directory with the files of MNIST", "another file"],
         ),
         (|p| fs::remove_file(p.path("data/train-images-idx3-ubyte")).unwrap(), &["train-images-idx3-ubyte", "neither"]),
         (|p| fs::remove_file(p.path("data/train-labels-idx1-ubyte")).unwrap(), &["train-labels-idx1-ubyte", "neither"]),

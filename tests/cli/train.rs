@@ -59,7 +59,8 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
         assert!(figure.starts_with("<svg") && figure.trim_end().ends_with("</svg>"), "{name}");
     }
     let lines: Vec<&str> = printed.lines().collect();
-    assert_eq!(lines[0], format!("mlp on 256 training and 64 test images of 12 x 12 from {:?}", absolute(&place)));
+    let data = "256 training and 64 test images of data, 1 x 12 x 12 in 10 classes";
+    assert_eq!(lines[0], format!("mlp on {data}, from {:?}", absolute(&place)));
     for start in [
         "                loss ",
         "epoch   1/2 ",
@@ -133,6 +134,7 @@ fn the_configuration_holds_the_options() {
     let expected = json!({
         "version": 2, "network": "mlp", "text": text.lines().collect::<Vec<_>>(), "data": absolute(&place),
         "data_checksum": checksum, "coarse": false, "limit": null, "standardization": null,
+        "trained_on": { "name": "data", "checksum": checksum, "classes": (0..10).map(|class| class.to_string()).collect::<Vec<_>>() },
         "codebook": [-0.1, 0.0, 0.3],
         "recipe": {
             "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5, "kl_warmup": 0.25,
@@ -247,7 +249,7 @@ fn an_empty_directory_may_be_there_already() {
 fn the_embedded_images_are_the_default() {
     let place = Workplace::new();
     let printed = place.succeed(&["train", "mlp", "--epochs", "1", "--out", "run"]);
-    assert!(printed.starts_with("mlp on 6000 training and 1000 test images of 28 x 28 from the MNIST"), "{printed}");
+    assert!(printed.starts_with("mlp on 6000 training and 1000 test images of MNIST, 1 x 28 x 28 in 10 classes"), "{printed}");
     let metrics = place.metrics("run");
     assert!(metrics[0]["accuracy_mean"].as_f64().unwrap() > 0.8, "{metrics:?}");
     let config: Value = serde_json::from_slice(&place.read("run/config.json")).unwrap();

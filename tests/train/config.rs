@@ -77,6 +77,7 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
         "version": 2, "network": "mine", "text": TEXT, "data": "/data/of mine", "data_checksum": 4_294_967_295_u32,
         "coarse": true, "limit": 7,
         "standardization": { "mean": [0.1_f32, 0.5_f32, 1.0_f32], "deviation": [0.25_f32, 1e-9_f32, 0.3_f32] },
+        "trained_on": { "name": "mine", "checksum": 5, "classes": ["a", "b"] }, "validation": 0.1,
         "codebook": [-0.1_f32, 0.0_f32, 0.3_f32],
         "recipe": {
             "prior": "mixture", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0,
@@ -127,7 +128,7 @@ fn assert_strict(value: &Value, entries: &str, may_be_missing: &[&str]) {
 fn a_field_unknown_missing_or_of_another_type_is_an_error() {
     let whole = serde_json::to_value(config()).unwrap();
     // A missing directory means the embedded images, as null does; the rest are options with a default.
-    assert_strict(&whole, "", &["text", "data", "limit", "standardization"]);
+    assert_strict(&whole, "", &["text", "data", "trained_on", "limit", "validation", "standardization"]);
     assert_strict(&whole, "/recipe", &["kl_warmup", "decay_from", "warmup", "forward", "init_levels", "weight_decay"]);
     let later = ["data", "coarse", "limit", "standardization", "augment", "kl_warmup_power"];
     assert_strict(&older(), "", &later);
@@ -166,7 +167,8 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
         weight_decay: default.weight_decay,
         ..recipe()
     };
-    assert_eq!(config, Config { network: "lenet5".into(), text: None, recipe, ..self::config() });
+    let network = "lenet5".into();
+    assert_eq!(config, Config { network, text: None, trained_on: None, validation: None, recipe, ..self::config() });
     config.check(1000).unwrap();
     assert_eq!(config.graph(&images).unwrap().weights(), 44_190);
     // Once read it is written as a run of the present version, still without a text.
