@@ -219,7 +219,8 @@ fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Split>> {
     Ok(Some(data))
 }
 
-fn check_images(data: &Dataset, graph: &Graph) -> Result<()> {
+/// Checks that a data set is of the images and classes that a model was trained on.
+pub(super) fn check_images(data: &Dataset, graph: &Graph) -> Result<()> {
     if data.shape() != graph.input {
         let expected = format!("shape {:?}, as the model was trained on", graph.input);
         return Err(Error::tensor("images", expected, format!("{:?}", data.shape())));

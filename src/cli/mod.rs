@@ -16,6 +16,7 @@ mod network;
 mod options;
 mod oracle;
 mod output;
+mod predict;
 mod quantize;
 mod signals;
 mod source;
@@ -71,6 +72,7 @@ Examples:
   spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
   spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
   spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes
+  spikeslab predict lenet5.packed seven.png               the class of an image, and its probability
   spikeslab network resnet20                              its text: edit it, and train what you wrote
   spikeslab oracle kl in.safetensors out.safetensors      an operation and its gradients on your own tensors";
 
@@ -86,6 +88,8 @@ enum Command {
     Quantize(quantize::QuantizeArguments),
     /// Layers, levels, occupancy of each level, bits, bytes
     Inspect(inspect::InspectArguments),
+    /// The class of each image, and its probability
+    Predict(predict::PredictArguments),
     /// Evaluate one operation and its gradients on your own tensors
     Oracle(oracle::OracleArguments),
     /// Draw and tabulate the approximations
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Network(arguments) => network::run(&arguments),

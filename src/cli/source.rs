@@ -29,6 +29,16 @@ impl Source {
             Ok(Self::Packed(Box::new(format::load(path)?)))
         }
     }
+
+    /// The quantized model.
+    pub(super) fn model(&self) -> PackedModel {
+        match self {
+            Self::Run(config, checkpoint) => {
+                PackedModel::new(&config.network, &checkpoint.network, config.standardization.clone())
+            }
+            Self::Packed(model) => (**model).clone(),
+        }
+    }
 }
 
 /// The configuration and the checkpoint of a run.

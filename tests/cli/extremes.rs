@@ -116,7 +116,10 @@ fn every_command_is_tried() {
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let commands: Vec<&str> =
         list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
-    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "network", "bench", "help"];
+    let tried = [
+        "train", "eval", "compare", "quantize", "inspect", "predict", "oracle", "explain", "network",
+        "bench", "help",
+    ];
     assert_eq!(commands, tried);
 }
 
@@ -197,6 +200,15 @@ fn eval_quantize_and_inspect() {
     }
     for value in ["--kmeans", "--recalibrate"].into_iter().flat_map(extremes) {
         assert_ends_well(&place, &["quantize".into(), "run".into(), "--out=x".into(), value], true);
+    }
+}
+
+#[test]
+fn predict() {
+    let place = place();
+    assert_complete(&place, &["predict"], &["--top", "--threads"]);
+    for value in ["--top", "--threads"].into_iter().flat_map(extremes) {
+        assert_ends_well(&place, &["predict".into(), "run".into(), "--data=data".into(), value], true);
     }
 }
 

@@ -20,6 +20,7 @@ mod options;
 mod oracle;
 mod output;
 mod phases;
+mod predict;
 mod quantize;
 mod source;
 mod surroundings;
