@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "--data",
     "--base-url",
     "--out",
@@ -24,6 +24,7 @@ const OTHERS: [&str; 14] = [
     "--ood",
     "--figures",
     "--save-logits",
+    "--to",
 ];
 
 /// The sizes of a densenet, as its name gives them.
@@ -117,7 +118,7 @@ fn every_command_is_tried() {
     let commands: Vec<&str> =
         list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
     let tried = [
-        "train", "eval", "compare", "quantize", "inspect", "predict", "oracle", "explain", "network",
+        "train", "eval", "compare", "quantize", "inspect", "predict", "export", "oracle", "explain", "network",
         "bench", "help",
     ];
     assert_eq!(commands, tried);
@@ -204,11 +205,15 @@ fn eval_quantize_and_inspect() {
 }
 
 #[test]
-fn predict() {
+fn predict_and_export() {
     let place = place();
     assert_complete(&place, &["predict"], &["--top", "--threads"]);
+    assert_complete(&place, &["export"], &["--opset"]);
     for value in ["--top", "--threads"].into_iter().flat_map(extremes) {
         assert_ends_well(&place, &["predict".into(), "run".into(), "--data=data".into(), value], true);
+    }
+    for value in extremes("--opset") {
+        assert_ends_well(&place, &["export".into(), "run".into(), "--to=onnx".into(), "--out=x".into(), value], true);
     }
 }
 

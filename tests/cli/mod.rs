@@ -9,6 +9,7 @@ mod densenet;
 mod device;
 mod eval;
 mod explain;
+mod export;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;

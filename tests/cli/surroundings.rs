@@ -62,6 +62,7 @@ fn where_nothing_can_be_written_one_line_says_so() {
             &train[..],
             &compare,
             &["quantize", "run", "--out", &out],
+            &["export", "run", "--to", "c", "--out", &out],
             &["oracle", "noise", &out],
             &["explain", "kl", "--out", &out],
         ] {
