@@ -33,7 +33,7 @@
 //! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
 //! 6. `files` reads files up to a limit, and writes them as a whole or not at all.
 //! 7. [`train`] has the objective, Adam, the loop, the directory of a run, and [`train::uncertainty`], what predictions are worth.
-//! 8. [`packed`] is the quantized model.
+//! 8. [`packed`] is the quantized model; [`export`] writes it for other programs.
 //! 9. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!
 //! # Example
@@ -58,6 +58,7 @@
 //! | feature    | default | adds                                                              |
 //! |------------|---------|-------------------------------------------------------------------|
 //! | `files`    | yes     | reading and writing data sets, checkpoints, run directories       |
+//! | `onnx`     | yes     | [`export`] as ONNX                                                |
 //! | `cli`      | yes     | the command                                                       |
 //! | `download` | no      | `train --download`                                                |
 //! | `cuda`     | no      | `cuda`: the same operations on an NVIDIA GPU                      |
@@ -76,6 +77,7 @@ pub mod cli;
 pub mod cuda;
 pub mod error;
 mod escape;
+pub mod export;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod kernels;

@@ -9,6 +9,8 @@ mod cli;
 mod common;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cli")]
+mod export;
 #[cfg(feature = "files")]
 mod files;
 mod kernels;

@@ -10,6 +10,7 @@ mod device;
 mod download;
 mod eval;
 mod explain;
+mod export;
 mod init;
 mod inspect;
 mod memory;
@@ -17,6 +18,7 @@ mod network;
 mod options;
 mod oracle;
 mod output;
+mod predict;
 mod quantize;
 mod signals;
 mod source;
@@ -73,6 +75,8 @@ Examples:
   spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
   spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
   spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes
+  spikeslab predict lenet5.packed seven.png               the class of an image, and its probability
+  spikeslab export lenet5.packed --to onnx --out it.onnx  a model for ONNX Runtime; or C, or safetensors
   spikeslab network resnet20                              its text: edit it, and train what you wrote
   spikeslab oracle kl in.safetensors out.safetensors      an operation and its gradients on your own tensors";
 
@@ -88,6 +92,10 @@ enum Command {
     Quantize(quantize::QuantizeArguments),
     /// Layers, levels, occupancy of each level, bits, bytes
     Inspect(inspect::InspectArguments),
+    /// The class of each image, and its probability
+    Predict(predict::PredictArguments),
+    /// Write the quantized model as ONNX, C or safetensors
+    Export(export::ExportArguments),
     /// Evaluate one operation and its gradients on your own tensors
     Oracle(oracle::OracleArguments),
     /// Draw and tabulate the approximations
@@ -119,6 +127,8 @@ pub fn main() -> ExitCode {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Quantize(arguments) => quantize::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Oracle(arguments) => oracle::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Network(arguments) => network::run(&arguments),

@@ -29,6 +29,14 @@ impl Source {
             Ok(Self::Packed(Box::new(format::load(path)?)))
         }
     }
+
+    /// The quantized model.
+    pub(super) fn model(&self) -> PackedModel {
+        match self {
+            Self::Run(config, checkpoint) => packed(config, &checkpoint.network),
+            Self::Packed(model) => (**model).clone(),
+        }
+    }
 }
 
 /// The configuration and the checkpoint of a run.

@@ -214,6 +214,11 @@ impl PackedModel {
         &self.layers
     }
 
+    /// The folded normalizations, in order.
+    pub fn norms(&self) -> &[Affine] {
+        &self.norms
+    }
+
     /// The numbers an unquantized model holds: weights, biases, and γ, β, running mean and variance of each normalization.
     pub fn f32_parameters(&self) -> usize {
         let biases = |layer: &PackedLayer| layer.bias.as_ref().map_or(0, Vec::len);

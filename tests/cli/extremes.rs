@@ -25,6 +25,7 @@ const OTHERS: [&str; 15] = [
     "--ood",
     "--figures",
     "--save-logits",
+    "--to",
 ];
 
 /// The sizes of a densenet, as its name gives them.
@@ -118,7 +119,21 @@ fn every_command_is_tried() {
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let commands: Vec<&str> =
         list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
-    let tried = ["train", "eval", "compare", "quantize", "inspect", "oracle", "explain", "network", "summarize", "bench", "help"];
+    let tried = [
+        "train",
+        "eval",
+        "compare",
+        "quantize",
+        "inspect",
+        "predict",
+        "export",
+        "oracle",
+        "explain",
+        "network",
+        "summarize",
+        "bench",
+        "help",
+    ];
     assert_eq!(commands, tried);
 }
 
@@ -199,6 +214,19 @@ fn eval_quantize_and_inspect() {
     }
     for value in ["--kmeans", "--recalibrate"].into_iter().flat_map(extremes) {
         assert_ends_well(&place, &["quantize".into(), "run".into(), "--out=x".into(), value], true);
+    }
+}
+
+#[test]
+fn predict_and_export() {
+    let place = place();
+    assert_complete(&place, &["predict"], &["--top", "--threads"]);
+    assert_complete(&place, &["export"], &["--opset"]);
+    for value in ["--top", "--threads"].into_iter().flat_map(extremes) {
+        assert_ends_well(&place, &["predict".into(), "run".into(), "--data=data".into(), value], true);
+    }
+    for value in extremes("--opset") {
+        assert_ends_well(&place, &["export".into(), "run".into(), "--to=onnx".into(), "--out=x".into(), value], true);
     }
 }
 

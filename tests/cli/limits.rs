@@ -2,6 +2,7 @@
 
 use super::training::{LONG, signal, wait_for_epoch};
 use super::{SHORT, Workplace, assert_same_results, one_line};
+use crate::common::external;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -12,15 +13,9 @@ use std::process::{Command, Output, Stdio};
 const NOBODY: u32 = 65534;
 
 /// Whether there is such a program; a test without it says that it is skipped, or fails where `REQUIRE_STRACE` or
-/// `REQUIRE_PRLIMIT` is set.
+/// `REQUIRE_PRLIMIT` is 1.
 pub(super) fn is_there(program: &str, test: &str) -> bool {
-    let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !there {
-        let required = format!("REQUIRE_{}", program.to_uppercase());
-        assert!(std::env::var_os(&required).is_none(), "{test}: there is no {program}, and {required} is set");
-        println!("SKIPPED {test}: there is no {program}");
-    }
-    there
+    external::is_there(test, &program.to_uppercase(), program, &["--version"])
 }
 
 /// Says that what strace cannot do here is not tested, or fails where it is required.

@@ -9,6 +9,7 @@ mod densenet;
 mod device;
 mod eval;
 mod explain;
+mod export;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;
@@ -20,6 +21,7 @@ mod options;
 mod oracle;
 mod output;
 mod phases;
+mod predict;
 mod quantize;
 mod source;
 mod surroundings;

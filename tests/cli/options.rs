@@ -61,7 +61,7 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--limit", "0"], &["limit", "1 to 256, the training images", "0"]),
     (&["--limit", "257"], &["limit", "1 to 256, the training images", "257"]),
     (&["--limit", "-1"], &["--limit", "-1"]),
-    (&["--limit", "127"], &["batch-size", "1 to 127", "128"]),
+    (&["--limit", "127", "--batch-size", "128"], &["batch-size", "1 to 127", "128"]),
     (&["--coarse"], &["coarse", "a data set with coarse labels, CIFAR-100", "MNIST"]),
     (&["--augment=yes"], &["--augment", "'yes'"]),
     (&["--seed", "-1"], &["--seed", "-1"]),

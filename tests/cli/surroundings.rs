@@ -62,6 +62,7 @@ fn where_nothing_can_be_written_one_line_says_so() {
             &train[..],
             &compare,
             &["quantize", "run", "--out", &out],
+            &["export", "run", "--to", "c", "--out", &out],
             &["oracle", "noise", &out],
             &["explain", "kl", "--out", &out],
         ] {
@@ -76,6 +77,7 @@ fn a_device_is_no_file_to_read() {
     for device in ["/dev/zero", "/dev/random"].into_iter().filter(|device| fs::metadata(device).is_ok()) {
         place.refuse(&["inspect", device], 1, &[device, "a file", "a device"]);
         place.refuse(&["eval", device], 1, &[device, "a file", "a device"]);
+        place.refuse(&["predict", "run", device], 1, &[device, "a file", "a device"]);
         place.refuse(&["oracle", "relu", device, "out"], 1, &[device, "a file", "a device"]);
     }
 }

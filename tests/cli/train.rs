@@ -249,7 +249,10 @@ fn an_empty_directory_may_be_there_already() {
 fn the_embedded_images_are_the_default() {
     let place = Workplace::new();
     let printed = place.succeed(&["train", "mlp", "--epochs", "1", "--out", "run"]);
-    assert!(printed.starts_with("mlp on 6000 training and 1000 test images of MNIST, 1 x 28 x 28 in 10 classes"), "{printed}");
+    assert!(
+        printed.starts_with("mlp on 6000 training and 1000 test images of MNIST, 1 x 28 x 28 in 10 classes"),
+        "{printed}"
+    );
     let metrics = place.metrics("run");
     assert!(metrics[0]["accuracy_mean"].as_f64().unwrap() > 0.8, "{metrics:?}");
     let config: Value = serde_json::from_slice(&place.read("run/config.json")).unwrap();

@@ -7,6 +7,8 @@ pub mod compare;
 pub mod device;
 #[cfg(feature = "cuda")]
 pub mod emulator;
+#[cfg(feature = "cli")]
+pub mod external;
 #[cfg(feature = "files")]
 pub mod extremes;
 pub mod fixture;

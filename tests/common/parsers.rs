@@ -18,7 +18,7 @@ use std::path::Path;
 pub type Parser = fn(&[u8]) -> bool;
 
 /// Every parser, by the name of its fuzz target and of its corpus.
-pub const PARSERS: [(&str, Parser); 9] = [
+pub const PARSERS: [(&str, Parser); 11] = [
     ("npz", npz),
     ("idx", idx),
     ("gz", gz),
@@ -28,6 +28,8 @@ pub const PARSERS: [(&str, Parser); 9] = [
     ("oracle", oracle),
     ("config", config),
     ("network", network),
+    ("picture", picture),
+    ("npy", npy),
 ];
 
 /// The value, if it was accepted; the error must be one line.
@@ -166,5 +168,25 @@ pub fn network(bytes: &[u8]) -> bool {
         // Nothing but zeros.
         assert!(logits.iter().all(|logit| *logit == 0.0));
     }
+    true
+}
+
+/// A PNG, after the number of channels that are asked for.
+pub fn picture(bytes: &[u8]) -> bool {
+    image(bytes, spikeslab::files::image::picture::decode)
+}
+
+/// An array of NumPy, after the number of channels that are asked for.
+pub fn npy(bytes: &[u8]) -> bool {
+    image(bytes, spikeslab::files::image::npy::decode)
+}
+
+/// What `decode` makes of an image of 4 × 3.
+fn image(bytes: &[u8], decode: impl Fn(&Path, &[u8], [usize; 3]) -> spikeslab::Result<Vec<f32>>) -> bool {
+    let Some((channels, file)) = bytes.split_first() else { return false };
+    let shape = [usize::from(*channels), 4, 3];
+    let Some(pixels) = accepted(decode(Path::new("image"), file, shape)) else { return false };
+    assert_eq!(pixels.len(), shape.iter().product::<usize>());
+    assert!(pixels.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
     true
 }

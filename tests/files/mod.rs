@@ -1,5 +1,6 @@
 mod dir;
 mod held;
+mod image;
 mod lock;
 mod notice;
 mod numbers;

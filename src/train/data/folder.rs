@@ -18,9 +18,10 @@ use rayon::prelude::*;
 
 use super::held_out::{Part, TEST_SHARE, hold_out};
 use super::known::{LONGEST_NAME, place};
-use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, files, picture};
+use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, files};
 use crate::error::{Error, Result};
 use crate::escape::Escaped;
+use crate::files::image::picture;
 
 /// The endings of names that are read, in lower case.
 const READ: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -140,7 +141,7 @@ fn read(dir: &Path, parts: &[Option<Vec<(PathBuf, u16)>>; 2], classes: &[String]
     let names: Vec<String> =
         classes.iter().map(|class| Escaped { text: class, most: LONGEST_NAME }.to_string()).collect();
     let dataset = |part: &Vec<(PathBuf, u16)>| {
-        let pixels = each(part, |(path, _)| picture::pixels(path, channels))?;
+        let pixels = each(part, |(path, _)| picture::samples(path, channels))?;
         let labels = part.iter().map(|(_, label)| *label).collect();
         let data = Dataset::new(pixels.concat(), labels, [channels, height, width], classes.len())?;
         Ok(data.with_class_names(&names))

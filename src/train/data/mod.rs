@@ -5,7 +5,7 @@
 //! | `load` | the data set at a path, recognized by what is there |
 //! | `mnist`, `idx` | MNIST's four files and those named like them, their format, and the images embedded in the crate |
 //! | `cifar` | CIFAR-10 and CIFAR-100 |
-//! | `folder`, `picture` | a folder of images for each class; one image in a file |
+//! | `folder` | a folder of images for each class |
 //! | `npz`, `layout` | numpy's arrays; which of an array's dimensions are channels, rows and columns |
 //! | `gz`, `files` | files that may be packed |
 //! | `known` | what the published data sets and their classes are called |
@@ -42,8 +42,6 @@ pub mod load;
 pub mod mnist;
 #[cfg(feature = "files")]
 pub mod npz;
-#[cfg(feature = "files")]
-pub mod picture;
 pub mod split;
 pub mod standardization;
 pub mod trained_on;

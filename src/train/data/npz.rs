@@ -13,7 +13,6 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -23,6 +22,7 @@ use super::layout::{Layout, SHAPES};
 use super::split::numbered;
 use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, by, known};
 use crate::error::{Error, Result};
+use crate::files::npy::{self, Header};
 
 /// Reads the arrays in the file at `path`.
 ///
@@ -166,46 +166,42 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
             Err(error) => return Err(unreadable(path, &what, error)),
         };
         let header = header(&mut entry).map_err(file)?;
-        let array = NpyHeader::from_reader(&header[..]).map_err(|error| file(error.to_string()))?;
-        if array.order() == Order::Fortran && array.shape().len() > 1 {
+        let (Header { descr, is_fortran, shape }, _) =
+            Header::split(path, &header).map_err(|_| file("another header".to_string()))?;
+        if is_fortran && shape.len() > 1 {
             return Err(file("one in the order of columns; numpy.ascontiguousarray gives it that of rows".to_string()));
         }
-        let (shape, kind) = (array.shape().to_vec(), array.dtype());
-        let DType::Plain(kind) = kind else { return Err(file("records".to_string())) };
-        let bytes = kind.num_bytes().unwrap_or(0);
-        let most = MOST_BYTES / bytes.max(1) as u64;
-        let count = shape.iter().try_fold(1, |count: u64, &size| count.checked_mul(size));
-        let Some(count) = count.filter(|count| (1..=most).contains(count)) else {
-            return Err(Error::file(
-                path,
-                format!("{name} of 1 to {MOST_BYTES} bytes"),
-                format!("shape {shape:?} of {kind}"),
-            ));
+        let (order, kind) = descr.split_at(descr.len().min(1));
+        let bytes = kind.get(1..).and_then(|bytes| bytes.parse().ok()).unwrap_or(1_usize);
+        let count = shape.iter().try_fold(1, |count: usize, &size| count.checked_mul(size));
+        let Some(count) = count.filter(|count| (1..=MOST_BYTES as usize / bytes.max(1)).contains(count)) else {
+            let seen = format!("shape {shape:?} of {descr}");
+            return Err(Error::file(path, format!("{name} of 1 to {MOST_BYTES} bytes"), seen));
         };
-        let data = Data { path, name, count: count as usize, is_little: kind.endianness() != Endianness::Big };
-        let values = match (kind.type_char(), bytes) {
-            (TypeChar::Uint, 1) => Values::Bytes(data.read(&mut entry, u8::from_le_bytes)?),
-            (TypeChar::Int, 1) => Values::Integers(data.read(&mut entry, |bytes| i8::from_le_bytes(bytes).into())?),
-            (TypeChar::Uint, 2) => Values::Integers(data.read(&mut entry, |bytes| u16::from_le_bytes(bytes).into())?),
-            (TypeChar::Int, 2) => Values::Integers(data.read(&mut entry, |bytes| i16::from_le_bytes(bytes).into())?),
-            (TypeChar::Uint, 4) => Values::Integers(data.read(&mut entry, |bytes| u32::from_le_bytes(bytes).into())?),
-            (TypeChar::Int, 4) => Values::Integers(data.read(&mut entry, |bytes| i32::from_le_bytes(bytes).into())?),
-            (TypeChar::Int, 8) => Values::Integers(data.read(&mut entry, i64::from_le_bytes)?),
-            (TypeChar::Uint, 8) => {
+        let data = Data { path, name, count, is_little: order != ">" };
+        let values = match kind {
+            "u1" => Values::Bytes(data.read(&mut entry, u8::from_le_bytes)?),
+            "i1" => Values::Integers(data.read(&mut entry, |bytes| i8::from_le_bytes(bytes).into())?),
+            "u2" => Values::Integers(data.read(&mut entry, |bytes| u16::from_le_bytes(bytes).into())?),
+            "i2" => Values::Integers(data.read(&mut entry, |bytes| i16::from_le_bytes(bytes).into())?),
+            "u4" => Values::Integers(data.read(&mut entry, |bytes| u32::from_le_bytes(bytes).into())?),
+            "i4" => Values::Integers(data.read(&mut entry, |bytes| i32::from_le_bytes(bytes).into())?),
+            "i8" => Values::Integers(data.read(&mut entry, i64::from_le_bytes)?),
+            "u8" => {
                 let signed = |bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX);
                 Values::Integers(data.read(&mut entry, signed)?)
             }
-            (TypeChar::Float, 4) => Values::Floats(data.read(&mut entry, f32::from_le_bytes)?),
-            (TypeChar::Float, 8) => Values::Floats(data.read(&mut entry, |bytes| f64::from_le_bytes(bytes) as f32)?),
-            (TypeChar::Object, _) => return Err(file("pickled objects".to_string())),
-            _ => return Err(file(format!("numbers of type {kind}"))),
+            "f4" => Values::Floats(data.read(&mut entry, f32::from_le_bytes)?),
+            "f8" => Values::Floats(data.read(&mut entry, |bytes| f64::from_le_bytes(bytes) as f32)?),
+            "O" => return Err(file("pickled objects, which are never loaded".to_string())),
+            _ => return Err(file(format!("elements of type {descr}"))),
         };
         if let Values::Floats(floats) = &values
             && let Some(i) = floats.iter().position(|value| !value.is_finite())
         {
             return Err(Error::file(path, format!("finite numbers in {name}"), format!("{} at index {i}", floats[i])));
         }
-        Ok(Numbers { shape: shape.into_iter().map(|size| size as usize).collect(), values })
+        Ok(Numbers { shape, values })
     }
 }
 
@@ -244,27 +240,21 @@ impl Data<'_> {
     }
 }
 
-/// The header of an array, checked: it is no longer than [`MOST_HEADER`], and the product of the numbers in it overflows nowhere.
+/// The bytes of an array's header, no more than [`MOST_HEADER`].
 fn header(entry: &mut impl Read) -> std::result::Result<Vec<u8>, String> {
     let mut take = |count: usize, header: &mut Vec<u8>| {
         let there = entry.by_ref().take(count as u64).read_to_end(header).map_err(|error| error.to_string())?;
         if there == count { Ok(()) } else { Err("the end of the file".to_string()) }
     };
     let mut bytes = Vec::new();
-    take(8, &mut bytes)?;
-    let wide = bytes[6] > 1;
-    take(if wide { 4 } else { 2 }, &mut bytes)?;
-    let length = bytes[8..].iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    take(npy::START, &mut bytes)?;
+    take(npy::length_bytes(bytes[npy::MAGIC.len()]), &mut bytes)?;
+    let length = bytes[npy::START..].iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
     if length > MOST_HEADER {
         return Err(format!("a header of {length} bytes"));
     }
     take(length, &mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes[8..]);
-    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
-    let product = numbers.fold(1_u64, |product, digits| {
-        product.saturating_mul(digits.parse().map_or(u64::MAX, |number: u64| number.max(1)))
-    });
-    if product > 1 << 48 { Err(format!("sizes in {:?}", text.trim())) } else { Ok(bytes) }
+    Ok(bytes)
 }
 
 /// What the archive cannot give: the system's reason, or what is wrong with the file.

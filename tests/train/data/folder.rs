@@ -1,4 +1,5 @@
-use spikeslab::train::data::{Split, folder, picture};
+use spikeslab::files::image::picture;
+use spikeslab::train::data::{Split, folder};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -8,7 +9,7 @@ fn place(pictures: &[(&str, &str)]) -> TempDir {
     let place = TempDir::new().unwrap();
     for (name, picture) in pictures {
         let (from, to) = (
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/train/data/picture").join(picture),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/files/image/picture").join(picture),
             place.path().join(name),
         );
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -42,7 +43,7 @@ fn a_folder_for_each_class_in_training_and_test() {
     assert_eq!((split.train.len(), split.test.len(), split.train.shape()), (3, 1, [1, 4, 5]));
     assert_eq!(split.train.class_names(), ["aster", "rose"]);
     assert_eq!(split.test.labels(), [1]);
-    let slope = picture::pixels(&place.path().join("test/rose/a.jpeg"), 1).unwrap();
+    let slope = picture::samples(&place.path().join("test/rose/a.jpeg"), 1).unwrap();
     assert_eq!(split.test.pixels(0), slope);
     for i in 0..3 {
         assert_eq!(split.train.pixels(i) == slope, split.train.labels()[i] == 0, "image {i}");

@@ -17,8 +17,6 @@ mod load;
 mod mnist;
 #[cfg(feature = "files")]
 mod npz;
-#[cfg(feature = "files")]
-mod picture;
 mod split;
 mod standardization;
 

@@ -148,11 +148,15 @@ fn arrays_that_are_missing_or_misshapen() {
 fn headers_that_lie_cost_nothing() {
     let start = "digits.npz: expected an array x_train of numbers (saw: ";
     assert!(refused("x_train", &npy("'|O'", "(10, 1, 2)", "False", b"pickle")).contains("pickled objects"));
-    assert!(refused("x_train", &npy("[('a', '<f4')]", "(10,)", "False", &[0; 40])).contains("records"));
+    assert!(refused("x_train", &npy("[('a', '<f4')]", "(10,)", "False", &[0; 40])).contains("another header"));
     assert!(refused("x_train", &npy("'<c8'", "(10,)", "False", &[0; 80])).starts_with(start));
     assert!(refused("x_train", &npy("'|u1'", "(10, 2)", "True", &[0; 20])).contains("numpy.ascontiguousarray"));
     let sizes = "(10, 4294967295, 4294967295)";
-    assert!(refused("x_train", &bytes(sizes, &[])).contains("sizes in"), "{}", refused("x_train", &bytes(sizes, &[])));
+    assert!(
+        refused("x_train", &bytes(sizes, &[])).contains("x_train of 1 to"),
+        "{}",
+        refused("x_train", &bytes(sizes, &[]))
+    );
     let gigabytes = refused("x_train", &bytes("(10, 20000, 20000)", &[]));
     assert!(gigabytes.contains("x_train of 1 to 1073741824 bytes"), "{gigabytes}");
     assert!(refused("x_train", &bytes("(10, 0, 2)", &[])).contains("of 1 to"));

@@ -1,0 +1,99 @@
+//! `spikeslab export`.
+
+use super::Outcome;
+use super::output::line;
+use super::source::Source;
+use super::threads::Threads;
+use crate::error::Error;
+use crate::export::safetensors::Weights;
+use crate::export::{c, onnx, safetensors};
+use crate::files::write::{check_replaceable, write};
+use crate::train::Run;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each format computes the logits of the packed model, to rounding, from pixels in [0, 1].
+
+onnx         input `pixels` (N, C, H, W), output `logits` (N, classes). Weights are indices that are gathered from the layer's \
+levels: UINT4, and from opset 25 on UINT2 for up to 4 levels; before opset 21 and for more than 16 levels UINT8.
+c            one C99 file with the function `int predict(const float *image, float *logits)`, which returns the class. No heap, no \
+library; a weight takes 1, 2, 4 or 8 bits. The file begins with its sizes.
+safetensors  <layer>.levels, .indices (U8, of theta's shape: dense (I, O)), .bias; <layer>.weight of what is unquantized; \
+<norm>.weight, .bias, .running_mean, .running_var, folded in those of a packed model. With --dequantized <layer>.weight of every \
+layer in place of levels and indices, dense (O, I): what torch's load_state_dict takes.
+
+Examples:
+  spikeslab export runs/lenet5-1 --to onnx --out lenet5.onnx
+  spikeslab export lenet5.packed --to onnx --opset 25 --out lenet5.onnx
+  spikeslab export lenet5.packed --to c --out lenet5.c
+  spikeslab export runs/lenet5-1 --to safetensors --dequantized --out lenet5.safetensors")]
+pub(super) struct ExportArguments {
+    /// Run directory or packed model
+    #[arg(value_name = "RUN|PACKED")]
+    source: PathBuf,
+    /// Format
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    to: Format,
+    /// The file, replaced if it is there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Version of ONNX's operators, 13 to 25 [default: 21]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    opset: Option<i64>,
+    /// Write weights to safetensors instead of levels and indices
+    #[arg(long)]
+    dequantized: bool,
+}
+
+/// What a model is exported to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Onnx,
+    C,
+    Safetensors,
+}
+
+pub(super) fn run(arguments: &ExportArguments) -> Outcome {
+    Threads::default().run(|| command(arguments))
+}
+
+fn command(arguments: &ExportArguments) -> Outcome {
+    let ExportArguments { source, to, out, opset, dequantized } = arguments;
+    for (option, format, is_given) in
+        [("opset", Format::Onnx, opset.is_some()), ("dequantized", Format::Safetensors, *dequantized)]
+    {
+        if is_given && *to != format {
+            let [expected, seen] = [format, *to].map(|format| format!("--to {format:?}").to_lowercase());
+            return Err(Error::option(option, expected, seen).into());
+        }
+    }
+    check_replaceable(out)?;
+    Run::check_not_needed(None, out)?;
+    let source = Source::load(source)?;
+    let model = source.model();
+    let (bytes, what) = match to {
+        Format::Onnx => {
+            let opset = opset.unwrap_or(onnx::DEFAULT_OPSET);
+            (onnx::to_bytes(&model, opset)?, format!("ONNX, opset {opset}"))
+        }
+        Format::C => {
+            let c::Source { text, constant_bytes, memory_bytes } = c::source(&model)?;
+            let sizes = format!("{constant_bytes} bytes of constants, {memory_bytes} bytes of memory");
+            (text.into_bytes(), format!("C, {sizes}"))
+        }
+        Format::Safetensors => {
+            let network = match &source {
+                Source::Run(_, checkpoint) => Some(&checkpoint.network),
+                Source::Packed(_) => None,
+            };
+            let weights = if *dequantized { Weights::Dequantized } else { Weights::Indices };
+            (safetensors::to_bytes(&model, network, weights)?, "safetensors".to_string())
+        }
+    };
+    write(out, &bytes)?;
+    line(&format!("{}: {what}; {} bytes", out.display(), bytes.len()))?;
+    Ok(ExitCode::SUCCESS)
+}

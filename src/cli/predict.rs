@@ -1,0 +1,179 @@
+//! `spikeslab predict`.
+
+use super::output::{json, line};
+use super::source::{Source, check_images};
+use super::threads::Threads;
+use super::{Failure, Outcome};
+use crate::error::{Error, Result};
+use crate::escape::Escaped;
+use crate::files::image;
+use crate::layers::softmax_nll::log_softmax;
+use crate::packed::PackedModel;
+use crate::train::data::{Dataset, load};
+use clap::Args;
+use ndarray::{Array4, ArrayView1};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Images that go through the network together.
+const BATCH: usize = 250;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy), u8, or f32 or f64 in [0, 1], of shape \
+(C, H, W), (H, W, C) or (H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the \
+model's shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey one and one whose three channels are alike are \
+the same image. All files are read before the first line is printed: if one is wrong, nothing is.
+
+A line has the file, or with --data the number of the image and its label, and the class with its probability. --json prints an \
+object a line: file, or image and label; class, name, probability; probabilities and logits of all classes.
+
+Examples:
+  spikeslab predict runs/lenet5-1 seven.png
+  spikeslab predict lenet5.packed --top 3 *.png
+  spikeslab predict lenet5.packed --data mnist --json > predictions.jsonl")]
+pub(super) struct PredictArguments {
+    /// Run directory or packed model
+    #[arg(value_name = "RUN|PACKED")]
+    source: PathBuf,
+    /// Files of images
+    #[arg(value_name = "IMAGE", required_unless_present = "data", conflicts_with = "data")]
+    images: Vec<PathBuf>,
+    /// Predict the test images of a data set, as for `train`
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
+    #[arg(long, requires = "data")]
+    coarse: bool,
+    /// Print the K most probable classes of each image
+    #[arg(
+        long, value_name = "K", default_value_t = 1, conflicts_with = "json",
+        value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true
+    )]
+    top: u16,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+/// What is predicted of an image, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Prediction {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<usize>,
+    class: usize,
+    name: String,
+    probability: f64,
+    probabilities: Vec<f64>,
+    logits: Vec<f32>,
+}
+
+pub(super) fn run(arguments: &PredictArguments) -> Outcome {
+    arguments.threads.run(|| command(arguments))
+}
+
+fn command(arguments: &PredictArguments) -> Outcome {
+    let source = Source::load(&arguments.source)?;
+    let model = source.model();
+    match &arguments.data {
+        Some(dir) => {
+            let coarse = arguments.coarse || matches!(&source, Source::Run(config, _) if config.coarse);
+            let test = load(Some(dir), coarse)?.test;
+            check_images(&test, model.graph(), model.trained_on.as_ref())?;
+            of_data(arguments, &model, &test)?;
+        }
+        None => of_files(arguments, &model)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Predicts the images of a data set.
+fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) -> std::result::Result<(), Failure> {
+    let numbers: Vec<usize> = (0..data.len()).collect();
+    for numbers in numbers.chunks(BATCH) {
+        let (x, labels) = data.batch(numbers);
+        for (prediction, (image, label)) in predict(model, x)?.into_iter().zip(numbers.iter().zip(labels)) {
+            let place = format!("{image:<8}label {:<8}", named(model, label));
+            print(arguments, model, &place, &Prediction { image: Some(*image), label: Some(label), ..prediction })?;
+        }
+    }
+    Ok(())
+}
+
+/// Predicts the images in files, each of which is read before anything is printed.
+fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::Result<(), Failure> {
+    let [channels, height, width] = model.input();
+    let read = |path: &PathBuf| image::read(path, model.input());
+    let images = arguments.images.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let shown: Vec<String> = arguments.images.iter().map(|path| Escaped::whole(path.display()).to_string()).collect();
+    let longest = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let files = arguments.images.iter().zip(&shown).collect::<Vec<_>>();
+    for (files, images) in files.chunks(BATCH).zip(images.chunks(BATCH)) {
+        let x = Array4::from_shape_vec((images.len(), channels, height, width), images.concat());
+        let x = x.expect("images of the model's shape");
+        for (prediction, (path, shown)) in predict(model, x)?.into_iter().zip(files) {
+            let prediction = Prediction { file: Some(path.display().to_string()), ..prediction };
+            print(arguments, model, &format!("{shown:<longest$}  "), &prediction)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the model predicts of each of some images.
+fn predict(model: &PackedModel, x: Array4<f32>) -> Result<Vec<Prediction>> {
+    let logits = model.predict(x)?;
+    if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
+        return Err(Error::tensor("logits", "finite numbers", odd));
+    }
+    let of_image = |logits: ArrayView1<'_, f32>| {
+        let logits = logits.to_owned();
+        let row = logits.mapv(f64::from).insert_axis(ndarray::Axis(0));
+        let probabilities: Vec<f64> = log_softmax(row).into_iter().map(f64::exp).collect();
+        let class = order(&probabilities)[0];
+        let (name, probability) = (class_name(model, class), probabilities[class]);
+        let logits = logits.to_vec();
+        Prediction { file: None, image: None, label: None, class, name, probability, probabilities, logits }
+    };
+    Ok(logits.outer_iter().map(of_image).collect())
+}
+
+/// The classes, the most probable first; of equals the first.
+fn order(probabilities: &[f64]) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    classes.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+    classes
+}
+
+/// The name of a class: its number, if it has no other.
+fn class_name(model: &PackedModel, class: usize) -> String {
+    let names = model.trained_on.as_ref().map_or(&[][..], |data| &data.classes);
+    names.get(class).cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// A class by its number, and its name if that says more.
+fn named(model: &PackedModel, class: usize) -> String {
+    let name = class_name(model, class);
+    if name == class.to_string() { name } else { format!("{class} {name}") }
+}
+
+/// Prints a prediction, after what it is of.
+fn print(
+    arguments: &PredictArguments,
+    model: &PackedModel,
+    place: &str,
+    prediction: &Prediction,
+) -> std::result::Result<(), Failure> {
+    if arguments.json {
+        return json(&serde_json::to_string(prediction).expect("numbers and text"));
+    }
+    let classes = order(&prediction.probabilities).into_iter().take(arguments.top.into());
+    let of_class = |class: usize| format!("{} {:.4}", named(model, class), prediction.probabilities[class]);
+    line(&format!("{place}{}", classes.map(of_class).collect::<Vec<_>>().join("  ")))
+}

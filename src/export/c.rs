@@ -1,0 +1,118 @@
+//! The model as one file of C99: constants, a function for each kind of operation, and `int predict(const float *image, float
+//! *logits)`.
+//!
+//! It takes nothing but `<stddef.h>` and `<stdint.h>`: no heap, no library. Weights stay fields of one, two, four or eight bits, and
+//! are looked up as they are used; a convolution uses each once, for all positions. What flows between the steps is in one static
+//! array, whose parts are used again as soon as nothing reads them any more.
+//!
+//! The operations' own text is in the files beside this one, of which a model has those that it needs.
+
+mod constants;
+mod memory;
+mod names;
+mod steps;
+
+use super::check_finite;
+use crate::error::Result;
+use crate::packed::PackedModel;
+use constants::{Constants, field_bits};
+use memory::Plan;
+use names::in_comment;
+use steps::by_x;
+
+/// A file of C, and what a program takes that has it in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file.
+    pub text: String,
+    /// The bytes of weights and other constants.
+    pub constant_bytes: usize,
+    /// The bytes that are written to: what flows between the steps.
+    pub memory_bytes: usize,
+}
+
+/// The model as a file of C.
+///
+/// # Errors
+/// [`Error::Tensor`](crate::Error::Tensor) if a number of the model is not finite.
+pub fn source(model: &PackedModel) -> Result<Source> {
+    check_finite(model)?;
+    let plan = Plan::of(model.graph(), model.standardization.is_some());
+    let Constants { text: constants, bytes: constant_bytes } = Constants::of(model);
+    let memory_bytes = plan.len * size_of::<f32>();
+    let predict = steps::predict(model, &plan);
+    let text = [
+        &heading(model, constant_bytes, memory_bytes),
+        "#include <stddef.h>\n#include <stdint.h>\n\nint predict(const float *image, float *logits);\n",
+        &section("Operations"),
+        &operations(&predict).join("\n"),
+        &section("Constants"),
+        constants.trim_end(),
+        "\n",
+        &section("The network"),
+        &predict,
+    ];
+    Ok(Source { text: text.concat(), constant_bytes, memory_bytes })
+}
+
+/// The comment that the file begins with.
+fn heading(model: &PackedModel, constant_bytes: usize, memory_bytes: usize) -> String {
+    let graph = model.graph();
+    let (input, classes) = (by_x(&graph.input), graph.classes());
+    let mut lines = vec![
+        format!("{}: a network of quantized weights, written by spikeslab {}.", model.name, env!("CARGO_PKG_VERSION")),
+        String::new(),
+        "    int predict(const float *image, float *logits);".to_string(),
+        String::new(),
+        format!("image    {input} floats in [0, 1]: channel by channel, row by row"),
+        format!("logits   {classes} floats, written: one a class"),
+        "returns  the class of the largest logit, from 0".to_string(),
+        String::new(),
+        format!("constants  {constant_bytes} bytes, most of them weights"),
+        format!("memory     {memory_bytes} bytes, static: one call at a time"),
+        String::new(),
+    ];
+    let width = model.layers().iter().map(|layer| layer.name.len()).max().unwrap_or(0).max(5);
+    lines.push(format!("{:<width$}  {:>24}  {:>6}  {:>4}", "layer", "weights", "levels", "bits"));
+    for layer in model.layers() {
+        let (levels, bits) = match layer.is_quantized() {
+            true => (layer.levels.len().to_string(), field_bits(layer)),
+            false => (String::new(), 32),
+        };
+        lines.push(format!("{:<width$}  {:>24}  {levels:>6}  {bits:>4}", layer.name, by_x(&layer.shape)));
+    }
+    lines.push(String::new());
+    lines.push("The network, a step a line:".to_string());
+    lines.push(String::new());
+    lines.extend(graph.to_string().lines().map(|line| format!("    {line}")));
+    let line = |line: &String| format!(" * {}", in_comment(line)).trim_end().to_string() + "\n";
+    format!("/*\n{} */\n", lines.iter().map(line).collect::<String>())
+}
+
+/// The heading of a part of the file.
+fn section(name: &str) -> String {
+    format!("\n/* ---- {name} {} */\n\n", "-".repeat(100 - name.len()))
+}
+
+/// The text of each operation that the function `predict` calls, what others build on before them.
+fn operations(predict: &str) -> Vec<&'static str> {
+    let calls = |name: &str| predict.contains(&format!("    {name}("));
+    let convolves = calls("convolve");
+    let pools = calls("max_pool") || calls("average_pool");
+    let of = [
+        (calls("standardize"), include_str!("c/standardize.c")),
+        (convolves || calls("multiply"), include_str!("c/weights.c")),
+        (convolves || pools, include_str!("c/size.c")),
+        (convolves, include_str!("c/convolve.c")),
+        (calls("multiply"), include_str!("c/multiply.c")),
+        (calls("normalize"), include_str!("c/normalize.c")),
+        (calls("relu"), include_str!("c/relu.c")),
+        (pools, include_str!("c/pooling.c")),
+        (calls("max_pool"), include_str!("c/max_pool.c")),
+        (calls("average_pool"), include_str!("c/average_pool.c")),
+        (calls("add"), include_str!("c/add.c")),
+        (calls("copy"), include_str!("c/copy.c")),
+        (true, include_str!("c/largest.c")),
+    ];
+    of.into_iter().filter(|(is_called, _)| *is_called).map(|(_, text)| text).collect()
+}

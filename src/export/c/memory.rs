@@ -1,0 +1,94 @@
+//! Where in memory each value of a network is, between the step that writes it and the last that reads it.
+//!
+//! A value takes the place of the one it is computed from, if nothing else reads that and the operation goes element by element.
+//! Of the values that are left the largest are placed first, each as low as those allow that live at the same time.
+
+use crate::nets::Graph;
+use crate::nets::graph::{Op, elements};
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where the caller has the image, which stays as it is.
+    Image,
+    /// Where the caller wants the logits.
+    Logits,
+    /// In memory, from this element on.
+    At(usize),
+}
+
+/// A plan of the memory.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Of each value.
+    pub(super) places: Vec<Place>,
+    /// For each value, whether it takes the place of the first value that its node reads.
+    pub(super) in_place: Vec<bool>,
+    /// The elements of the memory.
+    pub(super) len: usize,
+}
+
+/// Values that take each other's place.
+struct Room {
+    /// The value that is there first.
+    first: usize,
+    /// The value that the last reader gives.
+    read_until: usize,
+    len: usize,
+}
+
+impl Plan {
+    /// Of a network whose value 0 is the caller's image, or a copy of it in memory if `copies_image`.
+    pub(super) fn of(graph: &Graph, copies_image: bool) -> Self {
+        let readers = graph.readers();
+        let last = graph.nodes.len();
+        let mut read_until = vec![0; graph.values()];
+        read_until[last] = last;
+        let (mut in_place, mut first_of) = (vec![false; graph.values()], vec![0; graph.values()]);
+        for (node, value) in graph.nodes.iter().zip(1..) {
+            node.inputs.iter().for_each(|input| read_until[*input] = value);
+            let input = node.inputs[0];
+            let goes_by_element = matches!(node.op, Op::Norm(_) | Op::Relu | Op::Flatten | Op::Add);
+            in_place[value] = goes_by_element && readers[input] == 1 && (input > 0 || copies_image);
+            first_of[value] = if in_place[value] { first_of[input] } else { value };
+        }
+
+        let mut rooms: Vec<Room> = Vec::new();
+        for (value, first) in first_of.iter().copied().enumerate() {
+            let is_elsewhere = (first == 0 && !copies_image) || first == first_of[last];
+            match rooms.iter_mut().find(|room| room.first == first) {
+                _ if is_elsewhere => {}
+                Some(room) => room.read_until = read_until[value],
+                None => rooms.push(Room { first, read_until: read_until[value], len: elements(graph.shape(value)) }),
+            }
+        }
+        let (begins, len) = place(&mut rooms);
+        let place_of = |first: &usize| match rooms.iter().position(|room| room.first == *first) {
+            Some(room) => Place::At(begins[room]),
+            None if *first == first_of[last] => Place::Logits,
+            None => Place::Image,
+        };
+        Self { places: first_of.iter().map(place_of).collect(), in_place, len }
+    }
+}
+
+/// Orders rooms by their size and places them: where each begins, and the end of the last.
+fn place(rooms: &mut [Room]) -> (Vec<usize>, usize) {
+    rooms.sort_by_key(|room| (std::cmp::Reverse(room.len), room.first));
+    let mut begins: Vec<usize> = Vec::new();
+    for room in rooms.iter() {
+        let live_together = |other: &Room| other.first <= room.read_until && room.first <= other.read_until;
+        let mut taken: Vec<(usize, usize)> = rooms
+            .iter()
+            .zip(&begins)
+            .filter(|(other, _)| live_together(other))
+            .map(|(other, begin)| (*begin, begin + other.len))
+            .collect();
+        taken.sort_unstable();
+        let lowest =
+            taken.iter().fold(0, |begin, (from, to)| if begin + room.len <= *from { begin } else { begin.max(*to) });
+        begins.push(lowest);
+    }
+    let len = rooms.iter().zip(&begins).map(|(room, begin)| begin + room.len).max().unwrap_or(0);
+    (begins, len)
+}

@@ -1,0 +1,57 @@
+//! The quantized model for other programs, its weights still indices of levels.
+//!
+//! | format | for |
+//! |---|---|
+//! | `onnx` | ONNX Runtime and what else reads ONNX: the levels are gathered by indices of two, four or eight bits |
+//! | [`c`] | devices: one C99 file without a heap, whose weights take one, two, four or eight bits |
+//! | `safetensors` | whoever computes in Python: levels and indices, or weights that `torch.load_state_dict` takes |
+//!
+//! Each computes the logits of the [packed model](crate::packed) to rounding.
+
+pub mod c;
+#[cfg(feature = "onnx")]
+pub mod onnx;
+#[cfg(feature = "files")]
+pub mod safetensors;
+
+use crate::error::{Error, Result};
+use crate::packed::PackedModel;
+
+/// Checks that every number of the model is finite: to fold a normalization may overflow, and C has no literal for what comes out.
+///
+/// # Errors
+/// [`Error::Tensor`] for the first that is not.
+fn check_finite(model: &PackedModel) -> Result<()> {
+    let layers = model.layers().iter().flat_map(|layer| {
+        let bias = layer.bias.as_deref().unwrap_or(&[]);
+        [(&layer.name, &layer.levels[..]), (&layer.name, &layer.values[..]), (&layer.name, bias)]
+    });
+    let nodes = model.graph().nodes.iter().filter(|node| node.norm().is_some());
+    let norms = nodes.zip(model.norms());
+    let norms = norms.flat_map(|(node, norm)| [(&node.name, &norm.scale[..]), (&node.name, &norm.shift[..])]);
+    for (name, values) in layers.chain(norms) {
+        if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
+            return Err(Error::tensor(name, "finite numbers", odd));
+        }
+    }
+    Ok(())
+}
+
+/// Fields of 1, 2, 4 or 8 bits one after another, the first of a byte its lowest bits.
+///
+/// ```text
+/// byte[i·bits / 8] = … + index[i] · 2^(i·bits mod 8) + …
+/// ```
+fn pack(indices: impl IntoIterator<Item = usize>, bits: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (i, index) in indices.into_iter().enumerate() {
+        let shift = i * bits % 8;
+        if shift == 0 {
+            bytes.push(0);
+        }
+        if let Some(byte) = bytes.last_mut() {
+            *byte |= (index << shift) as u8;
+        }
+    }
+    bytes
+}

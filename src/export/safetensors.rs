@@ -1,0 +1,104 @@
+//! The model as tensors for programs that compute in Python.
+//!
+//! ```text
+//! layer.levels       F32  ℓ (M), ascending
+//! layer.indices      U8   the level of each weight, of θ's shape: dense (I, O), conv (O, C/groups, kh, kw)
+//! layer.weight       F32  of an unquantized layer, and of every layer if dequantized: of PyTorch's shape, dense (O, I)
+//! layer.bias         F32  (O), where the layer has one
+//! norm.weight, .bias, .running_mean, .running_var     F32  (C)
+//! ```
+//!
+//! The last six are PyTorch's names: its `load_state_dict` takes what is dequantized. A packed model has its normalizations folded: the
+//! running mean is 0 then, and the running variance 1 − ε, by which PyTorch divides by 1. The metadata entry `spikeslab` is a JSON object:
+//! `name`, `network`, the lines of its text, and `standardization`, what is to be done to pixels in [0, 1], or null.
+
+use super::check_finite;
+use crate::error::{Error, Result};
+use crate::files::read::{HEADER, TENSORS};
+use crate::layers::batch_norm::EPSILON;
+use crate::nets::Network;
+use crate::packed::PackedModel;
+use crate::packed::model::PackedLayer;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::json;
+use std::collections::HashMap;
+
+/// Whether weights are written as indices of levels, or themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// Levels and indices.
+    Indices,
+    /// The weights that a quantized layer computes with.
+    Dequantized,
+}
+
+/// Name, type, shape, bytes.
+type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// The bytes of the model's file; the normalizations are those of `network` if it is given, from which the model was made.
+///
+/// # Errors
+/// [`Error::Tensor`] if a number of the model is not finite, or there are more than a file can hold.
+pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: Weights) -> Result<Vec<u8>> {
+    check_finite(model)?;
+    let mut tensors: Vec<Tensor> = Vec::new();
+    for node in &model.graph().nodes {
+        if let Some(layer) = node.layer() {
+            of_layer(&model.layers()[layer.index], weights, &mut tensors);
+        }
+        if let Some(of) = node.norm() {
+            let learned = |position: usize| network.map(|network| network.parameters()[position].as_slice().to_vec());
+            let norm = &model.norms()[of.index];
+            let channels = norm.scale.len();
+            for (suffix, position, folded) in [
+                ("weight", of.gamma, norm.scale.clone()),
+                ("bias", of.beta, norm.shift.clone()),
+                ("running_mean", of.running_mean, vec![0.0; channels]),
+                ("running_var", of.running_var, vec![1.0 - EPSILON as f32; channels]),
+            ] {
+                let values = learned(position).unwrap_or(folded);
+                tensors.push(floats(format!("{}.{suffix}", node.name), vec![channels], values));
+            }
+        }
+    }
+    let text = model.graph().to_string();
+    let metadata = json!({
+        "name": model.name,
+        "network": text.lines().collect::<Vec<_>>(),
+        "standardization": model.standardization,
+    });
+    let metadata = HashMap::from([("spikeslab".to_string(), metadata.to_string())]);
+    let too_many = |seen: String| Error::tensor("weights", "tensors that a safetensors file can hold", seen);
+    let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+        (name, TensorView::new(*dtype, shape.clone(), bytes).expect("as many bytes as elements"))
+    });
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| too_many(error.to_string()))?;
+    let header_len = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if header_len > HEADER || bytes.len() as u64 > TENSORS {
+        return Err(too_many(format!("{} bytes, in a header {header_len}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+/// The tensors of a layer.
+fn of_layer(layer: &PackedLayer, weights: Weights, tensors: &mut Vec<Tensor>) {
+    let name = |suffix: &str| format!("{}.{suffix}", layer.name);
+    if layer.is_quantized() && weights == Weights::Indices {
+        tensors.push(floats(name("levels"), vec![layer.levels.len()], layer.levels.clone()));
+        let indices = layer.indices().map(|index| index as u8).collect();
+        tensors.push((name("indices"), Dtype::U8, layer.shape.clone(), indices));
+    } else {
+        let weights = layer.decode();
+        // A dense layer's are (I, O), PyTorch's (O, I).
+        let weights = if weights.ndim() == 2 { weights.reversed_axes() } else { weights };
+        tensors.push(floats(name("weight"), weights.shape().to_vec(), weights.iter().copied().collect()));
+    }
+    if let Some(bias) = &layer.bias {
+        tensors.push(floats(name("bias"), vec![bias.len()], bias.clone()));
+    }
+}
+
+fn floats(name: String, shape: Vec<usize>, values: Vec<f32>) -> Tensor {
+    (name, Dtype::F32, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}

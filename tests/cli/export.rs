@@ -1,0 +1,63 @@
+use super::Workplace;
+use safetensors::SafeTensors;
+use spikeslab::export::safetensors::Weights;
+use spikeslab::export::{c, onnx, safetensors as tensors};
+use spikeslab::packed::format;
+use spikeslab::train::checkpoint;
+
+#[test]
+fn each_format_is_that_of_the_library() {
+    let place = Workplace::with_run();
+    let model = format::load(&place.path("run/model.packed")).unwrap();
+    let network = checkpoint::load(&place.path("run/checkpoint.safetensors")).unwrap().network;
+    let source = c::source(&model).unwrap();
+    for from in ["run", "run/model.packed"] {
+        let export = |options: &[&str]| {
+            let arguments = [&["export", from, "--out", "file", "--to"], options].concat();
+            (place.succeed(&arguments), place.read("file"))
+        };
+        let (printed, file) = export(&["onnx"]);
+        assert_eq!(file, onnx::to_bytes(&model, onnx::DEFAULT_OPSET).unwrap());
+        assert_eq!(printed, format!("file: ONNX, opset 21; {} bytes\n", file.len()));
+        assert_eq!(export(&["onnx", "--opset", "25"]).1, onnx::to_bytes(&model, 25).unwrap());
+
+        let (printed, file) = export(&["c"]);
+        assert_eq!(file, source.text.as_bytes());
+        let sizes = format!("{} bytes of constants, {} bytes of memory", source.constant_bytes, source.memory_bytes);
+        assert_eq!(printed, format!("file: C, {sizes}; {} bytes\n", file.len()));
+
+        let network = (from == "run").then_some(&network);
+        for (options, weights) in
+            [(&["safetensors"][..], Weights::Indices), (&["safetensors", "--dequantized"], Weights::Dequantized)]
+        {
+            let (printed, file) = export(options);
+            assert_eq!(file, tensors::to_bytes(&model, network, weights).unwrap());
+            assert_eq!(printed, format!("file: safetensors; {} bytes\n", file.len()));
+            assert!(SafeTensors::deserialize(&file).is_ok());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_refused() {
+    let place = Workplace::with_run();
+    let export = |options: &[&'static str]| [&["export", "run", "--to"], options].concat();
+    place.refuse(&export(&["keras", "--out", "x"]), 2, &["'keras'", "onnx, c, safetensors"]);
+    place.refuse(&export(&["onnx"]), 2, &["--out"]);
+    for opset in ["12", "26", "-1"] {
+        place.refuse(&export(&["onnx", "--out", "x", "--opset", opset]), 2, &["opset", "13 to 25", opset]);
+    }
+    place.refuse(&export(&["c", "--out", "x", "--opset", "21"]), 2, &["opset", "--to onnx", "--to c"]);
+    place.refuse(
+        &export(&["onnx", "--out", "x", "--dequantized"]),
+        2,
+        &["dequantized", "--to safetensors", "--to onnx"],
+    );
+    place.refuse(&export(&["c", "--out", "data"]), 1, &["data", "a file to write", "a directory"]);
+    place.refuse(&export(&["c", "--out", "none/x"]), 1, &["none/x", "No such file"]);
+    for needed in ["run/config.json", "run/checkpoint.safetensors", "run/model.packed"] {
+        place.refuse(&export(&["c", "--out", needed]), 1, &[needed, "a file that no run needs"]);
+    }
+    place.refuse(&["export", "data", "--to", "c", "--out", "x"], 1, &["data"]);
+    place.refuse(&["export", "none.packed", "--to", "c", "--out", "x"], 1, &["none.packed", "No such file"]);
+}
