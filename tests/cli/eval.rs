@@ -6,7 +6,7 @@ use spikeslab::nets::{Description, Network};
 use std::collections::BTreeSet;
 use std::fs;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "accuracy_mean",
     "accuracy_sample",
     "accuracy_quantized",

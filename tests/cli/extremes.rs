@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of a command that take a value but no number.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "--data",
     "--base-url",
     "--out",

@@ -99,7 +99,7 @@ fn an_object_a_line() {
 #[test]
 fn the_test_images_of_a_data_set() {
     let (place, model) = place();
-    let test = mnist::load(&place.path("data")).unwrap().test;
+    let test = mnist::load(&place.path("data"), "").unwrap().test;
     let (x, labels) = test.batch::<f32>(&(0..test.len()).collect::<Vec<_>>());
     let logits = model.predict(x).unwrap();
     let plain = place.succeed(&["predict", "run", "--data", "data"]);
