@@ -16,13 +16,15 @@ fn layers_levels_occupancy_bits_and_bytes() {
         let bits = 8.0 * layer.code_bytes() as f64 / f64::from(weights);
         let words: Vec<&str> = row.split_whitespace().collect();
         assert_eq!(words[..3], [layer.name.as_str(), &weights.to_string(), &format!("{bits:.2}")], "{row}");
-        let mut shares = 0.0;
+        let (mut shares, mut entropy) = (0.0, 0.0);
         for (k, level) in layer.levels.iter().enumerate() {
             let count = layer.indices().filter(|index| *index == k).count();
             let share = 100.0 * count as f64 / f64::from(weights);
             assert_eq!(words[3 + 2 * k..5 + 2 * k], [format!("{level:.4}"), format!("({share:.1}%)")], "{row}");
             shares += share;
+            entropy -= share / 100.0 * (share.max(1e-9) / 100.0).log2();
         }
+        assert!((entropy - 1e-9..entropy + 0.1).contains(&bits), "{row}: {entropy}");
         assert!((shares - 100.0).abs() < 1e-9);
         assert_eq!(words.len(), 3 + 2 * layer.levels.len());
     }

@@ -218,7 +218,7 @@ fn a_packed_model_that_is_not_whole_is_refused() {
         (Vec::new(), "8 bytes of magic"),
         (b"spikslab".to_vec(), "4 bytes of version"),
         ([b"PK\x03\x04", &good[4..]].concat(), "a packed model"),
-        ([&good[..8], &[4], &good[9..]].concat(), "format version 1 to 3"),
+        ([&good[..8], &[5], &good[9..]].concat(), "format version 1 to 4"),
     ];
     for (bytes, expected) in cases {
         fs::write(place.path("odd.packed"), bytes).unwrap();
