@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::output::line;
-use super::source::Source;
+use super::source::{Source, check_other};
 use super::threads::Threads;
 use crate::error::Error;
 use crate::export::safetensors::Weights;
@@ -72,6 +72,7 @@ fn command(arguments: &ExportArguments) -> Outcome {
     }
     check_replaceable(out)?;
     Run::check_not_needed(None, out)?;
+    check_other(source, out)?;
     let source = Source::load(source)?;
     let model = source.model();
     let (bytes, what) = match to {

@@ -2,6 +2,7 @@
 
 use super::device::DeviceName;
 use super::output::{json, line};
+use super::source::check_other;
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::Error;
@@ -109,8 +110,8 @@ fn command(arguments: &OracleArguments) -> Outcome {
     };
     check_replaceable(output)?;
     Run::check_not_needed(None, output)?;
-    if input.is_some_and(|input| is_same(input, output)) {
-        return Err(Error::file(output, "another file than the input", "the input").into());
+    if let Some(input) = input {
+        check_other(input, output)?;
     }
     let name = operation.to_string_lossy();
     match device(&mut options)?.open()? {
@@ -121,11 +122,6 @@ fn command(arguments: &OracleArguments) -> Outcome {
         Some(never) => match never {},
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whether both are there, and one file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// Takes --device out of the options; the last one given holds.

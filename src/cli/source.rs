@@ -39,6 +39,12 @@ impl Source {
     }
 }
 
+/// Checks that `output` is another file than `input`, by any name.
+pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
+    let is_same = input.canonicalize().is_ok_and(|one| output.canonicalize().is_ok_and(|other| one == other));
+    if is_same { Err(Error::file(output, "another file than the input", "the input")) } else { Ok(()) }
+}
+
 /// The configuration and the checkpoint of a run.
 pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
     let config = Run::config(dir)?;

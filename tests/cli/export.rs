@@ -4,6 +4,7 @@ use spikeslab::export::safetensors::Weights;
 use spikeslab::export::{c, onnx, safetensors as tensors};
 use spikeslab::packed::format;
 use spikeslab::train::checkpoint;
+use std::fs;
 
 #[test]
 fn each_format_is_that_of_the_library() {
@@ -58,6 +59,9 @@ fn what_cannot_be_written_is_refused() {
     for needed in ["run/config.json", "run/checkpoint.safetensors", "run/model.packed"] {
         place.refuse(&export(&["c", "--out", needed]), 1, &[needed, "a file that no run needs"]);
     }
+    fs::copy(place.path("run/model.packed"), place.path("x.packed")).unwrap();
+    let over = ["export", "x.packed", "--to", "c", "--out", "data/../x.packed"];
+    place.refuse(&over, 1, &["x.packed", "another file than the input"]);
     place.refuse(&["export", "data", "--to", "c", "--out", "x"], 1, &["data"]);
     place.refuse(&["export", "none.packed", "--to", "c", "--out", "x"], 1, &["none.packed", "No such file"]);
 }

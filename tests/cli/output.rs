@@ -7,7 +7,7 @@ use std::process::Stdio;
 fn every_help_shows_examples() {
     let place = Workplace::new();
     let general = place.succeed(&["--help"]);
-    for command in ["train", "eval", "compare", "quantize", "inspect"] {
+    for command in ["train", "eval", "compare", "quantize", "inspect", "predict", "export"] {
         let help = place.succeed(&[command, "--help"]);
         let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{help}"));
         assert!(examples.contains(&format!("  spikeslab {command} ")), "{help}");
@@ -61,7 +61,7 @@ fn the_helps_say_where_defaults_differ_and_why() {
 fn every_example_of_the_help_is_understood() {
     let place = Workplace::new();
     let mut examples = 0;
-    for command in ["train", "eval", "compare", "quantize", "inspect"] {
+    for command in ["train", "eval", "compare", "quantize", "inspect", "predict", "export"] {
         let help = place.succeed(&[command, "--help"]);
         for example in help.split_once("Examples:\n").unwrap().1.lines() {
             let line = example.trim().split("   ").next().unwrap();

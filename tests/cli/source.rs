@@ -110,8 +110,14 @@ fn a_checkpoint_of_another_network_is_refused_by_every_command() {
     let place = Workplace::with_images(16);
     place.train("run", &[]);
     checkpoint_of(&place, &["lenet5", "--data", "data", "--epochs", "1", "--batch-size", "128"]);
-    let commands =
-        [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"], &["train", "--resume", "run"]];
+    let commands = [
+        &["eval", "run"][..],
+        &["inspect", "run"],
+        &["quantize", "run", "--out", "x"],
+        &["train", "--resume", "run"],
+        &["predict", "run", "x.raw"],
+        &["export", "run", "--to", "c", "--out", "x"],
+    ];
     for arguments in commands {
         place.refuse(arguments, 1, &["checkpoint.safetensors", "whose config.network is \"mlp\"", "\"lenet5\""]);
     }
@@ -222,7 +228,12 @@ fn a_packed_model_that_is_not_whole_is_refused() {
     ];
     for (bytes, expected) in cases {
         fs::write(place.path("odd.packed"), bytes).unwrap();
-        for arguments in [&["eval", "odd.packed", "--data", "data"][..], &["inspect", "odd.packed"]] {
+        for arguments in [
+            &["eval", "odd.packed", "--data", "data"][..],
+            &["inspect", "odd.packed"],
+            &["predict", "odd.packed", "x.raw"],
+            &["export", "odd.packed", "--to", "onnx", "--out", "x"],
+        ] {
             place.refuse(arguments, 1, &["odd.packed", expected]);
         }
     }
