@@ -137,7 +137,7 @@ fn predict(model: &PackedModel, x: Array4<f32>) -> Result<Vec<Prediction>> {
         let row = logits.mapv(f64::from).insert_axis(ndarray::Axis(0));
         let probabilities: Vec<f64> = log_softmax(row).into_iter().map(f64::exp).collect();
         let class = order(&probabilities)[0];
-        let (name, probability) = (class_name(model, class), probabilities[class]);
+        let (name, probability) = (model.class_names()[class].clone(), probabilities[class]);
         let logits = logits.to_vec();
         Prediction { file: None, image: None, label: None, class, name, probability, probabilities, logits }
     };
@@ -151,15 +151,9 @@ fn order(probabilities: &[f64]) -> Vec<usize> {
     classes
 }
 
-/// The name of a class: its number, if it has no other.
-fn class_name(model: &PackedModel, class: usize) -> String {
-    let names = model.trained_on.as_ref().map_or(&[][..], |data| &data.classes);
-    names.get(class).cloned().unwrap_or_else(|| class.to_string())
-}
-
 /// A class by its number, and its name if that says more.
 fn named(model: &PackedModel, class: usize) -> String {
-    let name = class_name(model, class);
+    let name = model.class_names()[class].clone();
     if name == class.to_string() { name } else { format!("{class} {name}") }
 }
 

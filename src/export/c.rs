@@ -72,6 +72,13 @@ fn heading(model: &PackedModel, constant_bytes: usize, memory_bytes: usize) -> S
         format!("memory     {memory_bytes} bytes, static: one call at a time"),
         String::new(),
     ];
+    if let Some(data) = &model.trained_on {
+        lines.push(format!("The classes of {}:", data.name));
+        lines.push(String::new());
+        let numbered = data.classes.iter().enumerate().map(|(class, name)| format!("    {class:>4}  {name}"));
+        lines.extend(numbered);
+        lines.push(String::new());
+    }
     let width = model.layers().iter().map(|layer| layer.name.len()).max().unwrap_or(0).max(5);
     lines.push(format!("{:<width$}  {:>24}  {:>6}  {:>4}", "layer", "weights", "levels", "bits"));
     for layer in model.layers() {

@@ -59,7 +59,11 @@ pub fn model(packed: &PackedModel, opset: i64) -> Result<ModelProto> {
         doc_string: "pixels (N, C, H, W) in [0, 1] to logits (N, classes)".to_string(),
         graph: Some(writer.graph),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: opset }],
-        metadata_props: vec![entry("network", packed.graph().to_string())],
+        metadata_props: vec![
+            entry("network", packed.graph().to_string()),
+            // A JSON array: names may hold any character.
+            entry("classes", serde_json::json!(packed.class_names()).to_string()),
+        ],
     })
 }
 

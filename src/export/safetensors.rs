@@ -67,6 +67,7 @@ pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: We
         "name": model.name,
         "network": text.lines().collect::<Vec<_>>(),
         "standardization": model.standardization,
+        "classes": model.class_names(),
     });
     let metadata = HashMap::from([("spikeslab".to_string(), metadata.to_string())]);
     let too_many = |seen: String| Error::tensor("weights", "tensors that a safetensors file can hold", seen);

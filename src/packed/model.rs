@@ -204,6 +204,14 @@ impl PackedModel {
         &self.graph
     }
 
+    /// What each class is called: its number, unless the data that the model was trained on have names for it.
+    pub fn class_names(&self) -> Vec<String> {
+        match &self.trained_on {
+            Some(data) => data.classes.clone(),
+            None => (0..self.graph.classes()).map(|class| class.to_string()).collect(),
+        }
+    }
+
     /// (C, H, W) of an image.
     pub fn input(&self) -> [usize; 3] {
         self.graph.input

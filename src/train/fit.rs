@@ -125,7 +125,7 @@ fn measure<F: Real>(
 ) -> Result<EpochMetrics> {
     let accuracy = |weights| match training.score(data.watched(), weights) {
         Err(Error::Tensor { tensor, expected, seen }) => {
-            Err(Error::tensor(tensor, format!("{expected} after step {}", training.trainer().step), seen))
+            Err(Error::tensor(tensor, format!("{expected} {}", training.trainer().after_step()), seen))
         }
         score => score.map(|score| score.accuracy),
     };

@@ -266,8 +266,18 @@ impl<F: Real> Trainer<F> {
         Ok(())
     }
 
+    /// When a number was not finite, and what to try: a training that diverged took too large steps.
+    pub(crate) fn at_step(&self, step: u64) -> String {
+        format!("at step {step} (--learning-rate {:e}: try a smaller one)", self.recipe.learning_rate)
+    }
+
+    /// As [`at_step`](Self::at_step), of what a step left behind.
+    pub(crate) fn after_step(&self) -> String {
+        self.at_step(self.step).replacen("at", "after", 1)
+    }
+
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
-        let expected = format!("finite numbers at step {}", self.step + 1);
+        let expected = format!("finite numbers {}", self.at_step(self.step + 1));
         let parameters = self.network.parameters().par_iter().zip(gradients);
         let odd = parameters.find_map_first(|(parameter, gradient)| {
             let gradient = gradient.as_ref()?.as_slice().expect("gradients are in standard layout");
@@ -282,9 +292,7 @@ impl<F: Real> Trainer<F> {
     fn check_parameters(&self) -> Result<()> {
         let parameters = self.network.parameters().par_iter();
         let odd = parameters.find_map_first(|parameter| Some((&parameter.name, *first_odd(parameter.as_slice())?)));
-        odd.map_or(Ok(()), |(name, odd)| {
-            Err(Error::tensor(name, format!("finite numbers after step {}", self.step), odd))
-        })
+        odd.map_or(Ok(()), |(name, odd)| Err(Error::tensor(name, format!("finite numbers {}", self.after_step()), odd)))
     }
 
     /// Levels and θ; ln σ² is back in its domain already. In the first phase there is nothing to project.

@@ -5,6 +5,7 @@ mod changes;
 mod checkpoints;
 mod cifar;
 mod compare;
+mod data;
 mod densenet;
 mod device;
 mod eval;
@@ -13,6 +14,7 @@ mod export;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;
+mod init;
 mod inspect;
 #[cfg(target_os = "linux")]
 mod limits;
@@ -24,6 +26,7 @@ mod phases;
 mod predict;
 mod quantize;
 mod source;
+mod summarize;
 mod surroundings;
 mod train;
 mod training;

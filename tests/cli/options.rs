@@ -210,10 +210,13 @@ fn every_flaw_of_the_data_is_named_in_one_line() {
             &["train-images", "bytes", "256 x 4294967295"],
         ),
         (
-            |p| patch(p, "train-labels-idx1-ubyte", |b| b[20] = 10),
-            &["train-labels", "labels from 0 to 9", "10 at index 12"],
+            |p| patch(p, "train-labels-idx1-ubyte", |b| b[20] = 12),
+            &["train-labels", "training images of every label from 0 to 12", "none of 10"],
         ),
-        (|p| patch(p, "t10k-labels-idx1-ubyte", |b| b[71] = 255), &["t10k-labels", "0 to 9", "255 at index 63"]),
+        (
+            |p| patch(p, "t10k-labels-idx1-ubyte", |b| b[71] = 255),
+            &["train-labels", "of every label from 0 to 255", "none of 10"],
+        ),
         (
             |p| {
                 fs::remove_file(p.path("data/train-images-idx3-ubyte")).unwrap();

@@ -133,7 +133,7 @@ fn an_image_that_is_none_is_refused() {
     };
     refuse("small.png", &["an image of 1 x 12 x 12, channels by height by width", "(saw: 1 x 12 x 8)"]);
     refuse("short.raw", &["1 x 12 x 12", "143 bytes instead of 144"]);
-    refuse("text.txt", &["a PNG, NumPy's .npy, or bytes", "another kind of file"]);
+    refuse("text.txt", &["a PNG or JPEG, NumPy's .npy, or bytes", "another kind of file"]);
     refuse("cut.png", &["PNG or JPEG image"]);
     refuse("data", &["--data takes a data set", "a directory"]);
     refuse("none.png", &["No such file"]);

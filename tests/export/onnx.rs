@@ -41,6 +41,8 @@ fn input_and_output() {
     assert_eq!((model.producer_name.as_str(), model.opset_import[0].version), ("spikeslab", DEFAULT_OPSET));
     let text = &model.metadata_props[0];
     assert_eq!(text.key, "network");
+    let classes = &model.metadata_props[1];
+    assert_eq!((&classes.key[..], &classes.value[..12]), ("classes", "[\"0\",\"1\",\"2\""));
     assert_eq!(Graph::parse("text", &text.value, Given::default()).unwrap(), graphs().swap_remove(1));
 }
 

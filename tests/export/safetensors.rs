@@ -103,6 +103,7 @@ fn metadata_and_bytes() {
     let text: Vec<&str> = entry["network"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     assert_eq!(&Graph::parse("text", &text.join("\n"), Given::default()).unwrap(), model.graph());
     assert_eq!(entry["name"], "model");
+    assert_eq!(entry["classes"].as_array().unwrap().len(), model.graph().classes());
     assert_eq!(entry["standardization"]["mean"].as_array().unwrap().len(), 3);
 }
 

@@ -5,13 +5,14 @@ use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 use ndarray::Array2;
 use spikeslab::layers::softmax_nll::log_softmax;
-use spikeslab::nets::{Network, Role, WeightMode};
+use spikeslab::nets::{Given, Graph, Network, Role, WeightMode};
+use spikeslab::prior::Codebook;
 use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::scalar::Real;
 use spikeslab::train::data::Dataset;
 use spikeslab::train::draw::draw;
 use spikeslab::train::evaluate::{
-    Predict, Score, Sink, Weights, evaluate, labels, predictions, predictions_by, quantized_loss,
+    Predict, Score, Sink, Weights, evaluate, labels, predictions, predictions_by, quantized_loss, share_between_levels,
 };
 use spikeslab::train::uncertainty::Predictions;
 
@@ -207,4 +208,18 @@ fn no_images_have_no_score() {
     let net = noisy_network();
     let one = predictions(&net, &split(8, 1, 16).test, Weights::Mean, &mut |_| Ok(())).unwrap();
     assert_error(Score::of(&one, &[]), &["tensor labels", "[1]", "[0]"]);
+}
+
+/// Of six weights at levels 0, 0.4 and 1, three are farther than a quarter of the way to the next level; outside of the outer levels
+/// there is no next one.
+#[test]
+fn weights_between_levels_are_counted() {
+    let graph = Graph::parse("net", "input 1x1x2\nflatten\nfc dense 3 bias", Given::default()).unwrap();
+    let mut network: Network<f64> = Network::new(graph, &Codebook::new(vec![0.0, 0.4, 1.0]).unwrap());
+    let theta = network.layers().next().unwrap().theta;
+    for (value, theta) in [-0.9, 0.09, 0.11, 0.29, 0.54, 0.8].iter().zip(network.parameters_mut()[theta].as_slice_mut())
+    {
+        *theta = *value;
+    }
+    assert_eq!(share_between_levels(&network), 0.5);
 }

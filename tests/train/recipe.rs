@@ -197,3 +197,15 @@ fn weight_decay_is_of_theta_alone() {
     let whole = Recipe { weight_decay: 2.0, learning_rate: 0.5, ..Recipe::default() };
     assert_error(whole.check::<f32>(IMAGES), &["weight-decay", "less than 1 / 0.5", "2"]);
 }
+
+#[test]
+fn few_images_get_more_epochs_and_a_smaller_batch() {
+    let of = |images: usize| {
+        let recipe = Recipe::default().with_enough_steps(images);
+        (recipe.epochs, recipe.batch_size)
+    };
+    // 46 steps an epoch are 40 epochs; from 58 steps an epoch on 32 epochs are enough.
+    assert_eq!(of(6000), (40, 128));
+    assert_eq!((of(57 * 128), of(58 * 128)), ((33, 128), (32, 128)));
+    assert_eq!((of(128), of(100), of(1), of(0)), ((1840, 128), (1840, 100), (1840, 1), (1840, 1)));
+}

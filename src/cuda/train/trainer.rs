@@ -87,7 +87,7 @@ impl<F: Real> Trainer<F> {
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
-        let expected = format!("finite numbers at step {}", self.host.step + 1);
+        let expected = format!("finite numbers {}", self.host.at_step(self.host.step + 1));
         if let Some((position, odd)) = first_odd(self.network.device(), gradients.iter().map(Option::as_ref))? {
             let name = &self.network.graph().parameters[position].name;
             return Err(Error::tensor(format!("d.{name}"), expected, odd));
@@ -98,7 +98,7 @@ impl<F: Real> Trainer<F> {
     fn check_parameters(&self) -> Result<()> {
         match first_odd(self.network.device(), self.network.parameters().iter().map(Some))? {
             Some((position, odd)) => {
-                let expected = format!("finite numbers after step {}", self.host.step);
+                let expected = format!("finite numbers {}", self.host.after_step());
                 Err(Error::tensor(&self.network.graph().parameters[position].name, expected, odd))
             }
             None => Ok(()),

@@ -85,7 +85,7 @@ impl Split {
 /// to the largest.
 ///
 /// # Errors
-/// [`Error::Tensor`] if there are fewer than two classes.
+/// [`Error::Tensor`] if there are fewer than two classes, or one has no image to train on: a wrong label is told by that.
 #[cfg(feature = "files")]
 pub(super) fn numbered(train: Dataset, test: Dataset) -> Result<(Dataset, Dataset)> {
     let labels = || train.labels().iter().chain(test.labels());
@@ -94,5 +94,13 @@ pub(super) fn numbered(train: Dataset, test: Dataset) -> Result<(Dataset, Datase
     if classes < 2 {
         return Err(Error::tensor("labels", "at least two classes", classes));
     }
-    Ok((train.with_labels_from(first, classes), test.with_labels_from(first, classes)))
+    let (train, test) = (train.with_labels_from(first, classes), test.with_labels_from(first, classes));
+    let mut is_there = vec![false; classes];
+    train.labels().iter().for_each(|&label| is_there[usize::from(label)] = true);
+    if let Some(empty) = is_there.iter().position(|is_there| !is_there) {
+        let names = train.class_names();
+        let expected = format!("training images of every label from {} to {}", names[0], names[classes - 1]);
+        return Err(Error::tensor("labels", expected, format!("none of {}", names[empty])));
+    }
+    Ok((train, test))
 }

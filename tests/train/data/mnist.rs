@@ -23,9 +23,9 @@ pub(super) fn put(dir: &TempDir, name: &str, bytes: &[u8]) {
 pub(super) fn small() -> TempDir {
     let dir = TempDir::new().unwrap();
     put(&dir, "train-images-idx3-ubyte", &idx_images([3, 2, 2], &noise(12, 1)));
-    put(&dir, "train-labels-idx1-ubyte", &idx_labels(3, &[3, 0, 9]));
+    put(&dir, "train-labels-idx1-ubyte", &idx_labels(3, &[2, 0, 1]));
     put(&dir, "t10k-images-idx3-ubyte", &idx_images([2, 2, 2], &noise(8, 2)));
-    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(2, &[5, 1]));
+    put(&dir, "t10k-labels-idx1-ubyte", &idx_labels(2, &[2, 1]));
     dir
 }
 
@@ -47,10 +47,9 @@ fn raw_and_gz_under_either_name() {
     let dir = small();
     let from = dir.path();
     let first = mnist::load(from, "").unwrap();
-    assert_eq!((first.train.labels(), first.test.labels()), (&[3, 0, 9][..], &[5, 1][..]));
+    assert_eq!((first.train.labels(), first.test.labels()), (&[2, 0, 1][..], &[2, 1][..]));
     let name = from.file_stem().unwrap().display();
-    let source =
-        format!("3 training and 2 test images of {name}, 1 x 2 x 2 in 10 classes, from {:?}", from.as_os_str());
+    let source = format!("3 training and 2 test images of {name}, 1 x 2 x 2 in 3 classes, from {:?}", from.as_os_str());
     assert_eq!(first.source, source);
 
     let images = fs::read(from.join("train-images-idx3-ubyte")).unwrap();
@@ -68,16 +67,16 @@ fn raw_and_gz_under_either_name() {
 fn a_raw_file_goes_before_its_gz() {
     let dir = small();
     put(&dir, "train-labels-idx1-ubyte.gz", b"not looked at");
-    assert_eq!(mnist::load(dir.path(), "").unwrap().train.labels(), [3, 0, 9]);
+    assert_eq!(mnist::load(dir.path(), "").unwrap().train.labels(), [2, 0, 1]);
 }
 
 #[test]
 fn a_gz_may_have_several_members() {
     let dir = small();
-    let labels = idx_labels(3, &[7, 0, 9]);
+    let labels = idx_labels(3, &[1, 0, 2]);
     let members = [gz(&labels[..5]), gz(&labels[5..])].concat();
     replace_by_gz(&dir, "train-labels-idx1-ubyte", &members);
-    assert_eq!(mnist::load(dir.path(), "").unwrap().train.labels(), [7, 0, 9]);
+    assert_eq!(mnist::load(dir.path(), "").unwrap().train.labels(), [1, 0, 2]);
 }
 
 #[test]
@@ -107,6 +106,21 @@ fn a_flaw_names_its_file() {
     let message =
         "DIR/train-images-idx3-ubyte: expected 4 images, one for each label in DIR/train-labels-idx1-ubyte (saw: 3)";
     assert_eq!(refused(dir.path()), message);
+}
+
+/// A wrong label gives classes that nothing is learned of.
+#[test]
+fn every_class_has_training_images() {
+    for (name, labels, most, empty) in
+        [("train-labels-idx1-ubyte", &[2, 0, 200][..], 200, 1), ("t10k-labels-idx1-ubyte", &[5, 1], 5, 3)]
+    {
+        let dir = small();
+        put(&dir, name, &idx_labels(labels.len() as u32, labels));
+        let expected =
+            format!("tensor labels: expected training images of every label from 0 to {most} (saw: none of {empty})");
+        let message = format!("DIR/train-labels-idx1-ubyte: expected labels of classes (saw: {expected})");
+        assert_eq!(refused(dir.path()), message);
+    }
 }
 
 #[test]
@@ -240,7 +254,7 @@ fn reads_the_same_bytes_as_the_crate_mnist() {
 #[test]
 fn sets_are_told_apart_by_their_prefix_and_classes_by_their_labels() {
     let dir = TempDir::new().unwrap();
-    for (set, train, test) in [("letters", [1, 26, 3], [2, 1]), ("mnist", [0, 1, 2], [2, 1])] {
+    for (set, train, test) in [("letters", [1, 3, 2], [2, 1]), ("mnist", [0, 1, 2], [2, 1])] {
         let put = |name: &str, bytes: &[u8]| put(&dir, &format!("emnist-{set}-{name}.gz"), &gz(bytes));
         put("train-images-idx3-ubyte", &idx_images([3, 2, 2], &noise(12, 1)));
         put("train-labels-idx1-ubyte", &idx_labels(3, &train));
@@ -248,9 +262,9 @@ fn sets_are_told_apart_by_their_prefix_and_classes_by_their_labels() {
         put("test-labels-idx1-ubyte", &idx_labels(2, &test));
     }
     let letters = mnist::load(dir.path(), "emnist-letters-").unwrap();
-    assert_eq!((letters.train.labels(), letters.test.labels()), (&[0, 25, 2][..], &[1, 0][..]));
-    assert_eq!((letters.train.classes(), letters.test.classes()), (26, 26));
-    assert_eq!((&letters.train.class_names()[0][..], &letters.test.class_names()[25][..]), ("1", "26"));
+    assert_eq!((letters.train.labels(), letters.test.labels()), (&[0, 2, 1][..], &[1, 0][..]));
+    assert_eq!((letters.train.classes(), letters.test.classes()), (3, 3));
+    assert_eq!((&letters.train.class_names()[0][..], &letters.test.class_names()[2][..]), ("1", "3"));
     assert_eq!(letters.identity.unwrap().name, "emnist-letters");
     let digits = mnist::load(dir.path(), "emnist-mnist-").unwrap();
     assert_eq!((digits.train.classes(), digits.train.labels()), (3, &[0, 1, 2][..]));

@@ -1,0 +1,109 @@
+//! Data of one's own, from the folder or the file to the class that is predicted.
+
+use super::{SHORT, Workplace};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// Twelve pictures of each of two classes of 12 x 12, bright at the top or at the left, the n-th of them a little darker.
+fn write_flowers(dir: &Path) {
+    for (class, is_bright) in [("aster", (|row, _| row < 4) as fn(u8, u8) -> bool), ("rose", |_, column| column < 4)] {
+        fs::create_dir_all(dir.join(class)).unwrap();
+        for n in 0..12 {
+            let pixels: Vec<u8> =
+                (0..144).map(|i| if is_bright(i / 12, i % 12) { 255 - 5 * n } else { 3 * n }).collect();
+            let mut png = Vec::new();
+            let mut encoder = png::Encoder::new(&mut png, 12, 12);
+            encoder.set_color(png::ColorType::Grayscale);
+            encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+            fs::write(dir.join(class).join(format!("{n}.png")), png).unwrap();
+        }
+    }
+}
+
+fn config(place: &Workplace, run: &str) -> Value {
+    serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
+}
+
+#[test]
+fn a_folder_of_images_gives_a_model_that_names_its_classes() {
+    let place = Workplace::new();
+    write_flowers(&place.path("flowers"));
+    let options = ["--epochs", "12", "--batch-size", "6", "--validation", "0.2"];
+    let printed = place.succeed(&[&["train", "mlp", "--data", "flowers", "--out", "run"], &options[..]].concat());
+    let start = "mlp on 20 training and 4 test images of flowers, 1 x 12 x 12 in 2 classes, from ";
+    assert!(printed.starts_with(start), "{printed}");
+    assert!(printed.lines().next().unwrap().ends_with("4 of the training images held out"), "{printed}");
+    assert!(printed.contains("12 epochs of 2 steps"), "{printed}");
+    let config = config(&place, "run");
+    assert_eq!(config["trained_on"]["classes"], json!(["aster", "rose"]));
+    assert_eq!((&config["trained_on"]["name"], &config["validation"]), (&json!("flowers"), &json!(0.2)));
+
+    let predicted = place.succeed(&["predict", "run/model.packed", "flowers/rose/3.png", "flowers/aster/3.png"]);
+    let classes: Vec<&str> = predicted.lines().map(|line| line.split_whitespace().nth(2).unwrap()).collect();
+    assert_eq!(classes, ["rose", "aster"], "{predicted}");
+    let inspected = place.succeed(&["inspect", "run/model.packed"]);
+    assert!(inspected.contains("trained on flowers, 2 classes: aster, rose\n"), "{inspected}");
+
+    // The run goes on where its data moved; the model is tested on no others than those of its classes.
+    fs::rename(place.path("flowers"), place.path("moved")).unwrap();
+    place.succeed(&["train", "--resume", "run", "--data", "moved", "--epochs", "13"]);
+    let tested: Value =
+        serde_json::from_str(&place.succeed(&["eval", "run/model.packed", "--data", "moved", "--json"])).unwrap();
+    assert_eq!((&tested["n"], &tested["data"]), (&json!(4), &json!({"name": "moved", "path": "moved"})));
+    fs::rename(place.path("moved/rose"), place.path("moved/tulip")).unwrap();
+    let expected = ["labels", "the classes aster, rose, as the model was trained on flowers", "aster, tulip"];
+    place.refuse(&["eval", "run/model.packed", "--data", "moved"], 1, &expected);
+    place.refuse(&["eval", "run/model.packed"], 2, &["--data with flowers, which the model was trained on", "MNIST"]);
+}
+
+#[test]
+fn held_out_images_are_the_same_in_every_run_and_no_test_images() {
+    let place = Workplace::new();
+    place.train("one", &["--validation", "0.25"]);
+    place.train("two", &["--validation", "0.25"]);
+    assert_eq!(place.results("one"), place.results("two"));
+    place.train("none", &[]);
+    let [held_out, none] = ["one", "none"].map(|run| config(&place, run));
+    assert_eq!(held_out["data_checksum"], none["data_checksum"]);
+    assert_ne!(place.results("one")["metrics.jsonl"], place.results("none")["metrics.jsonl"]);
+    // The final table is of the 64 test images, wherever the training was watched.
+    let accuracy = |run: &str| {
+        let value: Value = serde_json::from_str(&place.succeed(&["eval", run, "--json", "--samples", "1"])).unwrap();
+        (value["n"].clone(), value["accuracy_mean"].as_f64().unwrap())
+    };
+    assert_eq!(accuracy("one").0, 64);
+    for (share, seen) in [("0", "0"), ("1", "1"), ("nan", "NaN")] {
+        let refused = ["train", "mlp", "--data", "data", "--validation", share];
+        place.refuse(&refused, 2, &["validation: expected a number between 0 and 1", seen]);
+    }
+}
+
+/// Few images get more epochs: at least 1,840 steps in all.
+#[test]
+fn the_number_of_epochs_follows_the_steps() {
+    let place = Workplace::new();
+    let interrupted = |options: &[&str]| {
+        let arguments =
+            [&["train", "mlp", "--data", "data", "--out", "run", "--learning-rate", "1e30"], options].concat();
+        let _ = place.run(&arguments);
+        let config = config(&place, "run");
+        fs::remove_dir_all(place.path("run")).unwrap();
+        (config["recipe"]["epochs"].clone(), config["recipe"]["batch_size"].clone())
+    };
+    assert_eq!(interrupted(&[]), (json!(920), json!(128)));
+    assert_eq!(interrupted(&["--batch-size", "4"]), (json!(32), json!(4)));
+    assert_eq!(interrupted(&["--limit", "100"]), (json!(1840), json!(100)));
+    assert_eq!(interrupted(&["--epochs", "3"]), (json!(3), json!(128)));
+}
+
+#[test]
+fn a_training_that_diverges_says_so_with_its_rate() {
+    let place = Workplace::new();
+    let arguments =
+        [&["train", "mlp", "--data", "data", "--out", "run"], &SHORT[..2], &["--learning-rate", "1e30"]].concat();
+    let output = place.run(&arguments);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), complaint.lines().count()), (Some(1), 1), "{complaint}");
+    assert!(complaint.contains("finite") && complaint.contains("1e30"), "{complaint}");
+}

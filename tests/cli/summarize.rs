@@ -1,0 +1,46 @@
+use super::{SHORT, Workplace};
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn a_row_a_run_as_columns_csv_and_json() {
+    let place = Workplace::new();
+    place.train("a,1", &["--seed", "7"]);
+    place.train("two", &["--levels", "4", "--prior", "none"]);
+    let table = place.succeed(&["summarize", "a,1", "two"]);
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][..7], ["run", "network", "data", "prior", "levels", "seed", "epochs"], "{table}");
+    assert_eq!(
+        (&lines[1][..6], &lines[2][..6]),
+        (&["a,1", "mlp", "data", "nearest", "3", "7"][..], &["two", "mlp", "data", "none", "4", "0"][..])
+    );
+
+    let csv = place.succeed(&["summarize", "a,1", "two", "--format", "csv"]);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows[0].split(',').count(), 17, "{csv}");
+    assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,"), "{csv}");
+
+    let json = place.succeed(&["summarize", "a,1", "two", "--format", "json"]);
+    let rows: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let metrics = place.read("two/metrics.jsonl");
+    let last: Value = serde_json::from_slice(metrics.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap();
+    for name in ["accuracy_mean", "accuracy_quantized", "quantized_loss"] {
+        assert_eq!(rows[1][name], last[name], "{name}");
+    }
+    assert_eq!(rows[1]["packed_bytes"], place.read("two/model.packed").len());
+    assert!(rows[1]["images"].is_null() && rows.len() == 2, "{json}");
+}
+
+/// A run that ended before its first epoch has no figures yet.
+#[test]
+fn what_is_not_there_yet_is_left_out_and_what_is_no_run_refused() {
+    let place = Workplace::new();
+    let _ = place.run(
+        &[&["train", "mlp", "--data", "data", "--out", "run"], &SHORT[..2], &["--learning-rate", "1e30"]].concat(),
+    );
+    let row: Value = serde_json::from_str(&place.succeed(&["summarize", "run", "--format", "json"])).unwrap();
+    assert!(row["accuracy_mean"].is_null() && row["packed_bytes"].is_null() && row["epochs_done"] == 0, "{row}");
+    place.refuse(&["summarize", "run", "data"], 1, &["data", "a run directory"]);
+    fs::write(place.path("run/metrics.jsonl"), "{}\n").unwrap();
+    place.refuse(&["summarize", "run"], 1, &["metrics.jsonl", "one object of metrics a line"]);
+}
