@@ -18,6 +18,8 @@ use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+/// Enough to bring the weights of the networks for these images to their levels, in under a minute.
+const EMBEDDED_EPOCHS: u32 = 40;
 const EMBEDDED_SHAPE: [usize; 3] = [1, 28, 28];
 
 /// Where the data come from that are not in the program, and how to get them.
@@ -168,7 +170,11 @@ impl TrainingOptions {
         }
         let default = Recipe::for_layers(graph.layers().count());
         // The number of epochs depends on the batch that is given.
-        let mut recipe = self.recipe.over(self.recipe.over(default).with_enough_steps(data.train.len()));
+        let mut default = self.recipe.over(default).with_enough_steps(data.train.len());
+        if self.data.is_none() {
+            default.epochs = EMBEDDED_EPOCHS;
+        }
+        let mut recipe = self.recipe.over(default);
         if recipe.forward == Forward::StraightThrough {
             // It has no prior: none needs to be asked for.
             recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });

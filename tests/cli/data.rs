@@ -29,12 +29,12 @@ fn config(place: &Workplace, run: &str) -> Value {
 fn a_folder_of_images_gives_a_model_that_names_its_classes() {
     let place = Workplace::new();
     write_flowers(&place.path("flowers"));
-    let options = ["--epochs", "12", "--batch-size", "6", "--validation", "0.2"];
+    let options = ["--epochs", "100", "--batch-size", "6", "--validation", "0.2"];
     let printed = place.succeed(&[&["train", "mlp", "--data", "flowers", "--out", "run"], &options[..]].concat());
     let start = "mlp on 20 training and 4 test images of flowers, 1 x 12 x 12 in 2 classes, from ";
     assert!(printed.starts_with(start), "{printed}");
     assert!(printed.lines().next().unwrap().ends_with("4 of the training images held out"), "{printed}");
-    assert!(printed.contains("12 epochs of 2 steps"), "{printed}");
+    assert!(printed.contains("100 epochs of 2 steps"), "{printed}");
     let config = config(&place, "run");
     assert_eq!(config["trained_on"]["classes"], json!(["aster", "rose"]));
     assert_eq!((&config["trained_on"]["name"], &config["validation"]), (&json!("flowers"), &json!(0.2)));
@@ -47,7 +47,7 @@ fn a_folder_of_images_gives_a_model_that_names_its_classes() {
 
     // The run goes on where its data moved; the model is tested on no others than those of its classes.
     fs::rename(place.path("flowers"), place.path("moved")).unwrap();
-    place.succeed(&["train", "--resume", "run", "--data", "moved", "--epochs", "13"]);
+    place.succeed(&["train", "--resume", "run", "--data", "moved", "--epochs", "101"]);
     let tested: Value =
         serde_json::from_str(&place.succeed(&["eval", "run/model.packed", "--data", "moved", "--json"])).unwrap();
     assert_eq!((&tested["n"], &tested["data"]), (&json!(4), &json!({"name": "moved", "path": "moved"})));
@@ -79,7 +79,7 @@ fn held_out_images_are_the_same_in_every_run_and_no_test_images() {
     }
 }
 
-/// Few images get more epochs: at least 1,840 steps in all.
+/// Few images get more epochs: at least 4,000 steps in all.
 #[test]
 fn the_number_of_epochs_follows_the_steps() {
     let place = Workplace::new();
@@ -91,9 +91,9 @@ fn the_number_of_epochs_follows_the_steps() {
         fs::remove_dir_all(place.path("run")).unwrap();
         (config["recipe"]["epochs"].clone(), config["recipe"]["batch_size"].clone())
     };
-    assert_eq!(interrupted(&[]), (json!(920), json!(128)));
-    assert_eq!(interrupted(&["--batch-size", "4"]), (json!(32), json!(4)));
-    assert_eq!(interrupted(&["--limit", "100"]), (json!(1840), json!(100)));
+    assert_eq!(interrupted(&[]), (json!(2000), json!(128)));
+    assert_eq!(interrupted(&["--batch-size", "4"]), (json!(63), json!(4)));
+    assert_eq!(interrupted(&["--limit", "100"]), (json!(4000), json!(100)));
     assert_eq!(interrupted(&["--epochs", "3"]), (json!(3), json!(128)));
 }
 

@@ -90,7 +90,7 @@ fn the_file_is_small() {
         [(3, 21, 12_500), (3, 25, 6_250), (16, 25, 12_500), (17, 25, 25_000), (3, 13, 25_000)]
     {
         let rest = len(levels, opset) - weights;
-        assert!((400..1000).contains(&rest), "{levels} levels, opset {opset}: {rest}");
+        assert!((400..1100).contains(&rest), "{levels} levels, opset {opset}: {rest}");
     }
 }
 

@@ -204,8 +204,8 @@ fn few_images_get_more_epochs_and_a_smaller_batch() {
         let recipe = Recipe::default().with_enough_steps(images);
         (recipe.epochs, recipe.batch_size)
     };
-    // 46 steps an epoch are 40 epochs; from 58 steps an epoch on 32 epochs are enough.
-    assert_eq!(of(6000), (40, 128));
-    assert_eq!((of(57 * 128), of(58 * 128)), ((33, 128), (32, 128)));
-    assert_eq!((of(128), of(100), of(1), of(0)), ((1840, 128), (1840, 100), (1840, 1), (1840, 1)));
+    // 46 steps an epoch take 87 epochs; from 125 steps an epoch on 32 epochs are enough.
+    assert_eq!(of(6000), (87, 128));
+    assert_eq!((of(124 * 128), of(125 * 128)), ((33, 128), (32, 128)));
+    assert_eq!((of(128), of(100), of(1), of(0)), ((4000, 128), (4000, 100), (4000, 1), (4000, 1)));
 }

@@ -1,5 +1,6 @@
 mod tar;
 
+use crate::common::assert_error;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
