@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::files::read::{SMALL, read};
 use crate::nets::{Graph, Network};
 use crate::packed::format;
+use crate::prior::Codebook;
 use crate::train::init::{Init, of_run, pytorch};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +22,10 @@ pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Ini
     if !unused.is_empty() {
         note(&format!("{}: not used: {}", path.display(), unused.join(", ")));
     }
-    Init::new(path, names, &network)
+    let init = Init::new(path, names, &network)?;
+    // Before a directory is made.
+    init.copy(&network, &mut Network::new(graph.clone(), &Codebook::symmetric(2)?))?;
+    Ok(init)
 }
 
 /// Gives a network the weights that its run begins with.

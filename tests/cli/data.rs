@@ -29,7 +29,7 @@ fn config(place: &Workplace, run: &str) -> Value {
 fn a_folder_of_images_gives_a_model_that_names_its_classes() {
     let place = Workplace::new();
     write_flowers(&place.path("flowers"));
-    let options = ["--epochs", "100", "--batch-size", "6", "--validation", "0.2"];
+    let options = ["--epochs", "100", "--batch-size", "6", "--levels", "2", "--validation", "0.2"];
     let printed = place.succeed(&[&["train", "mlp", "--data", "flowers", "--out", "run"], &options[..]].concat());
     let start = "mlp on 20 training and 4 test images of flowers, 1 x 12 x 12 in 2 classes, from ";
     assert!(printed.starts_with(start), "{printed}");
