@@ -4,7 +4,7 @@
 //! magic      6 bytes   0x93 "NUMPY"
 //! version    2 bytes
 //! length     u16 in version 1, else u32, little-endian
-//! header     as many bytes: a literal of Python, {'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }
+//! header     that number of bytes, a literal of Python: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }
 //! ```
 //!
 //! Read here are those that `numpy.save` writes of arrays of plain numbers, which hold nothing nested: readers of all literals have

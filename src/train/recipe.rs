@@ -210,8 +210,8 @@ impl Recipe {
         Self { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..Self::default() }
     }
 
-    /// The same with a batch that is no larger than the `images` to train on, and so many epochs that there are at least
-    /// [`LEAST_STEPS`] steps.
+    /// The same with a batch that is no larger than the number of `images` to train on, and with the number of epochs that makes at
+    /// least [`LEAST_STEPS`] steps.
     #[must_use]
     pub fn with_enough_steps(self, images: usize) -> Self {
         let batch_size = self.batch_size.min(images.max(1));

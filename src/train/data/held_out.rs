@@ -9,8 +9,8 @@ use ndarray_rand::rand::seq::SliceRandom;
 #[cfg(feature = "files")]
 pub(super) const TEST_SHARE: f64 = 0.2;
 
-/// What a choice of images is for. Each has random numbers of its own; no seed changes them, so that every run and every
-/// evaluation has the same images on the same side.
+/// What a choice of images is for. No two purposes draw the same random numbers, and no seed changes them, so that every run and
+/// every evaluation has the same images on the same side.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
     /// Test images, where a data set has none.
