@@ -99,6 +99,7 @@ impl Dataset {
 
     /// The same images, the label `first` taken for class 0, and so on for `classes` classes, called by the numbers that their
     /// labels were. All labels are from `first` on.
+    #[cfg(feature = "files")]
     fn with_labels_from(mut self, first: u16, classes: usize) -> Self {
         self.labels.iter_mut().for_each(|label| *label -= first);
         self.class_names = numbers(first.into(), classes);
