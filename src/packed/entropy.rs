@@ -73,7 +73,7 @@ pub fn encode(indices: &[u8], counts: &[usize]) -> Vec<u32> {
     words
 }
 
-/// Appends the indices that the words code, as many as the sum of `counts`, to `indices`. False if no indices of which `counts[k]`
+/// Appends the indices that the words code to `indices`; the sum of `counts` is their number. False if no indices of which `counts[k]`
 /// are k have these words.
 #[must_use]
 pub fn decode(words: Vec<u32>, counts: &[usize], indices: &mut Vec<u8>) -> bool {

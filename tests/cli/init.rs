@@ -10,7 +10,7 @@ fn fixture(name: &str) -> String {
     path.to_str().unwrap().to_string()
 }
 
-/// A data set of 2 x 4 x 5 images in an .npz is more than this test needs: the network reads 12 x 12 images of one channel.
+/// A small network for the images of the workplace.
 const NET: &str = "input 1x12x12\nflatten\nfc1 dense 6\nbn1 norm\nrelu\nfc2 dense classes bias\n";
 
 #[test]

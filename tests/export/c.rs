@@ -110,7 +110,7 @@ fn memory_is_used_again() {
     assert_eq!(memory(block), 64 * (3 + 1 + 4));
 }
 
-/// Names and texts of others end no comment and are no identifiers of their own.
+/// What somebody else wrote, names and texts, ends no comment and becomes no identifier as it stands.
 #[test]
 fn hostile_names() {
     let mut model = model(graphs().swap_remove(8), 3);

@@ -68,7 +68,7 @@ fn the_data_stand_before_the_text() {
     let long = TrainedOn { name: "é".repeat(200), ..digits() };
     let read_again = read(&to_bytes(&model.clone().with_trained_on(Some(long)))).unwrap();
     assert_eq!(read_again.trained_on.unwrap().name, "é".repeat(127));
-    // As many names as the network has outputs.
+    // A name for each output of the network.
     let fewer = TrainedOn { classes: digits().classes[1..].to_vec(), ..digits() };
     let fewer = model.with_trained_on(Some(fewer));
     assert_error(read(&to_bytes(&fewer)), &["model: expected 10 classes", "(saw: 9)"]);
