@@ -10,7 +10,7 @@ use flate2::write::ZlibEncoder;
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
-/// The names of the classes, after their number in two bytes.
+/// The most classes whose names a file can hold: their number is written in two bytes.
 const MOST_CLASSES: usize = 65_535;
 /// The bytes that tell of the data, at most: a flag, a name, a checksum, a number of classes, their names.
 const LONGEST_DATA: usize = 1 + 256 + 4 + 2 + 256 * MOST_CLASSES;
