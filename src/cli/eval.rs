@@ -160,8 +160,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             if config.recipe.prior == PriorName::None {
                 note("without a prior no posterior was learned: sampled weights have the variance of the beginning");
             }
-            let classes = network.graph().classes();
-            let task = Task { kinds: &Kind::ALL, samples, own, test, other, classes };
+            let task = Task { kinds: &Kind::ALL, samples, own, test, other };
             finish(arguments, &task, loss, &predict)
         }
         Source::Packed(model) => {
@@ -184,7 +183,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let predict = |_: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
                 predictions_by(data, classes, 1, |_| Ok(Box::new(|x| model.predict(x))), sink)
             };
-            let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, own, test, other, classes };
+            let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, own, test, other };
             finish(arguments, &task, None, &predict)
         }
     }

@@ -11,19 +11,25 @@ pub struct Confusion {
     pub name: String,
     /// (K, K): the images of label i that are predicted as class j, row by row.
     pub counts: Vec<usize>,
-    /// K.
-    pub classes: usize,
+    /// What each of the K classes is called.
+    pub class_names: Vec<String>,
 }
 
 impl Confusion {
-    /// Counts classes predicted beside labels.
+    /// Counts classes predicted beside labels, for classes called `class_names` (K).
     ///
     /// # Panics
-    /// If one is not below `classes`.
-    pub fn new(name: impl Into<String>, classes: usize, predicted: &[usize], labels: &[usize]) -> Self {
+    /// If a label or a predicted class is not below K.
+    pub fn new(name: impl Into<String>, class_names: &[String], predicted: &[usize], labels: &[usize]) -> Self {
+        let classes = class_names.len();
         let mut counts = vec![0; classes * classes];
         labels.iter().zip(predicted).for_each(|(label, class)| counts[label * classes + class] += 1);
-        Self { name: name.into(), counts, classes }
+        Self { name: name.into(), counts, class_names: class_names.to_vec() }
+    }
+
+    /// K.
+    fn classes(&self) -> usize {
+        self.class_names.len()
     }
 }
 
@@ -39,45 +45,84 @@ const SHADES: [(f64, &str); 7] = [
 ];
 /// From this shade on a number is white.
 const DARK: usize = 4;
-/// Side of a matrix.
-const SIDE: f64 = 320.0;
 /// Side of a cell that has room for its number.
 const ROOM: f64 = 26.0;
+/// Height and width of a class's name in a row or a column of names.
+const LINE: f64 = 17.0;
+/// The longest name that is written whole, in SVG units.
+const LONGEST_NAME: f64 = 82.0;
 const TOP: f64 = 88.0;
 
-/// One matrix a kind of weights, as SVG: a row a label, a column a class predicted, shaded by the share of the row; with few
-/// classes the images of each cell are written into it.
+/// Where the parts of every matrix of a figure stand, so that matrices with equal names have equal sides.
+struct Layout {
+    /// The names as they are written.
+    names: Vec<String>,
+    /// From the figure's or its half's left edge to the matrix: the name of the axis, then the names of the rows.
+    left: f64,
+    /// Side of a matrix.
+    side: f64,
+    /// Side of a cell.
+    cell: f64,
+    /// From one class that is named to the next: all are, where each has room; the first always.
+    stride: usize,
+    /// Whether the names of columns are wider than their columns, and so read upwards.
+    is_upwards: bool,
+    /// Height of the names of columns.
+    bottom: f64,
+}
+
+impl Layout {
+    fn new(class_names: &[String]) -> Self {
+        let names: Vec<String> = class_names.iter().map(|name| Font::SMALL.cut(name, LONGEST_NAME)).collect();
+        let widest = names.iter().map(|name| Font::SMALL.width(name)).fold(0.0, f64::max);
+        let left = 28.0 + widest.max(34.0);
+        let side = 382.0 - left;
+        let cell = side / names.len().max(1) as f64;
+        let stride = (LINE / cell).ceil().max(1.0) as usize;
+        let is_upwards = widest > LINE.max(cell * stride as f64);
+        Self { left, side, cell, stride, is_upwards, bottom: if is_upwards { widest + 8.0 } else { LINE }, names }
+    }
+
+    /// Height of a matrix with its heading and its names.
+    fn height(&self) -> f64 {
+        self.side + self.bottom + 59.0
+    }
+}
+
+/// One matrix for each kind of weights, as SVG: a row for each label, a column for each class predicted, a cell shaded by its
+/// share of its row's images; with few classes the number of images is written into the cell. The classes of all `kinds` have
+/// the names of the first.
 pub fn confusion(kinds: &[Confusion]) -> String {
     let columns = kinds.len().clamp(1, 2);
     let rows = kinds.len().div_ceil(columns).max(1);
-    let pitch = SIDE + 76.0;
-    let mut svg = Svg::new(WIDTH, TOP + rows as f64 * pitch - 16.0, "Confusion matrix");
+    let layout = Layout::new(kinds.first().map_or(&[], |kind| &kind.class_names));
+    let mut svg = Svg::new(WIDTH, TOP + rows as f64 * layout.height() - 16.0, "Confusion matrix");
     svg.text(14.0, 24.0, "Labels and the classes predicted for them", Font::HEADING);
     key(&mut svg);
     if kinds.is_empty() {
-        svg.text(WIDTH / 2.0, TOP + SIDE / 2.0, "no weights", Font::SMALL.anchor(Anchor::Middle));
+        svg.text(WIDTH / 2.0, TOP + layout.side / 2.0, "no weights", Font::SMALL.anchor(Anchor::Middle));
     }
     for (index, kind) in kinds.iter().enumerate() {
-        let left = (index % columns) as f64 * WIDTH / columns as f64 + 62.0;
-        matrix(&mut svg, kind, left, TOP + (index / columns) as f64 * pitch);
+        let left = (index % columns) as f64 * WIDTH / columns as f64 + layout.left;
+        matrix(&mut svg, kind, &layout, left, TOP + (index / columns) as f64 * layout.height());
     }
     svg.finish()
 }
 
-fn matrix(svg: &mut Svg, kind: &Confusion, left: f64, top: f64) {
-    let cell = SIDE / kind.classes.max(1) as f64;
+fn matrix(svg: &mut Svg, kind: &Confusion, layout: &Layout, left: f64, top: f64) {
+    let (side, cell, classes) = (layout.side, layout.cell, kind.classes());
     let images: usize = kind.counts.iter().sum();
-    let right: usize = (0..kind.classes).map(|k| kind.counts[k * kind.classes + k]).sum();
-    svg.text(left - 46.0, top - 10.0, &kind.name, Font::TITLE);
+    let right: usize = (0..classes).map(|k| kind.counts[k * classes + k]).sum();
+    svg.text(left - layout.left + 16.0, top - 10.0, &kind.name, Font::TITLE);
     let wrong = format!("{} of {} wrong", images - right, images);
-    svg.text(left + SIDE, top - 10.0, &wrong, Font::SMALL.anchor(Anchor::End));
-    let row_total = |label: usize| kind.counts[label * kind.classes..][..kind.classes].iter().sum::<usize>();
+    svg.text(left + side, top - 10.0, &wrong, Font::SMALL.anchor(Anchor::End));
+    let row_total = |label: usize| kind.counts[label * classes..][..classes].iter().sum::<usize>();
     let mut paths = [const { String::new() }; SHADES.len()];
     let mut numbers = Vec::new();
-    for label in 0..kind.classes {
+    for label in 0..classes {
         let total = row_total(label).max(1) as f64;
-        for class in 0..kind.classes {
-            let count = kind.counts[label * kind.classes + class];
+        for class in 0..classes {
+            let count = kind.counts[label * classes + class];
             let Some(shade) = shade(count as f64 / total) else { continue };
             let _ = write!(paths[shade], "M{class} {label}.5h1");
             numbers.push((label, class, count, shade));
@@ -86,7 +131,7 @@ fn matrix(svg: &mut Svg, kind: &Confusion, left: f64, top: f64) {
     for (path, (_, color)) in paths.iter().zip(SHADES) {
         svg.raster(path, (left, top), (cell, cell), color);
     }
-    let frame = format!("M{} {}h{SIDE}v{SIDE}h-{SIDE}Z", number(left), number(top));
+    let frame = format!("M{} {}h{side}v{side}h-{side}Z", number(left), number(top), side = number(side));
     svg.path(&frame, Paint::Line(GREY, 1.0));
     if cell >= ROOM {
         for (label, class, count, shade) in numbers {
@@ -97,15 +142,18 @@ fn matrix(svg: &mut Svg, kind: &Confusion, left: f64, top: f64) {
             }
         }
     }
-    // As many classes as have room, the first always.
-    let stride = (1..).find(|stride| *stride as f64 * cell >= 17.0).unwrap_or(1);
-    for class in (0..kind.classes).step_by(stride) {
+    let to_the_right = Font::SMALL.anchor(Anchor::End);
+    for (class, name) in layout.names.iter().enumerate().step_by(layout.stride) {
         let middle = (class as f64 + 0.5) * cell;
-        svg.text(left + middle, top + SIDE + 15.0, &class.to_string(), Font::SMALL);
-        svg.text(left - 6.0, top + middle + 4.0, &class.to_string(), Font::SMALL.anchor(Anchor::End));
+        if layout.is_upwards {
+            svg.text_upwards(left + middle + 4.0, top + side + 6.0, name, to_the_right);
+        } else {
+            svg.text(left + middle, top + side + 15.0, name, Font::SMALL);
+        }
+        svg.text(left - 6.0, top + middle + 4.0, name, to_the_right);
     }
-    svg.text(left + SIDE / 2.0, top + SIDE + 33.0, "class predicted", Font::NAME);
-    svg.text_upwards(left - 34.0, top + SIDE / 2.0, "label", Font::NAME);
+    svg.text(left + side / 2.0, top + side + layout.bottom + 16.0, "class predicted", Font::NAME);
+    svg.text_upwards(left - layout.left + 28.0, top + side / 2.0, "label", Font::NAME);
 }
 
 /// Which shade has a share of a row; none without images.

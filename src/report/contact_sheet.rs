@@ -22,12 +22,19 @@ pub struct Picture {
 const COLUMNS: usize = 8;
 const PITCH: (f64, f64) = (97.0, 152.0);
 const SIDE: f64 = 66.0;
+/// Width of a text under an image, at most.
+const WIDEST_TEXT: f64 = 93.0;
 /// Classes named under an image, at most.
 const NAMED: usize = 3;
 
-/// Two blocks of images under a heading that names the `weights`, as SVG: under each its label, and its most probable classes in percent;
-/// in the colour of levels where the first of them is wrong.
-pub fn contact_sheet(weights: &str, least_certain: &[Picture], most_certain: &[Picture]) -> String {
+/// Two blocks of images under a heading that names the `weights`, as SVG: under each image its label, and its most probable
+/// classes in percent, by their `class_names` (K); the first of them in the colour of levels where it is wrong.
+pub fn contact_sheet(
+    weights: &str,
+    class_names: &[String],
+    least_certain: &[Picture],
+    most_certain: &[Picture],
+) -> String {
     let rows = |pictures: &[Picture]| pictures.len().div_ceil(COLUMNS).max(1) as f64;
     let height = 40.0 + (rows(least_certain) + rows(most_certain)) * PITCH.1 + 2.0 * 30.0;
     let mut svg = Svg::new(WIDTH, height, "The least and the most certain images");
@@ -46,14 +53,14 @@ pub fn contact_sheet(weights: &str, least_certain: &[Picture], most_certain: &[P
         }
         for (i, picture) in pictures.iter().enumerate() {
             let left = 14.0 + (i % COLUMNS) as f64 * PITCH.0;
-            draw(&mut svg, picture, left, top + (i / COLUMNS) as f64 * PITCH.1);
+            draw(&mut svg, picture, class_names, left, top + (i / COLUMNS) as f64 * PITCH.1);
         }
         top += rows(pictures) * PITCH.1;
     }
     svg.finish()
 }
 
-fn draw(svg: &mut Svg, picture: &Picture, left: f64, top: f64) {
+fn draw(svg: &mut Svg, picture: &Picture, class_names: &[String], left: f64, top: f64) {
     let [_, height, width] = picture.shape.map(|size| size as f64);
     let scale = SIDE / height.max(width);
     svg.image(left, top, scale * width, scale * height, &picture.address);
@@ -61,9 +68,11 @@ fn draw(svg: &mut Svg, picture: &Picture, left: f64, top: f64) {
     classes.sort_by(|one, other| picture.probabilities[*other].total_cmp(&picture.probabilities[*one]));
     let is_right = classes.first() == Some(&picture.label);
     let font = Font::SMALL.anchor(Anchor::Start);
-    svg.text(left, top + SIDE + 15.0, &format!("label {}", picture.label), font.color(INK));
+    let label = format!("label {}", class_names[picture.label]);
+    svg.text(left, top + SIDE + 15.0, &font.cut(&label, WIDEST_TEXT), font.color(INK));
     for (line, class) in classes.into_iter().take(NAMED).enumerate() {
-        let text = format!("{class}: {}", percent(picture.probabilities[class]));
+        let share = format!(": {}", percent(picture.probabilities[class]));
+        let text = font.cut(&class_names[class], WIDEST_TEXT - font.width(&share)) + &share;
         let font = if line == 0 && !is_right { font.color(LEVEL) } else { font };
         svg.text(left, top + SIDE + 30.0 + 15.0 * line as f64, &text, font);
     }

@@ -65,6 +65,15 @@ impl Font {
         Font { anchor, ..self }
     }
 
+    /// `text` where it fits into `width` SVG units by [`width`](Self::width); else its beginning and an ellipsis.
+    pub fn cut(self, text: &str, width: f64) -> String {
+        if self.width(text) <= width {
+            return text.to_string();
+        }
+        let ends = text.char_indices().map(|(end, _)| format!("{}…", &text[..end]));
+        ends.take_while(|cut| self.width(cut) <= width).last().unwrap_or_else(|| "…".to_string())
+    }
+
     /// Width of `text` in SVG units, estimated on the wide side: the reader's sans-serif face is not known.
     pub fn width(self, text: &str) -> f64 {
         let ems: f64 = text
@@ -175,7 +184,7 @@ impl Svg {
         self.write_text(&format!("x=\"{}\" y=\"{}\"", number(x), number(y)), text, font);
     }
 
-    /// A text that reads upwards through (x, y).
+    /// A text that reads upwards, its baseline through (x, y).
     pub fn text_upwards(&mut self, x: f64, y: f64, text: &str, font: Font) {
         self.write_text(&format!("transform=\"translate({} {})rotate(-90)\"", number(x), number(y)), text, font);
     }

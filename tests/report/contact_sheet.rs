@@ -1,4 +1,4 @@
-use super::{read, texts};
+use super::{numbered, read, texts};
 use spikeslab::report::{Picture, contact_sheet};
 
 fn picture(shape: [usize; 3], label: usize, probabilities: &[f64]) -> Picture {
@@ -15,7 +15,7 @@ fn picture(shape: [usize; 3], label: usize, probabilities: &[f64]) -> Picture {
 fn each_image_has_its_label_and_its_most_probable_classes() {
     let least = [picture([1, 2, 2], 1, &[0.13, 0.25, 0.5, 0.07, 0.05])];
     let most = [picture([1, 2, 2], 0, &[1.0, 0.0]), picture([1, 1, 4], 1, &[1e-9, 1.0 - 1e-9])];
-    let elements = read(&contact_sheet("sampled", &least, &most));
+    let elements = read(&contact_sheet("sampled", &numbered(5), &least, &most));
     let images: Vec<_> = elements.iter().filter(|e| e.name == "image").collect();
     assert_eq!(images.len(), 3);
     assert!(images.iter().all(|image| image.get("href") == "data:image/png;base64,AAAA"));
@@ -34,7 +34,7 @@ fn each_image_has_its_label_and_its_most_probable_classes() {
 #[test]
 fn images_come_in_rows_of_eight_and_stay_on_the_sheet() {
     let many = vec![picture([3, 32, 32], 0, &[0.5, 0.5]); 17];
-    let svg = contact_sheet("quantized", &many, &many[..1]);
+    let svg = contact_sheet("quantized", &numbered(2), &many, &many[..1]);
     let elements = read(&svg);
     let height = elements[0].number("height");
     let images: Vec<_> = elements.iter().filter(|e| e.name == "image").collect();
@@ -47,5 +47,19 @@ fn images_come_in_rows_of_eight_and_stay_on_the_sheet() {
 
 #[test]
 fn no_images_leave_a_word() {
-    assert_eq!(texts(&read(&contact_sheet("no", &[], &[]))).iter().filter(|text| **text == "no images").count(), 2);
+    assert_eq!(
+        texts(&read(&contact_sheet("no", &[], &[], &[]))).iter().filter(|text| **text == "no images").count(),
+        2
+    );
+}
+
+#[test]
+fn classes_have_their_names_cut_to_the_width_of_a_column() {
+    let classes = ["cat", "household_electrical_devices"].map(str::to_string);
+    let elements = read(&contact_sheet("mean", &classes, &[picture([1, 2, 2], 1, &[0.25, 0.75])], &[]));
+    let texts = texts(&elements);
+    assert!(texts.contains(&"cat: 25%"), "{texts:?}");
+    for (starts, ends) in [("label househ", "…"), ("househ", "…: 75%")] {
+        assert!(texts.iter().any(|text| text.starts_with(starts) && text.ends_with(ends)), "{starts} in {texts:?}");
+    }
 }

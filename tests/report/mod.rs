@@ -45,6 +45,11 @@ fn read(svg: &str) -> Vec<Element> {
     elements
 }
 
+/// The names of classes that have none: their numbers.
+fn numbered(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| class.to_string()).collect()
+}
+
 /// The figure's texts, in the order they are drawn.
 fn texts(elements: &[Element]) -> Vec<&str> {
     elements.iter().filter(|e| e.name == "text").map(|e| e.text.as_str()).collect()

@@ -47,17 +47,17 @@ fn of_risks(of: &OfKind, evaluation: &Evaluation) -> Result<RiskCurve> {
 
 fn of_entropy(of: &OfKind, task: &Task<'_>) -> Entropies {
     let other = of.other.as_ref().map(|(other, of)| (other.entropy(), of.entropy.auroc));
-    Entropies { name: of.kind.name().to_string(), own: of.predictions.entropy(), other, classes: task.classes }
+    Entropies { name: of.kind.name().to_string(), own: of.predictions.entropy(), other, classes: task.test.classes() }
 }
 
 fn of_classes(of: &OfKind, task: &Task<'_>, evaluation: &Evaluation) -> Confusion {
-    Confusion::new(of.kind.name(), task.classes, &of.predictions.classes(), &evaluation.labels)
+    Confusion::new(of.kind.name(), task.test.class_names(), &of.predictions.classes(), &evaluation.labels)
 }
 
 /// By the entropy of sampled weights or, without them, of the first kind.
 fn sheet(task: &Task<'_>, evaluation: &Evaluation) -> String {
     let Some(of) = evaluation.kinds.iter().find(|of| of.kind == Kind::Sampled).or(evaluation.kinds.first()) else {
-        return contact_sheet("no", &[], &[]);
+        return contact_sheet("no", &[], &[], &[]);
     };
     let entropy = of.predictions.entropy();
     let mut order: Vec<usize> = (0..entropy.len()).collect();
@@ -71,7 +71,7 @@ fn sheet(task: &Task<'_>, evaluation: &Evaluation) -> String {
     };
     let least: Vec<Picture> = order.iter().take(LEAST_CERTAIN).map(picture).collect();
     let most: Vec<Picture> = order.iter().rev().take(MOST_CERTAIN).map(picture).collect();
-    contact_sheet(of.kind.name(), &least, &most)
+    contact_sheet(of.kind.name(), task.test.class_names(), &least, &most)
 }
 
 /// An image (C, H, W) as row-major bytes, as a `data:` URI of its PNG: in colour with three channels, else its first one in grey.

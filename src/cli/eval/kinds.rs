@@ -84,7 +84,6 @@ pub(super) struct Task<'a> {
     pub(super) test: Dataset,
     /// That of --ood.
     pub(super) other: Option<Other>,
-    pub(super) classes: usize,
 }
 
 impl Task<'_> {

@@ -45,7 +45,7 @@ fn header(task: &Task<'_>) -> Result<Vec<u8>> {
     let mut tensors = vec![("labels".to_string(), "I64", vec![images], 8 * images as u128)];
     for kind in task.kinds {
         for (prefix, data) in task.data() {
-            let shape = vec![task.draws(*kind) as usize, data.len(), task.classes];
+            let shape = vec![task.draws(*kind) as usize, data.len(), task.test.classes()];
             let bytes = shape.iter().map(|size| *size as u128).product::<u128>() * 4;
             tensors.push((format!("{prefix}{}", kind.key()), "F32", shape, bytes));
         }
