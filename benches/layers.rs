@@ -20,7 +20,7 @@ impl Dense {
 
     fn with<T>(self, each: impl FnOnce(BayesDense<'_, f32>, Array2<f32>, Array2<f32>) -> T) -> T {
         let (theta, log_sigma2) = (0.05 * normal([self.1, self.2]), Array2::from_elem([self.1, self.2], -8.0));
-        let layer = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None };
+        let layer = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, way: Way::Kernel };
         each(layer, normal([self.0, self.1]), normal([self.0, self.2]))
     }
 }

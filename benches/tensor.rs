@@ -1,8 +1,9 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ndarray::{Array1, Array2};
-use spikeslab::tensor::matmul::matmul;
+use spikeslab::kernels::matmul::matmul;
 use spikeslab::tensor::noise::{Philox, Purpose};
+use spikeslab::tensor::product::product;
 
 /// (m, k, n), those of the dense layers of `lenet5` and `lenet-caffe` at 128 images, and a large one.
 const PRODUCTS: [[usize; 3]; 4] = [[128, 256, 120], [128, 800, 500], [800, 128, 500], [1024, 1024, 1024]];
@@ -19,11 +20,11 @@ fn matrix_product_by_a_transposed(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3
     bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| matmul(a.view(), b.t()));
 }
 
-/// On one thread, by matrixmultiply.
+/// The definitions' product: on one thread, by matrixmultiply.
 #[divan::bench(args = PRODUCTS)]
-fn matrix_product_by_ndarray(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
+fn matrix_product_of_definitions(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
     let (a, b) = (Array2::<f32>::ones((m, k)), Array2::<f32>::ones((k, n)));
-    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| a.dot(&b));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| product(a.view(), b.view()));
 }
 
 #[divan::bench(args = [1 << 10, 1 << 20])]

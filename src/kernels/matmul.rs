@@ -1,4 +1,4 @@
-//! Matrix products on all threads of the current pool.
+//! Matrix products on all threads of the current pool: what [`tensor::product`](mod@crate::tensor::product) computes, to rounding.
 //!
 //! A tile is up to twelve rows of the product by a panel, two vectors of columns; its sums stay in registers while l runs:
 //!
@@ -10,11 +10,11 @@
 //! however the operands lie. Each c is summed in order of l, 512 at a time, whose sums are added up in order: a sum of very
 //! many terms loses no more than one of a thousand, and is the same at any number of threads.
 
-use super::tiles::{LARGEST, by_size, side_by_side, tiles};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
 use crate::team;
+use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
@@ -165,9 +165,4 @@ fn tile<'a, V: Vector, const N: usize>(
 #[inline(always)]
 fn load_some<V: Vector>(from: &[V::Element]) -> V {
     if from.len() == V::LANES { V::load(from) } else { V::load_part(from) }
-}
-
-/// The definition of [`matmul`], c_ij = Σ_l a_il b_lj, which the tests hold it to.
-pub fn matmul_reference<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
-    Array2::from_shape_fn((a.nrows(), b.ncols()), |(i, j)| (0..a.ncols()).map(|l| a[[i, l]] * b[[l, j]]).sum())
 }

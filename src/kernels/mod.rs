@@ -4,6 +4,7 @@
 //!
 //! | kernel                | what it computes                                                                          |
 //! |-----------------------|-------------------------------------------------------------------------------------------|
+//! | [`matmul`](mod@matmul) | a matrix product, on all threads                                                          |
 //! | [`conv`]              | the products of a convolution, forward and backward, without an image's columns            |
 //! | [`norm`]              | the passes of a batch normalization                                                        |
 //! | [`pre_activation`]    | normalization and ReLU in front of a convolution, while that lays out its images           |
@@ -12,6 +13,7 @@
 
 pub mod conv;
 pub mod dense_block;
+pub mod matmul;
 pub mod norm;
 pub mod pooled_activation;
 pub mod pre_activation;

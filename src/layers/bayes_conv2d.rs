@@ -21,6 +21,7 @@ use crate::kernels::conv::{Conv2d, OutputGradient, Sizes};
 use crate::kernels::{Way, conv};
 use crate::scalar::Real;
 use crate::tensor::im2col::{Window, col2im, im2col};
+use crate::tensor::product::product;
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView4, ArrayViewMut2, Axis, s};
 
 /// The parameters and the geometry.
@@ -88,9 +89,11 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         for b in 0..x.dim().0 {
             for g in 0..self.groups {
                 let col = self.columns(x, b, g);
-                mean.slice_mut(s![b, g, .., ..]).assign(&self.group(self.theta, g).dot(&col));
+                mean.slice_mut(s![b, g, .., ..]).assign(&product(self.group(self.theta, g).view(), col.view()));
                 let square = col.mapv(|x| x * x);
-                variance.slice_mut(s![b, g, .., ..]).assign(&self.group(sigma2.view(), g).dot(&square));
+                variance
+                    .slice_mut(s![b, g, .., ..])
+                    .assign(&product(self.group(sigma2.view(), g).view(), square.view()));
             }
         }
         let shape = (x.dim().0, self.theta.dim().0, output_h, output_w);
@@ -155,13 +158,13 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
             for g in 0..self.groups {
                 let (col, dm) = (self.columns(x, b, g), dm.slice(s![b, g, .., ..]));
                 // m = θ col
-                add(rows_of(&mut dtheta, g, self.groups), &dm.dot(&col.t()));
-                let mut dcol = self.group(self.theta, g).t().dot(&dm);
+                add(rows_of(&mut dtheta, g, self.groups), &product(dm, col.t()));
+                let mut dcol = product(self.group(self.theta, g).t(), dm);
                 if let Some(dv) = &dv {
                     // v = σ² col²
                     let (dv, square) = (dv.slice(s![b, g, .., ..]), col.mapv(|x| x * x));
-                    add(rows_of(&mut dsigma2, g, self.groups), &dv.dot(&square.t()));
-                    dcol.scaled_add(F::of(2.0), &(&col * &self.group(sigma2.view(), g).t().dot(&dv)));
+                    add(rows_of(&mut dsigma2, g, self.groups), &product(dv, square.t()));
+                    dcol.scaled_add(F::of(2.0), &(&col * &product(self.group(sigma2.view(), g).t(), dv)));
                 }
                 if let Some(dx) = &mut dx {
                     // col = im2col(x)

@@ -12,8 +12,10 @@
 
 use super::{V0, check_shape, sigma2};
 use crate::error::Result;
+use crate::kernels::Way;
+use crate::kernels::matmul::matmul;
 use crate::scalar::Real;
-use crate::tensor::matmul::matmul;
+use crate::tensor::product::product;
 use crate::tensor::sum;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
 
@@ -26,6 +28,8 @@ pub struct BayesDense<'a, F> {
     pub log_sigma2: ArrayView2<'a, F>,
     /// b (O).
     pub bias: Option<ArrayView1<'a, F>>,
+    /// What computes the products.
+    pub way: Way,
 }
 
 /// What the backward needs of the forward.
@@ -77,7 +81,7 @@ impl<F: Real> BayesDense<'_, F> {
     }
 
     fn moments_of(&self, x: ArrayView2<'_, F>, sigma2: &Array2<F>) -> (Array2<F>, Array2<F>) {
-        rayon::join(|| self.mean_of(x), || matmul(x.mapv(|x| x * x).view(), sigma2.view()))
+        rayon::join(|| self.mean_of(x), || self.product(x.mapv(|x| x * x).view(), sigma2.view()))
     }
 
     fn check(&self, x: ArrayView2<'_, F>) -> Result<()> {
@@ -87,8 +91,15 @@ impl<F: Real> BayesDense<'_, F> {
         self.bias.map_or(Ok(()), |bias| check_shape("bias", &[outputs], bias.shape()))
     }
 
+    fn product(&self, a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
+        match self.way {
+            Way::Definition => product(a, b),
+            Way::Kernel => matmul(a, b),
+        }
+    }
+
     fn mean_of(&self, x: ArrayView2<'_, F>) -> Array2<F> {
-        let mut mean = matmul(x, self.theta);
+        let mut mean = self.product(x, self.theta);
         if let Some(bias) = self.bias {
             mean += &bias;
         }
@@ -130,16 +141,16 @@ impl<F: Real> BayesDense<'_, F> {
         assert_eq!(dy.dim(), (x.nrows(), self.theta.ncols()), "dy has y's shape");
         let of_mean = || {
             // m = x θ + b
-            let dx = wants_dx.then(|| matmul(dy, self.theta.t()));
-            (dx, matmul(x.t(), dy), sum::columns(dy))
+            let dx = wants_dx.then(|| self.product(dy, self.theta.t()));
+            (dx, self.product(x.t(), dy), sum::columns(dy))
         };
         let of_variance = || {
             // y = m + √(v + v₀) ⊙ ε
             let Sampling { dv_per_dy, sigma2 } = cache.sampling.as_ref()?;
             let dv = dv_per_dy * &dy;
             // v = x² σ²
-            let dx2 = wants_dx.then(|| matmul(dv.view(), sigma2.t()));
-            let mut dlog_sigma2 = matmul(x.mapv(|x| x * x).t(), dv.view());
+            let dx2 = wants_dx.then(|| self.product(dv.view(), sigma2.t()));
+            let mut dlog_sigma2 = self.product(x.mapv(|x| x * x).t(), dv.view());
             Zip::from(&mut dlog_sigma2).and(sigma2).par_for_each(|d, sigma2| *d *= *sigma2);
             Some((dx2, dlog_sigma2))
         };

@@ -230,6 +230,7 @@ impl<F: Real> Network<F> {
             theta: theta.map_or_else(|| self.view(layer.theta), |theta| view(theta.view())),
             log_sigma2: self.view(layer.log_sigma2),
             bias: layer.bias.map(|bias| self.view(bias)),
+            way: self.way,
         }
     }
 

@@ -12,11 +12,15 @@ use crate::layers::{avg_pool as avg, check_shape, max_pool as max, relu as recti
 use crate::tensor::im2col::Window;
 use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
 
-pub(super) fn dense<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs> {
+pub(super) fn dense<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let (theta, log_sigma2) = (inputs.array::<Ix2>("theta")?, inputs.array::<Ix2>("log_sigma2")?);
     let bias = inputs.get("bias").map(|_| inputs.array::<Ix1>("bias")).transpose()?;
-    let layer =
-        BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: bias.as_ref().map(|bias| bias.view()) };
+    let layer = BayesDense {
+        theta: theta.view(),
+        log_sigma2: log_sigma2.view(),
+        bias: bias.as_ref().map(|bias| bias.view()),
+        way: options.way(),
+    };
     let x = inputs.array::<Ix2>("x")?;
     let (mean, variance) = layer.moments(x.view())?;
     let (y, cache) = layer.forward_sampled(x, inputs.array("eps")?)?;

@@ -13,6 +13,8 @@ pub trait Real: NdFloat + SampleUniform + Sum + Default {
     type One: Vector<Element = Self>;
     /// The polynomials that [`spike_pieces`] picks from.
     const SPIKE_PIECES: Polynomials<Self>;
+    /// The crate matrixmultiply's c := α a b + β c.
+    const GEMM: Gemm<Self>;
     /// `x` rounded once to the working precision.
     fn of(x: f64) -> Self;
     /// The value in double precision, exactly.
@@ -37,6 +39,11 @@ pub trait Real: NdFloat + SampleUniform + Sum + Default {
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
 
+/// Of m, k, n, α, a (m, k) with its strides, b (k, n) with its strides, β, c (m, n) with its strides; strides, of a row and of a
+/// column, are in elements.
+pub type Gemm<F> =
+    unsafe fn(usize, usize, usize, F, *const F, isize, isize, *const F, isize, isize, F, *mut F, isize, isize);
+
 /// A number that is refused, for its error, and what it is in the precision `F` in which it would be used, where that differs.
 pub(crate) fn seen_in<F: Real>(number: f64) -> String {
     let rounded = F::of(number);
@@ -50,6 +57,7 @@ pub(crate) fn seen_in<F: Real>(number: f64) -> String {
 impl Real for f32 {
     type One = Self;
     const SPIKE_PIECES: Polynomials<Self> = spike_pieces::F32;
+    const GEMM: Gemm<Self> = matrixmultiply::sgemm;
     fn of(x: f64) -> Self {
         x as f32
     }
@@ -97,6 +105,7 @@ impl Real for f32 {
 impl Real for f64 {
     type One = Self;
     const SPIKE_PIECES: Polynomials<Self> = spike_pieces::F64;
+    const GEMM: Gemm<Self> = matrixmultiply::dgemm;
     fn of(x: f64) -> Self {
         x
     }

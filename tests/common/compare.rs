@@ -1,6 +1,7 @@
 //! The one comparison of the tests: shapes first, then every element, NaN and infinities by name.
 
 use super::tolerance::Tolerance;
+use approx::RelativeEq;
 use ndarray::{Array, ArrayView, Dimension};
 use spikeslab::scalar::Real;
 
@@ -94,18 +95,25 @@ pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Resu
         return Err(": nothing to compare".to_string());
     }
     let largest = expected.values.iter().map(|value| value.abs()).fold(0.0, f64::max);
-    // How many times the allowed error each element is off; NaN counts as infinitely many.
-    let excess: Vec<f64> = actual
-        .values
-        .iter()
-        .zip(&expected.values)
-        .map(|(actual, expected)| excess(*actual, *expected, tolerance.allowed(*expected, largest)))
-        .collect();
-    let worst = (0..excess.len()).fold(0, |worst, i| if excess[i] > excess[worst] { i } else { worst });
-    if excess[worst] <= 1.0 {
+    let pair = |i: usize| (actual.values[i], expected.values[i]);
+    let agrees = |i: &usize| {
+        let (seen, wanted) = pair(*i);
+        let allowed = tolerance.allowed(wanted, largest);
+        // approx calls no two numbers different where the allowed error is infinite.
+        seen.relative_eq(&wanted, if allowed.is_finite() { allowed } else { 0.0 }, 0.0)
+    };
+    // The error in units of the allowed one; a NaN is worse than any number.
+    let excess = |i: usize| {
+        let (seen, wanted) = pair(i);
+        let excess = (seen - wanted).abs() / tolerance.allowed(wanted, largest);
+        if excess.is_nan() { f64::INFINITY } else { excess }
+    };
+    let differ: Vec<usize> = (0..expected.values.len()).filter(|i| !agrees(i)).collect();
+    let Some(worst) = differ.iter().copied().reduce(|worst, i| if excess(i) > excess(worst) { i } else { worst })
+    else {
         return Ok(());
-    }
-    let (seen, wanted) = (actual.values[worst], expected.values[worst]);
+    };
+    let (seen, wanted) = pair(worst);
     Err(format!(
         "{:?}: expected {wanted:e} ({:016x}), actual {seen:e} ({:016x}); error {:e}, allowed {:e}; {} of {} elements differ",
         index(worst, &expected.shape),
@@ -113,22 +121,9 @@ pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Resu
         seen.to_bits(),
         (seen - wanted).abs(),
         tolerance.allowed(wanted, largest),
-        excess.iter().filter(|excess| **excess > 1.0).count(),
-        excess.len(),
+        differ.len(),
+        expected.values.len(),
     ))
-}
-
-fn excess(actual: f64, expected: f64, allowed: f64) -> f64 {
-    let error = (actual - expected).abs();
-    if actual.is_nan() || expected.is_nan() {
-        f64::INFINITY
-    } else if actual == expected {
-        0.0
-    } else if actual.is_infinite() || expected.is_infinite() || allowed <= 0.0 || !allowed.is_finite() {
-        f64::INFINITY
-    } else {
-        error / allowed
-    }
 }
 
 /// The index in each direction of element `i` in standard layout.

@@ -7,10 +7,11 @@ use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_error, assert_panics};
 use ndarray::{Array1, Array2, Ix1, Ix2, array};
+use spikeslab::kernels::Way;
 use spikeslab::layers::V0;
 use spikeslab::layers::bayes_dense::{BayesDense, Gradients};
 
-fn golden<F: Precision>() {
+fn golden<F: Precision>(way: Way) {
     for_each_case::<F>("layers/bayes_dense", 13, |case| {
         let (theta, log_sigma2) = (case.array::<Ix2>("theta"), case.array::<Ix2>("log_sigma2"));
         let bias = case.has("bias").then(|| case.array::<Ix1>("bias"));
@@ -18,6 +19,7 @@ fn golden<F: Precision>() {
             theta: theta.view(),
             log_sigma2: log_sigma2.view(),
             bias: bias.as_ref().map(|bias| bias.view()),
+            way,
         };
         let x = case.array::<Ix2>("x");
         let (mean, variance) = dense.moments(x.view()).expect("it fits");
@@ -36,14 +38,12 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
+fn golden_f64(way: Way) {
+    golden::<f64>(way);
 }
 
-#[test]
-fn golden_f32() {
-    golden::<f32>();
+fn golden_f32(way: Way) {
+    golden::<f32>(way);
 }
 
 /// x, θ, ln σ² and b in one vector, with the noise and the gradient that arrives.
@@ -52,10 +52,11 @@ struct Problem {
     values: Vec<f64>,
     eps: Array2<f64>,
     dy: Array2<f64>,
+    way: Way,
 }
 
 impl Problem {
-    fn new(sizes: (usize, usize, usize), seed: u64) -> Self {
+    fn new(sizes: (usize, usize, usize), seed: u64, way: Way) -> Self {
         let (batch, inputs, outputs) = sizes;
         let mut random = Random::new(seed);
         // √(x²σ² + v₀) bends sharply near x = 0, too sharply for differences.
@@ -63,7 +64,7 @@ impl Problem {
         values.extend(random.uniforms::<f64, _>(-0.5, 0.5, inputs * outputs));
         values.extend(random.uniforms::<f64, _>(-6.0, 1.0, inputs * outputs));
         values.extend(random.bells::<f64, _>(outputs));
-        Self { sizes, values, eps: random.bells((batch, outputs)), dy: random.bells((batch, outputs)) }
+        Self { sizes, values, eps: random.bells((batch, outputs)), dy: random.bells((batch, outputs)), way }
     }
 
     /// Σ y · dy and the gradient, with sampled or mean weights.
@@ -76,7 +77,8 @@ impl Problem {
             |rows, columns, values: &[f64]| Array2::from_shape_vec((rows, columns), values.to_vec()).expect("the size");
         let (theta, log_sigma2) = (matrix(inputs, outputs, theta), matrix(inputs, outputs, log_sigma2));
         let bias = Array1::from(bias.to_vec());
-        let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: Some(bias.view()) };
+        let dense =
+            BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: Some(bias.view()), way: self.way };
         let x = matrix(batch, inputs, x);
         let (y, cache) = if sampled {
             dense.forward_sampled(x, self.eps.clone()).expect("it fits")
@@ -96,10 +98,9 @@ impl Problem {
     }
 }
 
-#[test]
-fn gradients() {
+fn gradients(way: Way) {
     for (seed, sizes) in [(4, 5, 3), (1, 3, 2), (3, 1, 1), (2, 6, 1)].into_iter().enumerate() {
-        let problem = Problem::new(sizes, seed as u64);
+        let problem = Problem::new(sizes, seed as u64, way);
         for sampled in [true, false] {
             let (gradient, what) = (problem.gradient(sampled), format!("{sizes:?}, sampled: {sampled}"));
             assert_gradient("bayes_dense", &what, 1e-3, &problem.values, &gradient, |values| {
@@ -109,9 +110,8 @@ fn gradients() {
     }
 }
 
-#[test]
-fn gradients_of_a_larger_layer() {
-    let problem = Problem::new((37, 45, 33), 9);
+fn gradients_of_a_larger_layer(way: Way) {
+    let problem = Problem::new((37, 45, 33), 9, way);
     for sampled in [true, false] {
         let (gradient, what) = (problem.gradient(sampled), format!("sampled: {sampled}"));
         assert_projected_gradient("bayes_dense", &what, 1e-3, &problem.values, &gradient, |values| {
@@ -133,30 +133,28 @@ fn reference<F: Precision>(dense: &BayesDense<'_, F>, x: &Array2<F>, eps: &Array
     })
 }
 
-fn definition<F: Precision>() {
+fn naive_loop<F: Precision>(way: Way) {
     let mut random = Random::new(11);
     for (batch, inputs, outputs) in [(1, 1, 1), (33, 20, 7), (70, 64, 40)] {
         let theta: Array2<F> = random.uniforms(-0.5, 0.5, (inputs, outputs));
         let log_sigma2: Array2<F> = random.uniforms(-10.0, 1.0, (inputs, outputs));
         let (x, eps): (Array2<F>, Array2<F>) = (random.bells((batch, inputs)), random.bells((batch, outputs)));
-        let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None };
+        let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, way };
         let (y, _) = dense.forward_sampled(x.clone(), eps.clone()).expect("it fits");
         let tolerance = tolerance("bayes_dense", F::DTYPE, Check::Reference);
         assert_close(&format!("{batch}×{inputs}×{outputs}"), &y, &reference(&dense, &x, &eps), tolerance);
     }
 }
 
-#[test]
-fn the_output_is_its_definition() {
-    definition::<f64>();
-    definition::<f32>();
+fn the_output_is_that_of_the_naive_loop(way: Way) {
+    naive_loop::<f64>(way);
+    naive_loop::<f32>(way);
 }
 
-#[test]
-fn zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients() {
+fn zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients(way: Way) {
     let (theta, log_sigma2, bias) =
         (Array2::from_elem((3, 2), 0.4), Array2::from_elem((3, 2), 1.0), array![0.25, -1.0]);
-    let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: Some(bias.view()) };
+    let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: Some(bias.view()), way };
     let (y, cache) = dense.forward_sampled(Array2::zeros((1, 3)), array![[2.0, 0.0]]).expect("it fits");
     assert_eq!(y, array![[0.25 + 2.0 * V0.sqrt(), -1.0]]);
     let d = dense.backward(&cache, array![[1.0, 1.0]].view(), true);
@@ -164,16 +162,14 @@ fn zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients() {
     assert_eq!((d.dx.expect("asked for"), d.dbias), (Array2::from_elem((1, 3), 0.8), array![1.0, 1.0]));
 }
 
-#[test]
-fn without_noise_the_sampled_output_is_the_mean() {
-    let problem = Problem { eps: Array2::zeros((4, 3)), ..Problem::new((4, 5, 3), 12) };
+fn without_noise_the_sampled_output_is_the_mean(way: Way) {
+    let problem = Problem { eps: Array2::zeros((4, 3)), ..Problem::new((4, 5, 3), 12, way) };
     assert_eq!(problem.run(&problem.values, true).0, problem.run(&problem.values, false).0);
 }
 
-#[test]
-fn dx_only_if_asked_for_and_all_else_the_same() {
+fn dx_only_if_asked_for_and_all_else_the_same(way: Way) {
     let (theta, log_sigma2) = (Array2::from_elem((3, 2), 0.4), Array2::from_elem((3, 2), -2.0));
-    let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None };
+    let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, way };
     let mut random = Random::new(13);
     let (_, cache) = dense.forward_sampled(random.bells((4, 3)), random.bells((4, 2))).expect("it fits");
     let dy: Array2<f64> = random.bells((4, 2));
@@ -182,10 +178,9 @@ fn dx_only_if_asked_for_and_all_else_the_same() {
     assert_eq!((with.dtheta, with.dlog_sigma2, with.dbias), (without.dtheta, without.dlog_sigma2, without.dbias));
 }
 
-#[test]
-fn nan_spoils_its_row_of_the_output() {
+fn nan_spoils_its_row_of_the_output(way: Way) {
     let (theta, log_sigma2) = (Array2::from_elem((3, 2), 0.4), Array2::from_elem((3, 2), -2.0));
-    let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None };
+    let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, way };
     let mut x = Array2::<f64>::ones((4, 3));
     x[[2, 1]] = f64::NAN;
     let (y, _) = dense.forward_sampled(x, Array2::zeros((4, 2))).expect("it fits");
@@ -194,10 +189,9 @@ fn nan_spoils_its_row_of_the_output() {
     }
 }
 
-#[test]
-fn shapes_that_do_not_fit_are_refused() {
+fn shapes_that_do_not_fit_are_refused(way: Way) {
     let (theta, transposed, bias) = (Array2::<f64>::zeros((3, 2)), Array2::zeros((2, 3)), Array1::zeros(3));
-    let dense = |log_sigma2, bias| BayesDense { theta: theta.view(), log_sigma2, bias };
+    let dense = |log_sigma2, bias| BayesDense { theta: theta.view(), log_sigma2, bias, way };
     let x = Array2::zeros((4, 3));
     let good = dense(theta.view(), None);
     assert_error(dense(transposed.view(), None).mean(x.view()), &["log_sigma2", "[3, 2]", "[2, 3]"]);
@@ -210,10 +204,9 @@ fn shapes_that_do_not_fit_are_refused() {
     }
 }
 
-#[test]
-fn a_gradient_of_another_shape_panics() {
+fn a_gradient_of_another_shape_panics(way: Way) {
     let theta = Array2::<f64>::zeros((3, 2));
-    let dense = BayesDense { theta: theta.view(), log_sigma2: theta.view(), bias: None };
+    let dense = BayesDense { theta: theta.view(), log_sigma2: theta.view(), bias: None, way };
     let (_, sampled) = dense.forward_sampled(Array2::ones((4, 3)), Array2::ones((4, 2))).expect("it fits");
     let (_, mean) = dense.forward_mean(Array2::ones((4, 3))).expect("it fits");
     for (cache, shape) in [(&sampled, (4, 1)), (&sampled, (1, 2)), (&mean, (2, 4)), (&mean, (4, 1)), (&mean, (4, 3))] {
@@ -221,15 +214,14 @@ fn a_gradient_of_another_shape_panics() {
     }
 }
 
-#[test]
-fn the_same_bits_at_any_thread_count() {
+fn the_same_bits_at_any_thread_count(way: Way) {
     let mut random = Random::new(14);
     let theta: Array2<f32> = random.uniforms(-0.5, 0.5, (150, 90));
     let log_sigma2: Array2<f32> = random.uniforms(-8.0, 0.0, (150, 90));
     let (x, eps, dy): (Array2<f32>, Array2<f32>, Array2<f32>) =
         (random.bells((100, 150)), random.bells((100, 90)), random.bells((100, 90)));
     assert_same_bits_at_any_thread_count("dense layer", || {
-        let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None };
+        let dense = BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: None, way };
         let (y, cache) = dense.forward_sampled(x.clone(), eps.clone()).expect("it fits");
         let d = dense.backward(&cache, dy.view(), true);
         let arrays = [y, d.dx.expect("asked for"), d.dtheta, d.dlog_sigma2.expect("sampled")];
@@ -237,12 +229,27 @@ fn the_same_bits_at_any_thread_count() {
     });
 }
 
-#[test]
-fn the_bias_of_a_large_batch() {
+fn the_bias_of_a_large_batch(way: Way) {
     let theta = Array2::<f32>::ones((1, 3));
-    let dense = BayesDense { theta: theta.view(), log_sigma2: theta.view(), bias: None };
+    let dense = BayesDense { theta: theta.view(), log_sigma2: theta.view(), bias: None, way };
     let (_, cache) = dense.forward_mean(Array2::ones((60_000, 1))).expect("it fits");
     let d = dense.backward(&cache, Array2::from_elem((60_000, 3), 0.1).view(), false);
     let tolerance = tolerance("sum", F32, Check::Property);
     assert_close("dbias", &d.dbias, &[6000.0; 3], tolerance);
+}
+
+both_ways! {
+    golden_f64,
+    golden_f32,
+    gradients,
+    gradients_of_a_larger_layer,
+    the_output_is_that_of_the_naive_loop,
+    zero_input_gives_the_bias_and_the_noise_of_v0_and_finite_gradients,
+    without_noise_the_sampled_output_is_the_mean,
+    dx_only_if_asked_for_and_all_else_the_same,
+    nan_spoils_its_row_of_the_output,
+    shapes_that_do_not_fit_are_refused,
+    a_gradient_of_another_shape_panics,
+    the_same_bits_at_any_thread_count,
+    the_bias_of_a_large_batch,
 }

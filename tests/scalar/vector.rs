@@ -208,7 +208,7 @@ fn vectors_of_this_processor() {
 /// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 13] = [
+    const KERNELS: [&str; 12] = [
         "vectors_of_this_processor",
         "layers::avg_pool",
         "layers::batch_norm",
@@ -219,7 +219,6 @@ fn kernels_with_narrower_vectors() {
         "prior::weight_form",
         "scalar::elementary",
         "scalar::spike_pieces",
-        "tensor::matmul",
         "tensor::sum",
         "tensor::tiles",
     ];

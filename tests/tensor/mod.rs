@@ -1,8 +1,8 @@
 mod aligned;
 mod fresh;
 mod im2col;
-mod matmul;
 mod noise;
+mod product;
 mod statistics;
 mod sum;
 mod tiles;

@@ -3,6 +3,7 @@ use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
 use crate::common::random::Random;
 use ndarray::{Array1, Array2};
 use spikeslab::cuda::layers::bayes_dense::{BayesDense as OnGpu, Gradients};
+use spikeslab::kernels::Way;
 use spikeslab::layers::bayes_dense::{self, BayesDense};
 
 /// B, I, O, whether there is a bias: within a tile, exactly one, several and parts of them.
@@ -38,8 +39,12 @@ fn parity<F: DevicePrecision>() {
         let bias: Array1<F> = random.bells(outputs);
         let (x, dy): (Array2<F>, Array2<F>) = (random.bells((batch, inputs)), random.bells((batch, outputs)));
         let eps: Array2<F> = random.bells((batch, outputs));
-        let layer =
-            BayesDense { theta: theta.view(), log_sigma2: log_sigma2.view(), bias: biased.then(|| bias.view()) };
+        let layer = BayesDense {
+            theta: theta.view(),
+            log_sigma2: log_sigma2.view(),
+            bias: biased.then(|| bias.view()),
+            way: Way::Kernel,
+        };
         let parameters = [on_device(&device, &theta), on_device(&device, &log_sigma2), on_device(&device, &bias)];
         let [theta_on_gpu, log_sigma2_on_gpu, bias_on_gpu] = &parameters;
         let on_gpu = OnGpu { theta: theta_on_gpu, log_sigma2: log_sigma2_on_gpu, bias: biased.then_some(bias_on_gpu) };
