@@ -2,7 +2,7 @@ use crate::{network, normal};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ndarray::Array4;
-use spikeslab::packed::{PackedModel, format};
+use spikeslab::packed::{Executor, PackedModel, format};
 use std::path::Path;
 
 fn model(name: &str) -> PackedModel {
@@ -11,12 +11,13 @@ fn model(name: &str) -> PackedModel {
 
 fn predict(bencher: Bencher<'_, '_>, name: &str, images: usize) {
     let model = model(name);
+    let executor = Executor::new(&model);
     let [channels, height, width] = model.input();
     let x: Array4<f32> = normal([images, channels, height, width]);
     bencher
         .counter(ItemsCount::new(images))
         .with_inputs(|| x.clone())
-        .bench_values(|x| model.predict(x).expect("images of its shape"));
+        .bench_values(|x| executor.predict(x).expect("images of its shape"));
 }
 
 #[divan::bench(args = [1, 16, 256])]

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
-use crate::tensor::fresh::{Fresh, Piece};
+use crate::tensor::fresh::{Fresh, FreshChunk};
 use ndarray::{Array, ArrayView, Dimension};
 use rayon::prelude::*;
 
@@ -28,14 +28,14 @@ pub(crate) fn exp<F: Real, D: Dimension>(x: ArrayView<'_, F, D>) -> Array<F, D> 
     let mut y = Fresh::new(x.len());
     let from = x.as_standard_layout();
     let from = from.as_slice().expect("brought into standard layout");
-    from.par_chunks(ELEMENTS).zip(y.pieces(ELEMENTS)).for_each(|(x, y)| F::vectorize(Exp { x, y }));
+    from.par_chunks(ELEMENTS).zip(y.chunks(ELEMENTS)).for_each(|(x, y)| F::vectorize(Exp { x, y }));
     y.finish(x.raw_dim())
 }
 
 /// y = eˣ.
 struct Exp<'a, F> {
     x: &'a [F],
-    y: Piece<'a, F>,
+    y: FreshChunk<'a, F>,
 }
 
 impl<F: Real> Kernel<F> for Exp<'_, F> {

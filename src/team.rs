@@ -28,7 +28,7 @@ pub(crate) fn size(multiplications: usize) -> usize {
 
 /// Pieces of a parallel loop that a thread is given at least: all of them where there is less to do than `few`, and it is done
 /// sooner than another would come to help.
-pub(crate) fn pieces_at_least(to_do: usize, few: usize) -> usize {
+pub(crate) fn min_len(to_do: usize, few: usize) -> usize {
     if to_do < few { usize::MAX } else { 1 }
 }
 

@@ -9,7 +9,7 @@ use crate::kernels::matmul::matmul;
 use crate::layers::softmax_nll;
 use crate::nets::graph::BayesLayer;
 use crate::nets::{Description, Given, Network, Normalization, WeightMode};
-use crate::packed::PackedModel;
+use crate::packed::{Executor, PackedModel};
 use crate::prior::Codebook;
 use crate::team;
 use crate::tensor::noise::{Philox, Purpose};
@@ -244,6 +244,7 @@ impl Bench {
 
     fn inference(&self) -> Result<Inference> {
         let model = PackedModel::new(&self.network, &self.trainer.network, None);
+        let executor = Executor::new(&model);
         let large = if self.trainer.network.layers().count() < DEEP { 256 } else { 64 };
         let mut inference = [(1, 0.0), (large, 0.0)];
         for (images, milliseconds) in &mut inference {
@@ -253,7 +254,7 @@ impl Bench {
             repeat(|| {
                 let x = x.clone();
                 let mut clock = Clock::start();
-                std::hint::black_box(model.predict(x)?);
+                std::hint::black_box(executor.predict(x)?);
                 clock.lap(&mut times);
                 Ok(())
             })?;

@@ -14,6 +14,7 @@ use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
 use crate::nets::{Graph, WeightMode};
+use crate::packed::Executor;
 use crate::train::data::{Dataset, Split, load};
 use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
 use crate::train::recalibrate::recalibrate;
@@ -180,8 +181,9 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let (own, test) = (DataName::new(arguments.data.as_deref(), &data), data.test);
             let other = other(arguments, model.graph())?;
             let classes = model.graph().classes();
+            let executor = Executor::new(&model);
             let predict = |_: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
-                predictions_by(data, classes, 1, |_| Ok(Box::new(|x| model.predict(x))), sink)
+                predictions_by(data, classes, 1, |_| Ok(Box::new(|x| executor.predict(x))), sink)
             };
             let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, own, test, other };
             finish(arguments, &task, None, &predict)

@@ -5,7 +5,7 @@ use super::output::line;
 use super::source::{Source, check_other};
 use super::threads::Threads;
 use crate::error::Error;
-use crate::export::safetensors::Weights;
+use crate::export::safetensors::WeightEncoding;
 use crate::export::{c, onnx, safetensors};
 use crate::files::write::{check_replaceable, write};
 use crate::train::Run;
@@ -90,7 +90,7 @@ fn command(arguments: &ExportArguments) -> Outcome {
                 Source::Run(_, checkpoint) => Some(&checkpoint.network),
                 Source::Packed(_) => None,
             };
-            let weights = if *dequantized { Weights::Dequantized } else { Weights::Indices };
+            let weights = if *dequantized { WeightEncoding::Dequantized } else { WeightEncoding::Indices };
             (safetensors::to_bytes(&model, network, weights)?, "safetensors".to_string())
         }
     };

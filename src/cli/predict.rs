@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::escape::Escaped;
 use crate::files::image;
 use crate::layers::softmax_nll::log_softmax;
-use crate::packed::PackedModel;
+use crate::packed::{Executor, PackedModel};
 use crate::train::data::{Dataset, load};
 use clap::Args;
 use ndarray::{Array4, ArrayView1};
@@ -96,10 +96,11 @@ fn command(arguments: &PredictArguments) -> Outcome {
 
 /// Predicts the images of a data set.
 fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) -> std::result::Result<(), Failure> {
+    let executor = Executor::new(model);
     let numbers: Vec<usize> = (0..data.len()).collect();
     for numbers in numbers.chunks(BATCH) {
         let (x, labels) = data.batch(numbers);
-        for (prediction, (image, label)) in predict(model, x)?.into_iter().zip(numbers.iter().zip(labels)) {
+        for (prediction, (image, label)) in predict(model, &executor, x)?.into_iter().zip(numbers.iter().zip(labels)) {
             let place = format!("{image:<8}label {:<8}", named(model, label));
             print(arguments, model, &place, &Prediction { image: Some(*image), label: Some(label), ..prediction })?;
         }
@@ -115,10 +116,11 @@ fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::R
     let shown: Vec<String> = arguments.images.iter().map(|path| Escaped::whole(path.display()).to_string()).collect();
     let longest = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let files = arguments.images.iter().zip(&shown).collect::<Vec<_>>();
+    let executor = Executor::new(model);
     for (files, images) in files.chunks(BATCH).zip(images.chunks(BATCH)) {
         let x = Array4::from_shape_vec((images.len(), channels, height, width), images.concat());
         let x = x.expect("images of the model's shape");
-        for (prediction, (path, shown)) in predict(model, x)?.into_iter().zip(files) {
+        for (prediction, (path, shown)) in predict(model, &executor, x)?.into_iter().zip(files) {
             let prediction = Prediction { file: Some(path.display().to_string()), ..prediction };
             print(arguments, model, &format!("{shown:<longest$}  "), &prediction)?;
         }
@@ -127,8 +129,8 @@ fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::R
 }
 
 /// What the model predicts of each of some images.
-fn predict(model: &PackedModel, x: Array4<f32>) -> Result<Vec<Prediction>> {
-    let logits = model.predict(x)?;
+fn predict(model: &PackedModel, executor: &Executor<'_>, x: Array4<f32>) -> Result<Vec<Prediction>> {
+    let logits = executor.predict(x)?;
     if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
         return Err(Error::tensor("logits", "finite numbers", odd));
     }

@@ -26,7 +26,7 @@ use std::collections::HashMap;
 
 /// Whether weights are written as indices of levels, or themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weights {
+pub enum WeightEncoding {
     /// Levels and indices.
     Indices,
     /// The weights that a quantized layer computes with.
@@ -40,7 +40,7 @@ type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
 ///
 /// # Errors
 /// [`Error::Tensor`] if a number of the model is not finite, or there are more than a file can hold.
-pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: Weights) -> Result<Vec<u8>> {
+pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: WeightEncoding) -> Result<Vec<u8>> {
     check_finite(model)?;
     let mut tensors: Vec<Tensor> = Vec::new();
     for node in &model.graph().nodes {
@@ -83,9 +83,9 @@ pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: We
 }
 
 /// The tensors of a layer.
-fn of_layer(layer: &PackedLayer, weights: Weights, tensors: &mut Vec<Tensor>) {
+fn of_layer(layer: &PackedLayer, weights: WeightEncoding, tensors: &mut Vec<Tensor>) {
     let name = |suffix: &str| format!("{}.{suffix}", layer.name);
-    if layer.is_quantized() && weights == Weights::Indices {
+    if layer.is_quantized() && weights == WeightEncoding::Indices {
         tensors.push(floats(name("levels"), vec![layer.levels.len()], layer.levels.clone()));
         let indices = layer.indices().map(|index| index as u8).collect();
         tensors.push((name("indices"), Dtype::U8, layer.shape.clone(), indices));

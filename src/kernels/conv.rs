@@ -25,7 +25,7 @@ mod output_gradient;
 pub(crate) mod products;
 mod weight_gradient;
 
-use super::pre_activation::Activation;
+use super::activation::Activation;
 use crate::arrays::{check_shape, exp as sigma2, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -170,10 +170,10 @@ impl<F: Real> Conv2d<'_, F> {
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
-        let scratches = Spares::<Scratch<F>>::default();
+        let spares = Spares::<ConvolutionBuffers<F>>::default();
         outputs.enumerate().for_each_init(
-            || scratches.take(),
-            |scratch, (i, output)| {
+            || spares.take(),
+            |buffers, (i, output)| {
                 let group = i % self.groups;
                 let image = Pixels {
                     pixels: &slice_of(x.index_axis(Axis(0), i / self.groups))[group * image..][..image],
@@ -181,7 +181,7 @@ impl<F: Real> Conv2d<'_, F> {
                 };
                 let bias = bias.as_ref().map(|bias| &bias[group * layout.channels_out..][..layout.channels_out]);
                 let weights = &weights[group];
-                F::vectorize(Forward { layout, image, weights, bias, output, scratch });
+                F::vectorize(Forward { layout, image, weights, bias, output, buffers });
             },
         );
     }
@@ -201,7 +201,7 @@ impl<F: Real> Conv2d<'_, F> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         let mut mean = fresh(shape);
-        self.convolve(x, activation, &self.layout(&sizes), mean.pieces(group).map(|m| Output::Mean { m }));
+        self.convolve(x, activation, &self.layout(&sizes), mean.chunks(group).map(|m| Output::Mean { m }));
         Ok(mean.finish(shape))
     }
 
@@ -213,7 +213,7 @@ impl<F: Real> Conv2d<'_, F> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         let (mut mean, mut variance) = (fresh(shape), fresh(shape));
-        let moments = mean.pieces(group).zip(variance.pieces(group));
+        let moments = mean.chunks(group).zip(variance.chunks(group));
         self.convolve(x, None, &self.layout(&sizes), moments.map(|(m, v)| Output::Moments { m, v }));
         Ok((mean.finish(shape), variance.finish(shape)))
     }
@@ -236,7 +236,7 @@ impl<F: Real> Conv2d<'_, F> {
         let mut eps = in_standard_layout(eps);
         let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let variance_floor = self.variance_floor;
-        let outputs = y.pieces(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps, variance_floor });
+        let outputs = y.chunks(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps, variance_floor });
         self.convolve(x, activation, &self.layout(&sizes), outputs);
         Ok((y.finish(shape), eps))
     }
@@ -271,17 +271,17 @@ impl<F: Real> Conv2d<'_, F> {
             }
             _ => (0..x.dim().0.div_ceil(IMAGES)).map(|_| None).collect(),
         };
-        let scratches = Spares::default();
+        let spares = Spares::default();
         let mut partial_sums: Vec<Partial<F>> = (x.axis_chunks_iter(Axis(0), IMAGES).into_par_iter(), dxs)
             .into_par_iter()
             .enumerate()
             .map(|(chunk, (x, dx))| {
-                let (scratch, room) = &mut *scratches.take();
+                let (buffers, room) = &mut *spares.take();
                 let first = chunk * IMAGES;
                 let dy = dy.images(first..first + x.dim().0, room);
                 let dv_per_dy = dv_per_dy.map(|dv_per_dy| &dv_per_dy[first * output..][..dy.len()]);
                 let images = Images { layout, groups: self.groups, x, activation, dy, dv_per_dy, dx };
-                images.backward(scratch)
+                images.backward(buffers)
             })
             .collect();
 
@@ -350,7 +350,7 @@ impl<F: Real> Pixels<'_, F> {
 
 /// Buffers, used again and again for one layout: where nothing is laid out, they stay 0.
 #[derive(Default)]
-struct Scratch<F> {
+struct ConvolutionBuffers<F> {
     laid_out: [Aligned<F>; 2],
     sums: [Aligned<F>; 2],
 }

@@ -13,8 +13,9 @@
 //!
 //! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), O the outputs of a unit's last stage.
 
+use super::activation::{Activation, BatchTerm};
 use super::conv::{Conv2d, ParameterGradients};
-use super::pre_activation::{Activation, BatchTerm, PreActivation};
+use super::pre_activation::PreActivation;
 use crate::arrays::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;

@@ -24,8 +24,8 @@ use std::slice::ChunksExact;
 const COLUMNS: usize = 2 * MAX_LANES;
 /// Rows packed by one thread at a time: whole tiles.
 const ROWS: usize = 4 * LARGEST;
-/// Pieces of a product that are enough.
-const PIECES: usize = 4;
+/// The most parts that the rows of a product are cut into: enough for the threads.
+const CUTS: usize = 4;
 /// Terms added up one after another.
 const TERMS: usize = 512;
 /// Terms that one thread adds up sooner than another would come to help.
@@ -38,20 +38,20 @@ const FEW: usize = 1 << 19;
 pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> {
     assert_eq!(a.ncols(), b.nrows(), "the inner dimensions are the same");
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
-    let at_least = team::pieces_at_least(a.len() * b.ncols(), FEW);
+    let at_least = team::min_len(a.len() * b.ncols(), FEW);
     let chunk = ROWS * a.ncols() + MAX_LANES;
     let mut packed = vec![F::zero(); a.nrows().div_ceil(ROWS) * chunk];
     let chunks = a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().with_min_len(at_least);
     chunks.zip(packed.par_chunks_mut(chunk)).for_each(|(a, packed)| F::vectorize(PackTiles { a, packed }));
-    // Each piece of rows packs the panels anew: where there are many panels, rows are not cut.
-    let cuts = if b.ncols() > (PIECES - 1) * COLUMNS { 1 } else { PIECES };
+    // Each part of the rows packs the panels anew: where there are many panels, rows are not cut.
+    let cuts = if b.ncols() > (CUTS - 1) * COLUMNS { 1 } else { CUTS };
     let chunks = a.nrows().div_ceil(ROWS).div_ceil(cuts).max(1);
-    let scratches = Spares::default();
-    let pieces = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter().with_min_len(at_least);
-    pieces.zip(packed.par_chunks(chunks * chunk)).for_each(|(mut product, a)| {
+    let spares = Spares::default();
+    let parts = product.axis_chunks_iter_mut(Axis(0), ROWS * chunks).into_par_iter().with_min_len(at_least);
+    parts.zip(packed.par_chunks(chunks * chunk)).for_each(|(mut product, a)| {
         let panels = product.axis_chunks_iter_mut(Axis(1), COLUMNS).into_par_iter().with_min_len(at_least);
         panels.zip(b.axis_chunks_iter(Axis(1), COLUMNS)).for_each_init(
-            || scratches.take(),
+            || spares.take(),
             |panel, (product, b)| F::vectorize(Columns { a: a.chunks_exact(chunk), b, product, panel }),
         );
     });

@@ -26,7 +26,7 @@ pub(crate) fn forward<F: Real>(
     let size = block(x.dim().2);
     (y.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
         .into_par_iter()
-        .with_min_len(team::pieces_at_least(x.len(), FEW))
+        .with_min_len(team::min_len(x.len(), FEW))
         .enumerate()
         .for_each(|(i, (y, x))| {
             let of_place = |of_channel: ArrayView1<'_, F>| by_place(i * size, &x, &|c| of_channel[c]);
@@ -48,7 +48,7 @@ pub(crate) fn backward<F: Real>(
     let size = block(x.dim().2);
     let sums: Vec<[Vec<F>; 2]> = (dy.axis_chunks_iter_mut(Axis(1), size), x.axis_chunks_iter(Axis(1), size))
         .into_par_iter()
-        .with_min_len(team::pieces_at_least(x.len(), FEW))
+        .with_min_len(team::min_len(x.len(), FEW))
         .enumerate()
         .map(|(i, (dy, x))| {
             let of_place = |of_channel: ArrayView1<'_, F>| by_place(i * size, &x, &|c| of_channel[c]);

@@ -14,7 +14,7 @@
 mod backward;
 mod forward;
 
-use super::pre_activation::{Activation, BatchTerm};
+use super::activation::{Activation, BatchTerm};
 use crate::arrays::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -86,13 +86,13 @@ impl<F: Real> PooledActivation<'_, F> {
         let [mut y, mut at_maximum] = [(); 2].map(|()| Fresh::new(batch * image));
         let mut place = Fresh::new(batch * image);
         let images = x.as_slice().expect(STANDARD).par_chunks_exact(channels * height * width);
-        let scratches = Spares::default();
-        let pieces = (images, y.pieces(image), at_maximum.pieces(image), place.pieces(image)).into_par_iter();
-        pieces.for_each_init(
-            || scratches.take(),
-            |scratch, (x, y, at_maximum, place)| {
+        let spares = Spares::default();
+        let chunks = (images, y.chunks(image), at_maximum.chunks(image), place.chunks(image)).into_par_iter();
+        chunks.for_each_init(
+            || spares.take(),
+            |maxima_so_far, (x, y, at_maximum, place)| {
                 let size = [height, width];
-                F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, scratch });
+                F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, maxima_so_far });
             },
         );
         let (y, at_maximum, place) = (y.finish(shape), at_maximum.finish(shape), place.finish(shape));
@@ -118,7 +118,7 @@ impl<F: Real> PooledActivation<'_, F> {
 
         // y = a at the maxima, a = max(γ x̂ + β, 0)
         let mut at_maximum = Fresh::new(batch * channels * windows);
-        let sums: Vec<Vec<(f64, f64)>> = (dys, maxima, at_maximum.pieces(channels * windows))
+        let sums: Vec<Vec<(f64, f64)>> = (dys, maxima, at_maximum.chunks(channels * windows))
             .into_par_iter()
             .map(|(dy, x, dx)| {
                 let dx = dx.zeros();
@@ -138,7 +138,7 @@ impl<F: Real> PooledActivation<'_, F> {
             term.add(&cache.activation, dgamma.view(), dbeta.view(), batch * height * width);
         }
         let at_maximum = at_maximum.finish(cache.at_maximum.dim());
-        (DeferredGradient { cache, at_maximum, term, scratches: Spares::default() }, dgamma, dbeta)
+        (DeferredGradient { cache, at_maximum, term, spares: Spares::default() }, dgamma, dbeta)
     }
 }
 

@@ -16,15 +16,15 @@ use ndarray::{Array4, ArrayView4, Zip};
 /// What the backward needs of the forward: the geometry alone.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    windows: Windows,
+    windows: Spans,
     image: (usize, usize),
     /// y's shape.
     output: (usize, usize, usize, usize),
 }
 
-/// The windows, row by row and column by column.
+/// The windows' spans, row by row and column by column.
 #[derive(Clone, Debug)]
-struct Windows {
+struct Spans {
     rows: Vec<Span>,
     columns: Vec<Span>,
 }
@@ -36,7 +36,7 @@ struct Windows {
 pub fn forward<F: Real>(x: ArrayView4<'_, F>, pool: &Pool) -> Result<(Array4<F>, Cache)> {
     let (batch, channels, height, width) = x.dim();
     let [output_h, output_w] = pool.output_size([height, width])?;
-    let windows = Windows { rows: pool.windows(0, height, output_h), columns: pool.windows(1, width, output_w) };
+    let windows = Spans { rows: pool.windows(0, height, output_h), columns: pool.windows(1, width, output_w) };
     let x = x.to_shape((batch * channels, height * width)).expect("images hold C·H·W values");
     let mut y = Array4::zeros((batch, channels, output_h, output_w));
     let mut planes = y.view_mut().into_shape_with_order((batch * channels, output_h * output_w)).expect(STANDARD);
@@ -70,7 +70,7 @@ const STANDARD: &str = "in standard layout";
 
 /// The forward of one channel: the sums of each column of a window's rows, then those of the window's columns.
 struct Forward<'a, F> {
-    windows: &'a Windows,
+    windows: &'a Spans,
     width: usize,
     /// (H, W).
     x: &'a [F],
@@ -83,7 +83,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let Self { windows: Windows { rows, columns }, width, x, y } = self;
+        let Self { windows: Spans { rows, columns }, width, x, y } = self;
         let mut sums = vec![0.0; width];
         for (rows, y) in rows.iter().zip(y.chunks_exact_mut(columns.len())) {
             sums.fill(0.0);
@@ -100,7 +100,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
 
 /// The backward of one channel: what a row of windows sends to each column, then to its rows.
 struct Backward<'a, F> {
-    windows: &'a Windows,
+    windows: &'a Spans,
     width: usize,
     /// (OH, OW).
     dy: &'a [F],
@@ -113,7 +113,7 @@ impl<F: Real> Kernel<F> for Backward<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let Self { windows: Windows { rows, columns }, width, dy, dx } = self;
+        let Self { windows: Spans { rows, columns }, width, dy, dx } = self;
         let mut to_columns = vec![F::zero(); width];
         for (rows, dy) in rows.iter().zip(dy.chunks_exact(columns.len())) {
             to_columns.fill(F::zero());

@@ -47,10 +47,11 @@ mod about;
 mod layer;
 mod parts;
 
-use super::model::{Affine, PackedModel};
+use super::model::PackedModel;
 use crate::error::{Error, Result};
 use crate::files::read::{self, read};
 use crate::files::write::write;
+use crate::kernels::packed::epilogue::Affine;
 use crate::nets::{Description, Given, Graph};
 use crate::train::data::{Standardization, TrainedOn};
 use parts::{Reader, push_floats, push_short_text, push_word};

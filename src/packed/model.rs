@@ -10,12 +10,12 @@
 //!
 //! Its logits are those of the network with quantized weights, to rounding.
 
-use super::fields::Fields;
-use super::inference::{self, Workspaces};
+use super::executor::Executor;
 use crate::error::Result;
-use crate::kernels::Way;
+pub use crate::kernels::packed::epilogue::Affine;
+use crate::kernels::packed::fields::{Fields, PackedWeights};
 use crate::layers::batch_norm::EPSILON;
-use crate::nets::{Graph, Network, Schedule, WeightMode};
+use crate::nets::{Graph, Network};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
 use crate::train::data::{Standardization, TrainedOn};
@@ -31,12 +31,10 @@ pub struct PackedModel {
     /// The data it was trained on, where that is known.
     pub trained_on: Option<TrainedOn>,
     pub(super) graph: Graph,
-    pub(super) schedule: Schedule,
     /// In the order of the graph's nodes.
     pub(super) layers: Vec<PackedLayer>,
     /// In the order of the graph's nodes.
     pub(super) norms: Vec<Affine>,
-    pub(super) workspaces: Workspaces,
 }
 
 /// A Bayesian layer after quantization.
@@ -54,15 +52,6 @@ pub struct PackedLayer {
     pub values: Vec<f32>,
     /// b (O), of the last layer.
     pub bias: Option<Vec<f32>>,
-}
-
-/// A folded normalization, (C) each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Affine {
-    /// γ/√(running variance + ε).
-    pub scale: Vec<f32>,
-    /// β − scale · running mean.
-    pub shift: Vec<f32>,
 }
 
 impl PackedLayer {
@@ -93,6 +82,12 @@ impl PackedLayer {
     /// Whether its weights are levels.
     pub fn is_quantized(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// The weights as the kernels read them.
+    pub(super) fn packed_weights(&self) -> PackedWeights<'_> {
+        let outputs = self.outputs();
+        PackedWeights::new(&self.fields, &self.levels, &self.values, [self.weights() / outputs.max(1), outputs])
     }
 
     /// The number of weights.
@@ -188,9 +183,7 @@ impl PackedModel {
         layers: Vec<PackedLayer>,
         norms: Vec<Affine>,
     ) -> Self {
-        let schedule = Schedule::fused(&graph);
-        let (trained_on, workspaces) = (None, Workspaces::default());
-        Self { name, standardization, trained_on, graph, schedule, layers, norms, workspaces }
+        Self { name, standardization, trained_on: None, graph, layers, norms }
     }
 
     /// The model that knows the data it was trained on.
@@ -263,26 +256,12 @@ impl PackedModel {
         network
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1]: those of the [decoded](Self::decode) network, computed by
-    /// kernels that read the codes, unless [`Way::in_use`] says otherwise. The memory they take is kept for the next call.
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1], by an [`Executor`] made for this call; for one
+    /// batch after another, make one for all.
     ///
     /// # Errors
     /// If the images are not of the model's shape.
-    pub fn predict(&self, mut x: Array4<f32>) -> Result<Array2<f32>> {
-        self.graph.check_images(x.shape())?;
-        if let Some(standardization) = &self.standardization {
-            standardization.apply(&mut x);
-        }
-        match Way::in_use() {
-            Way::Kernel => Ok(inference::logits(self, x)),
-            Way::Definition => self.decode().predict(x, &WeightMode::Mean),
-        }
-    }
-}
-
-impl Affine {
-    /// (scale, shift) of a channel.
-    pub(super) fn of(&self, channel: usize) -> (f32, f32) {
-        (self.scale[channel], self.shift[channel])
+    pub fn predict(&self, x: Array4<f32>) -> Result<Array2<f32>> {
+        Executor::new(self).predict(x)
     }
 }

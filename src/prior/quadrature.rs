@@ -17,7 +17,7 @@
 //! have no cancelling singularities. The derivatives in θ and ln σ² follow from w = θ + σε: dw/dθ = 1, dw/d ln σ² = ½σε.
 //!
 //! The distances w − ℓ_k are carried from the end of the interval that is a level, so that they are exact beside it however
-//! small σ is against θ. Each piece is integrated by the tanh-sinh rule (Takahasi & Mori 1974), its step the finer the
+//! small σ is against θ. Each interval is integrated by the tanh-sinh rule (Takahasi & Mori 1974), its step the finer the
 //! smaller a_n is: ln P bends within c_n = a_n / Σ_{k≠n} a_k/|ℓ_n − ℓ_k| of a level.
 //!
 //! Error, absolute below 1 and relative above: of F at most 1e-13, of its derivatives 2e-13, for up to 16 levels, masses from
@@ -30,11 +30,11 @@ use crate::scalar::{HALF_GAMMA_PLUS_LN_2, WeightKl};
 
 /// Beyond ±this many σ the posterior's mass, 1e-19, is left out.
 const REACH: f64 = 9.0;
-/// A piece is at most this many σ long.
-const PIECE: f64 = 3.0;
-/// The step of the tanh-sinh rule over a piece on which nothing bends more sharply than over its length.
+/// An interval is at most this many σ long.
+const INTERVAL: f64 = 3.0;
+/// The step of the tanh-sinh rule over an interval on which nothing bends more sharply than over its length.
 const STEP: f64 = 1.0 / 16.0;
-/// ln of the share of a piece, at either end, that the rule leaves out.
+/// ln of the share of an interval, at either end, that the rule leaves out.
 const END: f64 = 46.0;
 
 /// F_true of one weight; adds its derivative in the levels to `dlevels` (M).
@@ -63,15 +63,15 @@ pub fn quadrature(
     let mut distances = vec![0.0; levels.len()];
     for pair in ends.windows(2) {
         let ((from, left), (to, right)) = (pair[0], pair[1]);
-        let pieces = ((to - from) / PIECE).ceil();
-        let half = 0.5 * (to - from) / pieces;
+        let intervals = ((to - from) / INTERVAL).ceil();
+        let half = 0.5 * (to - from) / intervals;
         let bends = [left, right].into_iter().flatten().map(|n| bend(n, levels, level_weights));
         let (step, steps) = rule(bends.fold(0.0, |depth, c| f64::max(depth, (2.0 * half * sigma / c).ln())));
-        for piece in 0..pieces as usize {
+        for interval in 0..intervals as usize {
             for i in -steps..=steps {
                 let (from_start, from_end, weight) = tanh_sinh(step * f64::from(i));
-                let from_left = half * (2.0 * piece as f64 + from_start);
-                let from_right = half * (2.0 * (pieces - 1.0 - piece as f64) + from_end);
+                let from_left = half * (2.0 * interval as f64 + from_start);
+                let from_right = half * (2.0 * (intervals - 1.0 - interval as f64) + from_end);
                 let z = from + from_left;
                 for (k, distance) in distances.iter_mut().enumerate() {
                     // Sums of terms of one sign.
@@ -98,7 +98,7 @@ fn bend(n: usize, levels: &[f64], level_weights: &[f64]) -> f64 {
 }
 
 /// The step of the tanh-sinh rule and the number of steps to either side, for a function that bends within e^−`depth` of the
-/// piece's length of an end. At u the nodes are e^{−π sinh|u|} from the end; there the function has a pole π/(π cosh u) off
+/// interval's length of an end. At u the nodes are e^{−π sinh|u|} from the end; there the function has a pole π/(π cosh u) off
 /// the real axis.
 fn rule(depth: f64) -> (f64, i32) {
     let pi = std::f64::consts::PI;

@@ -18,7 +18,7 @@ use crate::scalar::{Real, WeightKl};
 pub const WINDOW_RATIO: f64 = 0.15;
 
 /// Ω and its derivatives.
-pub(super) struct Window<V> {
+pub(super) struct Omega<V> {
     pub(super) value: V,
     pub(super) dtheta: V,
     pub(super) dlevel: V,
@@ -26,7 +26,7 @@ pub(super) struct Window<V> {
 
 /// The window of a nonzero level, ρ being `ratio`.
 #[inline(always)]
-pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Window<V> {
+pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
     let (zero, two) = (V::zero(), V::of(2.0));
     let width = ratio * level;
     let (delta, width2) = (theta - level, width * width);
@@ -34,7 +34,7 @@ pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Window<V> {
     let slope = value * delta / width2;
     // Of a level so small that width² is 0, the window is closed, and has no slope.
     let is_closed = width2.equals(zero) | value.equals(zero);
-    Window {
+    Omega {
         value: V::select(is_closed, zero, value),
         dtheta: V::select(is_closed, zero, -slope),
         dlevel: V::select(is_closed, zero, slope * theta / level),

@@ -31,8 +31,8 @@ pub const MAX_LANES: usize = 16;
 /// A multiple of the lanes of every [`Vector::Several`].
 pub const SEVERAL_LANES: usize = 2 * MAX_LANES;
 
-/// The elements of a piece, the run of neighbours that [`Vector::load_pieces`] reads at once. A vector of fewer lanes is one piece.
-pub const PIECE: usize = 8;
+/// The elements of a segment, the run of neighbours that [`Vector::load_segments`] reads at once. A vector of fewer lanes is one segment.
+pub const SEGMENT: usize = 8;
 
 /// Yes or no in each lane of a vector.
 pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> {
@@ -59,10 +59,10 @@ pub trait Vector:
     const LANES: usize;
     /// The registers of the processor, about: how many vectors it holds at once.
     const REGISTERS: usize;
-    /// The lanes of a piece.
-    const PIECE: usize = if Self::LANES < PIECE { Self::LANES } else { PIECE };
-    /// The pieces of a vector.
-    const PIECES: usize = Self::LANES / Self::PIECE;
+    /// The lanes of a segment.
+    const SEGMENT: usize = if Self::LANES < SEGMENT { Self::LANES } else { SEGMENT };
+    /// The segments of a vector.
+    const SEGMENTS: usize = Self::LANES / Self::SEGMENT;
 
     /// `x` in every lane.
     fn splat(x: Self::Element) -> Self;
@@ -164,10 +164,10 @@ pub trait Vector:
         Self::splat(Self::Element::of(0.0))
     }
 
-    /// A piece from each of the first [`Vector::PIECES`] `starts`, `offset` further on; here for vectors of one piece.
+    /// A segment from each of the first [`Vector::SEGMENTS`] `starts`, `offset` further on; here for vectors of one segment.
     #[inline(always)]
-    fn load_pieces(from: &[Self::Element], offset: u32, starts: &[u32]) -> Self {
-        Self::load(piece(from, offset, starts[0], Self::PIECE))
+    fn load_segments(from: &[Self::Element], offset: u32, starts: &[u32]) -> Self {
+        Self::load(segment(from, offset, starts[0], Self::SEGMENT))
     }
 
     /// `table[n]` for each number n of four bits, the lower half of each byte first. The lanes of the result are permuted;
@@ -246,9 +246,9 @@ pub(super) fn epsilon<F: Real>() -> f64 {
     F::epsilon().as_f64()
 }
 
-/// The piece of a slice that begins `offset` after `start`: u32, whose sum cannot overflow, so that one bounds check is left.
+/// The segment of a slice that begins `offset` after `start`: u32, whose sum cannot overflow, so that one bounds check is left.
 #[inline(always)]
-fn piece<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
+fn segment<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
     let start = offset as usize + start as usize;
     &from[start..start + len]
 }

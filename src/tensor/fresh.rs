@@ -1,4 +1,4 @@
-//! New arrays that several threads fill: nothing is cleared beforehand but what asks for [`Piece::zeros`].
+//! New arrays that several threads fill: nothing is cleared beforehand but what asks for [`FreshChunk::zeros`].
 
 use ndarray::{Array, IntoDimension};
 use rayon::prelude::*;
@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// use spikeslab::tensor::fresh::Fresh;
 ///
 /// let mut squares = Fresh::new(6);
-/// squares.pieces(3).enumerate().for_each(|(row, mut piece)| {
-///     piece.append((0..3).map(|column| (3 * row + column).pow(2)));
+/// squares.chunks(3).enumerate().for_each(|(row, mut chunk)| {
+///     chunk.append((0..3).map(|column| (3 * row + column).pow(2)));
 /// });
 /// assert_eq!(squares.finish((2, 3)), ndarray::array![[0, 1, 4], [9, 16, 25]]);
 /// ```
@@ -21,12 +21,12 @@ pub struct Fresh<T> {
     /// Empty, with room for all elements.
     elements: Vec<T>,
     len: usize,
-    /// Of each piece, whether it is full: in a place of its own, where no other thread is met.
+    /// Of each chunk, whether it is full: in a place of its own, where no other thread is met.
     full: Vec<AtomicBool>,
 }
 
-/// A piece of an array in the making, written from front to back.
-pub struct Piece<'a, T> {
+/// A chunk of an array in the making, written from front to back.
+pub struct FreshChunk<'a, T> {
     unwritten: &'a mut [MaybeUninit<T>],
     full: &'a AtomicBool,
 }
@@ -37,30 +37,30 @@ impl<T: Copy + Default + Send> Fresh<T> {
         Self { elements: Vec::with_capacity(len), len, full: Vec::new() }
     }
 
-    /// All of it in pieces of `len` elements; the last piece may be shorter.
-    pub fn pieces(&mut self, len: usize) -> impl IndexedParallelIterator<Item = Piece<'_, T>> {
+    /// All of it in chunks of `len` elements; the last chunk may be shorter.
+    pub fn chunks(&mut self, len: usize) -> impl IndexedParallelIterator<Item = FreshChunk<'_, T>> {
         let Self { elements, len: all, full } = self;
         let len = len.max(1);
         *full = std::iter::repeat_with(AtomicBool::default).take(all.div_ceil(len)).collect();
-        let pieces = elements.spare_capacity_mut()[..*all].par_chunks_mut(len);
-        pieces.zip(&*full).map(|(unwritten, full)| Piece { unwritten, full })
+        let chunks = elements.spare_capacity_mut()[..*all].par_chunks_mut(len);
+        chunks.zip(&*full).map(|(unwritten, full)| FreshChunk { unwritten, full })
     }
 
     /// The array.
     ///
     /// # Panics
-    /// If not all pieces are full, or the shape has another number of elements.
+    /// If not all chunks are full, or the shape has another number of elements.
     pub fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
         let full = self.full.iter().all(|full| full.load(Ordering::Relaxed));
-        assert!(full && (self.len == 0 || !self.full.is_empty()), "every piece is full");
-        // SAFETY: all elements of the pieces that `pieces` last made, and so all elements, are written.
+        assert!(full && (self.len == 0 || !self.full.is_empty()), "every chunk is full");
+        // SAFETY: all elements of the chunks that `chunks` last made, and so all elements, are written.
         unsafe { self.elements.set_len(self.len) };
         let shape = shape.into_dimension();
         Array::from_shape_vec(shape, self.elements).expect("as many elements as the shape has")
     }
 }
 
-impl<'a, T: Copy + Default> Piece<'a, T> {
+impl<'a, T: Copy + Default> FreshChunk<'a, T> {
     /// How many elements are missing.
     #[inline(always)]
     pub fn missing(&self) -> usize {

@@ -18,7 +18,7 @@
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
 
-use super::fresh::{Fresh, Piece};
+use super::fresh::{Fresh, FreshChunk};
 use crate::scalar::Real;
 use crate::scalar::circle::circle;
 use crate::scalar::ln_unit::ln_unit;
@@ -99,7 +99,7 @@ impl Philox {
     pub fn standard_normal<F: Real, Sh: IntoDimension>(&self, shape: Sh) -> Array<F, Sh::Dim> {
         let shape = shape.into_dimension();
         let mut normals = Fresh::new(shape.size());
-        normals.pieces(4 * BLOCKS).enumerate().for_each(|(chunk, elements)| {
+        normals.chunks(4 * BLOCKS).enumerate().for_each(|(chunk, elements)| {
             F::vectorize(Normals { stream: self, first: (chunk * BLOCKS) as u64, elements });
         });
         normals.finish(shape)
@@ -110,7 +110,7 @@ impl Philox {
 struct Normals<'a, F> {
     stream: &'a Philox,
     first: u64,
-    elements: Piece<'a, F>,
+    elements: FreshChunk<'a, F>,
 }
 
 /// Blocks drawn together, word by word: every loop below is over independent, contiguous elements.

@@ -32,10 +32,8 @@ impl<F: Real> Statistics<F> {
     /// The mean and biased variance of each channel of `x` (B, C, P).
     pub fn of_batch(x: ArrayView3<'_, F>) -> Self {
         let x = x.as_standard_layout();
-        let blocks = x
-            .axis_chunks_iter(Axis(1), block(x.dim().2))
-            .into_par_iter()
-            .with_min_len(team::pieces_at_least(x.len(), FEW));
+        let blocks =
+            x.axis_chunks_iter(Axis(1), block(x.dim().2)).into_par_iter().with_min_len(team::min_len(x.len(), FEW));
         let moments: Vec<(Vec<F>, Vec<F>)> = blocks.map(|x| F::vectorize(Moments { x })).collect();
         let (mean, variance): (Vec<Vec<F>>, Vec<Vec<F>>) = moments.into_iter().unzip();
         Self { mean: mean.concat().into(), variance: variance.concat().into() }

@@ -1,6 +1,6 @@
 use super::Workplace;
 use safetensors::SafeTensors;
-use spikeslab::export::safetensors::Weights;
+use spikeslab::export::safetensors::WeightEncoding;
 use spikeslab::export::{c, onnx, safetensors as tensors};
 use spikeslab::packed::format;
 use spikeslab::train::checkpoint;
@@ -28,9 +28,10 @@ fn each_format_is_that_of_the_library() {
         assert_eq!(printed, format!("file: C, {sizes}; {} bytes\n", file.len()));
 
         let network = (from == "run").then_some(&network);
-        for (options, weights) in
-            [(&["safetensors"][..], Weights::Indices), (&["safetensors", "--dequantized"], Weights::Dequantized)]
-        {
+        for (options, weights) in [
+            (&["safetensors"][..], WeightEncoding::Indices),
+            (&["safetensors", "--dequantized"], WeightEncoding::Dequantized),
+        ] {
             let (printed, file) = export(options);
             assert_eq!(file, tensors::to_bytes(&model, network, weights).unwrap());
             assert_eq!(printed, format!("file: safetensors; {} bytes\n", file.len()));

@@ -2,7 +2,7 @@ use super::{bytes, graphs, model, models, network};
 use crate::common::external::{is_there, succeed};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype, SafeTensors};
-use spikeslab::export::safetensors::{Weights, to_bytes};
+use spikeslab::export::safetensors::{WeightEncoding, to_bytes};
 use spikeslab::layers::batch_norm::EPSILON;
 use spikeslab::nets::{Given, Graph};
 use spikeslab::packed::PackedModel;
@@ -20,7 +20,7 @@ fn floats(tensors: &SafeTensors<'_>, name: &str) -> ArrayD<f32> {
 #[test]
 fn levels_and_indices_are_the_weights() {
     for (name, model, _) in models() {
-        let file = to_bytes(&model, None, Weights::Indices).unwrap();
+        let file = to_bytes(&model, None, WeightEncoding::Indices).unwrap();
         let tensors = SafeTensors::deserialize(&file).unwrap();
         let mut expected = 4 * model.norms().len();
         for layer in model.layers() {
@@ -52,7 +52,7 @@ fn pytorch(weights: ArrayD<f32>) -> ArrayD<f32> {
 #[test]
 fn dequantized_weights_have_pytorchs_shape() {
     for (name, model, _) in models() {
-        let file = to_bytes(&model, None, Weights::Dequantized).unwrap();
+        let file = to_bytes(&model, None, WeightEncoding::Dequantized).unwrap();
         let tensors = SafeTensors::deserialize(&file).unwrap();
         for layer in model.layers() {
             assert_eq!(floats(&tensors, &format!("{}.weight", layer.name)), pytorch(layer.decode()), "{name}");
@@ -67,7 +67,7 @@ fn normalizations() {
     let network = network(graphs().swap_remove(1), 3);
     let model = PackedModel::new("lenet5", &network, None);
     let (of_run, of_packed) =
-        (to_bytes(&model, Some(&network), Weights::Indices), to_bytes(&model, None, Weights::Indices));
+        (to_bytes(&model, Some(&network), WeightEncoding::Indices), to_bytes(&model, None, WeightEncoding::Indices));
     let (of_run, of_packed) = (of_run.unwrap(), of_packed.unwrap());
     let [learned, folded] = [&of_run, &of_packed].map(|bytes| SafeTensors::deserialize(bytes).unwrap());
     for (name, of) in ["bn1", "bn2", "bn3", "bn4"].iter().zip(network.graph().norms()) {
@@ -95,8 +95,8 @@ fn normalizations() {
 #[test]
 fn metadata_and_bytes() {
     let model = model(graphs().swap_remove(6), 3);
-    let file = to_bytes(&model, None, Weights::Indices).unwrap();
-    assert_eq!(file, to_bytes(&model, None, Weights::Indices).unwrap());
+    let file = to_bytes(&model, None, WeightEncoding::Indices).unwrap();
+    assert_eq!(file, to_bytes(&model, None, WeightEncoding::Indices).unwrap());
     let (_, metadata) = SafeTensors::read_metadata(&file).unwrap();
     let entry = &metadata.metadata().as_ref().unwrap()["spikeslab"];
     let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
@@ -116,7 +116,8 @@ fn in_numpy() {
     }
     let dir = tempfile::tempdir().unwrap();
     let (_, model, x) = models().next().unwrap();
-    fs::write(dir.path().join("mlp.safetensors"), to_bytes(&model, None, Weights::Dequantized).unwrap()).unwrap();
+    fs::write(dir.path().join("mlp.safetensors"), to_bytes(&model, None, WeightEncoding::Dequantized).unwrap())
+        .unwrap();
     fs::write(dir.path().join("pixels"), bytes(&x)).unwrap();
     fs::write(dir.path().join("logits"), bytes(&model.predict(x).unwrap())).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export/safetensors/mlp.py");

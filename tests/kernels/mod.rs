@@ -2,6 +2,7 @@
 
 mod conv;
 mod matmul;
+mod packed;
 mod pooled_activation;
 mod pre_activation;
 mod way;

@@ -2,10 +2,9 @@
 mod digits;
 #[cfg(feature = "files")]
 mod entropy;
-mod fields;
+mod executor;
 #[cfg(feature = "files")]
 mod format;
-mod inference;
 mod model;
 
 use crate::common::random::Random;
@@ -55,6 +54,6 @@ fn standardized(name: &str, levels: usize, size: usize) -> PackedModel {
     model
 }
 
-fn packed(name: &str, levels: usize, size: usize) -> PackedModel {
+pub(crate) fn packed(name: &str, levels: usize, size: usize) -> PackedModel {
     PackedModel::new(name, &trained(name, levels, size), None)
 }

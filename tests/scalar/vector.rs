@@ -124,12 +124,12 @@ impl<F: Real> Kernel<F> for Operations {
             return V::LANES;
         }
 
-        // The pieces of a vector from places of their own, and a square of them transposed.
-        let places: Vec<u32> = (0..V::PIECES as u32).rev().map(|piece| 3 * piece).collect();
+        // The segments of a vector from places of their own, and a square of them transposed.
+        let places: Vec<u32> = (0..V::SEGMENTS as u32).rev().map(|segment| 3 * segment).collect();
         let long: Vec<F> = (0..4 * MAX_LANES).map(|i| F::of(i as f64)).collect();
         let mut lanes = vec![F::nan(); V::LANES];
-        V::load_pieces(&long, 2, &places).store(&mut lanes);
-        let expected = places.iter().flat_map(|place| &long[*place as usize + 2..][..V::PIECE]);
+        V::load_segments(&long, 2, &places).store(&mut lanes);
+        let expected = places.iter().flat_map(|place| &long[*place as usize + 2..][..V::SEGMENT]);
         assert!(lanes.iter().eq(expected), "{lanes:?}");
         let number = |row: usize, lane: usize| F::of((100 * row + lane) as f64);
         let row = |row: usize| -> Vec<F> { (0..MAX_LANES).map(|lane| number(row, lane)).collect() };

@@ -4,65 +4,65 @@ use rayon::prelude::*;
 use spikeslab::tensor::fresh::Fresh;
 
 #[test]
-fn pieces_are_in_order_and_the_last_one_may_be_short() {
+fn chunks_are_in_order_and_the_last_one_may_be_short() {
     let mut fresh = Fresh::new(7);
-    let lens: Vec<usize> = fresh.pieces(3).map(|piece| piece.missing()).collect();
+    let lens: Vec<usize> = fresh.chunks(3).map(|chunk| chunk.missing()).collect();
     assert_eq!(lens, [3, 3, 1]);
-    fresh.pieces(3).enumerate().for_each(|(i, mut piece)| piece.append(vec![i; piece.missing()].into_iter()));
+    fresh.chunks(3).enumerate().for_each(|(i, mut chunk)| chunk.append(vec![i; chunk.missing()].into_iter()));
     assert_eq!(fresh.finish(7), array![0, 0, 0, 1, 1, 1, 2]);
 }
 
 #[test]
-fn a_piece_is_written_from_front_to_back() {
+fn a_chunk_is_written_from_front_to_back() {
     let mut fresh = Fresh::new(5);
-    fresh.pieces(5).for_each(|mut piece| {
-        piece.append([1, 2].into_iter());
-        piece.append([].into_iter());
-        assert_eq!(piece.missing(), 3);
-        piece.append([3].into_iter());
-        piece.zeros()[1] = 5;
+    fresh.chunks(5).for_each(|mut chunk| {
+        chunk.append([1, 2].into_iter());
+        chunk.append([].into_iter());
+        assert_eq!(chunk.missing(), 3);
+        chunk.append([3].into_iter());
+        chunk.zeros()[1] = 5;
     });
     assert_eq!(fresh.finish(5), array![1, 2, 3, 0, 5]);
 }
 
 #[test]
-fn pieces_handed_out_again_are_written_anew() {
+fn chunks_handed_out_again_are_written_anew() {
     let mut fresh = Fresh::new(4);
-    fresh.pieces(2).for_each(|piece| piece.zeros().fill(5));
-    fresh.pieces(4).for_each(|piece| piece.zeros()[1] += 1);
+    fresh.chunks(2).for_each(|chunk| chunk.zeros().fill(5));
+    fresh.chunks(4).for_each(|chunk| chunk.zeros()[1] += 1);
     assert_eq!(fresh.finish((2, 2)), array![[0, 1], [0, 0]]);
 }
 
 #[test]
-fn pieces_of_nothing_are_taken_for_pieces_of_one() {
+fn chunks_of_nothing_are_taken_for_chunks_of_one() {
     let mut fresh = Fresh::<u8>::new(2);
-    assert_eq!(fresh.pieces(0).map(|piece| piece.zeros().len()).sum::<usize>(), 2);
+    assert_eq!(fresh.chunks(0).map(|chunk| chunk.zeros().len()).sum::<usize>(), 2);
     assert_eq!(fresh.finish(2), array![0, 0]);
     assert_eq!(Fresh::<u8>::new(0).finish((0, 3)).dim(), (0, 3));
 }
 
 #[test]
 fn what_was_not_written_is_never_read() {
-    assert_panics("no piece", || Fresh::<f64>::new(3).finish(3));
-    assert_panics("pieces in which nothing is written", || {
+    assert_panics("no chunk", || Fresh::<f64>::new(3).finish(3));
+    assert_panics("chunks in which nothing is written", || {
         let mut fresh = Fresh::<f64>::new(4);
-        fresh.pieces(2).for_each(drop);
+        fresh.chunks(2).for_each(drop);
         fresh.finish(4)
     });
-    assert_panics("one of two pieces", || {
+    assert_panics("one of two chunks", || {
         let mut fresh = Fresh::<f64>::new(4);
-        fresh.pieces(2).take(1).for_each(|piece| piece.zeros().fill(1.0));
+        fresh.chunks(2).take(1).for_each(|chunk| chunk.zeros().fill(1.0));
         fresh.finish(4)
     });
-    assert_panics("half of each piece", || {
+    assert_panics("half of each chunk", || {
         let mut fresh = Fresh::<f64>::new(4);
-        fresh.pieces(2).for_each(|mut piece| piece.append([1.0].into_iter()));
+        fresh.chunks(2).for_each(|mut chunk| chunk.append([1.0].into_iter()));
         fresh.finish(4)
     });
     assert_panics("all, then one of two", || {
         let mut fresh = Fresh::<f64>::new(4);
-        fresh.pieces(2).for_each(|piece| piece.zeros().fill(1.0));
-        fresh.pieces(2).take(1).for_each(|piece| piece.zeros().fill(1.0));
+        fresh.chunks(2).for_each(|chunk| chunk.zeros().fill(1.0));
+        fresh.chunks(2).take(1).for_each(|chunk| chunk.zeros().fill(1.0));
         fresh.finish(4)
     });
 }
@@ -86,9 +86,9 @@ impl ExactSizeIterator for Overstated {}
 
 #[test]
 fn more_elements_than_are_missing_or_fewer_than_said_panic() {
-    assert_panics("three of two", || Fresh::new(2).pieces(2).for_each(|mut piece| piece.append([1, 2, 3].into_iter())));
+    assert_panics("three of two", || Fresh::new(2).chunks(2).for_each(|mut chunk| chunk.append([1, 2, 3].into_iter())));
     assert_panics("two of four", || {
-        Fresh::new(4).pieces(4).for_each(|mut piece| piece.append(Overstated(0..2)));
+        Fresh::new(4).chunks(4).for_each(|mut chunk| chunk.append(Overstated(0..2)));
     });
 }
 
@@ -96,7 +96,7 @@ fn more_elements_than_are_missing_or_fewer_than_said_panic() {
 fn a_shape_of_another_number_of_elements_panics() {
     assert_panics("4 elements as 3", || {
         let mut fresh = Fresh::<f64>::new(4);
-        fresh.pieces(2).for_each(|piece| _ = piece.zeros());
+        fresh.chunks(2).for_each(|chunk| _ = chunk.zeros());
         fresh.finish(3)
     });
 }

@@ -1,6 +1,6 @@
 //! The backward of a few images, group by group.
 
-use super::input_gradient::{Adjoint, InputGradient, InputScratch};
+use super::input_gradient::{Adjoint, InputGradient, InputGradientBuffers};
 use super::layout::Layout;
 use super::weight_gradient::{self, AddUp, WeightGradient};
 use super::{Activation, Pixels, slice_of};
@@ -41,11 +41,11 @@ pub(super) struct InputGradients<'a, F> {
 
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
-pub(super) struct BackwardScratch<F> {
+pub(super) struct BackwardBuffers<F> {
     dv: Aligned<F>,
     sums: Aligned<F>,
-    weights: weight_gradient::Scratch<F>,
-    images: InputScratch<F>,
+    weights: weight_gradient::GradientBuffers<F>,
+    images: InputGradientBuffers<F>,
 }
 
 /// The gradient in the parameters, from a few images.
@@ -96,19 +96,19 @@ impl<F: Real> Partial<F> {
 }
 
 impl<F: Real> Images<'_, '_, F> {
-    pub(super) fn backward(mut self, scratch: &mut BackwardScratch<F>) -> Partial<F> {
+    pub(super) fn backward(mut self, buffers: &mut BackwardBuffers<F>) -> Partial<F> {
         let layout = self.layout;
         let (image, output) = (layout.image[0] * layout.pixels(), layout.channels_out * layout.positions());
         let activated = self.activation.map_or(0, Activation::channels);
         let mut sum = Partial::zeros(self.groups, self.groups * layout.channels_out, activated);
         let count = self.x.dim().0;
         let together = POSITIONS.div_ceil(layout.positions().max(1)).min(count.max(1));
-        scratch.dv.resize(if self.dv_per_dy.is_some() { together * output } else { 0 }, F::zero());
+        buffers.dv.resize(if self.dv_per_dy.is_some() { together * output } else { 0 }, F::zero());
         for group in 0..self.groups {
             let of_output = |i: usize| (i * self.groups + group) * output..(i * self.groups + group + 1) * output;
             let pixels = group * image..(group + 1) * image;
             let dbias = &mut sum.dbias[group * layout.channels_out..][..layout.channels_out];
-            scratch.sums.clear();
+            buffers.sums.clear();
             let channels = if activated > 0 { layout.image[0] } else { 0 };
             let channels = group * channels..(group + 1) * channels;
             for first in (0..count).step_by(together) {
@@ -127,19 +127,23 @@ impl<F: Real> Images<'_, '_, F> {
                 }
                 // y = m + √(v + v₀) ⊙ ε
                 if let Some(dv_per_dy) = self.dv_per_dy {
-                    for (i, dv) in some.clone().zip(scratch.dv.chunks_exact_mut(output)) {
-                        F::vectorize(Product { a: &self.dy[of_output(i)], b: &dv_per_dy[of_output(i)], product: dv });
+                    for (i, dv) in some.clone().zip(buffers.dv.chunks_exact_mut(output)) {
+                        F::vectorize(ElementwiseProduct {
+                            a: &self.dy[of_output(i)],
+                            b: &dv_per_dy[of_output(i)],
+                            product: dv,
+                        });
                     }
                 }
-                let dv: Vec<&[F]> = scratch.dv.chunks_exact(output).take(some.len()).collect();
+                let dv: Vec<&[F]> = buffers.dv.chunks_exact(output).take(some.len()).collect();
                 // m = θ col + b, v = σ² col²
                 F::vectorize(WeightGradient {
                     layout,
                     images: &images,
                     dm: &dm,
                     dv: &dv,
-                    sums: &mut scratch.sums,
-                    scratch: &mut scratch.weights,
+                    sums: &mut buffers.sums,
+                    buffers: &mut buffers.weights,
                 });
                 let Some(gradients) = &mut self.dx else { continue };
                 for (i, (image, dm)) in some.zip(images.into_iter().zip(dm)) {
@@ -153,11 +157,11 @@ impl<F: Real> Images<'_, '_, F> {
                         dx: &mut dx.as_slice_mut().expect("images are contiguous")[pixels.clone()],
                         dgamma: &mut sum.dgamma[channels.clone()],
                         dbeta: &mut sum.dbeta[channels.clone()],
-                        scratch: &mut scratch.images,
+                        buffers: &mut buffers.images,
                     });
                 }
             }
-            sum.weights[group] = F::vectorize(AddUp { layout, sums: std::mem::take(&mut scratch.sums) });
+            sum.weights[group] = F::vectorize(AddUp { layout, sums: std::mem::take(&mut buffers.sums) });
         }
         sum
     }
@@ -168,13 +172,13 @@ fn add<T: Real>(sum: &mut [T], other: &[T]) {
 }
 
 /// a ⊙ b.
-struct Product<'a, F> {
+struct ElementwiseProduct<'a, F> {
     a: &'a [F],
     b: &'a [F],
     product: &'a mut [F],
 }
 
-impl<F: Real> Kernel<F> for Product<'_, F> {
+impl<F: Real> Kernel<F> for ElementwiseProduct<'_, F> {
     type Output = ();
 
     #[inline(always)]

@@ -6,20 +6,20 @@
 
 use super::layout::Layout;
 use super::products::{Interleave, NONE, Order, Products, SQUARE, channel_blocks};
-use super::{Pixels, Scratch};
+use super::{ConvolutionBuffers, Pixels};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
-use crate::tensor::fresh::Piece;
+use crate::tensor::fresh::FreshChunk;
 use crate::tensor::tiles::tiles;
 
-/// What to compute, and where it goes: pieces (O/groups, OH, OW).
+/// What to compute, and where it goes: chunks (O/groups, OH, OW).
 pub(super) enum Output<'a, F> {
     /// m.
-    Mean { m: Piece<'a, F> },
+    Mean { m: FreshChunk<'a, F> },
     /// m and v.
-    Moments { m: Piece<'a, F>, v: Piece<'a, F> },
+    Moments { m: FreshChunk<'a, F>, v: FreshChunk<'a, F> },
     /// y = m + √(v + v₀) ε; ε is replaced by dv/dy = ε / (2 √(v + v₀)).
-    Sampled { y: Piece<'a, F>, eps: &'a mut [F], variance_floor: F },
+    Sampled { y: FreshChunk<'a, F>, eps: &'a mut [F], variance_floor: F },
 }
 
 /// The forward of one group of one image.
@@ -31,7 +31,7 @@ pub(super) struct Forward<'a, F> {
     /// (O/groups).
     pub bias: Option<&'a [F]>,
     pub output: Output<'a, F>,
-    pub scratch: &'a mut Scratch<F>,
+    pub buffers: &'a mut ConvolutionBuffers<F>,
 }
 
 /// θ and σ² of a group, each (O/groups, K), in the order of use.
@@ -45,8 +45,8 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let Self { layout, image, weights, bias, mut output, scratch } = self;
-        let Scratch { laid_out: [laid_out, _], sums: [m, v] } = scratch;
+        let Self { layout, image, weights, bias, mut output, buffers } = self;
+        let ConvolutionBuffers { laid_out: [laid_out, _], sums: [m, v] } = buffers;
         let plane = layout.plane();
         let [mean, variance] = [&mut *m, &mut *v].map(|sums| {
             sums.resize(layout.channels_out * plane, F::zero());
@@ -54,7 +54,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         });
         let mean_alone = matches!(output, Output::Mean { .. });
 
-        let pieces = layout.pieces::<V::Wide>(0..layout.output[0]);
+        let segments = layout.segments::<V::Wide>(0..layout.output[0]);
         let largest = channel_blocks(layout).map(|(_, size)| size).max().unwrap_or(0);
         laid_out.resize(layout.image_len(largest), F::zero());
         for block in channel_blocks(layout) {
@@ -62,7 +62,8 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
             for tile in tiles::<V::Wide>(layout.channels_out) {
                 let sums = tile.0 * plane..(tile.0 + tile.1) * plane;
                 let sums = [&mut mean[sums.clone()], &mut variance[sums]];
-                let products = Products { layout, pieces: &pieces, block, tile, a: laid_out, b: &[], weights, sums };
+                let products =
+                    Products { layout, segments: &segments, block, tile, a: laid_out, b: &[], weights, sums };
                 if mean_alone { products.run::<V::Wide, NONE>() } else { products.run::<V::Wide, SQUARE>() }
             }
         }

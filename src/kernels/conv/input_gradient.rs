@@ -11,9 +11,9 @@
 
 use super::layout::Layout;
 use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks};
-use super::{Pixels, Scratch};
+use super::{ConvolutionBuffers, Pixels};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, PIECE, Vector};
+use crate::scalar::vector::{Kernel, SEGMENT, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
 use crate::tensor::tiles::tiles;
@@ -33,7 +33,7 @@ impl<'a> Adjoint<'a> {
         // In products: what it costs to add up a sum.
         const ADDING_UP: usize = 12;
         let products = 2 * layout.channels_out;
-        let pixels = layout.image[1] * layout.image[2].next_multiple_of(PIECE);
+        let pixels = layout.image[1] * layout.image[2].next_multiple_of(SEGMENT);
         let scattered = layout.output[0] * layout.row * (products + ADDING_UP) < pixels * products;
         if scattered || window.stride != [1, 1] {
             Self { layout, products: layout.elements(), scattered: true }
@@ -70,14 +70,14 @@ pub(super) struct InputGradient<'a, F> {
     /// In the parameters of the group's activation, added to; empty without one.
     pub dgamma: &'a mut [f64],
     pub dbeta: &'a mut [f64],
-    pub scratch: &'a mut InputScratch<F>,
+    pub buffers: &'a mut InputGradientBuffers<F>,
 }
 
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
-pub(super) struct InputScratch<F> {
+pub(super) struct InputGradientBuffers<F> {
     /// dm, dv and the sums of a tile.
-    products: Scratch<F>,
+    products: ConvolutionBuffers<F>,
     /// Scattered, the image and its gradient, laid out.
     image: Aligned<F>,
     da: Aligned<F>,
@@ -91,8 +91,8 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(mut self) {
         let (layout, products) = (self.adjoint.layout, &self.adjoint.products);
-        let InputScratch { products: scratch, mut image, mut da, mut plane } = std::mem::take(self.scratch);
-        let Scratch { laid_out: [mut dm, mut dv], sums: [mut mean, mut variance] } = scratch;
+        let InputGradientBuffers { products: buffers, mut image, mut da, mut plane } = std::mem::take(self.buffers);
+        let ConvolutionBuffers { laid_out: [mut dm, mut dv], sums: [mut mean, mut variance] } = buffers;
         for (laid_out, outputs) in [(&mut dm, self.dm), (&mut dv, self.dv)] {
             laid_out.resize(products.image_len(products.image[0]), F::zero());
             products.lay_out(outputs, laid_out, |_| |x| x);
@@ -110,15 +110,15 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
             sums.resize(largest * len, F::zero());
         }
 
-        let pieces = products.pieces::<V::Wide>(0..products.output[0]);
-        let met = layout.pieces::<V>(0..layout.output[0]);
-        let met = &met[..layout.output[0] * layout.row / V::PIECE];
+        let segments = products.segments::<V::Wide>(0..products.output[0]);
+        let met = layout.segments::<V>(0..layout.output[0]);
+        let met = &met[..layout.output[0] * layout.row / V::SEGMENT];
         for tile in tiles::<V::Wide>(products.channels_out) {
             for block in channel_blocks(products) {
                 let from = block.0 * products.channel;
                 let (a, sums, weights) = (&dm[from..], [&mut mean[..], &mut variance[..]], self.weights);
                 let b = if self.dv.is_empty() { &[] } else { &dv[from..] };
-                let products = Products { layout: products, pieces: &pieces, block, tile, a, b, weights, sums };
+                let products = Products { layout: products, segments: &segments, block, tile, a, b, weights, sums };
                 if b.is_empty() { products.run::<V::Wide, NONE>() } else { products.run::<V::Wide, OTHER>() }
             }
             let sums = mean.chunks_exact_mut(len).zip(variance.chunks_exact_mut(len)).take(tile.1);
@@ -147,8 +147,8 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
                 self.add::<V>(channel, &plane);
             }
         }
-        let products = Scratch { laid_out: [dm, dv], sums: [mean, variance] };
-        *self.scratch = InputScratch { products, image, da, plane };
+        let products = ConvolutionBuffers { laid_out: [dm, dv], sums: [mean, variance] };
+        *self.buffers = InputGradientBuffers { products, image, da, plane };
     }
 }
 
@@ -178,24 +178,24 @@ fn combine<F: Real>((mean, variance): (&[F], &[F]), x: &[F], da: &mut [F], value
     da.iter_mut().zip(x).zip(sums).for_each(|((da, x), (m, v))| *da = *m + two * value(*x) * *v);
 }
 
-/// Adds mean + 2 a · variance of each piece of positions where it meets the image; a and da begin at what the first one meets.
+/// Adds mean + 2 a · variance of each segment of positions where it meets the image; a and da begin at what the first one meets.
 #[inline(always)]
 fn scatter<V: Vector>(
-    pieces: &[u32],
+    segments: &[u32],
     (mean, variance): (&[V::Element], &[V::Element]),
     a: &[V::Element],
     da: &mut [V::Element],
 ) {
     let two = V::Element::of(2.0);
-    let sums = mean.chunks_exact(V::PIECE).zip(variance.chunks_exact(V::PIECE));
-    for (start, (mean, variance)) in pieces.iter().zip(sums) {
-        let met = *start as usize..*start as usize + V::PIECE;
+    let sums = mean.chunks_exact(V::SEGMENT).zip(variance.chunks_exact(V::SEGMENT));
+    for (start, (mean, variance)) in segments.iter().zip(sums) {
+        let met = *start as usize..*start as usize + V::SEGMENT;
         let (a, da) = (&a[met.clone()], &mut da[met]);
         // Read, then written: the compiler need not know that they do not overlap.
-        let mut sums = [V::Element::of(0.0); PIECE];
-        for i in 0..V::PIECE {
+        let mut sums = [V::Element::of(0.0); SEGMENT];
+        for i in 0..V::SEGMENT {
             sums[i] = da[i] + (mean[i] + two * a[i] * variance[i]);
         }
-        da.copy_from_slice(&sums[..V::PIECE]);
+        da.copy_from_slice(&sums[..V::SEGMENT]);
     }
 }

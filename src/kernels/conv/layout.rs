@@ -9,14 +9,14 @@
 //! ```
 //!
 //! **Sums** over the kernel's elements, at each output position: the OW positions of a row, up to `row`, a multiple of
-//! [`PIECE`]. A vector is gathered from pieces, of one row or of successive ones; a piece that reaches beyond its row reads
+//! [`SEGMENT`]. A vector is gathered from segments, of one row or of successive ones; a segment that reaches beyond its row reads
 //! pixels that belong to other positions, and what becomes of them is dropped.
 //!
 //! **Backwards**, the gradient in the images is a convolution too, of the outputs: [`Layout::transposed`] or
 //! [`Layout::elements`].
 
 use crate::scalar::Real;
-use crate::scalar::vector::{MAX_LANES, PIECE, Vector};
+use crate::scalar::vector::{MAX_LANES, SEGMENT, Vector};
 use crate::tensor::im2col::Window;
 use std::ops::Range;
 
@@ -86,7 +86,7 @@ impl Layout {
             fan_in: offsets.len(),
             image,
             output,
-            row: output[1].next_multiple_of(PIECE),
+            row: output[1].next_multiple_of(SEGMENT),
             offsets,
             row_step: stride_h * row_len,
             channel,
@@ -127,7 +127,7 @@ impl Layout {
             fan_in: offsets.len(),
             image: [self.channels_out, self.output[0], self.output[1]],
             output: [height, width],
-            row: width.next_multiple_of(PIECE),
+            row: width.next_multiple_of(SEGMENT),
             offsets,
             row_step: row_len,
             channel,
@@ -176,17 +176,17 @@ impl Layout {
         staggered(self.output[0] * self.row)
     }
 
-    /// Where in a laid-out image each piece of some rows of sums begins, filled up with zeros to whole vectors.
+    /// Where in a laid-out image each segment of some rows of sums begins, filled up with zeros to whole vectors.
     #[inline(always)]
-    pub(crate) fn pieces<V: Vector>(&self, rows: impl ExactSizeIterator<Item = usize>) -> Vec<u32> {
-        let mut pieces = Vec::with_capacity((rows.len() * self.row / V::PIECE).next_multiple_of(V::PIECES));
+    pub(crate) fn segments<V: Vector>(&self, rows: impl ExactSizeIterator<Item = usize>) -> Vec<u32> {
+        let mut segments = Vec::with_capacity((rows.len() * self.row / V::SEGMENT).next_multiple_of(V::SEGMENTS));
         for row in rows {
-            for q in (0..self.row).step_by(V::PIECE) {
-                pieces.push((row * self.row_step + q) as u32);
+            for q in (0..self.row).step_by(V::SEGMENT) {
+                segments.push((row * self.row_step + q) as u32);
             }
         }
-        pieces.resize(pieces.len().next_multiple_of(V::PIECES), 0);
-        pieces
+        segments.resize(segments.len().next_multiple_of(V::SEGMENTS), 0);
+        segments
     }
 
     /// Lays out some channels; the padding in `laid_out` is left as it is. `value` gives, for each of them, what is made of
@@ -273,18 +273,18 @@ impl Layout {
     }
 }
 
-/// `to` becomes f(from), of one length: most often a piece or two.
+/// `to` becomes f(from), of one length: most often a segment or two.
 #[inline(always)]
 fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
-    let whole = from.len() / PIECE * PIECE;
-    for (from, to) in from.chunks_exact(PIECE).zip(to.chunks_exact_mut(PIECE)) {
+    let whole = from.len() / SEGMENT * SEGMENT;
+    for (from, to) in from.chunks_exact(SEGMENT).zip(to.chunks_exact_mut(SEGMENT)) {
         // Read, then written: the compiler need not know that they do not overlap.
-        let mut piece = [F::zero(); PIECE];
-        piece.copy_from_slice(from);
-        for x in &mut piece {
+        let mut segment = [F::zero(); SEGMENT];
+        segment.copy_from_slice(from);
+        for x in &mut segment {
             *x = f(*x);
         }
-        to.copy_from_slice(&piece);
+        to.copy_from_slice(&segment);
     }
     from[whole..].iter().zip(&mut to[whole..]).for_each(|(from, to)| *to = f(*from));
 }

@@ -71,8 +71,8 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
 /// the others add to them.
 pub(super) struct Products<'a, F> {
     pub layout: &'a Layout,
-    /// [`Layout::pieces`].
-    pub pieces: &'a [u32],
+    /// [`Layout::segments`].
+    pub segments: &'a [u32],
     /// The block and the tile, (first, size) of each.
     pub block: (usize, usize),
     pub tile: (usize, usize),
@@ -105,9 +105,9 @@ impl<F: Real> Products<'_, F> {
         let weights = &weights[2 * before..][..2 * N * elements];
         let offsets = &layout.offsets[..elements];
         let plane = layout.plane();
-        // Both have one length: one bounds check of a piece holds for both.
+        // Both have one length: one bounds check of a segment holds for both.
         let b = if SECOND == OTHER { &b[..a.len()] } else { b };
-        for (i, starts) in self.pieces.chunks_exact(V::PIECES).enumerate() {
+        for (i, starts) in self.segments.chunks_exact(V::SEGMENTS).enumerate() {
             let at = |o: usize| o * plane + i * V::LANES;
             let (mut of_first, mut of_second) = ([V::zero(); N], [V::zero(); N]);
             if self.block.0 > 0 {
@@ -119,12 +119,12 @@ impl<F: Real> Products<'_, F> {
                 }
             }
             for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {
-                let a = V::load_pieces(a, *offset, starts);
+                let a = V::load_segments(a, *offset, starts);
                 for o in 0..N {
                     of_first[o] = V::splat(weights[o]).mul_add(a, of_first[o]);
                 }
                 if SECOND != NONE {
-                    let b = if SECOND == SQUARE { a.mul(a) } else { V::load_pieces(b, *offset, starts) };
+                    let b = if SECOND == SQUARE { a.mul(a) } else { V::load_segments(b, *offset, starts) };
                     for o in 0..N {
                         of_second[o] = V::splat(weights[N + o]).mul_add(b, of_second[o]);
                     }

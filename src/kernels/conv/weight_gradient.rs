@@ -26,14 +26,14 @@ pub(super) struct WeightGradient<'a, F> {
     pub dv: &'a [&'a [F]],
     /// Empty at first; [`AddUp`] ends them.
     pub sums: &'a mut Aligned<F>,
-    pub scratch: &'a mut Scratch<F>,
+    pub buffers: &'a mut GradientBuffers<F>,
 }
 
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
-pub(super) struct Scratch<F> {
-    elements: elements::Scratch<F>,
-    positions: positions::Scratch<F>,
+pub(super) struct GradientBuffers<F> {
+    elements: elements::ElementBuffers<F>,
+    positions: positions::PositionBuffers<F>,
 }
 
 /// How a gradient is formed.

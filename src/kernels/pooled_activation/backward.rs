@@ -1,8 +1,8 @@
 //! The backward: at the maxima first, whose sums dγ and dβ are; then everywhere, image by image.
 
 use super::{Cache, STANDARD, row_of_pairs};
+use crate::kernels::activation::{Activation, BatchTerm};
 use crate::kernels::conv::OutputGradient;
-use crate::kernels::pre_activation::{Activation, BatchTerm};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
@@ -19,7 +19,7 @@ pub struct DeferredGradient<'a, F> {
     /// dx at the maximum of each window, with μ and s² held.
     pub(super) at_maximum: Array4<F>,
     pub(super) term: Option<BatchTerm<F>>,
-    pub(super) scratches: Spares<PairGradients<F>>,
+    pub(super) spares: Spares<PairGradients<F>>,
 }
 
 impl<F: Real> DeferredGradient<'_, F> {
@@ -27,18 +27,18 @@ impl<F: Real> DeferredGradient<'_, F> {
     pub fn form(&self) -> Array4<F> {
         let (_, channels, height, width) = self.cache.x.dim();
         let mut dx = Fresh::new(self.cache.x.len());
-        let images = dx.pieces(channels * height * width).enumerate();
-        images.for_each_init(|| self.scratches.take(), |scratch, (i, dx)| self.form_image(i, dx.zeros(), scratch));
+        let images = dx.chunks(channels * height * width).enumerate();
+        images.for_each_init(|| self.spares.take(), |buffers, (i, dx)| self.form_image(i, dx.zeros(), buffers));
         dx.finish(self.cache.x.dim())
     }
 
-    fn form_image(&self, i: usize, dx: &mut [F], scratch: &mut PairGradients<F>) {
+    fn form_image(&self, i: usize, dx: &mut [F], buffers: &mut PairGradients<F>) {
         let (_, _, height, width) = self.cache.x.dim();
         let windows = self.at_maximum.len() / self.cache.x.dim().0;
         let x = &self.cache.x.as_slice().expect(STANDARD)[i * dx.len()..][..dx.len()];
         let maxima = &self.at_maximum.as_slice().expect(STANDARD)[i * windows..][..windows];
         let places = &self.cache.place.as_slice().expect(STANDARD)[i * windows..][..windows];
-        F::vectorize(PutBack { term: self.term.as_ref(), size: [height, width], x, maxima, places, dx, scratch });
+        F::vectorize(PutBack { term: self.term.as_ref(), size: [height, width], x, maxima, places, dx, buffers });
     }
 }
 
@@ -50,8 +50,8 @@ impl<F: Real> OutputGradient<F> for DeferredGradient<'_, F> {
     fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Aligned<F>) -> &'a [F] {
         let image = self.cache.x.len() / self.cache.x.dim().0;
         room.resize(images.len() * image, F::zero());
-        let mut scratch = self.scratches.take();
-        images.zip(room.chunks_exact_mut(image)).for_each(|(i, dx)| self.form_image(i, dx, &mut scratch));
+        let mut buffers = self.spares.take();
+        images.zip(room.chunks_exact_mut(image)).for_each(|(i, dx)| self.form_image(i, dx, &mut buffers));
         room
     }
 }
@@ -91,7 +91,7 @@ struct PutBack<'a, F> {
     maxima: &'a [F],
     places: &'a [u8],
     dx: &'a mut [F],
-    scratch: &'a mut PairGradients<F>,
+    buffers: &'a mut PairGradients<F>,
 }
 
 /// The gradient at the maxima of one channel, element by element.
@@ -110,26 +110,26 @@ impl<F: Real> Kernel<F> for PutBack<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let Self { term, size, x, maxima, places, dx, scratch } = self;
+        let Self { term, size, x, maxima, places, dx, buffers } = self;
         let [height, width] = size;
         let (output_w, windows) = (width / 2, height / 2 * (width / 2));
-        scratch.maxima.resize(windows + MAX_LANES, F::zero());
-        scratch.places.resize(windows + MAX_LANES, F::zero());
-        scratch.pairs.iter_mut().for_each(|pairs| pairs.resize(height * output_w + MAX_LANES, F::zero()));
+        buffers.maxima.resize(windows + MAX_LANES, F::zero());
+        buffers.places.resize(windows + MAX_LANES, F::zero());
+        buffers.pairs.iter_mut().for_each(|pairs| pairs.resize(height * output_w + MAX_LANES, F::zero()));
         let (row, row_pairs) = row_of_pairs(size);
         let channels = maxima.chunks_exact(windows).zip(places.chunks_exact(windows));
         let channels = channels.zip(x.chunks_exact(height * width).zip(dx.chunks_exact_mut(height * width)));
         for (c, ((maxima, places), (x, dx))) in channels.enumerate() {
-            scratch.maxima[..windows].copy_from_slice(maxima);
-            scratch.places.iter_mut().zip(places).for_each(|(to, place)| *to = F::of(f64::from(*place)));
-            let [first, second] = &mut scratch.pairs;
+            buffers.maxima[..windows].copy_from_slice(maxima);
+            buffers.places.iter_mut().zip(places).for_each(|(to, place)| *to = F::of(f64::from(*place)));
+            let [first, second] = &mut buffers.pairs;
             for p in 0..height / 2 {
                 for (row, places) in [(2 * p, [0.0, 1.0]), (2 * p + 1, [2.0, 3.0])] {
                     for (pairs, place) in [&mut *first, &mut *second].into_iter().zip(places) {
                         for q in (0..output_w).step_by(V::LANES) {
                             let window = p * output_w + q;
                             // What reaches beyond a row, the next row overwrites.
-                            let [maxima, places] = [&scratch.maxima, &scratch.places].map(|of| V::load(&of[window..]));
+                            let [maxima, places] = [&buffers.maxima, &buffers.places].map(|of| V::load(&of[window..]));
                             at_place(maxima, places, place).store(&mut pairs[row * output_w + q..]);
                         }
                     }

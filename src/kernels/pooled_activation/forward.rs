@@ -1,15 +1,15 @@
 //! The forward of one image: of each two neighbours in a row the first maximum, then of each two such pairs.
 
 use super::row_of_pairs;
-use crate::kernels::pre_activation::Activation;
+use crate::kernels::activation::Activation;
 use crate::scalar::Real;
 use crate::scalar::real::exceeds;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
-use crate::tensor::fresh::Piece;
+use crate::tensor::fresh::FreshChunk;
 
-/// What is known of one channel so far; a vector may begin at the last element of each.
+/// Memory for one channel's maxima, kept from one image to the next. A vector may begin at the last element of each buffer.
 #[derive(Default)]
-pub(super) struct Scratch<F> {
+pub(super) struct ChannelMaxima<F> {
     /// Of each pair of neighbours in a row (H, ⌊W/2⌋), the first maximum.
     pairs: Vec<F>,
     /// Which of the two that is, 0 or 1.
@@ -26,10 +26,10 @@ pub(super) struct Forward<'a, F> {
     /// (H, W).
     pub size: [usize; 2],
     pub x: &'a [F],
-    pub y: Piece<'a, F>,
-    pub at_maximum: Piece<'a, F>,
-    pub place: Piece<'a, u8>,
-    pub scratch: &'a mut Scratch<F>,
+    pub y: FreshChunk<'a, F>,
+    pub at_maximum: FreshChunk<'a, F>,
+    pub place: FreshChunk<'a, u8>,
+    pub maxima_so_far: &'a mut ChannelMaxima<F>,
 }
 
 impl<F: Real> Kernel<F> for Forward<'_, F> {
@@ -40,7 +40,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         let [height, width] = self.size;
         let (output_h, output_w) = (height / 2, width / 2);
         let windows = output_h * output_w;
-        let Scratch { pairs, pair_places, y, at_maximum, place } = self.scratch;
+        let ChannelMaxima { pairs, pair_places, y, at_maximum, place } = self.maxima_so_far;
         pairs.resize(height * output_w + MAX_LANES, F::zero());
         pair_places.resize(height * output_w + MAX_LANES, 0);
         [&mut *y, &mut *at_maximum].into_iter().for_each(|of| of.resize(windows + MAX_LANES, F::zero()));

@@ -3,7 +3,7 @@
 //! Invariant: the two vector types are named only by [`run_f32`] and [`run_f64`], which may be called only where
 //! [`is_available`].
 
-use super::{Kernel, MAX_LANES, Mask, Vector, piece, split};
+use super::{Kernel, MAX_LANES, Mask, Vector, segment, split};
 use std::arch::x86_64::*;
 
 /// Whether the processor has AVX-512F, BW, DQ and VL, and AVX2 and FMA.
@@ -116,8 +116,8 @@ x86_vector!(
     }
 
     #[inline(always)]
-    fn load_pieces(from: &[f32], offset: u32, starts: &[u32]) -> Self {
-        let (low, high) = (piece(from, offset, starts[0], 8), piece(from, offset, starts[1], 8));
+    fn load_segments(from: &[f32], offset: u32, starts: &[u32]) -> Self {
+        let (low, high) = (segment(from, offset, starts[0], 8), segment(from, offset, starts[1], 8));
         // SAFETY: the module's invariant; the slices have all elements that are read; no alignment is needed.
         Self(unsafe {
             let low = _mm512_castps256_ps512(_mm256_loadu_ps(low.as_ptr()));

@@ -1,7 +1,7 @@
 //! Two vectors as one. Where registers are few, a tile of fewer rows by twice the columns needs fewer loads for the same number of
 //! products; and of a long computation two run side by side, see [`Vector::Several`].
 
-use super::{MAX_LANES, Mask, Vector, piece};
+use super::{MAX_LANES, Mask, Vector, segment};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 
 /// Two vectors, the first lanes first.
@@ -87,11 +87,11 @@ impl<V: Vector> Vector for Pair<V> {
     }
 
     #[inline(always)]
-    fn load_pieces(from: &[V::Element], offset: u32, starts: &[u32]) -> Self {
-        if Self::PIECES == 1 {
-            Self::load(piece(from, offset, starts[0], Self::PIECE))
+    fn load_segments(from: &[V::Element], offset: u32, starts: &[u32]) -> Self {
+        if Self::SEGMENTS == 1 {
+            Self::load(segment(from, offset, starts[0], Self::SEGMENT))
         } else {
-            Self(V::load_pieces(from, offset, starts), V::load_pieces(from, offset, &starts[V::PIECES..]))
+            Self(V::load_segments(from, offset, starts), V::load_segments(from, offset, &starts[V::SEGMENTS..]))
         }
     }
 

@@ -16,7 +16,7 @@ const TOGETHER: usize = 128;
 
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
-pub(super) struct Scratch<F> {
+pub(super) struct ElementBuffers<F> {
     laid_out: Aligned<F>,
     patches: Aligned<F>,
     outputs: Aligned<F>,
@@ -73,7 +73,7 @@ impl Patches {
     fn lay_out<V: Vector>(
         &self,
         layout: &Layout,
-        pieces: &[u32],
+        segments: &[u32],
         laid_out: &[V::Element],
         block: usize,
         patches: &mut [V::Element],
@@ -82,10 +82,10 @@ impl Patches {
         let vectors = patches.chunks_exact_mut(V::LANES * V::LANES).enumerate();
         if self.every_element {
             let offsets = layout.offsets[block * V::LANES..].iter().take(V::LANES);
-            for ((_, patches), starts) in vectors.zip(pieces.chunks_exact(V::PIECES)) {
+            for ((_, patches), starts) in vectors.zip(segments.chunks_exact(V::SEGMENTS)) {
                 square = [V::zero(); MAX_LANES];
                 for (row, offset) in square.iter_mut().zip(offsets.clone()) {
-                    *row = V::load_pieces(laid_out, *offset, starts);
+                    *row = V::load_segments(laid_out, *offset, starts);
                 }
                 store_transposed(square, patches);
             }
@@ -118,11 +118,11 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
 /// Adds to the sums, which [`Patches::sums`] finds.
 #[inline(always)]
 pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::Element>) {
-    let WeightGradient { layout, images, dm, dv, sums, scratch } = gradient;
+    let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
     let zero = V::Element::of(0.0);
     sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), zero);
-    let pieces = layout.pieces::<V>(0..layout.output[0]);
-    let Scratch { laid_out, patches: buffer, outputs } = &mut scratch.elements;
+    let segments = layout.segments::<V>(0..layout.output[0]);
+    let ElementBuffers { laid_out, patches: buffer, outputs } = &mut buffers.elements;
     let image_len = layout.image_len(if patches.every_element { layout.image[0] } else { V::LANES });
     let laid_out_once = if patches.every_element { images } else { &[] };
     laid_out.resize(image_len * laid_out_once.len().max(1), zero);
@@ -152,7 +152,7 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
                 image.lay_out(layout, (first, V::LANES.min(layout.image[0] - first)), laid_out);
                 &laid_out[..]
             };
-            patches.lay_out::<V>(layout, &pieces, laid_out, block, buffer);
+            patches.lay_out::<V>(layout, &segments, laid_out, block, buffer);
         }
         for tile in &tiles {
             let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];

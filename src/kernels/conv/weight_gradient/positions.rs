@@ -1,7 +1,7 @@
 //! Positions side by side.
 //!
 //! A vector holds several positions, of x where they meet a k, of dm and dv of a channel o: as they lie in memory, so that only
-//! rows that a piece would reach beyond are laid out. A tile is a few channels o, twice, by as many k as there are
+//! rows that a segment would reach beyond are laid out. A tile is a few channels o, twice, by as many k as there are
 //! registers for. Its sums, one for each lane, are added up over the lanes when all images are through.
 
 use super::{Collect, WeightGradient};
@@ -28,7 +28,7 @@ const fn channels_at_once<V: Vector>() -> usize {
 
 /// Buffers, used again and again for one layout.
 #[derive(Default)]
-pub(super) struct Scratch<F> {
+pub(super) struct PositionBuffers<F> {
     laid_out: Aligned<F>,
     outputs: Aligned<F>,
 }
@@ -43,17 +43,17 @@ pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
 /// Adds to the sums of dθ, then those of dσ² (O/groups, K), a vector each, and so many that whole vectors can hold them.
 #[inline(always)]
 pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
-    let WeightGradient { layout, images, dm, dv, sums, scratch } = gradient;
-    let Scratch { laid_out, outputs } = &mut scratch.positions;
+    let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
+    let PositionBuffers { laid_out, outputs } = &mut buffers.positions;
     let zero = V::Element::of(0.0);
     let channels = layout.channels_out;
     let len = (channels * layout.fan_in).next_multiple_of(V::LANES);
     sums.resize(2 * len * V::LANES, zero);
-    let pieces = layout.pieces::<V>(0..layout.output[0]);
-    let vectors = pieces.len() / V::PIECES;
+    let segments = layout.segments::<V>(0..layout.output[0]);
+    let vectors = segments.len() / V::SEGMENTS;
     let together = (TOGETHER / vectors.max(1)).clamp(1, images.len().max(1));
     let (image_len, plane) = (layout.image_len(layout.image[0]), vectors * V::LANES);
-    let starts = (0..together).flat_map(|i| pieces.iter().map(move |start| (i * image_len) as u32 + start));
+    let starts = (0..together).flat_map(|i| segments.iter().map(move |start| (i * image_len) as u32 + start));
     let starts: Vec<u32> = starts.collect();
     laid_out.resize(together * image_len, zero);
     outputs.resize(channels * together * plane, zero);
@@ -62,7 +62,7 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
         for (image, laid_out) in images[some.clone()].iter().zip(laid_out.chunks_exact_mut(image_len)) {
             image.lay_out(layout, (0, layout.image[0]), laid_out);
         }
-        let starts = &starts[..some.len() * pieces.len()];
+        let starts = &starts[..some.len() * segments.len()];
         for ((from, squared), sums) in [(dm, false), (dv, true)].into_iter().zip(sums.chunks_exact_mut(len * V::LANES))
         {
             let Some(from) = from.get(some.clone()) else { continue };
@@ -70,7 +70,7 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
                 let to = outputs.chunks_exact_mut(plane).skip(i).step_by(together);
                 from.chunks_exact(layout.positions()).zip(to).for_each(|(from, to)| layout.with_ends(from, to));
             }
-            let products = Products { layout, starts, x: laid_out, outputs, stride: together * plane };
+            let products = TileProducts { layout, starts, x: laid_out, outputs, stride: together * plane };
             for (first, size) in tiles_up_to(channels_at_once::<V>(), channels) {
                 by_size!(size, V, N => if squared {
                     products.add::<V, N, true>(first, sums);
@@ -97,25 +97,25 @@ pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Aligned<V::Element> {
 }
 
 /// The products of a few images: of x and dm, or of x² and dv.
-struct Products<'a, F> {
+struct TileProducts<'a, F> {
     layout: &'a Layout,
-    /// Where in x each piece begins: [`Layout::pieces`] of each image.
+    /// Where in x each segment begins: [`Layout::segments`] of each image.
     starts: &'a [u32],
     /// Laid out.
     x: &'a [F],
-    /// dm or dv of each channel (O/groups, `stride`), as the pieces are, 0 beyond the ends of rows.
+    /// dm or dv of each channel (O/groups, `stride`), as the segments are, 0 beyond the ends of rows.
     outputs: &'a [F],
     stride: usize,
 }
 
-impl<F: Real> Products<'_, F> {
+impl<F: Real> TileProducts<'_, F> {
     /// Adds to the sums (O/groups, K), a vector each, those of N channels.
     #[inline(always)]
     fn add<V: Vector<Element = F>, const N: usize, const SQUARED: bool>(&self, first: usize, sums: &mut [F]) {
         let fan_in = self.layout.fan_in;
         let elements = (sums_at_once::<V>() / N).min(ELEMENTS);
-        for (start, size) in blocks(self.starts.len() / V::PIECES, TOGETHER) {
-            let starts = &self.starts[start * V::PIECES..][..size * V::PIECES];
+        for (start, size) in blocks(self.starts.len() / V::SEGMENTS, TOGETHER) {
+            let starts = &self.starts[start * V::SEGMENTS..][..size * V::SEGMENTS];
             let outputs: [&[F]; N] = std::array::from_fn(|n| {
                 &self.outputs[(first + n) * self.stride + start * V::LANES..][..size * V::LANES]
             });
@@ -124,10 +124,10 @@ impl<F: Real> Products<'_, F> {
                 let met: [&[F]; ELEMENTS] =
                     std::array::from_fn(|j| &self.x[self.layout.offsets[(k + j).min(fan_in - 1)] as usize..]);
                 let mut tile = [[V::zero(); ELEMENTS]; N];
-                for (i, starts) in starts.chunks_exact(V::PIECES).enumerate() {
+                for (i, starts) in starts.chunks_exact(V::SEGMENTS).enumerate() {
                     let mut x = [V::zero(); ELEMENTS];
                     for j in 0..elements {
-                        x[j] = V::load_pieces(met[j], 0, starts);
+                        x[j] = V::load_segments(met[j], 0, starts);
                         if SQUARED {
                             x[j] = x[j].mul(x[j]);
                         }

@@ -1,95 +1,138 @@
-//! Inference on packed weights: a few images at a time through all steps, each layer's weights decoded a tile at a time.
+//! Runs a packed model: a few images at a time go through all steps of its schedule.
 //!
-//! ```text
-//! y = ReLU(scale ⊙ (x ∗ w) + shift)          w = ℓ_index
-//! ```
-//!
-//! A normalization and a ReLU that follow a product are applied while its sums are still in registers, and as much as can
-//! be of a max pooling that follows a convolution. Images are independent: groups of them are shared out among the threads; of
-//! a single one, parts of its layers are, where there is enough to do. Every output is one sum in a fixed order, whoever forms
-//! it; in another one, though, for an image given alone than for one of several.
+//! The kernels decode each layer's weights a tile at a time. A normalization and a ReLU that follow a product are applied while
+//! its sums are still in registers, and a max pooling that follows a convolution before they leave the cache. Images are
+//! independent: threads share out groups of them, or the layers of a single image where it has enough to compute. Each output is one
+//! sum, whose order depends on neither the group nor the thread; but it is another for a single image than for one of several.
 
-mod convolution;
-mod max_pool;
-mod product;
-mod workspace;
-
-use super::model::{Affine, PackedModel};
+use super::model::PackedModel;
+use crate::error::Result;
 use crate::kernels::Way;
+use crate::kernels::packed::conv::{Buffers, Convolution};
+use crate::kernels::packed::dense::Dense;
+use crate::kernels::packed::enlarge;
+use crate::kernels::packed::epilogue::Epilogue;
+use crate::kernels::packed::max_pool::max_pool;
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::pool::Pool;
 use crate::layers::{avg_pool, max_pool as padded_max_pool};
 use crate::nets::graph::{self, Op, elements};
-use crate::nets::schedule::{Chain, Stage, Work};
-use crate::scalar::vector::Vector;
+use crate::nets::schedule::{Chain, Schedule, Stage, Work};
+use crate::nets::{Network, WeightMode};
+use crate::spares::Spares;
 use crate::team;
 use crate::tensor::aligned::Aligned;
-use convolution::Convolution;
-use max_pool::max_pool;
+use crate::tensor::im2col::Window;
 use ndarray::{Array2, Array4, ArrayView1, ArrayView4, Ix4};
-use product::Product;
 use rayon::prelude::*;
-use std::ops::Range;
-pub(super) use workspace::Workspaces;
-use workspace::{Workspace, enlarge};
 
 /// Images that go through the network together, so that a layer is decoded once for all of them.
 const GROUP: usize = 32;
 /// Elements of their largest layer, about: what stays in the cache of a core.
 const CACHED: usize = 1 << 18;
 
-/// What is done to a sum before it is stored.
-#[derive(Clone, Copy, Default)]
-struct Epilogue<'a> {
-    affine: Option<&'a Affine>,
-    bias: Option<&'a [f32]>,
-    relu: bool,
+/// Computes the logits of a model. It keeps the memory of one call for the next: make one for all batches of a data set.
+pub struct Executor<'a> {
+    model: &'a PackedModel,
+    by: By,
+}
+
+/// What computes the logits: see [`Way`].
+enum By {
+    Definition(Network<f32>),
+    Kernels { schedule: Schedule, workspaces: Spares<Workspace> },
+}
+
+/// The memory of a few images on their way through the network.
+#[derive(Default)]
+struct Workspace {
+    /// Values that no step has still to read, to be overwritten.
+    free: Vec<Aligned<f32>>,
+    /// One for each thread.
+    buffers: Vec<Buffers>,
+}
+
+impl<'a> Executor<'a> {
+    /// For a model, by the kernels unless [`Way::in_use`] says otherwise.
+    pub fn new(model: &'a PackedModel) -> Self {
+        let by = match Way::in_use() {
+            Way::Definition => By::Definition(model.decode()),
+            Way::Kernel => By::Kernels { schedule: Schedule::fused(&model.graph), workspaces: Spares::default() },
+        };
+        Self { model, by }
+    }
+
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1]: by definition those of the
+    /// [decoded](PackedModel::decode) network with mean weights.
+    ///
+    /// # Errors
+    /// If the images are not of the model's shape.
+    pub fn predict(&self, mut x: Array4<f32>) -> Result<Array2<f32>> {
+        self.model.graph.check_images(x.shape())?;
+        if let Some(standardization) = &self.model.standardization {
+            standardization.apply(&mut x);
+        }
+        match &self.by {
+            By::Definition(network) => network.predict(x, &WeightMode::Mean),
+            By::Kernels { schedule, workspaces } => Ok(logits(self.model, schedule, workspaces, x)),
+        }
+    }
 }
 
 /// The logits (B, classes) of standardized images `x` of the model's shape.
-pub(super) fn logits(model: &PackedModel, x: Array4<f32>) -> Array2<f32> {
+fn logits(model: &PackedModel, schedule: &Schedule, workspaces: &Spares<Workspace>, x: Array4<f32>) -> Array2<f32> {
     let (images, channels, height, width) = x.dim();
     let classes = model.graph.classes();
     let x = x.as_standard_layout();
     let x = x.as_slice().expect("in standard layout");
     let mut y = Array2::zeros((images, classes));
+    let run = |x: &[f32], team, logits: &mut [f32]| run(model, schedule, workspaces, x, team, logits);
     let logits = y.as_slice_mut().expect("in standard layout");
     if images == 1 {
         match team::size(model.graph.multiplications().fold(0, usize::saturating_add)) {
-            1 => run(model, x, Some(1), logits),
-            size => team::lead(size, || run(model, x, Some(size), logits)),
+            1 => run(x, Some(1), logits),
+            size => team::lead(size, || run(x, Some(size), logits)),
         }
         return y;
     }
     let largest = model.graph.largest().max(1);
     let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / largest).clamp(1, GROUP);
     let groups = x.par_chunks(group * channels * height * width).zip(logits.par_chunks_mut(group * classes));
-    groups.for_each(|(x, logits)| run(model, x, None, logits));
+    groups.for_each(|(x, logits)| run(x, None, logits));
     y
 }
 
 /// Sends images through the network. An image given alone is computed by `team` threads, which divide each layer among them.
-fn run(model: &PackedModel, images: &[f32], team: Option<usize>, logits: &mut [f32]) {
-    model.workspaces.with(team.unwrap_or(1), |space| {
-        let image = elements(&model.graph.input).max(1);
-        let readers = model.schedule.readers(&model.graph);
-        let values = (0..model.graph.values()).map(|_| None).collect();
-        let mut pass = Pass { model, readers, values, images: images.len() / image, team, space };
-        let mut x = pass.space.free.pop().unwrap_or_default();
-        enlarge(&mut x, images.len());
-        x[..images.len()].copy_from_slice(images);
-        pass.values[0] = Some(x);
-        for step in &model.schedule.steps {
-            match &step.work {
-                Work::Chain(chain) => pass.chain(chain, step.inputs[0], step.output),
-                Work::Node(node) => pass.node(&model.graph.nodes[*node].op, &step.inputs, step.output),
-                Work::DenseBlock(units) => pass.dense_block(units, step.inputs[0], step.output),
-            }
+fn run(
+    model: &PackedModel,
+    schedule: &Schedule,
+    workspaces: &Spares<Workspace>,
+    images: &[f32],
+    team: Option<usize>,
+    logits: &mut [f32],
+) {
+    let space = &mut *workspaces.take();
+    if space.buffers.len() < team.unwrap_or(1) {
+        space.buffers.resize_with(team.unwrap_or(1), Buffers::default);
+    }
+    let image = elements(&model.graph.input).max(1);
+    let readers = schedule.readers(&model.graph);
+    let values = (0..model.graph.values()).map(|_| None).collect();
+    let mut pass = Pass { model, readers, values, images: images.len() / image, team, space };
+    let mut x = pass.space.free.pop().unwrap_or_default();
+    enlarge(&mut x, images.len());
+    x[..images.len()].copy_from_slice(images);
+    pass.values[0] = Some(x);
+    for step in &schedule.steps {
+        match &step.work {
+            Work::Chain(chain) => pass.chain(chain, step.inputs[0], step.output),
+            Work::Node(node) => pass.node(&model.graph.nodes[*node].op, &step.inputs, step.output),
+            Work::DenseBlock(units) => pass.dense_block(units, step.inputs[0], step.output),
         }
-        let y = pass.values.pop().flatten().expect("the last step gives the last value");
-        logits.copy_from_slice(&y[..logits.len()]);
-        pass.space.free.push(y);
-    });
+    }
+    let y = pass.values.pop().flatten().expect("the last step gives the last value");
+    logits.copy_from_slice(&y[..logits.len()]);
+    pass.space.free.push(y);
 }
 
 /// Some images on their way through a network.
@@ -210,19 +253,21 @@ impl Pass<'_> {
             Some(Op::Dense(layer)) => {
                 let layer = &model.layers[layer.index];
                 epilogue.bias = layer.bias.as_deref();
-                self.map(input, output, |pass, x, y| Product { layer, epilogue, team: pass.team }.run(x, y));
+                let weights = layer.packed_weights();
+                self.map(input, output, |pass, x, y| Dense { weights, epilogue, team: pass.team }.run(x, y));
                 return;
             }
             Some(Op::Conv2d(of)) if of.groups == 1 => {
                 let layer = &model.layers[of.layer.index];
                 epilogue.bias = layer.bias.as_deref();
-                let fused = pool.filter(|pool| pool.padding == [0, 0] && !pool.ceil_mode);
+                let fused = pool.and_then(unpadded);
                 let to = if fused.is_some() { output } else { before_pool };
-                let convolution = Convolution::new(layer, &of.window, self.shape(input), None, epilogue, fused);
+                let weights = layer.packed_weights();
+                let convolution = Convolution::new(weights, &of.window, self.shape(input), None, epilogue, fused);
                 self.map(input, to, |pass, x, y| {
                     let ys = y.chunks_exact_mut(y.len() / pass.images);
                     let images = x.chunks_exact(x.len() / pass.images).zip(ys);
-                    convolution.run(images, &mut pass.space.scratches[..pass.team.unwrap_or(1)]);
+                    convolution.run(images, &mut pass.space.buffers[..pass.team.unwrap_or(1)]);
                 });
                 if to == output {
                     return;
@@ -266,13 +311,13 @@ impl Pass<'_> {
     fn max_pool(&mut self, pool: &Pool, from: usize, to: usize) {
         let ([channels, height, width], [_, output_h, output_w]) = (self.shape(from), self.shape(to));
         self.map(from, to, |pass, x, y| {
-            if pool.padding != [0, 0] || pool.ceil_mode {
+            let Some(window) = unpadded(pool) else {
                 let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(GRAPH);
                 let maxima = padded_max_pool::forward(x, pool).expect(GRAPH).0;
                 return y.copy_from_slice(maxima.as_slice().expect("in standard layout"));
-            }
+            };
             let planes = x.chunks_exact(height * width).zip(y.chunks_exact_mut(output_h * output_w));
-            planes.for_each(|(x, y)| max_pool(x, width, pool, y, output_w));
+            planes.for_each(|(x, y)| max_pool(x, width, &window, y, output_w));
         });
     }
 
@@ -313,7 +358,8 @@ impl Pass<'_> {
                     let shape = [input / plane, height, width];
                     let before = model.graph.nodes[stage.norm].norm().map(|norm| &model.norms[norm.index]);
                     let window = &convolution(stage).window;
-                    let convolution = Convolution::new(layer(stage), window, shape, before, Epilogue::default(), None);
+                    let weights = layer(stage).packed_weights();
+                    let convolution = Convolution::new(weights, window, shape, before, Epilogue::default(), None);
                     let last = s + 1 == unit.len();
                     let mut next = vec![0.0; if last { 0 } else { pass.images * output }];
                     let (mut xs, mut ys) = (between.chunks_exact(input), next.chunks_exact_mut(output));
@@ -322,7 +368,7 @@ impl Pass<'_> {
                         let x = if s == 0 { &*seen } else { xs.next().expect("an x for each image") };
                         (x, if last { &mut appended[..output] } else { ys.next().expect("a y for each image") })
                     });
-                    convolution.run(images, &mut pass.space.scratches[..pass.team.unwrap_or(1)]);
+                    convolution.run(images, &mut pass.space.buffers[..pass.team.unwrap_or(1)]);
                     between = next;
                 }
                 channels += appended(unit);
@@ -334,25 +380,7 @@ impl Pass<'_> {
 /// What reading the graph has checked.
 const GRAPH: &str = "the graph's shapes fit";
 
-impl Epilogue<'_> {
-    /// (scale, shift) of some outputs.
-    fn of(&self, outputs: Range<usize>) -> Vec<(f32, f32)> {
-        let bias = self.bias.map(|bias| &bias[outputs.clone()]);
-        let Some(affine) = self.affine else {
-            return bias.map_or(vec![(1.0, 0.0); outputs.len()], |bias| bias.iter().map(|bias| (1.0, *bias)).collect());
-        };
-        let affine = affine.scale[outputs.clone()].iter().copied().zip(affine.shift[outputs].iter().copied());
-        match bias {
-            None => affine.collect(),
-            Some(bias) => affine.zip(bias).map(|((scale, shift), bias)| (scale, scale * bias + shift)).collect(),
-        }
-    }
-}
-
-/// Σ → ReLU(scale · Σ + shift).
-#[inline(always)]
-fn finish<V: Vector>(sum: V, scale: V::Element, shift: V::Element, relu: bool) -> V {
-    let y = V::splat(scale).mul_add(sum, V::splat(shift));
-    // A NaN stays NaN.
-    if relu { V::zero().max(y) } else { y }
+/// The window of a max pooling that the kernels compute: one without padding.
+fn unpadded(pool: &Pool) -> Option<Window> {
+    (pool.padding == [0, 0] && !pool.ceil_mode).then(|| Window::new(pool.kernel, pool.stride))
 }

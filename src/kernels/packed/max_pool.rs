@@ -1,17 +1,17 @@
-//! Max pooling as in [`crate::layers::max_pool`], without a memory of where the maxima were.
+//! Max pooling without padding, without a memory of where the maxima were.
 
-use crate::layers::pool::Pool;
 use crate::scalar::Real;
 use crate::scalar::vector::Vector;
+use crate::tensor::im2col::Window;
 
 /// The window of squares of two by two, side by side, whose columns the tiles of a convolution pool.
-pub(super) fn is_of_squares(pool: &Pool) -> bool {
+pub(super) fn is_of_squares(pool: &Window) -> bool {
     (pool.kernel, pool.stride) == ([2, 2], [2, 2])
 }
 
 /// Pools a plane, whose rows are `row` elements apart, to one of rows of `width`.
 #[inline(always)]
-pub(super) fn max_pool(x: &[f32], row: usize, pool: &Pool, y: &mut [f32], width: usize) {
+pub(crate) fn max_pool(x: &[f32], row: usize, pool: &Window, y: &mut [f32], width: usize) {
     for (p, y) in y.chunks_exact_mut(width).enumerate() {
         let x = &x[p * pool.stride[0] * row..];
         for (q, y) in y.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-use super::packed;
 use crate::common::networks::preset;
+use crate::packed::packed;
 use spikeslab::nets::Network;
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;

@@ -8,7 +8,6 @@
 //! elements of a kernel: what the kernels read side by side. What each of the sixteen values of a cell stands for is looked up
 //! in registers, be it a weight or, for one image, the sum of R products (Park et al. 2022, "LUT-GEMM").
 
-use super::model::PackedLayer;
 use crate::scalar::vector::{MAX_LANES, Vector};
 use std::ops::Range;
 
@@ -30,7 +29,7 @@ pub struct Fields {
 
 impl Fields {
     /// The fields of indices below `levels`, given row by row, `columns` in each.
-    pub(super) fn new(indices: impl IntoIterator<Item = usize>, columns: usize, levels: usize) -> Self {
+    pub(crate) fn new(indices: impl IntoIterator<Item = usize>, columns: usize, levels: usize) -> Self {
         let bits = match levels {
             ..=2 => 1,
             3..=4 => 2,
@@ -51,7 +50,7 @@ impl Fields {
     }
 
     /// The index in a field.
-    pub(super) fn get(&self, row: usize, column: usize) -> usize {
+    pub(crate) fn get(&self, row: usize, column: usize) -> usize {
         let (byte, shift) = self.place(row, column);
         usize::from(self.bytes[byte] >> shift) & ((1 << self.bits) - 1)
     }
@@ -85,20 +84,23 @@ pub(super) struct Block {
 
 /// Looks weights up: the fields of a layer and its levels, or the weights of an unquantized layer.
 #[derive(Clone, Copy)]
-pub(super) struct Weights<'a> {
+pub(crate) struct PackedWeights<'a> {
     fields: &'a Fields,
     levels: &'a [f32],
     /// Row by row; empty where the layer is quantized.
     values: &'a [f32],
-    /// The outputs: the columns of `values`.
-    outputs: usize,
+    /// K.
+    pub(super) inputs: usize,
+    /// O, the columns of `values`.
+    pub(super) outputs: usize,
     /// The weights of each row of a cell of four bits.
     tables: [Table; MAX_ROWS],
 }
 
-impl<'a> Weights<'a> {
-    pub(super) fn new(layer: &'a PackedLayer) -> Self {
-        let PackedLayer { fields, levels, values, .. } = layer;
+impl<'a> PackedWeights<'a> {
+    /// The weights of a layer of K inputs, or elements of a kernel, and O outputs: those at the `levels` that the `fields` (K, O) name
+    /// or, where there are no levels, `values` (K, O).
+    pub(crate) fn new(fields: &'a Fields, levels: &'a [f32], values: &'a [f32], [inputs, outputs]: [usize; 2]) -> Self {
         let index = |row: usize, value: usize| value >> (row * fields.bits) & ((1 << fields.bits) - 1);
         let level = |index: usize| levels.get(index).copied().unwrap_or(0.0);
         let table = |row: usize| std::array::from_fn(|value| level(index(row, value)));
@@ -106,7 +108,8 @@ impl<'a> Weights<'a> {
             fields,
             levels,
             values,
-            outputs: layer.outputs(),
+            inputs,
+            outputs,
             tables: std::array::from_fn(|row| if row < fields.rows() { table(row) } else { NOTHING }),
         }
     }

@@ -4,43 +4,53 @@
 //! channels by two vectors of positions. Where windows are squares of two by two, one vector lies below the other, and the
 //! larger sums of each column are all that leaves the registers; what other windows pool is still in the cache.
 
+use super::enlarge;
+use super::epilogue::{Affine, Epilogue, finish};
+use super::fields::{Block, PackedWeights};
 use super::max_pool::{is_of_squares, larger_of_each, max_pool, pool_columns};
-use super::workspace::{Scratch, enlarge};
-use super::{Affine, Epilogue, finish};
 use crate::kernels::conv::layout::Layout;
-use crate::layers::pool::Pool;
-use crate::packed::fields::{Block, Weights};
-use crate::packed::model::PackedLayer;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::team;
+use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
 use crate::tensor::tiles::{LARGEST, by_size, tiles};
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Memory of one thread, kept from one convolution to the next.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    /// Images, laid out.
+    images: Aligned<f32>,
+    /// The weights of a tile.
+    weights: Aligned<f32>,
+    /// The sums of a tile.
+    sums: Aligned<f32>,
+}
+
 /// y = pool(epilogue(a ∗ w)), a = x or, where there is an affine map `before`, ReLU(before(x)).
-pub(super) struct Convolution<'a> {
-    layer: &'a PackedLayer,
+pub(crate) struct Convolution<'a> {
+    weights: PackedWeights<'a>,
     layout: Layout,
     before: Option<&'a Affine>,
     epilogue: Epilogue<'a>,
     /// The window of the pooling, if there is one.
-    pool: Option<&'a Pool>,
+    pool: Option<Window>,
 }
 
 impl<'a> Convolution<'a> {
-    /// Of images `input` (C, H, W).
-    pub(super) fn new(
-        layer: &'a PackedLayer,
+    /// Of images `input` (C, H, W). The window of the pooling, `pool`, has no padding and no dilation.
+    pub(crate) fn new(
+        weights: PackedWeights<'a>,
         window: &Window,
         input: [usize; 3],
         before: Option<&'a Affine>,
         epilogue: Epilogue<'a>,
-        pool: Option<&'a Pool>,
+        pool: Option<Window>,
     ) -> Self {
         let output = window.output_size([input[1], input[2]]).expect("the builder checked it");
-        Self { layer, layout: Layout::new(input, window, output, layer.shape[0]), before, epilogue, pool }
+        Self { weights, layout: Layout::new(input, window, output, weights.outputs), before, epilogue, pool }
     }
 
     /// Lays out the elements of an image that are met.
@@ -63,8 +73,8 @@ impl<'a> Convolution<'a> {
     }
 
     /// (O, OH, OW), after the pooling.
-    pub(super) fn output(&self) -> [usize; 3] {
-        let [height, width] = match self.pool {
+    fn output(&self) -> [usize; 3] {
+        let [height, width] = match &self.pool {
             Some(pool) => pool.output_size(self.layout.output).expect("the builder checked it"),
             None => self.layout.output,
         };
@@ -73,17 +83,17 @@ impl<'a> Convolution<'a> {
 
     /// The rows of sums that some rows of the output are made of.
     fn convolved(&self, rows: &Range<usize>) -> Range<usize> {
-        self.pool.map_or(rows.clone(), |Pool { kernel, stride, .. }| {
+        self.pool.map_or(rows.clone(), |Window { kernel, stride, .. }| {
             rows.start * stride[0]..rows.end.saturating_sub(1) * stride[0] + kernel[0]
         })
     }
 
-    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). As many threads as there are scratches share y out among
+    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). The threads that `buffers` has one for share out y among
     /// themselves.
-    pub(super) fn run<'b>(&self, images: impl Iterator<Item = (&'b [f32], &'b mut [f32])>, scratches: &mut [Scratch]) {
+    pub(crate) fn run<'b>(&self, images: impl Iterator<Item = (&'b [f32], &'b mut [f32])>, buffers: &mut [Buffers]) {
         let [outputs, height, width] = self.output();
         let multiplications = outputs * self.layout.fan_in * self.layout.positions();
-        let threads = team::share(multiplications, scratches.len());
+        let threads = team::share(multiplications, buffers.len());
         let mut parts = self.parts(threads, multiplications);
         for (x, y) in images {
             for part in &mut parts {
@@ -97,9 +107,9 @@ impl<'a> Convolution<'a> {
                 }
             }
         }
-        match &mut scratches[..threads] {
-            [scratch] => parts.into_iter().for_each(|part| part.run(scratch)),
-            scratches => parts.into_par_iter().zip(scratches).for_each(|(part, scratch)| part.run(scratch)),
+        match &mut buffers[..threads] {
+            [buffers] => parts.into_iter().for_each(|part| part.run(buffers)),
+            buffers => parts.into_par_iter().zip(buffers).for_each(|(part, buffers)| part.run(buffers)),
         }
     }
 
@@ -134,48 +144,47 @@ struct Part<'a, 'b> {
 }
 
 impl Part<'_, '_> {
-    fn run(self, scratch: &mut Scratch) {
+    fn run(self, buffers: &mut Buffers) {
         if !self.rows.is_empty() {
-            f32::vectorize((self, scratch));
+            f32::vectorize((self, buffers));
         }
     }
 }
 
-impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
+impl Kernel<f32> for (Part<'_, '_>, &mut Buffers) {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(self) {
-        let (Part { convolution, channels, rows, mut images }, scratch) = self;
-        let Convolution { layer, layout, epilogue, pool, .. } = convolution;
+        let (Part { convolution, channels, rows, mut images }, buffers) = self;
+        let Convolution { weights: packed, layout, epilogue, pool, .. } = convolution;
         let image_len = layout.image_len(layout.image[0]);
         let convolved = convolution.convolved(&rows);
         let met = layout.met_by(convolved.clone());
-        enlarge(&mut scratch.images, images.len() * image_len);
-        for ((x, _), laid_out) in images.iter().zip(scratch.images.chunks_exact_mut(image_len)) {
+        enlarge(&mut buffers.images, images.len() * image_len);
+        for ((x, _), laid_out) in images.iter().zip(buffers.images.chunks_exact_mut(image_len)) {
             convolution.lay_out(met.clone(), x, laid_out);
         }
 
-        let packed = Weights::new(layer);
-        let squares = pool.is_some_and(is_of_squares);
-        let pieces = if squares { pairs_of_rows::<V>(layout, convolved) } else { layout.pieces::<V>(convolved) };
+        let squares = pool.as_ref().is_some_and(is_of_squares);
+        let segments = if squares { pairs_of_rows::<V>(layout, convolved) } else { layout.segments::<V>(convolved) };
         let [_, _, width] = convolution.output();
-        let (plane, padded) = (rows.len() * width, pieces.len() * V::PIECE / if squares { 2 } else { 1 });
+        let (plane, padded) = (rows.len() * width, segments.len() * V::SEGMENT / if squares { 2 } else { 1 });
         // Two vectors may begin at the last of them.
         let sums_len = padded + 2 * MAX_LANES;
-        enlarge(&mut scratch.weights, LARGEST * layout.fan_in + MAX_LANES);
-        enlarge(&mut scratch.sums, LARGEST * sums_len);
+        enlarge(&mut buffers.weights, LARGEST * layout.fan_in + MAX_LANES);
+        enlarge(&mut buffers.sums, LARGEST * sums_len);
         let outputs = epilogue.of(channels.clone());
-        let weights = &mut scratch.weights[..];
-        let mut of_channels = scratch.sums.chunks_exact_mut(sums_len);
+        let weights = &mut buffers.weights[..];
+        let mut of_channels = buffers.sums.chunks_exact_mut(sums_len);
         let sums: &mut [_; LARGEST] = &mut std::array::from_fn(|_| of_channels.next().expect("enlarged"));
         for (first, size) in tiles::<V>(channels.len()) {
             let columns = channels.start + first..channels.start + first + size;
             packed.decode::<V>(&Block { rows: 0..layout.fan_in, columns }, size, weights);
-            for ((_, y), image) in images.iter_mut().zip(scratch.images.chunks_exact(image_len)) {
+            for ((_, y), image) in images.iter_mut().zip(buffers.images.chunks_exact(image_len)) {
                 let (y, weights) = (&mut y[first..][..size], &weights[..size * layout.fan_in]);
                 let outputs = &outputs[first..][..size];
-                let tile = Tile { layout, pieces: &pieces, squares, image, weights, outputs, relu: epilogue.relu };
+                let tile = Tile { layout, segments: &segments, squares, image, weights, outputs, relu: epilogue.relu };
                 if pool.is_none() && padded == plane {
                     tile.run::<V>(size, y);
                     continue;
@@ -196,13 +205,13 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Scratch) {
     }
 }
 
-/// The pieces of some rows, an even number of them: a vector of those of every other row, then one of those below them.
+/// The segments of some rows, an even number of them: a vector of those of every other row, then one of those below them.
 #[inline(always)]
 fn pairs_of_rows<V: Vector>(layout: &Layout, rows: Range<usize>) -> Vec<u32> {
-    let above = layout.pieces::<V>(rows.clone().step_by(2));
-    let below = layout.pieces::<V>(rows.skip(1).step_by(2));
+    let above = layout.segments::<V>(rows.clone().step_by(2));
+    let below = layout.segments::<V>(rows.skip(1).step_by(2));
     let mut pairs = Vec::with_capacity(above.len() + below.len());
-    for vector in above.chunks_exact(V::PIECES).zip(below.chunks_exact(V::PIECES)) {
+    for vector in above.chunks_exact(V::SEGMENTS).zip(below.chunks_exact(V::SEGMENTS)) {
         pairs.extend_from_slice(vector.0);
         pairs.extend_from_slice(vector.1);
     }
@@ -213,7 +222,7 @@ fn pairs_of_rows<V: Vector>(layout: &Layout, rows: Range<usize>) -> Vec<u32> {
 struct Tile<'a> {
     layout: &'a Layout,
     /// Where each begins that a vector of positions is gathered from.
-    pieces: &'a [u32],
+    segments: &'a [u32],
     /// Whether every second vector of positions lies below the one before, and only the larger of both sums is stored.
     squares: bool,
     /// Laid out.
@@ -226,7 +235,7 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// What becomes of the sums at all pieces, channel by channel.
+    /// What becomes of the sums at all segments, channel by channel.
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(&self, channels: usize, y: &mut [&mut [f32]]) {
         by_size!(channels, V, N => self.channels::<V, N>(y));
@@ -234,7 +243,7 @@ impl Tile<'_> {
 
     #[inline(always)]
     fn channels<V: Vector<Element = f32>, const N: usize>(&self, y: &mut [&mut [f32]]) {
-        let vectors = self.pieces.len() / V::PIECES;
+        let vectors = self.segments.len() / V::SEGMENTS;
         for first in (0..vectors - vectors % 2).step_by(2) {
             self.vectors::<V, N, 2>(first, y);
         }
@@ -246,12 +255,12 @@ impl Tile<'_> {
     /// `P` vectors of positions, from the one called `first` on.
     #[inline(always)]
     fn vectors<V: Vector<Element = f32>, const N: usize, const P: usize>(&self, first: usize, y: &mut [&mut [f32]]) {
-        let starts = &self.pieces[first * V::PIECES..][..P * V::PIECES];
+        let starts = &self.segments[first * V::SEGMENTS..][..P * V::SEGMENTS];
         let mut sums = [[V::zero(); P]; N];
         for (weights, offset) in self.weights.chunks_exact(N).zip(&self.layout.offsets) {
             let mut x = [V::zero(); P];
             for p in 0..P {
-                x[p] = V::load_pieces(self.image, *offset, &starts[p * V::PIECES..]);
+                x[p] = V::load_segments(self.image, *offset, &starts[p * V::SEGMENTS..]);
             }
             for o in 0..N {
                 let weight = V::splat(weights[o]);

@@ -4,9 +4,8 @@
 //! which each output looks its sum up; the outputs are shared out among the threads. For several images, the weights of a few
 //! inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
 
-use super::Epilogue;
-use crate::packed::fields::{Block, MAX_ROWS, Weights, first_cells};
-use crate::packed::model::PackedLayer;
+use super::epilogue::Epilogue;
+use super::fields::{Block, MAX_ROWS, PackedWeights, first_cells};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::team;
@@ -15,22 +14,22 @@ use std::ops::Range;
 
 /// Images of a tile.
 const ROWS: usize = 4;
-/// Weights decoded at a time, about.
+/// PackedWeights decoded at a time, about.
 const DECODED: usize = 4096;
 
 /// y = epilogue(x w).
-pub(super) struct Product<'a> {
-    pub layer: &'a PackedLayer,
+pub(crate) struct Dense<'a> {
+    pub weights: PackedWeights<'a>,
     pub epilogue: Epilogue<'a>,
     /// How many threads share the outputs of an image given alone out among themselves.
     pub team: Option<usize>,
 }
 
-impl Product<'_> {
+impl Dense<'_> {
     /// `x` (images, I), `y` (images, O).
-    pub(super) fn run(&self, x: &[f32], y: &mut [f32]) {
-        let [inputs, outputs] = [self.layer.shape[0], self.layer.shape[1]];
-        let weights = &Weights::new(self.layer);
+    pub(crate) fn run(&self, x: &[f32], y: &mut [f32]) {
+        let weights = &self.weights;
+        let [inputs, outputs] = [weights.inputs, weights.outputs];
         let of = |columns: Range<usize>, y: &mut [f32]| {
             let padded = columns.len().next_multiple_of(MAX_LANES);
             let sums = &mut vec![0.0; y.len() / columns.len() * padded];
@@ -63,7 +62,7 @@ impl Product<'_> {
 
 /// Some outputs of some images.
 struct Columns<'a> {
-    weights: &'a Weights<'a>,
+    weights: &'a PackedWeights<'a>,
     /// (images, I).
     x: &'a [f32],
     inputs: usize,
