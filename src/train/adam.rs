@@ -1,5 +1,5 @@
-//! Adam (Kingma & Ba 2015), with PyTorch's order of operations, on gradients whose entries are clipped; with weight decay it is
-//! PyTorch's AdamW, whose decay is decoupled from the gradient (Loshchilov & Hutter 2019).
+//! Adam (Kingma & Ba 2015), with PyTorch's order of operations, on gradients whose entries are clipped. With weight
+//! decay it is PyTorch's AdamW: the decay is decoupled from the gradient (Loshchilov & Hutter 2019).
 //!
 //! ```text
 //! g ← max(−clip, min(g, clip))
@@ -10,7 +10,7 @@
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 
-/// The constants, (0.9, 0.999, 1e-8), no clip and no decay unless given.
+/// The constants. The defaults are β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no clip and no weight decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// β₁.
@@ -19,9 +19,9 @@ pub struct Adam {
     pub beta2: f64,
     /// ε.
     pub epsilon: f64,
-    /// The largest entry of a gradient, in either direction.
+    /// The bound to whose absolute value the entries of a gradient are clipped.
     pub clip: f64,
-    /// λ: by rate · λ of itself each parameter shrinks, whatever its gradient.
+    /// λ: each step multiplies a parameter by 1 − rate · λ, whatever its gradient.
     pub weight_decay: f64,
 }
 
@@ -32,7 +32,7 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// One step on a parameter and its moments; `step` counts from 1. All slices are of one length.
+    /// One step on a parameter and its moments; `step` counts from 1. All slices have the same length.
     pub fn step<F: Real>(
         &self,
         parameter: &mut [F],
@@ -86,7 +86,7 @@ impl<F: Real> Kernel<F> for Step<'_, F> {
         let [first_moment, second_moment] = self.moments;
         let moments = first_moment.iter_mut().zip(second_moment);
         for ((parameter, gradient), (m, v)) in self.parameter.iter_mut().zip(self.gradient).zip(moments) {
-            // Unlike min and max, comparisons leave NaN where it is, to be found.
+            // Comparisons keep a NaN, unlike min and max, so that it is found later.
             let g = if *gradient < -self.clip { -self.clip } else { *gradient };
             let g = if g > self.clip { self.clip } else { g };
             *m = beta1 * *m + one_minus_beta1 * g;

@@ -1,4 +1,4 @@
-//! `config.json`: all that determines a run, as the command line gave it.
+//! `config.json`: everything that determines a run, as given on the command line.
 
 mod version1;
 
@@ -13,63 +13,65 @@ use crate::prior::{Codebook, Prior};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Of the format of a run directory.
+/// The version of the format of a run directory.
 pub const VERSION: u32 = 2;
 
 /// The contents of `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Of the format.
+    /// The version of the format.
     pub version: u32,
-    /// What the network is called: a preset with its sizes, or the file of its text, without its folder.
+    /// The name of the network: a preset with its sizes, or the name of the file of its text, without the folder.
     pub network: String,
-    /// The lines of the network's text, the shape of the images and the number of classes filled in. None in a run of version 1,
-    /// whose network is a preset.
+    /// The lines of the network's text, with the shape of the images and the number of classes filled in. None in a run
+    /// of version 1, whose network is a preset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<String>>,
-    /// Where the data are; none for the embedded images.
+    /// The path of the data; none for the embedded images.
     pub data: Option<PathBuf>,
-    /// Which data they are; none in a run begun before configurations had it.
+    /// The identity of the data; none in a run begun before configurations had this entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trained_on: Option<TrainedOn>,
-    /// CRC-32 of the training images and labels, those held out among them.
+    /// CRC-32 of the training images and labels, including those held out.
     pub data_checksum: u32,
     /// Whether the labels are the coarse ones of CIFAR-100.
     pub coarse: bool,
-    /// How many of the training images are trained on, from the first; none for all.
+    /// The number of training images that are used, from the first on; none for all.
     pub limit: Option<usize>,
-    /// The share of these that is held out to watch the training by; none where it is watched by the test images.
+    /// The share of these images that is held out for validation; none if epochs are evaluated on the test images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// The figures of the images trained on, by which all images are standardized; none for pixels in [0, 1].
+    /// The means and deviations of the training images, by which all images are standardized; none for pixels in [0,
+    /// 1].
     pub standardization: Option<Standardization>,
-    /// The run whose weights it begins with; none if they are drawn.
+    /// The origin of the initial weights; none if they are drawn at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<Init>,
     /// The levels that every layer begins with.
     pub codebook: Vec<f32>,
-    /// How it is trained.
+    /// The recipe of the training.
     pub recipe: Recipe,
-    /// The numbers of epochs it was to be trained for before it was given another, the oldest first.
+    /// The earlier numbers of epochs of the run, each of which was replaced by another, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_epochs: Vec<EarlierEpochs>,
 }
 
-/// What a run's schedules followed until it was given another number of epochs.
+/// A number of epochs that a run's schedules followed until it was replaced by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlierEpochs {
-    /// How many it was to be.
+    /// The earlier number of epochs.
     pub epochs: u32,
-    /// How many steps it had taken when they became others.
+    /// The number of steps that the run had taken when the number was replaced.
     pub until_step: u64,
 }
 
-/// The network that an argument asks for: a preset, with its sizes if it has some, or the file of a text.
+/// The network that an argument names: a preset, with its sizes if it has some, or the file of a network's text.
 ///
 /// # Errors
-/// [`Error::Option`] if it is neither, [`Error::File`] if the file is not a text, [`Error::Io`] if it cannot be read.
+/// [`Error::Option`] if it is neither, [`Error::File`] if the file is not a text, [`Error::Io`] if the file cannot be
+/// read.
 pub fn describe(argument: &str) -> Result<Description> {
     let path = Path::new(argument);
     if names_preset(argument) || !path.try_exists().unwrap_or(true) {
@@ -89,7 +91,7 @@ impl Config {
     /// The configuration that `json` holds; errors call its file `path`.
     ///
     /// # Errors
-    /// [`Error::File`] if it is no configuration, or one of another version.
+    /// [`Error::File`] if it is not a configuration, or its version is neither 1 nor [`VERSION`].
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
@@ -104,17 +106,18 @@ impl Config {
         }
     }
 
-    /// The bytes of the file; errors call its data, or if it has none the directory `dir`.
+    /// The bytes of `config.json`; errors name the path of the data or, if there is none, the directory `dir`.
     ///
     /// # Errors
-    /// [`Error::File`] if JSON cannot hold the path of the data, or there are more bytes than [`from_json`](Self::from_json) is
-    /// given by whoever reads them.
+    /// [`Error::File`] if JSON cannot hold the path of the data, or there are more bytes than are read of a
+    /// configuration.
     pub fn to_json(&self, dir: &Path) -> Result<Vec<u8>> {
         to_json(self.data.as_deref().unwrap_or(dir), self, SMALL)
     }
 
-    /// The same run with another number of epochs from now on, when it has taken so many steps. Rate and κ then follow the new
-    /// number. What it was before is kept in [`earlier_epochs`](Self::earlier_epochs).
+    /// The configuration with another number of epochs, for a run that has taken `steps` steps. From then on the
+    /// learning rate and κ follow the new number. The old number is appended to
+    /// [`earlier_epochs`](Self::earlier_epochs).
     #[must_use]
     pub fn with_epochs(&self, epochs: u32, steps: u64) -> Self {
         let mut config = self.clone();
@@ -125,8 +128,9 @@ impl Config {
         config
     }
 
-    /// The configurations that a checkpoint of so many steps may have been written under: this one, and those that it was changed
-    /// from when the run had taken just these steps. A checkpoint is not written anew when the configuration changes.
+    /// The configurations under which a checkpoint of `steps` steps may have been written: this one, and the earlier
+    /// ones that were changed when the run had taken exactly `steps` steps. A change of the configuration does not
+    /// write a new checkpoint.
     pub fn at_step(&self, steps: u64) -> impl Iterator<Item = Self> {
         let before = move |config: &Self| {
             let mut before = config.clone();
@@ -137,7 +141,7 @@ impl Config {
         std::iter::successors(Some(self.clone()), before)
     }
 
-    /// The network, for data of the shape and the classes of `images`.
+    /// The graph of the network, for images and classes as in `images`.
     ///
     /// # Errors
     /// As [`Description::graph`].
@@ -145,7 +149,7 @@ impl Config {
         self.graph_of(Given { input: Some(images.shape()), classes: Some(images.classes()), outputs: None })
     }
 
-    /// The network, for what is given.
+    /// The graph of the network, for the input shape, classes and outputs in `given`.
     ///
     /// # Errors
     /// As [`Description::graph`].
@@ -156,7 +160,7 @@ impl Config {
         }
     }
 
-    /// The codebook that every layer begins with. The recipe is checked as well, for `train_size` images.
+    /// Checks codebook and recipe, for `train_size` images, and returns the codebook that every layer begins with.
     ///
     /// # Errors
     /// Names the first value that is out of range.
@@ -173,7 +177,7 @@ impl Config {
     }
 }
 
-/// What JSON holds of `contents`, at most so many bytes; errors call it `path`.
+/// `contents` as JSON, of at most `most` bytes; errors name `path`.
 pub(super) fn to_json(path: &Path, contents: &impl Serialize, most: u64) -> Result<Vec<u8>> {
     let mut json =
         serde_json::to_vec_pretty(contents).map_err(|error| Error::file(path, "a path that JSON can hold", error))?;

@@ -2,18 +2,18 @@
 //!
 //! # Drawn weights and drawn pre-activations
 //!
-//! Training draws no weights. It draws the noise of each layer's outputs, whose mean and variance it knows (local
-//! reparameterization, Kingma et al. 2015; see [`layers::bayes_dense`](crate::layers::bayes_dense)): each output alone has the right
-//! distribution, and gradients are less noisy. But outputs that share weights are then independent of each other, which under drawn
-//! weights they are not:
+//! Training draws no weights. It computes the mean and variance of each layer's outputs and draws the outputs (local
+//! reparameterization, Kingma et al. 2015; see [`layers::bayes_dense`](crate::layers::bayes_dense)): each output by
+//! itself has the right distribution, and gradients have less variance. But outputs that share weights are then
+//! independent of each other; under drawn weights they are correlated:
 //!
 //! ```text
 //! Cov(y_i, y_j) = Σ_w x_iw x_jw σ_w²          drawn weights: i, j two images, or two positions of a convolution
 //!               = 0                           drawn pre-activations
 //! ```
 //!
-//! A predictive quantity that asks what one network of the posterior says, and whether others agree, needs drawn weights. `lenet5`
-//! on the embedded data, means over eight times 50 draws with their standard errors:
+//! A quantity that compares the predictions of several networks of the posterior needs drawn weights. `lenet5` on the
+//! embedded data, means over eight times 50 draws with their standard errors:
 //!
 //! | epochs | noise drawn for | mutual information, nats | entropy, nats | NLL, nats |
 //! |---|---|---|---|---|
@@ -22,24 +22,26 @@
 //! | 8 | weights | 0.0238 ± 0.0010 | 0.1537 ± 0.0020 | 0.0957 ± 0.0007 |
 //! | 8 | pre-activations | 0.0136 ± 0.0001 | 0.1307 ± 0.0002 | 0.0897 ± 0.0002 |
 //!
-//! Drawn pre-activations understate what the network does not know by a third to two fifths. Neighbouring positions of its
-//! convolutions are correlated by 0.84 (`conv1`) and 0.72 (`conv2`) under drawn weights, by 0 under drawn pre-activations, whose
-//! noise 2×2 max pooling then turns into a shift of the mean: of 0.12 σ and 0.09 σ on average over all windows, of 1.03 σ where the four
-//! positions look alike. What drawn weights cost: one draw holds for all images, so that figures scatter more from one set of
-//! draws to another (the standard errors above), and it takes more draws to average that out. Time and memory are those of a pass with
+//! Drawn pre-activations understate the mutual information by a third to two fifths. Neighbouring positions of the
+//! convolutions have correlations of 0.84 (`conv1`) and 0.72 (`conv2`) under drawn weights, and of 0 under drawn
+//! pre-activations. 2×2 max pooling turns the independent noise of the latter into a shift of the mean: by 0.12 σ and
+//! 0.09 σ on average over all windows, and by 1.03 σ where the means of the four positions are equal. The cost of drawn
+//! weights: one draw is used for all images, so that figures vary more from one set of draws to another (the standard
+//! errors above), and more draws are needed to average this out. Time and memory of a draw are those of a pass with
 //! mean weights.
 //!
 //! # Draws of M-ary networks
 //!
-//! With `to_levels` each drawn weight is replaced by its layer's nearest level: every draw is a network of M levels, which takes
-//! log2 M bits a weight like the quantized one. It is a draw from the distribution of Q(w) under the posterior: a weight takes level
-//! k with the mass that N(θ, σ²) has between the partitions on both sides of ℓ_k. It is not a draw from the posterior, whose spread
-//! within a level's cell it drops and whose spread across a partition it widens to the distance of two levels; nor from a posterior
-//! that was trained for networks of M levels. Draw s of both kinds has the same ε.
+//! With `to_levels` each drawn weight is replaced by its layer's nearest level: every draw is a network of M levels,
+//! which takes log2 M bits per weight like the quantized network. It is a draw from the distribution of Q(w) under the
+//! posterior: a weight takes level k with the probability that N(θ, σ²) has between the partitions on both sides of
+//! ℓ_k. It is not a draw from the posterior: rounding removes the spread within a level's cell, and widens the spread
+//! across a partition to the distance of two levels. Nor is it a draw from a posterior that was trained for networks of
+//! M levels. Draw s of both kinds has the same ε.
 //!
-//! An ensemble of ten such networks does not keep the posterior's uncertainty: in the runs above its mutual information is 0.0008
-//! after 40 epochs, when 0.4 % of the posterior's mass lies outside of the cells that the means are in, against 0.0156 of ten drawn
-//! networks; after 8 epochs, when it is 3.3 %, 0.033 against 0.023.
+//! An ensemble of ten such networks does not keep the posterior's uncertainty. In the runs above, after 40 epochs, its
+//! mutual information is 0.0008, that of ten drawn networks 0.0156; 0.4 % of the posterior's mass then lies outside of
+//! the cells of the means. After 8 epochs the values are 0.033 and 0.023, and 3.3 % of the mass lies outside.
 
 use crate::nets::Network;
 use crate::prior::quantizer::Quantizer;
@@ -47,11 +49,12 @@ use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{ArrayD, Zip};
 
-/// The network of draw `draw`: θ replaced by θ + σ ε, or by the level nearest to that; to be used with mean weights. Everything
-/// else, σ too, is as it was, and the weights of unquantized layers, which have no noise.
+/// The network of draw number `draw`: θ replaced by θ + σ ε or, with `to_levels`, by the level nearest to it. It is to
+/// be evaluated with mean weights. All other parameters, σ included, and the weights of unquantized layers, which have
+/// no noise, stay the same.
 ///
-/// ε of a layer is the stream [`Purpose::Evaluation`] of its index at step `draw`, one element a weight: the same whatever the images,
-/// the batches and the threads are.
+/// ε of a layer comes from the stream [`Purpose::Evaluation`] of the layer's index at step `draw`, one element per
+/// weight. It does not depend on the images, the batches or the threads.
 pub fn draw<F: Real>(network: &Network<F>, seed: u64, draw: u32, to_levels: bool) -> Network<F> {
     let mut drawn = network.clone();
     for layer in network.layers().filter(|layer| !layer.unquantized) {

@@ -7,9 +7,10 @@
 //! | quantized | Q(θ) | 1 |
 //! | sampled M-ary | Q(θ + σ ε): networks of M levels | S |
 //!
-//! Several draws predict together: their softmax is averaged. All images see the same draw of the weights, which is not what
-//! training does: [`draw`](mod@super::draw) tells the difference, [`uncertainty`](super::uncertainty) what is computed from the
-//! predictions. Memory holds a draw, a batch, and a few numbers an image, however many draws there are.
+//! The predictions of several draws are averaged after the softmax. All images are evaluated with the same draw of the
+//! weights, unlike in training: [`draw`](mod@super::draw) explains the difference. [`uncertainty`](super::uncertainty)
+//! defines what is computed from the predictions. Memory holds one draw, one batch, and a few numbers per image,
+//! whatever the number of draws.
 
 use super::data::Dataset;
 use super::draw::draw;
@@ -20,7 +21,7 @@ use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use ndarray::{Array2, Array4};
 
-/// Images a forward pass.
+/// Images per forward pass.
 const BATCH: usize = 250;
 
 /// Which weights are evaluated.
@@ -32,14 +33,14 @@ pub enum Weights {
     Quantized,
     /// The predictive distribution: softmax averaged over `samples` draws of the weights.
     Sampled {
-        /// Draws.
+        /// The number of draws.
         samples: u32,
         /// The seed of their noise.
         seed: u64,
     },
     /// The same with every drawn weight replaced by the nearest level of its layer.
     SampledMary {
-        /// Draws.
+        /// The number of draws.
         samples: u32,
         /// The seed of their noise.
         seed: u64,
@@ -47,7 +48,7 @@ pub enum Weights {
 }
 
 impl Weights {
-    /// How many sets of weights predict together.
+    /// The number of sets of weights whose predictions are averaged.
     pub fn draws(self) -> u32 {
         match self {
             Self::Mean | Self::Quantized => 1,
@@ -56,7 +57,7 @@ impl Weights {
     }
 }
 
-/// How a network does on a data set.
+/// The accuracy and the loss of a network on a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
     /// The fraction of images whose label is the most probable class.
@@ -66,10 +67,11 @@ pub struct Score {
 }
 
 impl Score {
-    /// Of predictions and the labels of their images.
+    /// The score of predictions, given the labels of their images.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there is no image, not one label an image, or a label is not a class.
+    /// [`Error::Tensor`] if there is no image, the number of labels is not that of the images, or a label is not a
+    /// class.
     pub fn of(predictions: &Predictions, labels: &[usize]) -> Result<Self> {
         let (right, nll) = (predictions.right(labels)?, predictions.nll(labels)?);
         if nll.is_empty() {
@@ -81,13 +83,13 @@ impl Score {
     }
 }
 
-/// Gives the logits (B, classes) of images (B, C, H, W) with one set of weights.
+/// Computes the logits (B, classes) of images (B, C, H, W) with one set of weights.
 pub type Predict<'a, F> = Box<dyn Fn(Array4<F>) -> Result<Array2<F>> + 'a>;
 
-/// Is given the logits (B, classes) of every batch of every draw, in that order.
+/// Called with the logits (B, classes) of every batch of draw 0, then of every batch of draw 1 …
 pub type Sink<'a, F> = dyn FnMut(&Array2<F>) -> Result<()> + 'a;
 
-/// Evaluates with running statistics on every image of `data`.
+/// The score of the network on all images of `data`, with running statistics.
 ///
 /// # Errors
 /// As [`predictions`].
@@ -95,10 +97,11 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
     Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
 }
 
-/// What the network predicts for every image of `data`, with running statistics; `sink` is given the logits on the way.
+/// The network's predictions for every image of `data`, with running statistics. `sink` is called with the logits of
+/// each batch.
 ///
 /// # Errors
-/// If the images are not of the network's shape; those of [`predictions_by`].
+/// If the images do not have the network's input shape; those of [`predictions_by`].
 pub fn predictions<F: Real>(
     network: &Network<F>,
     data: &Dataset,
@@ -120,7 +123,8 @@ pub fn predictions<F: Real>(
     predictions_by(data, network.graph().classes(), weights.draws(), of_draw, sink)
 }
 
-/// As [`predictions`], with the logits of so many `classes` that the weights of each draw give: draw 0 for all images, then draw 1 …
+/// Like [`predictions`], for any model that computes logits (B, `classes`): `of_draw(s)` returns the function that
+/// predicts with draw s of its weights. All images are predicted with draw 0, then with draw 1 …
 ///
 /// # Errors
 /// Those of `of_draw` and `sink`; [`Error::Tensor`] if there are no images, or a logit is NaN or infinite; [`Error::Option`] if
@@ -160,7 +164,8 @@ pub fn labels(data: &Dataset) -> Vec<usize> {
     data.labels().iter().map(|label| usize::from(*label)).collect()
 }
 
-/// The share of the weights that lie between levels: farther from their own than a quarter of the way to the next.
+/// The share of the weights that lie between levels: farther from their nearest level than a quarter of the distance
+/// from it to the next level on the weight's side.
 pub fn share_between_levels<F: Real>(network: &Network<F>) -> f64 {
     let (mut between, mut weights) = (0_usize, 0_usize);
     for layer in network.layers().filter(|layer| !layer.unquantized) {

@@ -1,4 +1,4 @@
-//! The training loop: epochs of steps over shuffled images, each closed with an evaluation.
+//! The training loop: epochs of steps over shuffled images. Each epoch ends with an evaluation.
 
 use super::data::Split;
 use super::data::augment::augment;
@@ -12,22 +12,23 @@ use ndarray_rand::rand::seq::SliceRandom;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Where a run stands between two steps. With the [`Trainer`] it is all that the rest of the run depends on.
+/// The position of a run between two steps. Together with the [`Trainer`] it determines the rest of the run on the same
+/// data.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Position {
     /// Epochs completed.
     pub epoch: u32,
     /// Steps of the next epoch already taken.
     pub step: u64,
-    /// Their losses, summed.
+    /// The sum of the losses of these steps.
     pub sum: Loss,
 }
 
-/// What is known of an epoch at its end.
+/// The metrics of an epoch.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct EpochMetrics {
-    /// From 1.
+    /// The number of the epoch, from 1.
     pub epoch: u32,
     /// The mean loss over the epoch's steps, nats.
     pub loss: f64,
@@ -39,17 +40,17 @@ pub struct EpochMetrics {
     pub kl_weight: f64,
     /// Σ (θ − Q(θ))² at the epoch's end.
     pub quantized_loss: f64,
-    /// On the images that the training is watched by ([`Split::watched`]), with mean weights.
+    /// The accuracy with mean weights on the images of [`Split::watched`].
     pub accuracy_mean: f64,
-    /// On the same images, with quantized weights.
+    /// The accuracy with quantized weights on the same images.
     pub accuracy_quantized: f64,
     /// The levels of each layer at the epoch's end, by the layer's name.
     pub levels: BTreeMap<String, Vec<f32>>,
-    /// What the epoch took, since the run was last resumed.
+    /// The duration of the epoch, seconds; of an epoch in which the run was resumed, the duration since then.
     pub seconds: f64,
 }
 
-/// Whether to go on.
+/// Whether the run goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// Take the next step.
@@ -60,16 +61,16 @@ pub enum Control {
 
 /// Watches a run: it may save, print, or stop it.
 pub trait Observer<F: Real> {
-    /// After each step but the last of an epoch; to save it, [`Training::fetch`] the network.
+    /// Called after each step except the last step of an epoch. To save the network, get it with [`Training::fetch`].
     ///
     /// # Errors
-    /// Ends the run.
+    /// An error ends the run.
     fn after_step(&mut self, training: &mut dyn Training<F>, position: &Position, loss: &Loss) -> Result<Control>;
 
-    /// After each epoch; `position` is the beginning of the next.
+    /// Called after each epoch; `position` is the beginning of the next epoch.
     ///
     /// # Errors
-    /// Ends the run.
+    /// An error ends the run.
     fn after_epoch(&mut self, trainer: &Trainer<F>, position: &Position, metrics: EpochMetrics) -> Result<Control>;
 }
 

@@ -1,7 +1,7 @@
-//! A training that begins with the weights of another: θ, biases, normalizations and their running statistics. Its levels,
-//! variances and optimizer begin anew.
+//! A training that begins with the weights of another: θ, biases, normalizations and their running statistics. Levels,
+//! variances and the optimizer's state are not taken over.
 //!
-//! The other is a run, a packed model, or a file of PyTorch's tensors (see [`pytorch`]).
+//! The weights come from a run, a packed model, or a file of PyTorch tensors (see [`pytorch`]).
 
 pub mod pytorch;
 
@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Init {
-    /// The directory of the other run, or the file of the packed model or of the tensors.
+    /// The directory of the run, or the file of the packed model or of the PyTorch tensors.
     #[serde(rename = "run")]
     pub path: PathBuf,
-    /// The tensors that have other names in the file than PyTorch's, by these.
+    /// For the tensors whose name in the file is not PyTorch's: PyTorch's name, and the name in the file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
     /// CRC-32 of the values that are taken over.
@@ -28,7 +28,7 @@ pub struct Init {
 }
 
 impl Init {
-    /// The weights of `from`, which were read from `path`.
+    /// The record of the weights of `from`, which were read from `path`.
     ///
     /// # Errors
     /// [`Error::Io`] if the path cannot be resolved.
@@ -37,10 +37,10 @@ impl Init {
         Ok(Self { path: absolute, names, checksum: checksum(from) })
     }
 
-    /// Copies the weights, read again, to a network of the same layers.
+    /// Copies the weights of `from`, which was read from the path again, to a network of the same layers.
     ///
     /// # Errors
-    /// [`Error::File`] if they are not what they were, or of another network.
+    /// [`Error::File`] if their checksum is not the recorded one, or `from` has other layers.
     pub fn copy(&self, from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
         let seen = checksum(from);
         if seen != self.checksum {
@@ -51,7 +51,7 @@ impl Init {
     }
 }
 
-/// Copies what a training takes over from one network to another of the same layers.
+/// Copies all parameters except ln σ² and levels from one network to another of the same layers.
 ///
 /// # Errors
 /// Names the first parameter that differs in name or shape.
@@ -70,7 +70,7 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
     Ok(())
 }
 
-/// The network that the run in `dir` has by now.
+/// The network in the checkpoint of the run in `dir`.
 ///
 /// # Errors
 /// If there is no such run, or it has no checkpoint.

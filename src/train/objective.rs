@@ -6,9 +6,10 @@
 //! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
 //! ```
 //!
-//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale −N·loss is the evidence lower bound (up to the
-//! constant of an improper prior); per weight, as the published code has it, small layers are drawn to their levels as
-//! firmly as large ones. NLL and KL are reported apart, the KL unscaled.
+//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N·loss is the evidence lower bound (up
+//! to the constant of an improper prior). With the per-weight scale, which the published code uses, the KL draws the
+//! weights of small layers to their levels as strongly as the weights of large layers. NLL and KL are reported
+//! separately, the KL unscaled.
 
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;
@@ -56,16 +57,16 @@ impl Forward {
     }
 }
 
-/// Prior, scale and data-set size; κ is given with each evaluation.
+/// Prior, forward weights, scale and data-set size; κ is an argument of each evaluation.
 #[derive(Clone, Debug)]
 pub struct Objective {
     /// The prior of every layer's weights.
     pub prior: Prior,
-    /// What the layers compute with.
+    /// The weights that the layers compute with.
     pub forward: Forward,
     /// What the KL is divided by.
     pub kl_scale: KlScale,
-    /// N_train.
+    /// The number of training images, N_train.
     pub train_size: usize,
 }
 
@@ -80,25 +81,25 @@ pub struct Loss {
     pub kl: f64,
 }
 
-/// The value, its gradient, and what else the evaluation gives.
+/// The value of the objective on a batch, its gradient, the logits and the tape.
 #[derive(Debug)]
 pub struct Evaluation<F> {
     /// The value.
     pub loss: Loss,
     /// The logits (B, classes).
     pub logits: Array2<F>,
-    /// The gradient in every parameter, in their order.
+    /// The gradient with respect to every parameter, in the order of the parameters.
     pub gradients: Gradients<F>,
-    /// The tape of the forward: it holds the batch statistics.
+    /// The tape of the forward pass, which holds the batch statistics.
     pub tape: Tape<F>,
 }
 
 impl Objective {
-    /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ; the weights are those
-    /// of [`Objective::forward`], their noise is `noise`.
+    /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ. The layers
+    /// compute with the weights that [`Objective::forward`] names, and with the noise `noise`.
     ///
     /// # Errors
-    /// If a shape does not fit, a label is no class, or a codebook is not ascending.
+    /// If a shape does not fit, a label is not a class, or a codebook is not ascending.
     pub fn evaluate<F: Real>(
         &self,
         network: &Network<F>,
@@ -140,7 +141,7 @@ impl Objective {
             return Ok(());
         }
         let positions = |layer: &BayesLayer| [layer.theta, layer.log_sigma2, layer.levels];
-        // Taken out of all the gradients, so that every layer has its own.
+        // Moved out of `gradients`, so that the layers can be processed in parallel.
         let mut of_layers: Vec<[ArrayD<F>; 3]> = layers
             .iter()
             .map(|layer| {
@@ -175,7 +176,7 @@ impl Objective {
         Ok(())
     }
 
-    /// What the KL of a layer of `weights` weights is divided by.
+    /// The divisor of the KL of a layer with `weights` weights.
     pub(crate) fn divisor(&self, weights: usize) -> f64 {
         match self.kl_scale {
             KlScale::Dataset => self.train_size as f64,

@@ -1,4 +1,4 @@
-//! The two phases of a training: first the network learns, then its weights go to levels.
+//! The two phases of a training: first the network learns, then its weights are moved to levels.
 //!
 //! | | first phase: a share `warmup` of the steps | second phase: all others |
 //! |---|---|---|
@@ -7,8 +7,8 @@
 //! | learning rate | constant | falls linearly to 0 |
 //! | levels | not yet | learned |
 //!
-//! A prior from the first step on draws weights to the nearest level before the network has learned which level serves; that
-//! choice is then final. Without a first phase, a run starts in the second.
+//! With a prior from the first step on, weights are drawn to their nearest levels before the network has learned which
+//! levels suit them, and they stay there. Without a first phase, a run starts in the second.
 //!
 //! The second phase begins, in each layer, with
 //!
@@ -17,8 +17,8 @@
 //! ln σ² = 2 ln(0.1 g)        g = min_k (ℓ_{k+1} − ℓ_k): σ is a tenth of the smallest gap
 //! ```
 //!
-//! and with Adam's moments and its count of steps at 0, since the objective is another one from here on. Where the layers compute
-//! with Q(θ), the second phase ends with θ := Q(θ): what was trained is the quantized network.
+//! and with Adam's moments and its count of steps at 0, since the objective changes here. Where the layers compute with
+//! Q(θ), the second phase ends with θ := Q(θ): what was trained is the quantized network.
 
 use super::projection::{LEVEL_GAP, LOG_SIGMA2, smallest_gap};
 use crate::error::{Error, Result};
@@ -29,13 +29,13 @@ use crate::prior::kmeans::kmeans;
 use crate::scalar::Real;
 use ndarray::{Array1, ArrayD};
 
-/// σ at the beginning of the second phase, over the smallest gap between levels.
+/// σ at the beginning of the second phase, divided by the smallest gap between levels.
 pub const SIGMA_PER_GAP: f64 = 0.1;
 
-/// Replaces the M levels of each layer by those of least quantized loss of its θ.
+/// Replaces the M levels of each layer by the M levels with the least quantized loss of the layer's θ.
 ///
 /// # Errors
-/// If a layer's weights have fewer distinct values.
+/// If a layer's weights have fewer than M distinct values.
 pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
     for layer in quantized_layers(network) {
         let theta = &network.parameters()[layer.theta];
@@ -49,7 +49,7 @@ pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
     Ok(())
 }
 
-/// ln σ² of every weight of every layer to 2 ln(0.1 g), within its bounds.
+/// Sets ln σ² of every weight of every quantized layer to 2 ln(0.1 g), clamped to [−10, 1].
 pub fn reset_log_sigma2<F: Real>(network: &mut Network<F>) {
     for layer in quantized_layers(network) {
         let gap = smallest_gap(network.parameters()[layer.levels].as_slice());
@@ -59,7 +59,7 @@ pub fn reset_log_sigma2<F: Real>(network: &mut Network<F>) {
     }
 }
 
-/// θ := Q(θ) in every layer.
+/// θ := Q(θ) in every quantized layer.
 pub fn quantize<F: Real>(network: &mut Network<F>) {
     for layer in quantized_layers(network) {
         let [theta, levels] = [layer.theta, layer.levels].map(|position| &network.parameters()[position]);
@@ -69,19 +69,19 @@ pub fn quantize<F: Real>(network: &mut Network<F>) {
 }
 
 /// The smallest distance that training leaves between levels that were fitted to weights of any scale: the recipe's
-/// `level_gap`, but no more than a 200th of the mean distance that they have.
+/// `level_gap`, but at most a 200th of the mean distance between neighbours.
 pub(crate) fn scaled_level_gap<F: Real>(levels: &[F], level_gap: f64) -> f64 {
     let range = levels[levels.len() - 1].as_f64() - levels[0].as_f64();
     level_gap.min(LEVEL_GAP * range / (levels.len() - 1) as f64)
 }
 
-/// θ into [ℓ_1 − g, ℓ_M + g], g the smallest gap: where the forward computes with Q(θ), what lies beyond has no effect and would
-/// only take long to come back.
+/// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap. Where the forward pass computes with Q(θ), a θ farther outside
+/// gives the same output and would only take more steps to return.
 pub(crate) fn bound_theta<F: Real>(theta: &mut Parameter<F>, levels: &[F]) {
     let gap = F::of(smallest_gap(levels));
     let (lowest, highest) = (levels[0] - gap, levels[levels.len() - 1] + gap);
     for theta in theta.as_slice_mut() {
-        // Unlike min and max, comparisons leave NaN where it is, to be found.
+        // Comparisons keep a NaN, unlike min and max, so that it is found later.
         if *theta < lowest {
             *theta = lowest;
         } else if *theta > highest {

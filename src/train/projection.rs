@@ -1,7 +1,8 @@
-//! What is put back into its domain after each step, in this order: ln σ² into [−10, 1]; a zero level back to 0; levels
-//! ascending, at least a bound apart that is a 200th of the smallest spacing the codebook begins with; and, under a multi-spike prior only, θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+//! Projections of parameters into their domains after each step, in this order: ln σ² into [−10, 1]; a zero level back
+//! to 0; levels ascending and at least a gap apart, for the command a 200th of the smallest spacing of the initial
+//! codebook; and, under a multi-spike prior only, θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 //!
-//! The bounds on ln σ² and θ keep the posterior away from where the improper prior would let it collapse: see
+//! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
 //! [`prior`](crate::prior).
 
 use crate::scalar::Real;
@@ -9,15 +10,15 @@ use crate::scalar::vector::{Kernel, Vector};
 
 /// The domain of ln σ².
 pub const LOG_SIGMA2: [f64; 2] = [-10.0, 1.0];
-/// The smallest distance between neighbouring levels, over that between those of the codebook at the start.
+/// The smallest distance allowed between neighbouring levels, divided by the smallest distance in the initial codebook.
 pub const LEVEL_GAP: f64 = 1.0 / 200.0;
-/// How many σ a mean may lie outside the codebook: e⁻¹.
+/// How far θ may lie beyond the outermost levels, in units of σ: e⁻¹.
 pub const MARGIN: f64 = 0.3679;
 
-/// ln σ² into [−10, 1].
+/// Clamps ln σ² to [−10, 1].
 pub fn project_log_sigma2<F: Real>(log_sigma2: &mut [F]) {
     let [lowest, highest] = LOG_SIGMA2.map(F::of);
-    // Unlike min and max, comparisons leave NaN where it is, to be found.
+    // Comparisons keep a NaN, unlike min and max, so that it is found later.
     for value in log_sigma2 {
         if *value < lowest {
             *value = lowest;
@@ -27,8 +28,8 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut [F]) {
     }
 }
 
-/// The smallest distance that training leaves between neighbouring levels, where they begin as these: a codebook is kept as it
-/// is given, whatever its scale.
+/// The smallest distance that training allows between neighbouring levels that begin as `levels`. It is proportional to
+/// their spacing, so that a codebook of any scale starts unchanged.
 pub fn level_gap<F: Real>(levels: &[F]) -> f64 {
     LEVEL_GAP * smallest_gap(levels)
 }
@@ -38,13 +39,14 @@ pub fn smallest_gap<F: Real>(levels: &[F]) -> f64 {
     levels.windows(2).map(|pair| pair[1].as_f64() - pair[0].as_f64()).fold(f64::INFINITY, f64::min)
 }
 
-/// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least `gap` apart, and strictly
-/// ascending where `gap` is too small to be added to them, moved outwards from the zero level, or upwards from the lowest.
+/// Sets the zero level, if the codebook has one at position `zero`, to 0. Then moves levels that are less than `gap`
+/// apart, outwards from the zero level or, without one, upwards from the lowest level. Where adding `gap` to a level
+/// would not change it, the next level is moved to the next number, so that levels are strictly ascending.
 pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
     if let Some(zero) = zero {
         levels[zero] = F::zero();
     }
-    // At least what leads to the next number: a little over half of their spacing is rounded up to it.
+    // At least the distance that leads to the next number: a little over half of the spacing of numbers is rounded up.
     let spacing = |level: F| gap.max(level.abs() * next_number()).max(F::min_positive_value());
     let fixed = zero.unwrap_or(0);
     for k in fixed + 1..levels.len() {
@@ -61,12 +63,12 @@ pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
     }
 }
 
-/// Times |x| and added to x, the next number above it.
+/// The factor f for which x + f |x| is rounded to the next number above x.
 pub(crate) fn next_number<F: Real>() -> F {
     F::of(0.501) * F::epsilon()
 }
 
-/// θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+/// Clamps θ to [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 pub fn project_theta<F: Real>(theta: &mut [F], log_sigma2: &[F], levels: &[F]) {
     F::vectorize(ThetaProjection { theta, log_sigma2, outermost: [levels[0], levels[levels.len() - 1]] });
 }
@@ -82,7 +84,7 @@ impl<F: Real> Kernel<F> for ThetaProjection<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        /// Weights that are looked at together: where none is beyond the levels, no margin is needed.
+        /// Weights per chunk. For a chunk with no weight beyond the outermost levels, no margin is computed.
         const TOGETHER: usize = 64;
         let [lowest, highest] = self.outermost;
         for (theta, log_sigma2) in self.theta.chunks_mut(TOGETHER).zip(self.log_sigma2.chunks(TOGETHER)) {
@@ -92,7 +94,7 @@ impl<F: Real> Kernel<F> for ThetaProjection<'_, F> {
             for (theta, log_sigma2) in theta.iter_mut().zip(log_sigma2) {
                 let margin = F::of(MARGIN) * (F::of(0.5) * *log_sigma2).exp_in_loop();
                 let (lowest, highest) = (lowest - margin, highest + margin);
-                // Unlike min and max, comparisons leave NaN where it is, to be found.
+                // Comparisons keep a NaN, unlike min and max, so that it is found later.
                 let raised = if *theta < lowest { lowest } else { *theta };
                 *theta = if raised > highest { highest } else { raised };
             }

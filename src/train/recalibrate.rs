@@ -1,8 +1,9 @@
-//! Running statistics for the weights a network is used with.
+//! Running statistics for the weights that a network is used with.
 //!
-//! Training estimates the statistics of its normalizations under sampled weights, while these still move. Under mean and
-//! under quantized weights every normalization sees others, and in a deep network the differences add up. Here they are
-//! estimated anew, over n batches of training images, each normalized by its own statistics on its way:
+//! Training estimates the statistics of the normalizations under sampled weights, while these still change. Under mean
+//! and under quantized weights the inputs of every normalization have other statistics, and in a deep network the
+//! differences accumulate. Here they are estimated anew over n batches of training images, each of which is normalized
+//! by its own batch statistics:
 //!
 //! ```text
 //! μ = 1/n Σ_i μ_i          s² = 1/n Σ_i s_i²
@@ -15,11 +16,11 @@ use crate::error::{Error, Result};
 use crate::nets::{Network, Normalization, Role, WeightMode};
 use crate::scalar::Real;
 
-/// Training images that are enough for most networks.
+/// A number of training images that is enough for most networks.
 pub const IMAGES: usize = 4096;
 
-/// The network with its running statistics estimated under `weights` from `images` images of `data`, or all there are if they
-/// are fewer, evenly spread over it, `batch_size` at a time. What makes no whole batch is left out.
+/// The network with its running statistics estimated under `weights` from `images` images of `data`, evenly spread over
+/// it, or from all its images if it has fewer, in batches of `batch_size`. A last, incomplete batch is left out.
 ///
 /// # Errors
 /// [`Error::Option`] if there are no images, or a batch is too small for a normalization; those of [`Network::forward`].
@@ -40,7 +41,7 @@ pub fn recalibrate<F: Real>(
         other => other,
     })?;
     let mut network = network.clone();
-    // The first batch counts for all, to the bit.
+    // The statistics of the first batch then replace these zeros, to the bit.
     for parameter in network.parameters_mut() {
         if matches!(parameter.role, Role::RunningMean | Role::RunningVar) {
             parameter.value.fill(F::zero());
@@ -49,7 +50,7 @@ pub fn recalibrate<F: Real>(
     let indices: Vec<usize> = (0..images).map(|i| i * data.len() / images).collect();
     for (i, indices) in indices.chunks_exact(batch_size).enumerate() {
         let (_, tape) = network.forward(data.batch(indices).0, weights, Normalization::Batch)?;
-        // The mean so far, moved by its share towards the next.
+        // A running mean over the batches: this batch has weight 1 / (i + 1).
         network.absorb_statistics(&tape, F::of(1.0 / (i + 1) as f64));
     }
     Ok(network)

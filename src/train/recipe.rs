@@ -22,17 +22,17 @@
 //! | `augment`         | no                  |           |                                    |
 //! | `seed`            | 0                   |           |                                    |
 //!
-//! Levels are kept at least `level_gap` apart; for the command that is a 200th of the smallest spacing of the codebook it is
-//! given ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2.
-//! What brings weights to their levels is steps, not epochs: where 32 epochs are fewer than 4,000 steps, the default is the number of epochs
-//! that makes 4,000 ([`with_enough_steps`](Recipe::with_enough_steps)).
-//! The learning rate falls linearly to 0 from `decay_from` of the steps on; the levels' rate is `level_rate` times it.
-//! Networks of six Bayesian layers and more are deep.
-//! κ rises from 0 over `kl_warmup` epochs: early on the network learns to classify, in the end to be quantized. A deep network
-//! learns slowly, and once the prior has drawn a weight to a level it stays there: with a linear rise the choice of levels
-//! is over after two epochs, hence the power.
-//! Every layer is followed by a normalization that undoes a common factor of its weights, so levels that move freely shrink
-//! until the smallest allowed σ blurs them: at a `level_rate` of 0.01 and this learning rate, to a tenth.
+//! Levels are kept at least `level_gap` apart. The command's default is a 200th of the smallest spacing of its codebook
+//! ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2. How near weights come to their
+//! levels depends on the number of steps, not of epochs: where 32 epochs are fewer than 4,000 steps, the default is the
+//! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
+//! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. A
+//! network with six or more Bayesian layers is deep. κ rises from 0 over `kl_warmup` epochs: the network first learns
+//! to classify, then the prior draws its weights to levels. A deep network learns slowly, and a weight that the prior
+//! has drawn to a level stays there: with a linear rise all weights have their final levels after two epochs, hence the
+//! power. Every layer is followed by a normalization that cancels a common factor of its weights, so levels with a high
+//! rate shrink until their distances are no longer large against the smallest allowed σ: at a `level_rate` of 0.01 and
+//! this learning rate, to a tenth.
 
 use super::adam::Adam;
 use super::objective::{Forward, KlScale};
@@ -119,34 +119,36 @@ pub struct Recipe {
     /// Epochs over which that weight rises from 0 [default: all of them]
     #[cfg_attr(feature = "cli", arg(long, value_name = "EPOCHS", allow_negative_numbers = true))]
     pub kl_warmup: Option<f64>,
-    /// Power of the share of the warm-up that it rises with: the higher, the later [default: 1, and 6 for deep networks]
+    /// Power of the share of these epochs with which κ rises: the higher, the later [default: 1, and 6 for deep
+    /// networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
     /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: 0]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub warmup: f64,
-    /// The weights that the layers compute with after it [default: sampled]
+    /// The weights that the layers compute with after the --warmup steps [default: sampled]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub forward: Forward,
-    /// The levels that the layers begin with after it [default: given]
+    /// The levels that the layers begin with after the --warmup steps [default: given]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub init_levels: InitLevels,
-    /// Passes over the training images [default: 32, or what makes 4000 steps where that is more; 40 over the embedded ones]
+    /// Passes over the training images [default: 32, or as many as take 4000 steps if that is more; 40 over the
+    /// embedded images]
     #[cfg_attr(feature = "cli", arg(long, value_name = "E", allow_negative_numbers = true))]
     pub epochs: u32,
-    /// Images a step [default: 128, and 64 for deep networks]
+    /// Images per step [default: 128, and 64 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", allow_negative_numbers = true))]
     pub batch_size: usize,
     /// Adam's rate for the weights; it falls linearly to 0 in the end [default: 0.005]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub learning_rate: f64,
-    /// Share of the steps, from 0 to below 1, after which the rate begins to fall [default: that of --warmup]
+    /// Share of the steps, from 0 to below 1, after which the rate begins to fall [default: the share of --warmup]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     pub decay_from: Option<f64>,
-    /// The levels' rate over the weights' [default: 0.004]
+    /// The levels' rate divided by the weights' [default: 0.004]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub level_rate: f64,
     /// The smallest distance between neighbouring levels of a layer [default: a 200th of that in the codebook]
@@ -193,10 +195,10 @@ impl Default for Recipe {
     }
 }
 
-/// The Bayesian layers from which on a network is deep: its prior is to wait until it has learned.
+/// The smallest number of Bayesian layers of a deep network, for which κ rises late.
 pub const DEEP: usize = 6;
-/// The steps that a training has at least unless it is asked for fewer. Of 2,000 images of Fashion-MNIST, `mlp` lost 2.7 points of
-/// accuracy by quantizing after 1,840 steps and 0.4 after 4,000.
+/// The smallest number of steps of a training whose number of epochs is the default. On 2,000 images of Fashion-MNIST,
+/// quantizing cost `mlp` 2.7 points of accuracy after 1,840 steps and 0.4 after 4,000.
 pub const LEAST_STEPS: u32 = 4000;
 /// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of the warm-up.
 const STEEPEST_WARMUP: u32 = 16;
@@ -210,7 +212,7 @@ impl Recipe {
         Self { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..Self::default() }
     }
 
-    /// The same with a batch that is no larger than the number of `images` to train on, and with the number of epochs that makes at
+    /// The recipe with a batch size of at most `images`, the number of training images, and with enough epochs for at
     /// least [`LEAST_STEPS`] steps.
     #[must_use]
     pub fn with_enough_steps(self, images: usize) -> Self {
@@ -225,12 +227,12 @@ impl Recipe {
         self.prior.prior(self.spike)
     }
 
-    /// Epochs over which κ rises from 0: all that have a prior, unless given.
+    /// Epochs over which κ rises from 0; by default all epochs after the first phase.
     pub fn kl_warmup(&self) -> f64 {
         self.kl_warmup.unwrap_or(f64::from(self.epochs) * (1.0 - self.warmup))
     }
 
-    /// Checks every range, that of a number once it is rounded to the precision `F` of the training.
+    /// Checks the range of every value; numbers are first rounded to the precision `F` of the training.
     ///
     /// # Errors
     /// Names the first value outside its range.
@@ -251,7 +253,7 @@ impl Recipe {
         check_not_negative::<F>("level-rate", self.level_rate)?;
         check_not_negative::<F>("level-gap", self.level_gap)?;
         check_not_negative::<F>("kl-weight", self.kl_weight)?;
-        // Only κ, which comes of it, is rounded.
+        // Not rounded to `F`: only κ, which is computed from it, is.
         check_not_negative::<f64>("kl-warmup", self.kl_warmup())?;
         if !(1..=STEEPEST_WARMUP).contains(&self.kl_warmup_power) {
             return Err(Error::option("kl-warmup-power", format!("1 to {STEEPEST_WARMUP}"), self.kl_warmup_power));
@@ -273,7 +275,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// Each way of computing has the priors that it is defined for.
+    /// Checks that the prior is one for which `forward` and `init_levels` are defined.
     fn check_forward(&self) -> Result<()> {
         let has_noise = self.prior != PriorName::None;
         match self.forward {
@@ -292,7 +294,7 @@ impl Recipe {
         }
     }
 
-    /// How many of `steps` steps come before noise, prior and levels: see [`phase`](super::phase).
+    /// The number of steps of the first phase, out of `steps` steps in all: see [`phase`](super::phase).
     pub fn warmup_steps(&self, steps: u64) -> u64 {
         (self.warmup * steps as f64).round() as u64
     }
@@ -302,14 +304,14 @@ impl Recipe {
         self.decay_from.unwrap_or(self.warmup)
     }
 
-    /// The optimizer of a parameter of that role.
+    /// The optimizer for a parameter of this role.
     pub fn adam(&self, role: Role) -> Adam {
         let weight_decay = if role == Role::Theta { self.weight_decay } else { 0.0 };
         Adam { clip: self.gradient_clip, weight_decay, ..Adam::default() }
     }
 
-    /// Full batches an epoch; a last, smaller one is dropped. Of batches of no images, which [`check`](Self::check) refuses,
-    /// there are none.
+    /// Full batches per epoch; a last, smaller batch is dropped. 0 if the batch size is 0, which [`check`](Self::check)
+    /// refuses.
     pub fn steps_per_epoch(&self, train_size: usize) -> usize {
         train_size.checked_div(self.batch_size).unwrap_or(0)
     }
@@ -319,13 +321,13 @@ impl Recipe {
         self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from())).min(1.0)
     }
 
-    /// κ after `epochs` epochs with a prior, which need not be whole.
+    /// κ after `epochs` epochs with a prior, which may be a fraction.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
         let warmup = self.kl_warmup();
         if epochs >= warmup {
             return self.kl_weight;
         }
-        // The first factor apart: a linear rise is exact where κ · epochs / warm-up is.
+        // The first factor is applied separately: a linear rise is exact where κ · epochs / warm-up is.
         let rest = (epochs / warmup).powi(self.kl_warmup_power as i32 - 1);
         self.kl_weight * epochs / warmup * rest
     }
@@ -339,7 +341,7 @@ fn check_not_negative<F: Real>(name: &str, value: f64) -> Result<()> {
     check_number(name, value, "a number of at least 0", |value: F| value >= F::zero())
 }
 
-/// Checks a number as it is rounded: it is finite and `holds`.
+/// Checks that `value`, rounded to `F`, is finite and that `holds` returns true for it.
 fn check_number<F: Real>(name: &str, value: f64, expected: &str, holds: impl Fn(F) -> bool) -> Result<()> {
     let rounded = F::of(value);
     if rounded.is_finite() && holds(rounded) {

@@ -20,7 +20,7 @@ use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{Array4, ArrayD, IxDyn};
 use rayon::prelude::*;
 
-/// Elements of a parameter moved by one thread at a time.
+/// Elements of a parameter that one thread updates at a time.
 const ELEMENTS: usize = 1 << 13;
 
 /// A network in training, with all that the next step depends on.
@@ -28,19 +28,19 @@ const ELEMENTS: usize = 1 << 13;
 pub struct Trainer<F> {
     /// The network.
     pub network: Network<F>,
-    /// Adam's moments (m, v) of each parameter, in their order; empty for running statistics.
+    /// Adam's moments (m, v) of each parameter, in the order of the parameters; empty for running statistics.
     pub moments: Vec<[ArrayD<F>; 2]>,
     /// Steps taken.
     pub step: u64,
     recipe: Recipe,
     pub(crate) objective: Objective,
-    /// The position of each layer's zero level: once 0, always 0.
+    /// The position of each layer's zero level, if it has one; a zero level stays 0.
     pub(crate) zero_levels: Vec<Option<usize>>,
 }
 
-/// A network in training, on whatever device its steps are taken.
+/// A network in training, whose steps are computed on the CPU or on another device.
 pub trait Training<F: Real> {
-    /// The trainer: its recipe and step are those of now, network and moments those of the last [`Training::fetch`].
+    /// The trainer. Its recipe and step are current; its network and moments are those at the last [`Training::fetch`].
     fn trainer(&self) -> &Trainer<F>;
 
     /// One step: see [`Trainer::step`].
@@ -49,13 +49,13 @@ pub trait Training<F: Real> {
     /// As [`Trainer::step`], and if the device fails.
     fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss>;
 
-    /// The trainer, all of it as it is now.
+    /// The trainer, with its network and moments current too.
     ///
     /// # Errors
     /// If the device fails.
     fn fetch(&mut self) -> Result<&Trainer<F>>;
 
-    /// How the network does on `data`: see [`evaluate`](evaluate::evaluate).
+    /// The score of the network on `data`: see [`evaluate`](evaluate::evaluate).
     ///
     /// # Errors
     /// As [`evaluate`](evaluate::evaluate), and if the device fails.
@@ -84,8 +84,9 @@ impl<F: Real> Trainer<F> {
     /// A trainer at step 0, for `train_size` images.
     ///
     /// # Errors
-    /// If the recipe is out of range, its batches are too small for a normalization of the network, its prior is not defined for
-    /// a layer's codebook, or levels are nearer to each other than the recipe's `level_gap`.
+    /// If a value of the recipe is out of range, its batches are too small for a normalization of the network, its
+    /// prior is not defined for a layer's codebook, or two levels are nearer to each other than the recipe's
+    /// `level_gap`.
     pub fn new(network: Network<F>, recipe: Recipe, train_size: usize) -> Result<Self> {
         recipe.check::<F>(train_size)?;
         network.graph().check_batch(recipe.batch_size)?;
@@ -98,7 +99,7 @@ impl<F: Real> Trainer<F> {
         for layer in network.layers() {
             check_level_gap(&network.parameters()[layer.levels].name, levels(layer.levels), recipe.level_gap)?;
         }
-        // Levels fitted to weights are free.
+        // When levels are fitted to weights, no level is kept at 0.
         let is_given = recipe.init_levels == InitLevels::Given;
         let zero_level = |layer: &BayesLayer| zero_level(levels(layer.levels)).filter(|_| is_given);
         let zero_levels = network.layers().map(zero_level).collect();
@@ -119,12 +120,12 @@ impl<F: Real> Trainer<F> {
         &self.recipe
     }
 
-    /// Steps an epoch.
+    /// Steps per epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         self.recipe.steps_per_epoch(self.objective.train_size) as u64
     }
 
-    /// Steps in all.
+    /// Steps of the whole training.
     pub fn steps(&self) -> u64 {
         self.steps_per_epoch() * u64::from(self.recipe.epochs)
     }
@@ -141,13 +142,13 @@ impl<F: Real> Trainer<F> {
     /// [`Trainer::apply`].
     ///
     /// # Errors
-    /// If a shape does not fit, or the loss or a gradient is not finite: the parameters are then as before the step. If the
-    /// step makes a parameter too large for its type: the network is then of no more use.
+    /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step. If
+    /// the step makes a parameter overflow; the network can then no longer be used.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         team::lead(self.team_size(labels.len()), || self.step_in_team(x, labels))
     }
 
-    /// How many threads a step on `images` images is worth.
+    /// The number of threads for a step on `images` images.
     pub(crate) fn team_size(&self, images: usize) -> usize {
         let an_image = self.network.graph().multiplications().fold(0, usize::saturating_add);
         team::size(an_image.saturating_mul(images))
@@ -165,7 +166,7 @@ impl<F: Real> Trainer<F> {
         Ok(loss)
     }
 
-    /// The objective of the next step, under the noise given.
+    /// The objective of the next step and its gradient, with the noise `noise`.
     ///
     /// # Errors
     /// As [`Objective::evaluate`].
@@ -178,11 +179,11 @@ impl<F: Real> Trainer<F> {
         objective.evaluate(&self.network, x, labels, noise, self.kl_weight())
     }
 
-    /// Takes the step that an evaluation asks for: running statistics, clip, Adam, projections.
+    /// Takes the step from an evaluation: updates running statistics, clips gradients, applies Adam and projects.
     ///
     /// # Errors
-    /// If the loss or a gradient is not finite, or the moments are not those of the parameters: these are then as before. If the
-    /// step makes a parameter too large for its type: the network is then of no more use.
+    /// If the loss or a gradient is not finite, or the moments do not have the shapes of the parameters; the parameters
+    /// are then as before. If the step makes a parameter overflow; the network can then no longer be used.
     pub fn apply(&mut self, evaluation: Evaluation<F>) -> Result<()> {
         self.check_moments()?;
         self.check_finite(&evaluation.loss, &evaluation.gradients)?;
@@ -228,7 +229,7 @@ impl<F: Real> Trainer<F> {
         Ok(())
     }
 
-    /// Steps of the first phase.
+    /// The number of steps of the first phase.
     pub fn warmup_steps(&self) -> u64 {
         self.recipe.warmup_steps(self.steps())
     }
@@ -238,8 +239,8 @@ impl<F: Real> Trainer<F> {
         self.step < self.warmup_steps()
     }
 
-    /// Begins the second phase: see [`phase`]. A training with a first phase does so by itself; one whose network comes from
-    /// another training, and has no first phase, is to be told.
+    /// Begins the second phase: see [`phase`]. A training with a first phase calls this itself. For a training without
+    /// one, whose network comes from another training, the caller calls it.
     ///
     /// # Errors
     /// If a layer has fewer distinct weights than levels.
@@ -252,7 +253,7 @@ impl<F: Real> Trainer<F> {
         Ok(())
     }
 
-    /// Without its moments a parameter would stay as it is.
+    /// Checks that every trained parameter has two moments of its shape; without them a step would not change it.
     fn check_moments(&self) -> Result<()> {
         for (i, parameter) in self.network.parameters().iter().enumerate().filter(|(_, p)| p.role.is_trained()) {
             let expected = parameter.value.shape();
@@ -266,12 +267,12 @@ impl<F: Real> Trainer<F> {
         Ok(())
     }
 
-    /// When a number was not finite, and what to try: a training that diverged took too large steps.
+    /// For error messages: the step at which a number was not finite, and advice to try a smaller learning rate.
     pub(crate) fn at_step(&self, step: u64) -> String {
         format!("at step {step} (--learning-rate {:e}: try a smaller one)", self.recipe.learning_rate)
     }
 
-    /// As [`at_step`](Self::at_step), of what a step left behind.
+    /// Like [`at_step`](Self::at_step), for parameters after the last step.
     pub(crate) fn after_step(&self) -> String {
         self.at_step(self.step).replacen("at", "after", 1)
     }
@@ -295,7 +296,7 @@ impl<F: Real> Trainer<F> {
         odd.map_or(Ok(()), |(name, odd)| Err(Error::tensor(name, format!("finite numbers {}", self.after_step()), odd)))
     }
 
-    /// Levels and θ; ln σ² is back in its domain already. In the first phase there is nothing to project.
+    /// Projects levels and θ in the second phase; [`apply`](Self::apply) has already projected ln σ².
     fn project(&mut self) {
         if self.step <= self.warmup_steps() {
             return;
@@ -323,7 +324,7 @@ impl<F: Real> Trainer<F> {
     }
 }
 
-/// Checks that `levels`, called `name`, are what [`project_levels`] leaves as they are.
+/// Checks that [`project_levels`] would not change `levels`, which errors call `name`.
 fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Result<()> {
     let mut projected = levels.to_vec();
     project_levels(&mut projected, zero_level(levels), F::of(gap));
@@ -357,17 +358,18 @@ impl<F: Real> Kernel<F> for AreFinite<'_, F> {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> bool {
-        // Without an early exit, which could not be vectorized.
+        // No early exit: a loop with one could not be vectorized.
         self.elements.iter().fold(true, |all, element| all & element.is_finite())
     }
 }
 
-/// The largest allocation that glibc's allocator learns from; the command tells it more: `cli::memory`.
+/// The largest allocation whose release raises the threshold of glibc's allocator; the command sets more:
+/// `cli::memory`.
 const LEARNED_FROM: usize = (32 << 20) - (64 << 10);
 
-/// Asks the allocator to keep what a step frees for the next step. By default glibc gives blocks the size of activations
-/// back to the system, whose zeroed pages then cost a sixth of a step; once it has seen a large block freed, it keeps
-/// blocks up to that size. The block is never touched; under other allocators this does nothing.
+/// Makes the allocator keep the memory that a step frees for the next step. By default glibc returns blocks of the size
+/// of activations to the system, and getting zeroed pages again takes a sixth of a step. After a large block was freed,
+/// it keeps blocks up to that size. The block is never written or read; with other allocators this has no effect.
 fn keep_freed_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LEARNED_FROM)));
 }

@@ -1,4 +1,4 @@
-//! What a network says it does not know, and how far that can be trusted: the figures of merit of its predictions.
+//! The uncertainty in a network's predictions, and the figures of merit that tell how far it can be trusted.
 //!
 //! With draws s = 1 … S of the weights, p_s = softmax(logits_s) of an image with K classes, y its label:
 //!
@@ -9,9 +9,10 @@
 //! NLL = −ln p̄_y                         Brier = Σ_k (p̄_k − [k = y])²
 //! ```
 //!
-//! The expected entropy is what no weights would settle: images that look like several classes. The mutual information I of
-//! label and weights (Houlsby et al. 2011; Depeweg et al. 2018) is what the draws disagree about, and more data could teach. By
-//! Jensen's inequality I ≥ 0; what rounding leaves below 0 is 0. One draw disagrees with nobody: I = 0.
+//! The expected entropy is the uncertainty that remains when the weights are known: images that look like several
+//! classes. The mutual information I of label and weights (Houlsby et al. 2011; Depeweg et al. 2018) is the
+//! disagreement between the draws, which more training data could reduce. By Jensen's inequality I ≥ 0; values that
+//! rounding makes negative are set to 0. With one draw I = 0.
 //!
 //! | figure | file | source |
 //! |---|---|---|
@@ -20,8 +21,8 @@
 //! | risk against coverage and the area under it, accuracy at a coverage | [`selective`] | El-Yaniv & Wiener 2010; Geifman & El-Yaniv 2017 |
 //! | AUROC, AUPR both ways, FPR at 95 % TPR against other data | [`detection`] | Hendrycks & Gimpel 2017; Liang et al. 2018 |
 //!
-//! The class predicted is the first of the largest p̄_k, and the confidence that p̄_k. Everything is computed in f64, from logits
-//! of either precision. Images whose confidence is the same number are a *tie*: no figure depends on the order of images.
+//! The predicted class is the first k with the largest p̄_k, and the confidence is this p̄_k. Everything is computed in
+//! f64, from logits in f32 or f64. Images with equal confidences are a *tie*; no figure depends on the order of images.
 
 pub mod calibration;
 pub mod detection;
@@ -34,7 +35,7 @@ use crate::scalar::Real;
 use detection::Detection;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-/// What some weights predict for N images of K classes.
+/// The predictions for N images of K classes, averaged over the draws of the weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
     /// ln p̄ (N, K), none above 0.
@@ -43,27 +44,27 @@ pub struct Predictions {
     expected_entropy: Array1<f64>,
 }
 
-/// The predictions of draw after draw, added up: (N, K) and (N), whatever their number.
+/// The sums of the draws' predictions: (N, K) and (N) numbers, whatever the number of draws.
 #[derive(Clone, Debug)]
 pub struct Accumulator {
-    /// ln Σ_s p_s (N, K): a probability may be too small for a number.
+    /// ln Σ_s p_s (N, K); the logarithm, since a probability may underflow.
     log_sum: Array2<f64>,
     /// Σ_s `H[p_s]` (N).
     entropy_sum: Array1<f64>,
 }
 
 impl Accumulator {
-    /// No draw yet, of `images` images.
+    /// The sums over no draws, for `images` images of `classes` classes.
     pub fn new(images: usize, classes: usize) -> Self {
         let log_sum = Array2::from_elem((images, classes), f64::NEG_INFINITY);
         Self { log_sum, entropy_sum: Array1::zeros(images) }
     }
 
-    /// Adds a draw's logits (B, K) of the images from `first` on.
+    /// Adds a draw's predictions for the B images from image `first` on, given as logits (B, K).
     ///
     /// # Errors
-    /// [`Error::Tensor`] if they are not of as many classes, are more than there are images from `first` on, or their softmax
-    /// is not finite: a logit was NaN or infinite.
+    /// [`Error::Tensor`] if `logits` has not K columns, has more rows than there are images from `first` on, or ln
+    /// softmax of it is not finite because a logit is NaN or infinite.
     pub fn add<F: Real>(&mut self, first: usize, logits: ArrayView2<'_, F>) -> Result<()> {
         let (images, classes) = self.log_sum.dim();
         let count = logits.nrows().min(images.saturating_sub(first));
@@ -90,7 +91,7 @@ impl Accumulator {
 }
 
 impl Predictions {
-    /// Of the logits (S, N, K) of S draws.
+    /// The predictions from the logits (S, N, K) of S draws.
     ///
     /// # Errors
     /// [`Error::Tensor`] if there is no draw, no image or no class, and as [`Accumulator::add`].
@@ -104,7 +105,7 @@ impl Predictions {
         Ok(sum.mean(draws as u32))
     }
 
-    /// N.
+    /// The number of images, N.
     pub fn len(&self) -> usize {
         self.log_probabilities.nrows()
     }
@@ -119,20 +120,20 @@ impl Predictions {
         self.log_probabilities.view()
     }
 
-    /// The class predicted for each image: the first of the most probable.
+    /// The predicted class of each image: the first of the most probable classes.
     pub fn classes(&self) -> Vec<usize> {
         self.log_probabilities.rows().into_iter().map(first_maximum).collect()
     }
 
-    /// The probability of the class predicted, of each image.
+    /// The probability of the predicted class, for each image.
     pub fn confidence(&self) -> Vec<f64> {
         self.log_probabilities.rows().into_iter().map(|row| row[first_maximum(row)].exp()).collect()
     }
 
-    /// Whether the class predicted is the label, of each image.
+    /// Whether the predicted class is the label, for each image.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there is not one label an image.
+    /// [`Error::Tensor`] if the number of labels is not that of the images.
     pub fn right(&self, labels: &[usize]) -> Result<Vec<bool>> {
         check_shape("labels", &[self.len()], &[labels.len()])?;
         Ok(self.classes().iter().zip(labels).map(|(class, label)| class == label).collect())
@@ -156,7 +157,7 @@ impl Predictions {
     /// −ln p̄_y of each image, nats.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there is not one label an image, or a label is not a class.
+    /// [`Error::Tensor`] if the number of labels is not that of the images, or a label is not a class.
     pub fn nll(&self, labels: &[usize]) -> Result<Vec<f64>> {
         self.check(labels)?;
         Ok(self.log_probabilities.rows().into_iter().zip(labels).map(|(row, label)| -row[*label]).collect())
@@ -170,7 +171,7 @@ impl Predictions {
         self.check(labels)?;
         let of_image = |(row, label): (ArrayView1<'_, f64>, &usize)| {
             let square = |(k, log): (usize, &f64)| {
-                // p − 1 = e^ln p − 1, without what a rounded p near 1 loses.
+                // expm1 of ln p is p − 1 without the digits that subtracting 1 from a rounded p near 1 would lose.
                 let off = if k == *label { log.exp_m1() } else { log.exp() };
                 off * off
             };
@@ -189,13 +190,13 @@ impl Predictions {
     }
 }
 
-/// The coverages, in percent, at which the accuracy is told.
+/// The coverages, in percent, at which the accuracy is reported.
 pub const COVERAGES: [u32; 3] = [80, 90, 95];
 
-/// Every figure of merit that needs no other data: means over the images, fractions and nats.
+/// The figures of merit that need no other images: means over the images, as fractions or in nats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uncertainty {
-    /// The share of the images whose label is predicted.
+    /// The share of the images whose predicted class is the label.
     pub accuracy: f64,
     /// Mean negative log-likelihood, nats.
     pub nll: f64,
@@ -203,7 +204,7 @@ pub struct Uncertainty {
     pub brier: f64,
     /// Expected calibration error in [`calibration::BINS`] bins of equal width.
     pub ece: f64,
-    /// Expected calibration error in [`calibration::BINS`] bins of equally many images.
+    /// Expected calibration error in [`calibration::BINS`] bins with equal numbers of images.
     pub ece_equal_mass: f64,
     /// The largest calibration error of a bin of equal width.
     pub mce: f64,
@@ -220,10 +221,11 @@ pub struct Uncertainty {
 }
 
 impl Uncertainty {
-    /// Of predictions and the labels of their images.
+    /// The figures of merit of predictions, given the labels of their images.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there is no image, not one label an image, or a label is not a class.
+    /// [`Error::Tensor`] if there is no image, the number of labels is not that of the images, or a label is not a
+    /// class.
     pub fn of(predictions: &Predictions, labels: &[usize]) -> Result<Self> {
         let nll = mean(&predictions.nll(labels)?)?;
         let (confidence, right) = (predictions.confidence(), predictions.right(labels)?);
@@ -245,22 +247,22 @@ impl Uncertainty {
     }
 }
 
-/// How well each score of an image tells own images from others.
+/// How well each score separates own images (in-distribution) from others (out-of-distribution).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detections {
-    /// By 1 − confidence.
+    /// With the score 1 − confidence.
     pub maximum_probability: Detection,
-    /// By `H[p̄]`.
+    /// With the score `H[p̄]`.
     pub entropy: Detection,
-    /// By I: of one draw it says nothing.
+    /// With the score I, which is 0 for every image if there is one draw.
     pub mutual_information: Detection,
 }
 
 impl Detections {
-    /// Of the predictions for own and for other images.
+    /// The detections from the predictions for own and for other images.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there are none of either.
+    /// [`Error::Tensor`] if there are no own images or no other images.
     pub fn of(own: &Predictions, other: &Predictions) -> Result<Self> {
         let by = |score: fn(&Predictions) -> Vec<f64>| Detection::of(&score(own), &score(other));
         Ok(Self {
@@ -274,7 +276,7 @@ impl Detections {
 /// `H[p]` of a row of ln p, nats.
 pub fn entropy(log_probabilities: ArrayView1<'_, f64>) -> f64 {
     let terms = log_probabilities.iter().filter(|log| **log > f64::NEG_INFINITY);
-    // Without −0 where one class has it all.
+    // Subtracting from 0 avoids −0 where one class has probability 1.
     0.0 - terms.map(|log| log.exp() * log).sum::<f64>()
 }
 
@@ -295,7 +297,7 @@ fn first_maximum(row: ArrayView1<'_, f64>) -> usize {
     (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best })
 }
 
-/// Checks that each of at least one image has a confidence, from 0 to 1, and is right or wrong.
+/// Checks that there is at least one image, `right` has one entry per image, and every confidence is in [0, 1].
 fn check_confidence(confidence: &[f64], right: &[bool]) -> Result<()> {
     check_shape("right", &[confidence.len()], &[right.len()])?;
     if confidence.is_empty() {

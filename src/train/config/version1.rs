@@ -1,4 +1,5 @@
-//! `config.json` of version 1: one level of entries, and a preset in place of the network's text.
+//! `config.json` of version 1: the recipe's entries are at the top level, and a preset is in place of the network's
+//! text.
 
 use super::{Recipe, Standardization, VERSION};
 use crate::scalar::spike_kl::Spike;
@@ -53,7 +54,7 @@ fn linear() -> u32 {
 }
 
 impl Config {
-    /// The same in the present version.
+    /// This configuration in the present version.
     pub(super) fn upgrade(self) -> super::Config {
         let sizes = |Densenet { depth, growth, bottleneck, compression }| {
             format!(":depth={depth},growth={growth},bottleneck={bottleneck},compression={compression}")

@@ -7,7 +7,7 @@
 //! | `<norm>.gamma`, `.beta` | `<norm>.weight`, `.bias` | |
 //! | `<norm>.running_mean`, `.running_var` | the same | |
 //!
-//! `num_batches_tracked`, which PyTorch's normalizations count by, is left alone.
+//! `num_batches_tracked`, a counter of PyTorch's normalizations, is ignored.
 
 use super::is_taken_over;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use safetensors::SafeTensors;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What PyTorch calls a parameter of a layer or a normalization.
+/// PyTorch's name for a parameter of a layer or a normalization.
 pub fn name(parameter: &Parameter<f32>) -> String {
     let owner = parameter.name.rsplit_once('.').map_or(&parameter.name[..], |(owner, _)| owner);
     let own = match parameter.role {
@@ -31,12 +31,13 @@ pub fn name(parameter: &Parameter<f32>) -> String {
     format!("{owner}.{own}")
 }
 
-/// The network of `graph` with the weights in a file, and the names of the tensors that it has no use for. `names` has, by PyTorch's
-/// name, those that are called otherwise in the file.
+/// The network of `graph` with the weights in the file `path`, and the names of the file's tensors that it does not
+/// use. `names` maps PyTorch's name of a tensor to its name in the file, where the two differ.
 ///
 /// # Errors
-/// [`Error::File`] if it is no safetensors file, lacks tensors, all of which are named, or a tensor is of another type or shape
-/// or not finite; if `names` has a name that no parameter has; [`Error::Io`] if the system refuses.
+/// [`Error::File`] if it is not a safetensors file; if it lacks tensors, all of which the error names; if a tensor has
+/// another type or shape or is not finite; or if `names` has a name that no parameter has. [`Error::Io`] if the system
+/// refuses.
 pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
     let bytes = read_tensors(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;

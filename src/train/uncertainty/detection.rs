@@ -1,7 +1,8 @@
-//! Detection: does a score tell images of the network's own kind from others, which it was not trained for?
+//! Out-of-distribution detection: does a score separate own images, of the kind that the network was trained on, from
+//! others?
 //!
-//! Each image has a score, the higher the stranger: 1 − confidence, entropy, or mutual information. With the scores a of N own
-//! images and b of M others:
+//! Each image has a score that is to be higher for other images: 1 − confidence, entropy, or mutual information. With
+//! the scores a of N own images and b of M other images:
 //!
 //! ```text
 //! AUROC = P(b > a) + ½ P(b = a)                      over all pairs: ties count half (Mann & Whitney 1947)
@@ -9,30 +10,32 @@
 //! FPR at 95 % TPR = share of b ≤ t                   t the least score with at least 95 % of a ≤ t
 //! ```
 //!
-//! - **AUPR** is the average precision, without interpolation, as scikit-learn's `average_precision_score`: images of one score pass
-//!   a threshold together. It depends on which images are the positives: `aupr_other` takes the others as positives, from the highest
-//!   score down, `aupr_own` the own, from the lowest up (Hendrycks & Gimpel 2017: "out" and "in"). A score that says nothing has the
-//!   share of the positives, M/(N + M) or N/(N + M).
-//! - **FPR at 95 % TPR** takes the own images as positives (Liang et al. 2018): of the others, the share that is let through where 95 % of
-//!   the own are. It is the first such point of scikit-learn's `roc_curve`, without interpolation; a tie passes as a whole. A
-//!   score that says nothing has 0.95 or, being one tie, 1.
+//! - **AUPR** is the average precision, without interpolation, as scikit-learn's `average_precision_score`: images with
+//!   equal scores pass a threshold together. The positives of `aupr_other` are the other images, with thresholds from
+//!   the highest score down; the positives of `aupr_own` are the own images, with thresholds from the lowest score up
+//!   (Hendrycks & Gimpel 2017: "out" and "in"). The AUPR of a score without information is the share of the positives,
+//!   M/(N + M) or N/(N + M).
+//! - **FPR at 95 % TPR** takes the own images as positives (Liang et al. 2018): the share of the other images that is
+//!   accepted where at least 95 % of the own images are. It is the first such point of scikit-learn's `roc_curve`,
+//!   without interpolation; a tie is accepted as a whole. A score without information has 0.95 or, if all its values
+//!   are one tie, 1.
 
 use crate::error::{Error, Result};
 
-/// How well a score tells own images from others.
+/// How well a score separates own images from others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
-    /// The area under the receiver operating characteristic: ½ for a score that says nothing.
+    /// The area under the receiver operating characteristic: ½ for a score without information.
     pub auroc: f64,
-    /// Average precision, the others being the positives.
+    /// Average precision with the other images as positives.
     pub aupr_other: f64,
-    /// Average precision, the own being the positives.
+    /// Average precision with the own images as positives.
     pub aupr_own: f64,
-    /// The share of the others that is let through with 95 % of the own.
+    /// The share of the other images that is accepted where at least 95 % of the own images are.
     pub fpr_at_95_tpr: f64,
 }
 
-/// How many images have one score.
+/// The numbers of own and of other images with the same score.
 #[derive(Clone, Copy, Default)]
 struct Tie {
     own: usize,
@@ -40,10 +43,10 @@ struct Tie {
 }
 
 impl Detection {
-    /// Of the scores of own and of other images, the higher the stranger.
+    /// The figures from the scores of own and of other images, which are to be higher for other images.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if there are none of either, or a score is NaN.
+    /// [`Error::Tensor`] if there are no own or no other images, or a score is NaN.
     pub fn of(own: &[f64], other: &[f64]) -> Result<Self> {
         for (name, scores) in [("scores", own), ("other scores", other)] {
             if scores.is_empty() {
@@ -64,7 +67,7 @@ impl Detection {
     }
 }
 
-/// The images by their score, ascending.
+/// The numbers of images at each distinct score, in ascending order of the scores.
 fn ties(own: &[f64], other: &[f64]) -> Vec<Tie> {
     let mut scores: Vec<(f64, Tie)> = own.iter().map(|score| (*score, Tie { own: 1, other: 0 })).collect();
     scores.extend(other.iter().map(|score| (*score, Tie { own: 0, other: 1 })));
@@ -78,7 +81,8 @@ fn ties(own: &[f64], other: &[f64]) -> Vec<Tie> {
 
 fn area(ties: &[Tie], own: usize, other: usize) -> f64 {
     let mut below = 0;
-    // Pairs are counted twice, so that half of one is a whole number: with 2⁵² pairs all counts are exact.
+    // Twice the number of pairs, so that a pair of equal scores, which counts half, adds a whole number: up to 2⁵²
+    // pairs all counts are exact.
     let mut twice = 0.0;
     for tie in ties {
         twice += tie.other as f64 * (2 * below + tie.own) as f64;
@@ -87,7 +91,8 @@ fn area(ties: &[Tie], own: usize, other: usize) -> f64 {
     twice / 2.0 / (own as f64 * other as f64)
 }
 
-/// `own` being the positives, of which there are so many, in the order of the thresholds.
+/// The average precision of `ties` in the order of the thresholds, where `own` counts the positives, `positives` in
+/// total.
 fn average_precision(ties: impl Iterator<Item = Tie>, positives: usize) -> f64 {
     let (mut passed, mut sum) = (Tie::default(), 0.0);
     for tie in ties {
@@ -97,7 +102,7 @@ fn average_precision(ties: impl Iterator<Item = Tie>, positives: usize) -> f64 {
     sum / positives as f64
 }
 
-/// The others up to the first score that lets 95 % of the own pass.
+/// The number of other images up to the first score at which at least 95 % of the own images are accepted.
 fn false_positives(ties: &[Tie], own: usize) -> usize {
     let mut passed = Tie::default();
     for tie in ties {

@@ -1,33 +1,34 @@
-//! Selective prediction: a network that may refuse to answer answers where it is most confident (El-Yaniv & Wiener 2010).
+//! Selective prediction: a network that may refuse to answer, and answers for the images with the highest confidence
+//! (El-Yaniv & Wiener 2010).
 //!
 //! ```text
 //! coverage_n = n/N                     the n most confident of N images are answered
-//! risk_n = 1 − accuracy of these
+//! risk_n = 1 − accuracy on these n
 //! AURC = 1/N Σ_{n=1}^N risk_n          (Geifman & El-Yaniv 2017; Geifman, Uziel & El-Yaniv 2019)
 //! ```
 //!
-//! Where the cut goes through a tie, each of its images is as likely to be answered as another, and the risk is the one expected:
-//! every image of a tie counts as right by the accuracy of its tie. The accuracy at a coverage of c percent is that of the n =
-//! ⌈c N/100⌉ most confident images, which are at least one.
+//! Where only part of a tie is answered, risk_n is the expected risk when this part is chosen at random: every image of
+//! a tie counts with the accuracy of the tie. The accuracy at a coverage of c percent is the accuracy on the n = max(1,
+//! ⌈c N/100⌉) most confident images.
 
 use super::check_confidence;
 use crate::error::Result;
 
-/// An image in the order of confidence.
+/// An image of a [`Ranking`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ranked {
     /// Its confidence.
     pub confidence: f64,
-    /// The share of the images of this very confidence that is right.
+    /// The share of the images with exactly this confidence that are predicted right.
     pub accuracy: f64,
 }
 
-/// Images from the most to the least confident.
+/// Images sorted from the most to the least confident.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking(Vec<Ranked>);
 
 impl Ranking {
-    /// Of confidences from 0 to 1 and whether each image is right.
+    /// Sorts the images, given each image's confidence, in [0, 1], and whether it is predicted right.
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) if there is no image, the counts differ, or a confidence is not in [0, 1].
@@ -63,7 +64,7 @@ impl Ranking {
         risks.iter().sum::<f64>() / risks.len() as f64
     }
 
-    /// The accuracy at a coverage of `percent`, taken as 100 if it is more.
+    /// The accuracy at a coverage of `percent`; a value above 100 counts as 100.
     pub fn accuracy_at(&self, percent: u32) -> f64 {
         let answered = (self.0.len() * percent.min(100) as usize).div_ceil(100).max(1);
         self.0[..answered].iter().map(|image| image.accuracy).sum::<f64>() / answered as f64
