@@ -1,13 +1,14 @@
-//! A checkpoint: all that a run depends on between two steps, in one safetensors file.
+//! A checkpoint: the whole state of a run between two steps, in one safetensors file.
 //!
 //! | tensor                         | shape               | what it is                                               |
 //! |--------------------------------|---------------------|----------------------------------------------------------|
 //! | `<parameter>`                  | the parameter's     | its value                                                |
 //! | `adam.m.<parameter>`, `.v.`    | the parameter's     | Adam's moments; none of running statistics               |
 //!
-//! All are F32. The metadata entry `spikeslab` is a CRC-32 in eight hexadecimal digits, a space, and the JSON object that it is
-//! of, the [`Header`]: format version, the network's text, the position of the run, a CRC-32 of each tensor's bytes, and the
-//! [`Origin`], the run it belongs to. The same run gives the same bytes.
+//! All tensors are F32. The metadata entry `spikeslab` is a CRC-32 in eight hexadecimal digits, a space, and the JSON
+//! object that the CRC-32 is computed from. This object is the [`Header`]: format version, the network's text, the
+//! position of the run, a CRC-32 of each tensor's bytes, and the [`Origin`], which identifies the run. The same run
+//! writes the same bytes.
 //!
 //! A file of version 1 has a preset and its widths in place of the text, no origin and no checksums.
 
@@ -32,11 +33,11 @@ use std::path::Path;
 const VERSION: u32 = 2;
 const METADATA_KEY: &str = "spikeslab";
 
-/// The metadata entry.
+/// The JSON object of the metadata entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Of the format.
+    /// The version of the format.
     pub version: u32,
     /// The lines of the network's text.
     pub network: Vec<String>,
@@ -46,9 +47,9 @@ pub struct Header {
     pub epoch: u32,
     /// Steps of the next epoch already taken.
     pub epoch_step: u64,
-    /// Their losses, summed: loss, NLL, KL.
+    /// The sums of loss, NLL and KL over these steps.
     pub epoch_sums: [f64; 3],
-    /// Whose it is; none for a network trained by the library outside of a run.
+    /// The run that the checkpoint is of; none for a network trained by the library outside of a run.
     pub origin: Option<Origin>,
     /// CRC-32 of the bytes of each tensor.
     pub checksums: BTreeMap<String, u32>,
@@ -62,19 +63,20 @@ pub struct Origin {
     pub config: Config,
     /// CRC-32 of the test images and labels; that of the training images is in the configuration.
     pub test_checksum: u32,
-    /// The vectors it was computed with: see [`vector::in_use`].
+    /// The vector instructions that the run was computed with: see [`vector::in_use`].
     pub vectors: String,
 }
 
 impl Origin {
-    /// A run of this configuration and these test images in this process.
+    /// The origin of a run with this configuration and these test images in this process.
     pub fn new(config: &Config, test_checksum: u32) -> Self {
         Self { config: config.clone(), test_checksum, vectors: vector::in_use().to_string() }
     }
 
-    /// The entries that differ from those in the checkpoint of so many steps, each with its value here and there:
-    /// `config.recipe.seed` for one. Where the data lie changes no bit, since their checksums are compared. The configuration
-    /// may have changed since, when the run had taken just these steps: see [`Config::at_step`].
+    /// The entries in which this origin differs from that of a checkpoint of `steps` steps: the name of the entry, for
+    /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The path of the data is not
+    /// compared, since their checksums are. If the configuration was changed when the run had taken exactly `steps`
+    /// steps, the configuration before the change is compared: see [`Config::at_step`].
     pub fn differences(&self, checkpoint: &Self, steps: u64) -> Vec<(String, String, String)> {
         let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
         let epochs = |config: &Config| (config.recipe.epochs, config.earlier_epochs.clone());
@@ -117,13 +119,13 @@ pub struct Checkpoint {
     pub moments: Vec<[ArrayD<f32>; 2]>,
     /// Optimizer steps taken.
     pub steps: u64,
-    /// Where the run stands.
+    /// The position of the run.
     pub position: Position,
-    /// Whose it is; none in a file of version 1, or of a network trained outside of a run.
+    /// The run that the checkpoint is of; none in a file of version 1, or of a network trained outside of a run.
     pub origin: Option<Origin>,
 }
 
-/// Writes the state of a training, with the run that it is of.
+/// Writes the state of a training, with its origin.
 ///
 /// # Errors
 /// As [`checked_bytes`], and [`Error::Io`] if the system refuses; the file is then as before.
@@ -131,10 +133,11 @@ pub fn save(path: &Path, trainer: &Trainer<f32>, position: &Position, origin: Op
     write(path, &checked_bytes(path, trainer, position, origin)?)
 }
 
-/// The bytes of the file that holds the state of a training, with the run that it is of; errors call the file `path`.
+/// The bytes of the file that holds the state of a training, with its origin; errors name the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if it could not be read again: a number is not finite, or there are more bytes than [`load`] takes.
+/// [`Error::File`] if the file could not be read again: a number is not finite, or there are more bytes than [`load`]
+/// accepts.
 pub fn checked_bytes(
     path: &Path,
     trainer: &Trainer<f32>,
@@ -180,13 +183,13 @@ pub fn checked_bytes(
     if bytes.len() as u64 > TENSORS {
         return Err(Error::file(path, format!("a checkpoint of at most {TENSORS} bytes"), bytes.len()));
     }
-    // What could not be read again is not written.
+    // A checkpoint that could not be read again is not written.
     from_bytes(path, &bytes)?;
     Ok(bytes)
 }
 
-/// Reads a checkpoint, strictly: exactly the tensors of its network, of their shapes, all finite, variances and second
-/// moments not negative, and each byte as it was written.
+/// Reads a checkpoint and checks that it has exactly the tensors of its network, with the right shapes, all numbers
+/// finite, variances and second moments not negative, and all checksums right.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a checkpoint of this version or the one before.
@@ -194,7 +197,7 @@ pub fn load(path: &Path) -> Result<Checkpoint> {
     from_bytes(path, &read_tensors(path)?)
 }
 
-/// The checkpoint whose file holds `bytes`; errors call the file `path`.
+/// The checkpoint in the bytes of a file; errors name the file `path`.
 ///
 /// # Errors
 /// [`Error::File`] if they are not a checkpoint of this version or the one before.
@@ -219,7 +222,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
         let is_codebook = parameter.role == Role::Levels && levels.len() == 1;
         let shape = if is_codebook { &levels } else { &parameter.shape };
         for (kind, name) in names.into_iter().take(stored).enumerate() {
-            // A root is taken of variances and second moments.
+            // The square root of variances and second moments is taken.
             let least = if kind == 2 || parameter.role == Role::RunningVar { 0.0 } else { f32::MIN };
             let checksum = header.checksums.get(&name).copied();
             if checksum.is_none() && header.version == VERSION {
@@ -233,7 +236,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
         return Err(Error::file(path, "the tensors of its network", format!("{odd} as well")));
     }
 
-    // Every layer's levels are replaced by its own.
+    // The loop below replaces these levels by those in the file.
     let mut network = Network::new(graph, &Codebook::symmetric(2)?);
     let mut moments = Vec::new();
     for parameter in network.parameters_mut() {
@@ -254,7 +257,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     Ok(Checkpoint { network, moments, steps: header.steps, position, origin: header.origin })
 }
 
-/// The header and the graph in a sealed entry.
+/// The header and the graph in a metadata entry with a checksum.
 fn header(path: &Path, entry: &str) -> Result<(Header, Graph)> {
     let (seal, text) = entry.split_once(' ').unwrap_or((entry, ""));
     let computed = format!("{:08x}", crc32fast::hash(text.as_bytes()));
@@ -301,7 +304,7 @@ fn check(
     }
 }
 
-/// A tensor that [`check`] has passed.
+/// The values of a tensor that has passed [`check`].
 fn values(tensors: &SafeTensors<'_>, name: &str) -> ArrayD<f32> {
     let tensor = tensors.tensor(name).expect("checked");
     ArrayD::from_shape_vec(tensor.shape(), floats(tensor.data()).collect()).expect("checked")

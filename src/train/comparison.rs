@@ -6,8 +6,8 @@
 //! | `<name>/`        | after it         | the directory of that run: see [`run`](super::run)              |
 //! | `comparison.svg` | at the end       | see [`report`](crate::report)                                   |
 //!
-//! `compare.json` is written as a whole before the first run is made, so that a comparison can go on wherever it was killed:
-//! runs that are not there yet are made from it.
+//! `compare.json` is complete before the first run is created, so that a comparison can be continued wherever it was
+//! killed: runs that do not exist yet are created from it.
 
 use super::config::{Config, to_json};
 use super::run::Run;
@@ -20,22 +20,22 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// The file that a comparison begins with.
+/// The first file of a comparison.
 pub const COMPARE: &str = "compare.json";
 /// The picture of all its runs.
 pub const FIGURE: &str = "comparison.svg";
 const VERSION: u32 = 1;
 const COMPARISON: Kind = Kind { name: "comparison", first: COMPARE };
-/// The size of the file, in bytes: a few configurations, each with the text of a network.
+/// The largest size of `compare.json`, in bytes: a few configurations, each with the text of a network.
 const LARGEST: u64 = 1 << 24;
 
-/// A run of a comparison, as it begins.
+/// A run of a comparison, with its first configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
-    /// Its directory: lower-case letters, digits and hyphens.
+    /// The name of its directory: lower-case letters, digits and hyphens.
     pub name: String,
-    /// What it begins with.
+    /// The configuration that it begins with.
     pub config: Config,
 }
 
@@ -47,7 +47,7 @@ struct Contents {
     runs: Vec<Named>,
 }
 
-/// The directory of a comparison, held by this process.
+/// The directory of a comparison, locked by this process.
 #[derive(Debug)]
 pub struct Comparison {
     held: Held,
@@ -55,25 +55,28 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Makes the directory and writes which runs it is of; none of them is made yet. An empty directory may be there already.
+    /// Creates the directory and writes `compare.json`; no run is created yet. The directory may exist already if it is
+    /// empty.
     ///
     /// # Errors
-    /// [`Error::Option`] if two runs have one name, or one has a name that is none; [`Error::File`] if there is something else
-    /// called `dir`, [`Error::Io`] if the system refuses. A directory that was not there is not there then.
+    /// [`Error::Option`] if there is no run, two runs have the same name, or a name is not valid; [`Error::File`] if
+    /// `dir` exists and is not an empty directory; [`Error::Io`] if the system refuses. A directory that did not exist
+    /// before is then removed.
     pub fn create(dir: &Path, runs: Vec<Named>) -> Result<Self> {
         check_free(COMPARISON, dir)?;
         check_names(&runs).map_err(|(expected, seen)| Error::option("runs", expected, seen))?;
         let contents = Contents { version: VERSION, runs };
-        // None but the data's has a path.
+        // Errors are about a path that JSON cannot hold: only the data have one.
         let data = contents.runs.iter().find_map(|run| run.config.data.as_deref()).unwrap_or(dir);
         let held = Held::begin(COMPARISON, dir, &to_json(data, &contents, LARGEST)?)?;
         Ok(Self { held, runs: contents.runs })
     }
 
-    /// Takes hold of a directory to go on with its comparison.
+    /// Locks the directory of a comparison in order to continue it.
     ///
     /// # Errors
-    /// [`Error::File`] if it is no such directory or another process holds it, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if `dir` is not such a directory or another process has locked it, [`Error::Io`] if the system
+    /// refuses.
     pub fn open(dir: &Path) -> Result<Self> {
         let held = Held::open(COMPARISON, dir)?;
         let path = dir.join(COMPARE);
@@ -95,15 +98,16 @@ impl Comparison {
         self.held.dir()
     }
 
-    /// The names of its runs, in their order.
+    /// The names of the comparison's runs, in the order of `compare.json`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.runs.iter().map(|run| run.name.as_str())
     }
 
-    /// Its runs, each held by this process; those that are not there yet are made.
+    /// The comparison's runs, each locked by this process; runs that do not exist yet are created.
     ///
     /// # Errors
-    /// [`Error::File`] if another process holds one, or something else has its name; [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if another process has locked a run, or something else has its name; [`Error::Io`] if the system
+    /// refuses.
     pub fn runs(&self) -> Result<Vec<Run>> {
         self.held.check_in_place()?;
         let run = |Named { name, config }: &Named| {
@@ -113,7 +117,7 @@ impl Comparison {
         self.runs.iter().map(run).collect()
     }
 
-    /// Writes the picture of all its runs.
+    /// Writes the picture of all runs.
     ///
     /// # Errors
     /// Those of [`Held::check_in_place`], and [`Error::Io`] if the system refuses.
@@ -124,7 +128,7 @@ impl Comparison {
     }
 }
 
-/// Checks that there are runs, and that each has a directory of its own in that of the comparison.
+/// Checks that there is at least one run, and that the names of all runs are valid and different.
 fn check_names(runs: &[Named]) -> std::result::Result<(), (String, String)> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let mut names = BTreeSet::new();

@@ -8,8 +8,8 @@
 //! | `model.packed`           | at the end                 | the quantized model: see [`packed`](crate::packed)  |
 //! | `figures/*.svg`          | at the end                 | see [`report`](crate::report)                       |
 //!
-//! Each is replaced as a whole. A checkpoint may be asked for at other intervals, of epochs or of steps. `metrics.jsonl` may
-//! be ahead of the checkpoint after a crash; resuming drops what the checkpoint does not cover.
+//! Each file is replaced as a whole. The user can choose another interval for checkpoints, in epochs or in steps. After
+//! a crash `metrics.jsonl` may have more epochs than the checkpoint; resuming drops them.
 
 use super::comparison::{COMPARE, FIGURE};
 use super::config::Config;
@@ -23,36 +23,37 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A run directory, held by this process: no other may train in it.
+/// A run directory, locked by this process: no other process can train in it.
 #[derive(Debug)]
 pub struct Run {
     held: Held,
 }
 
 impl Run {
-    /// Makes the directory and writes its configuration. An empty directory may be there already.
+    /// Creates the directory and writes its configuration. The directory may exist already if it is empty.
     ///
     /// # Errors
-    /// [`Error::File`] if there is something else of that name, [`Error::Io`] if the system refuses; a directory that was
-    /// not there is not there then.
+    /// [`Error::File`] if `dir` exists and is not an empty directory, [`Error::Io`] if the system refuses. A directory
+    /// that did not exist before is then removed.
     pub fn create(dir: &Path, config: &Config) -> Result<Self> {
         Self::check_free(dir)?;
         Ok(Self { held: Held::begin(RUN, dir, &config.to_json(dir)?)? })
     }
 
-    /// Checks that `dir` is not there yet, or an empty directory, but for what is left of a run that was killed before it
-    /// had a configuration.
+    /// Checks that `dir` does not exist, or is a directory that is empty except for the unfinished `config.json` of a
+    /// run that was killed while it wrote it.
     ///
     /// # Errors
-    /// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if `dir` is anything else, [`Error::Io`] if the system refuses.
     pub fn check_free(dir: &Path) -> Result<()> {
         check_free(RUN, dir)
     }
 
-    /// Takes hold of a directory to go on with its run.
+    /// Locks a run directory in order to continue its run.
     ///
     /// # Errors
-    /// [`Error::File`] if it is no run directory or another process holds it, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if `dir` is not a run directory or another process has locked it, [`Error::Io`] if the system
+    /// refuses.
     pub fn open(dir: &Path) -> Result<Self> {
         Ok(Self { held: Held::open(RUN, dir)? })
     }
@@ -62,41 +63,41 @@ impl Run {
         self.held.dir()
     }
 
-    /// Checks that the directory is still the one taken hold of: see [`Held::check_in_place`].
+    /// Checks that the path still leads to the directory that this process has locked: see [`Held::check_in_place`].
     ///
     /// # Errors
-    /// [`Error::File`] if it was removed, or another was put in its place.
+    /// [`Error::File`] if the directory was removed, or another is in its place.
     pub fn check_in_place(&self) -> Result<()> {
         self.held.check_in_place()
     }
 
-    /// Where a run directory has its checkpoint.
+    /// The path of the checkpoint in a run directory.
     pub fn checkpoint_path(dir: &Path) -> PathBuf {
         dir.join(CHECKPOINT)
     }
 
-    /// Whether a run directory has a checkpoint, be it one that cannot be read.
+    /// Whether a run directory has a checkpoint, even one that cannot be read.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses to look: that is no answer.
+    /// [`Error::Io`] if the system refuses to tell whether the file exists.
     pub fn has_checkpoint(dir: &Path) -> Result<bool> {
         let path = Self::checkpoint_path(dir);
         is_there(&path).map_err(|source| Error::io(&path, source))
     }
 
-    /// Where a run directory has its packed model.
+    /// The path of the packed model in a run directory.
     pub fn packed_path(dir: &Path) -> PathBuf {
         dir.join(PACKED)
     }
 
-    /// Checks that `path` is not, by any name, a file that a run or a comparison needs or one of their figures; nor the packed
-    /// model of another run than the one in `own`.
+    /// Checks that `path`, after links are resolved, is neither a file that a run or a comparison needs, nor one of
+    /// their figures, nor the packed model of a run other than the one in `own`.
     ///
     /// # Errors
-    /// [`Error::File`] if it is one.
+    /// [`Error::File`] if it is one of these.
     pub fn check_not_needed(own: Option<&Path>, path: &Path) -> Result<()> {
         let there = path.canonicalize();
-        // A file that is not there yet may still be one that a run will look for.
+        // A file that does not exist yet may be one that a run will read later.
         let file = there.or_else(|_| {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             Ok::<_, io::Error>(parent.canonicalize()?.join(path.file_name().unwrap_or_default()))
@@ -124,11 +125,11 @@ impl Run {
     /// Whether a run was begun in `dir`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses to look: that is no answer.
+    /// [`Error::Io`] if the system refuses to tell whether the configuration exists.
     pub fn is_run(dir: &Path) -> Result<bool> {
         let path = Self::config_path(dir);
         match is_there(&path) {
-            // Somebody else's file: whoever makes the run there is told.
+            // `dir` is a file: creating a run there will fail with an error that says so.
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
             answer => answer.map_err(|source| Error::io(&path, source)),
         }
@@ -137,7 +138,8 @@ impl Run {
     /// The configuration of the run in `dir`.
     ///
     /// # Errors
-    /// [`Error::File`] if it is no run directory or the file is not a configuration, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if `dir` is not a run directory or the file is not a configuration, [`Error::Io`] if the system
+    /// refuses.
     pub fn config(dir: &Path) -> Result<Config> {
         let path = Self::config_path(dir);
         let json = read(&path, read::SMALL).map_err(|error| match error {
@@ -147,7 +149,7 @@ impl Run {
         Config::from_json(&path, &json)
     }
 
-    /// Replaces the configuration; the directory stays held all the while.
+    /// Replaces the configuration; the directory stays locked meanwhile.
     ///
     /// # Errors
     /// Those of [`Run::check_in_place`] and [`Config::to_json`], and [`Error::Io`] if the system refuses.
@@ -158,7 +160,8 @@ impl Run {
     /// The metrics of the first `epochs` epochs.
     ///
     /// # Errors
-    /// [`Error::File`] if there are fewer or a line is not an object of metrics, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if there are fewer, they are not numbered from 1, or a line is not an object of metrics;
+    /// [`Error::Io`] if the system refuses.
     pub fn metrics(&self, epochs: u32) -> Result<Vec<EpochMetrics>> {
         if epochs == 0 {
             return Ok(Vec::new());
@@ -173,7 +176,7 @@ impl Run {
         }
     }
 
-    /// The metrics of the last epoch of the run in `dir`; none before its first has ended.
+    /// The metrics of the last epoch of the run in `dir`; none before its first epoch has ended.
     ///
     /// # Errors
     /// [`Error::File`] if a line is not an object of metrics, [`Error::Io`] if the system refuses.
@@ -210,7 +213,7 @@ impl Run {
         write_in(&place, OsStr::new(&name), svg.as_bytes(), &dir.join(&name), PATIENCE).map(drop)
     }
 
-    /// Replaces the file `name`, or what a link of that name leads to.
+    /// Replaces the file `name` or, if it is a link, the file that it leads to.
     ///
     /// # Errors
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
@@ -223,7 +226,7 @@ impl Run {
         write_in(self.held.place(), name, bytes, &path, PATIENCE).map(drop)
     }
 
-    /// Replaces the checkpoint by one of these bytes.
+    /// Replaces the checkpoint by one with these bytes.
     ///
     /// # Errors
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
@@ -231,7 +234,7 @@ impl Run {
         self.write(CHECKPOINT, bytes)
     }
 
-    /// Replaces the packed model by one of these bytes.
+    /// Replaces the packed model by one with these bytes.
     ///
     /// # Errors
     /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
@@ -258,5 +261,5 @@ const METRICS: &str = "metrics.jsonl";
 const PACKED: &str = "model.packed";
 const FIGURES: &str = "figures";
 
-/// What a run directory is to whoever takes hold of it.
+/// The kind of a run directory, for [`Held`].
 const RUN: Kind = Kind { name: "run", first: CONFIG };

@@ -21,7 +21,7 @@ struct Header {
     epoch_sums: [f64; 3],
 }
 
-/// The header in the present form, without origin and checksums, and the graph.
+/// The header in its present form, without origin and checksums, and the graph.
 pub(super) fn header(path: &Path, entry: &str) -> Result<(super::Header, Graph)> {
     let header: Header =
         serde_json::from_str(entry).map_err(|error| Error::file(path, "the header of a checkpoint", error))?;

@@ -6,7 +6,7 @@
 //! down, right uniform in 0 … 2 PAD, mirrored with probability ½, one draw an image
 //! ```
 //!
-//! It works on what the network receives, so the padding of standardized images has the mean colour.
+//! Images are augmented after they are standardized, so the padding of standardized images has the mean colour.
 
 use ndarray::{Array4, ArrayView4};
 
@@ -16,7 +16,7 @@ use crate::tensor::noise::Philox;
 /// Zeros on each side.
 pub const PAD: usize = 4;
 
-/// What happens to one image.
+/// The random choices for one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     /// The first row of the crop in the padded image.
@@ -28,7 +28,7 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The draw for an image of the batch, from its own block of the stream.
+    /// The draw for an image of the batch, from the image's block of the stream.
     pub fn new(stream: &Philox, image: usize) -> Self {
         let [row, column, mirror, _] = stream.words(image as u64);
         // ⌊word · places / 2³²⌋: no place is likelier than another by more than 2⁻³².

@@ -5,9 +5,9 @@
 //! | CIFAR-10 | `data_batch_1.bin` to `data_batch_5.bin`; `test_batch.bin` | label, pixels |
 //! | CIFAR-100 | `train.bin`; `test.bin` | coarse label, fine label, pixels |
 //!
-//! A label is one byte. The 3,072 pixel bytes are three planes, red, green and blue, of 32 rows of 32. All files of a set
-//! must be there, with any whole number of records up to [`MAX_RECORDS`] each. As there is no header, a file of the other
-//! set is recognized by its length, or else by labels that are none.
+//! A label is one byte. The 3,072 pixel bytes are three planes, red, green and blue, of 32 rows of 32. All files of a
+//! set must exist, each with a whole number of records from 1 to [`MAX_RECORDS`]. As there is no header, a file of the
+//! other set is recognized by its length, or else by labels that are out of range.
 
 use std::fs;
 use std::io::Read;
@@ -21,10 +21,10 @@ pub const SHAPE: [usize; 3] = [3, 32, 32];
 
 const PIXELS: usize = 3 * 32 * 32;
 
-/// No file may hold more: as many as the largest official file. What a `.gz` unpacks to is not read beyond.
+/// The largest number of records in a file, that of the largest official file. A `.gz` is not unpacked beyond it.
 pub const MAX_RECORDS: usize = 50_000;
 
-/// How the files of a data set are called and laid out.
+/// The names and the layout of a data set's files.
 #[derive(Debug)]
 pub struct Layout {
     /// The data set's name.
@@ -33,7 +33,8 @@ pub struct Layout {
     pub train: &'static [&'static str],
     /// The file of test images.
     pub test: &'static str,
-    /// What the label bytes of a record are, and the classes that each tells apart; the last is the finest.
+    /// For each label byte of a record, what it is called in errors, and its classes; the last byte has the finest
+    /// classes.
     pub labels: &'static [(&'static str, &'static [&'static str])],
 }
 
@@ -45,7 +46,7 @@ pub const CIFAR10: Layout = Layout {
     labels: &[("labels", &known::CIFAR10)],
 };
 
-/// 100 classes, or the 20 that each holds five of.
+/// 100 classes, or 20 coarse classes of five of them each.
 pub const CIFAR100: Layout = Layout {
     name: "CIFAR-100",
     train: &["train.bin"],
@@ -54,7 +55,7 @@ pub const CIFAR100: Layout = Layout {
 };
 
 impl Layout {
-    /// All files.
+    /// The names of all files.
     pub fn files(&self) -> Vec<&'static str> {
         [self.train, &[self.test]].concat()
     }
@@ -80,7 +81,7 @@ impl Layout {
         Err(Error::file(path, self.expected(), format!("{bytes} bytes{other}")))
     }
 
-    /// What is wrong with the labels of a record, if anything.
+    /// The error for the first label of a record that is out of range, if there is one.
     fn odd_label(&self, path: &Path, labels: &[u8], record: u64) -> Option<Error> {
         let (label, (what, classes)) =
             labels.iter().zip(self.labels).find(|(label, (_, classes))| usize::from(**label) >= classes.len())?;
@@ -93,15 +94,15 @@ impl Layout {
     }
 }
 
-/// Reads the files of `layout` in `dir`, each raw or, where there is no raw file, `.gz`; of several labels the first if
-/// `coarse`, else the last.
+/// Reads the files of `layout` in `dir`, each raw or, where there is no raw file, `.gz`. Of the labels of a record the
+/// first is taken if `coarse`, else the last.
 ///
 /// # Errors
 /// [`Error::File`] if a file is missing, holds no records, part of one or more than [`MAX_RECORDS`], or a label beyond its
 /// classes, or cannot be decoded; [`Error::Io`] if the system refuses to open or read one.
 pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
     let find = |name: &&str| files::find(dir, &[*name]);
-    // All are looked for before the first is read: a missing file is then reported at once.
+    // All files are searched for before the first is read, so that a missing file is reported at once.
     let train = layout.train.iter().map(find).collect::<Result<Vec<_>>>()?;
     let test = find(&layout.test)?;
     let read = |paths: &[PathBuf]| {
@@ -113,21 +114,21 @@ pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
     Ok(Split::read_from(train, test, layout.name, &format!("{dir:?}")))
 }
 
-/// Reads the records of one file of `layout` to its end; of several labels the first if `coarse`, else the last. The path is
-/// only named in errors.
+/// Reads the records of one file of `layout` to its end. Of the labels of a record the first is taken if `coarse`, else
+/// the last. `path` is only named in errors.
 ///
 /// # Errors
-/// As [`load`], of a file that is there.
+/// Those of [`load`] for the contents of a file.
 pub fn read(input: impl Read, path: &Path, layout: &Layout, coarse: bool) -> Result<Dataset> {
     let mut images = Images::new(layout, coarse);
     images.append(input, path)?;
     images.finish()
 }
 
-/// What has been read.
+/// The images that have been read.
 struct Images<'a> {
     layout: &'a Layout,
-    /// Which byte of a record is its label.
+    /// The index of the byte in a record that is taken as its label.
     which: usize,
     pixels: Vec<u8>,
     labels: Vec<u8>,
@@ -155,7 +156,7 @@ impl<'a> Images<'a> {
         self.append(files::open(path)?, path)
     }
 
-    /// Appends the images of records.
+    /// Appends the images of the records in `input`.
     fn append(&mut self, input: impl Read, path: &Path) -> Result<()> {
         let layout = self.layout;
         let most = (MAX_RECORDS * layout.record()) as u64;
@@ -172,7 +173,7 @@ impl<'a> Images<'a> {
             }
             let (labels, pixels) = record.split_at(layout.labels.len());
             odd = odd.or_else(|| layout.odd_label(path, labels, bytes / layout.record() as u64 - 1));
-            // After an odd label only the length is of interest: it may tell why.
+            // After a wrong label only the length is needed: it may show that the file is one of the other data set.
             if odd.is_none() {
                 self.labels.push(labels[self.which]);
                 self.pixels.extend_from_slice(pixels);

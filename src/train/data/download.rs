@@ -1,7 +1,7 @@
-//! Gets the files of a published data set from a server and keeps only what is, digest for digest, the original.
+//! Downloads the files of a published data set and keeps them only if their digests are those of the originals.
 //!
-//! MNIST and Fashion-MNIST are four `.gz` files, kept as they come. CIFAR-10 and CIFAR-100 are each one `.tar.gz`, of which
-//! the files that are read here are unpacked and kept.
+//! MNIST and Fashion-MNIST are four `.gz` files, which stay compressed. CIFAR-10 and CIFAR-100 are each one `.tar.gz`,
+//! from which the files that this crate reads are unpacked and kept.
 
 pub mod tar;
 
@@ -24,15 +24,15 @@ use tar::Entry;
 pub struct Collection {
     /// Its name.
     pub name: &'static str,
-    /// Where it can be had: the part of the files' addresses before their names.
+    /// The part of the files' URLs before their names.
     pub base_url: &'static str,
     /// Its files.
     pub files: &'static [Published],
-    /// What they are fetched in; none if each has its own address.
+    /// The archive that contains the files; none if each file has a URL.
     pub archive: Option<Archive>,
 }
 
-/// A `.tar.gz` with the files of a data set, in whatever folder.
+/// A `.tar.gz` with the files of a data set, in any folder.
 pub struct Archive {
     /// Its name.
     pub name: &'static str,
@@ -40,9 +40,9 @@ pub struct Archive {
     pub bytes: u64,
 }
 
-/// A published file, recognized by what it holds: the same bytes go about in more than one compression.
+/// A published file, recognized by its uncompressed contents, since servers compress the same contents differently.
 pub struct Published {
-    /// Its name; one that ends in `.gz` is kept compressed.
+    /// Its name; a file whose name ends in `.gz` is kept compressed.
     pub name: &'static str,
     /// The length of its contents, uncompressed, in bytes.
     pub bytes: u64,
@@ -106,7 +106,7 @@ const fn records(name: &'static str, bytes: u64, sha256: &'static str) -> Publis
     Published { name, bytes, sha256 }
 }
 
-/// The standard names and lengths (60,000 and 10,000 images of 28 x 28) with these digests.
+/// The four files with MNIST's names and lengths (60,000 and 10,000 images of 28 x 28), and these digests.
 const fn four(
     train_images: &'static str,
     train_labels: &'static str,
@@ -121,17 +121,18 @@ const fn four(
     ]
 }
 
-/// Fetches the files of `collection` that are not in `into` from `base_url`/name, or from the archive at `base_url`/its
-/// name; makes the directory if it is missing.
+/// Downloads the files of `collection` that are not in `into`, each from `base_url`/name or, if there is an archive,
+/// from the archive at `base_url`/name of the archive. Creates the directory `into` if it does not exist.
 ///
-/// Files appear under their names only once they are complete and their digests are right. A proxy is taken from the
-/// environment (`HTTPS_PROXY` and its kin), except towards this machine itself.
+/// A file gets its name only once it is complete and its digest is right. The proxy is read from the environment
+/// (`HTTPS_PROXY` and similar variables), except for URLs of this machine.
 ///
 /// # Errors
 /// - [`Error::Option`]: `base_url` is not an `http` or `https` URL.
-/// - [`Error::File`] naming a URL: the server answers with anything but 200, breaks off, or sends other contents than
-///   published.
-/// - [`Error::File`] naming a path: `into` is a file, or a file already in it holds something else; it is left alone.
+/// - [`Error::File`] naming a URL: the server answers with a status other than 200, ends the transfer early, or sends
+///   contents other than the published ones.
+/// - [`Error::File`] naming a path: `into` is a file, or a file already in it has other contents; that file is not
+///   changed.
 /// - [`Error::Io`]: the server cannot be reached (naming the URL), or the system refuses to write (naming the path).
 pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<()> {
     let agent = agent(base_url)?;
@@ -167,23 +168,24 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
     }
 }
 
-/// A file that is to be fetched.
+/// A file to be downloaded.
 struct Missing<'a> {
     file: &'a Published,
-    /// Where it is written.
+    /// The file that it is written to.
     part: Part,
-    /// Where it goes once it is whole.
+    /// The name that it gets once it is complete.
     path: PathBuf,
 }
 
 impl Missing<'_> {
-    /// Checks what came from `url`, there at a `place` if that is an archive.
+    /// Checks the downloaded file. Errors name `url` and begin with `place`, the file's place in the archive or
+    /// nothing.
     fn check(&self, url: &str, place: &str) -> Result<()> {
         flaw(&self.part.0, self.file)?
             .map_or(Ok(()), |seen| Err(Error::file(Path::new(url), format!("{place}{}", expected(self.file)), seen)))
     }
 
-    /// Gives it its name.
+    /// Renames the downloaded file to `path`.
     fn keep(&self) -> Result<()> {
         fs::rename(&self.part.0, &self.path).map_err(|e| Error::io(&self.path, e))
     }
@@ -207,7 +209,7 @@ fn agent(base_url: &str) -> Result<Agent> {
     Ok(config.build().new_agent())
 }
 
-/// What is fetched, until it is whole; removed when dropped, unless it was renamed before.
+/// A file in which a download is stored until it is complete; removed when dropped, unless it was renamed before.
 struct Part(PathBuf);
 
 impl Part {
@@ -225,14 +227,15 @@ impl Drop for Part {
     }
 }
 
-/// Writes what `url` answers to `part`, on disk when this returns: of contents of so many `bytes`, whatever packs them.
+/// Downloads `url` to the file `part` and syncs it to disk. `bytes` is the length of the archive, or of the file's
+/// uncompressed contents; the download may be longer by at most what deflate can add.
 fn fetch(agent: &Agent, url: &str, part: &Path, bytes: u64) -> Result<()> {
     let remote = Path::new(url);
     let response = agent.get(url).call().map_err(|e| Error::io(remote, e.into_io()))?;
     if response.status() != 200 {
         return Err(Error::file(remote, "HTTP status 200", response.status()));
     }
-    // Deflate never adds more than a few bytes to each stretch of 64 KiB.
+    // Deflate adds at most a few bytes to each block of 64 KiB.
     let limit = bytes + bytes / 1024 + 4096;
     let mut body = response.into_body().into_reader().take(limit + 1);
     let broken = |total, e| Error::file(remote, "the whole file", format!("{total} bytes, then: {e}"));
@@ -242,13 +245,14 @@ fn fetch(agent: &Agent, url: &str, part: &Path, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Writes all of `input` to `part` and tells its length; `broken` is the error when reading fails after so many bytes.
+/// Writes all of `input` to `part`, syncs it to disk and returns its length. If reading fails after n bytes, the error
+/// is `broken(n, …)`.
 fn copy(input: &mut impl Read, part: &Path, broken: impl Fn(u64, io::Error) -> Error) -> Result<u64> {
     let local = |e| Error::io(part, e);
     let mut out = create(part).map_err(local)?;
     let (mut buffer, mut total) = (vec![0; 1 << 16], 0);
     loop {
-        // Reading and writing fail for different reasons: unlike io::copy, this tells them apart.
+        // Errors of reading and of writing are reported differently; io::copy would not distinguish them.
         match input.read(&mut buffer) {
             Ok(0) => return out.sync_all().map_err(local).map(|()| total),
             Ok(n) => {
@@ -261,18 +265,19 @@ fn copy(input: &mut impl Read, part: &Path, broken: impl Fn(u64, io::Error) -> E
     }
 }
 
-/// Makes the file, or empties it; no link in its place is followed.
+/// Creates the file or, if it exists, empties it; a link is not followed.
 fn create(part: &Path) -> io::Result<File> {
     let dir = Dir::open(part.parent().unwrap_or(Path::new("")))?;
     let file = dir.open_part(part.file_name().unwrap_or_default())?;
     file.set_len(0).map(|()| file)
 }
 
-/// Writes the missing files that are in the archive at `archive` to their parts; errors name the `url` it came from.
+/// Unpacks the missing files from the file `archive`, each to its `part`, and checks them; errors name the archive's
+/// `url`.
 fn unpack(archive: &Path, url: &str, missing: &[Missing<'_>], collection: &Collection) -> Result<()> {
     let remote = Path::new(url);
     let broken = |e: io::Error| Error::file(remote, "a .tar.gz archive", e);
-    // Headers, padding and what else is in it: what unpacks to more is left.
+    // The files, and 1 MiB for headers, padding and other entries; nothing is unpacked beyond this.
     let limit = collection.files.iter().map(|file| file.bytes).sum::<u64>() + (1 << 20);
     let mut input = files::open_as(archive, true)?.take(limit);
     while let Some(entry) = Entry::next(&mut input).map_err(broken)? {
@@ -281,7 +286,7 @@ fn unpack(archive: &Path, url: &str, missing: &[Missing<'_>], collection: &Colle
         if let Some(wanted) = wanted {
             copy(&mut contents, &wanted.part.0, |_, e| broken(e))?;
         }
-        // The rest, and the padding.
+        // Skips the rest of the contents, and the padding.
         let rest = contents.limit() + entry.padding();
         io::copy(&mut input.by_ref().take(rest), &mut io::sink()).map_err(broken)?;
     }
@@ -300,7 +305,7 @@ fn expected(file: &Published) -> String {
     format!("{} bytes{unpacked}, SHA-256 {}", file.bytes, file.sha256)
 }
 
-/// How what is at `path` differs from `file`; `None` if it holds the same bytes.
+/// How the contents of the file at `path` differ from those of `file`; `None` if they are the same.
 fn flaw(path: &Path, file: &Published) -> Result<Option<String>> {
     let mut input = files::open_as(path, files::is_gz(Path::new(file.name)))?.take(file.bytes + 1);
     let (mut hasher, mut buffer, mut total) = (Sha256::new(), vec![0; 1 << 16], 0);

@@ -1,4 +1,4 @@
-//! Files of a data set, which may be there raw or as `.gz`.
+//! Files of a data set, raw or compressed as `.gz`.
 
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::gz::GzReader;
 use crate::error::{Error, Result};
 
-/// The first file that is there: `names` in their order raw, then in their order with `.gz`.
+/// The path of the first file that exists: first `names` in their order, then `names` with `.gz` in the same order.
 ///
 /// # Errors
-/// [`Error::File`] if it is a directory, [`Error::Io`] if the system refuses to look.
+/// [`Error::File`] if it is a directory, [`Error::Io`] if the system refuses to tell whether a file exists.
 pub fn look(dir: &Path, names: &[impl Display]) -> Result<Option<PathBuf>> {
     for ending in ["", ".gz"] {
         for name in names {
@@ -27,7 +27,7 @@ pub fn look(dir: &Path, names: &[impl Display]) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// As [`look`], for a file that must be there; the error calls it by the first name.
+/// As [`look`], for a file that must exist; the error names it by the first name.
 ///
 /// # Errors
 /// As [`look`], and [`Error::File`] if there is none.
@@ -36,16 +36,17 @@ pub fn find(dir: &Path, names: &[impl Display]) -> Result<PathBuf> {
     look(dir, names)?.ok_or_else(|| Error::file(dir, format!("{name} or {name}.gz in it"), "neither"))
 }
 
-/// Whether `path` is unpacked by [`open`].
+/// Whether [`open`] unpacks `path`: its name ends in `.gz`.
 pub fn is_gz(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "gz")
 }
 
-/// The contents of a file, those of a `.gz` unpacked as they are read: how much may come of it is the reader's to limit.
+/// A reader of a file's contents, which unpacks a `.gz`. It does not limit how much a `.gz` unpacks to: the caller
+/// does.
 ///
 /// # Errors
-/// [`Error::File`] if it is packed and its name does not say so, or the reverse, or it is an HTML page, which servers send in
-/// place of a file; [`Error::Io`] if the system refuses.
+/// [`Error::File`] if the file is packed and its name does not end in `.gz`, or the reverse, or it is an HTML page,
+/// which servers send in place of a file; [`Error::Io`] if the system refuses.
 pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     let io = |source| Error::io(path, source);
     let mut file = BufReader::new(File::open(path).map_err(io)?);
@@ -67,7 +68,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     }
 }
 
-/// As [`open`], of a file that is packed or not as the caller says.
+/// As [`open`], for a file that is packed if `is_gz`, whatever its name and contents.
 ///
 /// # Errors
 /// [`Error::Io`] if the system refuses.
@@ -77,17 +78,17 @@ pub fn open_as(path: &Path, is_gz: bool) -> Result<Box<dyn Read>> {
     Ok(unpacked(file, is_gz))
 }
 
-/// What every gzip file begins with.
+/// The first two bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 
 fn unpacked(file: BufReader<File>, is_gz: bool) -> Box<dyn Read> {
     if is_gz { Box::new(GzReader::new(file)) } else { Box::new(file) }
 }
 
-/// The names of what is in a directory, in ascending order; names that are not UTF-8 with U+FFFD in place of what is not.
+/// The names of the entries of a directory, in ascending order; in a name, U+FFFD replaces bytes that are not UTF-8.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses to look.
+/// [`Error::Io`] if the system refuses to list the directory.
 pub fn names(dir: &Path) -> Result<Vec<String>> {
     let io = |source| Error::io(dir, source);
     let entry = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());

@@ -6,10 +6,11 @@
 //! flowers/tulip/three.png           flowers/test/rose/two.jpg
 //! ```
 //!
-//! Each image is a PNG or JPEG file, known by the ending of its name; all are of one size, and where one has colours all get three
-//! channels. The classes are the folders in the order of their names, of their numbers where all names are whole numbers. Where
-//! there is no `test`, a fifth of each class's images are test images, the same ones at any time. Images are shuffled, likewise
-//! always in the same way, so that the first of them are of all classes. What begins with a dot is left alone.
+//! Each image is a PNG or JPEG file, recognized by the ending of its name. All images have the same size, and if one
+//! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
+//! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
+//! same ones in every run. The order of the images is shuffled, also the same in every run, so that the first images
+//! are of all classes. Files and folders whose names begin with a dot are ignored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,15 +24,15 @@ use crate::error::{Error, Result};
 use crate::escape::Escaped;
 use crate::files::image::picture;
 
-/// The endings of names that are read, in lower case.
+/// The endings of the names of images that are read, in lower case.
 const READ: [&str; 3] = ["png", "jpg", "jpeg"];
-/// The endings of images that are not.
+/// The endings of the names of images that are refused.
 const NOT_READ: [&str; 8] = ["bmp", "gif", "heic", "ppm", "pgm", "tif", "tiff", "webp"];
 
 /// Whether there is a folder in `dir`.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses to look.
+/// [`Error::Io`] if the system refuses to list `dir`.
 pub fn has_folders(dir: &Path) -> Result<bool> {
     Ok(!folders(dir)?.is_empty())
 }
@@ -39,9 +40,9 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// Reads the images in the folders of `dir`.
 ///
 /// # Errors
-/// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class has no image, `test` has a class that
-/// `train` lacks, an image cannot be decoded, is transparent, or has another size than the first, or they have more than
-/// [`MOST_BYTES`] in all; [`Error::Io`] if the system refuses to look or to read.
+/// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class has no image, `test` has
+/// a class that `train` lacks, an image cannot be decoded, is transparent, or has another size than the first, or the
+/// images have more than [`MOST_BYTES`] in all; [`Error::Io`] if the system refuses to list a folder or to read a file.
 pub fn load(dir: &Path) -> Result<Split> {
     let [train, test] = ["train", "test"].map(|part| dir.join(part));
     let (train, test) = match has_folders(&train).unwrap_or(false) {
@@ -67,7 +68,7 @@ fn folders(dir: &Path) -> Result<Vec<String>> {
     Ok(names.into_iter().filter(|name| !name.starts_with('.') && dir.join(name).is_dir()).collect())
 }
 
-/// The folders of the classes, in their order.
+/// The names of the class folders, in the order of the classes.
 fn classes(dir: &Path) -> Result<Vec<String>> {
     let mut classes = folders(dir)?;
     if !(2..=MOST_CLASSES).contains(&classes.len()) {
@@ -80,7 +81,7 @@ fn classes(dir: &Path) -> Result<Vec<String>> {
     Ok(classes)
 }
 
-/// The images of a part with their labels, in an order that is drawn.
+/// The paths of a part's images with their labels, shuffled. With `is_complete` every class must have an image.
 fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBuf, u16)>> {
     for name in folders(dir)? {
         if !classes.contains(&name) {
@@ -107,7 +108,7 @@ fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBu
     Ok(images)
 }
 
-/// Whether what is in a class's folder is an image.
+/// Whether an entry of a class folder is an image.
 fn is_image(path: &Path) -> Result<bool> {
     if fs::metadata(path).map_err(|source| Error::io(path, source))?.is_dir() {
         return Err(Error::file(path, "images in the folder of a class", "a folder"));
@@ -150,7 +151,7 @@ fn read(dir: &Path, parts: &[Option<Vec<(PathBuf, u16)>>; 2], classes: &[String]
     Ok([train?, test?])
 }
 
-/// What `of` makes of each item, on all threads; of several errors that of the first item.
+/// The results of `of` for each item, computed on all threads; if several fail, the error of the first such item.
 fn each<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> Result<R> + Sync + Send) -> Result<Vec<R>> {
     items.par_iter().map(of).collect::<Vec<Result<R>>>().into_iter().collect()
 }

@@ -1,22 +1,22 @@
-//! gzip: streams one after another, as `cat` joins them, with zeros between or after them, as tapes pad their blocks.
+//! gzip files: one or more streams, as `cat` joins them, with zeros between or after them, as tape blocks are padded.
 
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, ErrorKind, Read};
 
-/// Streams in a file. Compressors that cut a file into blocks, one a stream, give each at least 16 KiB, and no data set here
-/// has more than 1 GiB.
+/// The largest number of streams in a file. Compressors that write a file as blocks, one stream per block, use blocks
+/// of at least 16 KiB, and no data set here has more than 1 GiB.
 pub const MOST_STREAMS: u32 = 1 << 16;
 
-/// Zeros in a row beside streams: more than any tape's block.
+/// The largest number of zeros after a stream: more than any tape block.
 pub const MOST_ZEROS: u64 = 1 << 20;
 
-/// What the streams in `R` unpack to. How much may come of it is the reader's to limit.
+/// Reads the unpacked contents of the streams in `R`. It does not limit their length: the caller does.
 ///
-/// Reading fails if a stream is not whole or its checksum differs, if anything but zeros or another stream follows it, and
-/// beyond [`MOST_STREAMS`] and [`MOST_ZEROS`].
+/// Reading fails if a stream is incomplete or its checksum is wrong, if anything but zeros or another stream follows
+/// it, or if there are more than [`MOST_STREAMS`] streams or more than [`MOST_ZEROS`] zeros after a stream.
 #[derive(Debug)]
 pub struct GzReader<R> {
-    /// None after the last.
+    /// The present stream; none after the last.
     stream: Option<GzDecoder<R>>,
     streams: u32,
 }
@@ -27,7 +27,7 @@ impl<R: BufRead> GzReader<R> {
         Self { stream: Some(GzDecoder::new(input)), streams: 1 }
     }
 
-    /// The stream that follows in `rest`, if there is one.
+    /// The next stream in `rest`, if there is one.
     fn next(&mut self, mut rest: R) -> io::Result<Option<GzDecoder<R>>> {
         let invalid = |what: String| Err(io::Error::new(ErrorKind::InvalidData, what));
         let mut zeros = 0;

@@ -1,19 +1,19 @@
-//! A share of each class's images, held out of the training images.
+//! Holds out a share of each class's images from the training images.
 
 use super::Dataset;
 use crate::error::{Error, Result};
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray_rand::rand::seq::SliceRandom;
 
-/// The share of each class's images that become test images where a data set has none.
+/// The share of each class's images that becomes test images if a data set has no test images.
 #[cfg(feature = "files")]
 pub(super) const TEST_SHARE: f64 = 0.2;
 
-/// What a choice of images is for. No two purposes draw the same random numbers, and no seed changes them, so that every run and
-/// every evaluation has the same images on the same side.
+/// The purpose of a random choice of images. Each purpose has its own random numbers, which no seed changes, so that
+/// every run and every evaluation holds out the same images.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
-    /// Test images, where a data set has none.
+    /// Test images, if a data set has none.
     #[cfg(feature = "files")]
     Test,
     /// Validation images.
@@ -24,14 +24,14 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// `items` in an order drawn for this purpose.
+    /// Shuffles `items` with the random numbers of this purpose.
     pub(super) fn shuffle<T>(self, items: &mut [T]) {
         items.shuffle(&mut Philox::new(0, Purpose::HoldingOut, self as u32));
     }
 }
 
-/// Parts the images in those that stay and those held out, `share` of each class rounded to whole images, in the order they had.
-/// Of each class at least one image stays.
+/// Splits the images into those that stay and those held out, `share` of each class rounded to whole images. Both keep
+/// their order, and at least one image of each class stays.
 ///
 /// # Errors
 /// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.

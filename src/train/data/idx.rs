@@ -6,9 +6,10 @@
 //! | images | 0x00000803 | count | rows, columns | (count, rows, columns) |
 //! | images | 0x00000804 | count | a [`Layout`] with channels | (count, channels, rows, columns) or (count, rows, columns, channels) |
 //!
-//! The third byte of word 0 is the type of the numbers, 08 for unsigned bytes; labels may also be big-endian integers of two bytes
-//! (0B) or four (0C). A file is exactly as long as its header says. Everything the headers can tell is checked before the first byte
-//! after them is read, and memory is taken only as bytes arrive, so a header that lies costs nothing.
+//! The third byte of word 0 is the type of the numbers, 08 for unsigned bytes; labels may also be big-endian integers
+//! of two bytes (0B) or four (0C). A file is exactly as long as its header says. The headers are checked before the
+//! first byte after them is read, and memory is allocated only as bytes are read, so a header with wrong sizes costs no
+//! memory.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -18,15 +19,15 @@ use super::{Dataset, MOST_BYTES, MOST_CLASSES};
 use crate::error::{Error, Result};
 
 const BYTES: u8 = 0x08;
-/// The types of labels, each with the bytes of a number.
+/// The types of labels, each with the number of bytes of a label.
 const LABELS: [(u8, usize); 3] = [(BYTES, 1), (0x0B, 2), (0x0C, 4)];
 
-/// How far past its end a file that is too long is read, to say how long it is.
+/// The number of bytes that are read past the end of a file that is too long, to report its length.
 const MAX_EXCESS: u64 = 1 << 16;
 
 /// Reads images (N, H, W), (N, C, H, W) or (N, H, W, C) and their labels (N). The classes are those from 0 to the largest label.
 ///
-/// The paths are only named in errors. `images` and `labels` are read to their ends.
+/// The paths are only named in errors; `images` and `labels` are read to their ends.
 ///
 /// # Errors
 /// [`Error::File`] if a header is not what the format demands, a size is zero, a file would hold more than [`MOST_BYTES`], the
@@ -65,7 +66,7 @@ fn signed(bytes: &[u8]) -> i64 {
     }
 }
 
-/// The numbers as labels, or the first that is none.
+/// The numbers as labels, or a description of the first number that is not a label.
 pub(super) fn labels_of(numbers: impl IntoIterator<Item = i64>) -> std::result::Result<Vec<u16>, String> {
     let label = |(i, number): (usize, i64)| u16::try_from(number).map_err(|_| format!("{number} at index {i}"));
     numbers.into_iter().enumerate().map(label).collect()
@@ -77,8 +78,8 @@ struct Idx<'a, R> {
 }
 
 impl<R: Read> Idx<'_, R> {
-    /// The type of the numbers and the sizes that follow the magic word, checked: type and rank are among `kinds`, no size is zero,
-    /// and their product is not above [`MOST_BYTES`].
+    /// Reads a header: the type of the numbers, and the sizes. Checks that the type and the number of sizes are among
+    /// `kinds`, that no size is zero, and that the product of the sizes is at most [`MOST_BYTES`].
     fn header(&mut self, what: &str, kinds: &[(u8, usize)]) -> Result<(u8, Vec<u32>)> {
         let header = header_bytes(kinds[0].1);
         let mut bytes = self.take(header, 0, &format!("a header of {header} bytes"))?;
@@ -104,7 +105,7 @@ impl<R: Read> Idx<'_, R> {
         Ok((kind, sizes))
     }
 
-    /// All bytes after the header: the product of `sizes`, times the bytes of a number.
+    /// All bytes after the header, as many as the product of `sizes` times `bytes`, the bytes of a number.
     fn body(&mut self, sizes: &[u32], bytes: usize) -> Result<Vec<u8>> {
         let header = header_bytes(sizes.len());
         let count = sizes.iter().map(|&size| u64::from(size)).product::<u64>() * bytes as u64;
@@ -113,7 +114,7 @@ impl<R: Read> Idx<'_, R> {
         let expected = format!("{total} bytes, {}{each} after a header of {header}", product(sizes));
         let bytes = self.take(count, header, &expected)?;
 
-        // Reading on also makes a decoder compare its checksum.
+        // Reading to the end also makes a decoder check its checksum.
         let excess = io::copy(&mut self.input.by_ref().take(MAX_EXCESS), &mut io::sink())
             .map_err(|e| Error::unreadable(self.path, total, expected.as_str(), e))?;
         match excess {
@@ -123,7 +124,7 @@ impl<R: Read> Idx<'_, R> {
         }
     }
 
-    /// Exactly `count` bytes, `before` of the file having been read.
+    /// Reads exactly `count` bytes, after `before` bytes of the file have been read.
     fn take(&mut self, count: u64, before: u64, expected: &str) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = self.input.by_ref().take(count).read_to_end(&mut bytes);

@@ -1,17 +1,18 @@
-//! What the published data sets and their classes are called. A data set is known by the checksum of its training images and labels.
+//! The names of published data sets and of their classes. A data set is recognized by the checksum of its training
+//! images and labels.
 
 use super::{Dataset, Split};
 use crate::escape::Escaped;
 use std::path::Path;
 
-/// Characters of a name, at most.
+/// The largest number of characters of a name.
 pub(super) const LONGEST_NAME: usize = 60;
 
-/// Those of Xiao et al. 2017.
+/// The names of the classes of Fashion-MNIST (Xiao et al. 2017).
 const FASHION: [&str; 10] =
     ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 
-/// Those of Krizhevsky 2009.
+/// The names of the classes of CIFAR-10 and CIFAR-100 (Krizhevsky 2009).
 pub(super) const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 pub(super) const CIFAR100_COARSE: [&str; 20] = [
@@ -50,8 +51,8 @@ pub(super) const CIFAR100: [&str; 100] = [
     "woman", "worm",
 ];
 
-/// The name of a data set in MNIST's four files and those of its classes, if it is one of the published ones; the images embedded
-/// in the crate are MNIST's.
+/// The name of a data set, and the names of its classes if they are more than numbers, if the data set is MNIST, the
+/// MNIST images embedded in the crate, or Fashion-MNIST.
 fn name(train: &Dataset) -> Option<(&'static str, Option<[&'static str; 10]>)> {
     match train.checksum() {
         0xdf6d_de61 | 0xedf9_e65c => Some(("MNIST", None)),
@@ -60,7 +61,7 @@ fn name(train: &Dataset) -> Option<(&'static str, Option<[&'static str; 10]>)> {
     }
 }
 
-/// The data set of these parts under its published name, or else called `name_or`.
+/// The data set of these parts with its published name, or named `name_or` if it has none.
 pub(super) fn named(train: Dataset, test: Dataset, name_or: &str, from: &str) -> Split {
     match name(&train) {
         Some((name, Some(classes))) if test.classes() == classes.len() => {
@@ -72,7 +73,8 @@ pub(super) fn named(train: Dataset, test: Dataset, name_or: &str, from: &str) ->
     }
 }
 
-/// What a data set is called after its folder or file: the last part of the path without its ending, in printable characters.
+/// The name of a data set from its folder or file: the last part of the path without its ending, in printable
+/// characters.
 pub(super) fn place(path: &Path) -> String {
     let whole = path.canonicalize();
     let name = whole.as_deref().unwrap_or(path).file_stem().unwrap_or_default().to_string_lossy();

@@ -1,6 +1,6 @@
 //! Which dimensions of an array of images are channels, rows and columns.
 
-/// How the numbers of one image lie in an array.
+/// The order of the numbers of one image in an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// (C, H, W).
@@ -9,12 +9,13 @@ pub struct Layout {
     pub is_channels_last: bool,
 }
 
-/// The shapes that [`Layout::of`] takes, for messages.
+/// The shapes that [`Layout::of`] accepts, for messages.
 pub const SHAPES: &str = "images (N, H, W), (N, C, H, W), (N, H, W, C) with 1 or 3 channels, or vectors (N, W)";
 
 impl Layout {
-    /// The layout of images of these sizes: columns alone, rows and columns, or those with channels before or after them. What
-    /// are channels is known by their number, 1 or 3: none if that fits neither or both ends.
+    /// The layout of images with these sizes: columns only, rows and columns, or rows and columns with channels before
+    /// or after them. The channels are the size that is 1 or 3; none if neither the first nor the last size is, or both
+    /// are.
     pub fn of(sizes: &[usize]) -> Option<Self> {
         let is_colours = |size: usize| size == 1 || size == 3;
         match *sizes {
@@ -26,7 +27,7 @@ impl Layout {
         }
     }
 
-    /// The bytes of images as (N, C, H, W).
+    /// The bytes of images, reordered to (N, C, H, W).
     pub fn channels_first(&self, images: Vec<u8>) -> Vec<u8> {
         let [channels, height, width] = self.shape;
         if !self.is_channels_last || channels == 1 {

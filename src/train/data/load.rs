@@ -1,4 +1,4 @@
-//! The data set at a path, recognized by what is there.
+//! Reads the data set at a path, whose format is recognized by the files there.
 //!
 //! | path | data set |
 //! |---|---|
@@ -17,7 +17,8 @@ use super::cifar::{CIFAR10, CIFAR100, Layout};
 use super::{Split, cifar, files, folder, mnist, npz};
 use crate::error::{Error, Result};
 
-/// Reads the data set at `path` or, without one, the MNIST images in the crate; with the coarse labels of CIFAR-100 if `coarse`.
+/// Reads the data set at `path` or, without a path, the MNIST images in the crate; with the coarse labels of CIFAR-100
+/// if `coarse`.
 ///
 /// # Errors
 /// [`Error::File`] if there is no data set, or there are several; [`Error::Option`] if `coarse` and the data set has no
@@ -42,9 +43,9 @@ pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
     }
 }
 
-/// What is at a path.
+/// The format of the data set at a path.
 enum Found {
-    /// The four files of MNIST, or others with this prefix.
+    /// Four files named like MNIST's with this prefix before their names, which may be empty.
     Idx(String),
     Cifar(&'static Layout),
     Folders,

@@ -1,5 +1,5 @@
-//! MNIST and the data sets that come in four files named like its own, Fashion-MNIST and EMNIST's six sets among them, and the MNIST
-//! images in the crate.
+//! MNIST, the data sets whose four files are named like MNIST's, such as Fashion-MNIST and EMNIST's six sets, and the
+//! MNIST images in the crate.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use super::split::numbered;
 use super::{Split, by, files, idx, known};
 use crate::error::{Error, Result};
 
-/// The names of the four files after the prefix of their set, the usual one first: MNIST's own, those that some tools unpack to,
-/// those of images with channels, and EMNIST's.
+/// The names of the four files after the prefix of their set, the usual name first: MNIST's names, the names that some
+/// tools unpack to, those of images with channels, and EMNIST's.
 const TRAIN_IMAGES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx4-ubyte", "train-images.idx4-ubyte"];
 const TRAIN_LABELS: [&str; 2] = ["train-labels-idx1-ubyte", "train-labels.idx1-ubyte"];
@@ -27,7 +27,8 @@ const TEST_IMAGES: [&str; 8] = [
 const TEST_LABELS: [&str; 4] =
     ["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "test-labels-idx1-ubyte", "test-labels.idx1-ubyte"];
 
-/// 600 training and 100 test images of each class; `ATTRIBUTION.md` beside the files says where from and how chosen.
+/// 600 training and 100 test images of each class; `ATTRIBUTION.md` beside the files says where they are from and how
+/// they were chosen.
 const EMBEDDED: [&[u8]; 4] = [
     include_bytes!("embedded/train-images-idx3-ubyte.gz"),
     include_bytes!("embedded/train-labels-idx1-ubyte.gz"),
@@ -38,15 +39,15 @@ const EMBEDDED: [&[u8]; 4] = [
 /// The MNIST images in the crate: 6,000 to train on and 1,000 to test on, 1 x 28 x 28, each digit equally often.
 ///
 /// # Errors
-/// None, unless the crate was built from files other than its own.
+/// None, unless the embedded files were changed before the crate was built.
 pub fn embedded() -> Result<Split> {
     let names = [TRAIN_IMAGES[0], TRAIN_LABELS[0], TEST_IMAGES[0], TEST_LABELS[0]];
     let paths = names.map(|name| PathBuf::from(format!("embedded {name}.gz")));
     read(paths, EMBEDDED.map(GzReader::new), "MNIST", "the program itself")
 }
 
-/// The prefix of a file's name, if it is one of such a set: `emnist-letters-` of `emnist-letters-train-images-idx3-ubyte.gz`, and
-/// nothing of MNIST's own.
+/// The prefix of a file's name, if the file is named like one of MNIST's: `emnist-letters-` for
+/// `emnist-letters-train-images-idx3-ubyte.gz`, and an empty prefix for MNIST's files.
 pub(super) fn prefix(file: &str) -> Option<&str> {
     let name = file.strip_suffix(".gz").unwrap_or(file);
     let names: [&[&str]; 4] = [&TRAIN_IMAGES, &TRAIN_LABELS, &TEST_IMAGES, &TEST_LABELS];
@@ -58,14 +59,15 @@ pub(super) fn prefix(file: &str) -> Option<&str> {
 /// and classes. The classes are the numbers from the smallest label, if that is 0 or 1, to the largest.
 ///
 /// # Errors
-/// [`Error::File`] if `dir` lacks one of the files, or a file is not what [`idx::read`] demands, or test images have another shape
-/// than training images, or there are fewer than two classes; [`Error::Io`] if the system refuses to open or read one.
+/// [`Error::File`] if `dir` lacks one of the files, [`idx::read`] refuses a file, test images have another shape than
+/// training images, there are fewer than two classes, or a class has no training image; [`Error::Io`] if the system
+/// refuses to open or read a file.
 pub fn load(dir: &Path, prefix: &str) -> Result<Split> {
     let find = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| format!("{prefix}{name}")).collect();
         files::find(dir, &names)
     };
-    // All are looked for before the first is read: a missing file is then reported at once.
+    // All files are searched for before the first is read, so that a missing file is reported at once.
     let paths = [find(&TRAIN_IMAGES)?, find(&TRAIN_LABELS)?, find(&TEST_IMAGES)?, find(&TEST_LABELS)?];
     let [a, b, c, d] = &paths;
     let inputs = [files::open(a)?, files::open(b)?, files::open(c)?, files::open(d)?];

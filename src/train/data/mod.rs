@@ -1,4 +1,4 @@
-//! Labelled images, held as the bytes their files hold and handed out in batches of floats.
+//! Labelled images, stored as the bytes of their files and read in batches of floats.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -55,7 +55,7 @@ pub use trained_on::TrainedOn;
 /// The largest number of classes: a label takes two bytes.
 pub const MOST_CLASSES: usize = 1 << 16;
 
-/// The bytes of pixels that no part of a data set may exceed: 1.3 million images of 28 x 28, twenty times MNIST.
+/// The largest number of bytes of pixels in a part of a data set: 1.3 million images of 28 x 28, twenty times MNIST.
 pub const MOST_BYTES: u64 = 1 << 30;
 
 /// N labelled images of one shape (C, H, W).
@@ -68,11 +68,12 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Images (N, C, H, W) as row-major bytes, their N labels, `shape` = (C, H, W). Each class is called by its number.
+    /// A data set of images (N, C, H, W) as row-major bytes, their N labels, and `shape` = (C, H, W). The name of each
+    /// class is its number.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if a size in `shape` is zero, `images` is not as long as `shape` and the number of labels make
-    /// it, there are more than [`MOST_CLASSES`] classes, or a label is not below `classes`.
+    /// [`Error::Tensor`] if a size in `shape` is zero, the length of `images` is not N · C · H · W, there are more than
+    /// [`MOST_CLASSES`] classes, or a label is not below `classes`.
     pub fn new(images: Vec<u8>, labels: Vec<u16>, shape: [usize; 3], classes: usize) -> Result<Self> {
         if classes > MOST_CLASSES {
             return Err(Error::tensor("labels", format!("at most {MOST_CLASSES} classes"), classes));
@@ -90,15 +91,15 @@ impl Dataset {
         Ok(Self { images, labels, shape, class_names: numbers(0, classes), standardization: None })
     }
 
-    /// The same images with their classes called by `names`, one for each class.
+    /// The same images with `names` as the names of the classes, one for each class.
     #[must_use]
     pub fn with_class_names(self, names: &[impl AsRef<str>]) -> Self {
         assert_eq!(names.len(), self.classes(), "a name for each class");
         Self { class_names: names.iter().map(|name| name.as_ref().to_string()).collect(), ..self }
     }
 
-    /// The same images, the label `first` taken for class 0, and so on for `classes` classes, called by the numbers that their
-    /// labels were. All labels are from `first` on.
+    /// The same images with `first` subtracted from every label, in `classes` classes. The name of a class is its label
+    /// before the subtraction. No label is below `first`.
     #[cfg(feature = "files")]
     fn with_labels_from(mut self, first: u16, classes: usize) -> Self {
         self.labels.iter_mut().for_each(|label| *label -= first);
@@ -121,12 +122,12 @@ impl Dataset {
         self.shape
     }
 
-    /// How many classes there are; every label is below it.
+    /// The number of classes; every label is below it.
     pub fn classes(&self) -> usize {
         self.class_names.len()
     }
 
-    /// What each class is called.
+    /// The name of each class.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
     }
@@ -145,7 +146,8 @@ impl Dataset {
         &self.images[i * size..][..size]
     }
 
-    /// Parts the images in those that stay and those held out for validation, `share` of each class, always the same ones.
+    /// Splits the images into those that stay and those held out for validation, `share` of each class. The choice is
+    /// the same in every call.
     ///
     /// # Errors
     /// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.
@@ -153,7 +155,7 @@ impl Dataset {
         held_out::hold_out(self, share, held_out::Part::Validation)
     }
 
-    /// The images at `indices`, in their order.
+    /// The images at `indices`, in the order of `indices`.
     fn part(&self, indices: &[usize]) -> Self {
         Self {
             images: indices.iter().flat_map(|&i| self.pixels(i)).copied().collect(),
@@ -164,16 +166,16 @@ impl Dataset {
         }
     }
 
-    /// The first `images`, or all there are if they are fewer.
+    /// Keeps the first `images` images, or all if there are fewer.
     pub(crate) fn keep_first(&mut self, images: usize) {
         let [c, h, w] = self.shape;
         self.labels.truncate(images);
         self.images.truncate(images.saturating_mul(c * h * w));
-        // What is left over may be most of it.
+        // The memory that is no longer used may be most of the allocation.
         self.images.shrink_to_fit();
     }
 
-    /// Has [`batch`](Self::batch) standardize from now on, or not.
+    /// Sets by what [`batch`](Self::batch) standardizes the images from now on; none for pixels in [0, 1].
     ///
     /// # Errors
     /// Those of [`Standardization::check`].
@@ -193,27 +195,28 @@ impl Dataset {
         counts
     }
 
-    /// CRC-32 of images and labels: tells one data set from another, not a forgery from its original.
+    /// CRC-32 of images and labels. It distinguishes data sets, but does not protect against forgery.
     #[cfg(feature = "files")]
     pub fn checksum(&self) -> u32 {
         self.checksum_of_first(self.len())
     }
 
-    /// The [`checksum`](Self::checksum) of the first `images`, or of all there are if they are fewer.
+    /// The [`checksum`](Self::checksum) of the first `images` images, or of all if there are fewer.
     #[cfg(feature = "files")]
     pub fn checksum_of_first(&self, images: usize) -> u32 {
         let images = images.min(self.len());
         let [c, h, w] = self.shape;
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&self.images[..images * c * h * w]);
-        // A byte a label where one is enough.
+        // One byte per label where that is enough.
         let (wide, labels) = (self.classes() > 256, &self.labels[..images]);
         let bytes = labels.iter().flat_map(|label| label.to_le_bytes().into_iter().take(if wide { 2 } else { 1 }));
         hasher.update(&bytes.collect::<Vec<u8>>());
         hasher.finalize()
     }
 
-    /// The images at `indices` (B): pixels (B, C, H, W) in [0, 1], black 0, or standardized; and the labels (B).
+    /// The images at `indices` (B): pixels (B, C, H, W), in [0, 1] with 0 for black, or standardized; and the labels
+    /// (B).
     ///
     /// # Panics
     /// If an index is not below [`len`](Self::len).
@@ -234,7 +237,7 @@ impl Dataset {
 }
 
 impl fmt::Debug for Dataset {
-    /// Sizes only: the bytes would fill the screen.
+    /// Prints sizes only: the bytes would fill the screen.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dataset")
             .field("len", &self.len())
@@ -251,7 +254,7 @@ fn by(shape: [usize; 3]) -> String {
     format!("{channels} x {height} x {width}")
 }
 
-/// The numbers from `first` on, `count` of them, as names.
+/// The `count` numbers from `first` on, as names.
 fn numbers(first: usize, count: usize) -> Vec<String> {
     (first..first + count).map(|number| number.to_string()).collect()
 }

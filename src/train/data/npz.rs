@@ -6,8 +6,9 @@
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535 |
 //! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones |
 //!
-//! Floats are rounded to bytes, those from 0 to 1 after a multiplication by 255: the images of a data set are held as bytes. Memory
-//! is taken only as numbers arrive, so a header that lies costs nothing; pickled objects are refused.
+//! Floats are rounded to bytes, since the images of a data set are stored as bytes; floats from 0 to 1 are first
+//! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
+//! Pickled objects are refused.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -32,11 +33,12 @@ pub fn load(path: &Path) -> Result<Split> {
     read(File::open(path).map_err(|source| Error::io(path, source))?, path)
 }
 
-/// Reads the arrays in a file, whose path is only named.
+/// Reads the arrays in `input`; `path` is only named in errors.
 ///
 /// # Errors
-/// [`Error::File`] if it is no zip archive with the arrays, an array is not as the table above has it, is shorter or longer than its
-/// header says or has more than [`MOST_BYTES`], or there are fewer than two classes; [`Error::Io`] if the system refuses to read it.
+/// [`Error::File`] if the file is not a zip archive with the arrays, an array is not as in the table above, is shorter
+/// or longer than its header says or has more than [`MOST_BYTES`], there are fewer than two classes, or a class has no
+/// training image; [`Error::Io`] if the system refuses to read the file.
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
@@ -71,7 +73,7 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     Ok(known::named(train, test, &known::place(path), &format!("{path:?}")))
 }
 
-/// Images and their labels.
+/// The data set of the arrays `x`, images, and `y`, their labels.
 fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Numbers), scale: f64) -> Result<Dataset> {
     let layout = x.shape.get(1..).and_then(Layout::of);
     let layout = layout.ok_or_else(|| Error::file(path, format!("{x_name} of {SHAPES}"), format!("{:?}", x.shape)))?;
@@ -104,7 +106,7 @@ enum Values {
 }
 
 impl Numbers {
-    /// What its numbers are multiplied by to be from 0 to 255.
+    /// The factor that maps the numbers to 0 … 255.
     fn scale(&self) -> f64 {
         match &self.values {
             Values::Floats(values) if values.iter().all(|&value| value <= 1.0) => 255.0,
@@ -121,7 +123,7 @@ impl Numbers {
         }
     }
 
-    /// The numbers times `scale`, rounded; or the first that no byte holds.
+    /// The numbers times `scale`, rounded to bytes; or a description of the first that is then not from 0 to 255.
     fn bytes(self, scale: f64) -> std::result::Result<Vec<u8>, String> {
         let seen = |(i, value): (usize, f64)| {
             let byte = (value * scale).round();
@@ -142,7 +144,7 @@ struct Npz<'a, R> {
     archive: ZipArchive<R>,
 }
 
-/// The bytes that the header of an array may have; those of numpy's own, of numbers, have some 100.
+/// The largest number of bytes of an array's header; the headers that numpy writes for arrays of numbers have some 100.
 const MOST_HEADER: usize = 1024;
 
 impl<'a, R: Read + Seek> Npz<'a, R> {
@@ -155,7 +157,7 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
         self.archive.index_for_name(&format!("{name}.npy")).is_some()
     }
 
-    /// An array's numbers, in the order of rows.
+    /// Reads an array's numbers, in row-major order.
     fn numbers(&mut self, name: &str) -> Result<Numbers> {
         let path = self.path;
         let what = format!("an array {name}");
@@ -214,7 +216,7 @@ struct Data<'a> {
 }
 
 impl Data<'_> {
-    /// Reads them to the end of the entry, which makes the archive compare its checksum.
+    /// Reads the numbers to the end of the entry, where the archive's reader checks the entry's checksum.
     fn read<T, const BYTES: usize>(&self, entry: &mut impl Read, of: impl Fn([u8; BYTES]) -> T) -> Result<Vec<T>> {
         let expected = || format!("{} of {} bytes after its header", self.name, self.count * BYTES);
         let mut values = Vec::new();
@@ -240,7 +242,7 @@ impl Data<'_> {
     }
 }
 
-/// The bytes of an array's header, no more than [`MOST_HEADER`].
+/// Reads the bytes of an array's header, whose length must be at most [`MOST_HEADER`].
 fn header(entry: &mut impl Read) -> std::result::Result<Vec<u8>, String> {
     let mut take = |count: usize, header: &mut Vec<u8>| {
         let there = entry.by_ref().take(count as u64).read_to_end(header).map_err(|error| error.to_string())?;
@@ -257,7 +259,7 @@ fn header(entry: &mut impl Read) -> std::result::Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What the archive cannot give: the system's reason, or what is wrong with the file.
+/// The error for an archive that cannot be read: [`Error::Io`] if the system refuses, else [`Error::File`].
 fn unreadable(path: &Path, expected: &str, error: ZipError) -> Error {
     match error {
         ZipError::Io(source) if source.raw_os_error().is_some() => Error::io(path, source),

@@ -1,32 +1,32 @@
-//! A data set in its parts.
+//! A data set, split into training, validation and test images.
 
 #[cfg(feature = "files")]
 use super::by;
 use super::{Dataset, Standardization, TrainedOn};
 use crate::error::{Error, Result};
 
-/// A data set's parts. Their images have one shape, and their labels the same classes.
+/// A data set's parts. Their images have the same shape, and their labels the same classes.
 #[derive(Debug)]
 pub struct Split {
-    /// What is trained on.
+    /// The images that are trained on.
     pub train: Dataset,
-    /// Training images that were held out to watch the training by, if any.
+    /// Training images that were held out for validation, if any.
     pub validation: Option<Dataset>,
-    /// What is only ever evaluated on.
+    /// The images that are only evaluated on.
     pub test: Dataset,
-    /// What this is and where it comes from, in one line.
+    /// A description of the data set and its origin, in one line.
     pub source: String,
-    /// Which data set this is; its checksum is of all the training images. None of a data set made in memory.
+    /// The identity of the data set; its checksum is of all the training images. None for a data set made in memory.
     pub identity: Option<TrainedOn>,
 }
 
 impl Split {
-    /// A data set made in memory; `source` tells what it is.
+    /// A data set made in memory; `source` describes it.
     pub fn new(train: Dataset, test: Dataset, source: impl Into<String>) -> Self {
         Self { train, validation: None, test, source: source.into(), identity: None }
     }
 
-    /// The data set called `name`, read from the place that `from` tells.
+    /// The data set named `name`, read from the place that `from` describes.
     #[cfg(feature = "files")]
     pub(super) fn read_from(train: Dataset, test: Dataset, name: &str, from: &str) -> Self {
         let (shape, classes) = (by(train.shape()), train.class_names());
@@ -40,10 +40,10 @@ impl Split {
         Self { train, validation: None, test, source, identity: Some(identity) }
     }
 
-    /// Keeps the first `images` of those to train on.
+    /// Keeps the first `images` training images.
     ///
     /// # Errors
-    /// [`Error::Option`] if that is none, or more than there are.
+    /// [`Error::Option`] if `images` is 0, or more than there are.
     pub fn limit(&mut self, images: usize) -> Result<()> {
         let there = self.train.len();
         if !(1..=there).contains(&images) {
@@ -54,10 +54,11 @@ impl Split {
         Ok(())
     }
 
-    /// Holds out this share of the training images of each class, always the same ones, as validation images.
+    /// Holds out this share of the training images of each class as validation images. The choice is the same in every
+    /// run.
     ///
     /// # Errors
-    /// [`Error::Option`] if the share is not between 0 and 1, or leaves no image on one of the sides.
+    /// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.
     pub fn hold_out(&mut self, share: f64) -> Result<()> {
         let (train, validation) = self.train.hold_out(share)?;
         self.source = format!("{}, {} of the training images held out", self.source, validation.len());
@@ -65,12 +66,13 @@ impl Split {
         Ok(())
     }
 
-    /// The images that a training is watched by: those held out or, where none are, the test images.
+    /// The images on which a training is evaluated after each epoch: the validation images or, if there are none, the
+    /// test images.
     pub fn watched(&self) -> &Dataset {
         self.validation.as_ref().unwrap_or(&self.test)
     }
 
-    /// Has all parts standardized by `standardization`, if any.
+    /// Sets the standardization of the images of all parts; none for pixels in [0, 1].
     ///
     /// # Errors
     /// As [`Dataset::standardize`].
@@ -81,11 +83,12 @@ impl Split {
     }
 }
 
-/// Two parts whose labels are numbers and nothing more: the classes are those from the smallest label in either, if that is 0 or 1,
-/// to the largest.
+/// Two parts of a data set whose classes have no names: the classes are the numbers from the smallest label in either
+/// part, if that is 0 or 1, otherwise from 1, to the largest label.
 ///
 /// # Errors
-/// [`Error::Tensor`] if there are fewer than two classes, or one has no image to train on: a wrong label is told by that.
+/// [`Error::Tensor`] if there are fewer than two classes, or a class has no training image, which a wrong label would
+/// cause.
 #[cfg(feature = "files")]
 pub(super) fn numbered(train: Dataset, test: Dataset) -> Result<(Dataset, Dataset)> {
     let labels = || train.labels().iter().chain(test.labels());

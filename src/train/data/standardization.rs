@@ -1,10 +1,11 @@
-//! Standardization of pixels: each channel to mean 0 and standard deviation 1 over the training images.
+//! Standardization of pixels: each channel gets mean 0 and standard deviation 1 over the training images.
 //!
 //! ```text
-//! y = (x − mean) / deviation          x in [0, 1], the figures of its channel
+//! y = (x − mean) / deviation          x in [0, 1]; mean and deviation of its channel
 //! ```
 //!
-//! The figures belong to the model: whatever it is evaluated on is standardized by those of its training images.
+//! Mean and deviation belong to the model: all images that it is evaluated on are standardized by those of its training
+//! images.
 
 use ndarray::{Array4, Axis};
 
@@ -12,18 +13,19 @@ use super::Dataset;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 
-/// The figures of each channel, of pixels in [0, 1].
+/// The mean and deviation of each channel, for pixels in [0, 1].
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Standardization {
     /// Means (C).
     pub mean: Vec<f32>,
-    /// Standard deviations (C), of the images as a whole population.
+    /// Standard deviations (C) of the population of all pixels, without Bessel's correction.
     pub deviation: Vec<f32>,
 }
 
 impl Standardization {
-    /// What training on `data` uses: the figures of colour images; none for grey ones, whose 0 is the background.
+    /// The standardization for training on `data`: that of [`of`](Self::of) for colour images; none for grey images,
+    /// whose 0 is the background.
     ///
     /// # Errors
     /// [`Error::Tensor`] if all pixels of a channel are the same.
@@ -32,7 +34,7 @@ impl Standardization {
         if channels == 1 { Ok(None) } else { Self::of(data).map(Some) }
     }
 
-    /// The figures of `data`, from exact sums, each rounded once.
+    /// The mean and deviation of the pixels of `data`, from exact integer sums.
     ///
     /// # Errors
     /// [`Error::Tensor`] if all pixels of a channel are the same.
@@ -55,10 +57,10 @@ impl Standardization {
         Ok(Self { mean, deviation })
     }
 
-    /// Checks that these can be figures of images of `channels` channels.
+    /// Checks that these can be the means and deviations of images with `channels` channels.
     ///
     /// # Errors
-    /// [`Error::Option`] if there are more or fewer, a mean is not in [0, 1], or a deviation not in (0, 1].
+    /// [`Error::Option`] if their number is not `channels`, a mean is not in [0, 1], or a deviation is not in (0, 1].
     pub fn check(&self, channels: usize) -> Result<()> {
         let odd = |values: &[f32], fits: fn(f32) -> bool| values.len() != channels || !values.iter().all(|&v| fits(v));
         for (name, expected, values, is_odd) in [
@@ -76,7 +78,7 @@ impl Standardization {
     /// Standardizes pixels (B, C, H, W).
     ///
     /// # Panics
-    /// If C is not the number of figures.
+    /// If C is not the number of means.
     pub fn apply<F: Real>(&self, x: &mut Array4<F>) {
         assert_eq!(x.dim().1, self.mean.len(), "one mean a channel");
         for (mut channel, (mean, deviation)) in x.axis_iter_mut(Axis(1)).zip(self.mean.iter().zip(&self.deviation)) {

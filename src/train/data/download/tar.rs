@@ -1,5 +1,5 @@
-//! What a tar archive holds (POSIX.1-1988, ustar): for each entry a header of 512 bytes, then its contents, padded with
-//! zeros to whole blocks of 512.
+//! Tar archives (POSIX.1-1988, ustar): for each entry a header of 512 bytes, then its contents, padded with zeros to
+//! whole blocks of 512.
 //!
 //! | bytes of the header | |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | 148 … 155 | sum of the header's bytes, these eight taken as spaces, octal |
 //! | 156 | kind: `0` or a zero byte for a regular file |
 //!
-//! A header of zeros is the end.
+//! A header of zeros ends the archive.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -17,17 +17,17 @@ const BLOCK: usize = 512;
 /// An entry's header.
 #[derive(Debug, PartialEq)]
 pub struct Entry {
-    /// The name without the directories before it, where it is a regular file.
+    /// The name without directories, if the entry is a regular file.
     pub file: Option<String>,
     /// The length of the contents.
     pub bytes: u64,
 }
 
 impl Entry {
-    /// Reads a header, none at the end of the archive.
+    /// Reads a header; none at the end of the archive.
     ///
     /// # Errors
-    /// If reading fails or the header is none.
+    /// If reading fails, or the bytes are not a header.
     pub fn next(input: &mut impl Read) -> io::Result<Option<Self>> {
         let mut header = Vec::with_capacity(BLOCK);
         input.by_ref().take(BLOCK as u64).read_to_end(&mut header)?;
@@ -50,7 +50,7 @@ impl Entry {
         Ok(Some(Self { file, bytes: octal(&header[124..136])? }))
     }
 
-    /// The zeros after the contents.
+    /// The number of zeros after the contents.
     pub fn padding(&self) -> u64 {
         self.bytes.wrapping_neg() % BLOCK as u64
     }
