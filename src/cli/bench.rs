@@ -41,10 +41,10 @@ pub(super) struct BenchArguments {
     /// Number of levels, 2 to 256
     #[arg(long, value_name = "M", default_value_t = 3, allow_negative_numbers = true)]
     levels: usize,
-    /// Images a step [default: 128, and 64 for deep networks]
+    /// Images per step [default: 128, and 64 for deep networks]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch_size: Option<usize>,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -123,11 +123,11 @@ fn on_gpu(arguments: &BenchArguments, gpu: &Gpu, networks: &[Description], codeb
     Ok(ExitCode::SUCCESS)
 }
 
-/// Beyond any that fits into memory.
+/// The largest batch size accepted: larger than any that fits into memory.
 const LARGEST_BATCH: usize = 4096;
 const PHASES: [&str; 5] = ["data", "forward", "kl", "backward", "optimizer"];
 
-/// A network, and images of the size it is made for.
+/// A network, and random images of its input shape.
 struct Bench {
     network: String,
     batch_size: usize,
@@ -135,19 +135,19 @@ struct Bench {
     data: Dataset,
 }
 
-/// A training step.
+/// The times of a training step.
 struct Step {
     network: String,
     batch_size: usize,
-    /// Of each phase, in milliseconds.
+    /// The milliseconds of each phase.
     phases: [f64; 5],
-    /// Of the whole.
+    /// The milliseconds of the whole step.
     milliseconds: f64,
-    /// Of its products.
+    /// 10⁹ floating-point operations in the matrix products of the step.
     gflop: f64,
 }
 
-/// Inference on packed weights: images and milliseconds.
+/// Inference on packed weights: the batch sizes and the milliseconds of each.
 type Inference = [(usize, f64); 2];
 
 impl Bench {
@@ -217,7 +217,7 @@ impl Bench {
         })
     }
 
-    /// Milliseconds of a whole step on a GPU: a batch gathered and converted, and all that the trainer does with it.
+    /// The milliseconds of a whole step on a GPU: gathering and converting a batch, and the trainer's step.
     fn step_on(&self, gpu: &Gpu) -> Result<f64> {
         let mut training = on(Some(gpu), self.trainer.clone())?;
         let indices: Vec<usize> = (0..self.batch_size).collect();
@@ -225,7 +225,7 @@ impl Bench {
         repeat(|| {
             let mut clock = Clock::start();
             let (x, labels) = self.data.batch(&indices);
-            // It ends with a copy to the host, when all is done.
+            // The step ends with a copy to the host, which waits until the GPU is done.
             training.step(x, &labels)?;
             clock.lap(&mut times);
             Ok(())
@@ -233,11 +233,11 @@ impl Bench {
         Ok(median(times))
     }
 
-    /// Of the products of a step.
+    /// 10⁹ floating-point operations in the matrix products of a step.
     fn gflop(&self) -> f64 {
-        // A multiplication and an addition each.
+        // Each multiplication comes with an addition.
         let products: Vec<usize> = self.trainer.network.graph().multiplications().map(|count| 2 * count).collect();
-        // Forward, weight gradient and input gradient, of mean and variance each; the images need no gradient.
+        // Forward, weight gradient and input gradient, each for mean and variance; the images need no gradient.
         let per_image = 6 * products.iter().sum::<usize>() - 2 * products.first().unwrap_or(&0);
         (self.batch_size * per_image) as f64 / 1e9
     }
@@ -264,8 +264,8 @@ impl Bench {
     }
 }
 
-/// Runs it once to warm up, then for a second and three times at least. The first time is among those measured: a median does
-/// not mind.
+/// Calls `run` once to warm up, then for at least a second and at least three times. `run` also measures the first
+/// call, which hardly changes a median.
 fn repeat(mut run: impl FnMut() -> Result<()>) -> Result<()> {
     const TIME: Duration = Duration::from_secs(1);
     run()?;
@@ -278,7 +278,7 @@ fn repeat(mut run: impl FnMut() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds from lap to lap.
+/// Measures milliseconds from lap to lap.
 struct Clock {
     start: Instant,
     lap: Instant,
@@ -306,7 +306,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// GFLOP/s of a large f32 product: the best of a few.
+/// GFLOP/s of a large f32 matrix product: the best of nine.
 fn peak() -> f64 {
     const SIZE: usize = 1024;
     let matrix = Array2::from_shape_fn((SIZE, SIZE), |(i, j)| (i + 2 * j) as f32 / SIZE as f32);

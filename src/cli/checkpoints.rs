@@ -1,5 +1,5 @@
-//! How often `train` and `compare` save a checkpoint, and which they go on from. How often changes no result, so no configuration
-//! records it.
+//! How often `train` and `compare` save a checkpoint, and from which checkpoints they go on. The interval changes no
+//! result, so no configuration records it.
 
 use clap::Args;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -10,8 +10,8 @@ pub(super) struct Checkpoints {
     /// How often to save a checkpoint, in steps or epochs: 100steps, 2epochs; the results do not depend on it
     #[arg(long = "checkpoint-every", value_name = "INTERVAL", default_value = "1epoch", allow_hyphen_values = true)]
     pub(super) every: Interval,
-    /// Go on from a checkpoint that was computed with other vectors, on another processor: last bits then differ from those of
-    /// a run on one
+    /// Go on from a checkpoint that another processor computed with other vector instructions: last bits then differ
+    /// from those of a run on one processor
     #[arg(long)]
     pub(super) other_vectors: bool,
 }

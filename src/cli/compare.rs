@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &CompareArguments) -> Outcome {
 
 fn command(arguments: &CompareArguments) -> Outcome {
     let device = arguments.device.device;
-    // Before anything is written.
+    // Opened before anything is written.
     let gpu = device.open()?;
     let (comparison, changes) = match &arguments.resume {
         Some(dir) => (Comparison::open(dir)?, arguments.options.changes()?),
@@ -72,7 +72,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     };
     let mut runs = comparison.runs()?;
     if !changes.is_none() {
-        // All of them before any goes on: whoever resumes later need not say it again.
+        // All runs are changed before one goes on, so that a later `--resume` does not need the same options.
         runs.iter_mut().try_for_each(|run| training::change(run, &arguments.checkpoints, &changes))?;
     }
     let resume = resume_command("compare", comparison.dir()) + &device.argument();
@@ -93,7 +93,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the directory of a comparison, whose runs are yet to be made.
+/// Creates the directory of a comparison, without its runs.
 fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failure> {
     let network = describe(arguments.network.as_deref().unwrap_or_default())?;
     let config = arguments.options.config(&network)?;
@@ -105,8 +105,9 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failur
     })
 }
 
-/// The runs to compare, on one schedule and seed: the one that the options ask for, and the Gaussian baseline; where the network
-/// learns before its weights go to levels, also those that compute with Q(θ), which from drawn weights on learn little.
+/// The runs to compare, with the same schedule and seed: the Gaussian baseline, and the run with the options' prior. If
+/// there is a first phase or the weights come from `--init`, also the two runs that compute with Q(θ); these learn
+/// little from random initial weights.
 fn runs(config: &Config) -> Result<Vec<Named>> {
     if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
         let seen = config.recipe.prior.name();
@@ -130,12 +131,12 @@ fn runs(config: &Config) -> Result<Vec<Named>> {
     Ok(runs.into_iter().map(|(name, config)| Named { name: name.to_string(), config }).collect())
 }
 
-/// What became of a run.
+/// The results of a run.
 struct Outcomes {
     curve: Curve,
-    /// On the test images, with quantized weights.
+    /// The score on the test images, with quantized weights.
     quantized: Score,
-    /// Of its packed model.
+    /// The bytes of the packed model.
     bytes: u64,
 }
 
@@ -163,7 +164,8 @@ impl Outcomes {
     }
 }
 
-/// A row a run, no wider than 80 columns: the epoch's last accuracy with mean weights, then the quantized network.
+/// Prints one row per run, at most 80 columns wide: the accuracy with mean weights after the last epoch, then the
+/// figures of the quantized network.
 fn table(outcomes: &[Outcomes]) -> std::result::Result<(), Failure> {
     line(&format!("{:<26}{:>10}{:>11}{:>9}{:>15}{:>9}", "", "mean", "quantized", "NLL", "quantized loss", "bytes"))?;
     for Outcomes { curve, quantized, bytes } in outcomes {

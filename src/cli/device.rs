@@ -15,15 +15,15 @@ pub(super) type Gpu = crate::cuda::Device;
 #[cfg(not(feature = "cuda"))]
 pub(super) type Gpu = std::convert::Infallible;
 
-/// Where a command computes.
+/// The device that a command computes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeviceName {
     Cpu,
-    /// A GPU's number.
+    /// The GPU with this number.
     Cuda(usize),
 }
 
-/// Of the commands that can compute on a GPU.
+/// The option of the commands that can compute on a GPU.
 #[derive(Debug, Args)]
 pub(super) struct DeviceOption {
     /// Where to compute: cpu, cuda or cuda:N, the GPU of that number
@@ -69,7 +69,7 @@ impl DeviceName {
         }
     }
 
-    /// As it is typed in after a command; nothing for the CPU.
+    /// The option as it is typed after a command; empty for the CPU.
     pub(super) fn argument(self) -> String {
         match self {
             Self::Cpu => String::new(),
@@ -78,7 +78,7 @@ impl DeviceName {
     }
 }
 
-/// Takes the trainer's steps on the GPU, if there is one.
+/// The training whose steps run on the GPU, if one is given, else on the CPU.
 pub(super) fn on(gpu: Option<&Gpu>, trainer: Trainer<f32>) -> Result<Box<dyn Training<f32>>> {
     match gpu {
         None => Ok(Box::new(trainer)),
@@ -89,7 +89,7 @@ pub(super) fn on(gpu: Option<&Gpu>, trainer: Trainer<f32>) -> Result<Box<dyn Tra
     }
 }
 
-/// What a network predicts on a data set, on the GPU if there is one.
+/// A network's predictions on a data set, computed on the GPU if one is given.
 pub(super) fn predictions(
     gpu: Option<&Gpu>,
     network: &Network<f32>,

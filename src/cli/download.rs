@@ -8,11 +8,11 @@ use clap::Args;
 use clap::ValueEnum;
 use std::path::Path;
 
-/// Fetches the data first.
+/// The options that fetch the data first.
 #[cfg(feature = "download")]
 #[derive(Debug, Args)]
 pub(super) struct Download {
-    /// Fetch the files of this data set, or MNIST, into --data first; those already there are kept
+    /// Fetch the files of this data set, MNIST if none is named, into --data first; files already there are kept
     #[arg(long, value_name = "DATA SET", num_args = 0..=1, default_missing_value = "mnist", requires = "data")]
     download: Option<Name>,
     /// Where to fetch them from [default: the data set's usual address]
@@ -20,7 +20,7 @@ pub(super) struct Download {
     base_url: Option<String>,
 }
 
-/// What a build that fetches nothing says of it.
+/// The same options in a build without downloads: they are hidden and refused.
 #[cfg(not(feature = "download"))]
 #[derive(Debug, Args)]
 pub(super) struct Download {
@@ -43,7 +43,7 @@ enum Name {
 
 #[cfg(not(feature = "download"))]
 impl Download {
-    /// Refuses to fetch anything.
+    /// Refuses the options if they are given.
     pub(super) fn fetch(&self, _: Option<&Path>) -> Result<()> {
         let given = [("download", self.download.is_some()), ("base-url", self.base_url.is_some())];
         match given.into_iter().find(|(_, given)| *given) {
@@ -55,7 +55,7 @@ impl Download {
 
 #[cfg(feature = "download")]
 impl Download {
-    /// Fetches what was asked for into `data`.
+    /// Fetches the data set that `--download` names into `data`.
     pub(super) fn fetch(&self, data: Option<&Path>) -> Result<()> {
         let Some(name) = self.download else { return Ok(()) };
         let into = data.ok_or_else(|| Error::option("download", "--data DIR to store the files in", "none"))?;

@@ -76,10 +76,10 @@ pub(super) struct EvalArguments {
     /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
     #[arg(long)]
     coarse: bool,
-    /// Another data set, of images of the same shape: are its test images told from the data's?
+    /// Another data set of images of the same shape: report how well its test images are told from those of the data
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
-    /// Draws of the weights
+    /// Number of draws of the weights
     #[arg(
         long, value_name = "S", default_value_t = SAMPLES,
         value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true
@@ -91,8 +91,8 @@ pub(super) struct EvalArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
-    /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over this many training images
-    /// of the data; sampled M-ary weights take those of the quantized [default: 4096]
+    /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over this many training
+    /// images of the data; sampled M-ary weights use the statistics of the quantized weights [default: 4096]
     #[arg(
         long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
         value_parser = clap::value_parser!(u32).range(1..)
@@ -101,7 +101,7 @@ pub(super) struct EvalArguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Directory for the figures, made if it is not there
+    /// Directory for the figures, created if it does not exist
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
     /// Write the logits of every draw to a safetensors file
@@ -175,7 +175,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             if arguments.device.device != DeviceName::Cpu {
                 return Err(Error::option("device", "cpu for a packed model", "cuda").into());
             }
-            // Not standardized here: the model does it.
+            // The images are not standardized here: the model does it.
             let data = data_for(&model, arguments.data.as_deref(), arguments.coarse)?;
             check_images(&data.test, model.graph(), model.trained_on.as_ref())?;
             let (own, test) = (DataName::new(arguments.data.as_deref(), &data), data.test);
@@ -191,10 +191,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
     }
 }
 
-/// What a kind of weights predicts on a data set.
+/// Computes the predictions of a kind of weights on a data set.
 type Predict<'a> = dyn Fn(Kind, &Dataset, &mut Sink<'_, f32>) -> Result<Predictions> + 'a;
 
-/// Evaluates, writes and prints what was asked for.
+/// Evaluates, writes the files that the options name, and prints the figures of merit.
 fn finish(arguments: &EvalArguments, task: &Task<'_>, loss: Option<f64>, predict: &Predict<'_>) -> Outcome {
     let evaluate = |sink: &mut Sink<'_, f32>| Evaluation::of(task, predict, sink);
     let evaluation = match &arguments.save_logits {
@@ -212,7 +212,7 @@ fn finish(arguments: &EvalArguments, task: &Task<'_>, loss: Option<f64>, predict
     Ok(ExitCode::SUCCESS)
 }
 
-/// The data set of --ood.
+/// Loads the data set of `--ood`.
 fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Other>> {
     let Some(path) = &arguments.ood else { return Ok(None) };
     let data = load(Some(path), false)?;

@@ -56,7 +56,7 @@ struct KlArguments {
     out: PathBuf,
 }
 
-/// The ln σ² of the table, and of the panels.
+/// The values of ln σ² in the table and in the panels.
 const LOG_SIGMA2: [f64; 6] = [-10.0, -8.0, -6.0, -4.0, -2.0, 0.0];
 
 pub(super) fn run(arguments: &ExplainArguments) -> Outcome {

@@ -37,18 +37,18 @@ pub(super) struct ExportArguments {
     /// Format
     #[arg(long, value_name = "FORMAT", value_enum)]
     to: Format,
-    /// The file, replaced if it is there
+    /// The file, replaced if it exists
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Version of ONNX's operators, 13 to 25 [default: 21]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     opset: Option<i64>,
-    /// Write weights to safetensors instead of levels and indices
+    /// Write the dequantized weights to safetensors instead of levels and indices
     #[arg(long)]
     dequantized: bool,
 }
 
-/// What a model is exported to.
+/// The format that a model is exported to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Onnx,

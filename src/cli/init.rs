@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// What `--init` and `--init-names` ask for, as the configuration of a run of `graph` records it.
+/// The record of `--init` and `--init-names` for the configuration of a run of `graph`.
 pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Init> {
     let names = names.map_or(Ok(BTreeMap::new()), |file| {
         serde_json::from_slice(&read(file, SMALL)?)
@@ -23,18 +23,18 @@ pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Ini
         note(&format!("{}: not used: {}", path.display(), unused.join(", ")));
     }
     let init = Init::new(path, names, &network)?;
-    // Before a directory is made.
+    // Checked before a directory is created.
     init.copy(&network, &mut Network::new(graph.clone(), &Codebook::symmetric(2)?))?;
     Ok(init)
 }
 
-/// Gives a network the weights that its run begins with.
+/// Copies to a network the weights that its run begins with.
 pub(super) fn begin(init: &Init, network: &mut Network<f32>) -> Result<()> {
     let (from, _) = load(&init.path, &init.names, network.graph())?;
     init.copy(&from, network)
 }
 
-/// The weights at `path`, a run, a packed model or a file of tensors, and what is in the file besides.
+/// The weights at `path`, a run, a packed model or a file of tensors, and the names of the tensors that are not used.
 fn load(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
     let is_file_of_tensors = !path.is_dir() && !is_packed(path)?;
     if !is_file_of_tensors && !names.is_empty() {

@@ -1,14 +1,14 @@
-//! How the command takes memory: where there is none left, and for the arrays of a training step.
+//! How the command allocates memory: what it does when there is none left, and how it keeps that of a training step.
 
 use crate::reserve::is_asking;
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator. Where it refuses, the process ends with one line and exit code 1, instead of a signal: files are
-/// written beside those they replace, so none is left half-written.
+/// The system's allocator. If an allocation fails, the process ends with a one-line message and exit code 1, not with a
+/// signal. Files are written beside those that they replace, so no file is left incomplete.
 #[derive(Clone, Copy, Debug)]
 pub struct Allocator;
 
-// SAFETY: every call is handed on to the system's allocator as it came.
+// SAFETY: every call is passed to the system's allocator with its arguments unchanged.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises.
@@ -39,7 +39,7 @@ fn granted(memory: *mut u8, bytes: usize) -> *mut u8 {
     memory
 }
 
-/// Ends the process, unless the allocation's caller can do without.
+/// Ends the process, unless the caller of the allocation handles its failure.
 #[cold]
 fn refused(bytes: usize) {
     if is_asking() {
@@ -71,12 +71,13 @@ fn refused(bytes: usize) {
     let _ = bytes;
 }
 
-/// Lets the allocator keep what is freed. Every step allocates what the one before it freed, but glibc maps arrays of 32 MiB and
-/// more anew each time, returns the end of its heap to the system, and unmaps empty heaps, of which all threads but the first
-/// have several: the pages are then faulted in and cleared again in each step, and each core interrupted to forget them.
+/// Makes glibc's allocator keep freed memory. Every step allocates the sizes that the step before it freed. But glibc
+/// maps each array of 32 MiB or more with a new system call, returns the free end of its heap to the system, and unmaps
+/// empty heaps, of which each thread but the first has several. The system then clears and maps the pages again in
+/// every step, and interrupts every core to remove them from its address cache.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn keep_between_steps() {
-    // An empty heap stays while the one before it has less than this to spare; a heap is 64 MiB large.
+    // An empty heap is kept while the heap before it has less free space than this; a heap is 64 MiB large.
     const TWO_HEAPS: i32 = 128 << 20;
     // SAFETY: no other thread runs yet, and the settings take any value.
     unsafe {
@@ -86,6 +87,6 @@ pub(super) fn keep_between_steps() {
     }
 }
 
-/// Other allocators are left as they are.
+/// Does nothing to other allocators.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn keep_between_steps() {}

@@ -1,7 +1,7 @@
-//! The command line: arguments in, one line out where something is wrong.
+//! The command line. An error is printed as one line.
 //!
-//! Exit codes: 0, 1 for what went wrong, 2 for usage, 128 and a signal's number after one that
-//! asked it to end (130 for Ctrl-C). A closed standard output ends the command quietly.
+//! Exit codes: 0 for success, 1 for an error, 2 for wrong arguments, and 128 plus the signal's number after a signal
+//! that asks the process to end (130 for Ctrl-C). If standard output is closed, the command ends without a message.
 
 mod bench;
 mod checkpoints;
@@ -44,11 +44,11 @@ type Outcome = std::result::Result<ExitCode, Failure>;
 /// Why a command stopped.
 #[derive(Debug)]
 enum Failure {
-    /// Something was wrong.
+    /// An error.
     Error(Error),
-    /// Something was wrong; a second line tells what to do.
+    /// An error, and a second line that tells what to do.
     Advised(Error, &'static str),
-    /// Nobody reads standard output any more.
+    /// Standard output is closed.
     OutputClosed,
 }
 
@@ -108,7 +108,7 @@ enum Command {
     Bench(bench::BenchArguments),
 }
 
-/// Runs the command of this process's arguments, on its main thread, which becomes one of the global pool's.
+/// Runs the command that this process's arguments name, on the main thread, which becomes a thread of the global pool.
 pub fn main() -> ExitCode {
     memory::keep_between_steps();
     signals::outlive_large_files();
@@ -157,7 +157,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
     let text = error.render().to_string();
-    // What is wrong, without the advice that follows it; a value quoted in it may hold anything.
+    // The message without the advice that follows it. A value quoted in the message may contain any text.
     let advice = ["\n\nUsage:", "\n\nFor more information", "\n\n  tip:"];
     let end = advice.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
     output::complain(text[..end].trim_start_matches("error: "));

@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
     let description = describe(&arguments.network)?;
     let given = Given { input: arguments.input, classes: arguments.classes, outputs: None };
     let graph = match description.graph(given) {
-        // A text that leaves the number of classes open.
+        // The text does not set the number of classes.
         Err(Error::Network { word, .. }) if word == "classes" && arguments.classes.is_none() => {
             description.graph(Given { classes: Some(10), ..given })
         }
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What each node gives and costs for one image, as comments.
+/// Prints, as comments of the text, the output shape, the weights and the multiplications of each node for one image.
 fn table(graph: &Graph) -> Result<(), super::Failure> {
     let line = |text: &str| line(format!("# {text}").trim_end());
     let width = graph.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0).max(5);

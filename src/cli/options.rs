@@ -18,11 +18,12 @@ use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Enough to bring the weights of the networks for these images to their levels, in under a minute.
+/// The default number of epochs on the embedded images: enough to bring the weights of the presets for them to their
+/// levels, in under a minute.
 const EMBEDDED_EPOCHS: u32 = 40;
 const EMBEDDED_SHAPE: [usize; 3] = [1, 28, 28];
 
-/// Where the data come from that are not in the program, and how to get them.
+/// Where CIFAR-10 is published, and how to get it.
 const ADVICE: &str = if cfg!(feature = "download") {
     "They are published at https://www.cs.toronto.edu/~kriz/cifar.html; --data cifar10 --download cifar-10 fetches them."
 } else {
@@ -43,20 +44,21 @@ pub(super) struct TrainingOptions {
     /// Train on the first N training images only
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<usize>,
-    /// Share of the training images to hold out and to watch the training by; the test images are then looked at once, at the end
+    /// Share of the training images to hold out: epochs are evaluated on these, and the test images are used once, at
+    /// the end
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     validation: Option<f64>,
-    /// Number of levels, 2 to 256 [default: 3, and 4 under windows]
+    /// Number of levels, 2 to 256 [default: 3, and 4 for --prior windows]
     #[arg(long, value_name = "M", conflicts_with = "codebook", allow_negative_numbers = true)]
     levels: Option<usize>,
     /// The levels to begin with, ascending
     #[arg(long, value_name = "LEVELS", value_delimiter = ',', allow_hyphen_values = true)]
     codebook: Option<Vec<Level>>,
-    /// Begin with the weights of a run or a packed model of the same network, or of a safetensors file by PyTorch's names; levels
-    /// and optimizer are new
+    /// Begin with the weights of a run or a packed model of the same network, or of a safetensors file with PyTorch's
+    /// names; levels and the optimizer's state are not taken over
     #[arg(long, value_name = "RUN|PACKED|FILE")]
     init: Option<PathBuf>,
-    /// JSON object of those tensors that the file of --init calls otherwise: {"conv1.weight": "features.0.weight"}
+    /// JSON object of the tensors with other names in the file of --init: {"conv1.weight": "features.0.weight"}
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
     /// Leave the first and the last layer in full precision, without noise or levels
@@ -66,13 +68,13 @@ pub(super) struct TrainingOptions {
     recipe: GivenRecipe,
 }
 
-/// Those of [`TrainingOptions`], but for the recipe's, that a run which goes on is not given anew.
+/// The options of [`TrainingOptions`], without those of the recipe, that cannot be given together with `--resume`.
 pub(super) const TRAINING_OPTIONS: [&str; 8] =
     ["coarse", "limit", "validation", "levels", "codebook", "init", "init_names", "keep_first_last"];
-/// What `--resume` may change about a run's recipe.
+/// The only field of a run's recipe that can be changed with `--resume`.
 const CHANGEABLE: &str = "epochs";
 
-/// Those fields of a [`Recipe`] that the command line gives.
+/// The fields of a [`Recipe`] that are given on the command line.
 #[derive(Clone, Debug)]
 struct GivenRecipe(ArgMatches);
 
@@ -87,7 +89,7 @@ impl FromArgMatches for GivenRecipe {
     }
 }
 
-/// A level, as it was given and as it is used.
+/// A level as it was given, in f64, and as it is used, in f32.
 #[derive(Clone, Copy, Debug)]
 struct Level {
     given: f64,
@@ -98,12 +100,12 @@ impl FromStr for Level {
     type Err = ParseFloatError;
 
     fn from_str(text: &str) -> std::result::Result<Self, ParseFloatError> {
-        // Rounded once.
+        // Both are rounded from the text directly, so that each is rounded once.
         Ok(Self { given: text.parse()?, used: text.parse()? })
     }
 }
 
-/// The levels given, if they are still levels once rounded.
+/// The levels in f32, if they are valid levels after rounding too.
 fn given(levels: &[Level]) -> Result<Vec<f32>> {
     check_levels("codebook", &levels.iter().map(|level| level.given).collect::<Vec<_>>())?;
     if let Some(level) = levels.iter().find(|level| !level.used.is_finite()) {
@@ -124,7 +126,8 @@ fn given(levels: &[Level]) -> Result<Vec<f32>> {
 
 impl Args for GivenRecipe {
     fn augment_args(command: Command) -> Command {
-        // Every field may be left out: its default depends on the network. And a run that goes on has its own.
+        // Every field may be left out: its default depends on the network, and with `--resume` it is in the run's
+        // configuration.
         let recipe = Recipe::augment_args_for_update(Command::new("recipe"));
         let is_fixed =
             |arg: &Arg| arg.get_id() != CHANGEABLE && recipe.get_arguments().any(|a| a.get_id() == arg.get_id());
@@ -138,7 +141,7 @@ impl Args for GivenRecipe {
 }
 
 impl GivenRecipe {
-    /// The recipe with these fields, the others as in `default`.
+    /// The recipe with these fields, and with the other fields as in `default`.
     fn over(&self, mut default: Recipe) -> Recipe {
         default.update_from_arg_matches(&self.0).expect("clap has parsed every value");
         default
@@ -146,13 +149,13 @@ impl GivenRecipe {
 }
 
 impl TrainingOptions {
-    /// What is given of a run that goes on.
+    /// The changes that the options make to a run with `--resume`.
     pub(super) fn changes(&self) -> Result<Changes> {
         let epochs = self.recipe.0.get_one::<u32>(CHANGEABLE).copied();
         Ok(Changes { epochs, data: self.data.as_deref().map(absolute).transpose()? })
     }
 
-    /// The configuration of a run of a network on the data asked for, checked.
+    /// The checked configuration of a run that trains the network on the data that the options name.
     pub(super) fn config(&self, network: &Description) -> std::result::Result<Config, Failure> {
         let mut data = self.load_data(network)?;
         let (checksum, trained_on) = (data.train.checksum(), data.identity.take());
@@ -169,14 +172,14 @@ impl TrainingOptions {
             graph.keep_first_and_last();
         }
         let default = Recipe::for_layers(graph.layers().count());
-        // The number of epochs depends on the batch that is given.
+        // The default number of epochs depends on the batch size, which may be given.
         let mut default = self.recipe.over(default).with_enough_steps(data.train.len());
         if self.data.is_none() {
             default.epochs = EMBEDDED_EPOCHS;
         }
         let mut recipe = self.recipe.over(default);
         if recipe.forward == Forward::StraightThrough {
-            // It has no prior: none needs to be asked for.
+            // Straight-through has no prior, so that `--prior none` need not be given.
             recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
         }
         let codebook = match &self.codebook {
@@ -207,7 +210,7 @@ impl TrainingOptions {
         };
         config.check(data.train.len())?;
         graph.check_batch(config.recipe.batch_size)?;
-        // Each weight has a value, two moments and a gradient. Better no run than one that dies when it has begun.
+        // Each weight has a value, two moments and a gradient. If they do not fit into memory, no run is created.
         let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
         reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;
         Ok(config)
@@ -215,7 +218,7 @@ impl TrainingOptions {
 
     /// The images to train and test on.
     fn load_data(&self, network: &Description) -> std::result::Result<Split, Failure> {
-        // A preset for other images than the embedded ones.
+        // The preset is for images of another shape than the embedded ones.
         if self.data.is_none() && network.is_preset() && network.graph(Given::default())?.input != EMBEDDED_SHAPE {
             let expected = format!("--data PATH with CIFAR-10 or other images to train {} on", network.name());
             return Err(Failure::Advised(Error::option("data", expected, "none"), ADVICE));

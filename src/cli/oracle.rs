@@ -42,7 +42,7 @@ Examples:
   spikeslab oracle dense in.safetensors out.safetensors --device cuda    on a GPU"
 )]
 pub(super) struct OracleArguments {
-    /// List every operation, or one: inputs, shapes, options, outputs, domain
+    /// List every operation, or the one named: inputs, shapes, options, outputs, domain
     #[arg(long)]
     list: bool,
     /// With --list: print one JSON array
@@ -86,7 +86,7 @@ fn command(arguments: &OracleArguments) -> Outcome {
             Some((name, value)) if option.is_some_and(|option| option.contains('=')) => {
                 options.push((name.to_string(), value.to_string()));
             }
-            // Those without a value.
+            // An option without a value.
             Some((name, _)) if COMMON.iter().any(|option| option.name == name) => {
                 options.push((name.to_string(), "true".to_string()));
             }
@@ -124,7 +124,7 @@ fn command(arguments: &OracleArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes --device out of the options; the last one given holds.
+/// Removes --device from the options and returns its value; if it is given several times, the last value.
 fn device(options: &mut Vec<(String, String)>) -> crate::error::Result<DeviceName> {
     let mut device = DeviceName::Cpu;
     for (_, name) in options.extract_if(.., |(option, _)| option == "device") {
@@ -159,7 +159,7 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
     line("    inputs are finite; the largest number is 3.4e38 in F32, 1.8e308 in F64")
 }
 
-/// What `--list` says of a network's inputs: their names depend on the network.
+/// The inputs of a network as `--list` prints them: their names depend on the network.
 const OF_NETWORKS: &str = "x (B, C, H, W), every parameter by its name, eps.<layer>";
 
 fn option(option: &OptionSpec) -> Result<(), Failure> {
@@ -167,7 +167,8 @@ fn option(option: &OptionSpec) -> Result<(), Failure> {
     line(&format!("    --{:<17}{}{default}", option.name, option.values))
 }
 
-/// What `list` prints of an operation; the inputs of networks are null, the default of an option that has none is empty.
+/// An operation as `--list --json` prints it. The inputs of networks are null; the default of an option without one is
+/// empty.
 fn in_json(operation: &Operation) -> Value {
     let input =
         |input: &Input| serde_json::json!({"name": input.name, "shape": input.shape, "optional": input.optional});

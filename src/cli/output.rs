@@ -6,7 +6,7 @@ use crate::escape::{Escaped, is_unprintable};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Writes a line to standard output; what is unprintable in it, of a file's name, is escaped.
+/// Writes a line to standard output; unprintable characters, which file names may have, are escaped.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let line = Escaped::whole(text);
@@ -16,7 +16,8 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Writes JSON to standard output, in one line; what is unprintable in it, in strings alone, is escaped as JSON has it.
+/// Writes JSON to standard output, in one line; unprintable characters, which only strings have, are escaped as in
+/// JSON.
 pub(super) fn json(text: &str) -> Result<(), Failure> {
     let escaped = |c: char| if is_unprintable(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
     line(&text.chars().map(escaped).collect::<String>())
@@ -25,11 +26,11 @@ pub(super) fn json(text: &str) -> Result<(), Failure> {
 /// Writes an error to standard error, in one line of bounded length.
 pub(super) fn complain(message: &str) {
     let message: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    // Each part of an error has a limit of its own; what is wrong with the arguments has none.
+    // The parts of an `Error` have limits of their own; clap's messages about arguments have none.
     note(&format!("error: {}", Escaped { text: message.join(" "), most: 10_000 }));
 }
 
-/// Writes a remark to standard error, in one line. If nobody reads it, so be it.
+/// Writes a remark to standard error, in one line. Errors of writing are ignored.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", Escaped::whole(text));
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Images that go through the network together.
+/// Images per forward pass.
 const BATCH: usize = 250;
 
 #[derive(Debug, Args)]
@@ -52,14 +52,14 @@ pub(super) struct PredictArguments {
         value_parser = clap::value_parser!(u16).range(1..), allow_negative_numbers = true
     )]
     top: u16,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     threads: Threads,
 }
 
-/// What is predicted of an image, as `--json` prints it.
+/// The prediction for an image, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Prediction {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ fn command(arguments: &PredictArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Predicts the images of a data set.
+/// Predicts and prints the images of a data set.
 fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) -> std::result::Result<(), Failure> {
     let executor = Executor::new(model);
     let numbers: Vec<usize> = (0..data.len()).collect();
@@ -108,7 +108,7 @@ fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) ->
     Ok(())
 }
 
-/// Predicts the images in files, each of which is read before anything is printed.
+/// Predicts and prints the images in files. All files are read before anything is printed.
 fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::Result<(), Failure> {
     let [channels, height, width] = model.input();
     let read = |path: &PathBuf| image::read(path, model.input());
@@ -128,7 +128,7 @@ fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::R
     Ok(())
 }
 
-/// What the model predicts of each of some images.
+/// The model's predictions for images (B, C, H, W).
 fn predict(model: &PackedModel, executor: &Executor<'_>, x: Array4<f32>) -> Result<Vec<Prediction>> {
     let logits = executor.predict(x)?;
     if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
@@ -146,20 +146,20 @@ fn predict(model: &PackedModel, executor: &Executor<'_>, x: Array4<f32>) -> Resu
     Ok(logits.outer_iter().map(of_image).collect())
 }
 
-/// The classes, the most probable first; of equals the first.
+/// The classes, the most probable first; classes with equal probabilities in the order of their numbers.
 fn order(probabilities: &[f64]) -> Vec<usize> {
     let mut classes: Vec<usize> = (0..probabilities.len()).collect();
     classes.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
     classes
 }
 
-/// A class by its number, and its name if that says more.
+/// A class's number, and its name if that is not just the number.
 fn named(model: &PackedModel, class: usize) -> String {
     let name = model.class_names()[class].clone();
     if name == class.to_string() { name } else { format!("{class} {name}") }
 }
 
-/// Prints a prediction, after what it is of.
+/// Prints a prediction after `place`, which names its image.
 fn print(
     arguments: &PredictArguments,
     model: &PackedModel,

@@ -23,7 +23,7 @@ Examples:
 pub(super) struct QuantizeArguments {
     /// Run directory
     run: PathBuf,
-    /// The packed model's file, replaced if it is there
+    /// The packed model's file, replaced if it exists
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
@@ -39,7 +39,7 @@ pub(super) struct QuantizeArguments {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     recalibrate: Option<u32>,
-    /// Where the run's data lie by now, for --recalibrate: their checksum decides [default: where they were]
+    /// Present path of the run's data, for --recalibrate; their checksum must match [default: their path in the run]
     #[arg(long, value_name = "PATH", requires = "recalibrate")]
     data: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What `eval` and `inspect` take: a run directory or a packed model.
+//! The models that commands such as `eval` and `inspect` read: run directories and packed models.
 
 use super::training::check_origin;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ impl Source {
     }
 }
 
-/// Checks that `output` is another file than `input`, by any name.
+/// Checks that `output` is not the same file as `input`, after links are resolved.
 pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
     let is_same = input.canonicalize().is_ok_and(|one| output.canonicalize().is_ok_and(|other| one == other));
     if is_same { Err(Error::file(output, "another file than the input", "the input")) } else { Ok(()) }
@@ -80,8 +80,8 @@ pub(super) fn packed(config: &Config, network: &Network<f32>) -> PackedModel {
     model.with_trained_on(config.trained_on.clone())
 }
 
-/// The data set at `path` or, without one, the images in the program, for a packed model: these only if it was trained on images of
-/// their data set, or does not know on what.
+/// The data set at `path` or, without a path, the images in the program, for a packed model. The images in the program
+/// are refused if the model records that it was trained on another data set.
 pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -> Result<Split> {
     let data = load(path, coarse)?;
     match (path, &model.trained_on, &data.identity) {
@@ -93,7 +93,8 @@ pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -
     }
 }
 
-/// Checks that the data which the configuration of the run in `dir` names are still those it was begun on.
+/// Checks that `data`, which the configuration of the run in `dir` names, still have the checksums of the data that the
+/// run was begun on.
 pub(super) fn check_data(dir: &Path, config: &Config, checkpoint: &Checkpoint, data: &Split) -> Result<()> {
     let train = data.train.checksum_of_first(config.limit.unwrap_or(usize::MAX));
     let test = checkpoint.origin.as_ref().map(|origin| origin.test_checksum);
@@ -108,7 +109,7 @@ pub(super) fn check_data(dir: &Path, config: &Config, checkpoint: &Checkpoint, d
     Ok(())
 }
 
-/// Those of a data set's training images that a run learned from, standardized as they were.
+/// The training images of a data set that a run was trained on, standardized as in that run.
 pub(super) fn training_images(config: &Config, mut images: Dataset) -> Result<Dataset> {
     images.keep_first(config.limit.unwrap_or(usize::MAX));
     if let Some(share) = config.validation {
@@ -118,7 +119,7 @@ pub(super) fn training_images(config: &Config, mut images: Dataset) -> Result<Da
     Ok(images)
 }
 
-/// Checks that images have the shape and the classes of those that a network was trained on.
+/// Checks that images have the shape and the classes of the images that a network was trained on.
 pub(super) fn check_images(data: &Dataset, graph: &Graph, trained_on: Option<&TrainedOn>) -> Result<()> {
     if data.shape() != graph.input {
         let expected = format!("shape {:?}, as the model was trained on", graph.input);
@@ -137,11 +138,11 @@ pub(super) fn check_images(data: &Dataset, graph: &Graph, trained_on: Option<&Tr
     }
 }
 
-/// Replaces the levels of every layer by the `levels` means of k-means on its θ, or by its distinct weights where they are
-/// fewer.
+/// Replaces the levels of every layer by the `levels` means of k-means on its θ, or by its distinct weights if there
+/// are fewer.
 ///
 /// # Errors
-/// Names the layer whose weights have no such levels.
+/// Names the first layer that has too few distinct weights for a codebook.
 pub(super) fn refit_levels(network: &mut Network<f32>, levels: usize) -> Result<()> {
     for layer in network.layers().cloned().collect::<Vec<_>>() {
         let theta = &network.parameters()[layer.theta];

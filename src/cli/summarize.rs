@@ -24,7 +24,7 @@ pub(super) struct SummarizeArguments {
     /// Run directories
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// How to print them: columns for a terminal, CSV, or one JSON object a line
+    /// How to print the runs: columns for a terminal, CSV, or one JSON object per line
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -37,7 +37,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
-    // All are read before the first is printed.
+    // All runs are read before the first is printed.
     let rows = arguments.runs.iter().map(|dir| row(dir)).collect::<Result<Vec<_>>>()?;
     match arguments.format {
         Format::Table => table(&rows)?,
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The columns, each with the places it has in the table; none where it is left out there.
+/// The columns, each with its number of decimals in the table; none if the table does not show the column.
 const COLUMNS: [(&str, Option<usize>); 17] = [
     ("run", Some(0)),
     ("network", Some(0)),
@@ -71,7 +71,7 @@ const COLUMNS: [(&str, Option<usize>); 17] = [
     ("packed_bytes", Some(0)),
 ];
 
-/// The figures of a run, by the names of the columns.
+/// The values of a run, by the names of the columns.
 fn row(dir: &Path) -> Result<Map<String, Value>> {
     let config = Run::config(dir)?;
     let metrics = Run::last_metrics(dir)?;
@@ -111,7 +111,7 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
     }
 }
 
-/// The cells of a row as text, in the order of the columns; empty where there is no figure.
+/// The cells of a row as text, in the order of the columns; empty where the run has no value.
 fn cells(row: &Map<String, Value>) -> impl Iterator<Item = String> {
     COLUMNS.iter().map(|(name, _)| match &row[*name] {
         Value::Null => String::new(),
@@ -125,7 +125,7 @@ fn quoted(text: String) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// Prints the columns that a terminal has room for, each as wide as its widest cell.
+/// Prints the columns that the table shows, each as wide as its widest cell.
 fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
     let shown: Vec<(&str, usize)> = COLUMNS.iter().filter_map(|(name, digits)| Some((*name, (*digits)?))).collect();
     let cell = |row: &Map<String, Value>, name: &str, digits: usize| match &row[name] {
@@ -150,7 +150,7 @@ fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-/// Which of the columns shown hold text, which begins at the left.
+/// Whether each column shown holds text, which is aligned to the left.
 fn columns_of_text(rows: &[Map<String, Value>], shown: &[(&str, usize)]) -> Vec<bool> {
     shown.iter().map(|(name, _)| rows.iter().all(|row| row[*name].is_string())).collect()
 }

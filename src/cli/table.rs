@@ -15,7 +15,7 @@ pub(super) fn scores(rows: &[(String, Score)]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the levels of each layer, with the share of the weights that each holds.
+/// Prints the levels of each layer, with the share of the layer's weights at each level.
 pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
     let width = model.layers().iter().map(|layer| layer.name.len()).fold(12, usize::max);
     line(&format!("{:<width$}{:>10}{:>6}  {}", "layer", "weights", "bits", "levels (share of the weights)"))?;
@@ -48,12 +48,12 @@ pub(super) fn bytes(model: &PackedModel, file_bytes: usize) -> Result<(), Failur
     row("whole model", 4 * model.f32_parameters(), file_bytes)
 }
 
-/// The name of sampled weights.
+/// The name of sampled weights in tables.
 pub(super) fn sampled(draws: u32) -> String {
     format!("sampled, {draws} draws")
 }
 
-/// The line of the quantized loss, under the scores.
+/// The line with the quantized loss that is printed under the scores.
 pub(super) fn quantized_loss(loss: f64) -> String {
     format!("{:<24}{loss:>10.4}", "quantized loss")
 }

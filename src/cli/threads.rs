@@ -8,10 +8,10 @@ use std::io;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-/// Of every command that computes for long.
+/// The option of the commands that compute for long.
 #[derive(Debug, Default, Args)]
 pub(super) struct Threads {
-    /// Threads, at most one a core [default: one a core]; the results do not depend on it
+    /// Number of threads, at most one per core [default: one per core]; the results do not depend on it
     #[arg(
         long, value_name = "T",
         value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true
@@ -20,8 +20,9 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Runs a command in a thread pool of that size, as one of its threads: what begins outside of one pays for waking its
-    /// threads at every loop. The main thread's heap, unlike that of other threads, may grow without limit.
+    /// Runs a command in a thread pool of this size, on the main thread as one of the pool's threads: a loop that is
+    /// started from outside the pool first has to wake its threads. The main thread's heap, unlike that of other
+    /// threads, can grow without limit.
     pub(super) fn run(&self, command: impl FnOnce() -> Outcome + Send) -> Outcome {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let wanted = self.threads.map_or(cores, usize::from).min(cores);
@@ -38,14 +39,14 @@ impl Threads {
             let helper = helpers.next().ok_or_else(|| io::Error::other("one thread more than there are"))?;
             helper.send(work).map_err(|_| io::Error::other("a thread that ended"))
         };
-        // It fails only if there is a pool already; nothing has used one yet.
+        // This fails only if there is a global pool already, and nothing has used one yet.
         let _ = builder.spawn_handler(hand_over).build_global();
         rayon::scope(|_| command())
     }
 }
 
-/// Starts threads that wait for their work: as many of `wanted` as the system grants. A pool that has fewer threads than it
-/// was to have cannot be made smaller, nor made again.
+/// Starts up to `wanted` threads that wait for their work, until the system refuses one. They are started before the
+/// pool is built, since a pool whose threads cannot all be started can neither be made smaller nor built again.
 fn helpers(wanted: usize) -> Vec<Sender<ThreadBuilder>> {
     let start = |_| {
         let (hand_over, work) = channel::<ThreadBuilder>();

@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &TrainArguments) -> Outcome {
 
 fn command(arguments: &TrainArguments) -> Outcome {
     let device = arguments.device.device;
-    // Before anything is written.
+    // Opened before anything is written.
     let gpu = device.open()?;
     let mut changes = Changes::default();
     let mut run = match (&arguments.resume, &arguments.network) {
@@ -102,15 +102,15 @@ fn command(arguments: &TrainArguments) -> Outcome {
     training::train(&mut run, &arguments.checkpoints, &changes, gpu.as_ref(), &resume)
 }
 
-/// The command that goes on with what is in `dir`, to be typed in.
+/// The command that continues the run or comparison in `dir`, as it is typed.
 pub(super) fn resume_command(command: &str, dir: &Path) -> String {
     format!("spikeslab {command} --resume {}", quoted(dir))
 }
 
-/// A path as a shell takes it for one word and nothing else, on one line.
+/// A path quoted so that a shell reads it as one word, on one line.
 fn quoted(path: &Path) -> String {
     let path = path.to_string_lossy();
-    // Else it is taken for an option.
+    // Without `./` it would be parsed as an option.
     let path = if path.starts_with('-') { format!("./{path}").into() } else { path };
     if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
         return path.into_owned();
@@ -126,7 +126,8 @@ fn quoted(path: &Path) -> String {
     format!("$'{}'", path.chars().map(escaped).collect::<String>())
 }
 
-/// Begins in the first of runs/NAME-1, runs/NAME-2, … that is not there; what cannot begin leaves none.
+/// Calls `begin` with the first directory of runs/NAME-1, runs/NAME-2, … that does not exist; removes the directory if
+/// `begin` fails.
 pub(super) fn in_free_directory<T>(name: &str, begin: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let dir = make_free(Path::new("runs"), name)?;
     begin(&dir).inspect_err(|_| {

@@ -1,4 +1,4 @@
-//! Training in a run directory: from its beginning or its checkpoint to its figures and packed model.
+//! Training in a run directory: from the initial weights or the checkpoint to the figures and the packed model.
 
 use super::checkpoints::{Checkpoints, Interval};
 use super::device::{Gpu, on};
@@ -32,7 +32,7 @@ pub(super) const SAMPLES: u32 = 10;
 pub(super) struct Changes {
     /// Another number of epochs.
     pub(super) epochs: Option<u32>,
-    /// Where its data lie by now.
+    /// The present path of the run's data.
     pub(super) data: Option<PathBuf>,
 }
 
@@ -43,7 +43,7 @@ impl Changes {
     }
 }
 
-/// A run that is about to go on.
+/// A run that is ready to go on.
 struct Ready {
     config: Config,
     data: Split,
@@ -53,13 +53,13 @@ struct Ready {
     metrics: Vec<EpochMetrics>,
 }
 
-/// Changes a run: once all its files are known to fit, its configuration is written anew, as a whole. The checkpoint is left as
-/// it is, for the run to go on from: [`Config::at_step`] knows it.
+/// Changes a run: checks that all its files fit, then replaces its configuration. The checkpoint stays as it is, and
+/// the run goes on from it: [`Config::at_step`] returns the configuration that it was written under.
 pub(super) fn change(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<()> {
     ready(run, checkpoints, changes).map(drop)
 }
 
-/// Reads all that a run goes on from, its beginning or its checkpoint, with the changes to it.
+/// Reads what a run begins or goes on with, its checkpoint if it has one, and applies the changes.
 fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<Ready> {
     let written = Run::config(run.dir())?;
     let mut config = written.clone();
@@ -81,7 +81,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     }
 
     let in_range = |error: Error| match changes.epochs {
-        // The option is this command's.
+        // The value out of range is an option of this command.
         Some(_) => error,
         None => Error::file(run.dir(), "a run whose configuration is in range", error),
     };
@@ -107,7 +107,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     Ok(Ready { config, data, origin, trainer, position, metrics })
 }
 
-/// Checks that another number of epochs leaves the phases of a run as they are: a second phase that has begun stays where it began.
+/// Checks that another number of epochs does not move the beginning of a second phase that has already begun.
 fn check_phases(config: &Config, epochs: u32, steps: u64, images: usize) -> Result<()> {
     let recipe = &config.recipe;
     let begins = |epochs: u32| recipe.warmup_steps(recipe.steps_per_epoch(images) as u64 * u64::from(epochs));
@@ -119,7 +119,8 @@ fn check_phases(config: &Config, epochs: u32, steps: u64, images: usize) -> Resu
     Ok(())
 }
 
-/// Trains the run, with these changes, to its end or until a signal asks to end, and says how it did. `resume` is what goes on with it then.
+/// Trains the run, with these changes, to its end or until a signal asks to end, and prints its results. `resume` is
+/// the command that continues the run, which is printed if the run was stopped.
 pub(super) fn train(
     run: &mut Run,
     checkpoints: &Checkpoints,
@@ -166,7 +167,7 @@ pub(super) fn train(
 /// The data that the run was begun on.
 pub(super) fn load_data(run: &Run, config: &Config) -> Result<Split> {
     let expected = |error: Error| match error {
-        // The option is not this command's: it says what the run needs of its data.
+        // The option comes from the run's configuration, not from this command.
         Error::Option { .. } => Error::file(run.dir(), "the data it was begun on", error),
         other => other,
     };
@@ -182,8 +183,8 @@ pub(super) fn load_data(run: &Run, config: &Config) -> Result<Split> {
     Ok(data)
 }
 
-/// Checks that a checkpoint that knows whose it is belongs to the run that goes on from it, with the vectors it was computed with
-/// unless others may be.
+/// Checks that a checkpoint with an origin is of the run that goes on from it, and that it was computed with the same
+/// vector instructions unless `other_vectors`.
 pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Checkpoint, other_vectors: bool) -> Result<()> {
     let Some(origin) = &checkpoint.origin else { return Ok(()) };
     let differences = run.differences(origin, checkpoint.steps);
@@ -200,7 +201,8 @@ pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Checkpoint, o
     }
 }
 
-/// Checks that a checkpoint is of the trainer's own run, or tells what was expected and seen.
+/// Checks that a checkpoint fits the trainer's network, levels and steps; the error is what was expected and what was
+/// seen.
 fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Result<(), (String, String)> {
     let (graph, seen) = (trainer.network.graph(), state.network.graph());
     if graph.input != seen.input || graph.parameters != seen.parameters {
@@ -232,7 +234,7 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
     Ok(())
 }
 
-/// Writes figures and packed model, and prints the final table, of a network that was just fetched.
+/// Writes the figures and the packed model and prints the final table. The trainer's network must be current.
 fn finish(
     run: &Run,
     model: &PackedModel,
@@ -280,12 +282,13 @@ fn finish(
     }
 }
 
-/// What a loss of accuracy by quantizing is worth a remark, in points, and the share of the weights between levels that is.
+/// The loss of accuracy by quantizing, in points, and the share of the weights between levels above which advice is
+/// printed.
 const NOTABLE_LOSS: f64 = 1.0;
 const NOTABLE_SHARE: f64 = 0.02;
 
-/// What to try where a prior that draws weights to levels has not brought them there; `loss` is the accuracy lost by quantizing, in
-/// points.
+/// Advice for a run whose multi-spike prior has not brought the weights to their levels; `loss` is the accuracy lost by
+/// quantizing, in points.
 fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     let recipe = trainer.recipe();
     let share = share_between_levels(&trainer.network);
@@ -302,7 +305,7 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     ))
 }
 
-/// Saves and shows what happens.
+/// Saves and shows the progress of a run.
 struct Progress<'a> {
     run: &'a Run,
     origin: Origin,
@@ -310,11 +313,11 @@ struct Progress<'a> {
     checkpoint_every: Interval,
     epochs: u32,
     bar: ProgressBar,
-    /// On a terminal a bar is drawn and each epoch's line goes above it.
+    /// Whether standard error is a terminal: a progress bar is then drawn, and each epoch's line is printed above it.
     on_terminal: bool,
-    /// Whether the head of the table of epochs is printed.
+    /// Whether the head of the table of epochs has been printed.
     has_head: bool,
-    /// Why nothing can be printed any more.
+    /// The error for which nothing can be printed any more.
     failure: Option<Failure>,
 }
 
@@ -342,7 +345,7 @@ impl<'a> Progress<'a> {
         self.run.write_checkpoint(&checkpoint::checked_bytes(&path, trainer, position, Some(&self.origin))?)
     }
 
-    /// Prints an epoch's row of a table, no wider than 80 columns, and above the first the table's head.
+    /// Prints an epoch's row of a table, at most 80 columns wide, and the table's head above the first row.
     fn show(&mut self, metrics: &EpochMetrics) {
         let epoch = format!("epoch {:>3}/{}", metrics.epoch, self.epochs);
         let width = epoch.len();
@@ -388,7 +391,8 @@ impl Observer<f32> for Progress<'_> {
 
     fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
         self.bar.set_position(trainer.step);
-        // Metrics first: they may be ahead of the checkpoint, never behind it. And what is shown is on disk.
+        // The metrics are written first: they may have more epochs than the checkpoint, never fewer. Only what is on
+        // disk is shown.
         self.metrics.push(metrics.clone());
         self.run.write_metrics(&self.metrics)?;
         let last = position.epoch == trainer.recipe().epochs;

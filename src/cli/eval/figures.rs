@@ -1,4 +1,4 @@
-//! `--figures`: what the predictions of every kind of weights look like.
+//! `--figures`: pictures of the predictions of every kind of weights.
 
 use super::kinds::{Evaluation, Kind, OfKind, Task};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use std::path::Path;
 const LEAST_CERTAIN: usize = 16;
 const MOST_CERTAIN: usize = 8;
 
-/// Writes the figures into `dir`, which is made if it is not there.
+/// Writes the figures into `dir`, which is created if it does not exist.
 pub(super) fn write(dir: &Path, task: &Task<'_>, evaluation: &Evaluation) -> Result<()> {
     let figures = [
         ("reliability.svg", reliability(&each(evaluation, |of| of_bins(of, evaluation))?)),
@@ -54,7 +54,7 @@ fn of_classes(of: &OfKind, task: &Task<'_>, evaluation: &Evaluation) -> Confusio
     Confusion::new(of.kind.name(), task.test.class_names(), &of.predictions.classes(), &evaluation.labels)
 }
 
-/// By the entropy of sampled weights or, without them, of the first kind.
+/// The contact sheet, ordered by the entropy of sampled weights or, without them, of the first kind of weights.
 fn sheet(task: &Task<'_>, evaluation: &Evaluation) -> String {
     let Some(of) = evaluation.kinds.iter().find(|of| of.kind == Kind::Sampled).or(evaluation.kinds.first()) else {
         return contact_sheet("no", &[], &[], &[]);
@@ -74,7 +74,8 @@ fn sheet(task: &Task<'_>, evaluation: &Evaluation) -> String {
     contact_sheet(of.kind.name(), task.test.class_names(), &least, &most)
 }
 
-/// An image (C, H, W) as row-major bytes, as a `data:` URI of its PNG: in colour with three channels, else its first one in grey.
+/// The `data:` URI of the PNG of an image, given as row-major bytes (C, H, W): in colour if it has three channels, else
+/// its first channel in grey.
 fn address(pixels: &[u8], [channels, height, width]: [usize; 3]) -> String {
     let (planes, colour) = if channels == 3 { (3, png::ColorType::Rgb) } else { (1, png::ColorType::Grayscale) };
     let plane = height * width;

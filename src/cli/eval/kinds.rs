@@ -1,4 +1,4 @@
-//! The kinds of weights, and what each of them predicts.
+//! The kinds of weights, and the predictions of each of them.
 
 use super::Predict;
 use crate::error::Result;
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const ALL: [Self; 4] = [Self::Mean, Self::Sampled, Self::Quantized, Self::SampledMary];
 
-    /// In tables and figures.
+    /// The name in tables and figures.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// In JSON and files.
+    /// The name in JSON and files.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::SampledMary => "sampled_m_ary",
@@ -46,10 +46,10 @@ impl Kind {
     }
 }
 
-/// Which data set it is.
+/// The name and the path of a data set.
 pub(super) struct DataName {
     pub(super) name: String,
-    /// None of the images in the program.
+    /// None for the images in the program.
     pub(super) path: Option<String>,
 }
 
@@ -69,20 +69,20 @@ impl Display for DataName {
     }
 }
 
-/// The test images of another data set, of which a network should be less certain.
+/// The test images of another data set, for which a network should be less certain.
 pub(super) struct Other {
     pub(super) name: DataName,
     pub(super) test: Dataset,
 }
 
-/// What is evaluated on what.
+/// The kinds of weights to evaluate, and the images to evaluate them on.
 pub(super) struct Task<'a> {
     pub(super) kinds: &'a [Kind],
     pub(super) samples: u32,
     /// The data set of the test images.
     pub(super) own: DataName,
     pub(super) test: Dataset,
-    /// That of --ood.
+    /// The data set of `--ood`.
     pub(super) other: Option<Other>,
 }
 
@@ -91,30 +91,31 @@ impl Task<'_> {
         if kind.is_drawn() { self.samples } else { 1 }
     }
 
-    /// The data sets, each with what it is called before a kind's key.
+    /// The data sets, each with its prefix before a kind's key.
     pub(super) fn data(&self) -> impl Iterator<Item = (&'static str, &Dataset)> {
         [("", &self.test)].into_iter().chain(self.other.iter().map(|other| ("other_", &other.test)))
     }
 }
 
-/// What one kind of weights predicts.
+/// The predictions of one kind of weights, and their figures of merit.
 pub(super) struct OfKind {
     pub(super) kind: Kind,
     pub(super) predictions: Predictions,
     pub(super) uncertainty: Uncertainty,
-    /// With --ood.
+    /// The predictions for the images of `--ood`, if it was given, and how well they are detected.
     pub(super) other: Option<(Predictions, Detections)>,
 }
 
-/// Of every kind of weights.
+/// The evaluation of every kind of weights.
 pub(super) struct Evaluation {
     pub(super) kinds: Vec<OfKind>,
-    /// Of the test images.
+    /// The labels of the test images.
     pub(super) labels: Vec<usize>,
 }
 
 impl Evaluation {
-    /// `sink` is given the logits, kind by kind, of each the data sets one after another, draw by draw, batch by batch.
+    /// Evaluates the task. `sink` is called with the logits of each batch, for each draw, for each data set, for each
+    /// kind of weights; the batch changes fastest, the kind slowest.
     pub(super) fn of(task: &Task<'_>, predict: &Predict<'_>, sink: &mut Sink<'_, f32>) -> Result<Self> {
         let labels = labels(&task.test);
         let passes = task.kinds.iter().map(|kind| u64::from(task.draws(*kind))).sum::<u64>();
@@ -138,7 +139,7 @@ impl Evaluation {
     }
 }
 
-/// On a terminal.
+/// A progress bar, which is hidden unless standard error is a terminal.
 fn bar(images: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -1,4 +1,4 @@
-//! `--save-logits`: a safetensors file, written as the logits come.
+//! `--save-logits`: a safetensors file, to which each batch of logits is written when it is computed.
 
 use super::kinds::{Evaluation, Task};
 use crate::error::{Error, Result};
@@ -10,14 +10,14 @@ use ndarray::Array2;
 use std::io::Write;
 use std::path::Path;
 
-/// Checks that the file may be written, before anything is computed.
+/// Checks, before anything is computed, that the file may be written.
 pub(super) fn check_place(path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     check_replaceable(path)?;
     Run::check_not_needed(None, path)
 }
 
-/// Writes labels and logits as `evaluate` gives them.
+/// Writes the labels, and the logits in the order in which `evaluate` computes them.
 pub(super) fn save(
     path: &Path,
     task: &Task<'_>,

@@ -1,4 +1,5 @@
-//! What `eval` prints: a row a figure of merit, a column a kind of weights; or one JSON object.
+//! What `eval` prints: a table with a row for each figure of merit and a column for each kind of weights, or one JSON
+//! object.
 
 use super::super::output::{json, line};
 use super::super::{Failure, table};
@@ -7,14 +8,14 @@ use crate::train::uncertainty::detection::Detection;
 use crate::train::uncertainty::{COVERAGES, Detections, Uncertainty};
 use serde_json::{Value, json as value};
 
-/// A figure's name and its value for a kind; none where it has no meaning.
+/// The name of a figure of merit, and its value for a kind of weights; none if the figure is not defined for it.
 type Row<'a> = (String, Box<dyn Fn(&OfKind) -> Option<String> + 'a>);
 
 fn row<'a>(name: impl Into<String>, text: impl Fn(&OfKind) -> String + 'a) -> Row<'a> {
     (name.into(), Box::new(move |of| Some(text(of))))
 }
 
-/// Prints the table, no wider than 80 columns.
+/// Prints the table, at most 80 columns wide.
 pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>) -> Result<(), Failure> {
     let kinds = &evaluation.kinds;
     let names = kinds.iter().map(|of| cell(of.kind, of.kind.name()));
@@ -39,7 +40,7 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     Ok(())
 }
 
-/// Width of the figures' names.
+/// The width of the column of the figures' names.
 const NAMES: usize = 32;
 
 fn cell(kind: Kind, text: &str) -> String {
@@ -88,7 +89,7 @@ fn figures() -> Vec<Row<'static>> {
     rows
 }
 
-/// A score of an image, by its name, and how well it tells; mutual information needs draws.
+/// The detection with a score of the images; none for mutual information without draws.
 type Score = fn(&OfKind) -> Option<Detection>;
 
 const SCORES: [(&str, Score); 3] = [
