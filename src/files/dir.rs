@@ -1,5 +1,5 @@
-//! An open directory: names are looked up in it and nowhere else. Whoever moves it, or puts another in its place, changes
-//! nothing about where its files go, and no link that somebody puts in the place of a file is followed.
+//! An open directory, in which names are looked up. If it is moved, or another is put in its place, files still go to
+//! the directory that was opened. A link in the place of a file to be written is not followed.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,7 +23,7 @@ mod unix {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-    /// To look names up in a directory needs no right to list it.
+    /// Looking names up in a directory does not need the right to list it.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     const LOOK_UP: libc::c_int = libc::O_PATH | libc::O_DIRECTORY;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -33,7 +33,7 @@ mod unix {
         Ok(CString::new(name.as_bytes())?)
     }
 
-    /// Repeats a call that a signal interrupts; -1 is its error.
+    /// Repeats a call that a signal interrupts; the call returns -1 on an error.
     fn check(mut call: impl FnMut() -> libc::c_int) -> io::Result<libc::c_int> {
         loop {
             match call() {
@@ -49,10 +49,10 @@ mod unix {
     }
 
     impl Dir {
-        /// Opens a directory, or the one a link leads to.
+        /// Opens a directory, or the directory that a link leads to.
         ///
         /// # Errors
-        /// If the system refuses, or it is no directory.
+        /// If the system refuses, or `path` is not a directory.
         pub fn open(path: &Path) -> io::Result<Self> {
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
             let handle = File::options().read(true).custom_flags(LOOK_UP).open(path)?;
@@ -62,16 +62,16 @@ mod unix {
         fn open_at(&self, name: &OsStr, flags: libc::c_int) -> io::Result<File> {
             let name = c_string(name)?;
             let flags = flags | libc::O_CLOEXEC;
-            // SAFETY: the handle is open, the name ends with a zero, and the mode is there.
+            // SAFETY: the handle is open, the name ends with a zero, and the mode is given.
             let file = check(|| unsafe { libc::openat(self.handle.as_raw_fd(), name.as_ptr(), flags, 0o666) })?;
-            // SAFETY: it was just opened and belongs to nobody else.
+            // SAFETY: the file was just opened, and nothing else owns its descriptor.
             Ok(unsafe { File::from_raw_fd(file) })
         }
 
-        /// Makes the directory `name` in it, if it is not there, and opens it.
+        /// Creates the directory `name` in this one, if it does not exist, and opens it.
         ///
         /// # Errors
-        /// If the system refuses, or there is something else of that name.
+        /// If the system refuses, or `name` is not a directory.
         pub fn make_dir(&self, name: &OsStr) -> io::Result<Self> {
             let c_name = c_string(name)?;
             // SAFETY: the handle is open and the name ends with a zero.
@@ -82,7 +82,7 @@ mod unix {
             Ok(Self { handle: self.open_at(name, LOOK_UP | libc::O_NOFOLLOW)? })
         }
 
-        /// Opens the file `name` to read it, or what a link of that name leads to.
+        /// Opens the file `name` to read it or, if it is a link, the file that it leads to.
         ///
         /// # Errors
         /// If the system refuses.
@@ -90,12 +90,12 @@ mod unix {
             self.open_at(name, libc::O_RDONLY)
         }
 
-        /// Opens the file `name` to write it, or makes it; it keeps what it holds.
+        /// Opens the file `name` to write it, or creates it; its contents are not erased.
         ///
         /// # Errors
-        /// If the system refuses, or there is something else of that name, be it a link.
+        /// If the system refuses, or `name` is not a regular file, for example a link.
         pub fn open_part(&self, name: &OsStr) -> io::Result<File> {
-            // A pipe that nobody reads would be waited for.
+            // Without O_NONBLOCK opening a pipe would wait for its reader.
             let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
             let in_the_way = || io::Error::new(ErrorKind::AlreadyExists, format!("{} is in the way", name.display()));
             match self.open_at(name, flags) {
@@ -108,13 +108,13 @@ mod unix {
             }
         }
 
-        /// What is called `name`, a link itself, if anything.
+        /// The status of the entry `name`, if there is one; of a link, not of its target.
         fn look(&self, name: &OsStr) -> io::Result<Option<libc::stat>> {
             let name = c_string(name)?;
             // SAFETY: the structure is plain data, for which zeros are valid.
             let mut found: libc::stat = unsafe { std::mem::zeroed() };
             let (handle, flags) = (self.handle.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
-            // SAFETY: the handle is open, the name ends with a zero, and the structure is there to be filled.
+            // SAFETY: the handle is open, the name ends with a zero, and the structure may be written.
             match check(|| unsafe { libc::fstatat(handle, name.as_ptr(), &mut found, flags) }) {
                 Ok(_) => Ok(Some(found)),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -122,10 +122,10 @@ mod unix {
             }
         }
 
-        /// Whether anything is called `name`.
+        /// Whether there is an entry `name`.
         ///
         /// # Errors
-        /// If the system refuses to look.
+        /// If the system refuses to tell.
         pub fn has(&self, name: &OsStr) -> io::Result<bool> {
             Ok(self.look(name)?.is_some())
         }
@@ -133,15 +133,15 @@ mod unix {
         /// Whether `name` is a link.
         ///
         /// # Errors
-        /// If the system refuses to look.
+        /// If the system refuses to tell.
         pub fn is_link(&self, name: &OsStr) -> io::Result<bool> {
             Ok(self.look(name)?.is_some_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFLNK))
         }
 
-        /// Whether `name` is a name of this open file.
+        /// Whether `name` is a name of the open file `file`.
         ///
         /// # Errors
-        /// If the system refuses to look.
+        /// If the system refuses to tell.
         pub fn names(&self, name: &OsStr, file: &File) -> io::Result<bool> {
             let open = file.metadata()?;
             // The types of both numbers differ between systems.
@@ -150,7 +150,7 @@ mod unix {
             Ok(self.look(name)?.is_some_and(is_it))
         }
 
-        /// Renames a file; what has the new name is replaced.
+        /// Renames a file; a file with the new name is replaced.
         ///
         /// # Errors
         /// If the system refuses.
@@ -170,12 +170,12 @@ mod unix {
             check(|| unsafe { libc::unlinkat(handle, name.as_ptr(), 0) }).map(drop)
         }
 
-        /// Makes the names in it durable.
+        /// Syncs the directory's entries to disk.
         ///
         /// # Errors
         /// If the system fails to.
         pub fn sync(&self) -> io::Result<()> {
-            // A directory that may be written but not read cannot be synced, and some file systems sync none.
+            // A directory that may be written but not read cannot be synced, and some file systems sync no directory.
             match self.open_at(OsStr::new("."), libc::O_RDONLY | libc::O_DIRECTORY).and_then(|dir| dir.sync_all()) {
                 Err(error)
                     if matches!(
@@ -191,7 +191,7 @@ mod unix {
     }
 }
 
-/// By names: these systems have no such calls.
+/// On other systems, which have no such calls, the path of the directory and the name are joined.
 #[cfg(not(unix))]
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Dir {
@@ -246,10 +246,10 @@ impl Dir {
     }
 }
 
-/// Whether anything is called `path`, be it a link that leads nowhere.
+/// Whether anything has the path `path`, even a link that leads nowhere.
 ///
 /// # Errors
-/// If the system refuses to look.
+/// If the system refuses to tell.
 pub fn is_there(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),

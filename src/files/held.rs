@@ -1,7 +1,7 @@
-//! A directory that one process works in at a time: it holds the lock of the file that the directory begins with.
+//! A directory that one process at a time works in: this process has locked the directory's first file.
 //!
-//! That file is written as a whole, and first: until it is there the directory counts as free, and whoever was killed before
-//! has left nothing that must be kept.
+//! The first file is written as a whole, before any other. Until it exists the directory counts as free: a process that
+//! was killed earlier has left nothing that must be kept.
 
 use super::dir::{Dir, is_there};
 use super::lock::try_lock;
@@ -12,31 +12,32 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What a directory is for.
+/// The kind of a directory: what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// What errors call it: run.
+    /// The name of the kind in errors: run.
     pub name: &'static str,
-    /// The file that it begins with: config.json.
+    /// The name of the directory's first file: config.json.
     pub first: &'static str,
 }
 
-/// A directory of some kind, held by this process.
+/// A directory of some kind, locked by this process.
 #[derive(Debug)]
 pub struct Held {
     kind: Kind,
     dir: PathBuf,
-    /// The directory itself, whatever its name is by now.
+    /// The open directory, which stays the same when it is renamed.
     place: Dir,
-    /// The file it begins with, locked; dropping it releases the directory.
+    /// The directory's first file, locked; dropping it releases the lock.
     lock: File,
 }
 
 impl Held {
-    /// Makes the directory, in which `bytes` are the first file. An empty directory may be there already.
+    /// Creates and locks the directory, with `bytes` in its first file. The directory may exist already if it is empty.
     ///
     /// # Errors
-    /// Those of [`check_free`], and [`Error::Io`] if the system refuses; a directory that was not there is not there then.
+    /// Those of [`check_free`], and [`Error::Io`] if the system refuses. A directory that did not exist before is then
+    /// removed.
     pub fn begin(kind: Kind, dir: &Path, bytes: &[u8]) -> Result<Self> {
         check_free(kind, dir)?;
         let is_new = !is_there(dir).map_err(|source| Error::io(dir, source))?;
@@ -50,16 +51,17 @@ impl Held {
         };
         begin().inspect_err(|_| {
             if is_new {
-                // The first error is the one to report, and a directory in use stays.
+                // The first error is the one to report, and a directory with files in it stays.
                 let _ = fs::remove_dir(dir);
             }
         })
     }
 
-    /// Takes hold of a directory to go on in it.
+    /// Locks an existing directory of this kind.
     ///
     /// # Errors
-    /// [`Error::File`] if it is none of this kind or another process holds it, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if it is not a directory of this kind or another process has locked it, [`Error::Io`] if the
+    /// system refuses.
     pub fn open(kind: Kind, dir: &Path) -> Result<Self> {
         let (path, first) = (dir.join(kind.first), OsStr::new(kind.first));
         let io = |source| Error::io(&path, source);
@@ -73,28 +75,28 @@ impl Held {
                 let expected = format!("a {} that no other process is training", kind.name);
                 return Err(Error::file(dir, expected, "one in training"));
             }
-            // Whoever held the lock before may have replaced the file.
+            // The process that held the lock before may have replaced the file.
             if place.names(first, &lock).map_err(io)? {
                 return Ok(Self { kind, dir: dir.to_path_buf(), place, lock });
             }
         }
     }
 
-    /// The directory, by the name under which it was taken hold of.
+    /// The path of the directory when it was locked.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The directory itself.
+    /// The open directory.
     pub fn place(&self) -> &Dir {
         &self.place
     }
 
-    /// Checks that the directory is still the one taken hold of: what is written goes there, wherever it is by now, and is not
-    /// to be looked for in vain.
+    /// Checks that the path still leads to the locked directory. Files are written to the locked directory even if it
+    /// was moved, where the user would not find them.
     ///
     /// # Errors
-    /// [`Error::File`] if it was removed, or another was put in its place.
+    /// [`Error::File`] if the directory was removed, or another is in its place.
     pub fn check_in_place(&self) -> Result<()> {
         let is_here = Dir::open(&self.dir).and_then(|dir| dir.names(OsStr::new(self.kind.first), &self.lock));
         match is_here {
@@ -109,7 +111,7 @@ impl Held {
         }
     }
 
-    /// Replaces the file that the directory begins with; the directory stays held all the while.
+    /// Replaces the directory's first file; the directory stays locked meanwhile.
     ///
     /// # Errors
     /// Those of [`Held::check_in_place`], and [`Error::Io`] if the system refuses.
@@ -121,14 +123,14 @@ impl Held {
     }
 }
 
-/// Where something may begin.
+/// What errors expect of a directory in which a run or a comparison may begin.
 const FREE: &str = "a directory that is new or empty";
 
-/// Checks that `dir` is not there yet, or an empty directory, but for what is left of a process that was killed before the
-/// directory's first file was whole.
+/// Checks that `dir` does not exist, or is a directory that is empty except for the unfinished first file of a process
+/// that was killed while it wrote it.
 ///
 /// # Errors
-/// [`Error::File`] if it is something else, [`Error::Io`] if the system refuses.
+/// [`Error::File`] if `dir` is anything else, [`Error::Io`] if the system refuses.
 pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
     let left = part(OsStr::new(kind.first));
     let is_left = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == left);
@@ -141,10 +143,12 @@ pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
     }
 }
 
-/// Makes the first of `dir`/`name`-1, -2, … that is not there. Of several processes each gets one of its own.
+/// Creates the first directory of `dir`/`name`-1, `dir`/`name`-2, … that does not exist. Processes that do this at the
+/// same time get different directories.
 ///
 /// # Errors
-/// [`Error::File`] if `dir` is a file, [`Error::Io`] if the system refuses, [`Error::Option`] if 10,000 are there.
+/// [`Error::File`] if `dir` is a file, [`Error::Io`] if the system refuses, [`Error::Option`] if `dir`/`name`-1 to
+/// `dir`/`name`-9999 exist.
 pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
     let numbered = |number: u32| dir.join(format!("{name}-{number}"));
     if fs::metadata(dir).is_ok_and(|there| !there.is_dir()) {
@@ -161,7 +165,7 @@ pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
     Err(Error::option("out", "a directory", format!("none free under {}", dir.display())))
 }
 
-/// What an error of the system means about a directory that is to be one of this kind.
+/// The error to report for an error of the system about a directory that should be of this kind.
 pub fn none_of(kind: Kind, dir: &Path, source: io::Error) -> Error {
     let expected = format!("a {} directory", kind.name);
     match source.kind() {

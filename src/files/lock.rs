@@ -1,4 +1,4 @@
-//! Locks on open files, which end with the process that holds them.
+//! Locks on open files. The system releases them when the process that holds them ends.
 
 use super::notice::notice;
 use crate::error::{Error, Result};
@@ -8,13 +8,13 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-/// How long a lock that another process holds is waited for before somebody is told.
+/// How long [`lock`] waits for another process before it sends a notice.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How often it is tried meanwhile.
+/// The time between two attempts to take the lock.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Takes the lock of an open file, called `path`, or tells that another process holds it. A file system without locks grants
-/// every one: somebody is told, once.
+/// Tries to lock an open file, which notices call `path`; false if another process holds the lock. On a file system
+/// without locks it returns true, and sends one notice per process.
 ///
 /// # Errors
 /// If the system fails.
@@ -36,7 +36,7 @@ pub fn try_lock(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// As [`try_lock`], but waits for another process that holds it.
+/// As [`try_lock`], but waits until another process has released the lock.
 ///
 /// # Errors
 /// [`Error::File`] if that takes longer than `patience`, [`Error::Io`] if the system fails.
@@ -57,7 +57,7 @@ pub fn lock(file: &File, path: &Path, patience: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Whether the file system has no locks, or none that can be had now.
+/// Whether the file system has no locks, or cannot grant one now.
 fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     if matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS | libc::EOPNOTSUPP)) {

@@ -1,8 +1,9 @@
-//! Files as every part of the program reads and writes them: read up to a limit, written as a whole or not at all.
+//! How every part of the program reads and writes files: a file is read up to a limit, and written as a whole or not at
+//! all.
 //!
-//! [`mod@read`] reads a file; [`mod@write`] replaces one, in an open [`dir`], under a [`mod@lock`]. [`mod@notice`] tells whoever
-//! listens what is unusual about it. [`held`] is a directory in which one process works at a time.
-//! [`mod@image`] is the pixels of an image in a file.
+//! [`mod@read`] reads a file. [`mod@write`] replaces a file in an open [`dir`], under a [`mod@lock`]. [`mod@notice`]
+//! sends remarks to a listener. [`held`] is a directory that one process at a time works in. [`mod@image`] reads the
+//! pixels of an image.
 
 pub mod dir;
 pub mod held;

@@ -1,15 +1,15 @@
-//! What somebody should know although nothing is wrong. A library prints nothing: whoever uses it may listen.
+//! Remarks that are not errors. The library prints nothing: it sends them to a listener, if the program has set one.
 
 use std::sync::OnceLock;
 
 static LISTENER: OnceLock<fn(&str)> = OnceLock::new();
 
-/// Has `listener` told of every notice from now on, a line each; the first listener stays.
+/// Sets the function that is called with every notice from now on, one line each. A listener that is already set stays.
 pub fn listen(listener: fn(&str)) {
     let _ = LISTENER.set(listener);
 }
 
-/// Tells the listener, if there is one.
+/// Sends a notice to the listener, if there is one.
 pub fn notice(text: &str) {
     if let Some(listener) = LISTENER.get() {
         listener(text);

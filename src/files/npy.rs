@@ -7,8 +7,8 @@
 //! header     that number of bytes, a literal of Python: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }
 //! ```
 //!
-//! Read here are those that `numpy.save` writes of arrays of plain numbers, which hold nothing nested: readers of all literals have
-//! been kept busy for good by a header of twenty braces.
+//! This module reads only the headers that `numpy.save` writes for arrays of plain numbers, which have nothing nested:
+//! a reader of all literals can be kept busy practically forever by a header of twenty braces.
 
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -19,22 +19,22 @@ pub const MAGIC: [u8; 6] = *b"\x93NUMPY";
 /// The bytes before the length of the header.
 pub const START: usize = MAGIC.len() + 2;
 
-/// What an array holds.
+/// The entries of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The type of the elements, as NumPy writes it: `<f4`.
     pub descr: String,
-    /// Whether the first index is the one that changes fastest.
+    /// Whether the first index changes fastest.
     pub is_fortran: bool,
-    /// The sizes.
+    /// The sizes of the array.
     pub shape: Vec<usize>,
 }
 
 impl Header {
-    /// The header that `bytes` begin with, and what follows it; errors call the file `path`.
+    /// The header at the beginning of `bytes`, and the bytes that follow it; errors name the file `path`.
     ///
     /// # Errors
-    /// [`Error::File`] if it is no header of an array of plain numbers.
+    /// [`Error::File`] if `bytes` do not begin with the header of an array of plain numbers.
     pub fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Self, &'a [u8])> {
         let plain = || Error::file(path, "an array of plain numbers, as numpy.save writes it", "another header");
         let (text, data) = split(bytes).ok_or_else(plain)?;
@@ -48,12 +48,12 @@ impl Header {
     }
 }
 
-/// The bytes of the length of the header in a file of that version.
+/// The number of bytes of the header's length in a file of this version.
 pub fn length_bytes(version: u8) -> usize {
     if version == 1 { 2 } else { 4 }
 }
 
-/// The entries of a header, as far as they are there.
+/// The entries of a header that were found.
 #[derive(Default)]
 struct Fields<'a> {
     descr: Option<&'a str>,
@@ -61,7 +61,7 @@ struct Fields<'a> {
     shape: Option<Vec<usize>>,
 }
 
-/// The text of the header, and what follows it.
+/// The text of the header, and the bytes that follow it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (version, rest) = bytes.strip_prefix(&MAGIC)?.split_first_chunk::<2>()?;
     let (len, rest) = match version {
@@ -72,7 +72,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 impl<'a> Fields<'a> {
-    /// Of `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }`, in any order.
+    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }`, with the entries in any order.
     fn parse(text: &'a str) -> Option<Self> {
         let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
         let mut header = Self::default();
@@ -109,7 +109,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What stands between the quotes that a text begins with, and what follows them.
+/// The part of a text between the quotes that it begins with, and the part after them.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| "'\"".contains(*c))?;
     text[1..].split_once(quote)

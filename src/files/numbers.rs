@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 
-/// The numbers of a tensor of F64, F32, F16 or BF16, those of F64 rounded; none of another type.
+/// The numbers of a tensor of F64, F32, F16 or BF16; those of F64 are rounded. None for a tensor of another type.
 pub fn to_f32(tensor: &TensorView<'_>) -> Option<Vec<f32>> {
     let bytes = tensor.data();
     Some(match tensor.dtype() {

@@ -1,4 +1,5 @@
-//! Files read as a whole, up to a size that none of their kind reaches: a sparse file or a device costs no memory.
+//! Reads whole files, up to a size that no proper file of their kind reaches: a sparse file or a device costs no
+//! memory.
 
 use crate::error::{Error, Result};
 use crate::reserve::reserve;
@@ -7,20 +8,21 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
-/// For tensors: a hundred million weights with their moments.
+/// The largest file of tensors, in bytes: a hundred million weights with their moments.
 pub const TENSORS: u64 = 1 << 32;
-/// For the metrics of a run and packed models.
+/// The largest file of a run's metrics, and the largest packed model, in bytes.
 pub const LARGE: u64 = 1 << 30;
-/// For a configuration.
+/// The largest configuration, in bytes.
 pub const SMALL: u64 = 1 << 20;
 
-/// For the header of a file of tensors: some 30,000 of them.
+/// The largest header of a file of tensors, in bytes: some 30,000 tensors.
 pub const HEADER: u64 = 1 << 22;
 
-/// The bytes of the file, of which there may be `most`.
+/// The bytes of a file of at most `most` bytes.
 ///
 /// # Errors
-/// [`Error::File`] if there are more, [`Error::Io`] if the system refuses, [`Error::Memory`] if there is too little for them.
+/// [`Error::File`] if the file has more bytes, [`Error::Io`] if the system refuses, [`Error::Memory`] if there is too
+/// little memory.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
     let too_long = |seen: String| Error::file(path, format!("at most {most} bytes"), seen);
@@ -28,18 +30,18 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     if length.unwrap_or(0) > most {
         return Err(too_long(length.unwrap_or(0).to_string()));
     }
-    // A pipe has no length of its own, and a file may still grow.
+    // A pipe has no length, and a file may still grow.
     let mut bytes = reserve(length.unwrap_or(0) as usize, || path.display().to_string())?;
     file.take(most + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > most { Err(too_long("more".to_string())) } else { Ok(bytes) }
 }
 
-/// The bytes of a safetensors file: the length of its header, the header, and as many bytes as that tells of. What is longer
-/// or shorter is refused before its tensors are read.
+/// The bytes of a safetensors file: the length of its header, the header, and the tensors. A file whose length is not
+/// the one that its header gives is refused before the tensors are read.
 ///
 /// # Errors
-/// [`Error::File`] if it is no such file, its header has more than [`HEADER`] bytes or the file more than [`TENSORS`];
-/// [`Error::Io`] if the system refuses, [`Error::Memory`] if there is too little for it.
+/// [`Error::File`] if it is not a safetensors file, its header has more than [`HEADER`] bytes, or the file has more
+/// than [`TENSORS`]; [`Error::Io`] if the system refuses, [`Error::Memory`] if there is too little memory.
 pub fn read_tensors(path: &Path) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
     let no_such_file = |seen: String| Error::file(path, "a safetensors file", seen);
@@ -74,14 +76,14 @@ pub fn read_tensors(path: &Path) -> Result<Vec<u8>> {
     if !take(data, &mut all)? {
         return Err(other_length(all.len().to_string()));
     }
-    // A pipe may hold more, and a file may have grown.
+    // A pipe may contain more bytes, and a file may have grown.
     if take(1, &mut all)? { Err(other_length("more".to_string())) } else { Ok(all) }
 }
 
-/// Of the number that a safetensors file begins with.
+/// The bytes of the number that a safetensors file begins with, the length of its header.
 const LENGTH: u64 = 8;
 
-/// Opens a file, and tells its length unless it is a pipe.
+/// Opens a file, and returns its length too unless it is a pipe.
 fn open(path: &Path) -> Result<(File, Option<u64>)> {
     let io = |source| Error::io(path, source);
     let file = File::open(path).map_err(io)?;
@@ -93,14 +95,14 @@ fn open(path: &Path) -> Result<(File, Option<u64>)> {
     Ok((file, length))
 }
 
-/// Whether it has no end.
+/// Whether it is a device, which may have no end.
 #[cfg(unix)]
 fn is_device(metadata: &Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt;
     metadata.file_type().is_char_device() || metadata.file_type().is_block_device()
 }
 
-/// Other systems name no devices in directories.
+/// On other systems devices are not files of a directory.
 #[cfg(not(unix))]
 fn is_device(_: &Metadata) -> bool {
     false

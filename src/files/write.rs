@@ -1,6 +1,6 @@
-//! Files that are never half-written: the bytes go beside the file, are synced, and take its name in one step; then the
-//! directory is synced, so that neither a crash nor a power cut brings back what was replaced. All of it happens in one open
-//! [`Dir`].
+//! Writes files that are never incomplete: the bytes are written to another file beside the file and synced, and this
+//! other file is renamed to the file's name. Then the directory is synced, so that neither a crash nor a power cut
+//! brings back the old file. All of this happens in one open [`Dir`].
 
 use super::dir::{Dir, is_there};
 use super::lock::{lock, try_lock};
@@ -11,20 +11,20 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long another process that writes the same file is waited for.
+/// How long to wait for another process that writes the same file.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Replaces the contents of `path`, or of what the link `path` leads to, or leaves it as it was. Of several processes that
-/// write it at once, each does so as a whole.
+/// Replaces the contents of `path` or, if `path` is a link, of the file that it leads to; after an error the old
+/// contents stay. If several processes write the file at once, it always has the whole contents of one of them.
 ///
 /// # Errors
-/// As [`check_replaceable`], [`Error::File`] if another process writes it for longer than [`PATIENCE`], and [`Error::Io`] if
-/// the system refuses; nothing is left beside the file then.
+/// As [`check_replaceable`], [`Error::File`] if another process writes the file for longer than [`PATIENCE`], and
+/// [`Error::Io`] if the system refuses. The file beside it is then removed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_within(path, bytes, PATIENCE)
 }
 
-/// As [`write()`], with a patience of the caller's.
+/// As [`write()`], with `patience` in place of [`PATIENCE`].
 ///
 /// # Errors
 /// As [`write()`].
@@ -33,7 +33,7 @@ pub fn write_within(path: &Path, bytes: &[u8], patience: Duration) -> Result<()>
     fill_at(path, patience, all)
 }
 
-/// As [`write()`], for bytes that need not be in memory at once: `fill` writes them to the open file, at whatever pace.
+/// As [`write()`], for bytes that need not be in memory at once: `fill` writes them to the open file.
 ///
 /// # Errors
 /// As [`write()`], and those of `fill`.
@@ -51,7 +51,7 @@ fn fill_at(path: &Path, patience: Duration, fill: impl FnOnce(&mut File) -> Resu
     fill_in(&dir, name, path, patience, fill).map(drop)
 }
 
-/// As [`write()`], of the file `name` in an open directory, which is returned locked; errors call it `path`.
+/// As [`write()`], for the file `name` in an open directory. Returns the new file, locked; errors name it `path`.
 ///
 /// # Errors
 /// As [`write()`].
@@ -72,7 +72,7 @@ fn fill_in(
     loop {
         let mut file = dir.open_part(&part).map_err(io)?;
         lock(&file, path, patience)?;
-        // Whoever held the lock before has given the file its name.
+        // If not, the process that held the lock before has renamed the file.
         if dir.names(&part, &file).map_err(io)? {
             let part = Part { dir, name: &part, is_finished: false };
             file.set_len(0).map_err(io)?;
@@ -83,10 +83,10 @@ fn fill_in(
     }
 }
 
-/// Checks that `path` is a file or nothing yet: a device or a pipe would be replaced, not written to.
+/// Checks that `path` is a file or does not exist: a device or a pipe would be replaced, not written to.
 ///
 /// # Errors
-/// [`Error::File`] if it is something else.
+/// [`Error::File`] if `path` is anything else.
 pub fn check_replaceable(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(Error::file(path, "a file to write", "a directory")),
@@ -95,16 +95,17 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the file `name` in `dir` and returns it locked; none if it is there already. Of several processes that make it at
-/// once, one does. What one that was killed left beside it is taken over. Errors call it `path`.
+/// Creates the file `name` in `dir` and returns it locked; none if it exists already. If several processes do this at
+/// once, one of them creates the file. An unfinished file that a killed process left beside it is reused. Errors name
+/// the file `path`.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses; nothing is left behind then.
+/// [`Error::Io`] if the system refuses; no file is then left.
 pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<Option<File>> {
     let part = part(name);
     let make = || {
         let mut file = dir.open_part(&part)?;
-        // Whoever held the lock before has given the file its name, or has given up.
+        // Another process holds the lock, or the one that held it has renamed or removed the file.
         if !try_lock(&file, path)? || !dir.names(&part, &file)? {
             return Ok(None);
         }
@@ -124,7 +125,7 @@ pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<O
     make().map_err(|source| Error::io(path, source))
 }
 
-/// Makes a directory and those it is in, durably.
+/// Creates a directory and its missing parents, and syncs their entries to disk.
 ///
 /// # Errors
 /// [`Error::Io`] if the system refuses.
@@ -141,14 +142,14 @@ fn split(path: &Path) -> (&Path, &OsStr) {
     (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default())
 }
 
-/// The name under which the bytes of a file are written first.
+/// The name of the file to which the bytes of the file `name` are first written.
 pub(super) fn part(name: &OsStr) -> OsString {
     let mut part = name.to_owned();
     part.push(".part");
     part
 }
 
-/// A file on its way to its name, locked by this process; as long as it has not got there it is removed in the end.
+/// A file that is locked by this process and not yet renamed to its final name; if it is dropped before, it is removed.
 struct Part<'a> {
     dir: &'a Dir,
     name: &'a OsStr,
@@ -156,7 +157,7 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Gives the file its name, once what was written is on the disk.
+    /// Syncs the file to disk, then renames it to its final name.
     fn finish(mut self, file: &File, name: &OsStr) -> io::Result<()> {
         file.sync_all()?;
         self.dir.rename(self.name, name)?;

@@ -1,7 +1,7 @@
-//! The image in a file, as pixels (C, H, W) in [0, 1]: a PNG or JPEG, an array of NumPy, or the bytes alone.
+//! Reads the image in a file, as pixels (C, H, W) in [0, 1]: a PNG or JPEG, an array of NumPy, or raw bytes.
 //!
-//! What the file holds must have the shape asked for: nothing is scaled or cropped. Its sizes are compared with that shape before
-//! anything is unpacked, so that a small file cannot ask for much memory.
+//! The image must have the shape that the caller gives: it is not scaled or cropped. Its sizes are compared with that
+//! shape before it is unpacked, so that a small file cannot take much memory.
 
 pub mod npy;
 pub mod picture;
@@ -16,16 +16,16 @@ use std::path::Path;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 const JPEG: &[u8] = b"\xff\xd8\xff";
 
-/// What a PNG or JPEG may hold beside its pixels, and what compressing noise adds to them.
+/// The bytes that a PNG or JPEG may have besides its pixels, including what compressing noise adds.
 const OTHER_BYTES: u64 = 1 << 24;
 /// The bytes of the widest pixel of a PNG, four samples of 16 bits; no sample of an array has more.
 const WIDEST: u64 = 8;
 
-/// Reads an image of `shape` (C, H, W). A file called `.raw` or `.bin` is its bytes; PNG, JPEG and NumPy's `.npy` are recognized by
-/// their first bytes.
+/// Reads an image of `shape` (C, H, W). A file whose name ends in `.raw` or `.bin` is raw bytes; PNG, JPEG and NumPy's
+/// `.npy` are recognized by their first bytes.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::File`] if it is none of these or not of that shape.
+/// [`Error::Io`] if the file cannot be read, [`Error::File`] if it is none of these or has another shape.
 pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<f32>> {
     if path.is_dir() {
         return Err(Error::file(path, "the file of an image; --data takes a data set", "a directory"));
@@ -35,10 +35,10 @@ pub fn read(path: &Path, shape: [usize; 3]) -> Result<Vec<f32>> {
     decode(path, &bytes, shape)
 }
 
-/// The pixels of the image of `shape` whose file, called `path`, holds `bytes`.
+/// The pixels of the image of `shape` in `bytes`, the contents of the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if they are no such image.
+/// [`Error::File`] if `bytes` are not such an image.
 pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> {
     let is_called = |extension: &str| path.extension().is_some_and(|there| there.eq_ignore_ascii_case(extension));
     if is_called("raw") || is_called("bin") {
@@ -53,13 +53,13 @@ pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> 
     }
 }
 
-/// An image of another shape than that asked for.
+/// The error for an image of another shape.
 fn other_shape(path: &Path, [channels, height, width]: [usize; 3], seen: impl ToString) -> Error {
     let expected = format!("an image of {channels} x {height} x {width}, channels by height by width");
     Error::file(path, expected, seen)
 }
 
-/// The value of a sample of eight bits, as of the images of a data set.
+/// The value in [0, 1] of a sample of eight bits, the same as for the images of a data set.
 fn of_byte(sample: u8) -> f32 {
     f32::from(sample) / 255.0
 }

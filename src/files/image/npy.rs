@@ -9,10 +9,11 @@ use crate::error::{Error, Result};
 use crate::files::npy::Header;
 use std::path::Path;
 
-/// The pixels (C, H, W) of the image of `shape` in the file `path`, which holds `bytes`.
+/// The pixels (C, H, W) of the image of `shape` in `bytes`, the contents of the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if they are no array of bytes or floats, or of another shape, or a float is not in [0, 1].
+/// [`Error::File`] if `bytes` are not an array of bytes or floats, the array has another shape, or a float is not in
+/// [0, 1].
 pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> {
     let (Header { descr, is_fortran, shape: seen }, data) = Header::split(path, bytes)?;
     let strides = strides(&seen, is_fortran, shape).ok_or_else(|| {
@@ -26,10 +27,10 @@ pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> 
     Ok(places.map(|at| samples[place(at)]).collect())
 }
 
-/// The distance in the file between elements next to each other in each of C, H and W; none if an array of the shape `seen` is not of
-/// the `shape` (C, H, W).
+/// The distance in the file between elements that are neighbours along C, H and W; none if an array of shape `seen` is
+/// not an image of shape (C, H, W).
 fn strides(seen: &[usize], is_fortran: bool, [channels, height, width]: [usize; 3]) -> Option<[usize; 3]> {
-    // The direction of each of C, H, W among those of the array; a channel left out is a last direction of one element.
+    // The dimension of the array that is C, H and W; a missing channel dimension counts as a last dimension of size 1.
     let directions = if seen == [channels, height, width] {
         [0, 1, 2]
     } else if seen == [height, width, channels] || (seen == [height, width] && channels == 1) {
@@ -44,7 +45,7 @@ fn strides(seen: &[usize], is_fortran: bool, [channels, height, width]: [usize; 
     Some(directions.map(faster))
 }
 
-/// The elements in the order of the file.
+/// The elements of the array, in the order of the file.
 fn samples(path: &Path, descr: &str, data: &[u8], elements: usize) -> Result<Vec<f32>> {
     let bytes = match descr {
         "|u1" => 1,

@@ -1,8 +1,9 @@
-//! An image in a PNG or JPEG file, as it is trained on and as it is predicted: samples of eight bits, those of sixteen rounded.
+//! Reads an image in a PNG or JPEG file, for training and prediction alike: samples of eight bits; samples of sixteen
+//! bits are rounded.
 //!
-//! Programs that make PNGs smaller change their type as long as no pixel changes. So a grey image is one for a model of colours, its
-//! three channels alike; and one whose three channels are alike is one for a model of grey. Transparent pixels have no colour: an
-//! image with some is refused.
+//! Programs that make PNGs smaller may change the type of a PNG without changing a pixel. So a model of colour images
+//! also takes a grey image, with three equal channels, and a model of grey images also takes an image whose three
+//! channels are equal. An image with transparent pixels, which have no colour, is refused.
 
 use super::{of_byte, other_shape};
 use crate::error::{Error, Result};
@@ -11,10 +12,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, ErrorKind, Seek};
 use std::path::Path;
 
-/// The most columns and rows that an image may have.
+/// The largest number of columns and of rows of an image.
 const MOST: u32 = 1 << 14;
 
-/// What the beginning of a file tells of its image.
+/// The size and the kind of an image, as the beginning of its file gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// H.
@@ -28,8 +29,8 @@ pub struct Header {
 /// The size of the image in a file and whether it has colours, without its pixels.
 ///
 /// # Errors
-/// [`Error::File`] if it is not the beginning of a PNG or JPEG file, or tells of more than 16,384 rows or columns; [`Error::Io`] if
-/// the system refuses to open or read it.
+/// [`Error::File`] if the file does not begin like a PNG or JPEG file, or has more than 16,384 rows or columns;
+/// [`Error::Io`] if the system refuses to open or read it.
 pub fn header(path: &Path) -> Result<Header> {
     Ok(header_of(&decoder(path, open(path)?)?))
 }
@@ -37,8 +38,8 @@ pub fn header(path: &Path) -> Result<Header> {
 /// The samples (C, H, W) of the image in a file: red, green and blue for three channels, its brightness for one.
 ///
 /// # Errors
-/// Those of [`header`]; [`Error::File`] if it cannot be decoded, is transparent anywhere, or has colours where one channel is asked
-/// for.
+/// Those of [`header`]; [`Error::File`] if the image cannot be decoded, has a transparent pixel, or has colours and
+/// `channels` is 1.
 ///
 /// # Panics
 /// If `channels` is neither 1 nor 3.
@@ -46,7 +47,7 @@ pub fn samples(path: &Path, channels: usize) -> Result<Vec<u8>> {
     samples_of(path, decoder(path, open(path)?)?, channels)
 }
 
-/// The pixels (C, H, W) of the image of `shape` in the file `path`, which holds `bytes`.
+/// The pixels (C, H, W) of the image of `shape` in `bytes`, the contents of the file `path`.
 ///
 /// # Errors
 /// Those of [`samples`], and [`Error::File`] if the image has another shape.

@@ -1,13 +1,13 @@
-//! An image as its bytes, one a pixel and channel: channel by channel, row by row; 255 is 1.
+//! An image as raw bytes, one byte per pixel and channel: channel by channel, row by row. Byte 255 is the value 1.
 
 use super::{of_byte, other_shape};
 use crate::error::Result;
 use std::path::Path;
 
-/// The pixels (C, H, W) of the image of `shape` in the file `path`, which holds `bytes`.
+/// The pixels (C, H, W) of the image of `shape` in `bytes`, the contents of the file `path`.
 ///
 /// # Errors
-/// [`Error::File`](crate::Error::File) if there is not one byte a pixel and channel.
+/// [`Error::File`](crate::Error::File) if there is not exactly one byte per pixel and channel.
 pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> {
     let elements: usize = shape.iter().product();
     if bytes.len() != elements {
