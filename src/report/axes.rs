@@ -1,6 +1,6 @@
-//! Axes: from values to positions in [0, 1], and the ticks between.
+//! Axes: they map values to positions in [0, 1], and choose ticks.
 
-/// How values are spread over an axis.
+/// How an axis maps values to positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scale {
     Linear,
@@ -13,19 +13,20 @@ enum Scale {
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {
     scale: Scale,
-    /// Ends, in values (linear) or in powers of ten (logarithmic).
+    /// The ends, as values (linear) or as their logarithms to base 10 (logarithmic).
     low: f64,
     high: f64,
 }
 
-/// Values beyond this are as good as infinite: with it, no difference of two values overflows.
+/// Values whose size is not below this are treated as infinite, so that no difference of two values overflows.
 const LARGEST: f64 = 1e300;
 
 impl Axis {
-    /// A linear axis that holds the finite ones of `values`, with a margin; [0, 1] where there are none.
+    /// A linear axis over the finite values of `values`, or over [0, 1] if there are none, with a margin.
     pub fn linear(values: impl IntoIterator<Item = f64>) -> Axis {
         let (low, high) = ends(values.into_iter().filter(|v| v.abs() < LARGEST)).unwrap_or((0.0, 1.0));
-        // Constant values get a range of their own size, and none is so narrow that its ticks look the same.
+        // Equal values get a range in proportion to their size. No range is so narrow that its ticks have the same
+        // label.
         let margin = if high - low > 1e-6 * low.abs().max(high.abs()) {
             0.04 * (high - low)
         } else if high == 0.0 {
@@ -36,8 +37,8 @@ impl Axis {
         Axis { scale: Scale::Linear, low: low - margin, high: high + margin }
     }
 
-    /// A logarithmic axis that holds the positive, finite ones of `values`, with a margin; [0.1, 10] where there
-    /// are none.
+    /// A logarithmic axis over the positive, finite values of `values`, with a margin; [0.1, 10] and the margin if
+    /// there are none.
     pub fn log10(values: impl IntoIterator<Item = f64>) -> Axis {
         let powers = values.into_iter().filter(|&v| v > 0.0 && v < LARGEST).map(f64::log10);
         let (low, high) = ends(powers).unwrap_or((-1.0, 1.0));
@@ -45,14 +46,14 @@ impl Axis {
         Axis { scale: Scale::Log10, low: low - margin, high: high + margin }
     }
 
-    /// A linear axis for epochs 1 to `count`, its ticks at whole numbers.
+    /// A linear axis for epochs 1 to `count`, with ticks at whole numbers.
     pub fn epochs(count: usize) -> Axis {
         let last = count.max(1) as f64;
         let margin = if count > 1 { 0.03 * (last - 1.0) } else { 0.5 };
         Axis { scale: Scale::Whole, low: 1.0 - margin, high: last + margin }
     }
 
-    /// Ends of the axis, in values.
+    /// The values at the ends of the axis.
     pub fn ends(self) -> (f64, f64) {
         match self.scale {
             Scale::Linear | Scale::Whole => (self.low, self.high),
@@ -61,7 +62,7 @@ impl Axis {
     }
 
     /// Position of `value`, 0 at the low end and 1 at the high end; none for a value off the axis or not finite.
-    /// On a logarithmic axis 0 lies below everything, and so at the low end.
+    /// On a logarithmic axis 0, which is below all values, is placed at the low end.
     pub fn place(self, value: f64) -> Option<f64> {
         let at = match self.scale {
             Scale::Log10 if value == 0.0 => self.low,
@@ -85,7 +86,7 @@ impl Axis {
     }
 }
 
-/// Least and greatest of `values`; none where there are none.
+/// The smallest and the largest of `values`; none if there are none.
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.fold(None, |ends, v| match ends {
         None => Some((v, v)),
@@ -118,8 +119,8 @@ pub fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     Vec::new()
 }
 
-/// Ticks between 10^`low` and 10^`high`: the first of these series that has at most `most`: 1, 2, 5 · 10^k; 10^k;
-/// every second 10^k, every third … Where that leaves fewer than two, ticks as on a linear axis.
+/// Ticks between 10^`low` and 10^`high`: the first of these series with at most `most` ticks: 1, 2, 5 · 10^k; 10^k;
+/// every second 10^k, every third … If the series has fewer than two ticks, those of a linear axis.
 pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     if !(high > low && high - low < 1000.0) || most == 0 {
         return Vec::new();
@@ -146,7 +147,7 @@ pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     if ticks.len() < 2 { linear_ticks(from, to, most) } else { ticks }
 }
 
-/// `value` for a reader, to `digits` significant digits: −0.2, 12,500, 3·10⁻⁷.
+/// `value` as text for a reader, to `digits` significant digits: −0.2, 12,500, 3·10⁻⁷.
 pub fn label(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return if value.is_nan() {

@@ -1,5 +1,5 @@
-//! The published comparison: what a multi-spike prior does to the quantized loss and to the accuracy of
-//! quantized weights, and a Gaussian prior does not.
+//! The published comparison of a multi-spike and a Gaussian prior: the quantized loss and the accuracy with quantized
+//! weights by epoch.
 
 use super::WIDTH;
 use super::axes::Axis;
@@ -23,14 +23,15 @@ pub struct Curve {
 /// Height and width of the plots.
 const PLOT: (f64, f64) = (260.0, 310.0);
 
-/// Quantized loss (left, logarithmic) and accuracy (right, in percent) by epoch, one colour a curve, as SVG.
-/// Mean-weight accuracy is a broad, pale line: where quantized weights do as well, their line runs inside it.
+/// Quantized loss (left, logarithmic) and accuracy (right, in percent) by epoch, one colour per curve, as SVG.
+/// The accuracy with mean weights is a broad, pale line: where quantized weights have the same accuracy, their line
+/// is inside it.
 pub fn comparison(curves: &[Curve]) -> String {
     let right = WIDTH - 20.0 - PLOT.1;
     let paints: Vec<[Paint; 2]> = (0..curves.len()).map(paints).collect();
     let runs: Vec<(&[Paint], &str)> =
         paints.iter().zip(curves).map(|(paints, curve)| (&paints[..], curve.label.as_str())).collect();
-    // The runs' names share a row with the key to the right plot where they leave it room.
+    // The runs' names share a row with the key to the right plot if there is room for both.
     let rows = if 14.0 + legend_width(&runs) > right { 2.0 } else { 1.0 };
     let top = 36.0 + 25.0 * rows;
     let mut svg = Svg::new(WIDTH, top + PLOT.0 + 46.0, "Quantized loss and accuracy by epoch");
@@ -60,7 +61,8 @@ pub fn comparison(curves: &[Curve]) -> String {
         }
     }
 
-    // Broad lines lie below all others, each narrower than the one before: where they coincide all show.
+    // Broad lines are drawn below all others, each narrower than the line before, so that all are visible where they
+    // coincide.
     let widths = (0..curves.len()).rev().map(|i| 5.0 + 4.0 * i as f64);
     for ((i, curve), width) in curves.iter().enumerate().zip(widths) {
         let (_, tint) = CURVES[i % CURVES.len()];
@@ -78,10 +80,10 @@ pub fn comparison(curves: &[Curve]) -> String {
     svg.finish()
 }
 
-/// Colour of the broad line in the legend.
+/// The colour of the broad line in the legend.
 const PALE: &str = "#cccccc";
 
-/// Line and points of curve `index`. Discs and squares alternate: curves differ in print without colour too.
+/// The line and the points of curve `index`. Discs and squares alternate, so that curves differ also without colour.
 fn paints(index: usize) -> [Paint; 2] {
     let (color, _) = CURVES[index % CURVES.len()];
     let points = if index.is_multiple_of(2) { Paint::Discs(color, 5.5) } else { Paint::Squares(color, 4.5) };

@@ -4,12 +4,12 @@ use super::WIDTH;
 use super::svg::{Anchor, Font, GREY, Paint, Svg, number};
 use std::fmt::Write;
 
-/// What the figure shows of one kind of weights.
+/// What the figure shows for one kind of weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Confusion {
-    /// Its name.
+    /// The name of the kind of weights.
     pub name: String,
-    /// (K, K): the images of label i that are predicted as class j, row by row.
+    /// (K, K), row by row: the number of images of label i that are predicted as class j.
     pub counts: Vec<usize>,
     /// What each of the K classes is called.
     pub class_names: Vec<String>,
@@ -33,7 +33,7 @@ impl Confusion {
     }
 }
 
-/// Shades of a cell, light to dark, and the share of its row from which each holds.
+/// The shades of a cell, from light to dark, each with the smallest share of its row for which it is used.
 const SHADES: [(f64, &str); 7] = [
     (f64::MIN_POSITIVE, "#e3eef8"),
     (0.01, "#c3dbee"),
@@ -43,7 +43,7 @@ const SHADES: [(f64, &str); 7] = [
     (0.6, "#0a5e99"),
     (0.9, "#064477"),
 ];
-/// From this shade on a number is white.
+/// The first shade on which a number is white.
 const DARK: usize = 4;
 /// Side of a cell that has room for its number.
 const ROOM: f64 = 26.0;
@@ -156,7 +156,7 @@ fn matrix(svg: &mut Svg, kind: &Confusion, layout: &Layout, left: f64, top: f64)
     svg.text_upwards(left - layout.left + 28.0, top + side / 2.0, "label", Font::NAME);
 }
 
-/// Which shade has a share of a row; none without images.
+/// The index of the shade for a share of a row; none for a cell without images.
 fn shade(share: f64) -> Option<usize> {
     SHADES.iter().rposition(|(from, _)| share >= *from)
 }

@@ -4,10 +4,10 @@ use super::WIDTH;
 use super::layers::percent;
 use super::svg::{Anchor, Font, INK, LEVEL, Svg};
 
-/// An image and what is predicted for it.
+/// An image and the prediction for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// Its address: a `data:` URI that holds it, for one.
+    /// The URI of the image, for example a `data:` URI that contains it.
     pub address: String,
     /// (C, H, W).
     pub shape: [usize; 3],
@@ -24,7 +24,7 @@ const PITCH: (f64, f64) = (97.0, 152.0);
 const SIDE: f64 = 66.0;
 /// Width of a text under an image, at most.
 const WIDEST_TEXT: f64 = 93.0;
-/// Classes named under an image, at most.
+/// The largest number of classes named under an image.
 const NAMED: usize = 3;
 
 /// Two blocks of images under a heading that names the `weights`, as SVG: under each image its label, and its most probable

@@ -7,24 +7,25 @@ use super::panel::{Panel, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg, WEIGHT, number};
 use std::fmt::Write;
 
-/// What the figure shows of one kind of weights.
+/// What the figure shows for one kind of weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entropies {
-    /// Its name.
+    /// The name of the kind of weights.
     pub name: String,
     /// The entropy of each test image, nats.
     pub own: Vec<f64>,
     /// The entropy of each image of another data set, and the AUROC by entropy.
     pub other: Option<(Vec<f64>, f64)>,
-    /// K.
+    /// The number of classes, K.
     pub classes: usize,
 }
 
 /// Bins of a histogram.
 const BINS: usize = 40;
 
-/// The shares of the images by their entropy, from 0 to ln K, on a logarithmic axis, one panel a kind of weights, as SVG. Images of
-/// another data set are a line: what lies to the right of the bars is what entropy tells from the test images.
+/// The shares of the images by their entropy, from 0 to ln K, on a logarithmic axis, one panel for each kind of
+/// weights, as SVG. Images of another data set are a line: the part of it to the right of the bars are the images that
+/// entropy separates from the test images.
 pub fn entropies(kinds: &[Entropies]) -> String {
     let grid = Grid::new(kinds.len(), 0);
     let mut svg = Svg::new(WIDTH, grid.height(), "Predictive entropy");
@@ -67,7 +68,8 @@ pub fn entropies(kinds: &[Entropies]) -> String {
     svg.finish()
 }
 
-/// The share of `values` in each of [`BINS`] equal parts of [0, `most`], `most` in the last, as steps.
+/// A path of steps: the share of `values` in each of [`BINS`] equal parts of [0, `most`], where `most` belongs to the
+/// last part.
 fn outline(panel: &Panel, values: &[f64], most: f64) -> String {
     let mut counts = [0_usize; BINS];
     for value in values.iter().filter(|value| value.is_finite()) {

@@ -1,4 +1,4 @@
-//! The funnel: θ against ln σ², one panel a layer.
+//! The funnel: θ against ln σ², one panel for each layer.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::layers::{Grid, LayerPicture, mark_levels, theta_axis};
 use super::panel::{Panel, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg};
 
-/// Shades of a cell, light to dark, and the number of weights from which each holds.
+/// The shades of a cell, from light to dark, each with the smallest number of weights for which it is used.
 const SHADES: [(u32, &str); 7] = [
     (1, "#9ecae6"),
     (3, "#74b2dc"),
@@ -19,14 +19,15 @@ const SHADES: [(u32, &str); 7] = [
     (1000, "#022850"),
 ];
 
-/// Most cells of all panels together. It bounds the file: a cell takes about ten bytes at most.
+/// The largest number of cells of all panels together. It bounds the size of the file: a cell takes at most about ten
+/// bytes.
 const CELLS: f64 = 40_000.0;
 
 /// Least side of a cell in SVG units.
 const CELL: f64 = 2.0;
 
-/// Posterior means against log variances of each layer, as SVG: a raster, its shade the number of weights per
-/// cell. All panels share the vertical axis. A weight is drawn if both its values are finite.
+/// Posterior means against log variances of each layer, as SVG: a raster whose shades give the number of weights per
+/// cell. All panels have the same vertical axis. A weight is drawn if both its values are finite.
 pub fn funnel(layers: &[LayerPicture<'_>]) -> String {
     let grid = Grid::new(layers.len(), 1);
     let mut svg = Svg::new(WIDTH, grid.height(), "Posterior means against log variances of each layer");
@@ -54,7 +55,7 @@ pub fn funnel(layers: &[LayerPicture<'_>]) -> String {
     svg.finish()
 }
 
-/// Number of weights in each cell of the panel: (rows, columns), both at least 1, the upper row first.
+/// The number of weights in each cell of the panel: (rows, columns), both at least 1, the upper row first.
 pub fn density(panel: &Panel, layer: &LayerPicture<'_>, columns: usize, rows: usize) -> Vec<u32> {
     let mut counts = vec![0; rows * columns];
     for (&theta, &log_sigma2) in layer.theta.iter().zip(layer.log_sigma2) {
@@ -68,12 +69,12 @@ pub fn density(panel: &Panel, layer: &LayerPicture<'_>, columns: usize, rows: us
     counts
 }
 
-/// Index of the shade of a cell with `count` weights; none for an empty cell.
+/// The index of the shade of a cell with `count` weights; none for an empty cell.
 pub fn shade(count: u32) -> Option<usize> {
     SHADES.iter().rposition(|&(from, _)| from <= count)
 }
 
-/// Path over the cells of one shade, neighbours in a row as one segment.
+/// A path over the cells of one shade; neighbouring cells in a row are one segment.
 fn runs(counts: &[u32], columns: usize, wanted: usize) -> String {
     let mut path = String::new();
     for (row, counts) in counts.chunks(columns).enumerate() {
@@ -88,7 +89,7 @@ fn runs(counts: &[u32], columns: usize, wanted: usize) -> String {
     path
 }
 
-/// The shades with the counts from which they hold.
+/// Draws the key: the shades, each with the smallest count for which it is used.
 fn key(svg: &mut Svg, left: f64, baseline: f64) {
     let font = Font::NAME.anchor(Anchor::Start);
     let name = "weights per cell, from";

@@ -1,4 +1,4 @@
-//! Histogram of θ, one panel a layer, with the levels marked.
+//! Histogram of θ, one panel for each layer, with the levels marked.
 
 use crate::prior::quantizer::Quantizer;
 use std::fmt::Write;
@@ -9,11 +9,11 @@ use super::layers::{Grid, LayerPicture, mark_levels, theta_axis};
 use super::panel::{Entries, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg, WEIGHT, number};
 
-/// Width of a bar in SVG units, as near as a whole number of bars allows.
+/// The width of a bar in SVG units, as nearly as a whole number of bars allows.
 const BAR: f64 = 2.0;
 
-/// Histogram of the posterior means of each layer, as SVG. The vertical axis is logarithmic: a level that holds
-/// one weight in a thousand is seen beside one that holds the rest, and so is what lies between them.
+/// Histogram of the posterior means of each layer, as SVG. The vertical axis is logarithmic, so that a level with one
+/// weight in a thousand is visible beside a level with the rest, and so are the weights between them.
 pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
     let grid = Grid::new(layers.len(), 2);
     let mut svg = Svg::new(WIDTH, grid.height(), "Histogram of the posterior means of each layer");
@@ -29,7 +29,7 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
         let (low, high) = x.ends();
         let bars = (grid.panel(index, x, x).width / BAR) as usize;
         let counts = bin(layer.theta, low, high, bars);
-        // The axis begins below one weight: a bar of one has a height.
+        // The axis begins below 1, so that a bar of one weight has a height.
         let most = counts.iter().copied().max().unwrap_or(0).max(10);
         let panel = grid.panel(index, x, Axis::log10([0.8, most as f64]));
         let drawn = counts.iter().sum();
@@ -49,8 +49,8 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
     svg.finish()
 }
 
-/// How many of `values` lie in each of `bins` equal parts of [low, high]: a value between two bins counts in the
-/// upper, `high` in the last, and a value outside or NaN in none.
+/// The number of `values` in each of `bins` equal parts of [low, high]. A value on the edge between two bins counts
+/// in the upper bin, `high` in the last bin, and a value outside or NaN in none.
 pub fn bin(values: &[f32], low: f64, high: f64, bins: usize) -> Vec<usize> {
     let mut counts = vec![0; bins];
     for value in values.iter().map(|&v| f64::from(v)) {
@@ -62,8 +62,8 @@ pub fn bin(values: &[f32], low: f64, high: f64, bins: usize) -> Vec<usize> {
     counts
 }
 
-/// Share of the finite `theta` nearest to each of `levels`, ascending, a tie to the lower: (M), sum 1; all 0 where
-/// nothing is finite.
+/// The share of the finite `theta` that is nearest to each of `levels`, which are ascending: (M), sum 1, or all 0 if no
+/// θ is finite. A θ at equal distances counts for the lower level.
 pub fn shares(theta: &[f32], levels: &[f32]) -> Vec<f64> {
     let finite: Vec<f32> = theta.iter().copied().filter(|theta| theta.is_finite()).collect();
     let occupancy = if levels.is_empty() { Vec::new() } else { Quantizer::new(levels).occupancy(&finite) };

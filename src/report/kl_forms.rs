@@ -1,4 +1,4 @@
-//! The forms of the KL against the truth: one panel a posterior variance, one curve a form.
+//! The forms of the KL against the true KL: one panel for each posterior variance, one curve for each form.
 
 use super::WIDTH;
 use super::axes::{Axis, label};
@@ -10,7 +10,7 @@ use super::svg::{CURVES, Font, GRID, INK, LEVEL, Paint, Svg, number};
 pub struct FormValues {
     /// ln σ².
     pub log_sigma2: f64,
-    /// For each form its KL in nats, one a θ.
+    /// For each form its KL at each θ, nats.
     pub kl: Vec<Vec<f64>>,
 }
 
@@ -18,8 +18,8 @@ const COLUMNS: usize = 3;
 const PLOT: (f64, f64) = (204.0, 150.0);
 const PITCH: (f64, f64) = (262.0, 204.0);
 
-/// Each form's KL over `theta`, one panel an entry of `panels`, as SVG; `names` are the forms', the truth first, and
-/// `levels` are marked.
+/// Each form's KL over `theta`, one panel for each entry of `panels`, as SVG. `names` are the names of the forms, the
+/// true KL first; `levels` are marked.
 pub fn kl_forms(names: &[&str], theta: &[f64], levels: &[f64], panels: &[FormValues]) -> String {
     let rows = panels.len().div_ceil(COLUMNS);
     let mut svg = Svg::new(WIDTH, 62.0 + rows as f64 * PITCH.1 + 16.0, "Forms of the KL against the truth");
@@ -50,7 +50,7 @@ pub fn kl_forms(names: &[&str], theta: &[f64], levels: &[f64], panels: &[FormVal
         for x in levels.iter().filter_map(|level| panel.place_x(*level)) {
             svg.path(&format!("M{} {}v{}", number(x), number(panel.top), number(panel.height)), level[0]);
         }
-        // The truth is the broad line below all others: where a form agrees with it both show.
+        // The true KL is the broad line below all others: where a form agrees with it both are visible.
         for (form, kl) in values.kl.iter().enumerate() {
             svg.path(&panel.path(theta.iter().copied().zip(kl.iter().copied())), paint(form));
         }

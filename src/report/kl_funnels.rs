@@ -1,4 +1,4 @@
-//! The funnels: where over θ and ln σ² a form of the KL is low, one panel a form.
+//! The funnels: the KL over θ and ln σ², one panel for each form, which show where it is low.
 
 use std::fmt::Write;
 
@@ -10,13 +10,13 @@ use super::svg::{Anchor, Font, LEVEL, Paint, Svg, number};
 /// A form's KL over a grid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surface<'a> {
-    /// The form.
+    /// The name of the form.
     pub name: &'a str,
-    /// KL in nats, (rows, columns) as [`Grid`] has them.
+    /// The KL in nats, (rows, columns), in the order of the [`Grid`].
     pub kl: Vec<f64>,
 }
 
-/// The grid of a surface: rows from the highest ln σ² down, columns from the lowest θ up, both evenly spaced.
+/// The grid of a surface: rows in descending order of ln σ², columns in ascending order of θ, both evenly spaced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
     /// θ of each column.
@@ -25,14 +25,14 @@ pub struct Grid {
     pub log_sigma2: Vec<f64>,
 }
 
-/// Dark where the KL is low.
+/// The shades, from dark for a low KL to light.
 const SHADES: [&str; 8] = ["#022850", "#064477", "#0a5e99", "#247bb8", "#4a97cd", "#74b2dc", "#9ecae6", "#d3e7f4"];
 const COLUMNS: usize = 2;
 const PLOT: (f64, f64) = (310.0, 170.0);
 const PITCH: (f64, f64) = (392.0, 226.0);
 
-/// One panel a surface, as SVG: steps of equal height between the lowest and the highest finite KL of all. `levels` are
-/// marked.
+/// One panel for each surface, as SVG. The shades divide the range from the lowest to the highest finite KL of all
+/// surfaces into equal steps. `levels` are marked.
 pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> String {
     let rows = surfaces.len().div_ceil(COLUMNS);
     let mut svg = Svg::new(WIDTH, 62.0 + rows as f64 * PITCH.1 + 16.0, "Forms of the KL over θ and ln σ²");
@@ -77,7 +77,8 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
     svg.finish()
 }
 
-/// Draws the cells of each shade, neighbours in a row as one segment. The outer cells reach the outer values.
+/// Draws the cells of each shade; neighbouring cells in a row are one segment. The outer edges of the raster are at the
+/// outermost values.
 fn draw(svg: &mut Svg, panel: &Panel, grid: &Grid, surface: &Surface<'_>, shade: impl Fn(f64) -> usize) {
     let (columns, rows) = (grid.theta.len(), grid.log_sigma2.len());
     let ends = |values: &[f64]| values.first().copied().zip(values.last().copied());

@@ -1,4 +1,4 @@
-//! One panel a layer: what the figures of the weights share.
+//! The layout that the figures of the weights share: one panel for each layer.
 
 use std::fmt::Write;
 
@@ -10,12 +10,12 @@ use crate::nets::graph::BayesLayer;
 use crate::nets::schedule::Work;
 use crate::nets::{Graph, Schedule};
 
-/// What the figures show of a layer.
+/// The values of a layer that the figures show.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerPicture<'a> {
     /// The layer's name, as in its parameters' names.
     pub name: &'a str,
-    /// Posterior means θ of its weights, in any order.
+    /// The posterior means θ of its weights, in any order.
     pub theta: &'a [f32],
     /// Log posterior variances ln σ², in the order of `theta`.
     pub log_sigma2: &'a [f32],
@@ -23,12 +23,12 @@ pub struct LayerPicture<'a> {
     pub levels: &'a [f32],
 }
 
-/// The most layers that a figure shows.
+/// The largest number of layers that a figure shows.
 pub const MOST_PICTURED: usize = 12;
 
-/// The layers that the figures show. Of a network with dense blocks, those of the published figure of a DenseNet: the
-/// convolutions outside of the blocks and those of the first unit. Of another all, or, if there are more than
-/// [`MOST_PICTURED`], the first, the last and, evenly, those between.
+/// The layers that the figures show. For a network with dense blocks, the layers in the published figure of a DenseNet:
+/// the convolutions outside of the blocks and those of the first unit. For any other network all layers. If there are
+/// more than [`MOST_PICTURED`], that number of them, evenly spaced, including the first and the last.
 pub fn pictured(graph: &Graph) -> Vec<&BayesLayer> {
     let mut shown: Vec<&BayesLayer> = graph.layers().collect();
     let units: Vec<Vec<usize>> = Schedule::fused(graph)
@@ -47,7 +47,7 @@ pub fn pictured(graph: &Graph) -> Vec<&BayesLayer> {
     (0..most).map(|i| shown[i * (shown.len() - 1) / (most - 1).max(1)]).collect()
 }
 
-/// Panels of equal size in rows, left to right: the fewer, the larger.
+/// Panels of equal size in rows, from left to right. Fewer panels are larger.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     panels: usize,
@@ -79,7 +79,7 @@ impl Grid {
             3 | 5..=12 => (3, 150.0),
             _ => (4, 110.0),
         };
-        // In four columns a layer's name and its number of weights take a row each.
+        // In four columns a layer's name and its number of weights take one row each.
         let rows = if columns == 4 { rows + 1 } else { rows };
         Grid { panels, columns, plot_height, above: 24.0 + ROW * rows as f64 }
     }
@@ -103,7 +103,7 @@ impl Grid {
         self.above + self.plot_height + BELOW
     }
 
-    /// Plot `index`, counted by rows, with its axes.
+    /// The plot with number `index`, counted along the rows, with its axes.
     pub fn panel(&self, index: usize, x: Axis, y: Axis) -> Panel {
         let (row, column) = (index / self.columns, index % self.columns);
         Panel {
@@ -116,8 +116,8 @@ impl Grid {
         }
     }
 
-    /// Draws axes and title of plot `index`: the layer's name, its number of weights, and how many of them are
-    /// not `drawn`. Only outer axes are named, the vertical ones `y`: the others are the same.
+    /// Draws the axes and the title of plot `index`: the layer's name, its number of weights, and how many of them are
+    /// not among the `drawn`. Only the axes of outer plots have names, the vertical axes the name `y`.
     pub fn frame(&self, svg: &mut Svg, index: usize, panel: &Panel, layer: &LayerPicture<'_>, drawn: usize, y: &str) {
         panel.draw_axes(svg);
         if index + self.columns >= self.panels {
@@ -147,7 +147,7 @@ impl Grid {
     }
 }
 
-/// `text`, its middle replaced by … where it is wider than `room`.
+/// `text`, with its middle replaced by … if it is wider than `room`.
 fn shorten(text: &str, font: Font, room: f64) -> String {
     let letters: Vec<char> = text.chars().collect();
     let without = |removed: usize| -> String {
@@ -161,14 +161,14 @@ fn shorten(text: &str, font: Font, room: f64) -> String {
     (0..=letters.len()).map(without).find(|short| font.width(short) <= room).unwrap_or_default()
 }
 
-/// The horizontal axis of a layer's plot: its finite weights and levels.
+/// The horizontal axis of a layer's plot, over its finite weights and levels.
 pub fn theta_axis(layer: &LayerPicture<'_>) -> Axis {
     Axis::linear(layer.theta.iter().chain(layer.levels).map(|&v| f64::from(v)))
 }
 
-/// Draws the levels as dashed lines, each with its value above, and above that its share of the weights where
-/// `shares` has one. A label that would touch the one before is left out, and more levels than can be told apart
-/// are only ticked. To be called before the data are drawn: the lines lie below them.
+/// Draws the levels as dashed lines, each with its value above it and, if `shares` has it, its share of the weights
+/// above the value. A label that would touch the label before it is left out; more than 16 levels get ticks only. Call
+/// this before the data are drawn, so that the lines lie below them.
 pub fn mark_levels(svg: &mut Svg, panel: &Panel, levels: &[f32], shares: &[f64]) {
     let crowded = levels.len() > 16;
     let places = || levels.iter().enumerate().filter_map(|(i, &level)| Some((i, panel.place_x(f64::from(level))?)));
@@ -198,7 +198,8 @@ pub fn mark_levels(svg: &mut Svg, panel: &Panel, levels: &[f32], shares: &[f64])
     row(panel.top - 5.0 - ROW, Font::SMALL, &|i| shares.get(i).map(|&share| percent(share)));
 }
 
-/// A share of 1 in percent, to two digits; near none and near all it says on which side.
+/// A share in percent, to two digits, from 99 % on to three; `<0.01%` for smaller shares above 0, `>99.9%` for larger
+/// shares below 1.
 pub fn percent(share: f64) -> String {
     match share * 100.0 {
         p if p > 0.0 && p < 0.01 => "<0.01%".to_string(),

@@ -14,8 +14,8 @@
 //! | [`confusion`](confusion()) | which label is predicted as which class |
 //! | [`contact_sheet`](contact_sheet()) | the images that a network is least and most certain of |
 //!
-//! Every figure is 800 units wide, on white, deterministic, and drawn from whatever it is given: a value that is
-//! not finite leaves a gap in a curve, and is counted in the title of a layer.
+//! Every figure is 800 units wide, on white, and deterministic. It can be drawn from any values: one that is not
+//! finite leaves a gap in a curve, and is counted in the title of a layer.
 //!
 //! [`svg`] writes elements, [`axes`] maps values to positions and finds ticks, [`panel`] draws a framed plot,
 //! [`layers`] lays out one panel a layer.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::axes::{Axis, label};
 use super::svg::{Anchor, Font, GREY, GRID, Paint, Svg, number};
 
-/// A plot: where its frame stands in the figure, and its two axes.
+/// A plot: the position of its frame in the figure, and its two axes.
 #[derive(Clone, Copy, Debug)]
 pub struct Panel {
     /// Left edge of the frame.
@@ -22,7 +22,7 @@ pub struct Panel {
     pub y: Axis,
 }
 
-/// Least distance between neighbouring ticks of the horizontal and of the vertical axis, in SVG units.
+/// The smallest distance between neighbouring ticks of the horizontal and of the vertical axis, in SVG units.
 const BETWEEN_TICKS: (f64, f64) = (38.0, 26.0);
 
 impl Panel {
@@ -36,17 +36,17 @@ impl Panel {
         self.left + self.width
     }
 
-    /// Where `x` stands in the figure; none off the axis.
+    /// The position of `x` in the figure; none for a value off the axis.
     pub fn place_x(&self, x: f64) -> Option<f64> {
         Some(self.left + self.x.place(x)? * self.width)
     }
 
-    /// Where `y` stands in the figure; none off the axis.
+    /// The position of `y` in the figure; none for a value off the axis.
     pub fn place_y(&self, y: f64) -> Option<f64> {
         Some(self.bottom() - self.y.place(y)? * self.height)
     }
 
-    /// Draws grid, frame and tick labels: to be called first, data lie on top.
+    /// Draws grid, frame and tick labels. Call this before the data are drawn on top.
     pub fn draw_axes(&self, svg: &mut Svg) {
         let (bottom, right) = (self.bottom(), self.right());
         let mut grid = String::new();
@@ -56,7 +56,7 @@ impl Panel {
                 let _ = write!(grid, "M{} {}V{}", number(x), number(self.top), number(bottom));
                 let text = label(tick, 9);
                 let half = Font::SMALL.width(&text) / 2.0;
-                // A label that would touch the one before is left out.
+                // A label that would touch the label before it is left out.
                 if x - half >= free_from {
                     svg.text(x, bottom + 15.0, &text, Font::SMALL);
                     free_from = x + half + 4.0;
@@ -84,17 +84,17 @@ impl Panel {
         svg.text_upwards(self.left - distance, self.top + self.height / 2.0, name, Font::NAME);
     }
 
-    /// A remark in the middle of the plot, where there is nothing to draw.
+    /// Writes a remark in the middle of a plot that has nothing to draw.
     pub fn remark(&self, svg: &mut Svg, remark: &str) {
         svg.text(self.left + self.width / 2.0, self.top + self.height / 2.0 + 4.0, remark, Font::SMALL);
     }
 
-    /// Path through the values of epochs 1, 2, …; it breaks where a value has no place.
+    /// A path through the values of epochs 1, 2, …; it is interrupted where a value is off the axis.
     pub fn curve(&self, values: &[f64]) -> String {
         self.path((1..).map(f64::from).zip(values.iter().copied()))
     }
 
-    /// Path through points (x, y); it breaks where one has no place.
+    /// A path through points (x, y); it is interrupted where a point is off an axis.
     pub fn path(&self, points: impl IntoIterator<Item = (f64, f64)>) -> String {
         let mut path = String::new();
         let mut broken = true;
@@ -108,8 +108,8 @@ impl Panel {
         path
     }
 
-    /// A speck at each of the values that [`Panel::curve`] passes through. Renderers
-    /// differ over segments of no length, so it has some.
+    /// A very short segment at each of the values that [`Panel::curve`] passes through. Its length is not 0, since
+    /// renderers differ in how they draw segments of length 0.
     pub fn dots(&self, values: &[f64]) -> String {
         let mut path = String::new();
         for (epoch, &value) in (1..).zip(values) {
@@ -124,7 +124,7 @@ impl Panel {
 /// Entries of a legend: the paints of the sample, and the name.
 pub type Entries<'a> = [(&'a [Paint], &'a str)];
 
-/// Draws a legend in one row, from `left` on: for each entry a sample of its paints, and its name.
+/// Draws a legend in one row, starting at `left`: for each entry a sample of its paints, and its name.
 pub fn legend(svg: &mut Svg, left: f64, baseline: f64, entries: &Entries<'_>) {
     let mut x = left;
     let middle = baseline - 4.0;
@@ -145,7 +145,7 @@ pub fn legend(svg: &mut Svg, left: f64, baseline: f64, entries: &Entries<'_>) {
     }
 }
 
-/// Width of a legend, with the space after its last entry.
+/// The width of a legend, including the space after its last entry.
 pub fn legend_width(entries: &Entries<'_>) -> f64 {
     entries.iter().map(|(_, name)| 29.0 + Font::NAME.width(name) + 18.0).sum()
 }

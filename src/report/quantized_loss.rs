@@ -8,8 +8,8 @@ use super::svg::{Anchor, Font, Paint, Svg, WEIGHT};
 /// Name of the quantized loss on an axis.
 pub(super) const NAME: &str = "quantized loss Σ(θ − Q(θ))²";
 
-/// The quantized loss after epochs 1, 2, …, as SVG, on a logarithmic axis, the first and the last value written
-/// out. A loss of 0 lies on the lower edge; one that is negative or not finite leaves a gap.
+/// The quantized loss after epochs 1, 2, …, as SVG, on a logarithmic axis, with the first and the last value as text.
+/// A loss of 0 is drawn at the lower edge; a loss that is negative or not finite leaves a gap.
 pub fn quantized_loss(epochs: &[f64]) -> String {
     let (height, top) = (340.0, 48.0);
     let mut svg = Svg::new(WIDTH, height, "Quantized loss by epoch");
@@ -37,7 +37,7 @@ pub fn quantized_loss(epochs: &[f64]) -> String {
         .filter_map(|(epoch, &loss)| Some((panel.place_x(f64::from(epoch))?, panel.place_y(loss)?, loss)))
         .collect();
     let font = Font::NAME.color(WEIGHT);
-    // Above the highest point of the curve between `left` and `right`.
+    // The position above the highest point of the curve between `left` and `right`.
     let above = |left: f64, right: f64| {
         let over = placed.iter().filter(|(x, ..)| (left..=right).contains(x));
         over.map(|(_, y, _)| y - 9.0).fold(f64::INFINITY, f64::min)
@@ -48,7 +48,7 @@ pub fn quantized_loss(epochs: &[f64]) -> String {
     }
     if let [_, .., (x, _, loss)] = placed[..] {
         let text = label(loss, 3);
-        // The curve comes from the left of the text.
+        // The curve reaches the last point from the left, under the text.
         let before = placed[placed.len() - 2].0;
         svg.text(x, above(before.min(x - font.width(&text)), x), &text, font.anchor(Anchor::End));
     }

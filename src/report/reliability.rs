@@ -1,4 +1,4 @@
-//! The reliability diagram: accuracy against confidence, and how many images there are of each confidence.
+//! The reliability diagram: accuracy against confidence, and the number of images of each confidence.
 
 use super::WIDTH;
 use super::axes::{Axis, label};
@@ -7,24 +7,25 @@ use super::svg::{Anchor, CURVES, Font, GREY, Paint, Svg, number};
 use crate::train::uncertainty::calibration::{Bin, expected};
 use std::fmt::Write;
 
-/// What the figure shows of one kind of weights.
+/// What the figure shows for one kind of weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reliability {
-    /// Its name.
+    /// The name of the kind of weights.
     pub name: String,
-    /// The bins of equal width, from the least to the most confident.
+    /// The bins of equal width, from the lowest to the highest confidence.
     pub bins: Vec<Bin>,
 }
 
-/// Side of an accuracy plot, at most.
+/// The largest side of an accuracy plot.
 const SIDE: f64 = 300.0;
 /// Height of the plot of counts.
 const COUNTS: f64 = 74.0;
 const TOP: f64 = 90.0;
 const LEFT: f64 = 56.0;
 
-/// One column a kind of weights, as SVG: above, the accuracy of each bin as a bar and, at its mean confidence, as a disc; below,
-/// the number of its images, on a logarithmic axis. A network that is as sure as it is right has its discs on the diagonal.
+/// One column for each kind of weights, as SVG. The upper plot has the accuracy of each bin as a bar and, at the bin's
+/// mean confidence, as a disc; the lower plot has the number of the bin's images, on a logarithmic axis. The discs of a
+/// calibrated network are on the diagonal.
 pub fn reliability(kinds: &[Reliability]) -> String {
     let pitch = WIDTH / kinds.len().max(1) as f64;
     let side = (pitch - LEFT - 8.0).min(SIDE);
@@ -79,7 +80,7 @@ pub fn reliability(kinds: &[Reliability]) -> String {
     svg.finish()
 }
 
-/// A bar from the lower end of the axis, or from 0 where that is above it.
+/// Draws a bar from 0, or from the lower end of the axis if 0 is not on it.
 fn bar(path: &mut String, panel: &Panel, edges: [f64; 2], value: f64) {
     let base = panel.place_y(0.0).unwrap_or(panel.bottom());
     let [left, right] = edges.map(|edge| panel.place_x(edge).unwrap_or(panel.left));

@@ -5,10 +5,10 @@ use super::axes::{Axis, label};
 use super::panel::{Panel, legend, legend_width};
 use super::svg::{CURVES, Font, Paint, Svg};
 
-/// What the figure shows of one kind of weights.
+/// What the figure shows for one kind of weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RiskCurve {
-    /// Its name.
+    /// The name of the kind of weights.
     pub name: String,
     /// The risk at coverages 1/N, 2/N … 1.
     pub risks: Vec<f64>,
@@ -16,16 +16,16 @@ pub struct RiskCurve {
     pub area: f64,
 }
 
-/// Points of a curve, at most: about one a unit of the figure's width.
+/// The largest number of points of a curve: about one per unit of the figure's width.
 const POINTS: usize = 600;
 
-/// Risk by coverage, both in percent, one curve a kind of weights, as SVG.
+/// Risk by coverage, both in percent, one curve for each kind of weights, as SVG.
 pub fn risk_coverage(kinds: &[RiskCurve]) -> String {
     let paints: Vec<[Paint; 1]> = (0..kinds.len()).map(|i| [paint(i, kinds.len())]).collect();
     let names: Vec<String> = kinds.iter().map(|kind| format!("{}: area {}", kind.name, label(kind.area, 3))).collect();
     let entries: Vec<(&[Paint], &str)> =
         paints.iter().map(|paint| &paint[..]).zip(names.iter().map(String::as_str)).collect();
-    // In one row if they have room there, else two a row.
+    // All entries in one row if they have room there, else two per row.
     let rows: Vec<_> =
         if 14.0 + legend_width(&entries) <= WIDTH { vec![&entries[..]] } else { entries.chunks(2).collect() };
     let top = 40.0 + 22.0 * rows.len() as f64;
@@ -59,7 +59,7 @@ pub fn risk_coverage(kinds: &[RiskCurve]) -> String {
     svg.finish()
 }
 
-/// Later curves are narrower: where they coincide all show.
+/// Later curves are narrower, so that all are visible where they coincide.
 fn paint(index: usize, count: usize) -> Paint {
     Paint::Line(CURVES[index % CURVES.len()].0, 1.4 + 1.2 * (count - 1 - index) as f64)
 }

@@ -1,4 +1,4 @@
-//! The few SVG elements the figures need, and the colours and type they share.
+//! The few SVG elements that the figures need, and the colours and fonts that they share.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ pub const GRID: &str = "#e4e4e4";
 pub const LEVEL: &str = "#d55e00";
 /// Colour of the weights, in every figure that shows them.
 pub const WEIGHT: &str = "#0072b2";
-/// Colours of curves, each with a pale tint: Okabe and Ito's, told apart with any colour vision.
+/// Colours of curves, each with a pale tint: Okabe and Ito's, which differ with any colour vision.
 pub const CURVES: [(&str, &str); 5] = [
     ("#d55e00", "#f3cdb0"),
     ("#0072b2", "#a9cfe6"),
@@ -21,7 +21,7 @@ pub const CURVES: [(&str, &str); 5] = [
     ("#000000", "#cccccc"),
 ];
 
-/// Which point of a text stands at its position.
+/// The point of a text that is at the text's position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
     /// The left end.
@@ -41,7 +41,7 @@ pub struct Font {
     pub bold: bool,
     /// Fill colour.
     pub color: &'static str,
-    /// Which point of the text stands at its position.
+    /// The point of the text that is at the text's position.
     pub anchor: Anchor,
 }
 
@@ -74,7 +74,7 @@ impl Font {
         ends.take_while(|cut| self.width(cut) <= width).last().unwrap_or_else(|| "…".to_string())
     }
 
-    /// Width of `text` in SVG units, estimated on the wide side: the reader's sans-serif face is not known.
+    /// The width of `text` in SVG units, a high estimate, since the reader's sans-serif font is not known.
     pub fn width(self, text: &str) -> f64 {
         let ems: f64 = text
             .chars()
@@ -100,7 +100,7 @@ pub enum Paint {
     Dashed(&'static str, f64),
     /// For [`Panel::dots`](super::panel::Panel::dots): discs of a colour and a width.
     Discs(&'static str, f64),
-    /// The same with squares.
+    /// For [`Panel::dots`](super::panel::Panel::dots): squares of a colour and a width.
     Squares(&'static str, f64),
 }
 
@@ -117,17 +117,17 @@ impl Paint {
     }
 }
 
-/// A drawing on a white ground.
+/// A drawing on a white background.
 #[derive(Debug)]
 pub struct Svg {
     text: String,
 }
 
 impl Svg {
-    /// An empty drawing; `title` is what a screen reader says of it.
+    /// An empty drawing; `title` is the text that a screen reader reads.
     pub fn new(width: f64, height: f64, title: &str) -> Svg {
         let (width, height) = (number(width), number(height));
-        // The ground is drawn: on a dark page a transparent figure would lose its text.
+        // The background is drawn, since the text of a transparent figure would not be visible on a dark page.
         let text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\" font-family=\"Helvetica, Arial, sans-serif\">\n\
@@ -137,14 +137,15 @@ impl Svg {
         Svg { text }
     }
 
-    /// A path, `d` in SVG's path language; nothing where `d` is empty.
+    /// Draws a path, `d` in SVG's path language; nothing if `d` is empty.
     pub fn path(&mut self, d: &str, paint: Paint) {
         if !d.is_empty() {
             let _ = writeln!(self.text, "<path d=\"{d}\" {}/>", paint.attributes());
         }
     }
 
-    /// Cells of a raster from `origin` on: `d` counts columns and rows of `cell` (width, height), row r at r + ½.
+    /// Draws cells of a raster whose corner is at `origin`. The path `d` is in columns and rows of size `cell` (width,
+    /// height); the middle of row r is at r + ½.
     pub fn raster(&mut self, d: &str, origin: (f64, f64), cell: (f64, f64), color: &str) {
         if !d.is_empty() {
             let _ = writeln!(
@@ -159,7 +160,7 @@ impl Svg {
         }
     }
 
-    /// A filled rectangle.
+    /// Draws a filled rectangle.
     pub fn rect(&mut self, left: f64, top: f64, width: f64, height: f64, color: &str) {
         let [left, top, width, height] = [left, top, width, height].map(number);
         let _ = writeln!(
@@ -168,7 +169,7 @@ impl Svg {
         );
     }
 
-    /// An image of that address, its pixels as they are.
+    /// Draws the image at the URI `address`, without smoothing its pixels.
     pub fn image(&mut self, left: f64, top: f64, width: f64, height: f64, address: &str) {
         let [left, top, width, height] = [left, top, width, height].map(number);
         let _ = writeln!(
@@ -179,12 +180,12 @@ impl Svg {
         );
     }
 
-    /// A text on the baseline at (x, y).
+    /// Writes a text with its baseline at (x, y).
     pub fn text(&mut self, x: f64, y: f64, text: &str, font: Font) {
         self.write_text(&format!("x=\"{}\" y=\"{}\"", number(x), number(y)), text, font);
     }
 
-    /// A text that reads upwards, its baseline through (x, y).
+    /// Writes a text that reads upwards, its baseline through (x, y).
     pub fn text_upwards(&mut self, x: f64, y: f64, text: &str, font: Font) {
         self.write_text(&format!("transform=\"translate({} {})rotate(-90)\"", number(x), number(y)), text, font);
     }
@@ -212,15 +213,15 @@ impl Svg {
     }
 }
 
-/// A length or coordinate, to a hundredth, without needless digits. Callers place finite values only; any
-/// other is written as 0, so that the document stays readable.
+/// A length or coordinate, to a hundredth, without trailing zeros. Callers pass finite values only; any other value is
+/// written as 0, so that the document stays valid.
 pub fn number(x: f64) -> String {
     let rounded = (x * 100.0).round() / 100.0;
     // Adding 0 turns −0 into 0.
     if rounded.is_finite() { (rounded + 0.0).to_string() } else { "0".to_string() }
 }
 
-/// `text` as XML character data; characters XML 1.0 does not know become U+FFFD.
+/// `text` as XML character data; characters that XML 1.0 does not allow become U+FFFD.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
