@@ -10,7 +10,7 @@ use crate::error::Result;
 pub struct Input {
     /// Its name.
     pub name: &'static str,
-    /// Its sizes; the same letter is the same size throughout the operation, `…` the same rest of a shape.
+    /// Its sizes. The same letter is the same size in all inputs of the operation; `…` is the same remaining sizes.
     pub shape: &'static str,
     /// Whether it may be missing.
     pub optional: bool,
@@ -21,7 +21,7 @@ pub struct Input {
 pub struct Operation {
     /// Its name.
     pub name: &'static str,
-    /// Where its mathematics is.
+    /// The module that documents its mathematics.
     pub module: &'static str,
     /// Its inputs; none for networks, which take their parameters by name.
     pub inputs: &'static [Input],
@@ -31,14 +31,14 @@ pub struct Operation {
     pub options: &'static [OptionSpec],
     /// Its outputs.
     pub outputs: &'static str,
-    /// What its inputs must be beyond finite, so that its outputs are finite and right.
+    /// The conditions on its finite inputs under which its outputs are finite and right.
     pub domain: &'static str,
     pub(super) f32: fn(&Inputs<f32>, &Options) -> Result<Outputs>,
     pub(super) f64: fn(&Inputs<f64>, &Options) -> Result<Outputs>,
 }
 
 impl Operation {
-    /// Whether it reads a file.
+    /// Whether it reads tensors from a file.
     pub fn takes_input(&self) -> bool {
         self.name != "noise"
     }
@@ -63,7 +63,7 @@ const POOL_STRIDE: OptionSpec = option("stride", "N or H,W, of at least 1; the k
 const POOL_PADDING: OptionSpec = option("padding", "N or H,W, at most half of the kernel", "0");
 const CEIL_MODE: OptionSpec = option("ceil-mode", "yes or no", "no");
 const X_DY: &[Input] = &[input("x", "B, C, H, W"), input("dy", "B, C, OH, OW")];
-/// The operation of whole networks; a preset's name stands for it as well.
+/// The operation of whole networks; a preset's name means this operation too.
 pub(super) const NETWORK: &str = "network";
 const NETWORK_OPTIONS: &[OptionSpec] = &[
     option(NETWORK, "a preset, or the file of a network's text; the command takes it after the operation", ""),
@@ -75,10 +75,10 @@ const NETWORK_OPTIONS: &[OptionSpec] = &[
     option("kl-weight", "a number of at least 0", "1"),
 ];
 
-/// Whether outputs that are not finite are written.
+/// The option that allows outputs that are not finite.
 pub(super) const ALLOW_NON_FINITE: &str = "allow-non-finite";
 
-/// Whether kernels compute the operation, as in training, and not its definition.
+/// The option with which kernels compute the operation, as in training, and not its definition.
 pub(super) const KERNELS: &str = "kernels";
 
 /// The options that every operation takes; on the command line they need no value.

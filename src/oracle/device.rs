@@ -44,12 +44,12 @@ pub(super) fn compute<F: Stored + Real>(
         "adam" => on.adam(),
         "noise" => on.noise(),
         NETWORK => on.network(),
-        // Functions of one number, which are parts of kernels, and figures of merit.
+        // Functions of one number, which exist only as parts of kernels, and figures of merit.
         other => Err(Error::device(device.to_string(), "kl, a layer, a network, adam or noise", other)),
     }
 }
 
-/// The inputs, on their way to a device.
+/// The inputs and options of an operation on a device.
 struct On<'a, F> {
     device: &'a Device,
     inputs: &'a Inputs<F>,
@@ -221,7 +221,7 @@ impl Outputs {
         Ok(self.with(name, &value.to_host()?))
     }
 
-    /// Those of the buffers that there are.
+    /// Adds the buffers that are not none.
     fn with_some_buffers<F: Stored + Real>(self, buffers: &[(&str, Option<Buffer<F>>)]) -> Result<Self> {
         let mut given = buffers.iter().filter_map(|(name, buffer)| Some((name, buffer.as_ref()?)));
         given.try_fold(self, |outputs, (name, buffer)| outputs.with_buffer(name, buffer))

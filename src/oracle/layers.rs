@@ -47,7 +47,7 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
         way: options.way(),
     };
     let x = inputs.array::<Ix4>("x")?;
-    // Before an output of a size that the padding makes is computed.
+    // The shape of ε is checked before an output is computed, whose size depends on the padding.
     let eps = inputs.array::<Ix4>("eps")?;
     let [output_h, output_w] = layer.window.output_size([x.dim().2, x.dim().3])?;
     check_shape("eps", &[x.dim().0, theta.dim().0, output_h, output_w], eps.shape())?;
@@ -65,7 +65,7 @@ pub(super) fn conv2d<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result
         .with("dbias", &d.dbias))
 }
 
-/// The geometry of a convolution with θ of that shape.
+/// The geometry of a convolution with θ of shape `theta`.
 pub(super) fn conv_window(theta: &[usize], options: &Options) -> Result<Window> {
     Ok(Window {
         kernel: [theta[2], theta[3]],
@@ -75,8 +75,8 @@ pub(super) fn conv_window(theta: &[usize], options: &Options) -> Result<Window> 
     })
 }
 
-/// Checks that images `x` (B, C, H, W) do not take far more memory with their padding than without: it would be taken for a
-/// padding that a large stride skips.
+/// Checks that images `x` (B, C, H, W) do not take far more memory with their padding than without. A large stride may
+/// skip most of the padding, but the memory for it would be allocated.
 pub(super) fn check_padding(window: &Window, x: &[usize]) -> Result<()> {
     let own = x[1] * x[2] * x[3];
     let most = (1 << 22).max(own.saturating_mul(16));
@@ -113,12 +113,12 @@ pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
         .with("running_var", &statistics.variance))
 }
 
-/// How to normalize.
+/// The options and the running statistics of a normalization.
 pub(super) struct NormOptions<F> {
     pub(super) epsilon: F,
     pub(super) momentum: F,
     pub(super) batch_statistics: bool,
-    /// The running ones, before this batch.
+    /// The running statistics before this batch.
     pub(super) statistics: Statistics<F>,
 }
 
@@ -173,7 +173,7 @@ pub(super) fn pool_options(options: &Options) -> Result<Pool> {
     Ok(Pool { padding, ceil_mode, ..Pool::new(kernel, stride) })
 }
 
-/// And what an average counts.
+/// The windows of average pooling, with the option for what an average counts.
 pub(super) fn avg_pool_options(options: &Options) -> Result<Pool> {
     let count_include_pad = options.choice("count-include-pad", YES_OR_NO)?;
     Ok(Pool { count_include_pad, ..pool_options(options)? })
@@ -192,7 +192,7 @@ pub(super) fn softmax_nll<F: Stored>(inputs: &Inputs<F>, options: &Options) -> R
     Ok(Outputs::default().with("nll", &ndarray::arr1(&[nll])).with("dlogits", &softmax::backward(&cache)))
 }
 
-/// Which labels count, and the labels; one that is ignored need not be a number that a class could have.
+/// The weighting of the labels, and the labels. A label that is ignored need not be a valid class.
 pub(super) fn weighting<'a, F: Stored>(
     inputs: &Inputs<F>,
     options: &Options,

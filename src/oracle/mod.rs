@@ -1,12 +1,13 @@
-//! The oracle: one operation and all its gradients, on tensors that somebody else wrote.
+//! The oracle: evaluates one operation and all its gradients on the user's tensors.
 //!
-//! Implementers of these layers elsewhere evaluate an operation on their own inputs and compare. Input and output are
-//! safetensors files; the arithmetic is done in the inputs' own type, F64 or F32; F16 and BF16 are read as F32. Every derivative
-//! is the full one: that of the levels runs through the window widths, and a zero level is not pinned. Scalars are tensors of
-//! shape (1).
+//! Those who implement these layers in another program evaluate an operation here on their inputs, and compare the
+//! outputs. Input and output are safetensors files. The arithmetic is done in the type of the inputs, F64 or F32; F16
+//! and BF16 are read as F32. Every derivative is complete: the derivative with respect to the levels includes that of
+//! the window widths, and a zero level is not fixed. Scalars are tensors of shape (1).
 //!
-//! What is evaluated is the operation's definition, in [`layers`](crate::layers); with the option `kernels` it is the kernel that
-//! trains. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the device.
+//! The oracle evaluates the operation's definition, in [`layers`](crate::layers); with the option `kernels`, the kernel
+//! that training uses. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the
+//! device.
 
 pub mod catalogue;
 #[cfg(feature = "cuda")]
@@ -32,16 +33,17 @@ use tensors::{File, Inputs, Outputs, Precision, Stored};
 /// Evaluates operation `name`, or the network of a preset of that name, on the tensors in `input` and writes its outputs to `output`.
 ///
 /// # Errors
-/// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not finite, or a
-/// file cannot be read or written; and if an output is not finite, unless the options hold `allow-non-finite`, "true". Nothing is
-/// written then.
+/// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not
+/// finite, or a file cannot be read or written; and if an output is not finite, unless the options contain
+/// `allow-non-finite`, "true". Nothing is then written.
 pub fn evaluate(name: &str, input: Option<&Path>, output: &Path, options: &[(String, String)]) -> Result<()> {
     let (name, options) = of_preset(name, options);
     let (operation, file) = open(name, input)?;
     write(output, &compute(operation, file.as_ref(), &options)?)
 }
 
-/// The name of a preset stands for the operation `network` with the option of that name.
+/// The operation and its options, where the name of a preset means the operation `network` with this preset as its
+/// option `network`.
 fn of_preset<'a>(name: &'a str, options: &[(String, String)]) -> (&'a str, Vec<(String, String)>) {
     let mut options = options.to_vec();
     if !names_preset(name) {
@@ -51,8 +53,8 @@ fn of_preset<'a>(name: &'a str, options: &[(String, String)]) -> (&'a str, Vec<(
     (catalogue::NETWORK, options)
 }
 
-/// As [`evaluate`], on a GPU. What it has no kernel for on its own is left out: the moments of `dense` and `conv2d`, the KL
-/// of each weight, in whose stead there is their sum.
+/// As [`evaluate`], on a GPU. Outputs for which the GPU has no kernel are left out: the moments of `dense` and
+/// `conv2d`, and the KL of each weight, which is replaced by the sum.
 ///
 /// # Errors
 /// As [`evaluate`], and if the device fails or has no such operation.
@@ -83,7 +85,7 @@ fn open(name: &str, input: Option<&Path>) -> Result<(&'static Operation, Option<
 /// The operation `name`.
 ///
 /// # Errors
-/// If there is none.
+/// If there is no such operation.
 pub fn find(name: &str) -> Result<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name).ok_or_else(|| {
         let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
@@ -91,15 +93,15 @@ pub fn find(name: &str) -> Result<&'static Operation> {
     })
 }
 
-/// The file of the outputs of an operation on the tensors in `input`.
+/// The bytes of the file with the outputs of an operation on the tensors in `input`.
 ///
 /// # Errors
-/// As [`evaluate`], but for those of the output's file.
+/// As [`evaluate`], except for errors of writing.
 pub fn compute(operation: &Operation, input: Option<&File>, options: &[(String, String)]) -> Result<Vec<u8>> {
     dispatch(operation, input, options, Way::name, operation.f32, operation.f64)
 }
 
-/// The file of the outputs of `f32` or `f64`, whichever is the inputs' type.
+/// The bytes of the file with the outputs of `f32` or `f64`, according to the type of the inputs.
 fn dispatch(
     operation: &Operation,
     input: Option<&File>,
@@ -131,7 +133,7 @@ fn dispatch(
     Ok(outputs.to_bytes(computed_by(way)))
 }
 
-/// The outputs, all finite unless others are allowed.
+/// The outputs, after a check that all are finite unless `allow_non_finite`.
 fn checked<F: Stored>(outputs: Outputs, inputs: &Inputs<F>, allow_non_finite: bool) -> Result<Outputs> {
     if !allow_non_finite {
         outputs.check_finite(inputs)?;

@@ -1,8 +1,8 @@
-//! `network`: the objective of a whole network and its gradient in every parameter.
+//! `network`: the objective of a whole network and its gradient with respect to every parameter.
 //!
-//! Inputs are `x`, `labels`, every parameter by its name and `eps.<layer>` for each Bayesian layer, none of it under prior
-//! `none`. The network is a preset or a text; a preset's layers have the outputs that the tensors have, and `densenet` their
-//! depth. Running statistics are not read, since the batch's own are used.
+//! Inputs are `x`, `labels`, every parameter by its name and, except under prior `none`, `eps.<layer>` for each
+//! Bayesian layer. The network is a preset or a text. The numbers of outputs of a preset's layers, and the depth of
+//! `densenet`, are taken from the tensors. Running statistics are not read, since those of the batch are used.
 
 use super::options::Options;
 use super::priors::{FORMS, SPIKES, codebook};
@@ -20,12 +20,12 @@ use std::collections::BTreeSet;
 const FORWARDS: &[(&str, Forward)] =
     &[("sampled", Forward::Sampled), ("hard", Forward::Hard), ("straight-through", Forward::StraightThrough)];
 
-/// A network, and what its objective is evaluated on.
+/// A network, its objective, and the images to evaluate it on.
 pub(super) struct Problem<F> {
     pub(super) network: Network<F>,
     pub(super) objective: Objective,
     pub(super) kl_weight: f64,
-    /// (B, C, H, W).
+    /// The images (B, C, H, W).
     pub(super) x: Array4<F>,
 }
 
@@ -39,14 +39,14 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
     // Every tensor's shape is compared with the graph's before the network takes memory.
     for parameter in graph.parameters.iter().filter(|parameter| parameter.role.is_trained()) {
         let value = inputs.any(&parameter.name)?;
-        // Each layer may have a number of levels of its own.
+        // Each layer may have another number of levels.
         if parameter.role == Role::Levels {
             codebook(inputs, &parameter.name)?;
         } else {
             check_shape(&parameter.name, &parameter.shape, value.shape())?;
         }
     }
-    // Every layer's levels are replaced by its own.
+    // The loop below replaces these levels by those of the inputs.
     let mut network = Network::new(graph, &Codebook::symmetric(2)?).by(options.way());
     for parameter in network.parameters_mut().iter_mut().filter(|parameter| parameter.role.is_trained()) {
         parameter.value = inputs.any(&parameter.name)?.clone();
@@ -60,7 +60,7 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
     Ok(Problem { network, objective, kl_weight, x })
 }
 
-/// ε of a layer, of the shape asked for.
+/// ε of a layer, which must have this shape.
 pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shape: &[usize]) -> Result<&'a ArrayD<F>> {
     let name = format!("eps.{}", layer.name);
     let eps = inputs.any(&name)?;
@@ -117,7 +117,8 @@ fn images<F: Stored>(inputs: &Inputs<F>) -> Result<Array4<F>> {
     inputs.array::<Ix4>("x")
 }
 
-/// The network asked for, of the classes that its last layer's tensors have; a preset of the outputs that they all have.
+/// The graph of the network `name`. The number of classes is that of the last layer's tensors; the layers of a preset
+/// have the numbers of outputs of their tensors.
 fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Graph> {
     if name.is_empty() {
         return Err(Error::option("network", "a preset, or the file of a network's text", "none"));
@@ -135,7 +136,7 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     };
     let drawn = description.graph(Given { input, classes: Some(1), outputs: None });
     let drawn = match drawn {
-        // A text of its own may name the number of classes.
+        // A text that is not a preset may contain the number of classes.
         Err(_) if !description.is_preset() => description.graph(Given { input, classes: None, outputs: None }),
         drawn => drawn,
     };
@@ -155,7 +156,7 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     description.graph(given).map_err(of_tensors)
 }
 
-/// The DenseNet with a layer for each tensor θ, and with bottlenecks if there is a tensor of one.
+/// The DenseNet with one layer for each tensor θ, and with bottlenecks if there is a θ of a bottleneck.
 fn densenet<F: Stored>(inputs: &Inputs<F>) -> Result<Description> {
     let depth = inputs.names().filter(|name| name.ends_with(".theta")).count();
     let bottleneck = inputs.names().any(|name| name == "block1.layer1.conv1.theta");

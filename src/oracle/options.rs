@@ -11,23 +11,23 @@ use std::str::FromStr;
 pub struct OptionSpec {
     /// Its name, without dashes.
     pub name: &'static str,
-    /// What it takes.
+    /// The values that it accepts, in words.
     pub values: &'static str,
-    /// What it is unless given.
+    /// Its value if it is not given; empty if it has no default.
     pub default: &'static str,
 }
 
-/// The options given, over the defaults.
+/// The options of an operation: the values given, and the defaults of the other options.
 #[derive(Debug)]
 pub struct Options {
     values: Vec<(OptionSpec, String)>,
-    /// What computes the operation.
+    /// Whether definitions or kernels compute the operation.
     way: Way,
 }
 
 impl Options {
     /// # Errors
-    /// If an option is none of `specs`, or given twice.
+    /// If an option is not one of `specs`, or is given twice.
     pub fn new(specs: &[OptionSpec], given: &[(String, String)]) -> Result<Self> {
         let names = specs.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
         for (i, (name, _)) in given.iter().enumerate() {
@@ -46,12 +46,12 @@ impl Options {
         Ok(Self { values: specs.iter().map(|spec| (*spec, value(spec))).collect(), way: Way::Definition })
     }
 
-    /// The same, of an operation that is computed this way; by its definition unless told.
+    /// The same options for an operation that is computed this way. Without this call definitions compute it.
     pub fn by(self, way: Way) -> Self {
         Self { way, ..self }
     }
 
-    /// What computes the operation.
+    /// Whether definitions or kernels compute the operation.
     pub fn way(&self) -> Way {
         self.way
     }
@@ -65,24 +65,24 @@ impl Options {
         &self.get(name).1
     }
 
-    /// A number.
+    /// The value as a number.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not a number.
     pub fn number<T: FromStr>(&self, name: &str) -> Result<T> {
         let (spec, value) = self.get(name);
         value.parse().map_err(|_| Error::option(name, spec.values, format!("{value:?}")))
     }
 
-    /// A number, rounded to the precision in which it is used, where it is finite and `holds`.
+    /// The value as a number, rounded to the precision in which it is used.
     ///
     /// # Errors
-    /// If it is none: 1e-46 is positive, and 0 in f32.
+    /// If the rounded number is not finite or `holds` returns false for it: 1e-46 is positive, but 0 in f32.
     pub fn real<F: Real>(&self, name: &str, holds: impl Fn(F) -> bool) -> Result<F> {
         Ok(F::of(self.real_for(name, holds)?))
     }
 
-    /// As [`Options::real`], as it was given.
+    /// As [`Options::real`], but returns the number before rounding.
     ///
     /// # Errors
     /// As [`Options::real`].
@@ -98,20 +98,20 @@ impl Options {
         Err(Error::option(name, spec.values, seen_in::<F>(number)))
     }
 
-    /// One of the choices.
+    /// The choice that the value names.
     ///
     /// # Errors
-    /// If it is none.
+    /// If the value is none of the choices.
     pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
         let (spec, value) = self.get(name);
         let found = choices.iter().find(|(choice, _)| choice == value);
         found.map(|(_, choice)| *choice).ok_or_else(|| Error::option(name, spec.values, format!("{value:?}")))
     }
 
-    /// `N` or `H,W`, each at least `least`.
+    /// The value `N` or `H,W` as two numbers, each at least `least`.
     ///
     /// # Errors
-    /// If it is neither.
+    /// If the value is neither.
     pub fn pair(&self, name: &str, least: usize) -> Result<[usize; 2]> {
         let (spec, value) = self.get(name);
         let sizes: Option<Vec<usize>> =

@@ -33,7 +33,7 @@ pub(super) fn kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Out
     Ok(weight_outputs(&kl).with("dlevels", &dlevels))
 }
 
-/// The prior and the codebook.
+/// The prior and the codebook that inputs and options give.
 pub(super) fn kl_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<(MultiSpike, Codebook<F>)> {
     let codebook = codebook(inputs, "levels")?;
     let mut prior = MultiSpike::new(options.choice("prior", FORMS)?, options.choice("spike", SPIKES)?);

@@ -1,4 +1,4 @@
-//! Tensors in and out: safetensors files, checked against an operation's inputs before anything is computed.
+//! The tensors of inputs and outputs: safetensors files. Inputs are checked before anything is computed.
 
 use super::catalogue::Operation;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The type of an operation's tensors.
+/// The type in which an operation is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32 bits.
@@ -21,17 +21,17 @@ pub enum Precision {
     F64,
 }
 
-/// A number that safetensors can hold.
+/// A type of numbers that safetensors can hold.
 pub trait Stored: Real {
-    /// Its type there.
+    /// The name of the type in safetensors.
     const DTYPE: Dtype;
-    /// Its bytes there.
+    /// The bytes of a number.
     const BYTES: usize;
-    /// The types that are read as it, without rounding.
+    /// The types in safetensors that are read as this type, without rounding.
     const READ: &'static [Dtype];
-    /// From the little-endian bytes.
+    /// The number with these little-endian bytes.
     fn from_bytes(bytes: &[u8]) -> Self;
-    /// To the little-endian bytes.
+    /// Appends the little-endian bytes of the number.
     fn push_bytes(self, bytes: &mut Vec<u8>);
 }
 
@@ -59,7 +59,7 @@ impl Stored for f64 {
     }
 }
 
-/// A file's bytes and its name.
+/// The bytes of a safetensors file and its path.
 #[derive(Debug)]
 pub struct File {
     path: PathBuf,
@@ -70,22 +70,22 @@ impl File {
     /// Reads a safetensors file.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is no safetensors file.
+    /// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a safetensors file.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_bytes(path, read_tensors(path)?)
     }
 
-    /// The safetensors file that holds `bytes`; errors call it `path`.
+    /// The safetensors file with these bytes; errors name it `path`.
     ///
     /// # Errors
-    /// [`Error::File`] if it is none.
+    /// [`Error::File`] if the bytes are not a safetensors file.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let file = Self { path: path.to_path_buf(), bytes };
         file.tensors()?;
         Ok(file)
     }
 
-    /// Its name.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -94,10 +94,11 @@ impl File {
         SafeTensors::deserialize(&self.bytes).map_err(|error| Error::file(&self.path, "a safetensors file", error))
     }
 
-    /// The type that the tensors which are not `labels` are computed in: that of the first, by name, F32 if it has 16 bits.
+    /// The type in which the operation is computed: that of the first tensor by name, `labels` excepted if `labels`;
+    /// F32 if that tensor has 16 bits.
     ///
     /// # Errors
-    /// If it is of no such type, or there is none.
+    /// If the tensor has no such type, or there is no tensor.
     pub fn precision(&self, labels: bool) -> Result<Precision> {
         let tensors = self.tensors()?;
         let mut names = tensors.names();
@@ -114,10 +115,10 @@ impl File {
     }
 }
 
-/// No operation distinguishes more.
+/// The largest number of dimensions of a tensor.
 const MOST_DIMENSIONS: usize = 32;
 
-/// The tensors of an operation, of its types, finite, of the shapes it demands.
+/// The input tensors of an operation, checked: of the right types and shapes, and finite.
 #[derive(Debug)]
 pub struct Inputs<F> {
     floats: BTreeMap<String, ArrayD<F>>,
@@ -125,15 +126,17 @@ pub struct Inputs<F> {
 }
 
 impl<F: Stored> Inputs<F> {
-    /// Of an operation without input.
+    /// The inputs of an operation without input tensors.
     pub fn none() -> Self {
         Self { floats: BTreeMap::new(), labels: None }
     }
 
-    /// Reads the tensors of `file`, checks each, and binds the sizes in the operation's shapes.
+    /// Reads the tensors of `file`, checks each, and checks that the letters in the operation's shapes have the same
+    /// sizes throughout.
     ///
     /// # Errors
-    /// [`Error::Tensor`] names the first that is missing, unknown, empty, misshapen, of the wrong type or not finite.
+    /// [`Error::Tensor`] names the first tensor that is missing, unknown, empty, misshapen, of the wrong type or not
+    /// finite.
     pub fn new(file: &File, operation: &Operation) -> Result<Self> {
         let tensors = file.tensors()?;
         let mut inputs = Self::none();
@@ -142,7 +145,7 @@ impl<F: Stored> Inputs<F> {
                 let expected = format!("at most {MOST_DIMENSIONS} dimensions");
                 return Err(Error::tensor(name, expected, tensor.shape().len()));
             }
-            // Beside a size of 0 the others could be anything.
+            // With a size of 0 the other sizes could be arbitrarily large.
             if tensor.shape().contains(&0) {
                 return Err(Error::tensor(name, "sizes of at least 1", format!("{:?}", tensor.shape())));
             }
@@ -176,8 +179,8 @@ impl<F: Stored> Inputs<F> {
         Ok(inputs)
     }
 
-    /// Checks names and shapes: an input's shape is a list of sizes, a letter standing for the same size throughout, `…` for
-    /// the same rest of a shape.
+    /// Checks names and shapes. An input's shape is a list of sizes; a letter is the same size in all inputs, `…` the
+    /// same remaining sizes.
     fn bind(&self, operation: &Operation) -> Result<()> {
         if operation.inputs.is_empty() {
             return Ok(());
@@ -246,7 +249,7 @@ impl<F: Stored> Inputs<F> {
         })
     }
 
-    /// What the inputs of that shape hold at position `i`, in words; the input `first` before the others.
+    /// In words, the elements at position `i` of the inputs of shape `shape`, the input `first` before the others.
     fn there(&self, shape: &[usize], i: usize, first: &str) -> String {
         const MOST: usize = 4;
         let mut alike: Vec<_> = self.floats.iter().filter(|(_, array)| array.shape() == shape).collect();
@@ -259,7 +262,7 @@ impl<F: Stored> Inputs<F> {
     /// The labels (B).
     ///
     /// # Errors
-    /// If one is below 0.
+    /// If a label is below 0.
     pub fn labels(&self) -> Result<Vec<usize>> {
         self.signed_labels().iter().map(|label| class(*label)).collect()
     }
@@ -279,15 +282,15 @@ fn misshapen(name: &str, shape: &str, sizes: &BTreeMap<&str, Vec<usize>>, seen: 
     Error::tensor(name, format!("shape ({shape}), here ({})", expected.join(", ")), format!("{seen:?}"))
 }
 
-/// A label that may be a class.
+/// The class of a label.
 ///
 /// # Errors
-/// If it is below 0.
+/// If the label is below 0.
 pub(super) fn class(label: i64) -> Result<usize> {
     usize::try_from(label).map_err(|_| Error::tensor("labels", "numbers of at least 0", label))
 }
 
-/// What labels are.
+/// The shape and the types of labels, in words.
 const LABELS: &str = "(B), I64, I32 or U8";
 
 fn labels(tensor: &TensorView<'_>) -> Result<Vec<i64>> {
@@ -302,7 +305,7 @@ fn labels(tensor: &TensorView<'_>) -> Result<Vec<i64>> {
     }
 }
 
-/// The outputs of an operation, in its order.
+/// The outputs of an operation, in the operation's order.
 #[derive(Debug, Default)]
 pub struct Outputs(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
 
@@ -350,7 +353,8 @@ impl Outputs {
     /// Checks that every number is finite.
     ///
     /// # Errors
-    /// [`Error::Tensor`] names the first output with one that is not, where it is, and what the inputs of that shape hold there.
+    /// [`Error::Tensor`] names the first output with a number that is not finite, the number's position, and the
+    /// numbers at that position of the inputs of the same shape.
     pub fn check_finite<F: Stored>(&self, inputs: &Inputs<F>) -> Result<()> {
         for (name, _, shape, bytes) in self.0.iter().filter(|(_, dtype, ..)| *dtype == F::DTYPE) {
             let mut values = bytes.chunks_exact(F::BYTES).map(F::from_bytes);
@@ -364,7 +368,7 @@ impl Outputs {
         Ok(())
     }
 
-    /// The safetensors file, whose metadata say what computed them.
+    /// The bytes of the safetensors file, with the metadata entry `computed_by`.
     pub fn to_bytes(&self, computed_by: &str) -> Vec<u8> {
         let views = self.0.iter().map(|(name, dtype, shape, bytes)| {
             (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("as many bytes as elements"))

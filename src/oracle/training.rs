@@ -8,7 +8,7 @@ use crate::tensor::noise::Philox;
 use crate::train::adam::Adam;
 use ndarray::{Array1, ArrayD};
 
-/// The constants, the step and the rate.
+/// Adam's constants, the number of the step and the learning rate.
 pub(super) fn adam_options<F: Stored>(options: &Options) -> Result<(Adam, u64, f64)> {
     let decay = |name: &str| options.real_for(name, |beta: F| (F::zero()..F::one()).contains(&beta));
     let adam = Adam {
@@ -35,7 +35,7 @@ pub(super) fn adam_options<F: Stored>(options: &Options) -> Result<(Adam, u64, f
     Ok((adam, step, rate))
 }
 
-/// v, which is no less than 0.
+/// The second moment v, after a check that no element is below 0.
 pub(super) fn second_moment<F: Stored>(inputs: &Inputs<F>) -> Result<&ArrayD<F>> {
     let second = inputs.any("v")?;
     match second.iter().find(|v| **v < F::zero()) {
@@ -60,14 +60,15 @@ pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<O
     Ok(Outputs::default().with("parameter", &parameter).with("m", &first).with("v", &second))
 }
 
-/// The stream and how much of it.
+/// The stream, and the number of elements to draw from it.
 pub(super) fn noise_options(options: &Options) -> Result<(Philox, usize)> {
     options.choice("dtype", &[("F64", ()), ("F32", ())])?;
     let count: usize = options.number("count")?;
     if count > 1 << 28 {
         return Err(Error::option("count", "a whole number up to 2^28", count));
     }
-    // The words, the numbers, and the bytes of both on their way to the file: refused now, or there.
+    // Memory for the words, the numbers, and the bytes of both in the file: if there is too little, an error says so
+    // here.
     reserve::<[u64; 6]>(count, || format!("{count} numbers"))?;
     let stream = Philox::with_tensor_id(options.number("seed")?, options.number("tensor")?, options.number("step")?);
     Ok((stream, count))
