@@ -1,11 +1,12 @@
 //! The model as one file of C99: constants, a function for each kind of operation, and `int predict(const float *image, float
 //! *logits)`.
 //!
-//! It takes nothing but `<stddef.h>` and `<stdint.h>`: no heap, no library. Weights stay fields of one, two, four or eight bits, and
-//! are looked up as they are used; a convolution uses each once, for all positions. What flows between the steps is in one static
-//! array, whose parts are used again as soon as nothing reads them any more.
+//! The file needs only `<stddef.h>` and `<stdint.h>`: no heap, no library. Weights stay fields of one, two, four or
+//! eight bits, and a weight's level is looked up when it is used; a convolution looks each weight up once, for all
+//! positions. The values between the steps are in one static array, whose parts are reused as soon as no later step
+//! reads them.
 //!
-//! The operations' own text is in the files beside this one, of which a model has those that it needs.
+//! The C text of each operation is a file in the directory `c`; a model's file contains the operations that it needs.
 
 mod constants;
 mod memory;
@@ -20,14 +21,14 @@ use memory::Plan;
 use names::in_comment;
 use steps::by_x;
 
-/// A file of C, and what a program takes that has it in it.
+/// A file of C, and the memory that it adds to a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The file.
+    /// The text of the file.
     pub text: String,
     /// The bytes of weights and other constants.
     pub constant_bytes: usize,
-    /// The bytes that are written to: what flows between the steps.
+    /// The bytes of the static array for the values between the steps.
     pub memory_bytes: usize,
 }
 
@@ -101,7 +102,7 @@ fn section(name: &str) -> String {
     format!("\n/* ---- {name} {} */\n\n", "-".repeat(100 - name.len()))
 }
 
-/// The text of each operation that the function `predict` calls, what others build on before them.
+/// The texts of the operations that the function `predict` calls, and before them the texts that these need.
 fn operations(predict: &str) -> Vec<&'static str> {
     let calls = |name: &str| predict.contains(&format!("    {name}("));
     let convolves = calls("convolve");

@@ -1,4 +1,4 @@
-//! The quantized model for other programs, its weights still indices of levels.
+//! The quantized model for other programs, with its weights stored as indices of levels.
 //!
 //! | format | for |
 //! |---|---|
@@ -17,10 +17,11 @@ pub mod safetensors;
 use crate::error::{Error, Result};
 use crate::packed::PackedModel;
 
-/// Checks that every number of the model is finite: to fold a normalization may overflow, and C has no literal for what comes out.
+/// Checks that every number of the model is finite: folding a normalization may overflow, and C has no literal for an
+/// infinite number.
 ///
 /// # Errors
-/// [`Error::Tensor`] for the first that is not.
+/// [`Error::Tensor`] for the first number that is not finite.
 fn check_finite(model: &PackedModel) -> Result<()> {
     let layers = model.layers().iter().flat_map(|layer| {
         let bias = layer.bias.as_deref().unwrap_or(&[]);
@@ -37,7 +38,7 @@ fn check_finite(model: &PackedModel) -> Result<()> {
     Ok(())
 }
 
-/// Fields of 1, 2, 4 or 8 bits one after another, the first of a byte its lowest bits.
+/// Packs indices into consecutive fields of 1, 2, 4 or 8 bits; the first field of a byte is in its lowest bits.
 ///
 /// ```text
 /// byte[i·bits / 8] = … + index[i] · 2^(i·bits mod 8) + …

@@ -8,8 +8,9 @@
 //! norm                  → Mul by the scale → Add the shift
 //! ```
 //!
-//! Whoever loads the file has weights of f32 in memory or not, as it likes; the file has indices. Elements of four bits came with
-//! opset 21, of two bits with opset 25; before, and for more levels than fit, an index takes a byte.
+//! The file contains indices; the program that loads it may expand the weights to f32 in memory. Elements of four bits
+//! exist since opset 21, elements of two bits since opset 25. In earlier opsets, and for more levels than fit, an index
+//! takes a byte.
 
 pub mod messages;
 
@@ -27,9 +28,9 @@ use messages::{
 use prost::Message;
 use std::ops::RangeInclusive;
 
-/// The opsets whose operators are those written here. Each is written in the first version of the format that knows it.
+/// The opsets whose operators are as written here. Each is written in the first version of the format that has it.
 pub const OPSETS: RangeInclusive<i64> = 13..=25;
-/// What most programs read that know elements of four bits.
+/// The first opset with elements of four bits, which most programs that support these can read.
 pub const DEFAULT_OPSET: i64 = 21;
 
 /// The bytes of the model's file.
@@ -40,7 +41,7 @@ pub fn to_bytes(packed: &PackedModel, opset: i64) -> Result<Vec<u8>> {
     Ok(model(packed, opset)?.encode_to_vec())
 }
 
-/// The model as messages.
+/// The model as messages of ONNX.
 ///
 /// # Errors
 /// [`Error::Option`] if `opset` is not in [`OPSETS`], [`Error::Tensor`] if a number of the model is not finite.
@@ -61,13 +62,13 @@ pub fn model(packed: &PackedModel, opset: i64) -> Result<ModelProto> {
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: opset }],
         metadata_props: vec![
             entry("network", packed.graph().to_string()),
-            // A JSON array: names may hold any character.
+            // A JSON array: names may contain any character.
             entry("classes", serde_json::json!(packed.class_names()).to_string()),
         ],
     })
 }
 
-/// The version of the format that came with an opset.
+/// The first version of the format that has an opset.
 fn ir_version(opset: i64) -> i64 {
     match opset {
         ..=14 => 7,
@@ -78,7 +79,7 @@ fn ir_version(opset: i64) -> i64 {
     }
 }
 
-/// The type of indices below `levels`, and its bits.
+/// The element type of indices below `levels`, and its bits.
 fn index_type(levels: usize, opset: i64) -> (i32, usize) {
     match levels {
         ..=4 if opset >= 25 => (data_type::UINT2, 2),
@@ -87,8 +88,8 @@ fn index_type(levels: usize, opset: i64) -> (i32, usize) {
     }
 }
 
-/// The graph as far as it is written. Names of values and constants have a `/`, which no line of a network's text has in its name:
-/// so none is `pixels` or `logits`.
+/// A graph that is being written. Names of values and constants contain a `/`, which no name in a network's text does.
+/// So no value of a node is called `pixels` or `logits`.
 struct Writer<'a> {
     packed: &'a PackedModel,
     opset: i64,
@@ -111,7 +112,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The pixels as the first node reads them.
+    /// The name of the pixels that the first node reads, standardized if the model standardizes.
     fn standardized(&mut self) -> String {
         let pixels = "pixels".to_string();
         let Some(figures) = &self.packed.standardization else { return pixels };
@@ -122,7 +123,7 @@ impl Writer<'_> {
         self.node("Div", "pixels/div", vec![centred, deviation], "pixels/standardized", vec![])
     }
 
-    /// What a node of the network computes.
+    /// Appends the ONNX nodes that compute a node of the network.
     fn operation(&mut self, node: &Node, mut inputs: Vec<String>, output: &str) {
         let packed = self.packed;
         let name = &node.name;
@@ -144,7 +145,7 @@ impl Writer<'_> {
             }
             Op::Norm(of) => {
                 let norm = &packed.norms()[of.index];
-                // (C), or (C, 1, 1) for images: the last sizes are those that are lined up.
+                // (C), or (C, 1, 1) for images: broadcasting aligns the last sizes.
                 let mut shape = vec![1; node.shape.len()];
                 shape[0] = norm.scale.len();
                 let scale = self.floats(&format!("{name}/scale"), &shape, &norm.scale);
@@ -173,8 +174,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Average pooling. A window that reaches beyond the padding is divided by what lies within, which no attribute says: its mean
-    /// over all of its elements is multiplied by the ratio.
+    /// Average pooling. A window that reaches beyond the padding is divided by the number of its elements within, for
+    /// which ONNX has no attribute: its mean over all its elements is multiplied by the ratio of the two numbers.
     fn average(&mut self, node: &Node, pool: &Pool, inputs: Vec<String>, output: &str) {
         let name = &node.name;
         let image = self.packed.graph().shape(node.inputs[0]);
@@ -211,7 +212,7 @@ impl Writer<'_> {
             let levels = self.floats(&format!("{name}/levels"), &[layer.levels.len()], &layer.levels);
             let indices = format!("{name}/indices");
             let indices = self.constant(&indices, &layer.shape, data_type, pack(layer.indices(), bits));
-            // To what Gather takes.
+            // Cast to a type of indices that Gather accepts.
             let to = vec![int("to", data_type::INT32.into())];
             let indices = self.node("Cast", &format!("{name}/cast"), vec![indices], &format!("{name}/int32"), to);
             let gather = format!("{name}/gather");
@@ -253,8 +254,8 @@ impl Writer<'_> {
     }
 }
 
-/// The windows of pooling from images (C, H, W) to images (C, OH, OW). A last window of `ceil_mode` is had by more padding at the end:
-/// what programs make of ONNX's own `ceil_mode` differs.
+/// The attributes of a pooling from images (C, H, W) to images (C, OH, OW). `ceil_mode` is written as more padding at
+/// the end, since programs interpret ONNX's `ceil_mode` differently.
 fn windows(pool: &Pool, from: &[usize], to: &[usize]) -> Vec<AttributeProto> {
     let end = |axis: usize| {
         let reach = (to[1 + axis] - 1) * pool.stride[axis] + pool.kernel[axis];
@@ -277,7 +278,7 @@ fn ints(name: &str, values: &[usize]) -> AttributeProto {
     AttributeProto { name: name.to_string(), i: None, ints, r#type: attribute_type::INTS }
 }
 
-/// A value of f32 (N, …), N chosen by each call.
+/// A value of f32 (N, …), where N may differ in each call.
 fn value(name: &str, shape: &[usize]) -> ValueInfoProto {
     let sizes = shape.iter().map(|size| Dimension::Value(*size as i64));
     let dimensions = std::iter::once(Dimension::Param("N".to_string())).chain(sizes);

@@ -8,9 +8,11 @@
 //! norm.weight, .bias, .running_mean, .running_var     F32  (C)
 //! ```
 //!
-//! The last six are PyTorch's names: its `load_state_dict` takes what is dequantized. A packed model has its normalizations folded: the
-//! running mean is 0 then, and the running variance 1 − ε, by which PyTorch divides by 1. The metadata entry `spikeslab` is a JSON object:
-//! `name`, `network`, the lines of its text, and `standardization`, what is to be done to pixels in [0, 1], or null.
+//! The last six are PyTorch's names: its `load_state_dict` accepts the dequantized tensors. In a packed model the
+//! normalizations are folded: the running mean is then 0, and the running variance 1 − ε, with which PyTorch divides by
+//! 1. The metadata entry `spikeslab` is a JSON object: `name`; `network`, the lines of the network's text;
+//! `standardization`, the mean and deviation by which pixels in [0, 1] are to be standardized, or null; `classes`, the
+//! names of the classes.
 
 use super::check_finite;
 use crate::error::{Error, Result};
@@ -24,7 +26,7 @@ use safetensors::tensor::TensorView;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// Whether weights are written as indices of levels, or themselves.
+/// Whether weights are written as levels and indices, or as values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightEncoding {
     /// Levels and indices.
@@ -33,13 +35,14 @@ pub enum WeightEncoding {
     Dequantized,
 }
 
-/// Name, type, shape, bytes.
+/// The name, type, shape and bytes of a tensor.
 type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
 
-/// The bytes of the model's file; the normalizations are those of `network` if it is given, from which the model was made.
+/// The bytes of the model's file. The normalizations are those of `network`, from which the model was made, if it is
+/// given; else the folded ones.
 ///
 /// # Errors
-/// [`Error::Tensor`] if a number of the model is not finite, or there are more than a file can hold.
+/// [`Error::Tensor`] if a number of the model is not finite, or the file would be too large.
 pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: WeightEncoding) -> Result<Vec<u8>> {
     check_finite(model)?;
     let mut tensors: Vec<Tensor> = Vec::new();
@@ -91,7 +94,7 @@ fn of_layer(layer: &PackedLayer, weights: WeightEncoding, tensors: &mut Vec<Tens
         tensors.push((name("indices"), Dtype::U8, layer.shape.clone(), indices));
     } else {
         let weights = layer.decode();
-        // A dense layer's are (I, O), PyTorch's (O, I).
+        // A dense layer's weights are (I, O), PyTorch's (O, I).
         let weights = if weights.ndim() == 2 { weights.reversed_axes() } else { weights };
         tensors.push(floats(name("weight"), weights.shape().to_vec(), weights.iter().copied().collect()));
     }

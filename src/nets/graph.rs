@@ -1,8 +1,9 @@
-//! A network as a graph: its nodes in order, the shape of what each gives, and the parameters it has, without any values.
+//! A network as a graph: its nodes in order, the shape of each node's output, and the names and shapes of the
+//! parameters, without numbers.
 //!
-//! A value is what flows between nodes: value 0 is the network's input, value i + 1 the output of node i. A node reads values
-//! that come before its own. The last node's output is the network's: the logits. [`text`](super::text) reads a graph from a
-//! text and writes it as one.
+//! A value is the input of the network, value 0, or the output of a node: value i + 1 is that of node i. A node reads
+//! values before its own. The output of the last node is the output of the network, the logits. [`text`](super::text)
+//! reads a graph from a text and writes it as a text.
 
 use super::parameters::Role;
 use crate::error::{Error, Result};
@@ -12,30 +13,30 @@ use crate::tensor::im2col::Window;
 /// The nodes of a network on images of shape `input`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
-    /// (C, H, W) of an image.
+    /// The shape (C, H, W) of an image.
     pub input: [usize; 3],
     /// The nodes, in order.
     pub nodes: Vec<Node>,
-    /// Their parameters, in the order of the nodes.
+    /// The parameters of the nodes, in the order of the nodes.
     pub parameters: Vec<ParameterShape>,
 }
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Its name, which the names of its parameters begin with.
+    /// Its name, with which the names of its parameters begin.
     pub name: String,
     /// Whether the text names it; if not, its name is the operation's and a number.
     pub is_named: bool,
-    /// What it computes.
+    /// Its operation.
     pub op: Op,
-    /// The values it reads.
+    /// The values that it reads.
     pub inputs: Vec<usize>,
     /// The shape of its output for one image: (C, H, W), or (features) after flattening.
     pub shape: Vec<usize>,
 }
 
-/// What a node computes; parameters are given by their position in [`Graph::parameters`].
+/// The operation of a node. Parameters are referred to by their position in [`Graph::parameters`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// Bayesian convolution.
@@ -52,9 +53,9 @@ pub enum Op {
     AvgPool(Pool),
     /// Images to rows of features.
     Flatten,
-    /// The sum of values of one shape.
+    /// The sum of values of the same shape.
     Add,
-    /// Values one after another along their channels.
+    /// The concatenation of values along the channels.
     Concat,
 }
 
@@ -69,12 +70,12 @@ pub struct Convolution {
     pub groups: usize,
 }
 
-/// Where the parameters of a Bayesian layer are in the list.
+/// A Bayesian layer: the positions of its parameters in the list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BayesLayer {
     /// Its name.
     pub name: String,
-    /// Its place among the Bayesian layers, from 0: the tensor id of its noise.
+    /// Its number among the Bayesian layers, from 0: the tensor id of its noise.
     pub index: usize,
     /// The position of θ.
     pub theta: usize,
@@ -86,15 +87,15 @@ pub struct BayesLayer {
     pub bias: Option<usize>,
     /// The output positions that each weight contributes to: OH · OW, 1 for a dense layer.
     pub positions: usize,
-    /// Whether its weights stay as they are: without noise, without a KL, and never replaced by levels. Its ln σ² and its
-    /// levels are there and nothing reads them.
+    /// Whether its weights have no noise and no KL, and are never replaced by levels. Its ln σ² and its levels exist,
+    /// but nothing reads them.
     pub unquantized: bool,
 }
 
-/// Where the parameters of a batch normalization are in the list.
+/// A batch normalization: the positions of its parameters in the list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NormLayer {
-    /// Its place among the normalizations, from 0.
+    /// Its number among the normalizations, from 0.
     pub index: usize,
     /// The position of γ.
     pub gamma: usize,
@@ -106,12 +107,12 @@ pub struct NormLayer {
     pub running_var: usize,
 }
 
-/// A parameter without its value. The shape of the levels, which depends on the codebook, is left empty.
+/// A parameter without its value. The shape of levels, which depends on the codebook, is empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterShape {
     /// `<node>.<suffix>`.
     pub name: String,
-    /// What it is.
+    /// Its role.
     pub role: Role,
     /// Its shape.
     pub shape: Vec<usize>,
@@ -138,10 +139,10 @@ impl Graph {
         (0..self.values()).map(|value| elements(self.shape(value))).max().unwrap_or(0)
     }
 
-    /// Checks that images of that shape (B, C, H, W) are of the network's input shape.
+    /// Checks that images of shape `shape` = (B, C, H, W) have the network's input shape.
     ///
     /// # Errors
-    /// If they are not.
+    /// If they have another shape.
     pub fn check_images(&self, shape: &[usize]) -> Result<()> {
         if shape[1..] == self.input {
             Ok(())
@@ -150,11 +151,11 @@ impl Graph {
         }
     }
 
-    /// Checks that every normalization sees at least two values a channel in a batch of `batch_size` images: of one value there
-    /// are no statistics.
+    /// Checks that every normalization has at least two values per channel in a batch of `batch_size` images: one value
+    /// has no variance.
     ///
     /// # Errors
-    /// If it has not.
+    /// If a normalization has fewer.
     pub fn check_batch(&self, batch_size: usize) -> Result<()> {
         let norms = self.nodes.iter().filter(|node| node.norm().is_some());
         let fewest = norms.map(|node| elements(&node.shape[1..])).min().unwrap_or(usize::MAX);
@@ -170,8 +171,8 @@ impl Graph {
         self.nodes.iter().filter_map(Node::layer)
     }
 
-    /// Makes the first and the last Bayesian layer unquantized: they see the pixels and give the logits, and hold few of the
-    /// weights.
+    /// Makes the first and the last Bayesian layer unquantized: they read the pixels and compute the logits, and have
+    /// few of the weights.
     pub fn keep_first_and_last(&mut self) {
         let last = self.layers().count().saturating_sub(1);
         for node in &mut self.nodes {
@@ -196,12 +197,12 @@ impl Graph {
         elements(&self.parameters[layer.theta].shape)
     }
 
-    /// The multiplications that an image takes in each Bayesian layer, in order.
+    /// The number of multiplications in each Bayesian layer for one image, in order.
     pub fn multiplications(&self) -> impl Iterator<Item = usize> {
         self.layers().map(|layer| self.layer_weights(layer).saturating_mul(layer.positions))
     }
 
-    /// For each value, whether it depends on a parameter: whether the backward needs its gradient.
+    /// For each value, whether it depends on a parameter, so that the backward pass needs its gradient.
     pub fn depends_on_parameters(&self) -> Vec<bool> {
         let mut depends = vec![false; self.values()];
         for (i, node) in self.nodes.iter().enumerate() {
@@ -210,7 +211,7 @@ impl Graph {
         depends
     }
 
-    /// For each value, how many nodes read it; a node that reads it twice counts twice.
+    /// For each value, the number of nodes that read it; a node that reads it twice counts twice.
     pub fn readers(&self) -> Vec<usize> {
         let mut readers = vec![0; self.values()];
         self.nodes.iter().flat_map(|node| &node.inputs).for_each(|value| readers[*value] += 1);
@@ -219,7 +220,7 @@ impl Graph {
 }
 
 impl Node {
-    /// Its Bayesian layer, if it is one.
+    /// The Bayesian layer, if the node is one.
     pub fn layer(&self) -> Option<&BayesLayer> {
         match &self.op {
             Op::Conv2d(Convolution { layer, .. }) | Op::Dense(layer) => Some(layer),
@@ -227,7 +228,7 @@ impl Node {
         }
     }
 
-    /// Its normalization, if it is one.
+    /// The normalization, if the node is one.
     pub fn norm(&self) -> Option<&NormLayer> {
         match &self.op {
             Op::Norm(norm) => Some(norm),
@@ -241,7 +242,7 @@ impl Node {
     }
 }
 
-/// The product of the sizes, or the largest number if it is larger than that.
+/// The product of the sizes, or `usize::MAX` if it is larger than that.
 pub(crate) fn elements(shape: &[usize]) -> usize {
     shape.iter().fold(1, |elements, size| elements.saturating_mul(*size))
 }

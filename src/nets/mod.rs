@@ -1,10 +1,11 @@
 //! Networks. What each node computes, forward and backward, is in [`layers`](crate::layers).
 //!
-//! A [`Description`] is a text, one operation a line ([`text`] has the language, [`presets`] the networks that come with the
-//! crate); for images and classes given it is a [`Graph`]; a [`Schedule`] says which nodes are computed at once; a [`Network`]
-//! is a graph and a flat list of named [`Parameter`]s.
+//! A [`Description`] is a text with one operation per line ([`text`] defines the language, [`presets`] has the networks
+//! that come with the crate). With the shape of the images and the number of classes it becomes a [`Graph`]. A
+//! [`Schedule`] says which nodes are computed together. A [`Network`] is a graph, its schedule, and a flat list of
+//! named [`Parameter`]s.
 //!
-//! A network of one's own, trained, packed, saved and loaded:
+//! Example: a network is described, trained, packed, saved and loaded:
 //!
 #![cfg_attr(feature = "files", doc = "```")]
 #![cfg_attr(not(feature = "files"), doc = "```ignore")]

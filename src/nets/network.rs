@@ -1,4 +1,4 @@
-//! A network: the parameters that the nodes of a graph read, and the forward through its steps.
+//! A network: a graph with values for its parameters, and the forward and backward passes.
 
 mod backward;
 mod forward;
@@ -23,28 +23,29 @@ use ndarray_rand::rand::Rng;
 /// ln σ² before training.
 pub const INITIAL_LOG_SIGMA2: f64 = -8.0;
 
-/// A graph, the steps it is computed in, and a value for each of its parameters.
+/// A graph, the steps that compute it, and a value for each of its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network<F> {
     graph: Graph,
     schedule: Schedule,
-    /// What computes the steps.
+    /// Whether definitions or kernels compute the steps.
     way: Way,
     parameters: Vec<Parameter<F>>,
 }
 
-/// Supplies ε of a layer, standard normal, in the shape asked for.
+/// Returns ε of a layer, standard normal, with the given shape.
 pub type Noise<'a, F> = dyn Fn(&BayesLayer, &[usize]) -> Result<ArrayD<F>> + 'a;
 
-/// Which weights a pass uses.
+/// The weights that a pass computes with.
 pub enum WeightMode<'a, F> {
-    /// Sampled by local reparameterization with the noise given.
+    /// Sampled by local reparameterization with this noise.
     Sample(&'a Noise<'a, F>),
     /// θ.
     Mean,
-    /// Q(θ); the backward passes the gradient straight through Q: see [`straight_through`].
+    /// Q(θ); the backward pass takes the gradient straight through Q: see [`straight_through`].
     Quantized,
-    /// Sampled around Q(θ): as [`WeightMode::Sample`], with Q(θ) in place of θ, and the backward of [`WeightMode::Quantized`].
+    /// Sampled around Q(θ): as [`WeightMode::Sample`] with Q(θ) in place of θ, and a backward pass as of
+    /// [`WeightMode::Quantized`].
     Hard(&'a Noise<'a, F>),
 }
 
@@ -54,7 +55,7 @@ impl<'a, F> WeightMode<'a, F> {
         matches!(self, Self::Quantized | Self::Hard(_))
     }
 
-    /// What a layer's noise is drawn from; none where its weights have none.
+    /// The function that returns a layer's noise; none if the layer's weights have no noise.
     fn noise(&self, layer: &BayesLayer) -> Option<&'a Noise<'a, F>> {
         match self {
             Self::Sample(noise) | Self::Hard(noise) if !layer.unquantized => Some(*noise),
@@ -63,19 +64,19 @@ impl<'a, F> WeightMode<'a, F> {
     }
 }
 
-/// Which statistics batch normalization uses.
+/// The statistics that batch normalization uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalization {
-    /// The batch's own.
+    /// Those of the batch.
     Batch,
     /// The running estimates.
     Running,
 }
 
-/// What the backward needs of the forward.
+/// What the forward pass stores for the backward pass.
 #[derive(Debug)]
 pub struct Tape<F> {
-    /// Step by step.
+    /// The cache of each step.
     steps: Vec<StepCache<F>>,
     /// Whether the layers computed with Q(θ).
     is_quantized: bool,
@@ -91,14 +92,14 @@ enum StepCache<F> {
     DenseBlock(dense_block::Cache<F>),
 }
 
-/// Of those parts of a chain that there are.
+/// The caches of the parts of a chain; none for parts that the chain does not have.
 #[derive(Debug)]
 struct ChainCache<F> {
     product: Option<ProductCache<F>>,
     norm: Option<NormCache<F, batch_norm::Cache<F>>>,
     relu: Option<relu::Cache>,
     pool: Option<max_pool::Cache>,
-    /// In place of the last three, where they are computed at once.
+    /// The cache in place of the last three, if they are computed together.
     pooled_activation: Option<NormCache<F, pooled_activation::Cache<F>>>,
 }
 
@@ -111,13 +112,13 @@ enum ProductCache<F> {
 #[derive(Debug)]
 struct NormCache<F, C> {
     cache: C,
-    /// The batch's statistics and the values a channel they are of; none under running statistics.
+    /// The statistics of the batch, and the number of values per channel; none under running statistics.
     batch: Option<(Statistics<F>, usize)>,
 }
 
 impl<F: Real> Network<F> {
-    /// A network before training, its θ still 0: ln σ² = [`INITIAL_LOG_SIGMA2`], every layer with the levels of `codebook`,
-    /// b = 0, γ = 1, β = 0, running mean 0 and variance 1.
+    /// A network before training: θ = 0, ln σ² = [`INITIAL_LOG_SIGMA2`], the levels of `codebook` in every layer, b =
+    /// 0, γ = 1, β = 0, running mean 0 and running variance 1.
     pub fn new(graph: Graph, codebook: &Codebook<F>) -> Self {
         let levels = Array1::from(codebook.levels().to_vec()).into_dyn();
         let parameters = graph.parameters.iter().map(|parameter| {
@@ -133,7 +134,7 @@ impl<F: Real> Network<F> {
         Self { parameters: parameters.collect(), schedule: Schedule::fused(&graph), way: Way::in_use(), graph }
     }
 
-    /// Draws θ uniformly from ±1/√O, O the outputs of the layer, each tensor from its own stream of `seed`.
+    /// Draws θ uniformly from [−1/√O, 1/√O), O the outputs of the layer; each tensor has its own stream of `seed`.
     pub fn initialize(&mut self, seed: u64) {
         for layer in self.graph.layers() {
             let mut stream = Philox::new(seed, Purpose::Initialization(layer.theta as u32), 0);
@@ -149,22 +150,22 @@ impl<F: Real> Network<F> {
         &self.graph
     }
 
-    /// The steps that they are computed in: those of [`Schedule::fused`].
+    /// The steps in which the nodes are computed: [`Schedule::fused`], unless [`plain`](Self::plain) was called.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 
-    /// The same network, a node a step: see [`Schedule::plain`].
+    /// The same network with one step for each node: see [`Schedule::plain`].
     pub fn plain(self) -> Self {
         Self { schedule: Schedule::plain(&self.graph), ..self }
     }
 
-    /// The same network, computed by definitions or by kernels: without this, as [`Way::in_use`] says.
+    /// The same network, computed by definitions or by kernels; without this call as [`Way::in_use`] says.
     pub fn by(self, way: Way) -> Self {
         Self { way, ..self }
     }
 
-    /// What computes the steps.
+    /// Whether definitions or kernels compute the steps.
     pub fn way(&self) -> Way {
         self.way
     }
@@ -189,8 +190,8 @@ impl<F: Real> Network<F> {
         self.graph.weights()
     }
 
-    /// Moves the running estimates of every normalization by a share `momentum` towards the statistics of the batch on the
-    /// tape: [`MOMENTUM`](batch_norm::MOMENTUM) in training.
+    /// Moves the running statistics of every normalization by a share `momentum` towards the statistics of the batch on
+    /// the tape. Training uses [`MOMENTUM`](batch_norm::MOMENTUM).
     pub fn absorb_statistics(&mut self, tape: &Tape<F>, momentum: F) {
         let mut normalized: Vec<(NormLayer, &Statistics<F>, usize)> = Vec::new();
         for (step, cache) in self.schedule.steps.iter().zip(&tape.steps) {
@@ -219,7 +220,7 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// Q(θ) of a layer that is quantized, if quantized weights are asked for.
+    /// Q(θ) of a layer, if `is_quantized` and the layer is not unquantized.
     fn quantized(&self, layer: &BayesLayer, is_quantized: bool) -> Option<ArrayD<F>> {
         (is_quantized && !layer.unquantized)
             .then(|| straight_through::forward(self.view(layer.theta), self.parameters[layer.levels].as_slice()))
@@ -245,7 +246,7 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// `quantized` holds Q(θ) of each stage where quantized weights are asked for.
+    /// A dense block; `quantized` has Q(θ) of each stage if the pass computes with quantized weights.
     fn dense_block<'a>(
         &'a self,
         units: &[Vec<Stage>],
@@ -293,9 +294,9 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// What flows between nodes has the rank its producer gave it: reading the graph has checked that.
+/// A value between nodes has the rank that its producer gave it, which was checked when the graph was read.
 const WIRED: &str = "the graph's shapes fit";
-/// A step holds nodes of the operations that it says.
+/// The nodes of a step have the operations that the step says.
 const SCHEDULED: &str = "the schedule is of this graph";
 
 fn view<F, D: Dimension>(value: ArrayViewD<'_, F>) -> ArrayView<'_, F, D> {

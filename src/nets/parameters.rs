@@ -3,7 +3,7 @@
 
 use ndarray::ArrayD;
 
-/// What a parameter is.
+/// The role of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// θ, posterior means.
@@ -12,7 +12,7 @@ pub enum Role {
     LogSigma2,
     /// ℓ, a layer's codebook.
     Levels,
-    /// b of the last layer.
+    /// b, a layer's bias.
     Bias,
     /// γ of a normalization.
     Gamma,
@@ -25,7 +25,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// What follows the layer's name and a dot.
+    /// The part of the parameter's name after the layer's name and a dot.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Theta => "theta",
@@ -39,7 +39,7 @@ impl Role {
         }
     }
 
-    /// Whether the optimizer moves it.
+    /// Whether the optimizer changes the parameter.
     pub fn is_trained(self) -> bool {
         !matches!(self, Self::RunningMean | Self::RunningVar)
     }
@@ -50,7 +50,7 @@ impl Role {
 pub struct Parameter<F> {
     /// `<layer>.<suffix>`.
     pub name: String,
-    /// What it is.
+    /// Its role.
     pub role: Role,
     /// Its value, in standard layout.
     pub value: ArrayD<F>,
@@ -68,6 +68,6 @@ impl<F> Parameter<F> {
     }
 }
 
-/// The gradient of the loss in each parameter, in the order of [`Network::parameters`](super::Network::parameters);
-/// none where a parameter did not take part.
+/// The gradient of the loss with respect to each parameter, in the order of
+/// [`Network::parameters`](super::Network::parameters); none for a parameter that the loss does not depend on.
 pub type Gradients<F> = Vec<Option<ArrayD<F>>>;

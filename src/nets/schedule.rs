@@ -1,34 +1,34 @@
-//! In which steps a network is computed: [`Schedule::plain`] takes a step a node and is the readable truth;
-//! [`Schedule::fused`] puts nodes together that a kernel computes at once, and is the only place that decides so: networks on
-//! the CPU, on a GPU and packed ones all follow it. Both compute the same, to rounding.
+//! The steps in which a network is computed. [`Schedule::plain`] has one step for each node, and is the readable
+//! definition. [`Schedule::fused`] combines nodes that a kernel computes together. It is the only place where this is
+//! decided: networks on the CPU, on a GPU and packed models all follow it. Both compute the same, to rounding.
 //!
 //! ```text
-//! chain         conv or dense → norm → ReLU → max-pool, any of them in this order, each read by the next alone
+//! chain         conv or dense → norm → ReLU → max-pool, any of them in this order, each read only by the next
 //! dense block   x → [x, unit(x)] → …: units of one or two norm → ReLU → conv, each unit's outputs appended to what it read
 //! ```
 
 use super::graph::{Graph, Node, NormLayer, Op};
 use crate::layers::pooled_activation;
 
-/// The steps of a network, in order. A step reads values of earlier ones.
+/// The steps of a network, in order. A step reads values that earlier steps have computed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// What is computed at once.
+/// One or more nodes that are computed together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The values it reads.
+    /// The values that it reads.
     pub inputs: Vec<usize>,
-    /// The value it gives.
+    /// The value that it computes.
     pub output: usize,
-    /// What it computes.
+    /// The nodes that it computes.
     pub work: Work,
 }
 
-/// What a step computes; nodes are given by their position in the graph.
+/// The nodes that a step computes, by their positions in the graph.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Work {
     /// Average pooling, flattening, a sum or a concatenation.
@@ -39,7 +39,7 @@ pub enum Work {
     DenseBlock(Vec<Vec<Stage>>),
 }
 
-/// A product, a normalization, a ReLU and a max pooling one after another, any of which may be missing.
+/// A product, a normalization, a ReLU and a max pooling, one after another; any of them may be missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Chain {
     /// The node of the convolution or dense layer.
@@ -62,7 +62,7 @@ pub struct Stage {
 }
 
 impl Schedule {
-    /// A step a node.
+    /// One step for each node.
     pub fn plain(graph: &Graph) -> Self {
         let step = |(i, node): (usize, &Node)| Step {
             inputs: node.inputs.clone(),
@@ -72,7 +72,7 @@ impl Schedule {
         Self { steps: graph.nodes.iter().enumerate().map(step).collect() }
     }
 
-    /// Chains and dense blocks as long as can be.
+    /// The longest possible chains and dense blocks.
     pub fn fused(graph: &Graph) -> Self {
         let readers = graph.readers();
         let mut steps = Vec::new();
@@ -90,7 +90,7 @@ impl Schedule {
         Self { steps }
     }
 
-    /// For each value of the graph, how many inputs of steps it is.
+    /// For each value of the graph, the number of inputs of steps that it is.
     pub fn readers(&self, graph: &Graph) -> Vec<usize> {
         let mut readers = vec![0; graph.values()];
         self.steps.iter().flat_map(|step| &step.inputs).for_each(|value| readers[*value] += 1);
@@ -99,7 +99,7 @@ impl Schedule {
 }
 
 impl Chain {
-    /// The chain with a node after its last, if that is a chain.
+    /// The chain with `node` appended, if the result is a chain.
     fn with(mut self, graph: &Graph, node: usize) -> Option<Self> {
         let Self { product, norm, relu, pool } = &mut self;
         let (place, is_free) = match graph.nodes[node].op {
@@ -116,8 +116,8 @@ impl Chain {
         Some(self)
     }
 
-    /// Its normalization, if normalization, ReLU and max pooling are all there and one
-    /// [`pooled_activation`] computes them.
+    /// The chain's normalization, if the chain has a normalization, a ReLU and a max pooling that one
+    /// [`pooled_activation`] computes together.
     pub fn pooled_activation<'a>(&self, graph: &'a Graph) -> Option<&'a NormLayer> {
         let (Some(norm), Some(_), Some(pool)) = (self.norm, self.relu, self.pool) else { return None };
         match &graph.nodes[pool].op {
@@ -127,7 +127,7 @@ impl Chain {
     }
 }
 
-/// Whether node `i` reads the output of the node before it alone, and nothing else reads that.
+/// Whether node `i` reads only the output of the node before it, and no other node reads that output.
 fn follows(graph: &Graph, readers: &[usize], i: usize) -> bool {
     graph.nodes.get(i).is_some_and(|node| node.inputs == [i]) && readers[i] == 1
 }
@@ -152,13 +152,14 @@ fn dense_block(graph: &Graph, readers: &[usize], first: usize) -> Option<Step> {
         && let Some((unit, after)) = unit(graph, readers, value, next)
     {
         units.push(unit);
-        // What the unit read with its outputs appended: the value of its last node, a concatenation.
+        // The output of the unit's last node, a concatenation: the unit's input with its outputs appended.
         (value, next) = (after, after);
     }
     (!units.is_empty()).then(|| Step { inputs: vec![input], output: next, work: Work::DenseBlock(units) })
 }
 
-/// The unit of a dense block that reads a value and begins at a node, and the node after it.
+/// The unit of a dense block that reads value `value` and begins at node `first`, and the position of the node after
+/// it.
 fn unit(graph: &Graph, readers: &[usize], value: usize, first: usize) -> Option<(Vec<Stage>, usize)> {
     let mut stages = vec![stage(graph, readers, first).filter(|_| graph.nodes[first].inputs == [value])?];
     let mut next = first + 3;
@@ -168,13 +169,14 @@ fn unit(graph: &Graph, readers: &[usize], value: usize, first: usize) -> Option<
         stages.push(second);
         next += 3;
     }
-    // Node next - 1 is the last convolution, its output is value next.
+    // Node `next` - 1 is the last convolution; its output is value `next`.
     let concat = graph.nodes.get(next)?;
     let appends = concat.op == Op::Concat && concat.inputs == [value, next] && readers[next] == 1;
     appends.then_some((stages, next + 1))
 }
 
-/// Normalization, ReLU and a convolution in one group that keeps the size of the image, from a node on.
+/// The stage that begins at node `first`: normalization, ReLU, and a convolution of one group that keeps the size of
+/// the image.
 fn stage(graph: &Graph, readers: &[usize], first: usize) -> Option<Stage> {
     let [norm, relu, conv] = graph.nodes.get(first..first + 3)? else { return None };
     let (Op::Norm(_), Op::Relu, Op::Conv2d(convolution)) = (&norm.op, &relu.op, &conv.op) else { return None };

@@ -1,4 +1,4 @@
-//! A network as a text: one operation a line.
+//! A network as a text: one operation per line.
 //!
 //! ```text
 //! [name] operation arguments [of values]
@@ -16,13 +16,14 @@
 //! concat of VALUE VALUE …                              values one after another along their channels
 //! ```
 //!
-//! A line reads the output of the line above; with `of` it reads the values named, and `in` is the network's input. KERNEL, S,
-//! P and D are a number, or two as in `3x1`, vertical and horizontal. A pooling's stride is its kernel unless given; `ceil-mode`
-//! and `exclude-pad` are PyTorch's `ceil_mode` and `count_include_pad=False` (see [`pool`](crate::layers::pool)). OUTPUTS is
-//! a number or `classes`, the number of classes of the data. The weights of an `unquantized` layer have no noise, no KL and no
-//! levels: they stay numbers, in the packed model too. What follows `#` is a comment. A line without a name is called by
-//! its operation and a number, `relu2` for one. The last line's output are the logits; every other line is read by a later one.
-//! A text without the line `input` takes the shape of the data's images.
+//! A line reads the output of the line above; with `of` it reads the values named, and `in` is the network's input.
+//! KERNEL, S, P and D are a number, or two as in `3x1`, vertical and horizontal. A pooling's stride is its kernel
+//! unless given; `ceil-mode` and `exclude-pad` are PyTorch's `ceil_mode` and `count_include_pad=False` (see
+//! [`pool`](crate::layers::pool)). OUTPUTS is a number or `classes`, the number of classes of the data. The weights of
+//! an `unquantized` layer have no noise, no KL and no levels: they stay numbers, in the packed model too. Text after
+//! `#` is a comment. A line without a name gets its operation and a number as its name, for example `relu2`. The output
+//! of the last line is the logits; a later line reads every other line. A text without the line `input` has the shape
+//! of the data's images.
 
 mod builder;
 mod lines;
@@ -36,36 +37,37 @@ use lines::{Place, lines, names};
 /// The operations, as a text writes them.
 const OPERATIONS: [&str; 10] =
     ["conv", "dense", "norm", "relu", "max-pool", "avg-pool", "global-avg-pool", "flatten", "add", "concat"];
-/// Words that name no line.
+/// Words that cannot be the name of a line.
 const RESERVED: [&str; 4] = ["input", "in", "of", "classes"];
-/// What no name begins with: files call other tensors so.
+/// Prefixes that no name may have: files use them for other tensors.
 const RESERVED_PREFIXES: [&str; 3] = ["eps.", "d.", "adam."];
 const LONGEST_NAME: usize = 64;
 /// The longest text, in bytes: far beyond any network's.
 pub const LONGEST_TEXT: usize = 1 << 20;
 const MOST_LINES: usize = 5000;
-/// Far beyond any image or layer, and the products of three sizes stay below 2⁶⁴.
+/// The largest size: far beyond any image or layer, and products of three sizes stay below 2⁶⁴.
 const LARGEST_SIZE: usize = 65_535;
-/// Training takes forty bytes a weight; to ask for more memory than there is ends the process without an error.
+/// The largest number of weights. Training takes forty bytes per weight, and an allocation that fails ends the process
+/// without an error.
 const MOST_WEIGHTS: usize = 1 << 28;
-/// The elements of a value, for one image, its padding included.
+/// The largest number of elements of a value for one image, including its padding.
 const MOST_ELEMENTS: usize = 1 << 28;
-/// What an error shows of a word.
+/// The largest number of characters of a word that an error shows.
 const SHOWN: usize = 60;
 
-/// What a text may leave open.
+/// The sizes that a text may leave open.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given<'a> {
-    /// (C, H, W) of the images. A line `input` must agree with it.
+    /// The shape (C, H, W) of the images. A line `input` must agree with it.
     pub input: Option<[usize; 3]>,
-    /// The number of classes, which the last line must have for its number of outputs.
+    /// The number of classes, which must be the last line's number of outputs.
     pub classes: Option<usize>,
     /// The outputs of each Bayesian layer, in order, in place of those in the text.
     pub outputs: Option<&'a [usize]>,
 }
 
 impl Graph {
-    /// The network that `text` describes; errors call it `source`.
+    /// The graph of the network that `text` describes; errors name the text `source`.
     ///
     /// # Errors
     /// [`Error::Network`](crate::Error::Network) for the first line that is not as the [module](self) says, with its number and the word at fault.

@@ -37,8 +37,8 @@ impl Axis {
         Axis { scale: Scale::Linear, low: low - margin, high: high + margin }
     }
 
-    /// A logarithmic axis over the positive, finite values of `values`, with a margin; [0.1, 10] and the margin if
-    /// there are none.
+    /// A logarithmic axis over the positive, finite values of `values`, or over [0.1, 10] if there are none, with a
+    /// margin.
     pub fn log10(values: impl IntoIterator<Item = f64>) -> Axis {
         let powers = values.into_iter().filter(|&v| v > 0.0 && v < LARGEST).map(f64::log10);
         let (low, high) = ends(powers).unwrap_or((-1.0, 1.0));

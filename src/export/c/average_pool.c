@@ -1,4 +1,4 @@
-/* The sum of the pixels of each window, divided by what the window counts for. */
+/* The sum of the pixels of each window, divided by the number of pixels that the average counts. */
 static void average_pool(const pooling *of, const float *x, float *y)
 {
     for (size_t c = 0; c < of->channels; c++, x += of->image.rows * of->image.columns)

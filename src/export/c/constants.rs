@@ -77,7 +77,7 @@ impl Constants {
 
     fn floats(&mut self, name: &str, values: &[f32]) {
         self.bytes += size_of_val(values);
-        // The shortest decimals that are read as the same number.
+        // The shortest decimals that are parsed as the same number.
         let elements = values.iter().map(|value| format!("{value:?}f"));
         self.array("float", name, values.len(), elements);
     }
@@ -107,7 +107,7 @@ impl Constants {
     }
 }
 
-/// The bits of a field that holds an index of the layer's levels.
+/// The number of bits of a field that holds an index of one of the layer's levels.
 pub(super) fn field_bits(layer: &PackedLayer) -> usize {
     match layer.levels.len() {
         ..=2 => 1,
@@ -117,7 +117,7 @@ pub(super) fn field_bits(layer: &PackedLayer) -> usize {
     }
 }
 
-/// The members of a convolution that tell its sizes.
+/// The members of a convolution that give its sizes.
 fn of_convolution(of: &Convolution, from: &[usize], to: &[usize]) -> Vec<String> {
     let window = &of.window;
     vec![
@@ -128,7 +128,7 @@ fn of_convolution(of: &Convolution, from: &[usize], to: &[usize]) -> Vec<String>
     ]
 }
 
-/// The members of a pooling.
+/// The members of a pooling's structure.
 fn of_pooling(pool: &Pool, from: &[usize], to: &[usize]) -> Vec<String> {
     vec![
         format!(".channels = {}, {}, {}", to[0], size("image", from), size("kernel", &pool.kernel)),
@@ -137,7 +137,7 @@ fn of_pooling(pool: &Pool, from: &[usize], to: &[usize]) -> Vec<String> {
     ]
 }
 
-/// A member that holds the last two of some sizes.
+/// A member of type `size` with the last two of `sizes`.
 fn size(member: &str, sizes: &[usize]) -> String {
     let [.., rows, columns] = sizes else { unreachable!("images and windows have rows and columns") };
     format!(".{member} = {{{rows}, {columns}}}")

@@ -24,7 +24,7 @@ static void convolve(const convolution *of, const float *x, float *y)
                     if (w == 0)
                         continue;
                     for (size_t p = 0; p < of->result.rows; p++) {
-                        /* What lies before the image wraps around to beyond it. */
+                        /* A row before the image becomes a number larger than any row: unsigned wraparound. */
                         const size_t row = p * of->stride.rows + i * of->dilation.rows - of->padding.rows;
                         if (row >= of->image.rows)
                             continue;

@@ -1,4 +1,4 @@
-/* The place of the largest of some numbers, the first of equals. */
+/* The index of the largest of `count` numbers; of equal numbers the first. */
 static int largest(const float *x, size_t count)
 {
     size_t best = 0;

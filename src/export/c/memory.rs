@@ -1,44 +1,45 @@
-//! Where in memory each value of a network is, between the step that writes it and the last that reads it.
+//! Plans where in memory each value of a network is, from the step that writes it to the last step that reads it.
 //!
-//! A value takes the place of the one it is computed from, if nothing else reads that and the operation goes element by element.
-//! Of the values that are left the largest are placed first, each as low as those allow that live at the same time.
+//! A value is written over the value that it is computed from, if no other node reads that one and the operation is
+//! elementwise. The other values are placed in descending order of size, each as low as the values that exist at the
+//! same time allow.
 
 use crate::nets::Graph;
 use crate::nets::graph::{Op, elements};
 
-/// Where a value is.
+/// The place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Where the caller has the image, which stays as it is.
+    /// In the caller's image, which is not changed.
     Image,
-    /// Where the caller wants the logits.
+    /// In the caller's array of logits.
     Logits,
-    /// In memory, from this element on.
+    /// In the static array, from this element on.
     At(usize),
 }
 
 /// A plan of the memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Of each value.
+    /// The place of each value.
     pub(super) places: Vec<Place>,
-    /// For each value, whether it takes the place of the first value that its node reads.
+    /// For each value, whether it is written over the first value that its node reads.
     pub(super) in_place: Vec<bool>,
-    /// The elements of the memory.
+    /// The number of elements of the static array.
     pub(super) len: usize,
 }
 
-/// Values that take each other's place.
+/// The memory of values that are written over one another.
 struct Room {
-    /// The value that is there first.
+    /// The first value in it.
     first: usize,
-    /// The value that the last reader gives.
+    /// The output of the last node that reads from it.
     read_until: usize,
     len: usize,
 }
 
 impl Plan {
-    /// Of a network whose value 0 is the caller's image, or a copy of it in memory if `copies_image`.
+    /// The plan for a network whose value 0 is the caller's image, or a copy of it in memory if `copies_image`.
     pub(super) fn of(graph: &Graph, copies_image: bool) -> Self {
         let readers = graph.readers();
         let last = graph.nodes.len();
@@ -72,7 +73,7 @@ impl Plan {
     }
 }
 
-/// Orders rooms by their size and places them: where each begins, and the end of the last.
+/// Sorts rooms by descending size and places them. Returns where each begins, and the largest end.
 fn place(rooms: &mut [Room]) -> (Vec<usize>, usize) {
     rooms.sort_by_key(|room| (std::cmp::Reverse(room.len), room.first));
     let mut begins: Vec<usize> = Vec::new();

@@ -1,18 +1,18 @@
-/* Windows over the images of some channels. */
+/* The windows of a pooling over images. */
 typedef struct {
     size_t channels;
     size image, kernel, stride, padding, result;
-    int counts_padding; /* in what an average divides by */
+    int counts_padding; /* whether an average counts the padding */
 } pooling;
 
-/* A window along rows or columns: pixels from first to before end, and what it counts for in an average. */
+/* A window along rows or columns: the pixels first to end - 1, and the number that an average counts. */
 typedef struct {
     size_t first, end, count;
 } window;
 
 static window window_at(size_t p, size_t pixels, size_t kernel, size_t stride, size_t padding, int counts_padding)
 {
-    const size_t begin = p * stride, end = begin + kernel; /* from the padding's beginning */
+    const size_t begin = p * stride, end = begin + kernel; /* counted from the start of the padding */
     window at;
     at.first = begin > padding ? begin - padding : 0;
     at.end = (end < padding + pixels ? end : padding + pixels) - padding;

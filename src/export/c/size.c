@@ -1,4 +1,4 @@
-/* Of an image or a kernel; also the vertical and the horizontal of what comes in pairs. */
+/* The size of an image or a kernel, or the vertical and the horizontal stride, padding or dilation. */
 typedef struct {
     size_t rows, columns;
 } size;

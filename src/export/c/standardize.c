@@ -1,4 +1,4 @@
-/* y = (x - mean) / deviation, those of the channel. */
+/* y = (x - mean) / deviation, with mean and deviation of the channel. */
 static void standardize(const float *x, const float *mean, const float *deviation, size_t channels, size_t plane,
                         float *y)
 {

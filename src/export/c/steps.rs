@@ -1,4 +1,4 @@
-//! The function `predict`: one step a node.
+//! The function `predict`: one step for each node.
 
 use super::memory::{Place, Plan};
 use super::names::{PIXELS, identifiers};
@@ -33,13 +33,13 @@ pub(super) fn predict(model: &PackedModel, plan: &Plan) -> String {
     text
 }
 
-/// A network, and where its values are.
+/// A network, and the places of its values.
 struct Steps<'a> {
     graph: &'a Graph,
     plan: &'a Plan,
-    /// What each value is called in C.
+    /// The name of each value in C.
     values: Vec<String>,
-    /// What each node is called in C.
+    /// The name of each node in C.
     nodes: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Steps<'a> {
         Self { graph, plan, values, nodes }
     }
 
-    /// The line that says where a value is.
+    /// The line that declares the pointer to a value.
     fn declaration(&self, value: usize) -> String {
         let place = match self.plan.places[value] {
             _ if self.plan.in_place[value] => self.values[self.graph.nodes[value - 1].inputs[0]].clone(),

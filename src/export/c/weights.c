@@ -3,7 +3,7 @@
 typedef struct {
     const float *values;
     const uint8_t *fields;
-    unsigned bits; /* of a field: 1, 2, 4 or 8 */
+    unsigned bits; /* per field: 1, 2, 4 or 8 */
 } weights;
 
 static float weight(const weights *of, size_t i)

@@ -11,9 +11,9 @@ pub mod data_type {
     pub const UINT8: i32 = 2;
     /// i32.
     pub const INT32: i32 = 6;
-    /// Four bits, two elements a byte, the first the lower.
+    /// Four bits, two elements per byte, the first in the low bits.
     pub const UINT4: i32 = 21;
-    /// Two bits, four elements a byte, the first the lowest.
+    /// Two bits, four elements per byte, the first in the lowest bits.
     pub const UINT2: i32 = 25;
 }
 
@@ -25,7 +25,7 @@ pub mod attribute_type {
     pub const INTS: i32 = 7;
 }
 
-/// A model: a graph and what it needs to be understood.
+/// A model: a graph, the versions of its operators, and descriptions.
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
     /// The version of the format.
@@ -37,7 +37,7 @@ pub struct ModelProto {
     /// The program's version.
     #[prost(string, tag = "3")]
     pub producer_version: String,
-    /// What a reader should know.
+    /// A description for a reader.
     #[prost(string, tag = "6")]
     pub doc_string: String,
     /// The graph.
@@ -51,13 +51,13 @@ pub struct ModelProto {
     pub metadata_props: Vec<StringStringEntryProto>,
 }
 
-/// The version of a set of operators; that without a domain is ONNX's own.
+/// The version of a set of operators; the set without a domain is ONNX's.
 #[derive(Clone, PartialEq, Message)]
 pub struct OperatorSetIdProto {
-    /// Whose operators.
+    /// The domain of the set.
     #[prost(string, tag = "1")]
     pub domain: String,
-    /// Their version.
+    /// The version of the set.
     #[prost(int64, tag = "2")]
     pub version: i64,
 }
@@ -79,16 +79,16 @@ pub struct GraphProto {
     /// The nodes.
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeProto>,
-    /// What the network is called.
+    /// The name of the network.
     #[prost(string, tag = "2")]
     pub name: String,
     /// The constants.
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
-    /// What it is given.
+    /// The inputs of the graph.
     #[prost(message, repeated, tag = "11")]
     pub input: Vec<ValueInfoProto>,
-    /// What it gives.
+    /// The outputs of the graph.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
 }
@@ -96,10 +96,10 @@ pub struct GraphProto {
 /// One operation.
 #[derive(Clone, PartialEq, Message)]
 pub struct NodeProto {
-    /// The names of the values it reads.
+    /// The names of its input values.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
-    /// The names of the values it gives.
+    /// The names of its output values.
     #[prost(string, repeated, tag = "2")]
     pub output: Vec<String>,
     /// Its name.
@@ -113,16 +113,16 @@ pub struct NodeProto {
     pub attribute: Vec<AttributeProto>,
 }
 
-/// A named number, or several.
+/// An attribute: a named number, or several numbers.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     /// Its name.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// The number, of one of type INT: 0 is written too.
+    /// The number of an attribute of type INT; optional, so that 0 is written too.
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
-    /// The numbers, of one of type INTS.
+    /// The numbers of an attribute of type INTS.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     /// One of [`attribute_type`].
@@ -147,7 +147,7 @@ pub struct TensorProto {
     pub raw_data: Vec<u8>,
 }
 
-/// What the network is given or gives.
+/// An input or an output of the network.
 #[derive(Clone, PartialEq, Message)]
 pub struct ValueInfoProto {
     /// Its name.
@@ -158,10 +158,10 @@ pub struct ValueInfoProto {
     pub r#type: Option<TypeProto>,
 }
 
-/// The type of a value: that of a tensor.
+/// The type of a value, here always a tensor.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// Elements and shape.
+    /// The type of its elements, and its shape.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }
@@ -188,12 +188,12 @@ pub struct TensorShapeProto {
 /// A size: `TensorShapeProto.Dimension`.
 #[derive(Clone, PartialEq, Message)]
 pub struct DimensionProto {
-    /// What is known of it.
+    /// The number, or its name.
     #[prost(oneof = "Dimension", tags = "1, 2")]
     pub value: Option<Dimension>,
 }
 
-/// A number, or the name of one that each call chooses.
+/// A number, or the name of a size that may differ in each call.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum Dimension {
     /// A number.

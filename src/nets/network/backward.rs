@@ -1,6 +1,7 @@
-//! The backward of a network: its steps in reverse, each from its own cache.
+//! The backward pass of a network: its steps in reverse order, each with its cache.
 //!
-//! The gradient in a value that several steps read is the sum of what their backwards give.
+//! The gradient with respect to a value that several steps read is the sum of the gradients that their backward passes
+//! return.
 
 use super::{ChainCache, Network, ProductCache, StepCache, Tape, by_channel, map_stages, rank};
 use crate::kernels::pooled_activation::DeferredGradient;
@@ -13,7 +14,7 @@ use crate::scalar::Real;
 use ndarray::{Array1, Array2, ArrayD, Ix4, Zip};
 
 impl<F: Real> Network<F> {
-    /// The gradient of the loss in every parameter, from `dlogits` (B, classes).
+    /// The gradient of the loss with respect to every parameter, from `dlogits` (B, classes).
     ///
     /// # Panics
     /// If the tape is another network's.
@@ -75,8 +76,8 @@ impl<F: Real> Network<F> {
         gradients
     }
 
-    /// The backward of a chain, from its last part to its first; dx if it is wanted or there is no product. `quantized` is
-    /// Q(θ) of the product's layer where the forward computed with it.
+    /// The backward pass of a chain, from its last part to its first. Returns dx if `wants_dx` or the chain has no
+    /// product. `quantized` is Q(θ) of the product's layer if the forward pass computed with it.
     fn chain_backward(
         &self,
         chain: &Chain,
@@ -153,10 +154,11 @@ fn put<F>(
     }
 }
 
-/// The gradient in what is between two parts of a chain.
+/// The gradient with respect to the value between two parts of a chain.
 enum Gradient<'a, F> {
     Array(ArrayD<F>),
-    /// In the input of a pooled activation: formed where it is needed, a few images at a time if the product can do so.
+    /// The gradient with respect to the input of a pooled activation, computed only where it is needed: a few images at
+    /// a time if the product's backward pass supports this.
     Deferred(DeferredGradient<'a, F>),
 }
 

@@ -1,4 +1,4 @@
-//! The forward of a network: its steps in order, each keeping what its backward needs.
+//! The forward pass of a network: its steps in order. Each step stores what its backward pass needs.
 
 use super::{
     ChainCache, Network, Noise, NormCache, Normalization, ProductCache, StepCache, Tape, WeightMode, by_channel,
@@ -13,10 +13,10 @@ use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayD, Ix4};
 
 impl<F: Real> Network<F> {
-    /// The logits (B, classes) of `x` (B, C, H, W) and what the backward needs.
+    /// The logits (B, classes) of `x` (B, C, H, W), and the tape for the backward pass.
     ///
     /// # Errors
-    /// If `x` is not of the network's input shape, or the noise given is misshapen.
+    /// If `x` does not have the network's input shape, or the noise has the wrong shape.
     pub fn forward(
         &self,
         x: Array4<F>,
@@ -51,7 +51,7 @@ impl<F: Real> Network<F> {
         for step in &self.schedule.steps {
             let inputs = step.inputs.iter().map(|value| {
                 readers[*value] -= 1;
-                // The last reader takes the value itself.
+                // The last reader takes the value itself, not a copy.
                 if readers[*value] == 0 { values[*value].take() } else { values[*value].clone() }
             });
             let inputs: Vec<ArrayD<F>> = inputs.map(|input| input.expect("a step reads values before it")).collect();
@@ -63,10 +63,10 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// What a normalization gives and keeps.
+/// The output and the cache of a normalization.
 type Normalized<F, C> = (ArrayD<F>, NormCache<F, C>);
 
-/// How the steps of one forward are computed.
+/// One forward pass: the network, the weights and the statistics.
 struct Pass<'a, F> {
     network: &'a Network<F>,
     weights: &'a WeightMode<'a, F>,
@@ -224,12 +224,12 @@ impl<F: Real> Pass<'_, F> {
     }
 }
 
-/// The one input of a step.
+/// The only input of a step.
 fn only<F, D: ndarray::Dimension>(mut inputs: Vec<ArrayD<F>>) -> ndarray::Array<F, D> {
     rank(inputs.swap_remove(0))
 }
 
-/// ε of a layer, which must be of the shape asked for.
+/// ε of a layer, which must have the given shape.
 fn draw<F>(noise: &Noise<'_, F>, layer: &BayesLayer, shape: &[usize]) -> Result<ArrayD<F>> {
     let eps = noise(layer, shape)?;
     check_shape(&format!("eps.{}", layer.name), shape, eps.shape())?;

@@ -6,20 +6,21 @@
 //! between blocks:         trans.bn → ReLU → trans.conv 1×1, ⌊compression · channels⌋ outputs → 2×2 average pooling
 //! ```
 //!
-//! Each unit's outputs are appended to what it read. The depth L counts the Bayesian layers: 3n + 4 with n units a block,
-//! 6n + 4 with bottleneck. conv0 has 16 outputs, 2k with bottleneck. All 3×3 convolutions are padded by 1; the last pooling
-//! spans the image, 8×8 of 32×32 pixels. L = 40, k = 12 without bottleneck and compression has 1,001,616 weights on CIFAR-10.
+//! Each unit's outputs are appended to its input. The depth L is the number of Bayesian layers: 3n + 4 with n units per
+//! block, 6n + 4 with bottleneck. conv0 has 16 outputs, 2k with bottleneck. All 3×3 convolutions are padded by 1; the
+//! last pooling is over the whole image, 8×8 for images of 32×32 pixels. L = 40, k = 12 without bottleneck and
+//! compression has 1,001,616 weights on CIFAR-10.
 
 use super::Sizes;
 use crate::error::{Error, Result};
 use std::fmt::Write;
 
-/// The largest depth and growth: beyond any that was trained.
+/// The largest depth and growth: beyond those of any network that was trained.
 const DEEPEST: usize = 1000;
 const LARGEST_GROWTH: usize = 1000;
 const BLOCKS: usize = 3;
 
-/// The text of the network of the sizes given.
+/// The text of the network with these sizes.
 pub(super) fn text(sizes: &mut Sizes<'_>) -> Result<String> {
     let bottleneck = sizes.take("bottleneck", false, "true or false", |_| true)?;
     let layers = if bottleneck { 2 * BLOCKS } else { BLOCKS };

@@ -1,4 +1,5 @@
-//! The networks that come with the crate: texts. Those of a family of depths and widths are written out by a function.
+//! The networks that come with the crate, as texts. A function writes the text of a network that has sizes, such as
+//! depth or width.
 
 mod densenet;
 mod resnet;
@@ -17,17 +18,17 @@ pub struct Description {
     is_preset: bool,
 }
 
-/// The names of the presets, as an option takes them.
+/// The names of the presets, as options accept them.
 pub const PRESETS: [&str; 9] =
     ["mlp", "lenet5", "lenet-caffe", "vgg7", "densenet", "resnet20", "resnet32", "resnet44", "resnet56"];
 
-/// Whether a name is that of a preset, its sizes left out of account.
+/// Whether `name`, without the sizes after a colon, is the name of a preset.
 pub fn names_preset(name: &str) -> bool {
     PRESETS.contains(&name.split(':').next().unwrap_or_default())
 }
 
 impl Description {
-    /// The preset of that name, with its sizes after a colon: `densenet:depth=22,growth=12,bottleneck=true`.
+    /// The preset `name`, which may have sizes after a colon: `densenet:depth=22,growth=12,bottleneck=true`.
     ///
     /// | preset                                         | sizes and their defaults                                        |
     /// |------------------------------------------------|-----------------------------------------------------------------|
@@ -36,7 +37,7 @@ impl Description {
     /// | `resnet20`, `resnet32`, `resnet44`, `resnet56` | `width=16`, the channels of the first stage                     |
     ///
     /// # Errors
-    /// [`Error::Option`] if there is no such preset, or it has no such size or not that value of it.
+    /// [`Error::Option`] if there is no such preset, or it has no such size, or the value of a size is out of range.
     pub fn preset(name: &str) -> Result<Self> {
         let (kind, sizes) = name.split_once(':').unwrap_or((name, ""));
         let mut sizes = Sizes::new(kind, sizes)?;
@@ -56,11 +57,13 @@ impl Description {
         Ok(Self { name: name.to_string(), text, is_preset: true })
     }
 
-    /// The network of `mlp`, `lenet5`, `lenet-caffe`, `densenet` or `densenet-bottleneck` whose layers have these outputs, in
-    /// order: checkpoints of version 1 and packed models before version 3 describe theirs so, and the tensors of the oracle.
+    /// The graph of `mlp`, `lenet5`, `lenet-caffe`, `densenet` or `densenet-bottleneck` whose layers have the outputs
+    /// `widths`, in order. Checkpoints of version 1, packed models before version 3, and the oracle's tensors describe
+    /// a network in this way.
     ///
     /// # Errors
-    /// [`Error::Option`] if no network has this name, or the one that has it never has `widths.len()` layers; as [`Graph::parse`].
+    /// [`Error::Option`] if no network has this name, or the network of this name never has `widths.len()` layers; as
+    /// [`Graph::parse`].
     pub fn with_widths(name: &str, input: [usize; 3], widths: &[usize]) -> Result<Graph> {
         let depth = widths.len();
         let description = match name {
@@ -75,17 +78,17 @@ impl Description {
         description.graph(Given { input: Some(input), classes: None, outputs: Some(widths) })
     }
 
-    /// The network that `text` describes; errors call it `name`.
+    /// The description in `text`; errors name it `name`.
     pub fn new(name: &str, text: &str) -> Self {
         Self { name: name.to_string(), text: text.to_string(), is_preset: false }
     }
 
-    /// The name: that of a preset with its sizes, or what the text was given as.
+    /// The name: that of a preset with its sizes, or the name given with the text.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name without folder, extension and sizes: `vgg` of `nets/vgg.net`, `densenet` of `densenet:depth=22`.
+    /// The name without folder, extension and sizes: `vgg` for `nets/vgg.net`, `densenet` for `densenet:depth=22`.
     pub fn short_name(&self) -> &str {
         if self.is_preset {
             return self.name.split(':').next().unwrap_or_default();
@@ -104,8 +107,8 @@ impl Description {
         &self.text
     }
 
-    /// The network for the images and classes given; without them, those that the text names, and 10 classes for a preset.
-    /// A preset is for images of any size that its kernels fit into: a line `input` in it is a default.
+    /// The graph for the images and classes in `given`. Without them, the text must name them; a preset then has 10
+    /// classes. A preset accepts images of any size into which its kernels fit: its line `input` is only a default.
     ///
     /// # Errors
     /// As [`Graph::parse`].
@@ -118,7 +121,7 @@ impl Description {
         match given.input {
             None => Graph::parse(&self.name, &self.text, given),
             Some(_) => {
-                // Every line keeps its number.
+                // The line is made empty, not removed, so that the other lines keep their numbers.
                 let of_any_size = |line| if str::starts_with(line, "input ") { "" } else { line };
                 let text: Vec<&str> = self.text.lines().map(of_any_size).collect();
                 Graph::parse(&self.name, &text.join("\n"), given)
@@ -127,11 +130,11 @@ impl Description {
     }
 }
 
-/// The sizes in a preset's name, taken out one by one.
+/// The sizes in a preset's name, which are removed one by one.
 struct Sizes<'a> {
     preset: &'a str,
     given: Vec<(&'a str, &'a str)>,
-    /// The names of those taken so far.
+    /// The names of the sizes for which [`take`](Self::take) was called.
     known: Vec<&'static str>,
 }
 
@@ -147,7 +150,8 @@ impl<'a> Sizes<'a> {
         Ok(Self { preset, given, known: Vec::new() })
     }
 
-    /// The size of that name, or its default; `is_valid` holds for a value in range, `expected` names the range.
+    /// Removes and returns the size `name`, or its default. `is_valid` is true for a value in range; `expected` names
+    /// the range.
     fn take<T: FromStr + Display>(
         &mut self,
         name: &'static str,
@@ -164,7 +168,7 @@ impl<'a> Sizes<'a> {
         }
     }
 
-    /// Whether all that were given have been taken.
+    /// Checks that all sizes that were given have been removed.
     fn finish(self) -> Result<()> {
         match self.given.first() {
             None => Ok(()),

@@ -5,10 +5,10 @@
 //! unit:   y = ReLU(x' + bn2(conv2(ReLU(bn1(conv1(x))))))
 //! ```
 //!
-//! The stages have w, 2w and 4w channels, w = 16 unless given; the first unit of the second and third halves the image. There
-//! the shortcut x' is a projection, a 1×1 convolution of stride 2 and its normalization (option B of the paper); elsewhere
-//! x' = x. The paper's networks for CIFAR pad x with zero channels instead (option A), which needs an operation that no
-//! other network has; the projections add 2,560 weights to the 268,336 of `resnet20`.
+//! The stages have w, 2w and 4w channels, w = 16 unless given. The first unit of the second and of the third stage
+//! halves the image: its shortcut x' is a projection, a 1×1 convolution of stride 2 with a normalization (option B of
+//! the paper); in all other units x' = x. The paper's networks for CIFAR pad x with zero channels instead (option A),
+//! which needs an operation that no other network has; the projections add 2,560 weights to the 268,336 of `resnet20`.
 
 use super::Sizes;
 use crate::error::Result;
@@ -16,7 +16,7 @@ use std::fmt::Write;
 
 const WIDEST: usize = 1000;
 
-/// The text of the network of that depth.
+/// The text of the network with `depth` layers.
 pub(super) fn text(depth: usize, sizes: &mut Sizes<'_>) -> Result<String> {
     let in_range = |width: &usize| (1..=WIDEST).contains(width);
     let width = sizes.take("width", 16, &format!("a whole number from 1 to {WIDEST}"), in_range)?;

@@ -1,4 +1,4 @@
-//! The graph that lines describe, node by node.
+//! Builds the graph that lines describe, node by node.
 
 use super::lines::{Arguments, Line, Place};
 use super::{Given, MOST_ELEMENTS, MOST_WEIGHTS, by_x};
@@ -13,11 +13,11 @@ use std::collections::{HashMap, HashSet};
 pub(super) struct Builder<'a> {
     pub(super) given: Given<'a>,
     pub(super) graph: Graph,
-    /// The names that the text gives, each with the number of its line.
+    /// The names in the text, each with the number of its line.
     pub(super) named: HashMap<&'a str, usize>,
-    /// The value of each name so far.
+    /// The value of each name in the lines read.
     pub(super) values: HashMap<String, usize>,
-    /// Unnamed lines of each operation so far.
+    /// The last number used in the names of unnamed lines, for each operation.
     pub(super) unnamed: HashMap<&'a str, usize>,
     pub(super) layers: usize,
     pub(super) norms: usize,
@@ -53,7 +53,7 @@ impl<'a> Builder<'a> {
         }
         let (node_name, is_named) = match name {
             Some(name) => (name.to_string(), true),
-            // A pooling over all of the image is one pooling like another: its text gives the same name.
+            // Global pooling gets a name like other average poolings, since the printed graph writes it as one.
             None if operation == "global-avg-pool" => (self.free_name("avg-pool"), false),
             None => (self.free_name(operation), false),
         };
@@ -75,7 +75,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The value of that name.
+    /// The value named `name`.
     pub(super) fn value(&self, line: &Line<'a>, name: &str) -> Result<usize> {
         if let Some(value) = self.values.get(name) {
             return Ok(*value);
@@ -86,7 +86,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// The name of an unnamed line.
+    /// A free name for an unnamed line.
     pub(super) fn free_name(&mut self, operation: &'a str) -> String {
         let count = self.unnamed.entry(operation).or_default();
         loop {
@@ -199,7 +199,7 @@ impl<'a> Builder<'a> {
         Ok((Op::Conv2d(Convolution { layer, window, groups }), vec![outputs, output_h, output_w]))
     }
 
-    /// The outputs of the next Bayesian layer.
+    /// Reads the number of outputs of the next Bayesian layer.
     pub(super) fn outputs(&self, arguments: &mut Arguments<'a, '_>) -> Result<usize> {
         let word = arguments.next("outputs: a number, or classes")?;
         let written = if word == "classes" { self.given.classes } else { Some(arguments.number(word, "outputs", 1)?) };
@@ -207,13 +207,13 @@ impl<'a> Builder<'a> {
             None => written.ok_or_else(|| {
                 arguments.error("classes", "a number: no data tell the number of classes here", "classes")
             })?,
-            // If there are too few, `finish` says how many there should be.
+            // If `outputs` has too few numbers, `finish` returns an error with the right count.
             Some(outputs) => outputs.get(self.layers).copied().unwrap_or(1),
         };
         arguments.number(&outputs.to_string(), "outputs", 1)
     }
 
-    /// A layer whose θ has that shape: (I, O), or (O, C/groups, kh, kw).
+    /// Adds the parameters of a Bayesian layer whose θ has the shape `shape`: (I, O), or (O, C/groups, kh, kw).
     pub(super) fn bayes_layer(
         &mut self,
         name: &str,
@@ -254,7 +254,7 @@ impl<'a> Builder<'a> {
         self.graph.parameters.len() - 1
     }
 
-    /// The graph, if its last node gives logits and every other is read.
+    /// The graph, after checks that its last node computes the logits and that another node reads every other node.
     pub(super) fn finish(self, lines: &[Line<'a>], last: Place<'_>) -> Result<Graph> {
         let Self { graph, given, layers, .. } = self;
         let readers = graph.readers();
@@ -283,7 +283,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The words that a convolution and a dense layer share.
+/// The optional words that a convolution and a dense layer share.
 #[derive(Default)]
 pub(super) struct LayerWords {
     pub(super) has_bias: bool,
@@ -291,7 +291,7 @@ pub(super) struct LayerWords {
 }
 
 impl LayerWords {
-    /// Takes one of the words; an error names them after those of the operation, `others`.
+    /// Reads one of these words. An error lists them after `others`, the other words of the operation.
     pub(super) fn take(&mut self, arguments: &Arguments<'_, '_>, word: &str, others: &str) -> Result<()> {
         let is_there = match word {
             "bias" => &mut self.has_bias,
@@ -330,7 +330,7 @@ pub(super) fn pooling(arguments: &mut Arguments<'_, '_>, image: [usize; 3]) -> R
     Ok((pool, vec![channels, output_h, output_w]))
 }
 
-/// The positions of a convolution's window on an image.
+/// The number of positions of a convolution's window on an image, vertically and horizontally.
 pub(super) fn fit(
     arguments: &Arguments<'_, '_>,
     window: &Window,
@@ -344,7 +344,7 @@ pub(super) fn fit(
     window.output_size([height, width]).map_err(|error| in_text(arguments, error))
 }
 
-/// An error of the geometry as one of the line.
+/// An error of the geometry as an error of the line.
 pub(super) fn in_text(arguments: &Arguments<'_, '_>, error: Error) -> Error {
     match error {
         Error::Option { option, expected, seen } => {

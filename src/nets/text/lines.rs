@@ -1,4 +1,4 @@
-//! A text as lines of words, and the arguments of an operation as they are read.
+//! Splits a text into lines of words, and reads the arguments of an operation.
 
 use super::{
     LARGEST_SIZE, LONGEST_NAME, LONGEST_TEXT, MOST_LINES, OPERATIONS, RESERVED, RESERVED_PREFIXES, SHOWN, by_x,
@@ -12,11 +12,11 @@ pub(super) struct Line<'a> {
     pub(super) words: Vec<&'a str>,
 }
 
-/// Where in which text.
+/// A line of a text, for errors.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) source: &'a str,
-    /// Of the line, from 1.
+    /// The number of the line, from 1.
     pub(super) number: usize,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn lines<'a>(source: &'a str, text: &'a str) -> Result<Vec<Line<'a>>>
     Ok(lines)
 }
 
-/// The names that the text gives, each with the number of its line.
+/// The names in the text, each with the number of its line.
 pub(super) fn names<'a>(lines: &[Line<'a>]) -> Result<HashMap<&'a str, usize>> {
     let mut names = HashMap::new();
     for line in lines {
@@ -95,7 +95,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The shape in a line `input`, which must be the one given, if one is.
+    /// The shape in a line `input`, which must equal `given` if there is one.
     pub(super) fn input(&self, given: Option<[usize; 3]>) -> Result<[usize; 3]> {
         let seen = self.words[1..].join(" ");
         let sizes: Option<Vec<usize>> = seen.split('x').map(|size| size.parse().ok()).collect();
@@ -124,13 +124,13 @@ impl<'a> Arguments<'a, '_> {
         self.place.error(word, expected, seen)
     }
 
-    /// The next word, which is `what`.
+    /// Reads the next word, which an error describes as `what`.
     pub(super) fn next(&mut self, what: &str) -> Result<&'a str> {
         let operation = self.operation;
         self.words.next().copied().ok_or_else(|| self.error(operation, what, "the end of the line"))
     }
 
-    /// A number from `least` on.
+    /// The word as a number of at least `least`.
     pub(super) fn number(&self, word: &str, what: &str, least: usize) -> Result<usize> {
         match word.parse() {
             Ok(number) if (least..=LARGEST_SIZE).contains(&number) => Ok(number),
@@ -138,7 +138,7 @@ impl<'a> Arguments<'a, '_> {
         }
     }
 
-    /// A number, or two with an x between them.
+    /// Reads a number, or two numbers with an x between them.
     pub(super) fn pair(&mut self, what: &str, least: usize) -> Result<[usize; 2]> {
         let word = self.next(&format!("{what}: a number, or two as in 3x1"))?;
         match word.split_once('x') {

@@ -1,10 +1,10 @@
-//! A graph as a text.
+//! Writes a graph as a text.
 
 use super::by_x;
 use crate::nets::graph::{Convolution, Graph, Op};
 use std::fmt::{self, Display};
 
-/// The text of the graph: to parse it gives the same graph.
+/// The text of the graph; parsing it returns the same graph.
 impl Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "input {}", by_x(&self.input))?;
@@ -28,7 +28,7 @@ impl Display for Graph {
     }
 }
 
-/// An operation as a text writes it; `shape` is that of its output.
+/// An operation as a text writes it; `shape` is the shape of its output.
 struct OfParameters<'a> {
     op: &'a Op,
     shape: &'a [usize],
