@@ -1,4 +1,4 @@
-//! What operations on arrays share: a check of a shape, standard layout, eˣ.
+//! Functions that operations on arrays share: a check of a shape, standard layout, eˣ.
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -16,7 +16,7 @@ pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> R
     }
 }
 
-/// `x` itself, or a copy of it if its elements are in another order.
+/// `x` itself, or a copy in standard layout if the elements of `x` are in another order.
 pub(crate) fn in_standard_layout<F: Clone, D: Dimension>(x: Array<F, D>) -> Array<F, D> {
     if x.is_standard_layout() { x } else { x.as_standard_layout().into_owned() }
 }

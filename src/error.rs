@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong. Every message is one line of bounded length: what is unprintable in it, in a path for
-/// one, is escaped.
+/// What went wrong. Every message is one line of bounded length; unprintable characters in it, for example in
+/// a path, are escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,36 +17,36 @@ pub enum Error {
     Option {
         /// The option or hyperparameter, as its user writes it.
         option: String,
-        /// Its domain.
+        /// The domain.
         expected: String,
         /// The value given.
         seen: String,
     },
-    /// A line of a network's text is not as its language demands.
+    /// A line of a network's text violates the rules of the language.
     #[error(
         "{}, line {line}{}{}: expected {} (saw: {})",
         part(network), if word.is_empty() { "" } else { ", " }, part(word), part(expected), part(seen)
     )]
     Network {
-        /// What the text is called: its file, or a preset.
+        /// The name of the text: its file, or a preset.
         network: String,
         /// The number of the line, from 1.
         line: usize,
-        /// The word at fault; empty if it is the line as a whole.
+        /// The wrong word; empty if the whole line is wrong.
         word: String,
         /// What the language demands.
         expected: String,
         /// What the text holds.
         seen: String,
     },
-    /// A tensor is missing, misshapen, of the wrong type, or holds a value it must not.
+    /// A tensor is missing, misshapen, of the wrong type, or has a forbidden value.
     #[error("tensor {}: expected {} (saw: {})", part(tensor), part(expected), part(seen))]
     Tensor {
         /// The tensor's name.
         tensor: String,
-        /// The shape, type or range it must have.
+        /// The shape, type or range that the tensor must have.
         expected: String,
-        /// What it has.
+        /// The shape, type or value that it has.
         seen: String,
     },
     /// A file's contents are not what its format demands.
@@ -70,9 +70,9 @@ pub enum Error {
     /// There is too little memory.
     #[error("{}: expected {bytes} bytes of memory (saw: fewer)", part(purpose))]
     Memory {
-        /// What it is needed for.
+        /// What the memory is needed for.
         purpose: String,
-        /// How much of it.
+        /// The number of bytes needed.
         bytes: usize,
     },
     /// A device is not there, cannot be used, or failed.
@@ -82,7 +82,7 @@ pub enum Error {
         device: String,
         /// What is needed.
         expected: String,
-        /// What there is, or what its driver said.
+        /// What there is, or the driver's error.
         seen: String,
     },
 }
@@ -118,8 +118,8 @@ impl Error {
         Self::Device { device: device.into(), expected: expected.into(), seen: seen.to_string() }
     }
 
-    /// Reading broke off after `read` bytes of what was `expected`: an error of the operating system is its own reason; any
-    /// other comes from a decoder, and the file is at fault.
+    /// The error when reading `expected` from a file failed after `read` bytes: [`Error::Io`] for an error of the
+    /// operating system; any other error comes from a decoder, and becomes [`Error::File`].
     pub(crate) fn unreadable(path: &Path, read: u64, expected: impl Into<String>, source: std::io::Error) -> Self {
         if source.raw_os_error().is_some() {
             return Self::io(path, source);
@@ -127,7 +127,7 @@ impl Error {
         Self::file(path, expected, format!("{read} bytes, then: {source}"))
     }
 
-    /// The process's exit code: 2 for usage (unknown or out-of-range options), 1 for the rest.
+    /// The process's exit code: 2 for wrong usage (an option out of range, or an error in a network's text), else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Option { .. } | Self::Network { .. } => 2,
@@ -136,12 +136,12 @@ impl Error {
     }
 }
 
-/// What nobody would read to its end is cut.
+/// A part of a message, cut to 1000 characters.
 fn part<T: Display>(text: T) -> Escaped<T> {
     Escaped { text, most: 1000 }
 }
 
-/// No system takes longer paths.
+/// A path in a message, cut to 4096 characters; no system accepts longer paths.
 fn place(path: &Path) -> Escaped<std::path::Display<'_>> {
     Escaped { text: path.display(), most: 4096 }
 }

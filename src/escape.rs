@@ -1,10 +1,11 @@
-//! Text that somebody else wrote, a file's name for one, in a line of ours: whatever would end the line, move a terminal's
-//! cursor or turn the direction of writing is shown by its code point, and what is too long is cut.
+//! Escapes text from outside, for example a file's name, for a line of output: a character that would end the line,
+//! move a terminal's cursor or change the direction of writing is shown as its code point, and a text that is too long
+//! is cut.
 
 use std::fmt::{self, Display, Write};
 
-/// Whether a terminal does something else with `c` than to show it: control characters, the separators of lines and of
-/// paragraphs, the marks that turn the direction of writing (Unicode's Bidi_Control), and the byte order mark.
+/// Whether a terminal does not simply show `c`: control characters, the separators of lines and of paragraphs, the
+/// marks that change the direction of writing (Unicode's Bidi_Control), and the byte order mark.
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}')
@@ -12,14 +13,15 @@ pub(crate) fn is_unprintable(c: char) -> bool {
         || c == '\u{FEFF}'
 }
 
-/// Shows `text` with what is unprintable escaped, and no more than `most` of its characters; an ellipsis stands for the others.
+/// Displays at most the first `most` characters of `text`, with unprintable characters escaped; an ellipsis replaces
+/// the rest.
 pub(crate) struct Escaped<T> {
     pub(crate) text: T,
     pub(crate) most: usize,
 }
 
 impl<T> Escaped<T> {
-    /// All of `text`, however long.
+    /// Displays all of `text`, whatever its length.
     #[cfg(feature = "cli")]
     pub(crate) fn whole(text: T) -> Self {
         Self { text, most: usize::MAX }
@@ -30,7 +32,7 @@ impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut writer = Writer { to: f, left: self.most, is_cut: false };
         match write!(writer, "{}", self.text) {
-            // The error that the writer itself made, to be spared the rest.
+            // The writer returned this error itself, to stop the formatting after `most` characters.
             Err(_) if writer.is_cut => f.write_char('…'),
             written => written,
         }

@@ -16,24 +16,25 @@
 //! | F       | `kl`            |                                           | KL to the prior, nats, a weight              |
 //! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
 //! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
-//! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss in v                    |
+//! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss with respect to v       |
 //! | κ       | `kl_weight`     |                                           | weight of the KL in the objective            |
 //!
 //! Logarithms are natural, every KL is in nats and a sum over weights. A variance is never called `sigma`.
 //!
 //! # Reading order
 //!
-//! Data flows one way, and the modules follow it:
+//! Each module uses only those before it in this list, with few exceptions:
 //!
-//! 1. [`scalar`] holds functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
-//! 2. [`tensor`] is the plumbing: matrix products, im2col, counter-based noise.
-//! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
-//! 4. [`layers`] has one operation a file: its mathematics and its definition, forward and backward. Who wants to know why
-//!    training is faster than that opens [`kernels`], which compute the same to rounding; nobody else needs to.
-//! 5. [`nets`] wires them: a network is a text, its graph, its schedule.
-//! 6. `files` reads files up to a limit, and writes them as a whole or not at all.
-//! 7. [`train`] has the objective, Adam, the loop, the directory of a run, and [`train::uncertainty`], what predictions are worth.
-//! 8. [`packed`] is the quantized model; [`export`] writes it for other programs.
+//! 1. [`scalar`] has functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike. 2. [`tensor`]
+//! has the basic operations on arrays: matrix products, im2col, counter-based noise. 3. [`prior`] has the
+//! multi-spike-and-slab prior in five forms, the codebook, the quantizer. 4. [`layers`] has one operation per file: its
+//! mathematics and its definition, forward and backward. [`kernels`] compute the
+//!    same, to rounding, and faster; read them only to learn why training is faster than the definitions.
+//! 5. [`nets`] combines layers: a network is a text, its graph, its schedule. 6. `files` reads files up to a limit, and
+//! writes them as a whole or not at all. 7. [`train`] has the objective, Adam, the loop, the directory of a run, and
+//! [`train::uncertainty`], the figures of merit of
+//!    predictions.
+//! 8. [`packed`] has the quantized model; [`export`] writes it for other programs.
 //! 9. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!
 //! # Example

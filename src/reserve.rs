@@ -1,10 +1,11 @@
-//! Memory for arrays whose size a file or an option decides: where there is too little, an error says so.
+//! Memory for arrays whose size a file or an option determines: if there is too little, the caller gets an error.
 //!
-//! Asked for here: the bytes of a file that is read as a whole (checkpoints, configurations, metrics, packed models, the oracle's
-//! inputs), the numbers of a tensor of the oracle's input, the indices of a packed layer, the noise that the oracle is asked for,
-//! and, before a run directory is made, the weights of a network with moments and gradients. All else (activations, gradients, what
-//! is written) is allocated as Rust does it, and ends the process where there is too little; that of the command ends with one line
-//! and exit code 1, since its allocator, `cli::Allocator`, says so in place of the signal.
+//! [`reserve`] allocates the bytes of a file that is read as a whole (checkpoints, configurations, metrics, packed
+//! models, the oracle's inputs), the numbers of a tensor of the oracle's input, the indices of a packed layer, and the
+//! noise that the oracle computes. Before a run directory is created it also checks that the weights of the network,
+//! with moments and gradients, fit into memory. Everything else (activations, gradients, bytes to be written) is
+//! allocated by Rust as usual, which ends the process if there is too little memory. The process of the command ends
+//! with a one-line message and exit code 1 and not with a signal, because of its allocator `cli::Allocator`.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;
@@ -13,13 +14,13 @@ thread_local! {
     static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is in [`reserve`], which takes a refusal for an answer.
+/// Whether this thread is in [`reserve`], which handles a failed allocation.
 #[cfg(feature = "cli")]
 pub(crate) fn is_asking() -> bool {
     ASKING.get()
 }
 
-/// An empty vector with room for `count` elements; an error says what they were for.
+/// An empty vector with capacity for `count` elements; an error names their purpose.
 pub(crate) fn reserve<T>(count: usize, purpose: impl FnOnce() -> String) -> Result<Vec<T>> {
     let mut room = Vec::new();
     ASKING.set(true);

@@ -1,10 +1,10 @@
-//! Buffers that are costly to make, kept for the next task that needs one. Rayon's `for_each_init` makes one for every piece
-//! that it splits a loop into; here there are never more buffers than threads.
+//! Keeps buffers that are costly to create for the next task that needs one. Rayon's `for_each_init` creates one for
+//! every piece into which it splits a loop; here there are never more buffers than threads.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// The values that no task uses at the moment.
+/// The values that no task is using.
 #[derive(Default)]
 pub(crate) struct Spares<T>(Mutex<Vec<T>>);
 
@@ -15,7 +15,8 @@ pub(crate) struct Spare<'a, T: Default> {
 }
 
 impl<T: Default> Spares<T> {
-    /// A spare, or a new value if there is none. This locks a mutex: call it once a task, not once a piece of work.
+    /// A spare value, or a new one if there is none. This locks a mutex: call it once per task, not once per piece of
+    /// work.
     pub(crate) fn take(&self) -> Spare<'_, T> {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Spare { value: spare.unwrap_or_default(), of: self }

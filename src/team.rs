@@ -1,5 +1,5 @@
-//! Threads of the pool that are kept awake during a training step, or while a single image goes through a network: to wake
-//! one takes longer than most layers do.
+//! Keeps threads of the pool awake during a training step, or during the prediction of a single image: waking a thread
+//! takes longer than computing most layers.
 
 use rayon::Yield;
 use std::cell::Cell;
@@ -7,38 +7,39 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Multiplications that occupy a thread for long enough to be worth waking it.
+/// The smallest number of multiplications for which a thread is woken.
 const WORTH_WAKING: usize = 1 << 20;
-/// Multiplications that are worth handing to a thread that is awake.
+/// The smallest number of multiplications that are given to a thread that is awake.
 const WORTH_HANDING_OVER: usize = 1 << 16;
-/// Multiplications that a thread does until another has begun with what it is handed.
+/// The number of multiplications that a thread computes until another thread has begun its part.
 const HEAD_START: usize = 1 << 16;
 
 thread_local! {
-    /// Whether a lead is under way on this thread.
+    /// Whether this thread is in [`lead`].
     static LEADING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The number of threads in a team for `multiplications`, at most one a core: threads that wait keep a core busy.
+/// The number of threads in a team for `multiplications`, at most one per core, since waiting threads keep cores busy.
 pub(crate) fn size(multiplications: usize) -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(usize::MAX, usize::from));
     rayon::current_num_threads().min(cores).min(multiplications / WORTH_WAKING).max(1)
 }
 
-/// Pieces of a parallel loop that a thread is given at least: all of them where there is less to do than `few`, and it is done
-/// sooner than another would come to help.
+/// The fewest items of a parallel loop that a thread takes: all of them if the loop has less than `few` to compute (`to_do`), since
+/// it then ends before another thread begins.
 pub(crate) fn min_len(to_do: usize, few: usize) -> usize {
     if to_do < few { usize::MAX } else { 1 }
 }
 
-/// How many of a team's `size` threads share `multiplications`.
+/// The number of threads of a team of `size` that share `multiplications`.
 pub(crate) fn share(multiplications: usize, size: usize) -> usize {
     (multiplications / WORTH_HANDING_OVER).clamp(1, size)
 }
 
-/// The part of `count` pieces, of `multiplications` in all, that thread number `thread` of `threads` takes. Thread 0 hands the
-/// pieces out and begins first, so it takes more: what it computes before the others begin.
+/// The range of the `count` pieces, with `multiplications` in all, that thread number `thread` of `threads` computes.
+/// Thread 0 distributes the pieces and begins first, so its range is larger by what it computes before the other
+/// threads begin.
 pub(crate) fn part(thread: usize, threads: usize, count: usize, multiplications: usize) -> Range<usize> {
     let shared = 1.0 - HEAD_START as f64 / multiplications.max(HEAD_START) as f64;
     let of_each_other = ((count as f64 * shared / threads as f64).round() as usize).min(count / threads);
@@ -46,7 +47,8 @@ pub(crate) fn part(thread: usize, threads: usize, count: usize, multiplications:
     if thread == 0 { 0..end } else { end - of_each_other..end }
 }
 
-/// Does `work`, on a thread of the pool, while the other threads of a team of `size` wait for what it shares out.
+/// Calls `work` on a thread of the pool, while the other `size` − 1 threads of a team wait awake for the tasks that it
+/// spawns.
 pub(crate) fn lead<R: Send>(size: usize, work: impl FnOnce() -> R + Send) -> R {
     let working = AtomicBool::new(true);
     rayon::scope(|scope| {
@@ -58,7 +60,7 @@ pub(crate) fn lead<R: Send>(size: usize, work: impl FnOnce() -> R + Send) -> R {
     })
 }
 
-/// Ends with its work, even by a panic.
+/// Ends the team's waiting when it is dropped, also after a panic of `work`.
 struct Lead<'a> {
     working: &'a AtomicBool,
     before: bool,
@@ -71,9 +73,10 @@ impl Drop for Lead<'_> {
     }
 }
 
-/// Does what others share out until `working` ends.
+/// Executes tasks that other threads spawn, until `working` is false.
 fn help(working: &AtomicBool) {
-    // While a lead waits for its parts, its thread may be given another's help to do: two could wait for each other's end.
+    // While a thread in `lead` waits for its tasks, it may be given the `help` of another `lead`. If it waited there,
+    // two threads could wait for each other's end.
     if LEADING.get() {
         return;
     }
@@ -83,7 +86,7 @@ fn help(working: &AtomicBool) {
             Some(Yield::Executed) => idle = 0,
             _ => idle += 1,
         }
-        // A processor that has more threads than cores has something else to do.
+        // If there are more threads than cores, another thread can run meanwhile.
         if idle > 100 { std::thread::yield_now() } else { std::hint::spin_loop() }
     }
 }
