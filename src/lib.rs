@@ -16,14 +16,14 @@
 //! | F       | `kl`            |                                           | KL to the prior, nats, a weight              |
 //! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
 //! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
-//! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss with respect to v       |
+//! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss in v                    |
 //! | κ       | `kl_weight`     |                                           | weight of the KL in the objective            |
 //!
 //! Logarithms are natural, every KL is in nats and a sum over weights. A variance is never called `sigma`.
 //!
 //! # Reading order
 //!
-//! Each module uses only those before it in this list, with few exceptions:
+//! The modules, in the order in which data flows through them:
 //!
 //! 1. [`scalar`] has functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike. 2. [`tensor`]
 //! has the basic operations on arrays: matrix products, im2col, counter-based noise. 3. [`prior`] has the

@@ -6,9 +6,9 @@ use crate::scalar;
 use cudarc::driver::{CudaSlice, DevicePtrMut, DeviceRepr, ValidAsZeroBits, result};
 use ndarray::{Array, ArrayD, ArrayView, Dimension, IxDyn};
 
-/// What a buffer can hold.
+/// A type of elements that a buffer can have.
 pub trait Element: DeviceRepr + ValidAsZeroBits + Copy + Default + Send + Sync + 'static {
-    /// Its type in the kernels.
+    /// The name of the type in the kernels.
     const TYPE: &'static str;
 }
 
@@ -30,7 +30,7 @@ impl Element for f64 {
 
 /// A working precision on the device.
 pub trait Real: scalar::Real + Element {
-    /// Its bits, the lowest first.
+    /// The bits of the number, in the lowest bits of the result.
     fn in_low_bits(self) -> u64;
 }
 
@@ -54,14 +54,14 @@ pub struct Buffer<T> {
     slice: CudaSlice<T>,
 }
 
-/// So that a kernel can count in 32 bits, and step beyond the last element.
+/// The bound on the number of elements, so that a kernel can count in 32 bits and step beyond the last element.
 const MOST: usize = 1 << 31;
 
 impl<T: Element> Buffer<T> {
-    /// For an operation to overwrite.
+    /// A buffer with undefined elements, which an operation will overwrite.
     ///
     /// # Errors
-    /// [`Error::Device`] if there is not enough memory, or 2³¹ elements or more are asked for.
+    /// [`Error::Device`] if there is not enough memory, or the shape has 2³¹ elements or more.
     pub fn unset(device: &Device, shape: &[usize]) -> Result<Self> {
         let mut buffer = Self::allocate(device, shape)?;
         if device.is_prefilled() {
@@ -71,7 +71,7 @@ impl<T: Element> Buffer<T> {
         Ok(buffer)
     }
 
-    /// All 0.
+    /// A buffer of zeros.
     ///
     /// # Errors
     /// As [`Buffer::unset`].
@@ -111,7 +111,7 @@ impl<T: Element> Buffer<T> {
     /// [`Error::Device`] if the device fails.
     ///
     /// # Panics
-    /// If `elements` is not of the buffer's length.
+    /// If `elements` does not have the buffer's length.
     pub fn overwrite(&mut self, elements: &[T]) -> Result<()> {
         assert_eq!(elements.len(), self.len(), "as many elements as the buffer has");
         if elements.is_empty() {
@@ -121,10 +121,10 @@ impl<T: Element> Buffer<T> {
         self.device.check("copy to the device", copied)
     }
 
-    /// A copy on the host, once all that was asked of the device before is done.
+    /// A copy on the host, after waiting for all operations that the device was given before.
     ///
     /// # Errors
-    /// [`Error::Device`] if that or the copy failed.
+    /// [`Error::Device`] if one of these operations or the copy failed.
     pub fn to_host(&self) -> Result<ArrayD<T>> {
         let elements = self.to_vec()?;
         Ok(Array::from_shape_vec(IxDyn(&self.shape), elements).expect("as many elements as the shape says"))
@@ -156,7 +156,7 @@ impl<T: Element> Buffer<T> {
     /// The same elements in another shape.
     ///
     /// # Panics
-    /// If it has another number of them.
+    /// If the shape has another number of elements.
     pub fn reshaped(mut self, shape: &[usize]) -> Self {
         assert_eq!(shape.iter().product::<usize>(), self.len(), "as many elements as before");
         self.shape = shape.to_vec();
@@ -197,7 +197,7 @@ impl<T: Element> Buffer<T> {
             return Err(Error::device(device.to_string(), "tensors of fewer than 2^31 elements", format!("{shape:?}")));
         };
         let elements = elements.max(1);
-        // SAFETY: whoever asks for unset memory overwrites it before it is read.
+        // SAFETY: the caller overwrites unset memory before it is read.
         let allocated = unsafe { device.stream().alloc(elements) };
         let slice = device.check_memory(elements * size_of::<T>(), allocated)?;
         Ok(Self { device: device.clone(), shape: shape.to_vec(), slice })
@@ -207,7 +207,7 @@ impl<T: Element> Buffer<T> {
         let stream = self.device.stream().clone();
         let bytes = self.slice.num_bytes();
         let (pointer, _) = self.slice.device_ptr_mut(&stream);
-        // SAFETY: the slice has that many bytes, and every pattern of bits is an element.
+        // SAFETY: the slice has `bytes` bytes, and every pattern of bits is a valid element.
         let filled = unsafe { result::memset_d8_async(pointer, byte, bytes, stream.cu_stream()) };
         self.device.check("fill", filled)
     }

@@ -10,12 +10,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Threads of every block; `THREADS` of the header.
+/// The number of threads of every block; `THREADS` of the header.
 pub const THREADS: u32 = 256;
-/// The oldest driver: CUDA 12.0.
+/// The oldest driver that is supported: CUDA 12.0.
 const OLDEST_DRIVER: i32 = 12_000;
 
-/// A GPU. Everything asked of it is done in order, on one stream of its own; clones are the same device.
+/// A GPU. It executes all operations in order, on one stream; clones are the same device.
 #[derive(Clone)]
 pub struct Device(Arc<Inner>);
 
@@ -30,7 +30,7 @@ struct Inner {
     prefilled: bool,
 }
 
-/// The kernels of one file, for one type.
+/// The kernels of one file, compiled for one type.
 struct Kernels(HashMap<String, (CudaFunction, Vec<Kind>)>);
 
 /// The blocks of a launch, of [`THREADS`] threads each.
@@ -38,19 +38,19 @@ struct Kernels(HashMap<String, (CudaFunction, Vec<Kind>)>);
 pub struct Grid([usize; 3]);
 
 impl Grid {
-    /// For a loop over `elements` as the header's `FOR_EACH` writes it.
+    /// The blocks for a loop over `elements` elements with the header's `FOR_EACH`.
     pub fn elements(elements: usize) -> Self {
-        /// Enough to fill any GPU; the loop strides over the rest.
+        /// The largest number of blocks, enough to fill any GPU; each thread then loops over several elements.
         const MOST: usize = 1 << 16;
         Self([elements.div_ceil(THREADS as usize).min(MOST), 1, 1])
     }
 
-    /// For the columns of a matrix, as `layers/lanes.cuh` cuts them: 32 a block.
+    /// The blocks for the columns of a matrix, 32 columns per block, as in `layers/lanes.cuh`.
     pub fn columns(columns: usize) -> Self {
         Self([columns.div_ceil(32), 1, 1])
     }
 
-    /// So many blocks in x, y and z; no more than 65,535 in y and z.
+    /// These numbers of blocks in x, y and z; at most 65,535 in y and z.
     pub fn blocks(blocks: [usize; 3]) -> Self {
         Self(blocks)
     }
@@ -73,12 +73,12 @@ impl Argument<'_> {
     /// A size or an index.
     ///
     /// # Panics
-    /// If it is 2³² or more.
+    /// If `value` is 2³² or more.
     pub fn size(value: usize) -> Self {
         Self::word(u32::try_from(value).expect("buffers hold fewer than 2³¹ elements"))
     }
 
-    /// A word.
+    /// A word of 32 bits.
     pub fn word(value: u32) -> Self {
         Self { kind: Kind::Value("u32"), bits: value.into(), borrowed: PhantomData }
     }
@@ -103,18 +103,20 @@ impl Device {
     /// Opens GPU number `ordinal`, from 0.
     ///
     /// # Errors
-    /// [`Error::Device`] if there is no driver, an old one, no such GPU, no NVRTC, or the GPU is held by another process.
+    /// [`Error::Device`] if there is no driver, the driver is too old, there is no such GPU or no NVRTC, or another
+    /// process has the GPU to itself.
     pub fn open(ordinal: usize) -> Result<Self> {
         Self::open_with(ordinal, false)
     }
 
-    /// As [`Device::open`]; `prefilled` fills memory that an operation is to overwrite with NaN first, for tests.
+    /// As [`Device::open`]; if `prefilled`, memory that an operation will overwrite is first filled with NaN, for
+    /// tests.
     ///
     /// # Errors
     /// As [`Device::open`].
     pub fn open_with(ordinal: usize, prefilled: bool) -> Result<Self> {
         let called = format!("cuda:{ordinal}");
-        // The bindings panic where a library or one of its functions is missing: ask first.
+        // The bindings panic if a library is missing, so this is checked first.
         // SAFETY: opening these libraries runs their initialization, which has no preconditions.
         let present = unsafe { [sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present()] };
         for (present, library) in present
@@ -148,7 +150,7 @@ impl Device {
             Error::device(&*called, expected, cause(error))
         };
         let context = CudaContext::new(ordinal).map_err(opened)?;
-        // SAFETY: there will be one stream only, so that no order needs to be kept between streams.
+        // SAFETY: there will be only one stream, so that no order between streams needs to be kept.
         unsafe { context.disable_event_tracking() };
         let name = context.name().map_err(opened)?;
         let compute = context.compute_capability().map_err(opened)?;
@@ -157,32 +159,32 @@ impl Device {
         Ok(Self(Arc::new(Inner { ordinal, name, compute, context, stream, kernels: Mutex::default(), prefilled })))
     }
 
-    /// What its maker calls it.
+    /// The name that the manufacturer gives the GPU.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Its compute capability.
+    /// The compute capability of the GPU.
     pub fn compute_capability(&self) -> (i32, i32) {
         self.0.compute
     }
 
-    /// Waits until all that was asked of the device is done.
+    /// Waits until the device has completed all operations.
     ///
     /// # Errors
-    /// [`Error::Device`] if something went wrong on it since it was last waited for.
+    /// [`Error::Device`] if an operation failed since the last wait.
     pub fn synchronize(&self) -> Result<()> {
         self.check("work", self.0.stream.synchronize())
     }
 
-    /// Launches kernel `name` of `path`, a file's path from `src/cuda` without its extension, compiled for `F`. Nothing
-    /// happens where the grid is empty.
+    /// Launches kernel `name` of the file `path`, relative to `src/cuda` and without its extension, compiled for `F`.
+    /// An empty grid launches nothing.
     ///
     /// # Errors
     /// [`Error::Device`] if the kernel cannot be compiled or launched.
     ///
     /// # Panics
-    /// If there is no such kernel, or its parameters are not of the arguments' types.
+    /// If there is no such kernel, or the arguments do not have the types of its parameters.
     pub fn launch<F: Real>(
         &self,
         path: &'static str,
@@ -200,12 +202,12 @@ impl Device {
         }
         let [x, y, z] = grid.0.map(|blocks| u32::try_from(blocks).expect("a grid that a kernel can have"));
         let mut bits: Vec<u64> = arguments.iter().map(|argument| argument.bits).collect();
-        // A shorter parameter is read from the low bytes, which come first.
+        // A parameter shorter than 64 bits is read from the low bytes, which are first in memory.
         const { assert!(cfg!(target_endian = "little")) };
         let mut pointers: Vec<_> = bits.iter_mut().map(|bits| std::ptr::from_mut(bits).cast()).collect();
         self.check("context", self.0.context.bind_to_thread())?;
         // SAFETY: number, types and mutability of the arguments are those of the parameters; a buffer that is freed
-        // later is freed in the order of the same stream. That a kernel stays within its buffers is its own affair.
+        // later is freed in the order of the same stream. Each kernel itself stays within its buffers.
         let launched = unsafe {
             result::launch_kernel(
                 function.cu_function(),
@@ -229,12 +231,12 @@ impl Device {
         self.0.prefilled
     }
 
-    /// What the driver said of `what`, as this crate's result.
+    /// The driver's result of the operation `what`, as this crate's result.
     pub(super) fn check<T>(&self, what: &str, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         outcome.map_err(|error| Error::device(self.to_string(), format!("{what} without an error"), cause(error)))
     }
 
-    /// As [`Device::check`], of an allocation of so many bytes.
+    /// As [`Device::check`], for an allocation of `bytes` bytes.
     pub(super) fn check_memory<T>(&self, bytes: usize, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         outcome.map_err(|error| {
             if error.0 != CUresult::CUDA_ERROR_OUT_OF_MEMORY {
@@ -250,7 +252,7 @@ impl Device {
     }
 
     fn kernels<F: Real>(&self, path: &'static str) -> Result<Arc<Kernels>> {
-        // A thread that panicked while it held the lock left the map as it was.
+        // A thread that panicked while it held the lock did not change the map.
         let mut all = self.0.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kernels) = all.get(&(path, F::TYPE)) {
             return Ok(kernels.clone());
@@ -278,7 +280,7 @@ impl Device {
     }
 }
 
-/// As `--device` names it.
+/// The device as `--device` names it.
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cuda:{}", self.0.ordinal)
@@ -291,12 +293,12 @@ impl fmt::Debug for Device {
     }
 }
 
-/// The driver's name of what went wrong. Formatting the error itself would ask a driver.
+/// The driver's name of an error. Formatting the error itself would call the driver.
 fn cause(error: DriverError) -> String {
     format!("{:?}", error.0)
 }
 
-/// 1000 · major + 10 · minor of the newest CUDA that the driver serves.
+/// 1000 · major + 10 · minor of the newest CUDA version that the driver supports.
 fn driver_version() -> std::result::Result<i32, DriverError> {
     let mut version = 0;
     // SAFETY: the pointer is valid for the call, which may come before initialization.
@@ -308,7 +310,7 @@ fn version(driver: i32) -> String {
     format!("a driver for CUDA {}.{}", driver / 1000, driver % 1000 / 10)
 }
 
-/// Asks the driver to keep what a step frees for the next step, rather than give it back at each wait.
+/// Makes the driver keep the memory that a step frees for the next step, and not return it at each wait.
 fn keep_freed_memory(context: &CudaContext) -> std::result::Result<(), DriverError> {
     if !context.has_async_alloc() {
         return Ok(());

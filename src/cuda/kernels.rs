@@ -1,8 +1,8 @@
-//! The kernels' sources, what their parameters are, and their compilation.
+//! The sources of the kernels, the types of their parameters, and their compilation.
 
 use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 
-/// The functions shared by all kernels, compilable as C++ too.
+/// The functions that all kernels share, which can be compiled as C++ too.
 pub const HEADER: &str = include_str!("scalar.cuh");
 
 macro_rules! sources {
@@ -11,7 +11,7 @@ macro_rules! sources {
     };
 }
 
-/// The path of each file of kernels, from `src/cuda` without its extension, and its contents.
+/// The path of each file of kernels, relative to `src/cuda` and without its extension, and its contents.
 pub const SOURCES: &[(&str, &str)] = sources![
     "layers/add",
     "layers/avg_pool" after "layers/pool.cuh",
@@ -39,7 +39,7 @@ pub const SOURCES: &[(&str, &str)] = sources![
     "train/trainer",
 ];
 
-/// What a kernel's parameter is, and what an argument is for.
+/// The kind of a kernel's parameter, or of an argument for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A number.
@@ -51,7 +51,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether a parameter takes an argument: of the same type, and with the right to write it if it does.
+    /// Whether a parameter of this kind accepts the argument: they have the same type, and a buffer that is written was
+    /// passed as writable.
     pub fn takes(self, argument: Self) -> bool {
         self == argument || matches!((self, argument), (Self::Read(of), Self::Write(given)) if of == given)
     }
@@ -60,10 +61,10 @@ impl Kind {
 /// The types of the kernels' parameters.
 const TYPES: [&str; 4] = ["u8", "u32", "f32", "f64"];
 
-/// Each kernel of a file and its parameters, where `real` is the type `real`.
+/// The name and the parameters of each kernel of a file, with `real` as the kernels' type `real`.
 ///
 /// # Panics
-/// If there is no such file, or a parameter is of a type that no argument has.
+/// If there is no such file, or a parameter has a type that no argument has.
 pub fn signatures(path: &str, real: &'static str) -> Vec<(String, Vec<Kind>)> {
     const START: &str = "__global__ void ";
     let source = source(path);
@@ -75,7 +76,7 @@ pub fn signatures(path: &str, real: &'static str) -> Vec<(String, Vec<Kind>)> {
     source.match_indices(START).map(of).collect()
 }
 
-/// The parameters of a list, those that a macro of the file stands for in its place.
+/// The parameters in a list, with each macro of the file replaced by its parameters.
 fn expand<'a>(source: &'a str, parameters: &'a str) -> Vec<&'a str> {
     let of = |parameter: &'a str| {
         // A macro's lines end in backslashes.
@@ -91,7 +92,7 @@ fn expand<'a>(source: &'a str, parameters: &'a str) -> Vec<&'a str> {
     parameters.split(',').flat_map(of).collect()
 }
 
-/// As in `const real *x`, `u32 *index` or `u32 n`.
+/// The kind of a parameter such as `const real *x`, `u32 *index` or `u32 n`.
 fn kind(parameter: &str, real: &'static str) -> Kind {
     let (is_const, rest) = match parameter.strip_prefix("const ") {
         Some(rest) => (true, rest),
@@ -109,10 +110,10 @@ fn kind(parameter: &str, real: &'static str) -> Kind {
     }
 }
 
-/// Compiles a file for GPUs of a compute capability, with `real` as the working precision. It needs no GPU.
+/// Compiles a file for GPUs of a compute capability, with `real` as the working precision. Compiling needs no GPU.
 ///
 /// # Errors
-/// What was expected of the compiler and what it said.
+/// What was expected, and the compiler's message.
 ///
 /// # Panics
 /// If there is no such file, or no compiler: see [`is_compiler_present`].
@@ -138,13 +139,13 @@ pub fn compile(path: &str, real: &str, (major, minor): (i32, i32)) -> Result<Ptx
     })
 }
 
-/// Whether NVRTC is where the system looks for shared libraries.
+/// Whether NVRTC is found where the system searches for shared libraries.
 pub fn is_compiler_present() -> bool {
     // SAFETY: opening the library runs its initialization, which has no preconditions.
     unsafe { cudarc::nvrtc::sys::is_culib_present() }
 }
 
-/// NVRTC's version, as in 13.0.
+/// NVRTC's version, for example 13.0.
 pub fn compiler_version() -> String {
     let (mut major, mut minor) = (0, 0);
     // SAFETY: both pointers are valid for the call.

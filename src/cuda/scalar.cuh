@@ -1,7 +1,8 @@
-// The functions of src/scalar, and what all kernels share. REAL is f32 or f64, the working precision.
+// The functions of src/scalar, and others that all kernels share. REAL is f32 or f64, the working precision.
 //
-// Compilable as C++ too: the tests compile it so and hold every function to the Rust one, bit for bit. Hence only + − × ÷ √,
-// fma, comparisons and operations on bits, in the order of the Rust code, but for the functions of the C library.
+// This file compiles as C++ too: the tests compile it so and compare every function with the Rust function, bit for
+// bit. So, except for the functions of the C library, it uses only + − × ÷ √, fma, comparisons and operations on bits,
+// in the order of the Rust code.
 
 typedef unsigned char u8;
 typedef unsigned int u32;
@@ -112,7 +113,7 @@ DEVICE f32 ln_1p(f32 x) {
 
 } // namespace elementary
 
-// What scalar::Real calls them.
+// The names of these functions in scalar::Real.
 DEVICE f32 exp_in_loop(f32 x) { return elementary::exp(x); }
 DEVICE f64 exp_in_loop(f64 x) { return c_exp(x); }
 DEVICE f32 ln_in_loop(f32 x) { return elementary::ln(x); }
@@ -279,7 +280,7 @@ DEVICE Sigma sigma_of(real log_sigma2) {
     return sigma;
 }
 
-// spike_kl from θ − ℓ and the logarithm of u.
+// spike_kl computed from θ − ℓ and the logarithm of u.
 DEVICE WeightKl far_spike_kl(u32 spike, real delta, real log_sigma2) {
     const real half = (real)0.5;
     real log_u = c_ln(c_abs(delta)) - half * log_sigma2;
@@ -310,7 +311,7 @@ DEVICE real partition(real lower, real upper) {
     return middle < upper ? middle : lower;
 }
 
-// The index of the level that theta goes to: theta on a partition goes to the lower level.
+// The index of the level nearest to theta; a theta on a partition has the lower level.
 DEVICE u32 nearest_level(real theta, const real *levels, u32 count) {
     u32 index = 0;
     for (u32 k = 0; k + 1 < count; k++) index += partition(levels[k], levels[k + 1]) < theta;
@@ -349,13 +350,13 @@ DEVICE void box_muller(u32 x0, u32 x1, f64 *z0, f64 *z1) {
 // --------------------------------------------------------------------------------------------------------- Blocks of threads
 #ifdef __CUDACC__
 
-// Threads of every block: device.rs launches no other.
+// The number of threads of every block that device.rs launches.
 #define THREADS 256u
 
-// A loop over i < n by all threads of a grid of Grid::elements(n).
+// A loop over i < n, distributed over all threads of a grid of Grid::elements(n).
 #define FOR_EACH(i, n) for (u32 i = blockIdx.x * THREADS + threadIdx.x; i < (n); i += gridDim.x * THREADS)
 
-// tensor::sum, of one thread's terms: blocks of them are added up in T, the blocks' sums in f64.
+// tensor::sum of one thread's terms: blocks of terms are added up in T, the blocks' sums in f64.
 template <class T>
 struct LongSum {
     T block = 0;
@@ -378,7 +379,7 @@ struct LongSum {
 template <class T>
 __device__ T block_sum(T value) {
     __shared__ T sums[THREADS];
-    __syncthreads(); // Whoever still reads the sum before this one.
+    __syncthreads(); // Other threads may still read the previous sum.
     sums[threadIdx.x] = value;
     __syncthreads();
     for (u32 half = THREADS / 2; half > 0; half /= 2) {

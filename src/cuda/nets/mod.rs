@@ -1,4 +1,4 @@
-//! Networks on the device: the same plans, see [`nets`](crate::nets).
+//! Networks on the device, with the same graphs and schedules: see [`nets`](crate::nets).
 
 pub mod network;
 

@@ -1,4 +1,4 @@
-//! [`nets::network`] on the device: the same graph and schedule, its parameters in device memory.
+//! [`nets::network`] on the device: the same graph and schedule, with the parameters in device memory.
 //!
 //! The ReLU of a chain is computed with its normalization.
 
@@ -17,7 +17,7 @@ use crate::nets::schedule::{Chain, Schedule, Stage, Work};
 use crate::nets::{self, Normalization, Role};
 use crate::prior::Codebook;
 
-/// A graph, the steps it is computed in, and a value for each of its parameters.
+/// A graph, the steps that compute it, and a value for each of its parameters.
 #[derive(Debug)]
 pub struct Network<F> {
     graph: Graph,
@@ -26,12 +26,12 @@ pub struct Network<F> {
     parameters: Vec<Buffer<F>>,
 }
 
-/// Supplies ε of a layer, standard normal, in the shape asked for.
+/// Returns ε of a layer, standard normal, with the given shape.
 pub type Noise<'a, F> = dyn Fn(&BayesLayer, &[usize]) -> Result<Buffer<F>> + 'a;
 
-/// Which weights a pass uses.
+/// The weights that a pass computes with.
 pub enum WeightMode<'a, F> {
-    /// Sampled by local reparameterization with the noise given.
+    /// Sampled by local reparameterization with this noise.
     Sample(&'a Noise<'a, F>),
     /// θ.
     Mean,
@@ -39,10 +39,11 @@ pub enum WeightMode<'a, F> {
     Quantized,
 }
 
-/// The gradient of the loss in each parameter, in the graph's order; none where a parameter did not take part.
+/// The gradient of the loss with respect to each parameter, in the graph's order; none for a parameter that the loss
+/// does not depend on.
 pub type Gradients<F> = Vec<Option<Buffer<F>>>;
 
-/// What the backward needs of the forward, step by step.
+/// What the forward pass stores for the backward pass, for each step.
 #[derive(Debug)]
 pub struct Tape<F>(Vec<StepCache<F>>);
 
@@ -56,13 +57,13 @@ enum StepCache<F> {
     DenseBlock(Box<dense_block::Cache<F>>),
 }
 
-/// Of those parts of a chain that there are.
+/// The caches of the parts of a chain; none for parts that the chain does not have.
 #[derive(Debug)]
 struct ChainCache<F> {
     product: Option<ProductCache<F>>,
-    /// With the ReLU that follows, if there is one.
+    /// The cache of the normalization, with the ReLU after it if there is one.
     norm: Option<batch_norm::Cache<F>>,
-    /// Of a ReLU that follows no normalization.
+    /// The cache of a ReLU without a normalization before it.
     relu: Option<relu::Cache>,
     pool: Option<max_pool::Cache>,
 }
@@ -95,13 +96,13 @@ impl<F: Real> Network<F> {
         })
     }
 
-    /// Overwrites the parameters of a network of the same graph with these.
+    /// Copies the parameters to a network of the same graph on the CPU.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If its graph is another.
+    /// If `network` has another graph.
     pub fn copy_to_host(&self, network: &mut nets::Network<F>) -> Result<()> {
         assert_eq!(network.graph(), &self.graph, "a network of the same graph");
         for (parameter, value) in network.parameters_mut().iter_mut().zip(&self.parameters) {
@@ -115,7 +116,7 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// If the device fails.
     pub fn to_host(&self) -> Result<nets::Network<F>> {
-        // Its levels, as all its parameters, are replaced.
+        // Its levels, like all its parameters, are then replaced.
         let mut network = nets::Network::new(self.graph.clone(), &Codebook::symmetric(2)?);
         self.copy_to_host(&mut network)?;
         Ok(network)
@@ -141,15 +142,15 @@ impl<F: Real> Network<F> {
         &mut self.parameters
     }
 
-    /// What the parameter at that position is.
+    /// The role of the parameter at `position`.
     pub fn role(&self, position: usize) -> Role {
         self.graph.parameters[position].role
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W) and what the backward needs.
+    /// The logits (B, classes) of `x` (B, C, H, W), and the tape for the backward pass.
     ///
     /// # Errors
-    /// If `x` is not of the network's input shape, or the noise given is misshapen; if the device fails.
+    /// If `x` does not have the network's input shape, or the noise has the wrong shape; if the device fails.
     pub fn forward(
         &self,
         x: Buffer<F>,
@@ -185,7 +186,7 @@ impl<F: Real> Network<F> {
             for value in &step.inputs {
                 readers[*value] -= 1;
                 let there = &mut values[*value];
-                // The last reader takes the value itself.
+                // The last reader takes the value itself, not a copy.
                 let input =
                     if readers[*value] == 0 { there.take() } else { there.as_ref().map(Buffer::copy).transpose()? };
                 inputs.push(input.expect("a step reads values before it"));
@@ -320,7 +321,7 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// The gradient of the loss in every parameter, from `dlogits` (B, classes).
+    /// The gradient of the loss with respect to every parameter, from `dlogits` (B, classes).
     ///
     /// # Errors
     /// If the device fails.
@@ -369,7 +370,8 @@ impl<F: Real> Network<F> {
         Ok(gradients)
     }
 
-    /// The backward of a chain, from its last part to its first; dx if it is wanted or there is no product.
+    /// The backward pass of a chain, from its last part to its first. Returns dx if `wants_dx` or the chain has no
+    /// product.
     fn backward_chain(
         &self,
         chain: &Chain,
@@ -422,7 +424,7 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// Moves the running estimates of every normalization towards the statistics of the batch on the tape.
+    /// Moves the running statistics of every normalization towards the statistics of the batch on the tape.
     ///
     /// # Errors
     /// If the device fails.
@@ -454,7 +456,7 @@ impl<F: Real> Network<F> {
         Ok(())
     }
 
-    /// Q(θ) of a layer, if quantized weights are asked for.
+    /// Q(θ) of a layer, if the pass computes with quantized weights.
     fn quantized(&self, layer: &BayesLayer, weights: &WeightMode<'_, F>) -> Result<Option<Buffer<F>>> {
         match weights {
             WeightMode::Quantized => {
@@ -482,7 +484,7 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// `quantized` holds Q(θ) of each stage where quantized weights are asked for.
+    /// A dense block; `quantized` has Q(θ) of each stage if the pass computes with quantized weights.
     fn dense_block<'a>(
         &'a self,
         units: &[Vec<Stage>],
@@ -522,14 +524,14 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// A step holds nodes of the operations that it says.
+/// The nodes of a step have the operations that the step says.
 const SCHEDULED: &str = "the schedule is of this graph";
 
 fn map_stages<T>(units: &[Vec<Stage>], of: impl Fn(&Stage) -> Result<T>) -> Result<Vec<Vec<T>>> {
     units.iter().map(|stages| stages.iter().map(&of).collect()).collect()
 }
 
-/// ε of a layer, which must be of the shape asked for.
+/// ε of a layer, which must have the given shape.
 fn draw<F: Real>(noise: &Noise<'_, F>, layer: &BayesLayer, shape: &[usize]) -> Result<Buffer<F>> {
     let eps = noise(layer, shape)?;
     check_shape(&format!("eps.{}", layer.name), shape, eps.shape())?;

@@ -2,12 +2,12 @@
 
 use crate::cuda::Buffer;
 
-/// The levels of a layer, and what choosing each costs.
+/// The levels of a layer, and the cost of choosing each.
 #[derive(Clone, Copy, Debug)]
 pub struct Codebook<'a, F> {
-    /// (M), ascending.
+    /// The levels (M), ascending.
     pub levels: &'a Buffer<F>,
-    /// (M), −ln a_k.
+    /// The costs (M), −ln a_k.
     pub costs: &'a Buffer<F>,
     /// The index of the zero level, if there is one.
     pub zero: Option<usize>,

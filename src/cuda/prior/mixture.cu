@@ -8,7 +8,7 @@ struct Mixture {
         return spike_kl(prior.spike, theta, sigma, prior.levels[k]);
     }
 
-    // e^{−D_k} a_k over the largest of them.
+    // e^{−D_k} a_k divided by the largest of these.
     __device__ real share(const WeightKl &spike, u32 k, const Prior &prior) const {
         return c_exp(lowest - (spike.value + prior.costs[k]));
     }

@@ -1,6 +1,7 @@
 //! The priors and the quantizer on the device: see [`prior`](crate::prior) for their mathematics.
 //!
-//! Each form is a file of kernels of one shape, `prior/<form>.cu`: a thread a weight, which leaves the sums of its block.
+//! Each form is a file `prior/<form>.cu` with a kernel of the same parameters: one thread per weight, and each block
+//! stores the sums over its weights.
 
 pub mod codebook;
 pub mod quantizer;
@@ -13,22 +14,22 @@ use crate::error::{Error, Result};
 use crate::prior::{Form, Gaussian, MultiSpike, Prior};
 use crate::scalar::spike_kl::Spike;
 
-/// The gradient of a layer's KL; its value goes where [`kl`] is told.
+/// The gradient of a layer's KL. [`kl`] writes the KL itself to another buffer.
 #[derive(Debug)]
 pub struct KlGradient<F> {
-    /// The derivative in θ, one a weight.
+    /// The derivative with respect to θ, one element per weight.
     pub dtheta: Buffer<F>,
-    /// The derivative in ln σ², one a weight.
+    /// The derivative with respect to ln σ², one element per weight.
     pub dlog_sigma2: Buffer<F>,
-    /// The derivative in the levels.
+    /// The derivative with respect to the levels.
     pub dlevels: Buffer<F>,
 }
 
-/// The KL of a layer's weights to a prior: its value in nats goes to element `position` of `values`. `None` under
-/// [`Prior::None`].
+/// Computes the KL of a layer's weights to a prior: writes its value in nats to element `position` of `values`, and
+/// returns its gradient; `None` under [`Prior::None`].
 ///
 /// # Errors
-/// If the device fails, and under the form `quadrature`, which there is on the CPU only.
+/// If the device fails, and under the form `quadrature`, which only the CPU computes.
 ///
 /// # Panics
 /// If `theta` and `log_sigma2` differ in length, `values` has no such element, or, under `vnq`, the codebook no zero level.

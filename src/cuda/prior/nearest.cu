@@ -16,7 +16,7 @@ struct Nearest {
         }
         best = closest;
         kl = spike_kl(prior.spike, theta, sigma, prior.levels[closest]);
-        // D rises with t, so only a cheaper level can still win over the closest one.
+        // D increases with t, so only a level with a smaller cost can have a smaller sum than the closest level.
         for (u32 k = 0; k < prior.count; k++) {
             if (!(prior.costs[k] < prior.costs[closest])) continue;
             WeightKl other = spike_kl(prior.spike, theta, sigma, prior.levels[k]);

@@ -11,7 +11,7 @@ extern "C" __global__ void index(const real *theta, const real *levels, u32 coun
     }
 }
 
-// Σ (θ − Q(θ))² of each block.
+// Σ (θ − Q(θ))² over the weights of each block.
 extern "C" __global__ void loss(const real *theta, const real *levels, u32 count, f64 *sums, u32 n) {
     f64 sum = 0;
     FOR_EACH(i, n) {

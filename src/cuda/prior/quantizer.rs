@@ -5,7 +5,7 @@ use crate::cuda::tensor::sum;
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 
-/// Q(θ), of θ's shape; `levels` (M) are ascending.
+/// Q(θ), with θ's shape; `levels` (M) are ascending.
 ///
 /// # Errors
 /// If the device fails.
@@ -15,7 +15,7 @@ pub fn value<F: Real>(theta: &Buffer<F>, levels: &Buffer<F>) -> Result<Buffer<F>
     Ok(quantized)
 }
 
-/// The index of the level that each θ goes to.
+/// The index of the level nearest to each θ.
 ///
 /// # Errors
 /// If the device fails.
@@ -33,7 +33,7 @@ pub fn index<F: Real>(theta: &Buffer<F>, levels: &Buffer<F>) -> Result<Buffer<u3
 /// # Panics
 /// If `sum` has no such element.
 pub fn loss<F: Real>(theta: &Buffer<F>, levels: &Buffer<F>, sum: &mut Buffer<f64>, position: usize) -> Result<()> {
-    /// Few enough that one block adds up the rest.
+    /// The largest number of blocks, so few that one block can add up their sums.
     const MOST: usize = 1024;
     let blocks = theta.len().div_ceil(THREADS as usize).min(MOST);
     let mut parts = Buffer::unset(theta.device(), &[blocks])?;

@@ -1,18 +1,18 @@
-// prior::sum_over_weights on the device, a thread a weight. A Form is built from one weight and has its KL and what it adds
-// to ∂F/∂ℓ_k.
+// prior::sum_over_weights on the device, one thread per weight. A Form is constructed from one weight; it has the
+// weight's KL, and its terms of ∂F/∂ℓ_k.
 
-// What a form depends on beside the weight.
+// The values that a form depends on besides the weight.
 struct Prior {
     const real *levels; // (count)
     const real *costs;  // (count), −ln a_k
     u32 count;
-    u32 zero; // the index of the zero level, of vnq
+    u32 zero; // vnq: the index of the zero level
     u32 spike;
-    real ratio; // of windows' widths; of the Gaussian, μ₀
-    real prior_log_sigma2; // of the Gaussian
+    real ratio; // vnq, windows: ρ; Gaussian: see gaussian_kl
+    real prior_log_sigma2; // Gaussian: ln σ₀²
 };
 
-// Leaves the sums of each block: values (blocks), dlevels (blocks, count).
+// Stores the sums of each block: values (blocks), dlevels (blocks, count).
 template <class Form>
 __device__ void sum_over_weights(const real *theta, const real *log_sigma2, const Prior &prior, real *dtheta,
                                  real *dlog_sigma2, f64 *values, real *dlevels, u32 n) {

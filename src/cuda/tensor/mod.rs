@@ -1,4 +1,4 @@
-//! Plumbing on the device: see [`tensor`](crate::tensor).
+//! Basic operations on arrays on the device: see [`tensor`](crate::tensor).
 
 pub mod noise;
 pub mod sum;

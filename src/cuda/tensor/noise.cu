@@ -1,7 +1,7 @@
-// Elements 0, 1, … of a stream: four words, or four normals, a block of the generator.
+// Elements 0, 1, … of a stream: each block of the generator gives four words, or four normals.
 
 DEVICE Words words_of(u32 block, u32 key0, u32 key1, u32 tensor, u32 step) {
-    // Buffers hold fewer than 2^31 elements: the block's number has no high word.
+    // Buffers have fewer than 2^31 elements, so the high word of the block's number is 0.
     return philox4x32_10(Words{{block, 0, tensor, step}}, key0, key1);
 }
 

@@ -1,4 +1,4 @@
-//! [`tensor::noise`](crate::tensor::noise) on the device: the same words, and normals of the same bits.
+//! [`tensor::noise`](crate::tensor::noise) on the device: the same words, and normals with the same bits.
 
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::tensor::noise::Philox;
 /// If the device fails.
 pub fn words(device: &Device, stream: &Philox, shape: &[usize]) -> Result<Buffer<u32>> {
     let mut words = Buffer::unset(device, shape)?;
-    // Words have no precision: any will do.
+    // Words do not depend on the precision: any precision will do.
     launch::<f32>(stream, "words", words.len(), device, Argument::from(&mut words))?;
     Ok(words)
 }

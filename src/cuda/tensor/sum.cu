@@ -1,4 +1,4 @@
-// sums[first + column] = Σ over rows of x (rows, columns), one block a column, in a fixed order.
+// sums[first + column] = Σ over rows of x (rows, columns), one block per column, in a fixed order.
 
 template <class T>
 __device__ void sum_columns(const T *x, T *sums, u32 first, u32 rows, u32 columns) {

@@ -1,15 +1,15 @@
-//! Sums on the device, in an order that depends on the shapes alone.
+//! Sums on the device, in an order that depends only on the shapes.
 
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 
-/// The sums of the columns of `x` (rows, columns), of shape (columns).
+/// The sums of the columns of `x` (rows, columns), with shape (columns).
 ///
 /// # Errors
 /// If the device fails.
 ///
 /// # Panics
-/// If `x` is no matrix.
+/// If `x` is not a matrix.
 pub fn columns<F: Real>(x: &Buffer<F>) -> Result<Buffer<F>> {
     let &[rows, columns] = x.shape() else { panic!("a matrix has rows and columns") };
     let mut sums = Buffer::unset(x.device(), &[columns])?;
@@ -19,7 +19,7 @@ pub fn columns<F: Real>(x: &Buffer<F>) -> Result<Buffer<F>> {
     Ok(sums)
 }
 
-/// Writes the sum of all of `x` to element `position` of `sum`.
+/// Writes the sum of all elements of `x` to element `position` of `sum`.
 ///
 /// # Errors
 /// If the device fails.

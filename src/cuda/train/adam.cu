@@ -1,4 +1,4 @@
-// The gradient's entries clipped to ±clip, then Adam's step.
+// Clips the gradient's entries to ±clip, then takes Adam's step.
 extern "C" __global__ void step(real *parameter, const real *gradient, real *first_moment, real *second_moment, real clip,
                                 real beta1, real beta2, real one_minus_beta1, real one_minus_beta2, real kept,
                                 real rate, real root_correction, real epsilon, u32 n) {

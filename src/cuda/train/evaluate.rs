@@ -9,7 +9,7 @@ use crate::train::evaluate::{Predict, Score, Sink, Weights, labels, predictions_
 use crate::train::uncertainty::Predictions;
 use ndarray::{Array2, Array4};
 
-/// Evaluates with running statistics on every image of `data`.
+/// The score of the network on all images of `data`, with running statistics.
 ///
 /// # Errors
 /// As on the CPU, and if the device fails.
@@ -17,7 +17,8 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
     Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
 }
 
-/// What the network predicts for every image of `data`, with running statistics; `sink` is given the logits on the way.
+/// The network's predictions for every image of `data`, with running statistics. `sink` is called with the logits of
+/// each batch.
 ///
 /// # Errors
 /// As on the CPU, and if the device fails.

@@ -11,25 +11,25 @@ use crate::prior::multi_spike::{costs, zero_level};
 use crate::prior::{self, Prior};
 use crate::train::{Forward, Loss, Objective};
 
-/// What the KL of each layer depends on beside its parameters.
+/// The values that the KL of each layer depends on besides its parameters: −ln a_k, and the index of its zero level.
 #[derive(Debug)]
 pub struct Costs<F>(Vec<(Buffer<F>, Option<usize>)>);
 
-/// The value, its gradient, and what else the evaluation gives.
+/// The value of the objective on a batch, its gradient, the logits and the tape.
 #[derive(Debug)]
 pub struct Evaluation<F> {
     /// The value.
     pub loss: Loss,
     /// The logits (B, classes).
     pub logits: Buffer<F>,
-    /// The gradient in every parameter, in their order.
+    /// The gradient with respect to every parameter, in the order of the parameters.
     pub gradients: Gradients<F>,
-    /// The tape of the forward: it holds the batch statistics.
+    /// The tape of the forward pass, which holds the batch statistics.
     pub tape: Tape<F>,
 }
 
 impl<F: Real> Costs<F> {
-    /// −ln a_k of each layer's levels, of equal mass, and where its zero level is: there it must stay.
+    /// −ln a_k of each layer's levels, which have equal masses, and the index of its zero level, which must not change.
     ///
     /// # Errors
     /// If a codebook is not ascending, or the device fails.
@@ -45,12 +45,12 @@ impl<F: Real> Costs<F> {
     }
 }
 
-/// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ; weights are sampled
-/// with `noise`, or means without a prior.
+/// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ. Weights are
+/// sampled with `noise`; without a prior they are θ.
 ///
 /// # Errors
-/// If a shape does not fit or a label is no class, if the forward is not `sampled` or the form is `quadrature`, which there is on the CPU only, and if the
-/// device fails.
+/// If a shape does not fit, a label is not a class, `forward` is not `sampled` or the form is `quadrature`, which only
+/// the CPU computes, or the device fails.
 pub fn evaluate<F: Real>(
     objective: &Objective,
     network: &Network<F>,
@@ -81,8 +81,8 @@ pub fn evaluate<F: Real>(
     Ok(Evaluation { loss, logits, gradients, tape })
 }
 
-/// The KL of each layer, in their order, which stays on the device; the gradient of κ times their scaled sum is added to
-/// the gradients.
+/// The KL of each layer, in the order of the layers; it stays on the device. Adds the gradient of κ times their scaled
+/// sum to `gradients`.
 fn add_kl<F: Real>(
     objective: &Objective,
     network: &Network<F>,

@@ -1,20 +1,20 @@
 extern "C" __global__ void log_sigma2(real *log_sigma2, real lowest, real highest, u32 n) {
     FOR_EACH(i, n) {
-        // Comparisons leave NaN where it is, to be found.
+        // Comparisons keep a NaN, so that it is found later.
         if (log_sigma2[i] < lowest) log_sigma2[i] = lowest;
         else if (log_sigma2[i] > highest) log_sigma2[i] = highest;
     }
 }
 
-// At least what leads to the next number.
+// At least the distance that leads to the next number.
 __device__ real spacing(real level, real gap, real next_number, real smallest) {
     real distance = c_abs(level) * next_number;
     distance = gap > distance ? gap : distance;
     return distance > smallest ? distance : smallest;
 }
 
-// By one thread: each level depends on the one before. The levels are moved away from number `fixed`, which is 0 if
-// `has_zero`.
+// Computed by one thread, since each level depends on the level before. The levels are moved away from level `fixed`,
+// which is set to 0 if `has_zero`.
 extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, real gap, real next_number, real smallest, u32 count) {
     if (blockIdx.x > 0 || threadIdx.x > 0) return;
     if (has_zero) levels[fixed] = 0;

@@ -4,7 +4,7 @@ use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 use crate::train::projection::{LOG_SIGMA2, MARGIN, next_number};
 
-/// ln σ² into [−10, 1].
+/// Clamps ln σ² to [−10, 1].
 ///
 /// # Errors
 /// If the device fails.
@@ -15,7 +15,8 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut Buffer<F>) -> Result<()> {
     device.launch::<F>("train/projection", "log_sigma2", Grid::elements(n), &arguments)
 }
 
-/// The zero level, if the codebook has one at position `zero`, back to 0; then the levels at least `gap` apart.
+/// Sets the zero level, if the codebook has one at position `zero`, to 0, then moves levels that are less than `gap`
+/// apart.
 ///
 /// # Errors
 /// If the device fails.
@@ -33,7 +34,7 @@ pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>, gap:
     device.launch::<F>("train/projection", "levels", Grid::blocks([1, 1, 1]), &arguments)
 }
 
-/// θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+/// Clamps θ to [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 ///
 /// # Errors
 /// If the device fails.

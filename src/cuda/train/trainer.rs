@@ -1,5 +1,4 @@
-//! [`train::trainer`] on the device: a step reads images and labels from the host, and gives back
-//! its loss.
+//! [`train::trainer`] on the device: a step copies images and labels from the host, and returns the loss.
 
 use super::objective::{Costs, Evaluation};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
@@ -21,7 +20,7 @@ use ndarray::Array4;
 /// A network in training on a device.
 #[derive(Debug)]
 pub struct Trainer<F> {
-    /// Its recipe and step are up to date; its network and moments were those of step `fetched_at`.
+    /// Its recipe and step are current; its network and moments are those after step `fetched_at`.
     host: train::Trainer<F>,
     fetched_at: u64,
     network: Network<F>,
@@ -31,7 +30,7 @@ pub struct Trainer<F> {
 }
 
 impl<F: Real> Trainer<F> {
-    /// Goes on with a trainer's network on a device.
+    /// Continues a trainer's training on a device.
     ///
     /// # Errors
     /// If the device fails.
@@ -45,7 +44,7 @@ impl<F: Real> Trainer<F> {
         Ok(Self { fetched_at: host.step, network, moments, costs, host })
     }
 
-    /// The objective of the next step, under its own noise.
+    /// The objective of the next step and its gradient, with the noise of the step.
     fn evaluate(&self, x: &Array4<F>, labels: &[usize]) -> Result<Evaluation<F>> {
         let device = self.network.device();
         let (seed, step) = (self.host.recipe().seed, self.host.step as u32);
@@ -57,7 +56,7 @@ impl<F: Real> Trainer<F> {
         objective::evaluate(objective, &self.network, &self.costs, x, labels, &noise, kl_weight)
     }
 
-    /// Running statistics, clip, Adam, projections.
+    /// Updates running statistics, clips gradients, applies Adam and projects.
     fn apply(&mut self, gradients: &Gradients<F>, tape: &Tape<F>) -> Result<()> {
         self.network.absorb_statistics(tape)?;
         let recipe = self.host.recipe().clone();
@@ -106,7 +105,7 @@ impl<F: Real> Trainer<F> {
     }
 }
 
-/// Checks that a recipe asks for nothing that the CPU alone computes; the forward is checked where it is computed.
+/// Checks that a recipe needs nothing that only the CPU computes; `forward` is checked by the objective.
 fn check_supported(recipe: &Recipe) -> Result<()> {
     if recipe.warmup > 0.0 {
         return Err(Error::option("warmup", "0 on a GPU; --device cpu computes it", recipe.warmup));
@@ -146,7 +145,7 @@ impl<F: Real> Training<F> for Trainer<F> {
     }
 }
 
-/// The first element that is not finite, and which buffer has it, if there is one.
+/// The first element that is not finite, and the position of its buffer, if there is one.
 fn first_odd<'a, F: Real>(
     device: &Device,
     buffers: impl Iterator<Item = Option<&'a Buffer<F>>>,
