@@ -4,16 +4,16 @@ use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
 
-/// What the backward needs of the forward: the number of summands.
+/// What the forward pass stores for the backward pass: the number of summands.
 #[derive(Clone, Copy, Debug)]
 pub struct Cache {
     summands: usize,
 }
 
-/// y, of the shape of every `x`; the summands are added one after another, in order.
+/// y, the sum of `xs`, which all have y's shape; the summands are added one after another, in order.
 ///
 /// # Errors
-/// If there is none, or two differ in shape; if the device fails.
+/// If there are no summands, or two differ in shape; if the device fails.
 pub fn forward<F: Real>(xs: Vec<Buffer<F>>) -> Result<(Buffer<F>, Cache)> {
     let cache = Cache { summands: xs.len() };
     let mut xs = xs.into_iter();
@@ -24,7 +24,7 @@ pub fn forward<F: Real>(xs: Vec<Buffer<F>>) -> Result<(Buffer<F>, Cache)> {
     Ok((y, cache))
 }
 
-/// dx of each summand, from `dy` of y's shape.
+/// dx of each summand, from `dy`, which has y's shape.
 ///
 /// # Errors
 /// If the device fails.
@@ -37,7 +37,7 @@ pub fn backward<F: Real>(cache: &Cache, dy: Buffer<F>) -> Result<Vec<Buffer<F>>>
 /// sum += x.
 ///
 /// # Errors
-/// If they differ in shape, or the device fails.
+/// If `sum` and `x` differ in shape, or the device fails.
 pub fn accumulate<F: Real>(sum: &mut Buffer<F>, x: &Buffer<F>) -> Result<()> {
     check_shape("x", sum.shape(), x.shape())?;
     let (device, n) = (sum.device().clone(), sum.len());

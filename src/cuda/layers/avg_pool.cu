@@ -1,4 +1,4 @@
-// y = Σ x / n, by columns of the window, in f64. `n` counts y.
+// y = Σ x / count, summed in f64, column by column of the window. `n` is the number of elements of y.
 extern "C" __global__ void forward(const real *x, real *y, u32 n, POOL) {
     FOR_EACH(at, n) {
         Span columns = span(at % output_w, width, kernel_w, stride_w, padding_w, count_include_pad);
@@ -14,7 +14,8 @@ extern "C" __global__ void forward(const real *x, real *y, u32 n, POOL) {
     }
 }
 
-// dx, gathered: the sum over the windows that hold the pixel, each row of windows by itself first. `n` counts dx.
+// dx: each pixel sums over the windows that contain it; each row of windows is summed first. `n` is the number of
+// elements of dx.
 extern "C" __global__ void backward(const real *dy, real *dx, u32 n, POOL) {
     FOR_EACH(at, n) {
         u32 w = at % width, h = at / width % height, plane = at / width / height;

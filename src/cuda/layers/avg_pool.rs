@@ -4,7 +4,7 @@ use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::{Error, Result};
 use crate::layers::pool::Pool;
 
-/// What the backward needs of the forward: the geometry alone.
+/// What the forward pass stores for the backward pass: the geometry.
 #[derive(Debug)]
 pub struct Cache(Pooling);
 
@@ -12,14 +12,14 @@ pub struct Cache(Pooling);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pooling {
     pool: Pool,
-    /// (B, C, H, W).
+    /// The shape of x (B, C, H, W).
     pub image: [usize; 4],
-    /// (B, C, OH, OW).
+    /// The shape of y (B, C, OH, OW).
     pub output: [usize; 4],
 }
 
 impl Pooling {
-    /// Of images of shape (B, C, H, W).
+    /// The geometry for images of shape `image` = (B, C, H, W).
     ///
     /// # Errors
     /// As [`Pool::output_size`], and if a size is 2³⁰ or more.
@@ -27,7 +27,7 @@ impl Pooling {
         let image: [usize; 4] = image.try_into().expect("images are of rank 4");
         let [batch, channels, height, width] = image;
         let [output_h, output_w] = pool.output_size([height, width])?;
-        // The kernels add them up in words. The padding is no larger than the kernel.
+        // The kernels add these sizes as words. The padding is no larger than the kernel.
         let sizes = [pool.kernel, pool.stride, [height, width]];
         if let Some(size) = sizes.as_flattened().iter().find(|size| **size >= 1 << 30) {
             return Err(Error::option("window", "sizes below 2^30 on a device", size));
@@ -35,7 +35,7 @@ impl Pooling {
         Ok(Self { pool: *pool, image, output: [batch, channels, output_h, output_w] })
     }
 
-    /// What the kernels are told of it.
+    /// The arguments for the kernels.
     pub fn arguments(&self) -> [Argument<'static>; 11] {
         let Pool { kernel: [kernel_h, kernel_w], stride: [stride_h, stride_w], .. } = self.pool;
         let Pool { padding: [padding_h, padding_w], count_include_pad, .. } = self.pool;
@@ -65,7 +65,7 @@ pub fn forward<F: Real>(x: &Buffer<F>, pool: &Pool) -> Result<(Buffer<F>, Cache)
 /// If the device fails.
 ///
 /// # Panics
-/// If `dy` is not of y's shape.
+/// If `dy` does not have y's shape.
 pub fn backward<F: Real>(cache: &Cache, dy: &Buffer<F>) -> Result<Buffer<F>> {
     let Cache(pooling) = cache;
     assert_eq!(dy.shape(), pooling.output, "dy has y's shape");

@@ -1,10 +1,10 @@
-// Sums over the batch and the positions of each channel. The values of a channel are cut into shares, one a block, whose
-// results are combined in order. `lanes` neighbouring threads take neighbouring channels: 1 where images have many
-// positions, more after a dense layer, so that a block always reads from consecutive addresses.
+// Sums over the batch and the positions of each channel. The values of a channel are divided into shares, one per
+// block, whose results are combined in order. `lanes` neighbouring threads compute neighbouring channels: 1 if images
+// have many positions, more after a dense layer, so that a block always reads from consecutive addresses.
 //
 // Blocks of a reduction: (shares, channels / lanes).
 
-// The values of one channel that are a thread's.
+// The values of one channel that a thread sums.
 struct Values {
     u32 channel, first, end, step, positions, image;
     bool exists;
@@ -18,13 +18,14 @@ struct Values {
         step = THREADS / lanes;
     }
 
-    // Where value `n` of the channel is; `from` is the channel's number among those of the image.
+    // The index of value `n` of the channel in the buffer; `from` is the number of the image's first channel in the
+    // buffer.
     __device__ size_t at(u32 n, u32 from) const {
         return size_t(n / positions) * image + size_t(from + channel) * positions + n % positions;
     }
 };
 
-// Of each share (shares, 2, channels): the mean, and the sum of the squared distances from it.
+// For each share, (shares, 2, channels): the mean, and the sum of the squared distances from it.
 extern "C" __global__ void moments_of_shares(const real *x, real *moments, u32 batch, u32 channels, u32 positions,
     u32 x_image, u32 x_first, u32 lanes, u32 in_share) {
     __shared__ real sums[THREADS];
@@ -45,13 +46,14 @@ extern "C" __global__ void moments_of_shares(const real *x, real *moments, u32 b
     }
 }
 
-// μ, s² and 1/√(s² + ε), from `first` on, of all shares together (Chan, Golub & LeVeque 1983). Blocks: as Column cuts them.
+// μ, s² and 1/√(s² + ε) of all shares together (Chan, Golub & LeVeque 1983), written from index `first` on. Blocks:
+// those of Column.
 extern "C" __global__ void combine_moments(const real *moments, real *mean, real *variance, real *inverse_deviation,
     real epsilon, u32 channels, u32 count, u32 shares, u32 in_share, u32 first) {
     __shared__ real sums[THREADS];
     Column channel(channels);
     u32 c = channel.at;
-    // All shares hold `in_share` values but the last.
+    // All shares except the last have `in_share` values.
     real sum = 0;
     if (channel.exists)
         for (u32 share = threadIdx.x / Column::LANES; share < shares; share += Column::ROWS) {
@@ -78,7 +80,7 @@ extern "C" __global__ void inverse_deviations(const real *variance, real *invers
     FOR_EACH(c, channels) inverse_deviation[c] = real(1) / c_sqrt(variance[c] + epsilon);
 }
 
-// Moves running estimates towards a batch's statistics; `unbias` makes its variance unbiased.
+// Moves running statistics towards a batch's statistics; the factor `unbias` makes the batch's variance unbiased.
 extern "C" __global__ void absorb(real *running_mean, real *running_variance, const real *mean, const real *variance,
     real momentum, real unbias, u32 channels) {
     FOR_EACH(c, channels) {
@@ -97,7 +99,7 @@ struct Line {
     __device__ real value(real x) const { return scale * (x - mean) + shift; }
 };
 
-// y, and if `rectified` its ReLU.
+// y, or its ReLU if `rectified`.
 extern "C" __global__ void normalize(const real *x, real *y, const real *mean, const real *inverse_deviation,
     const real *gamma, const real *beta, u32 n, u32 channels, u32 positions, u32 rectified) {
     FOR_EACH(i, n) {
@@ -106,10 +108,10 @@ extern "C" __global__ void normalize(const real *x, real *y, const real *mean, c
     }
 }
 
-// dy, or what ReLU lets through of it.
+// dy, or if `rectified` the gradient after the ReLU's backward pass.
 DEVICE real passed(real dy, real y, u32 rectified) { return rectified && !(y > 0) ? real(0) : dy; }
 
-// Of each share (shares, [dγ, dβ], channels): Σ dy x̂ and Σ dy.
+// For each share, (shares, [dγ, dβ], channels): Σ dy x̂ and Σ dy.
 extern "C" __global__ void gradients_of_shares(const real *x, const real *dy, const real *mean,
     const real *inverse_deviation, const real *gamma, const real *beta, real *gradients, u32 batch, u32 channels,
     u32 positions, u32 rectified, u32 lanes, u32 in_share) {
@@ -135,7 +137,7 @@ extern "C" __global__ void gradients_of_shares(const real *x, const real *dy, co
     }
 }
 
-// dγ and dβ. Blocks: as Column cuts them.
+// dγ and dβ. Blocks: those of Column.
 extern "C" __global__ void combine_gradients(const real *gradients, real *dgamma, real *dbeta, u32 channels, u32 shares) {
     __shared__ real sums[THREADS];
     Column channel(channels);
@@ -146,7 +148,7 @@ extern "C" __global__ void combine_gradients(const real *gradients, real *dgamma
     dbeta[channel.at] = of_beta;
 }
 
-// dx, in place of dy. `count` values a channel; `batch_statistics` says whether μ and s² depend on x.
+// dx, written over dy. `count` is the number of values per channel; `batch_statistics` is whether μ and s² depend on x.
 extern "C" __global__ void input_gradient(const real *x, real *dy, const real *mean, const real *inverse_deviation,
     const real *gamma, const real *beta, const real *dgamma, const real *dbeta, u32 n, u32 channels, u32 positions,
     u32 count, u32 rectified, u32 batch_statistics) {

@@ -1,4 +1,4 @@
-//! [`layers::batch_norm`](crate::layers::batch_norm) on the device, with or without the ReLU behind it.
+//! [`layers::batch_norm`](crate::layers::batch_norm) on the device, with or without a ReLU after it.
 
 use super::images::Images;
 use crate::cuda::device::THREADS;
@@ -19,11 +19,11 @@ pub struct BatchNorm<'a, F> {
     pub beta: &'a Buffer<F>,
     /// ε.
     pub epsilon: F,
-    /// Whether ReLU follows: y is what it makes of the normalized x.
+    /// Whether y is the ReLU of the normalized x.
     pub rectified: bool,
 }
 
-/// The mean and variance of each channel (C): biased of a batch, or running estimates.
+/// The mean and variance of each channel (C): those of a batch, with the biased variance, or the running statistics.
 #[derive(Debug)]
 pub struct Statistics<F> {
     /// μ.
@@ -34,39 +34,39 @@ pub struct Statistics<F> {
     pub inverse_deviation: Buffer<F>,
 }
 
-/// What the backward needs of the forward.
+/// What the forward pass stores for the backward pass.
 #[derive(Debug)]
 pub struct Cache<F> {
     x: Buffer<F>,
     statistics: Statistics<F>,
-    /// Whether they depend on x.
+    /// Whether the statistics depend on x.
     batch_statistics: bool,
 }
 
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// Of x's shape.
+    /// With respect to x, with x's shape.
     pub dx: Buffer<F>,
-    /// (C).
+    /// With respect to γ (C).
     pub dgamma: Buffer<F>,
-    /// (C).
+    /// With respect to β (C).
     pub dbeta: Buffer<F>,
 }
 
-/// How a sum over the values of each channel is cut into blocks.
+/// How a sum over the values of each channel is divided among blocks.
 struct Shares {
-    /// Neighbouring channels of a block.
+    /// The number of neighbouring channels of a block.
     lanes: usize,
-    /// Values a channel in each block.
+    /// The number of values per channel in each block.
     length: usize,
     grid: [usize; 3],
 }
 
 impl Shares {
-    /// Of `count` values a channel, in images of `positions` each.
+    /// For `count` values per channel, in images of `positions` positions.
     fn new(channels: usize, count: usize, positions: usize) -> Self {
-        /// Blocks that fill a GPU; values of a thread that are worth one.
+        /// The number of blocks that fill a GPU, and the smallest number of values for which a thread is worth using.
         const BLOCKS: usize = 264;
         const VALUES: usize = 4;
         let lanes = if positions < 8 { 32 } else { 1 };
@@ -79,7 +79,7 @@ impl Shares {
 }
 
 impl<F: Real> Statistics<F> {
-    /// For the statistics of `channels` channels.
+    /// Buffers for the statistics of `channels` channels, to be overwritten.
     ///
     /// # Errors
     /// If the device fails.
@@ -101,7 +101,7 @@ impl<F: Real> Statistics<F> {
         Ok(statistics)
     }
 
-    /// Running estimates.
+    /// The running statistics, with 1/√(s² + ε) computed from the variance.
     ///
     /// # Errors
     /// If the device fails.
@@ -118,13 +118,13 @@ impl<F: Real> Statistics<F> {
         Ok(Self { mean: mean.copy()?, variance: variance.copy()?, inverse_deviation })
     }
 
-    /// Writes the statistics of the channels of `x` to the places from `first` on.
+    /// Writes the statistics of the channels of `x` to the elements from `first` on.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If there are fewer places.
+    /// If there are too few elements.
     pub(super) fn measure(&mut self, x: Images<'_>, first: usize, epsilon: F) -> Result<()> {
         let (batch, channels, positions) = (x.shape[0], x.shape[1], x.positions());
         assert!(first + channels <= self.mean.len(), "a place for each channel");
@@ -147,13 +147,13 @@ impl<F: Real> Statistics<F> {
     }
 }
 
-/// Moves the running estimates (C) towards the first C statistics `batch` of `count` values a channel.
+/// Moves the running statistics (C) towards the first C statistics in `batch`, which are of `count` values per channel.
 ///
 /// # Errors
 /// If the device fails.
 ///
 /// # Panics
-/// If there are fewer statistics than estimates, or `count` is below 2.
+/// If `batch` has fewer channels than the running statistics, or `count` is below 2.
 pub fn absorb<F: Real>(
     [mean, variance]: [&mut Buffer<F>; 2],
     batch: &Statistics<F>,
@@ -177,7 +177,7 @@ pub fn absorb<F: Real>(
 }
 
 impl<F: Real> Cache<F> {
-    /// The batch's statistics and the values a channel they are of; none under running statistics.
+    /// The batch's statistics, and the number of values per channel; none under running statistics.
     pub fn batch_statistics(&self) -> Option<(&Statistics<F>, usize)> {
         let [batch, _, positions] = by_channel(self.x.shape());
         self.batch_statistics.then_some((&self.statistics, batch * positions))
@@ -188,7 +188,7 @@ impl<F: Real> BatchNorm<'_, F> {
     /// y, normalized with the statistics of `x` itself. `x` is (B, C) or (B, C, H, W).
     ///
     /// # Errors
-    /// If a shape does not fit or there are fewer than two values a channel; if the device fails.
+    /// If a shape does not fit or there are fewer than two values per channel; if the device fails.
     pub fn forward_batch(&self, x: Buffer<F>) -> Result<(Buffer<F>, Cache<F>)> {
         let [batch, _, positions] = by_channel(x.shape());
         check_count(x.shape(), batch * positions)?;
@@ -198,7 +198,7 @@ impl<F: Real> BatchNorm<'_, F> {
         Ok((y, Cache { x, statistics, batch_statistics: true }))
     }
 
-    /// y, normalized with given statistics.
+    /// y, normalized with `statistics`.
     ///
     /// # Errors
     /// If a shape does not fit or there is nothing to normalize; if the device fails.
@@ -236,13 +236,13 @@ impl<F: Real> BatchNorm<'_, F> {
         Ok(y)
     }
 
-    /// The gradient, from `dy` of y's shape.
+    /// The gradient, from `dy`, which has y's shape.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If `dy` is not of y's shape.
+    /// If `dy` does not have y's shape.
     pub fn backward(&self, cache: &Cache<F>, mut dy: Buffer<F>) -> Result<Gradients<F>> {
         let Cache { x, statistics, batch_statistics } = cache;
         assert_eq!(dy.shape(), x.shape(), "dy has y's shape");

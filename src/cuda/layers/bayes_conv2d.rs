@@ -1,6 +1,6 @@
-//! [`layers::bayes_conv2d`](crate::layers::bayes_conv2d) on the device. As there, the products are formed by three kernels,
-//! `forward`, `input_gradient` and `weight_gradient`, each for mean and variance together; they are written out for
-//! square kernels of 1, 3 and 5 without stride and dilation, and once for any.
+//! [`layers::bayes_conv2d`](crate::layers::bayes_conv2d) on the device. As on the CPU, three kernels compute the
+//! products: `forward`, `input_gradient` and `weight_gradient`, each for mean and variance together. There are versions
+//! for convolution kernels of 1 × 1, 3 × 3 and 5 × 5 without stride and dilation, and one version for any window.
 
 mod forward;
 mod input_gradient;
@@ -24,13 +24,13 @@ pub struct BayesConv2d<'a, F> {
     pub log_sigma2: &'a Buffer<F>,
     /// b (O).
     pub bias: Option<&'a Buffer<F>>,
-    /// Stride, padding and dilation; its kernel is θ's.
+    /// Stride, padding and dilation; the kernel size is that of θ.
     pub window: Window,
     /// The number of groups; divides C and O.
     pub groups: usize,
 }
 
-/// What the backward needs of the forward.
+/// What the forward pass stores for the backward pass.
 #[derive(Debug)]
 pub struct Cache<F> {
     x: Buffer<F>,
@@ -41,31 +41,31 @@ pub struct Cache<F> {
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// (B, C, H, W); none if it was not asked for.
+    /// With respect to x (B, C, H, W); none if the caller did not want it.
     pub dx: Option<Buffer<F>>,
-    /// (O, C/groups, kh, kw).
+    /// With respect to θ (O, C/groups, kh, kw).
     pub dtheta: Buffer<F>,
-    /// (O, C/groups, kh, kw); none with mean weights.
+    /// With respect to ln σ² (O, C/groups, kh, kw); none with mean weights.
     pub dlog_sigma2: Option<Buffer<F>>,
-    /// (O); none without a bias.
+    /// With respect to b (O); none without a bias.
     pub dbias: Option<Buffer<F>>,
 }
 
-/// What the kernels are told of the images and the window: `Geometry` in `images.cuh`.
+/// The sizes of the images and the window for the kernels: `Geometry` in `images.cuh`.
 #[derive(Clone, Copy, Debug)]
 struct Geometry {
     batch: usize,
     groups: usize,
-    /// Of a group.
+    /// The input channels of a group.
     channels: usize,
-    /// (H, W).
+    /// The size (H, W) of an image of x.
     image: [usize; 2],
-    /// Of a group.
+    /// The output channels of a group.
     outputs: usize,
-    /// (OH, OW).
+    /// The size (OH, OW) of an image of y.
     output: [usize; 2],
     window: Window,
-    /// Elements from each image of x to the next; the first channel.
+    /// The number of elements from each image of x to the next, and the first channel.
     x_image: usize,
     x_first: usize,
 }
@@ -81,24 +81,24 @@ impl Geometry {
         all.map(Argument::size)
     }
 
-    /// (B, O, OH, OW).
+    /// The shape of y (B, O, OH, OW).
     fn y_shape(&self) -> [usize; 4] {
         [self.batch, self.groups * self.outputs, self.output[0], self.output[1]]
     }
 
-    /// Products in an element of y.
+    /// The number of products in an element of y.
     fn fan_in(&self) -> usize {
         self.channels * self.window.kernel[0] * self.window.kernel[1]
     }
 
-    /// The side of the kernel, if it is one that the kernels are written out for.
+    /// The side of the convolution kernel, if there is a version for it.
     fn square(&self) -> Option<usize> {
         let Window { kernel, stride, dilation, .. } = self.window;
         let is_plain = kernel[0] == kernel[1] && stride == [1, 1] && dilation == [1, 1];
         (is_plain && [1, 3, 5].contains(&kernel[0])).then_some(kernel[0])
     }
 
-    /// The name of a kernel.
+    /// The name of the version of a kernel.
     fn kernel(&self, is_sampled: bool) -> String {
         let weights = if is_sampled { "sampled" } else { "mean" };
         match self.square() {
@@ -108,23 +108,23 @@ impl Geometry {
     }
 }
 
-/// Rows of positions that a thread has: `ROWS` of the kernels.
+/// The number of rows of positions that a thread computes: `ROWS` of the kernels.
 const ROWS: usize = 4;
-/// Channels whose sums a thread keeps in registers: `OUTPUTS` and `CHANNELS` of the kernels.
+/// The number of channels whose sums a thread keeps in registers: `OUTPUTS` and `CHANNELS` of the kernels.
 const IN_REGISTERS: usize = 12;
-/// Blocks that fill a GPU, twice over.
+/// Twice the number of blocks that fill a GPU.
 const BLOCKS: usize = 264;
 
-/// Into how many teams a block's threads are split that have `places` columns of ROWS positions, so that with `others` blocks
-/// for each of these blocks they fill half of the GPU. A warp's threads are of one team; each team has one of `shares` at
-/// least.
+/// The number of teams into which a block's threads are divided, for `places` columns of ROWS positions: the smallest
+/// with which these blocks, times `others` blocks in the other dimensions, are at least half of [`BLOCKS`]. The threads
+/// of a warp are in the same team, and each team computes at least one of the `shares`.
 fn teams(places: usize, others: usize, shares: usize) -> usize {
     let fills = |teams: &usize| 2 * blocks(places, *teams) * others >= BLOCKS;
     let most = 1 << shares.max(1).ilog2().min(3);
     [1, 2, 4, 8].into_iter().take_while(|teams| *teams <= most).find(fills).unwrap_or(most)
 }
 
-/// The blocks that so many columns take.
+/// The number of blocks for `places` columns, each of which `teams` threads compute.
 fn blocks(places: usize, teams: usize) -> usize {
     (places * teams).div_ceil(THREADS as usize)
 }
@@ -151,9 +151,9 @@ impl<F: Real> BayesConv2d<'_, F> {
         self.theta.device()
     }
 
-    /// What the kernels are told of the activation.
+    /// The kernels' arguments for the activation.
     fn activations<'b>(&'b self, activation: Option<&Activation<'b, F>>) -> [Argument<'b>; 5] {
-        // Without one they are read from nowhere.
+        // Without an activation the kernels do not read these buffers.
         let [mean, inverse_deviation, gamma, beta] =
             activation.map_or_else(|| [self.theta; 4].map(Argument::from), Activation::arguments);
         [mean, inverse_deviation, gamma, beta, Argument::size(activation.is_some().into())]
@@ -184,7 +184,8 @@ impl<F: Real> BayesConv2d<'_, F> {
         Ok(y)
     }
 
-    /// y of what an activation makes of x, with sampled weights if there is noise; ε becomes the factor from dy to dv.
+    /// The convolution of the activation of x, or of x without one. With noise, weights are sampled, and the factor
+    /// from dy to dv is written over ε.
     ///
     /// # Errors
     /// If a shape does not fit, or the device fails.
@@ -209,7 +210,7 @@ impl<F: Real> BayesConv2d<'_, F> {
     /// If the device fails.
     ///
     /// # Panics
-    /// If `dy` is not of y's shape.
+    /// If `dy` does not have y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: &Buffer<F>, wants_dx: bool) -> Result<Gradients<F>> {
         let Cache { x, dv_per_dy } = cache;
         let factor = dv_per_dy.as_ref();
@@ -226,8 +227,8 @@ impl<F: Real> BayesConv2d<'_, F> {
         Ok(Gradients { dx, dtheta, dlog_sigma2, dbias })
     }
 
-    /// dx, which overwrites `dx` without an activation. With one, it is added, μ and s² held, and what is returned are its
-    /// sums (blocks, [dγ, dβ], C).
+    /// Computes dx. Without an activation it is written to `dx`. With one it is added to `dx`, with μ and s² taken as
+    /// constants, and the sums for dγ and dβ are returned (blocks, [dγ, dβ], C).
     ///
     /// # Errors
     /// If the device fails.
@@ -248,7 +249,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         input_gradient::launch(self, &geometry, x, activation, dv_per_dy, dy, dx)
     }
 
-    /// dθ, and with sampled weights dlnσ².
+    /// dθ and, with sampled weights, dlnσ².
     ///
     /// # Errors
     /// If the device fails.

@@ -1,26 +1,27 @@
-// Two products at once, c1 = a1 b1 and c2 = a2 b2, by tiles of SIDE × SIDE in shared memory: the mean's and the variance's.
-// A block computes one tile of c. Its threads form TEAMS, each with all of the tile, SQUARE × SQUARE elements a thread, and
-// a share of the products; their sums are added up in order.
+// Computes two matrix products together, c1 = a1 b1 for the mean and c2 = a2 b2 for the variance, by tiles of SIDE ×
+// SIDE in shared memory. A block computes one tile of c. Its threads form TEAMS teams; each team computes the whole
+// tile, SQUARE × SQUARE elements per thread, for a share of the products. The teams' sums are added up in order.
 //
 // Blocks: (columns of c, rows of c).
 
 constexpr i32 SIDE = 32, SQUARE = 4, TEAMS = 4;
 constexpr i32 MEMBERS = i32(THREADS) / TEAMS, ACROSS = SIDE / SQUARE;
-// Elements from each row of a tile to the next: those of one column are in different banks, and those of SQUARE aligned.
+// The number of elements from each row of a tile to the next, so that the elements of a column are in different banks,
+// and groups of SQUARE elements are aligned.
 constexpr i32 STEP = SIDE + SQUARE;
 
 struct Tiles {
-    // a as [product][row], b as [product][column]; c takes their place.
+    // a as [product][row], b as [product][column]; c is later written over them.
     real a1[SIDE * STEP], a2[SIDE * STEP], b1[SIDE * STEP], b2[SIDE * STEP];
 };
 
-// An element of both operands on one side.
+// An element of a1 and of a2, or of b1 and of b2.
 struct Pair {
     real of_mean, of_variance;
 };
 
-// `a(row, k)` and `b(k, column)` give pairs, `put(row, column, c1, c2)` takes the result. K_IS_INNER says which index moves
-// along memory.
+// `a(row, k)` and `b(k, column)` return pairs; `put(row, column, c1, c2)` stores a result. K_IS_INNER is whether k, and
+// not the row or column, is the index of consecutive elements in memory.
 template <bool A_K_IS_INNER, bool B_K_IS_INNER, class A, class B, class Put>
 __device__ void products(Tiles &tiles, i32 rows, i32 columns, i32 depth, A a, B b, Put put) {
     i32 first_row = i32(blockIdx.y) * SIDE, first_column = i32(blockIdx.x) * SIDE;
@@ -78,7 +79,7 @@ __device__ void products(Tiles &tiles, i32 rows, i32 columns, i32 depth, A a, B 
     }
 }
 
-// y, and if `sampled` the factor from dy to dv, which takes the place of ε.
+// y and, if `sampled`, the factor from dy to dv, which is written over ε.
 extern "C" __global__ void forward(const real *x, const real *theta, const real *log_sigma2, const real *bias, u32 biased,
     real *y, real *eps, u32 batch, u32 inputs, u32 outputs, u32 sampled) {
     __shared__ __align__(16) Tiles tiles;

@@ -1,5 +1,5 @@
-//! [`layers::bayes_dense`](crate::layers::bayes_dense) on the device: the mean's and the variance's product in one kernel, σ²,
-//! x², bias and noise with them.
+//! [`layers::bayes_dense`](crate::layers::bayes_dense) on the device: one kernel computes the products for the mean and
+//! the variance, and also σ², x², bias and noise.
 
 use crate::cuda::tensor::sum;
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
@@ -17,7 +17,7 @@ pub struct BayesDense<'a, F> {
     pub bias: Option<&'a Buffer<F>>,
 }
 
-/// What the backward needs of the forward.
+/// What the forward pass stores for the backward pass.
 #[derive(Debug)]
 pub struct Cache<F> {
     x: Buffer<F>,
@@ -28,13 +28,13 @@ pub struct Cache<F> {
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// (B, I); none if it was not asked for.
+    /// With respect to x (B, I); none if the caller did not want it.
     pub dx: Option<Buffer<F>>,
-    /// (I, O).
+    /// With respect to θ (I, O).
     pub dtheta: Buffer<F>,
-    /// (I, O); none with mean weights.
+    /// With respect to ln σ² (I, O); none with mean weights.
     pub dlog_sigma2: Option<Buffer<F>>,
-    /// (O); none without a bias.
+    /// With respect to b (O); none without a bias.
     pub dbias: Option<Buffer<F>>,
 }
 
@@ -60,7 +60,7 @@ impl<F: Real> BayesDense<'_, F> {
         Ok((y, Cache { x, dv_per_dy: None }))
     }
 
-    /// y; ε becomes the factor from dy to dv.
+    /// y; the factor from dy to dv is written over ε.
     fn forward(&self, x: &Buffer<F>, eps: Option<&mut Buffer<F>>) -> Result<Buffer<F>> {
         let [inputs, outputs] = self.sizes();
         check_shape("log_sigma2", self.theta.shape(), self.log_sigma2.shape())?;
@@ -98,7 +98,7 @@ impl<F: Real> BayesDense<'_, F> {
     /// If the device fails.
     ///
     /// # Panics
-    /// If `dy` is not of y's shape.
+    /// If `dy` does not have y's shape.
     pub fn backward(&self, cache: &Cache<F>, dy: &Buffer<F>, wants_dx: bool) -> Result<Gradients<F>> {
         let Cache { x, dv_per_dy } = cache;
         let ([inputs, outputs], batch) = (self.sizes(), x.shape()[0]);
@@ -138,13 +138,13 @@ impl<F: Real> BayesDense<'_, F> {
         Ok(Gradients { dx, dtheta, dlog_sigma2, dbias })
     }
 
-    /// (I, O).
+    /// The sizes (I, O).
     fn sizes(&self) -> [usize; 2] {
         self.theta.shape().try_into().expect("weights are a matrix")
     }
 }
 
-/// A kernel whose result has so many rows and columns.
+/// Launches a kernel whose result has `rows` rows and `columns` columns.
 fn launch<F: Real>(
     device: &Device,
     kernel: &str,

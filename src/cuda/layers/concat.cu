@@ -1,5 +1,5 @@
-// Copies images of `image` consecutive elements into the channels of larger ones, or out of them: element e of image b is at
-// from[b · from_image + from_first + e] and goes to to[b · to_image + to_first + e].
+// Copies images of `image` consecutive elements into channels of larger images, or out of them: element e of image b is
+// copied from from[b · from_image + from_first + e] to to[b · to_image + to_first + e].
 extern "C" __global__ void copy_channels(
     const real *from, real *to, u32 n, u32 image, u32 from_image, u32 from_first, u32 to_image, u32 to_first) {
     FOR_EACH(i, n) {

@@ -5,16 +5,16 @@ use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
 
-/// What the backward needs of the forward: the shape of each x.
+/// What the forward pass stores for the backward pass: the shape of each x.
 #[derive(Clone, Debug)]
 pub struct Cache {
     shapes: Vec<Vec<usize>>,
 }
 
-/// y of `xs`, in order.
+/// y, the concatenation of `xs` in order.
 ///
 /// # Errors
-/// If there is none, or two differ in another size than their channels; if the device fails.
+/// If `xs` is empty, or two of them differ in a size other than the channels; if the device fails.
 pub fn forward<F: Real>(xs: Vec<Buffer<F>>) -> Result<(Buffer<F>, Cache)> {
     let shapes: Vec<Vec<usize>> = xs.iter().map(|x| x.shape().to_vec()).collect();
     let Some(first) = xs.first() else { return Err(Error::tensor("x", "at least one value", "none")) };
@@ -36,13 +36,13 @@ pub fn forward<F: Real>(xs: Vec<Buffer<F>>) -> Result<(Buffer<F>, Cache)> {
     Ok((y.reshaped(&shape), Cache { shapes }))
 }
 
-/// dx of each x, in order, from `dy` of y's shape.
+/// dx of each x, in order, from `dy`, which has y's shape.
 ///
 /// # Errors
 /// If the device fails.
 ///
 /// # Panics
-/// If `dy` is not of y's shape.
+/// If `dy` does not have y's shape.
 pub fn backward<F: Real>(cache: &Cache, dy: Buffer<F>) -> Result<Vec<Buffer<F>>> {
     let device = dy.device().clone();
     let images = as_images(dy.shape());
@@ -60,7 +60,7 @@ pub fn backward<F: Real>(cache: &Cache, dy: Buffer<F>) -> Result<Vec<Buffer<F>>>
     Ok(dxs)
 }
 
-/// (B, C, H, W), features as images of one pixel.
+/// The shape as (B, C, H, W); rows of features are images of one pixel.
 fn as_images(shape: &[usize]) -> [usize; 4] {
     match *shape {
         [batch, channels, height, width] => [batch, channels, height, width],
@@ -68,7 +68,7 @@ fn as_images(shape: &[usize]) -> [usize; 4] {
     }
 }
 
-/// Copies images into channels of others, or out of them.
+/// Copies images into channels of larger images, or out of them.
 pub(super) fn copy_channels<F: Real>(device: &Device, from: Images<'_>, to: Images<'_>) -> Result<()> {
     check_shape("x", &to.shape, &from.shape)?;
     let n = from.shape.iter().product();

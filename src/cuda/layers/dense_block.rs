@@ -1,5 +1,5 @@
-//! [`layers::dense_block`](crate::layers::dense_block) on the device. Every unit reads its channels of y, and writes its own,
-//! where they lie.
+//! [`layers::dense_block`](crate::layers::dense_block) on the device. Every unit reads its input channels directly from
+//! y, and writes its output channels directly to y.
 
 use super::batch_norm::{BatchNorm, Statistics};
 use super::bayes_conv2d::BayesConv2d;
@@ -31,25 +31,25 @@ pub struct Stage<'a, F> {
     pub conv: BayesConv2d<'a, F>,
 }
 
-/// Supplies ε of a stage (unit, stage), standard normal, in the shape asked for.
+/// Returns ε of a stage (unit, stage), standard normal, with the given shape.
 pub type Noise<'a, F> = dyn FnMut([usize; 2], [usize; 4]) -> Result<Buffer<F>> + 'a;
 
-/// What the backward needs of the forward.
+/// What the forward pass stores for the backward pass.
 #[derive(Debug)]
 pub struct Cache<F> {
     y: Buffer<F>,
-    /// The channels of x.
+    /// The number of channels of x.
     channels: usize,
-    /// Of y's channels; none under running statistics.
+    /// The statistics of y's channels; none under running statistics.
     statistics: Option<Statistics<F>>,
     units: Vec<Vec<StageCache<F>>>,
 }
 
 #[derive(Debug)]
 struct StageCache<F> {
-    /// What it reads, unless that is the beginning of y.
+    /// The stage's input; none if it is the first channels of y.
     input: Option<Buffer<F>>,
-    /// Those it normalized with, unless they are the first of y's.
+    /// The statistics that the stage normalized with; none if they are the first of y's statistics.
     statistics: Option<Statistics<F>>,
     /// The factor from dy to dv; none with mean weights.
     dv_per_dy: Option<Buffer<F>>,
@@ -58,15 +58,15 @@ struct StageCache<F> {
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// (B, C, H, W).
+    /// With respect to x (B, C, H, W).
     pub dx: Buffer<F>,
-    /// In the parameters, stage by stage.
+    /// With respect to the parameters of each stage of each unit.
     pub units: Vec<Vec<StageGradients<F>>>,
 }
 
 impl<F: Real> Cache<F> {
-    /// The batch's statistics that each stage normalized with, of its channels or more, and the values a channel they are of;
-    /// none under running statistics.
+    /// The batch's statistics that each stage normalized with, which may have more channels than the stage, and the
+    /// number of values per channel; none under running statistics.
     pub fn batch_statistics(&self) -> Option<(impl Iterator<Item = &Statistics<F>>, usize)> {
         let count = self.y.len() / self.y.shape()[1].max(1);
         self.statistics.as_ref().map(|of_y| {
@@ -76,11 +76,11 @@ impl<F: Real> Cache<F> {
 }
 
 impl<F: Real> DenseBlock<'_, F> {
-    /// y. Normalizes with the batch's own statistics, or with the running ones given for each stage; uses sampled weights if
-    /// there is noise, else the means.
+    /// y. Normalizes with the batch's statistics, or with the running statistics of each stage if they are given. Uses
+    /// sampled weights if there is noise, else the means.
     ///
     /// # Errors
-    /// If a shape does not fit, there are fewer than two values a channel to take statistics of, or the device fails.
+    /// If a shape does not fit, statistics would be of fewer than two values per channel, or the device fails.
     pub fn forward(
         &self,
         x: &Buffer<F>,
@@ -135,13 +135,13 @@ impl<F: Real> DenseBlock<'_, F> {
         Ok((y.copy()?, Cache { y, channels, statistics: known, units }))
     }
 
-    /// The gradient, from `dy` of y's shape.
+    /// The gradient, from `dy`, which has y's shape.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If `dy` is not of y's shape.
+    /// If `dy` does not have y's shape.
     pub fn backward(&self, cache: &Cache<F>, mut dy: Buffer<F>) -> Result<Gradients<F>> {
         assert_eq!(dy.shape(), cache.y.shape(), "dy has y's shape");
         let device = dy.device().clone();
@@ -159,7 +159,7 @@ impl<F: Real> DenseBlock<'_, F> {
             }
             filled = first;
             let mut gradients = Vec::with_capacity(unit.len());
-            // The gradient in what the stage before gave; none where that is dy itself.
+            // The gradient with respect to the stage's output; none if it is a part of dy.
             let mut dz: Option<Buffer<F>> = None;
             for (stage, cached) in unit.iter().zip(stages).rev() {
                 let statistics =
@@ -204,7 +204,7 @@ impl<'a, F: Real> Stage<'a, F> {
     }
 }
 
-/// The channels that a unit appends.
+/// The number of channels that a unit appends.
 fn appended<F>(unit: &[Stage<'_, F>]) -> usize
 where
     F: Real,

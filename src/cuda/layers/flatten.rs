@@ -2,7 +2,7 @@
 
 use crate::cuda::{Buffer, Element};
 
-/// The shape to return to.
+/// The shape of x.
 #[derive(Clone, Debug)]
 pub struct Cache {
     shape: Vec<usize>,
@@ -18,7 +18,7 @@ pub fn forward<T: Element>(x: Buffer<T>) -> (Buffer<T>, Cache) {
 /// dx (B, C, H, W), from `dy` (B, C·H·W).
 ///
 /// # Panics
-/// If `dy` is not of y's shape.
+/// If `dy` does not have y's shape.
 pub fn backward<T: Element>(cache: &Cache, dy: Buffer<T>) -> Buffer<T> {
     assert_eq!(dy.shape(), [cache.shape[0], cache.shape[1..].iter().product()], "dy has y's shape");
     dy.reshaped(&cache.shape)

@@ -1,16 +1,17 @@
-// What the kernels of convolutions share: the geometry, and normalization with ReLU in front (layers/pre_activation).
+// The parts that the kernels of convolutions share: the geometry, and normalization with ReLU before the convolution
+// (layers/pre_activation).
 
 #ifdef __CUDACC__
 
-// Of one group: channels and outputs are those of the group. Images of x lie `x_image` elements apart, its channels begin
-// at `x_first`.
+// The geometry of one group: channels and outputs are those of the group. Images of x are `x_image` elements apart, and
+// its channels begin at channel `x_first`.
 struct Geometry {
     i32 batch, groups, channels, height, width, outputs, output_h, output_w;
     i32 kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
     u32 x_image, x_first;
 
     __device__ i32 taps() const { return kernel_h * kernel_w; }
-    // Products in an element of y.
+    // The number of products in an element of y.
     __device__ i32 fan_in() const { return channels * taps(); }
     __device__ i32 pixels() const { return height * width; }
     __device__ i32 positions() const { return output_h * output_w; }
@@ -41,7 +42,7 @@ struct Activation {
     }
 };
 
-// Those of all channels.
+// The activations of all channels.
 struct Activations {
     const real *mean, *inverse_deviation, *gamma, *beta;
     u32 activated;

@@ -1,17 +1,17 @@
-//! Images in some of the channels of a buffer: what a densely connected block reads and writes.
+//! Images that are some of the channels of a buffer, as a densely connected block reads and writes them.
 
 use crate::cuda::{Argument, Buffer, Real};
 
-/// The channels from `first` on of images.
+/// Images: the channels from `first` on of the images in a buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Images<'a> {
     /// The whole buffer.
     pub buffer: Argument<'a>,
-    /// What is meant of it (B, channels, H, W).
+    /// The shape of the images (B, channels, H, W).
     pub shape: [usize; 4],
-    /// Elements from each image to the next.
+    /// The number of elements of the buffer from each image to the next.
     pub image: usize,
-    /// The first channel.
+    /// The first channel in the buffer.
     pub first: usize,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Images<'a> {
         Self::new(buffer.into(), shape)
     }
 
-    /// As [`Images::of`], to be written.
+    /// As [`Images::of`], for a buffer to be written.
     pub fn to<F: Real>(buffer: &'a mut Buffer<F>) -> Self {
         let shape = shape(buffer);
         Self::new(buffer.into(), shape)
@@ -32,7 +32,7 @@ impl<'a> Images<'a> {
         Self { buffer, shape, image: shape[1..].iter().product(), first: 0 }
     }
 
-    /// Some of these channels.
+    /// The images with only some of these channels.
     pub fn channels(self, channels: std::ops::Range<usize>) -> Self {
         let [batch, all, height, width] = self.shape;
         assert!(channels.end <= all, "the images have these channels");
@@ -45,7 +45,7 @@ impl<'a> Images<'a> {
     }
 }
 
-/// (B, C, H, W).
+/// The shape (B, C, H, W) of a buffer.
 fn shape<F: Real>(buffer: &Buffer<F>) -> [usize; 4] {
     buffer.shape().try_into().expect("images are of rank 4")
 }

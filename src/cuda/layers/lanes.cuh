@@ -1,8 +1,9 @@
-// Sums by lanes: thread t of a block is on lane t % lanes, a power of two of them.
+// Sums by lanes: thread t of a block is in lane t % lanes; the number of lanes is a power of two.
 
 #ifdef __CUDACC__
 
-// The sum of the values of all threads of the same lane, in a fixed order; `sums` is shared, of THREADS elements.
+// The sum of the values of all threads of the same lane, in a fixed order; `sums` is in shared memory, with THREADS
+// elements.
 __device__ real lane_sum(real *sums, real value, u32 lanes) {
     __syncthreads();
     sums[threadIdx.x] = value;
@@ -14,10 +15,10 @@ __device__ real lane_sum(real *sums, real value, u32 lanes) {
     return sums[threadIdx.x % lanes];
 }
 
-// Columns of a matrix, LANES of them a block: each thread has every ROWS-th row of one.
+// Columns of a matrix, LANES columns per block: each thread sums every ROWS-th row of one column.
 struct Column {
     static constexpr u32 LANES = 32, ROWS = THREADS / LANES;
-    // The column, and whether there is one; whether the thread is the one that stores what became of it.
+    // The column, whether it exists, and whether this thread stores its result.
     u32 at;
     bool exists, stores;
 
@@ -27,7 +28,7 @@ struct Column {
         stores = exists && threadIdx.x < LANES;
     }
 
-    // Σ over `rows` of the column, row r being at x[r · step + at].
+    // Σ over `rows` rows of the column; row r is at x[r · step + at].
     __device__ real sum(real *sums, const real *x, u32 rows, size_t step) const {
         LongSum<real> sum;
         if (exists)

@@ -1,9 +1,9 @@
-// Whether a candidate replaces the maximum so far: it is larger, or the first NaN.
+// Whether a candidate replaces the current maximum: it is larger, or the first NaN.
 DEVICE bool exceeds(real candidate, real maximum) {
     return candidate > maximum || (isnan(candidate) && !isnan(maximum));
 }
 
-// y and the position of each maximum in its plane. `n` counts y.
+// y, and the position of each maximum in its plane. `n` is the number of elements of y.
 extern "C" __global__ void forward(const real *x, real *y, u32 *argmax, u32 n, POOL) {
     FOR_EACH(at, n) {
         Span columns = span(at % output_w, width, kernel_w, stride_w, padding_w, count_include_pad);
@@ -20,7 +20,8 @@ extern "C" __global__ void forward(const real *x, real *y, u32 *argmax, u32 n, P
     }
 }
 
-// dx, gathered: each pixel adds up dy of the windows whose maximum it is, in their order. `n` counts dx.
+// dx: each pixel adds up dy of the windows whose maximum it is, in the order of the windows. `n` is the number of
+// elements of dx.
 extern "C" __global__ void backward(const real *dy, const u32 *argmax, real *dx, u32 n, POOL) {
     FOR_EACH(at, n) {
         u32 w = at % width, h = at / width % height, plane = at / width / height;

@@ -5,10 +5,10 @@ use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 use crate::layers::pool::Pool;
 
-/// Where each maximum came from.
+/// The position of each maximum, and the geometry.
 #[derive(Debug)]
 pub struct Cache {
-    /// For each element of y the position in its image plane (H·W).
+    /// For each element of y the position of the maximum in its image plane (H·W).
     argmax: Buffer<u32>,
     pooling: Pooling,
 }
@@ -35,7 +35,7 @@ pub fn forward<F: Real>(x: &Buffer<F>, pool: &Pool) -> Result<(Buffer<F>, Cache)
 /// If the device fails.
 ///
 /// # Panics
-/// If `dy` is not of y's shape.
+/// If `dy` does not have y's shape.
 pub fn backward<F: Real>(cache: &Cache, dy: &Buffer<F>) -> Result<Buffer<F>> {
     assert_eq!(dy.shape(), cache.pooling.output, "dy has y's shape");
     let mut dx = Buffer::unset(dy.device(), &cache.pooling.image)?;

@@ -1,4 +1,4 @@
-//! One operation a file: see [`layers`](crate::layers).
+//! One operation per file: see [`layers`](crate::layers).
 
 pub mod add;
 pub mod avg_pool;

@@ -1,6 +1,6 @@
-// dγ and dβ from the sums of the blocks of bayes_conv2d/input_gradient, (blocks, [dγ, dβ], channels); and, if `batch`, what
-// flows through the batch's own μ and s²: constant += γ/√(s² + ε) · mean g, slope += γ/√(s² + ε) · mean(g x̂). Blocks: as
-// Column cuts them.
+// dγ and dβ from the sums of the blocks of bayes_conv2d/input_gradient, (blocks, [dγ, dβ], channels). If `batch`, also
+// the terms of the gradient through the batch's μ and s²: constant += γ/√(s² + ε) · mean g, slope += γ/√(s² + ε) ·
+// mean(g x̂). Blocks: those of Column.
 extern "C" __global__ void gradients(const real *sums_of_blocks, const real *inverse_deviation, const real *gamma,
     real *dgamma, real *dbeta, real *constant, real *slope, u32 channels, u32 blocks, u32 count, u32 batch) {
     __shared__ real sums[THREADS];
@@ -17,7 +17,7 @@ extern "C" __global__ void gradients(const real *sums_of_blocks, const real *inv
     slope[c] += scale * of_gamma;
 }
 
-// dx −= constant + x̂ · slope, in `channels` channels from `first` on of images of `image` elements.
+// dx −= constant + x̂ · slope, in `channels` channels from `first` on, of images of `image` elements.
 extern "C" __global__ void subtract_batch_term(const real *x, real *dx, const real *mean, const real *inverse_deviation,
     const real *constant, const real *slope, u32 n, u32 channels, u32 positions, u32 image, u32 first) {
     FOR_EACH(i, n) {

@@ -21,26 +21,26 @@ pub struct Activation<'a, F> {
 /// The operation.
 #[derive(Clone, Copy, Debug)]
 pub struct PreActivation<'a, F> {
-    /// What the images go through before they are convolved.
+    /// The normalization and ReLU before the convolution.
     pub activation: Activation<'a, F>,
     /// The convolution.
     pub conv: BayesConv2d<'a, F>,
 }
 
-/// The gradient of the loss in the parameters.
+/// The gradient of the loss with respect to the parameters.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// (C).
+    /// With respect to γ (C).
     pub dgamma: Buffer<F>,
-    /// (C).
+    /// With respect to β (C).
     pub dbeta: Buffer<F>,
-    /// (O, C/groups, kh, kw).
+    /// With respect to θ (O, C/groups, kh, kw).
     pub dtheta: Buffer<F>,
-    /// (O, C/groups, kh, kw); none with mean weights.
+    /// With respect to ln σ² (O, C/groups, kh, kw); none with mean weights.
     pub dlog_sigma2: Option<Buffer<F>>,
 }
 
-/// What flows into x through the batch's own μ and s², from all that normalize it, per channel.
+/// The part of dx that comes through the batch's μ and s², from all operations that normalize x, per channel.
 #[derive(Debug)]
 pub struct BatchTerm<F> {
     /// Σ γ/√(s² + ε) · mean g.
@@ -50,7 +50,7 @@ pub struct BatchTerm<F> {
 }
 
 impl<'a, F: Real> Activation<'a, F> {
-    /// Normalizes with the first C of the statistics given, which may be of more channels.
+    /// The activation with the first C of `statistics`, which may have more channels.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -61,19 +61,19 @@ impl<'a, F: Real> Activation<'a, F> {
         Ok(Self { statistics, gamma: norm.gamma, beta: norm.beta })
     }
 
-    /// C.
+    /// The number of channels, C.
     pub fn channels(&self) -> usize {
         self.gamma.len()
     }
 
-    /// What the kernels are told of it.
+    /// The arguments for the kernels.
     pub(super) fn arguments(&self) -> [Argument<'a>; 4] {
         [&self.statistics.mean, &self.statistics.inverse_deviation, self.gamma, self.beta].map(Argument::from)
     }
 }
 
 impl<F: Real> PreActivation<'_, F> {
-    /// y, with sampled weights if there is noise, which becomes the factor from dy to dv.
+    /// y, with sampled weights if there is noise; the factor from dy to dv is then written over the noise.
     ///
     /// # Errors
     /// If a shape does not fit, or the device fails.
@@ -82,8 +82,8 @@ impl<F: Real> PreActivation<'_, F> {
         self.conv.convolve(x, Some(&self.activation), y, eps)
     }
 
-    /// The gradient, from `dy`; dx, with μ and s² held, is added to, and what flows through them to `term`. `dv_per_dy` is the
-    /// forward's; none with mean weights.
+    /// The gradient, from `dy`. Adds dx with μ and s² taken as constants to `dx`, and the part of dx through μ and s²
+    /// to `term`. `dv_per_dy` is from the forward pass; none with mean weights.
     ///
     /// # Errors
     /// If the device fails.
@@ -121,7 +121,7 @@ impl<F: Real> PreActivation<'_, F> {
 }
 
 impl<F: Real> BatchTerm<F> {
-    /// Nothing yet.
+    /// The term 0.
     ///
     /// # Errors
     /// If the device fails.
@@ -129,13 +129,14 @@ impl<F: Real> BatchTerm<F> {
         Ok(Self { constant: Buffer::zeros(device, &[channels])?, slope: Buffer::zeros(device, &[channels])? })
     }
 
-    /// Subtracts it from `dx`, where `x` lies alike; both are normalized with the statistics given.
+    /// Subtracts the term from `dx`, the gradient with respect to `x`, which `statistics` normalize. Both have the same
+    /// place in their buffers.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If they lie otherwise.
+    /// If their places differ.
     pub(super) fn subtract_from(&self, dx: Images<'_>, x: Images<'_>, statistics: &Statistics<F>) -> Result<()> {
         assert_eq!((dx.shape, dx.image, dx.first), (x.shape, x.image, x.first), "dx lies as x does");
         let n = dx.shape.iter().product();

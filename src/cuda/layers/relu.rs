@@ -3,11 +3,11 @@
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 
-/// Where x > 0.
+/// For each element, whether x > 0.
 #[derive(Debug)]
 pub struct Cache(Buffer<u8>);
 
-/// y, of x's shape. NaN stays NaN.
+/// y, with x's shape. NaN stays NaN.
 ///
 /// # Errors
 /// If the device fails.
@@ -19,13 +19,13 @@ pub fn forward<F: Real>(mut x: Buffer<F>) -> Result<(Buffer<F>, Cache)> {
     Ok((x, Cache(positive)))
 }
 
-/// dx, from `dy` of y's shape.
+/// dx, from `dy`, which has y's shape.
 ///
 /// # Errors
 /// If the device fails.
 ///
 /// # Panics
-/// If `dy` is not of y's shape.
+/// If `dy` does not have y's shape.
 pub fn backward<F: Real>(cache: &Cache, mut dy: Buffer<F>) -> Result<Buffer<F>> {
     assert_eq!(dy.shape(), cache.0.shape(), "dy is of y's shape");
     let (device, n) = (dy.device().clone(), dy.len());

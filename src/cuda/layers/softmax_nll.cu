@@ -1,14 +1,15 @@
-// The label of an image that does not count.
+// The label of an image that is ignored.
 constexpr u32 IGNORED = 0xFFFFFFFFu;
 
-// Softmax of each row and the mean negative log-likelihood of the labels; one block, whose threads take row after row.
+// Softmax of each row, and the mean negative log-likelihood of the labels. One block, whose threads process one row
+// after another.
 extern "C" __global__ void forward(const real *logits, const u32 *labels, const real *class_weights, real *softmax,
     real *nll, u32 batch, u32 classes, f64 smoothing, f64 total) {
     f64 sum = 0;
     for (u32 b = threadIdx.x; b < batch; b += THREADS) {
         const real *row = logits + size_t(b) * classes;
         real *out = softmax + size_t(b) * classes;
-        // As the CPU's, the maximum passes over NaN.
+        // As on the CPU, the maximum ignores NaN.
         u32 first = 0;
         for (u32 k = 1; k < classes; k++)
             if (isnan(row[first]) || row[k] > row[first]) first = k;
@@ -29,7 +30,7 @@ extern "C" __global__ void forward(const real *logits, const u32 *labels, const 
     if (threadIdx.x == 0) *nll = real(sum / total);
 }
 
-// What the loss's gradient is of a class that is not the label, times W.
+// The gradient of the loss with respect to the logit of a class that is not the label, times W.
 DEVICE real of_other(real softmax, real weight, f64 smoothing, u32 classes, real q_sum) {
     return softmax * q_sum - real(smoothing / (f64)classes * (f64)weight);
 }

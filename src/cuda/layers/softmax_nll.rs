@@ -4,25 +4,25 @@ use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
 use crate::layers::softmax_nll::Weighting;
 
-/// What the backward needs of the forward.
+/// What the forward pass stores for the backward pass.
 #[derive(Debug)]
 pub struct Cache<F> {
     softmax: Buffer<F>,
     labels: Buffer<u32>,
-    /// w (K).
+    /// The class weights w (K).
     class_weights: Buffer<F>,
-    /// s.
+    /// The label smoothing s.
     smoothing: f64,
     /// Σ_k w_k s/K.
     spread: f64,
-    /// W.
+    /// The total weight W.
     total: f64,
 }
 
-/// As the kernels' IGNORED.
+/// The same as the kernels' IGNORED.
 const IGNORED: u32 = u32::MAX;
 
-/// The mean negative log-likelihood in nats, of shape (1), which stays on the device. `logits` (B, K).
+/// The mean negative log-likelihood of `logits` (B, K) in nats, of shape (1); it stays on the device.
 ///
 /// # Errors
 /// If there is no image, the counts of logits and labels differ or a label is not a class; if the device fails.
@@ -30,7 +30,7 @@ pub fn forward<F: Real>(logits: &Buffer<F>, labels: &[usize]) -> Result<(Buffer<
     forward_weighted(&Weighting::default(), logits, labels)
 }
 
-/// As [`forward`], where not all images count alike.
+/// As [`forward`], with weights of classes, label smoothing and ignored images.
 ///
 /// # Errors
 /// As [`Weighting::forward`], and if the device fails.

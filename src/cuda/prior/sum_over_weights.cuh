@@ -8,7 +8,7 @@ struct Prior {
     u32 count;
     u32 zero; // vnq: the index of the zero level
     u32 spike;
-    real ratio; // vnq, windows: ρ; Gaussian: see gaussian_kl
+    real ratio; // vnq, windows: ρ; Gaussian: μ₀
     real prior_log_sigma2; // Gaussian: ln σ₀²
 };
 

@@ -1,14 +1,14 @@
-// m = x ∗ θ + b and v = x² ∗ σ² together, from one reading of x; then y and the factor from dy to dv.
+// Computes m = x ∗ θ + b and v = x² ∗ σ² together, reading x once; then y and the factor from dy to dv.
 //
-// A thread has ROWS positions, one above the other, in OUTPUTS output channels: the sums stay in registers. All threads of
-// a block have the same output channels, whose weights they read from shared memory, some input channels at a time. Where
-// there are few positions, the block's threads are split into `teams`: each has all of the block's positions and a share of
-// the input channels; their sums are added up in order.
+// A thread computes ROWS positions, one above the other, in OUTPUTS output channels, and keeps the sums in registers.
+// All threads of a block have the same output channels, whose weights they read from shared memory, some input channels
+// at a time. If there are few positions, the block's threads are divided into `teams`: each team computes all positions
+// of the block for a share of the input channels, and the teams' sums are added up in order.
 //
 // Blocks: (positions, output channels of a group, groups).
 
 constexpr i32 ROWS = 4, OUTPUTS = 12;
-// Of shared memory, in which the weights of as many products as fit lie as [product][θ, σ²][output].
+// The elements of shared memory. It holds the weights of as many products as fit, as [product][θ, σ²][output].
 constexpr i32 SHARED = 2 * OUTPUTS * i32(THREADS);
 constexpr i32 PRODUCTS = SHARED / (2 * OUTPUTS);
 
@@ -25,7 +25,8 @@ template <bool SAMPLED> __device__ __forceinline__ void add(Sums &sums, i32 row,
     }
 }
 
-// The products from `first` on, of any window. `p` and `q` are the first position; `x` its image's channels.
+// Adds the products from `first` on, for any window. `p` and `q` are the thread's first position; `x` is the channels
+// of its image.
 template <bool SAMPLED>
 __device__ void any_window(Sums &sums, const real *weights, i32 first, i32 count, const real *x, const Activations &activations,
     const Geometry &g, u32 first_channel, i32 p, i32 q, i32 team, i32 teams) {
@@ -44,7 +45,7 @@ __device__ void any_window(Sums &sums, const real *weights, i32 first, i32 count
     }
 }
 
-// As any_window, of windows of KERNEL × KERNEL without stride and dilation; whole channels.
+// As any_window, for windows of KERNEL × KERNEL without stride and dilation; the products are those of whole channels.
 template <i32 KERNEL, bool SAMPLED>
 __device__ void square_window(Sums &sums, const real *weights, i32 first, i32 count, const real *x,
     const Activations &activations, const Geometry &g, u32 first_channel, i32 p, i32 q, i32 team, i32 teams) {
@@ -71,7 +72,7 @@ __device__ void square_window(Sums &sums, const real *weights, i32 first, i32 co
     }
 }
 
-// y, and under SAMPLED the factor from dy to dv, which takes the place of ε.
+// Stores y and, if SAMPLED, the factor from dy to dv, which is written over ε.
 template <bool SAMPLED> __device__ __forceinline__ void put(real *y, real *eps, real m, real v) {
     if (SAMPLED) {
         real deviation = c_sqrt(v + real(1e-6));
@@ -83,7 +84,7 @@ template <bool SAMPLED> __device__ __forceinline__ void put(real *y, real *eps, 
     }
 }
 
-// KERNEL 0 is any window.
+// KERNEL 0 is the version for any window.
 template <i32 KERNEL, bool SAMPLED>
 __device__ void convolve(const real *x, const Activations &activations, const real *theta, const real *log_sigma2,
     const real *bias, u32 biased, real *y, real *eps, const Geometry &g, u32 y_image, u32 y_first, i32 teams) {
@@ -140,7 +141,7 @@ __device__ void convolve(const real *x, const Activations &activations, const re
             if (SAMPLED) shared[(2 * o + 1) * i32(THREADS) + i32(threadIdx.x)] = sums.v[row][o];
         }
         __syncthreads();
-        // The outputs are shared out among the teams.
+        // Each team stores a share of the outputs.
 #pragma unroll 1
         for (i32 o = team; o < outputs && is_position; o += teams) {
             real m = biased ? bias[group * g.outputs + first_output + o] : real(0), v = 0;

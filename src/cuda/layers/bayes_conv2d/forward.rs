@@ -1,4 +1,4 @@
-//! The host's side of the forward kernel.
+//! The host side of the forward kernel.
 
 use super::{BayesConv2d, Geometry, IN_REGISTERS, ROWS, blocks, teams};
 use crate::cuda::layers::images::Images;

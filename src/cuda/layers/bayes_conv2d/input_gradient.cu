@@ -1,15 +1,17 @@
-// da = θᵀ dm + 2 a ⊙ ((σ²)ᵀ dv), gathered at each pixel of a; without an activation a = x and da is dx. With one, its
-// backward follows at once: dx += γ/√(s² + ε) g, and each block's sums of g x̂ and of g, a channel at a time.
+// Computes da = θᵀ dm + 2 a ⊙ ((σ²)ᵀ dv), gathered at each pixel of a. Without an activation a = x and da is dx. With
+// an activation its backward pass follows in the same kernel: dx += γ/√(s² + ε) g, and each block's sums of g x̂ and of
+// g per channel.
 //
-// A thread has ROWS pixels, one above the other, in CHANNELS input channels: the sums stay in registers. All threads of a
-// block have the same channels, whose weights they read from shared memory, some outputs at a time. As in the forward, where
-// there are few pixels the block's threads are split into `teams`: each has all of the block's pixels and a share of the
-// outputs; their sums are added up in order, and the channels then shared out among them.
+// A thread computes ROWS pixels, one above the other, in CHANNELS input channels, and keeps the sums in registers. All
+// threads of a block have the same channels, whose weights they read from shared memory, some outputs at a time. As in
+// the forward kernel, if there are few pixels, the block's threads are divided into `teams`: each team computes all
+// pixels of the block for a share of the outputs. The teams' sums are added up in order; then each team processes a
+// share of the channels.
 //
 // Blocks: (pixels, input channels of a group, groups).
 
 constexpr i32 ROWS = 4, CHANNELS = 12;
-// Of shared memory, in which the weights of as many products as fit lie as [product][θ, σ²][channel].
+// The elements of shared memory. It holds the weights of as many products as fit, as [product][θ, σ²][channel].
 constexpr i32 SHARED = 2 * CHANNELS * i32(THREADS);
 constexpr i32 PRODUCTS = SHARED / (2 * CHANNELS);
 
@@ -25,7 +27,8 @@ template <bool SAMPLED> __device__ __forceinline__ void add(Sums &sums, i32 row,
     }
 }
 
-// The products from `first` on, of any window. `h` and `w` are the first pixel; dy and its factor begin at the image.
+// Adds the products from `first` on, for any window. `h` and `w` are the thread's first pixel; `dy` and `dv_per_dy`
+// begin at its image.
 template <bool SAMPLED>
 __device__ void any_window(Sums &sums, const real *weights, i32 first, i32 count, const real *dy, const real *dv_per_dy,
     const Geometry &g, i32 h, i32 w, i32 team, i32 teams) {
@@ -47,7 +50,7 @@ __device__ void any_window(Sums &sums, const real *weights, i32 first, i32 count
     }
 }
 
-// As any_window, of windows of KERNEL × KERNEL without stride and dilation; whole outputs.
+// As any_window, for windows of KERNEL × KERNEL without stride and dilation; the products are those of whole outputs.
 template <i32 KERNEL, bool SAMPLED>
 __device__ void square_window(Sums &sums, const real *weights, i32 first, i32 count, const real *dy,
     const real *dv_per_dy, const Geometry &g, i32 h, i32 w, i32 team, i32 teams) {
@@ -79,8 +82,8 @@ __device__ void square_window(Sums &sums, const real *weights, i32 first, i32 co
     }
 }
 
-// KERNEL 0 is any window. dx has x's image stride and first channel; `sums_of_blocks` is (blocks, [g x̂, g], channels of all
-// groups).
+// KERNEL 0 is the version for any window. dx has x's image stride and first channel; `sums_of_blocks` is (blocks, [g
+// x̂, g], channels of all groups).
 template <i32 KERNEL, bool SAMPLED>
 __device__ void input_gradient(const real *x, const Activations &activations, const real *theta, const real *log_sigma2,
     const real *dy, u32 dy_image, u32 dy_first, const real *dv_per_dy, real *dx, real *sums_of_blocks,
@@ -125,7 +128,7 @@ __device__ void input_gradient(const real *x, const Activations &activations, co
         }
     }
 
-    // Of the thread's channels after the teams' sums are added up: team, team + teams, …
+    // The sums of the channels that the thread processes after the teams' sums are added up: team, team + teams, …
     u32 of_group = group * g.channels + first_channel;
     size_t of_x = size_t(b) * g.x_image + size_t(g.x_first + of_group) * g.pixels();
     real of_gamma[CHANNELS], of_beta[CHANNELS];
@@ -162,7 +165,7 @@ __device__ void input_gradient(const real *x, const Activations &activations, co
             // a = max(γ x̂ + β, 0)
             real x_hat = activation.normalized(pixel);
             real d = activation.gamma * x_hat + activation.beta > 0 ? da : real(0);
-            // By comparisons: registers have no addresses.
+            // Selected by comparisons, since registers cannot be indexed.
 #pragma unroll
             for (i32 i = 0; i < CHANNELS; i++) {
                 of_gamma[i] += i == n ? d * x_hat : real(0);
@@ -173,7 +176,8 @@ __device__ void input_gradient(const real *x, const Activations &activations, co
     }
     if (!activations.activated) return;
 
-    // The sums over the members of the team that has a channel: by PARTS threads for each of the sums, then by one.
+    // The sums over the members of the team that processes a channel: first PARTS threads compute parts of each sum,
+    // then one adds these up.
     constexpr i32 PARTS = 8;
     __syncthreads();
 #pragma unroll

@@ -1,4 +1,4 @@
-//! The host's side of the input gradient's kernel.
+//! The host side of the input gradient's kernel.
 
 use super::{BayesConv2d, Geometry, IN_REGISTERS, ROWS, blocks, teams};
 use crate::cuda::layers::images::Images;

@@ -1,24 +1,26 @@
-// dθ = Σ dm a and dlnσ² = σ² ⊙ Σ dv a², over the images and positions, a being what an activation makes of x.
+// Computes dθ = Σ dm a and dlnσ² = σ² ⊙ Σ dv a², over the images and positions, where a is the activation of x, or x.
 //
-// A block goes through tiles of TILE positions, `tile_h` × `tile_w` of one image, one after the other: it lays out dy and dv
-// of the tile in OUTPUTS output channels, and the pixels that the tile meets in some input channels, activated. A thread has
-// OWN products of each output channel, whose sums stay in registers: a row of the kernel in one input channel, or, of 1 × 1
-// kernels, OWN input channels. The positions of a tile are shared out among `teams` of threads.
+// A block processes tiles of TILE positions, `tile_h` × `tile_w` of one image, one after the other. It copies to shared
+// memory dy and dv of the tile in OUTPUTS output channels, and the activations of the pixels in some input channels
+// that the tile's windows cover. A thread sums OWN products for each output channel in registers: a row of the kernel
+// in one input channel or, for 1 × 1 kernels, OWN input channels. The positions of a tile are divided among `teams` of
+// threads.
 //
-// Blocks: (shares of the tiles, input channels of a group, groups · output channels of a group). Each share's sums are
-// added up in order by `combine`.
+// Blocks: (shares of the tiles, input channels of a group, groups · output channels of a group). `combine` adds up the
+// sums of the shares in order.
 
 constexpr i32 OUTPUTS = 12, TILE = 32;
-// Of shared memory for pixels and for dy.
+// The elements of shared memory for pixels and for dy.
 constexpr i32 PIXELS = 4160, DY = 2 * OUTPUTS * TILE;
-// Of 1 × 1 kernels.
+// The input channels of a thread for 1 × 1 kernels.
 constexpr i32 CHANNELS_OF_ONE = 3;
 
-// How a tile is cut: see weight_gradient.rs, which computes it.
+// How the sum is divided into tiles: see weight_gradient.rs, which computes these numbers.
 struct Tiles {
-    // Positions in each direction; input channels of a block (of any window: products); teams; tiles of a share.
+    // Positions of a tile in each direction; input channels of a block (products, for any window); teams; tiles of a
+    // share.
     i32 tile_h, tile_w, channels, teams, in_share;
-    // Elements of shared memory from each row of pixels, each channel, to the next.
+    // The number of elements of shared memory from each row of pixels, and from each channel, to the next.
     i32 row_step, channel_step;
 };
 #define TILES u32 tile_h, u32 tile_w, u32 block_channels, u32 teams, u32 in_share, u32 row_step, u32 channel_step
@@ -27,11 +29,11 @@ struct Tiles {
 
 struct Operands {
     const real *x, *dy, *dv_per_dy;
-    // Elements from each image of dy to the next, and its first channel.
+    // The number of elements from each image of dy to the next, and the first channel of dy.
     u32 dy_image, dy_first;
 };
 
-// A tile: its image and first position.
+// The place of a tile: its image and first position.
 struct Place {
     i32 b, p, q;
 
@@ -43,7 +45,7 @@ struct Place {
     }
 };
 
-// dy and dv of a tile as [position][dm, dv][output]; 0 outside the image.
+// Copies dy and dv of a tile, as [position][dm, dv][output]; 0 outside the image.
 template <bool SAMPLED>
 __device__ void lay_out_dy(real *to, const Operands &operands, const Geometry &g, const Tiles &tiles, const Place &place,
     i32 group, i32 first_output, i32 outputs) {
@@ -75,7 +77,8 @@ __device__ __forceinline__ void add(Sums<OWN> &sums, i32 own, real a, const real
     }
 }
 
-// KERNEL 0 is any window, a product a thread. `sums_of_shares` is (shares, [dθ, dσ²], weights).
+// KERNEL 0 is the version for any window, with one product per thread. `sums_of_shares` is (shares, [dθ, dσ²],
+// weights).
 template <i32 KERNEL, bool SAMPLED>
 __device__ void weight_gradient(const Operands &operands, const Activations &activations, real *sums_of_shares,
     const Geometry &g, const Tiles &tiles) {
@@ -89,8 +92,8 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
     i32 channels = KERNEL == 0 ? g.channels : min(tiles.channels, g.channels - first_channel);
     u32 of_group = group * g.channels + first_channel;
 
-    // What the thread has: of KERNEL 0 tap `own` of a channel, of 1 channels member + n · members, else row `own` of a
-    // channel.
+    // The products of the thread: with KERNEL 0 tap `own` of a channel, with KERNEL 1 channels member + n · members,
+    // else row `own` of a channel.
     i32 rows = KERNEL == 0 ? g.taps() : KERNEL == 1 ? 1 : KERNEL;
     i32 members = KERNEL == 1 ? (tiles.channels + OWN - 1) / OWN : KERNEL == 0 ? tiles.channels : tiles.channels * rows;
     i32 team = i32(threadIdx.x) / members, member = i32(threadIdx.x) % members;
@@ -114,7 +117,7 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
         lay_out_dy<SAMPLED>(dy, operands, g, tiles, place, group, first_output, outputs);
         if constexpr (KERNEL != 0) {
             i32 seen_h = tiles.tile_h + KERNEL - 1, seen_w = tiles.tile_w + KERNEL - 1;
-            // The thread's pixels are THREADS apart; the quotients are kept up by additions.
+            // The thread's pixels are THREADS apart; additions update the indices without divisions.
             i32 j = i32(threadIdx.x) % seen_w, i = i32(threadIdx.x) / seen_w % seen_h;
             i32 c = i32(threadIdx.x) / seen_w / seen_h;
             i32 next_j = i32(THREADS) % seen_w, next_i = i32(THREADS) / seen_w % seen_h;
@@ -144,7 +147,7 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
                 i32 p = place.p + position / tiles.tile_w, q = place.q + position % tiles.tile_w;
                 i32 h = p * g.stride_h + i * g.dilation_h - g.padding_h;
                 i32 w = q * g.stride_w + j * g.dilation_w - g.padding_w;
-                // dy is 0 outside the image; what lies there must not be read.
+                // dy is 0 outside the image, but pixels outside must not be read.
                 bool inside = p < g.output_h && q < g.output_w && u32(h) < u32(g.height) && u32(w) < u32(g.width);
                 real a = inside ? activation.value(image[size_t(channel) * g.pixels() + h * g.width + w]) : real(0);
                 add<OWN, SAMPLED>(sums, 0, a, dy + position * 2 * OUTPUTS);
@@ -154,13 +157,13 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
                 i32 at = position / tiles.tile_w * tiles.row_step + position % tiles.tile_w;
 #pragma unroll
                 for (i32 n = 0; n < OWN; n++) {
-                    // Beyond the block's channels it reads what nobody wrote, and nobody stores the sum.
+                    // Beyond the block's channels this reads undefined elements, but the sum is not stored.
                     real a = pixels[(member + n * members) * tiles.channel_step + at];
                     add<OWN, SAMPLED>(sums, n, a, dy + position * 2 * OUTPUTS);
                 }
             }
         } else {
-            // A team has a part of one row of the tile: the window slides along it.
+            // A team sums over a part of one row of the tile, or over several rows; the window slides along each row.
             i32 start = team * length;
             for (i32 run = 0; run < length; run += min(length, tiles.tile_w)) {
                 i32 first = start + run;
@@ -181,7 +184,7 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
         }
     }
 
-    // The teams' sums, added up in order into the first's, a product at a time.
+    // The teams' sums are added in order to those of the first team, one product at a time.
     size_t weights = size_t(g.groups) * g.outputs * g.fan_in();
 #pragma unroll
     for (i32 n = 0; n < OWN; n++) {
@@ -190,7 +193,7 @@ __device__ void weight_gradient(const Operands &operands, const Activations &act
             if (team == of)
 #pragma unroll
                 for (i32 o = 0; o < OUTPUTS; o++) {
-                    // The pixels are of no more use.
+                    // The pixels are no longer needed.
                     pixels[o * members + member] = sums.m[n][o];
                     if (SAMPLED) pixels[(OUTPUTS + o) * members + member] = sums.v[n][o];
                 }
@@ -231,7 +234,7 @@ extern "C" __global__ void sampled_1(WEIGHT_GRADIENT) { CORRELATE(1, true); }
 extern "C" __global__ void sampled_3(WEIGHT_GRADIENT) { CORRELATE(3, true); }
 extern "C" __global__ void sampled_5(WEIGHT_GRADIENT) { CORRELATE(5, true); }
 
-// dθ, and under `sampled` dlnσ² = σ² dσ², from the sums of the shares. Blocks: as Column cuts them.
+// dθ and, if `sampled`, dlnσ² = σ² dσ², from the sums of the shares. Blocks: those of Column.
 extern "C" __global__ void combine(const real *sums_of_shares, const real *log_sigma2, real *dtheta, real *dlog_sigma2,
     u32 weights, u32 shares, u32 sampled) {
     __shared__ real sums[THREADS];
@@ -243,7 +246,7 @@ extern "C" __global__ void combine(const real *sums_of_shares, const real *log_s
     if (sampled) dlog_sigma2[weight.at] = c_exp(log_sigma2[weight.at]) * v;
 }
 
-// db of each output channel, a block each.
+// db of each output channel, one block per channel.
 extern "C" __global__ void bias_gradient(const real *dy, real *dbias, u32 batch, u32 outputs, u32 positions) {
     u32 o = blockIdx.x;
     LongSum<real> sum;

@@ -1,4 +1,4 @@
-//! The host's side of the weight gradient's kernel.
+//! The host side of the weight gradient's kernel.
 
 use super::{BLOCKS, BayesConv2d, Geometry, IN_REGISTERS};
 use crate::cuda::device::THREADS;
@@ -9,13 +9,13 @@ use crate::error::Result;
 
 const PATH: &str = "layers/bayes_conv2d/weight_gradient";
 
-/// How the sum over the positions is cut: `Tiles` of the kernel.
+/// How the sum over the positions is divided: `Tiles` of the kernel.
 struct Tiles {
     size: [usize; 2],
-    /// Input channels of a block; of any window, products.
+    /// The number of input channels of a block; in the version for any window, of products.
     channels: usize,
     teams: usize,
-    /// Tiles that a block goes through.
+    /// The number of tiles that a block sums over.
     in_share: usize,
     row_step: usize,
     channel_step: usize,
@@ -24,12 +24,14 @@ struct Tiles {
 
 impl Tiles {
     fn new(geometry: &Geometry) -> Self {
-        /// Positions of a tile, and elements of shared memory for its pixels: `TILE` and `PIXELS` of the kernel.
+        /// The positions of a tile, and the elements of shared memory for its pixels: `TILE` and `PIXELS` of the
+        /// kernel.
         const TILE: usize = 32;
         const PIXELS: usize = 4160;
-        /// Banks of shared memory.
+        /// The number of banks of shared memory.
         const BANKS: usize = 32;
-        /// Threads of a team, where a thread has a row of the kernel, and channels of one, where it has three.
+        /// The largest number of threads of a team if a thread computes a row of the kernel, and the largest number of
+        /// channels of a team if a thread computes three channels.
         const MEMBERS: usize = 126;
         let side = geometry.square();
         let widest = if matches!(side, Some(3 | 5)) { 16 } else { TILE };
@@ -46,8 +48,8 @@ impl Tiles {
             }
             Some(side) => {
                 let channels = geometry.channels.min(MEMBERS / side);
-                // Neighbouring threads read rows of an odd step, and the next channel's first row where this one's would
-                // go on: from different banks.
+                // Neighbouring threads read from different banks: the step between rows is odd, and the next channel's
+                // first row has the bank of the row that would follow this channel's rows.
                 let row_step = (width + side - 1) | 1;
                 let rows = (height + side - 1) * row_step;
                 let padding = (BANKS * row_step + side * row_step - rows % BANKS) % BANKS;
