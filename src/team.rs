@@ -37,8 +37,8 @@ pub(crate) fn share(multiplications: usize, size: usize) -> usize {
     (multiplications / WORTH_HANDING_OVER).clamp(1, size)
 }
 
-/// The range of the `count` pieces, with `multiplications` in all, that thread number `thread` of `threads` computes.
-/// Thread 0 distributes the pieces and begins first, so its range is larger by what it computes before the other
+/// The range of the `count` items, with `multiplications` in all, that thread number `thread` of `threads` computes.
+/// Thread 0 distributes the items and begins first, so its range is larger by what it computes before the other
 /// threads begin.
 pub(crate) fn part(thread: usize, threads: usize, count: usize, multiplications: usize) -> Range<usize> {
     let shared = 1.0 - HEAD_START as f64 / multiplications.max(HEAD_START) as f64;

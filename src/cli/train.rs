@@ -26,8 +26,9 @@ ended; from there on the learning rate and the weight of the KL follow the new n
 keeps the earlier one, and the step at which it changed. Until the new end, model.packed and
 figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
 checksum decides.
-Where nothing is given, --spike, --kl-scale and --kl-weight are a recipe that was measured; those of
-`oracle` (exact, dataset, 1) are the definitions, under which the loss bounds the evidence.
+Where nothing is given, --kl-scale and --kl-weight are a recipe that was measured; those of `oracle`
+(dataset, 1) are the definitions, under which, with --spike exact, the loss bounds the evidence.
+--spike fit is the published function.
 
 Examples:
   spikeslab train lenet5

@@ -3,7 +3,7 @@
 //! | name              | default             | deep      | range                              |
 //! |-------------------|---------------------|-----------|------------------------------------|
 //! | `prior`           | `nearest`           |           |                                    |
-//! | `spike`           | `fit`               |           |                                    |
+//! | `spike`           | `exact`             |           |                                    |
 //! | `kl_scale`        | per weight          |           |                                    |
 //! | `kl_weight` κ     | 0.2                 | 20        | ≥ 0                                |
 //! | `kl_warmup`       | all epochs          |           | ≥ 0 epochs                         |
@@ -65,7 +65,7 @@ pub enum PriorName {
 impl PriorName {
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
-        match self.prior(Spike::Fit) {
+        match self.prior(Spike::Exact) {
             Prior::MultiSpike(prior) => prior.form.name(),
             Prior::Gaussian(_) => "gaussian",
             Prior::None => "none",
@@ -107,7 +107,7 @@ pub struct Recipe {
     /// The prior that draws every layer's weights to levels [default: nearest]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub prior: PriorName,
-    /// KL to one spike: the published fit, or exact [default: fit]
+    /// KL to one spike: the exact function, or the published fit [default: exact]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub spike: Spike,
     /// What a layer's KL is divided by: the training images, or its weights [default: per-weight]
@@ -173,7 +173,7 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             prior: PriorName::Nearest,
-            spike: Spike::Fit,
+            spike: Spike::Exact,
             kl_scale: KlScale::PerWeight,
             kl_weight: 0.2,
             kl_warmup: None,

@@ -213,7 +213,7 @@ pub struct Problem<F> {
 }
 
 /// How a pass is made: sampled or mean weights, batch or running statistics.
-const MODES: [(bool, Normalization); 4] = [
+pub const MODES: [(bool, Normalization); 4] = [
     (true, Normalization::Batch),
     (false, Normalization::Batch),
     (true, Normalization::Running),

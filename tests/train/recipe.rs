@@ -10,8 +10,8 @@ const IMAGES: usize = 1000;
 #[test]
 fn the_defaults_are_those_of_the_table() {
     let default = Recipe::default();
-    assert_eq!((default.prior, default.spike), (PriorName::Nearest, Spike::Fit));
-    assert_eq!(default.prior(), Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Fit)));
+    assert_eq!((default.prior, default.spike), (PriorName::Nearest, Spike::Exact));
+    assert_eq!(default.prior(), Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Exact)));
     assert_eq!(default.kl_scale, KlScale::PerWeight);
     assert_eq!((default.kl_weight, default.kl_warmup(), default.epochs), (0.2, 32.0, 32));
     assert_eq!((default.batch_size, default.learning_rate, default.gradient_clip), (128, 0.005, 1.0));
