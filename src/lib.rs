@@ -25,15 +25,15 @@
 //!
 //! The modules, in the order in which data flows through them:
 //!
-//! 1. [`scalar`] has functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike. 2. [`tensor`]
-//! has the basic operations on arrays: matrix products, im2col, counter-based noise. 3. [`prior`] has the
-//! multi-spike-and-slab prior in five forms, the codebook, the quantizer. 4. [`layers`] has one operation per file: its
-//! mathematics and its definition, forward and backward. [`kernels`] compute the
+//! 1. [`scalar`] has functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
+//! 2. [`tensor`] has the basic operations on arrays: matrix products, im2col, counter-based noise.
+//! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
+//! 4. [`layers`] has one operation per file: its mathematics and its definition, forward and backward. [`kernels`] compute the
 //!    same, to rounding, and faster; read them only to learn why training is faster than the definitions.
-//! 5. [`nets`] combines layers: a network is a text, its graph, its schedule. 6. `files` reads files up to a limit, and
-//! writes them as a whole or not at all. 7. [`train`] has the objective, Adam, the loop, the directory of a run, and
-//! [`train::uncertainty`], the figures of merit of
-//!    predictions.
+//! 5. [`nets`] combines layers: a network is a text, its graph, its schedule.
+//! 6. `files` reads files up to a limit, and writes them as a whole or not at all.
+//! 7. [`train`] has the objective, Adam, the loop, the directory of a run, and [`train::uncertainty`], the measures of
+//!    calibration and of uncertainty.
 //! 8. [`packed`] has the quantized model; [`export`] writes it for other programs.
 //! 9. [`report`] draws figures; `oracle` evaluates any operation on tensors from a file.
 //!
