@@ -17,7 +17,7 @@ fn one_json_object_tells_the_phases_of_a_step_and_inference() {
     names.sort_unstable();
     assert_eq!(names, ["backward", "data", "forward", "kl", "optimizer"]);
     assert!(phases.values().map(number).sum::<f64>() > 0.0);
-    // Six products a weight and image; four in the first layer, which has no gradient in its input.
+    // Six products per weight and image; four in the first layer, which computes no gradient with respect to its input.
     let (first, rest) = (784.0 * 256.0, 256.0 * 128.0 + 128.0 * 10.0);
     let gflop = 16.0 * 2.0 * (4.0 * first + 6.0 * rest) / 1e9;
     let rate = number(&networks[0]["gflops"]);

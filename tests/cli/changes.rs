@@ -1,4 +1,4 @@
-//! What `--resume` may change about a run: the number of its epochs, and where its data lie.
+//! The changes that `--resume` can make to a run: another number of epochs, and another path of the data.
 
 use super::training::{check_metrics, start, wait_for_epoch};
 use super::{Workplace, assert_same_results};
@@ -10,10 +10,10 @@ use spikeslab::train::fit::Position;
 use spikeslab::train::{Recipe, Run, Trainer, checkpoint, fit};
 use std::fs;
 
-/// Rate and κ that stay as they are up to the last step of each number of epochs here.
+/// Options with which learning rate and κ are constant up to the last step, for each number of epochs here.
 const STEADY: [&str; 4] = ["--decay-from", "0.999", "--kl-warmup", "1"];
 
-/// Trains `mlp` for so many epochs of eight steps into `out`.
+/// Trains `mlp` into `out`, for `epochs` epochs of eight steps.
 fn train(place: &Workplace, out: &str, epochs: &str, options: &[&str]) {
     let arguments = ["train", "mlp", "--data", "data", "--out", out, "--epochs", epochs, "--batch-size", "32"];
     place.succeed(&[&arguments[..], &["--learning-rate", "0.01"], options].concat());
@@ -23,14 +23,14 @@ fn config(place: &Workplace, run: &str) -> Value {
     serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
 }
 
-/// The checkpoint of a run without the number of epochs it was to have before.
+/// The checkpoint of a run, without the earlier numbers of epochs in its configuration.
 fn without_history(place: &Workplace, run: &str) -> Vec<u8> {
     let mut parts = Parts::of(&place.read(format!("{run}/checkpoint.safetensors")));
     parts.header(|header| drop(header["origin"]["config"].as_object_mut().unwrap().remove("earlier_epochs")));
     parts.sealed()
 }
 
-/// Where the schedules do not depend on the number of epochs, it does not matter when that was given.
+/// If the schedules do not depend on the number of epochs, it does not matter when this number was given.
 #[test]
 fn a_run_of_more_epochs_is_the_run_that_would_have_had_them() {
     let place = Workplace::new();
@@ -39,7 +39,7 @@ fn a_run_of_more_epochs_is_the_run_that_would_have_had_them() {
     let printed = place.succeed(&["train", "--resume", "ended", "--epochs", "6"]);
     assert!(printed.contains("epoch   3/6") && !printed.contains("epoch   2/"), "{printed}");
 
-    // One that was stopped, and is given more epochs twice.
+    // A run that was stopped, and whose number of epochs is then increased twice.
     train(&place, "stopped", "2", &STEADY);
     cut_back(&place, "stopped");
     place.succeed(&["train", "--resume", "stopped", "--epochs", "3"]);
@@ -59,7 +59,7 @@ fn a_run_of_more_epochs_is_the_run_that_would_have_had_them() {
             results.remove("checkpoint.safetensors");
         }
         assert!(results == expected, "{run}");
-        // The checkpoint knows the change too.
+        // The checkpoint records the change too.
         let mut of_checkpoint = Value::Null;
         Parts::of(&place.read(format!("{run}/checkpoint.safetensors")))
             .header(|header| of_checkpoint = header["origin"]["config"].clone());
@@ -69,7 +69,7 @@ fn a_run_of_more_epochs_is_the_run_that_would_have_had_them() {
     }
 }
 
-/// Leaves of a run of two epochs what it had after its first.
+/// Sets a run of two epochs back to its state after the first epoch.
 fn cut_back(place: &Workplace, run: &str) {
     train(place, "first", "1", &STEADY);
     let mut parts = Parts::of(&place.read("first/checkpoint.safetensors"));
@@ -87,7 +87,7 @@ fn rate_and_kl_weight_follow_the_new_number_of_epochs() {
     // κ rises to 0.2 over all epochs, of eight steps each: at first two, then four.
     let at = |step: f64, epochs: f64| 0.2 * step / 8.0 / epochs;
     assert_eq!(weights, [at(7.0, 2.0), at(15.0, 2.0), at(23.0, 4.0), at(31.0, 4.0)]);
-    // And so does the rate: two epochs towards two, and two more towards four.
+    // So does the learning rate: it falls for two epochs as in a run of two, then for two more as in a run of four.
     let config = Run::config(&place.path("run")).unwrap();
     let data = load(Some(&place.path("data")), false).unwrap();
     let mut network = Network::new(config.graph(&data.train).unwrap(), &config.check(256).unwrap());
@@ -132,7 +132,7 @@ fn a_run_is_given_no_fewer_epochs_than_it_has_begun() {
     let parts = ["epochs: expected at least 3", "2"];
     place.refuse(&["train", "--resume", "in the third", "--epochs", "2"], 2, &parts);
 
-    // One that has not begun may have any number.
+    // A run that has not begun can be given any number of epochs.
     place.copy("run", "fresh");
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
         fs::remove_file(place.path("fresh").join(name)).unwrap();
@@ -144,7 +144,7 @@ fn a_run_is_given_no_fewer_epochs_than_it_has_begun() {
     assert_eq!(place.read("one/model.packed"), place.read("fresh/model.packed"));
 }
 
-/// The configuration is written when the run goes on, and the checkpoint when it has gone on.
+/// The configuration is written before the first further step, the checkpoint only after further steps.
 #[test]
 fn a_run_killed_before_its_next_checkpoint_goes_on_to_the_new_end() {
     let place = Workplace::new();
@@ -161,7 +161,7 @@ fn a_run_killed_before_its_next_checkpoint_goes_on_to_the_new_end() {
     assert!(place.read("killed/checkpoint.safetensors") == before);
     check_metrics(&place, "killed");
     assert_eq!(config(&place, "killed")["recipe"]["epochs"], 40);
-    // It is read as it is, and asked for another number.
+    // Other commands read the run in this state, and its number of epochs can be changed once more.
     for arguments in [&["eval", "killed"][..], &["quantize", "killed", "--out", "out.packed"]] {
         place.succeed(arguments);
     }
@@ -175,7 +175,7 @@ fn a_run_killed_before_its_next_checkpoint_goes_on_to_the_new_end() {
     assert_eq!(place.metrics("twice").len(), 3);
 }
 
-/// Only the change that was made when the run stood where its checkpoint stands explains a difference.
+/// A difference between configuration and checkpoint is accepted only if the change was made at the checkpoint's step.
 #[test]
 fn a_history_of_epochs_that_was_written_by_hand_is_refused() {
     let place = Workplace::new();
@@ -215,7 +215,7 @@ fn data_that_moved_are_named_once_and_their_checksum_decides() {
     for run in ["run", "begun"] {
         place.refuse(&["train", "--resume", run], 1, &["data: ", "nothing of that name"]);
         place.refuse(&["train", "--resume", run, "--data", "nowhere"], 1, &["nowhere: No such file"]);
-        // Other training images, and where there is a checkpoint other test images.
+        // Other training images and, if there is a checkpoint, other test images are refused.
         super::write_data(&place.path("others"), 250, 64, 12);
         let parts = [run, "the data it was begun on, checksum "];
         place.refuse(&["train", "--resume", run, "--data", "others", "--epochs", "3"], 1, &parts);
@@ -230,13 +230,13 @@ fn data_that_moved_are_named_once_and_their_checksum_decides() {
         let moved = place.path("moved").canonicalize().unwrap();
         assert_eq!(config(&place, run)["data"], json!(moved));
         assert_eq!(config(&place, run).get("earlier_epochs"), None);
-        // From now on it is known.
+        // From now on the run has the new path.
         for arguments in [&["train", "--resume", run][..], &["eval", run]] {
             place.succeed(arguments);
         }
     }
     assert_eq!(place.read("run/model.packed"), place.read("begun/model.packed"));
-    // Both at once: the data move back.
+    // Both changes at once: another number of epochs, and the old path of the data.
     fs::rename(place.path("moved"), place.path("data")).unwrap();
     place.succeed(&["train", "--resume", "run", "--data", "data", "--epochs", "3"]);
     assert_eq!(place.metrics("run").len(), 3);

@@ -10,7 +10,7 @@ fn steps_or_epochs_are_counted_from_the_beginning_of_the_run() {
     let place = Workplace::new();
     place.succeed(&[&["train", "--out", "whole"], &LONG[..]].concat());
 
-    // 16 steps an epoch: all but every fifth of these checkpoints are in mid-epoch.
+    // 16 steps per epoch: of these checkpoints only every 16th is at the end of an epoch.
     let every_five = ["--checkpoint-every", "5steps"];
     let mut child = start(&place, &[&["train", "--out", "steps"], &LONG[..], &every_five].concat());
     let path = Run::checkpoint_path(&place.path("steps"));
@@ -34,7 +34,7 @@ fn steps_or_epochs_are_counted_from_the_beginning_of_the_run() {
     assert!(child.wait_with_output().unwrap().status.success());
     assert_same_results(&place, "whole", "steps");
 
-    // Metrics go on while no checkpoint is due.
+    // Metrics are written after each epoch, also when no checkpoint is due.
     let mut child =
         start(&place, &[&["train", "--out", "epochs"], &LONG[..], &["--checkpoint-every", "11 epochs"]].concat());
     let stdout = wait_for_epoch(&mut child, 4);

@@ -1,4 +1,4 @@
-//! Colour images from the command line: CIFAR-10 and CIFAR-100 by their files.
+//! Training on colour images from the command line: the files of CIFAR-10 and CIFAR-100.
 
 use super::{Workplace, assert_same_results};
 use crate::common::cifar::{records10, records100, write10, write100};
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use spikeslab::packed::format;
 use std::fs;
 
-/// A place with a CIFAR-10 of 400 and 100 images in `ten`, and a CIFAR-100 of 200 and 100 in `hundred`.
+/// A workplace with 400 training and 100 test images like CIFAR-10's in `ten`, and 200 and 100 like CIFAR-100's in
+/// `hundred`.
 fn place() -> Workplace {
     let place = Workplace::new();
     write10(&place.path("ten"), 80, 100);
@@ -29,7 +30,7 @@ fn eval(place: &Workplace, arguments: &[&str]) -> Value {
     serde_json::from_str(&place.succeed(&[&["eval", "--json", "--samples", "2"], arguments].concat())).unwrap()
 }
 
-/// What `eval` prints but for the name and the place of the data.
+/// The object that `eval` prints, without the name and the path of the data.
 fn figures(place: &Workplace, arguments: &[&str]) -> Value {
     let mut value = eval(place, arguments);
     value.as_object_mut().unwrap().remove("data").expect("the data are told");
@@ -53,7 +54,7 @@ fn lenet5_learns_coloured_shapes_and_keeps_them_when_quantized() {
     for name in ["accuracy_mean", "accuracy_quantized"] {
         assert_eq!(run[name], last[name], "{name}");
     }
-    // The packed model standardizes by the training images' figures, which it carries.
+    // The packed model standardizes by the means and deviations of the training images, which its file contains.
     let packed = eval(&place, &["run/model.packed", "--data", "ten"]);
     assert_eq!(packed["accuracy_quantized"], run["accuracy_quantized"]);
     let [seen, expected] = [&packed, &run].map(|value| value["nll_quantized"].as_f64().unwrap());
@@ -75,7 +76,7 @@ fn other_data_are_standardized_by_the_figures_of_the_run() {
     assert_eq!(figures(&place, &["run", "--data", "dark"]), figures(&place, &["run"]));
     let packed = |data| figures(&place, &["run/model.packed", "--data", data]);
     assert_eq!(packed("dark"), packed("ten"));
-    // Without the figures it is another model.
+    // Without the standardization it is another model.
     let text = String::from_utf8(place.read("run/config.json")).unwrap();
     let mut value: Value = serde_json::from_str(&text).unwrap();
     value["standardization"] = Value::Null;
@@ -105,15 +106,16 @@ fn the_configuration_holds_what_was_asked_of_the_data() {
         let figures = config["standardization"][name].as_array().unwrap();
         assert!(figures.len() == 3 && figures.iter().all(|f| (0.05..0.95).contains(&f.as_f64().unwrap())), "{config}");
     }
-    // The figures are those of the first 150 images.
+    // The standardization is that of the first 150 images.
     write100(&place.path("fewer"), 150, 100);
     train(&place, "fewer", "all", &["--coarse", "--augment"]);
     assert_eq!(self::config(&place, "all")["standardization"], config["standardization"]);
-    // All but the configuration, which the checkpoint holds as well, and what the packed model knows of its data.
+    // All files are equal except the configuration, which is also in the checkpoint, and the data set recorded in the
+    // packed model.
     assert!(place.results("run")["metrics.jsonl"] == place.results("all")["metrics.jsonl"]);
     let packed = |run: &str| format::load(&place.path(run).join("model.packed")).unwrap().with_trained_on(None);
     assert_eq!(packed("run"), packed("all"));
-    // Evaluation needs no more images to train on than there are, and knows the labels of the run.
+    // Evaluation accepts a data set with fewer training images, and uses the kind of labels of the run.
     assert_eq!(figures(&place, &["run", "--data", "fewer"]), figures(&place, &["run"]));
     assert_eq!(eval(&place, &["run", "--coarse"]), eval(&place, &["run"]));
     assert_eq!(eval(&place, &["run"])["n"], 100);
@@ -133,7 +135,7 @@ fn the_classes_of_the_data_are_those_of_the_network() {
                 .starts_with("run of lenet5 after epoch 1 of 1, on images of 3 x 32 x 32")
         );
     }
-    // The last one has 20 classes.
+    // The last model has 20 classes.
     let packed = ["eval", "run/model.packed", "--data", "hundred"];
     place.succeed(&[&packed[..], &["--coarse"]].concat());
     place.refuse(&packed, 1, &["labels", "20 classes", "100"]);
@@ -190,7 +192,7 @@ fn a_run_goes_on_with_the_data_it_was_begun_on_only() {
             }
         }
     }
-    // Another data set where this one was.
+    // Another data set at the path of this one.
     fs::copy(place.path("good/config.json"), place.path("run/config.json")).unwrap();
     fs::remove_dir_all(place.path("hundred")).unwrap();
     fs::rename(place.path("ten"), place.path("hundred")).unwrap();

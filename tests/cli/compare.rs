@@ -27,7 +27,7 @@ fn two_runs_and_one_figure() {
     assert!(row.contains(&loss), "{row}");
     assert!(printed.contains("in runs/compare-mlp-1: comparison.svg"), "{printed}");
 
-    // The same run as training it alone.
+    // The run is the same as one that is trained alone.
     place.train("alone", &["--levels", "4"]);
     assert_same_results(&place, "alone", "runs/compare-mlp-1/multi-spike");
     assert!(place.succeed(&arguments).contains("in runs/compare-mlp-2: "));
@@ -50,7 +50,8 @@ fn a_comparison_cut_short_goes_on() {
     assert_eq!(place.read("whole/comparison.svg"), place.read("cut/comparison.svg"));
 }
 
-/// What is left where a process was killed before the first of two runs was begun, and between them: see `faults` for the others.
+/// A comparison whose process was killed before the first run or between the two runs is continued; `faults` tests
+/// other moments.
 #[test]
 fn a_comparison_killed_between_its_directories_goes_on() {
     let place = Workplace::new();
@@ -75,7 +76,7 @@ fn a_comparison_killed_between_its_directories_goes_on() {
         }
         fs::remove_dir_all(&killed).unwrap();
     }
-    // Before there was a whole list of runs, the directory is free.
+    // While `compare.json` is incomplete, the directory counts as free.
     fs::create_dir(place.path("killed")).unwrap();
     fs::write(place.path("killed/compare.json.part"), "{ half of").unwrap();
     place.refuse(&["compare", "--resume", "killed"], 1, &["killed: ", "a comparison directory", "compare.json"]);
@@ -95,7 +96,7 @@ fn a_comparison_is_trained_by_one_process_at_a_time() {
     place.refuse(&["train", "--resume", "two/multi-spike"], 1, &parts);
     drop((held, runs));
     place.succeed(&["compare", "--resume", "two"]);
-    // Each run is one like any other.
+    // Each run of a comparison can also be resumed alone.
     place.succeed(&["train", "--resume", "two/multi-spike"]);
 }
 
@@ -121,7 +122,7 @@ fn a_comparison_is_made_on_the_device_that_is_named() {
     place.succeed(&["compare", "--resume", "two", "--device", "cpu"]);
 }
 
-/// Where the network learns first, those that compute with quantized weights are there too.
+/// With a first phase, the comparison also has the runs that compute with quantized weights.
 #[test]
 fn four_runs_on_one_schedule() {
     let place = Workplace::new();
@@ -143,7 +144,7 @@ fn four_runs_on_one_schedule() {
             (&recipe["prior"], &recipe["forward"], &recipe["warmup"]),
             (&prior.into(), &forward.into(), &0.5.into())
         );
-        // One first phase.
+        // The first phase of all runs is the same.
         let first = |run: &str| place.metrics(&format!("four/{run}"))[0].clone();
         assert_eq!(
             (&first(name)["nll"], &first(name)["levels"]),
@@ -152,7 +153,7 @@ fn four_runs_on_one_schedule() {
         let row = printed.lines().rfind(|line| line.starts_with(&format!("{label} "))).unwrap();
         let bytes = place.read(format!("four/{name}/model.packed")).len();
         assert!(row.ends_with(&format!(" {bytes}")) && row.chars().count() <= 80, "{row}");
-        // Of the run without a prior a line on stderr says that its sampled weights mean nothing.
+        // For the run without a prior, a line on stderr says that its sampled weights are meaningless.
         let output = place.run(&["eval", &format!("four/{name}"), "--samples", "1", "--json"]);
         let eval: Value = serde_json::from_slice(&output.stdout).unwrap();
         let figure = format!("{:.4}", eval["nll_quantized"].as_f64().unwrap());

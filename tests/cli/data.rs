@@ -1,11 +1,12 @@
-//! Data of one's own, from the folder or the file to the class that is predicted.
+//! The user's data, from a folder or a file to the predicted class.
 
 use super::{SHORT, Workplace};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// Twelve pictures of each of two classes of 12 x 12, bright at the top or at the left, the n-th of them a little darker.
+/// Twelve pictures of 12 x 12 of each of two classes, bright at the top or at the left; the n-th picture is a little
+/// darker.
 fn write_flowers(dir: &Path) {
     for (class, is_bright) in [("aster", (|row, _| row < 4) as fn(u8, u8) -> bool), ("rose", |_, column| column < 4)] {
         fs::create_dir_all(dir.join(class)).unwrap();
@@ -45,7 +46,7 @@ fn a_folder_of_images_gives_a_model_that_names_its_classes() {
     let inspected = place.succeed(&["inspect", "run/model.packed"]);
     assert!(inspected.contains("trained on flowers, 2 classes: aster, rose\n"), "{inspected}");
 
-    // The run goes on where its data moved; the model is tested on no others than those of its classes.
+    // The run goes on with its data at another path; the model is evaluated only on data with its classes.
     fs::rename(place.path("flowers"), place.path("moved")).unwrap();
     place.succeed(&["train", "--resume", "run", "--data", "moved", "--epochs", "101"]);
     let tested: Value =
@@ -67,7 +68,7 @@ fn held_out_images_are_the_same_in_every_run_and_no_test_images() {
     let [held_out, none] = ["one", "none"].map(|run| config(&place, run));
     assert_eq!(held_out["data_checksum"], none["data_checksum"]);
     assert_ne!(place.results("one")["metrics.jsonl"], place.results("none")["metrics.jsonl"]);
-    // Wherever the training was watched, evaluation is on the 64 test images.
+    // Whatever images the epochs were evaluated on, `eval` uses the 64 test images.
     let value: Value = serde_json::from_str(&place.succeed(&["eval", "one", "--json", "--samples", "1"])).unwrap();
     assert_eq!(value["n"], 64);
     for (share, seen) in [("0", "0"), ("1", "1"), ("nan", "NaN")] {
@@ -76,7 +77,7 @@ fn held_out_images_are_the_same_in_every_run_and_no_test_images() {
     }
 }
 
-/// Few images get more epochs: at least 4,000 steps in all.
+/// With few images the default number of epochs is larger, for at least 4,000 steps.
 #[test]
 fn the_number_of_epochs_follows_the_steps() {
     let place = Workplace::new();

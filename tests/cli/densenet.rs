@@ -1,4 +1,4 @@
-//! DenseNet from the command line, on coloured shapes.
+//! Training a DenseNet from the command line, on images of coloured shapes.
 
 use super::{Workplace, assert_same_results};
 use crate::common::cifar::{write10, write100};
@@ -40,7 +40,7 @@ fn it_learns_and_keeps_what_it_learned_when_quantized() {
     let printed = train(&place, "run", &["--epochs", "8", "--batch-size", "20", "--kl-weight", "0.05"]);
     assert!(printed.starts_with("densenet on 200 training and 50 test images of CIFAR-10"), "{printed}");
     let last = place.metrics("run").pop().unwrap();
-    // Ten classes by chance: 0.1.
+    // Guessing one of ten classes has an accuracy of 0.1.
     for name in ["accuracy_mean", "accuracy_quantized"] {
         assert!(last[name].as_f64().unwrap() >= 0.5, "{last}");
     }
@@ -56,7 +56,7 @@ fn it_learns_and_keeps_what_it_learned_when_quantized() {
     assert_eq!(eval(&["run"])["accuracy_mean"], last["accuracy_mean"]);
     let inspected = place.succeed(&["inspect", "run/model.packed"]);
     assert!(inspected.starts_with("packed densenet, on images of 3 x 32 x 32"), "{inspected}");
-    // The published figure's layers, not the others.
+    // The figure shows the layers of the published figure and no others.
     let figure = String::from_utf8(place.read("run/figures/histogram.svg")).unwrap();
     for (layer, shown) in
         [("conv0", true), ("block1.layer1.conv", true), ("trans2.conv", true), ("block2.layer1.conv", false)]
@@ -91,7 +91,7 @@ fn its_sizes_are_options_and_part_of_the_run() {
     }
     place.succeed(&["train", "--resume", "cut"]);
     assert_same_results(&place, "run", "cut");
-    // A checkpoint of the network without bottleneck is another one.
+    // The checkpoint of the network without bottleneck is refused.
     fs::copy(place.path("plain/checkpoint.safetensors"), place.path("cut/checkpoint.safetensors")).unwrap();
     place.refuse(&["eval", "cut"], 1, &["checkpoint", "whose config.recipe.epochs is 2", "1"]);
     let mut checkpoint = Parts::of(&place.read("cut/checkpoint.safetensors"));

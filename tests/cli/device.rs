@@ -1,4 +1,4 @@
-//! `--device`, without a GPU: what is wrong is said in one line, and on the emulator of `tests/cuda` a run goes through.
+//! `--device` without a GPU: an error is one line, and with the emulator of `tests/cuda` a run works.
 
 use std::process::{Command, Output};
 
@@ -50,7 +50,7 @@ mod with_feature {
     #[test]
     fn without_a_driver_one_line_says_so_and_nothing_is_written() {
         let place = Workplace::new();
-        // No directory of libraries: whatever GPU this machine has is not found.
+        // The libraries in this directory are invalid, so that a GPU of this machine is not found.
         let libraries = tempfile::tempdir().unwrap();
         std::fs::write(libraries.path().join("libcuda.so"), "no library").unwrap();
         let out = place.dir.path().join("run");
@@ -113,7 +113,7 @@ mod with_feature {
                 "{key}: {expected} on the CPU, {seen} on the device"
             );
         }
-        // The run was at its end: there is nothing left to do, on any device.
+        // The run has ended: resuming it does nothing, on any device.
         for device in ["cpu", "cuda"] {
             let mut command = emulated("a run on a device").unwrap();
             let resumed = command.args(["train", "--resume"]).arg(&out).args(["--device", device]).output().unwrap();

@@ -170,7 +170,7 @@ fn other_images_are_told_from_the_test_images_by_three_scores() {
             assert_eq!(keys(&ood[score]), ["auroc", "aupr_other", "aupr_own", "fpr_at_95_tpr"].into());
             let figures = ["auroc", "aupr_other", "aupr_own", "fpr_at_95_tpr"].map(|name| number(&ood[score][name]));
             assert!(figures.iter().all(|figure| (0.0..=1.0).contains(figure)), "{ood}");
-            // Images cannot be told from themselves: every pair is half of a tie or has its mirror image.
+            // Images cannot be separated from themselves: every pair is a tie or has its mirror image.
             let same = &themselves["uncertainty"][kind]["ood"][score];
             assert_eq!(number(&same["auroc"]), 0.5, "{kind} {score}: {same}");
             assert!(number(&same["fpr_at_95_tpr"]) >= 0.95, "{kind} {score}: {same}");
@@ -191,7 +191,7 @@ fn other_images_are_told_from_the_test_images_by_three_scores() {
     }
 }
 
-/// What is saved are the logits that the figures are of: the oracle makes the same of them.
+/// The saved logits are those of the figures of merit: the oracle computes the same figures from them.
 #[test]
 fn saved_logits_are_those_of_every_draw() {
     let place = Workplace::with_run();
@@ -234,7 +234,7 @@ fn logits_are_saved_where_nothing_is_lost_and_only_as_many_as_can_be_read() {
     place.refuse(&run("run/checkpoint.safetensors"), 1, &["a file that no run needs", "checkpoint.safetensors"]);
     place.refuse(&run("data"), 1, &["data", "a file to write", "a directory"]);
     place.refuse(&run("none/logits"), 1, &["none"]);
-    // 100,000 draws of 64 images of ten classes, twice, are 512 MB; of 640 images more than 4 GiB.
+    // 100,000 draws of 64 images of ten classes, twice, take 512 MB; those of 640 images more than 4 GiB.
     write_data(&place.path("many"), 10, 640, 12);
     let many = ["eval", "run", "--data", "many", "--samples", "100000", "--save-logits", "logits"];
     place.refuse(&many, 2, &["save-logits", "at most 4294967296 bytes", "51"]);
@@ -290,7 +290,7 @@ fn statistics_estimated_anew_are_those_that_quantize_packs() {
     assert_eq!(packed["accuracy_quantized"], run["accuracy_quantized"]);
     let [seen, expected] = [&packed, &run].map(|value| value["nll_quantized"].as_f64().unwrap());
     assert!((seen - expected).abs() < 1e-5 * expected, "{seen}, {expected}");
-    // Without a number, of all training images: there are fewer than the default.
+    // Without a number, all training images are used, since there are fewer than the default number.
     assert_eq!(eval(&place, &["run", "--recalibrate"]), eval(&place, &["run", "--recalibrate=4294967295"]));
     place.refuse(&["eval", "run", "--recalibrate=0"], 2, &["--recalibrate", "0"]);
     place.refuse(&["eval", "run", "--recalibrate=1"], 2, &["recalibrate", "batches of at least 2", "1"]);

@@ -1,6 +1,6 @@
 use super::Workplace;
 
-/// The table of errors of the published forms, and both figures.
+/// The table of the errors of the published forms, and both figures.
 #[test]
 fn the_forms_of_the_kl_against_the_truth() {
     let place = Workplace::new();

@@ -1,4 +1,5 @@
-//! Every option that takes a number, at the extremes: it works, or one line says what is wrong.
+//! Every option that takes a number, with extreme values: the command works, or prints one line that says what is
+//! wrong.
 
 use super::{Workplace, one_line};
 use crate::common::cifar::write10;
@@ -8,7 +9,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// The options of a command that take a value but no number.
+/// The options of the commands whose value is not a number.
 const OTHERS: [&str; 16] = [
     "--data",
     "--base-url",
@@ -28,7 +29,7 @@ const OTHERS: [&str; 16] = [
     "--to",
 ];
 
-/// The sizes of a densenet, as its name gives them.
+/// The sizes in the name of a densenet.
 const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
 const TRAINING: [&str; 19] = [
     "--limit",
@@ -52,7 +53,7 @@ const TRAINING: [&str; 19] = [
     "--threads",
 ];
 
-/// Checks that `options` are all of a command that take a number.
+/// Checks that `options` are all options of a command that take a number.
 fn assert_complete(place: &Workplace, command: &[&str], options: &[&str]) {
     let help = place.succeed(&[command, &["--help"]].concat());
     let of_a_value = |line: &str| {
@@ -64,12 +65,12 @@ fn assert_complete(place: &Workplace, command: &[&str], options: &[&str]) {
     assert_eq!(found, options.iter().map(ToString::to_string).collect(), "{command:?}");
 }
 
-/// Runs a command: it ends of its own accord, with nothing on stderr or one line.
+/// Runs a command and checks that it ends by itself, with at most one line on stderr.
 fn assert_ends_well(place: &Workplace, arguments: &[String], reads_stdout: bool) -> i32 {
     let mut command = place.command(arguments);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
-    // What it prints fits into the pipe.
+    // The output of the command fits into the pipe.
     let reader = reads_stdout.then_some(reader);
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -87,7 +88,7 @@ fn assert_ends_well(place: &Workplace, arguments: &[String], reads_stdout: bool)
     code
 }
 
-/// `option=value` for every extreme. A list is tried with one, two and three of them.
+/// `option=value` for every extreme value. A list is tried with one, two and three of them.
 fn extremes(option: &str) -> Vec<String> {
     EXTREMES
         .iter()
@@ -100,7 +101,7 @@ fn extremes(option: &str) -> Vec<String> {
         .collect()
 }
 
-/// The arguments without an option, which is to be given another value.
+/// The arguments without `option`, to which another value will be given.
 fn without(arguments: &[&str], option: &str) -> Vec<String> {
     let (pairs, command) = (arguments.iter().position(|argument| argument.starts_with("--")).unwrap(), arguments);
     let others = command[pairs..].chunks(2).filter(|pair| pair[0] != option).flatten();
@@ -158,7 +159,8 @@ fn train_and_compare() {
         for option in TRAINING {
             for value in extremes(option) {
                 let base = without(&[&[command], &mlp[..]].concat(), option);
-                // Without a reader a run ends before its first step: nobody would wait for all epochs.
+                // Without a reader of its output, a run ends before its first step, so that a large number of epochs
+                // takes no time.
                 let reads_stdout = command == "train" && option != "--epochs";
                 let code = assert_ends_well(&place, &[base, vec![value.clone()]].concat(), reads_stdout);
                 assert_eq!(code != 2, place.path("out").exists(), "{command} {value}");
@@ -235,7 +237,7 @@ fn explain() {
     let place = Workplace::new();
     assert_complete(&place, &["explain", "kl"], &["--codebook", "--range"]);
     for option in ["--codebook", "--range"] {
-        // Each that is accepted is tabulated, which takes its time.
+        // For each value that is accepted, the command computes the table, which takes some time.
         for value in extremes(option).into_iter().step_by(2) {
             assert_ends_well(&place, &["explain".into(), "kl".into(), "--out=kl".into(), value], true);
         }

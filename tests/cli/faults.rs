@@ -1,8 +1,9 @@
-//! Each call that writes files fails once, or is where the process is killed: nothing is left half-written, and what goes on
-//! afterwards ends with the same bits.
+//! Each system call that writes files fails once, or the process is killed at it: no file is left incomplete, and a run
+//! that is then continued ends with the same bits.
 //!
-//! strace has one call of a process fail, or kills the process at it. It takes the name of the call and its number among those
-//! of that name: a first run, undisturbed, tells which calls are of files here.
+//! strace makes one call of a process fail, or kills the process at it. The call is identified by its name and its
+//! number among the calls of that name. A first, undisturbed run of the command lists the calls on files of the
+//! workplace.
 
 use super::limits::{is_there, skip};
 use super::training::check_metrics;
@@ -15,7 +16,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-/// A network and options with which a training takes a moment.
+/// A network and options with which a training is very short.
 const TINY: &str = "input 1x8x8\n       flatten\nfc     dense classes bias\n";
 const SHORTEST: [&str; 9] =
     ["tiny.net", "--data", "data", "--batch-size", "128", "--learning-rate", "0.01", "--threads", "1"];
@@ -26,7 +27,7 @@ fn place_with_tiny() -> Workplace {
     place
 }
 
-/// The calls that make, write and name files, and the error each of them fails with.
+/// The calls that create, write and rename files, and the error with which each of them fails.
 const CALLS: [(&str, &str); 10] = [
     ("openat", "EIO"),
     ("write", "ENOSPC"),
@@ -44,18 +45,18 @@ const CALLS: [(&str, &str); 10] = [
 #[derive(Clone, Debug)]
 struct Call {
     name: String,
-    /// Its number among those of that name, from 1.
+    /// Its number among the calls of this name, from 1.
     number: usize,
-    /// As strace tells it.
+    /// The line that strace prints for it.
     text: String,
 }
 
-/// The command under strace, which does to its calls as `injection` says, and tells of them in the file `log`.
+/// Runs the command under strace, which changes its calls as `injection` says, and writes the calls to the file `log`.
 fn traced(place: &Workplace, injection: Option<&str>, arguments: &[&str]) -> Output {
     let names = CALLS.map(|(name, _)| format!("?{name}")).join(",");
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-y", "-o", "log", "-e", &format!("trace={names}")]);
-    // Faster, but a signal is then never sent.
+    // This is faster, but strace then does not send signals.
     if injection.is_none_or(|injection| !injection.contains(":signal=")) {
         command.arg("--seccomp-bpf");
     }
@@ -66,7 +67,7 @@ fn traced(place: &Workplace, injection: Option<&str>, arguments: &[&str]) -> Out
     command.current_dir(place.path("")).stdin(Stdio::null()).output().unwrap()
 }
 
-/// The calls of an undisturbed command, in their order, that are of files here or of standard output.
+/// The calls of an undisturbed command, in order, on files of the workplace or on standard output.
 fn calls(place: &Workplace, arguments: &[&str]) -> Vec<Call> {
     let output = traced(place, None, arguments);
     assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""), "{arguments:?}");
@@ -81,7 +82,7 @@ fn calls(place: &Workplace, arguments: &[&str]) -> Vec<Call> {
             continue;
         };
         let number = numbers.entry(name.to_string()).and_modify(|number| *number += 1).or_insert(1);
-        // Other paths are absolute: the loader's and the system's.
+        // The paths of other files, those of the loader and the system, are absolute.
         let beyond_cwd = text.replace(&format!("AT_FDCWD<{here}>"), "");
         let is_relative = beyond_cwd.split_once('"').is_some_and(|(_, path)| !path.starts_with('/'));
         if is_relative || beyond_cwd.contains(&here) {
@@ -91,7 +92,7 @@ fn calls(place: &Workplace, arguments: &[&str]) -> Vec<Call> {
     calls
 }
 
-/// Whether strace works here; a test without it says that it is skipped.
+/// Whether strace works here; if not, the test prints that it is skipped.
 fn can_trace(test: &str) -> bool {
     if !is_there("strace", test) {
         return false;
@@ -105,7 +106,7 @@ fn can_trace(test: &str) -> bool {
     works
 }
 
-/// Checks that every file of a run is whole, if it is there.
+/// Checks that every file of a run that exists is complete.
 fn check_whole(place: &Workplace, run: &str, what: &str) {
     let dir = place.path(run);
     if dir.join("config.json").exists() {
@@ -132,7 +133,8 @@ fn parts(place: &Workplace) -> Vec<PathBuf> {
     place.files().into_keys().filter(|path| path.extension().is_some_and(|extension| extension == "part")).collect()
 }
 
-/// Checks that each file is synced before it takes its name, and its directory afterwards: a power cut finds the one or the other.
+/// Checks that each file is synced before it is renamed, and its directory afterwards, so that a power cut leaves
+/// either the old or the new file.
 fn check_durable(calls: &[Call]) {
     let synced = |call: Option<&&Call>, path: &str| {
         call.is_some_and(|call| call.name == "fsync" && call.text.contains(&format!("<{path}>")))
@@ -165,7 +167,7 @@ fn each_call_of_a_training_fails_once() {
         assert!(files.iter().any(|call| call.name == name), "no {name} among {} calls", files.len());
     }
     check_durable(&files);
-    // Of the lines on standard output, the first, one in the midst and the last.
+    // Of the lines on standard output, the first, one in the middle and the last.
     let printed = [0, printed.len() / 2, printed.len() - 1].map(|i| printed[i].clone());
     let mut failed = 0;
     for call in files.iter().chain(&printed) {
@@ -175,7 +177,7 @@ fn each_call_of_a_training_fails_once() {
         assert!(String::from_utf8(place.read("log")).unwrap().contains("(INJECTED)"), "{what}: not reached");
         assert_eq!(output.status.code(), Some(1), "{what}: {output:?}");
         one_line(&output, &what);
-        // Where the lock cannot be had, nobody knows whose the file beside is.
+        // If the lock cannot be taken, the file beside may belong to another process, so it stays.
         assert!(call.name == "flock" || parts(&place).is_empty(), "{what}: {:?}", parts(&place));
         check_whole(&place, "run", &what);
         if place.path("run/config.json").exists() {
@@ -191,7 +193,7 @@ fn each_call_of_a_training_fails_once() {
     println!("{failed} calls failed, each once");
 }
 
-/// Kills the command at each of these calls, and has `go_on` check what goes on after each.
+/// Kills the command at each of these calls; after each, `go_on` continues the run or comparison and checks it.
 fn kill_at_each(place: &Workplace, arguments: &[&str], calls: &[Call], mut go_on: impl FnMut(&str)) {
     for call in calls {
         let output = traced(place, Some(&format!("{}:signal=KILL:when={}", call.name, call.number)), arguments);
@@ -209,7 +211,7 @@ fn a_comparison_goes_on_wherever_it_was_killed() {
     let compare = [&["compare", "--out", "two", "--epochs", "1"], &SHORTEST[..]].concat();
     let all = calls(&place, &compare);
     fs::rename(place.path("two"), place.path("whole")).unwrap();
-    // Every call that makes the directories, and some of the trainings.
+    // All calls that create the directories, and some of the calls during the trainings.
     let making = all.iter().position(|call| call.text.starts_with("write(1<")).unwrap();
     let some: Vec<Call> = all[..making].iter().chain(all[making..].iter().step_by(12)).cloned().collect();
     let (mut anew, mut resumed) = (0, 0);
@@ -257,7 +259,7 @@ fn a_change_of_a_run_is_made_or_not_made_wherever_it_was_killed() {
         if is_made {
             made += 1;
         } else {
-            // As if nothing had been asked for; and it may be asked for again.
+            // The run is as if the change had not been requested, and the change can be requested again.
             assert_eq!(place.metrics("run").len(), 1, "{what}");
             place.succeed(&change);
             not_made += 1;

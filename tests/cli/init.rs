@@ -1,4 +1,4 @@
-//! Weights that a training begins with: of a run, of a packed model, of PyTorch.
+//! Trainings that begin with the weights of a run, of a packed model, or of PyTorch.
 
 use super::Workplace;
 use serde_json::Value;

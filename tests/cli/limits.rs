@@ -1,4 +1,4 @@
-//! A process that gets less than it asks for: threads, memory, locks, and system calls that fail.
+//! The command with too few threads, too little memory, no file locks, and with system calls that fail.
 
 use super::training::{LONG, signal, wait_for_epoch};
 use super::{SHORT, Workplace, assert_same_results, one_line};
@@ -9,22 +9,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
-/// A user that is not root, whose limits hold.
+/// A user other than root, for whom the limits are enforced.
 const NOBODY: u32 = 65534;
 
-/// Whether there is such a program; a test without it says that it is skipped, or fails where `REQUIRE_STRACE` or
+/// Whether `program` is installed; if not, the test prints that it is skipped, or fails if `REQUIRE_STRACE` or
 /// `REQUIRE_PRLIMIT` is 1.
 pub(super) fn is_there(program: &str, test: &str) -> bool {
     external::is_there(test, &program.to_uppercase(), program, &["--version"])
 }
 
-/// Says that what strace cannot do here is not tested, or fails where it is required.
+/// Prints that something is not tested because strace cannot do it here, or fails if strace is required.
 pub(super) fn skip(what: &str, why: &str) {
     assert!(std::env::var_os("REQUIRE_STRACE").is_none(), "{what}: {why}");
     println!("SKIPPED {what}: {why}");
 }
 
-/// The command where no process of its user may start a thread.
+/// The command, run by a user whose processes may not start threads.
 fn without_threads(place: &Workplace, arguments: &[&str]) -> Command {
     let binary = place.path("spikeslab");
     if !binary.exists() {
@@ -40,7 +40,7 @@ fn without_threads(place: &Workplace, arguments: &[&str]) -> Command {
     command
 }
 
-/// What `without_threads` says of the machine's second core, if it has one.
+/// Whether `stderr` is the remark that threads could not be started, if the machine has more than one core.
 fn told_of_threads(stderr: &str) -> bool {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let told = format!("1 of {cores} threads could be started: slower, to the same results\n");
@@ -68,7 +68,7 @@ fn one_thread_is_enough_for_every_command() {
         let output = without_threads(&place, arguments).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
-        // Where the user's limit does not hold, there are threads.
+        // If the user's limit is not enforced here, there are threads.
         assert!(stderr.is_empty() || told_of_threads(&stderr), "{arguments:?}: {stderr}");
     }
     assert_eq!(place.read("alone.safetensors"), place.read("noise.safetensors"));
@@ -96,7 +96,7 @@ fn one_thread_obeys_signals() {
     assert_same_results(&place, "whole", "run");
 }
 
-/// The command where its memory ends after so many bytes.
+/// Runs the command with at most `bytes` bytes of memory.
 fn with_memory(place: &Workplace, bytes: u64, arguments: &[&str]) -> Output {
     Command::new("prlimit")
         .arg(format!("--as={bytes}"))
@@ -120,7 +120,7 @@ fn too_little_memory_is_an_error_in_one_line() {
     assert!(line.contains("268435456 numbers: expected 12884901888 bytes of memory (saw: fewer)"), "{line}");
     assert!(!place.path("out").exists());
 
-    // A file of tensors that is as long as its header says, a gibibyte, none of it on disk.
+    // A sparse file of tensors, one gibibyte long as its header says.
     let header = r#"{"x":{"dtype":"F32","shape":[268435456],"data_offsets":[0,1073741824]}}"#;
     let start = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     fs::write(place.path("large"), &start).unwrap();
@@ -132,7 +132,8 @@ fn too_little_memory_is_an_error_in_one_line() {
     let expected = format!("large: expected {} bytes of memory (saw: fewer)", start.len() + (1 << 30));
     assert!(line.contains(&expected), "{line}");
 
-    // Wherever the memory of a training ends, there is one line, no signal, and nothing half-written.
+    // At whatever point a training runs out of memory, it prints one line, gets no signal, and leaves no incomplete
+    // file.
     let train = [&["train", "mlp", "--data", "data", "--out", "run"], &SHORT[..]].concat();
     let mut ended = Vec::new();
     for mebibytes in [50, 70, 90, 110, 130, 150, 200, 2000] {
@@ -151,7 +152,8 @@ fn too_little_memory_is_an_error_in_one_line() {
     assert_eq!(ended.last(), Some(&0), "{ended:?}");
 }
 
-/// Whoever has too little memory for a network is told before there is a directory that would be in the way of the next try.
+/// If there is too little memory for a network, the error comes before a directory is created, so that the command can
+/// be repeated.
 #[test]
 fn a_network_too_large_for_the_memory_leaves_nothing() {
     if !is_there("prlimit", "a_network_too_large_for_the_memory_leaves_nothing") {
@@ -174,13 +176,14 @@ fn a_network_too_large_for_the_memory_leaves_nothing() {
     }
 }
 
-/// A training for which memory ends in the midst of it leaves a run that goes on, once there is enough, to the same bits.
+/// A training that runs out of memory leaves a run that can be resumed with enough memory, and then ends with the same
+/// bits.
 #[test]
 fn a_training_that_runs_out_of_memory_can_be_resumed() {
     if !is_there("prlimit", "a_training_that_runs_out_of_memory_can_be_resumed") {
         return;
     }
-    // Little to compute, and 75 MB of activations.
+    // A network with few operations, and 75 MB of activations.
     let place = Workplace::new();
     let network = "input 1x12x12\nconv1  conv 512 1x1\n       relu\n       global-avg-pool\n       flatten\n\
                    fc     dense classes bias\n";
@@ -192,10 +195,10 @@ fn a_training_that_runs_out_of_memory_can_be_resumed() {
     place.succeed(&train("ended", "1"));
     place.copy("ended", "whole");
     place.succeed(&["train", "--resume", "whole", "--epochs", "2", "--threads", "1"]);
-    // In the first step, and in one after a checkpoint.
+    // Memory ends in the first step, and in a step after a checkpoint.
     let change = ["train", "--resume", "grown", "--epochs", "2", "--threads", "1"];
     for (run, arguments, has_checkpoint) in [("begun", &train("begun", "1")[..], false), ("grown", &change, true)] {
-        // With how little memory it begins depends on the system.
+        // The least memory with which the training begins depends on the system.
         let ended_in_training = (50..1000).step_by(20).any(|mebibytes| {
             let _ = fs::remove_dir_all(place.path(run));
             if has_checkpoint {
@@ -206,7 +209,7 @@ fn a_training_that_runs_out_of_memory_can_be_resumed() {
             let line = one_line(&output, run);
             assert!(line.contains("memory"), "{mebibytes}: {line}");
             assert_eq!(place.path(run).join("checkpoint.safetensors").exists(), has_checkpoint);
-            // It says what it trains before it does.
+            // The command prints what it trains before the first step.
             String::from_utf8_lossy(&output.stdout).contains(" weights, ")
         });
         assert!(ended_in_training, "{run}");
@@ -216,7 +219,7 @@ fn a_training_that_runs_out_of_memory_can_be_resumed() {
     assert_same_results(&place, "whole", "grown");
 }
 
-/// The command under strace, which has system calls fail as `injection` says.
+/// Runs the command under strace, which makes system calls fail as `injection` says.
 fn with_faults(place: &Workplace, injection: &[&str], arguments: &[&str]) -> Option<Output> {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null"]);
@@ -250,7 +253,7 @@ fn a_file_system_without_locks_will_do() {
     assert_same_results(&place, "run", "unlocked");
 }
 
-/// Each call that writing a file makes fails once: the file is as before, and nothing lies beside it.
+/// Each system call of writing a file fails once: the file is then as before, and no other file is beside it.
 #[test]
 fn a_call_that_fails_leaves_the_file_as_it_was() {
     if !is_there("strace", "a_call_that_fails_leaves_the_file_as_it_was") {
@@ -278,7 +281,8 @@ fn a_call_that_fails_leaves_the_file_as_it_was() {
     place.succeed(&quantize);
 }
 
-/// Some file systems cannot make the names in a directory durable, and say so. A file that cannot be made durable is another matter.
+/// Some file systems cannot sync directories and return an error, which is accepted. A file that cannot be synced is an
+/// error.
 #[test]
 fn a_file_system_that_syncs_no_directories_will_do() {
     if !is_there("strace", "a_file_system_that_syncs_no_directories_will_do") {
@@ -286,7 +290,7 @@ fn a_file_system_that_syncs_no_directories_will_do() {
     }
     let place = Workplace::with_run();
     let quantize = ["quantize", "run", "--out", "out.packed"];
-    // The file is synced first, then its directory.
+    // The first fsync is of the file, the second of its directory.
     for (error, number, code) in [("EINVAL", 2, 0), ("EOPNOTSUPP", 2, 0), ("EIO", 2, 1), ("EINVAL", 1, 1)] {
         let Some(output) = with_faults(&place, &[&format!("fsync:error={error}:when={number}")], &quantize) else {
             return;
@@ -300,7 +304,8 @@ fn a_file_system_that_syncs_no_directories_will_do() {
     }
 }
 
-/// An error is no answer to whether there is a checkpoint: what was trained is not begun anew.
+/// If the system refuses to tell whether there is a checkpoint, the command fails and does not begin the training
+/// again.
 #[test]
 fn a_checkpoint_that_the_system_does_not_show_is_not_taken_for_none() {
     if !is_there("strace", "a_checkpoint_that_the_system_does_not_show_is_not_taken_for_none") {
@@ -316,7 +321,7 @@ fn a_checkpoint_that_the_system_does_not_show_is_not_taken_for_none() {
         }
         let run = command.arg(env!("CARGO_BIN_EXE_spikeslab")).args(["train", "--resume", "run"]);
         let output = run.current_dir(place.path("")).output().unwrap();
-        // It tells how it understands the path.
+        // strace prints how it resolves the path.
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         let own = told.lines().filter(|line| !line.starts_with("strace: Requested path "));
         let stderr: String = own.map(|line| format!("{line}\n")).collect();

@@ -1,4 +1,4 @@
-//! The command as a process: what it prints, what it leaves behind, how it ends.
+//! The command as a process: its output, its files, its exit code.
 
 mod bench;
 mod changes;
@@ -39,15 +39,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// What makes a run short.
+/// Options that make a run short.
 const SHORT: [&str; 6] = ["--epochs", "2", "--batch-size", "32", "--learning-rate", "0.01"];
 
-/// A directory to work in, with pictures of blobs in its `data`.
+/// A directory in which commands run, with images of blobs in `data`.
 struct Workplace {
     dir: TempDir,
 }
 
-/// The directory with the four files of a data set.
+/// Writes a directory with the four files of a data set.
 fn write_data(dir: &Path, train: usize, test: usize, size: usize) {
     fs::create_dir_all(dir).unwrap();
     for (name, count, seed) in [("train", train, 1), ("t10k", test, 2)] {
@@ -113,8 +113,8 @@ impl Workplace {
         self.succeed(&arguments)
     }
 
-    /// Runs a command that must be refused: its exit code, one line on stderr that holds each of `parts`, nothing on
-    /// stdout, and every file as before. Returns the line.
+    /// Runs a command that must be refused: checks its exit code, that stderr is one line that contains each of
+    /// `parts`, that stdout is empty, and that every file is as before. Returns the line.
     #[track_caller]
     fn refuse<S: AsRef<OsStr>>(&self, arguments: &[S], code: i32, parts: &[&str]) -> String {
         let before = self.files();
@@ -131,7 +131,7 @@ impl Workplace {
         line
     }
 
-    /// Every directory (no bytes) and file (its bytes) here.
+    /// Every directory (without bytes) and file (with its bytes) in the workplace.
     fn files(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.dir.path().to_path_buf()];
@@ -158,7 +158,7 @@ impl Workplace {
         }
     }
 
-    /// All that a run leaves, but for the seconds in its metrics.
+    /// All files of a run, without the seconds in its metrics.
     fn results(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
         let names = [
             "checkpoint.safetensors",
@@ -196,7 +196,7 @@ fn shown<S: AsRef<OsStr>>(arguments: &[S]) -> String {
     arguments.iter().map(|argument| format!("{:?} ", argument.as_ref())).collect()
 }
 
-/// The one line on stderr.
+/// The line on stderr, which must be the only one.
 #[track_caller]
 fn one_line(output: &Output, what: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -13,7 +13,7 @@ fn what_is_printed_is_the_text_of_the_network() {
     for (name, input) in [("mlp", [1, 28, 28]), ("densenet:depth=7,growth=3", [3, 32, 32]), ("resnet20", [3, 32, 32])] {
         let printed = place.succeed(&["network", name]);
         assert_eq!(graph(&printed), preset(name, input), "{name}");
-        // And that of a file, which it may be written to.
+        // The printed text, written to a file, describes the same network.
         fs::write(place.path("mine.net"), &printed).unwrap();
         assert_eq!(place.succeed(&["network", "mine.net"]), printed);
     }
@@ -32,7 +32,7 @@ fn each_line_has_its_output_weights_and_multiplications_and_all_their_sums() {
         // The table follows the text.
         rows.rev().find(|words| words.first() == Some(&name)).unwrap_or_else(|| panic!("{name}: {printed}"))
     };
-    // 24 × 24 positions of 6 kernels of 5 × 5.
+    // 6 kernels of 5 × 5 at 24 × 24 positions.
     assert_eq!(row("conv1"), ["conv1", "6", "x", "24", "x", "24", "150", "86400"]);
     assert_eq!(row("bn2"), ["bn2", "16", "x", "8", "x", "8"]);
     assert_eq!(row("fc3"), ["fc3", "10", "840", "840"]);

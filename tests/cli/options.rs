@@ -1,7 +1,7 @@
 use super::{Workplace, write_data};
 use std::fs;
 
-/// Options of `train`, and what the error names.
+/// Options of `train`, and the words that the error contains.
 const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--levels", "0"], &["levels", "2 to 256", "0"]),
     (&["--levels", "1"], &["levels", "2 to 256", "1"]),
@@ -82,7 +82,7 @@ fn every_option_out_of_range_is_named_in_one_line() {
     let place = Workplace::new();
     for (options, parts) in OUT_OF_RANGE {
         place.refuse(&[&["train", "mlp", "--data", "data"], *options].concat(), 2, parts);
-        // The same options, and the same words, where two runs are compared.
+        // `compare` refuses the same options with the same words.
         if !options.contains(&"--threads") {
             place.refuse(&[&["compare", "mlp", "--data", "data"], *options].concat(), 2, parts);
         }

@@ -56,7 +56,7 @@ fn the_list_is_there_for_programs_too_and_for_one_operation() {
 #[test]
 fn an_output_that_is_not_finite_is_refused_unless_it_is_asked_for() {
     let place = Workplace::new();
-    // log_sigma2 = 800 beside 0: the second KL is beyond any number.
+    // log_sigma2 is 0 and 800: the second KL overflows.
     let header = r#"{"log_sigma2":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"theta":{"dtype":"F64","shape":[2],"data_offsets":[16,32]}}"#;
     let data = [0.0_f64, 800.0, 0.25, 0.5].map(f64::to_le_bytes).concat();
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
@@ -102,7 +102,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     }
 }
 
-/// The file's metadata say what computed it; the two agree to rounding.
+/// The metadata of the output say whether definitions or kernels computed it; the two outputs agree to rounding.
 #[test]
 fn the_output_says_what_computed_it() {
     let place = Workplace::new();

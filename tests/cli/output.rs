@@ -33,7 +33,7 @@ fn the_help_puts_options_under_the_heading_that_is_theirs() {
             if !line.starts_with(' ') && line.ends_with(':') {
                 heading = line;
             }
-            // An option's own line, not text in which it is named.
+            // The line of an option, not a text that mentions it.
             let option = line.strip_prefix("      ").and_then(|line| line.split([' ', ',']).next()).unwrap_or_default();
             if GENERAL.contains(&option) {
                 assert_eq!(heading, "Options:", "{option} in {help}");
@@ -147,7 +147,7 @@ fn an_error_is_one_line_whatever_the_path_holds() {
     }
 }
 
-/// A name that would clear the screen, turn the direction of writing and end lines.
+/// A name that would clear the screen, change the direction of writing and end lines.
 const HOSTILE: &str = "\u{1b}[2J\u{202e}gnp\u{2028}x\u{7}";
 
 #[test]
@@ -207,7 +207,7 @@ fn odd_paths_work() {
         place.succeed(&[OsStr::new("eval"), name]);
         place.succeed(&[OsStr::new("quantize"), name, OsStr::new("--out"), OsStr::new("out.packed")]);
 
-        // Data of such a name.
+        // Data with such a name.
         fs::rename(place.path("data"), place.path("elsewhere")).unwrap();
         let data = place.path("of").join(name);
         fs::create_dir_all(data.parent().unwrap()).unwrap();
@@ -220,7 +220,7 @@ fn odd_paths_work() {
             place.succeed(&arguments);
             fs::remove_dir_all(place.path("trained")).unwrap();
         } else {
-            // JSON cannot hold it, so the run could not be resumed.
+            // JSON cannot represent the path, so the run could not be resumed.
             place.refuse(&arguments, 1, &["a path that JSON can hold"]);
         }
         fs::rename(&data, place.path("data")).unwrap();

@@ -1,4 +1,4 @@
-//! Trainings in two phases, from the weights of others, with layers that keep theirs.
+//! Trainings in two phases, trainings that begin with the weights of others, and networks with unquantized layers.
 
 use super::{SHORT, Workplace, assert_same_results};
 use serde_json::{Value, json};
@@ -62,11 +62,11 @@ fn a_run_may_begin_with_the_weights_of_another() {
     place.train("second", &hard);
     let init = &config(&place, "second")["init"];
     assert_eq!(init["run"].as_str().map(std::path::PathBuf::from), Some(place.path("first").canonicalize().unwrap()));
-    // It knows more after its first epoch than a run that begins from nothing.
+    // Its NLL after the first epoch is lower than that of a run that begins with random weights.
     place.train("alone", &HARD);
     let nll = |run: &str| place.metrics(run)[0]["nll"].as_f64().unwrap();
     assert!(nll("second") < 0.5 * nll("alone"), "{} and {}", nll("second"), nll("alone"));
-    // Begun anew where it had no checkpoint yet, it begins with the same weights.
+    // Resumed without a checkpoint, the run begins with the same weights.
     place.copy("second", "again");
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
         fs::remove_file(place.path("again").join(name)).unwrap();
@@ -100,7 +100,7 @@ fn the_first_and_the_last_layer_may_keep_their_weights() {
         let ends: Vec<bool> = rows.iter().map(|row| row.ends_with("unquantized") && row.contains(" 32.00 ")).collect();
         assert_eq!(ends, [true, false, true], "{shown}");
     }
-    // The packed model computes with the weights that the layers keep.
+    // The packed model computes with the unquantized weights of the layers.
     let eval = |source: &str| -> Value {
         serde_json::from_str(&place.succeed(&["eval", source, "--data", "data", "--json"])).unwrap()
     };

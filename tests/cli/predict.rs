@@ -5,7 +5,7 @@ use spikeslab::packed::{PackedModel, format};
 use spikeslab::train::data::mnist;
 use std::fs;
 
-/// A grey PNG of 12 × 12: `pixel` of each row and column.
+/// A grey PNG of 12 × 12, with the value `pixel` at each row and column.
 fn png(pixel: impl Fn(usize, usize) -> u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 12, 12);
@@ -15,7 +15,7 @@ fn png(pixel: impl Fn(usize, usize) -> u8) -> Vec<u8> {
     bytes
 }
 
-/// A place with images of three kinds, and the model that predicts them.
+/// A workplace with images in three formats, and the model that predicts them.
 fn place() -> (Workplace, PackedModel) {
     let place = Workplace::with_run();
     fs::write(place.path("stripes.png"), png(|row, _| (row % 2) as u8 * 255)).unwrap();
@@ -67,7 +67,7 @@ fn a_line_an_image() {
             assert_eq!(*line, format!("{file:<13}{}  {}", of(first), of(second)));
         }
     }
-    // One, unless more are asked for.
+    // Without `--top` one class is printed.
     let printed = place.succeed(&["predict", "run", "dark.raw"]);
     assert_eq!(printed.split_whitespace().count(), 3, "{printed}");
 }
@@ -116,7 +116,7 @@ fn the_test_images_of_a_data_set() {
     }
 }
 
-/// One file among others that is wrong: not a line of theirs.
+/// If one of several files is wrong, no prediction of the others is printed.
 #[test]
 fn an_image_that_is_none_is_refused() {
     let (place, _) = place();
@@ -153,7 +153,7 @@ fn usage() {
     place.refuse(&["predict", "run", "--data", "other"], 1, &["[1, 12, 12]", "[1, 10, 10]"]);
 }
 
-/// A name that would move a terminal's cursor is shown, and is JSON all the same.
+/// A file name that would move a terminal's cursor is escaped, in JSON too.
 #[cfg(unix)]
 #[test]
 fn names_of_files_are_escaped() {

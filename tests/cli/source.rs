@@ -1,10 +1,10 @@
-//! Runs and packed models that are none, or not whole: what every command says about them.
+//! Invalid and incomplete runs and packed models: the error of every command that reads them.
 
 use super::{SHORT, Workplace};
 use crate::train::Parts;
 use std::fs;
 
-/// Spoils the run in `run`.
+/// Damages the run in `run`.
 type Flaw = fn(&Workplace);
 
 fn replace(place: &Workplace, name: &str, from: &str, to: &str) {
@@ -13,14 +13,14 @@ fn replace(place: &Workplace, name: &str, from: &str, to: &str) {
     fs::write(place.path("run").join(name), text.replacen(from, to, 1)).unwrap();
 }
 
-/// Changes what is in the checkpoint of `run`, and its checksums with it.
+/// Changes the contents of the checkpoint of `run`, and updates its checksums.
 fn change_checkpoint(place: &Workplace, change: impl FnOnce(&mut Parts)) {
     let mut parts = Parts::of(&place.read("run/checkpoint.safetensors"));
     change(&mut parts);
     fs::write(place.path("run/checkpoint.safetensors"), parts.sealed()).unwrap();
 }
 
-/// Leaves it to what is in the checkpoint of `run` to tell which run it is of.
+/// Removes the origin from the checkpoint of `run`, so that only its other contents tell which run it is of.
 fn without_origin(place: &Workplace) {
     change_checkpoint(place, |file| file.header(|header| header["origin"] = serde_json::Value::Null));
 }
@@ -30,7 +30,7 @@ fn checkpoint_of(place: &Workplace, arguments: &[&str]) {
     fs::copy(place.path("other/checkpoint.safetensors"), place.path("run/checkpoint.safetensors")).unwrap();
 }
 
-/// Each flaw, what every command that reads the run says, and whether `eval` and its like read what is spoilt.
+/// Each flaw, and the words in the error of every command that reads the run.
 const FLAWS: &[(Flaw, &[&str])] = &[
     (|p| fs::remove_dir_all(p.path("run")).unwrap(), &["run", "No such file"]),
     (|p| fs::remove_file(p.path("run/config.json")).unwrap(), &["run", "a run directory", "without config.json"]),
@@ -78,7 +78,7 @@ fn a_spoilt_run_is_refused_by_every_command() {
         flaw(&place);
         let gone = !place.path("run").exists();
         for arguments in [&["eval", "run"][..], &["inspect", "run"], &["quantize", "run", "--out", "x"]] {
-            // A path that is no directory is taken for a packed model, where one may be given.
+            // A path that is not a directory is read as a packed model by the commands that accept one.
             let parts =
                 if gone && arguments[0] == "quantize" { &["run", "a run directory", "none"][..] } else { parts };
             place.refuse(arguments, 1, parts);
@@ -185,7 +185,7 @@ fn other_data_than_the_run_was_begun_on_are_refused() {
     for arguments in [&["train", "--resume", "run"][..], &["eval", "run"], &recalibrate] {
         place.refuse(arguments, 1, &["run", "the data it was begun on, checksum "]);
     }
-    // Others may be evaluated if they are asked for.
+    // Other data can be evaluated if `--data` names them.
     place.succeed(&["eval", "run", "--data", "data"]);
     bytes[100] ^= 1;
     fs::write(place.path("data/train-images-idx3-ubyte"), bytes).unwrap();
@@ -241,8 +241,8 @@ fn a_packed_model_that_is_not_whole_is_refused() {
     place.refuse(&["train", "--resume", "run/model.packed"], 1, &["model.packed", "a run directory", "a file"]);
 }
 
-/// The vectors of a run are those of the processor that it was begun on, unless it is asked to go on with others; where its data
-/// lie may change.
+/// A run goes on only with the vector instructions that it was begun with, unless `--other-vectors` allows others; the
+/// path of its data may change.
 #[test]
 fn a_run_goes_on_elsewhere_if_asked_to() {
     let place = Workplace::new();

@@ -31,7 +31,7 @@ fn a_row_a_run_as_columns_csv_and_json() {
     assert!(rows[1]["images"].is_null() && rows.len() == 2, "{json}");
 }
 
-/// A run that ended before its first epoch has no figures yet.
+/// A run that was stopped before the end of its first epoch has no metrics yet.
 #[test]
 fn what_is_not_there_yet_is_left_out_and_what_is_no_run_refused() {
     let place = Workplace::new();

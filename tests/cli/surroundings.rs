@@ -1,4 +1,4 @@
-//! A process in surroundings that it would not choose.
+//! The command in unusual environments.
 
 use super::training::{LONG, start, wait_for_epoch};
 use super::{SHORT, Workplace, assert_same_results, one_line};
@@ -39,7 +39,7 @@ fn closed_standard_streams_change_nothing() {
     }
 }
 
-/// A directory in which nothing can be made, if there is one: some users may write everywhere.
+/// A directory in which no file can be created; none if the user may write everywhere.
 #[cfg(unix)]
 fn read_only(place: &Workplace) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
@@ -87,9 +87,9 @@ fn another_directory_in_place_of_a_run_is_left_alone() {
     let place = Workplace::new();
     place.succeed(&[&["train", "--out", "whole"], &LONG[..]].concat());
     place.train("other", &[]);
-    // An empty one, and another run's.
+    // The run's directory is exchanged for an empty directory, and for the directory of another run.
     for with_run in [false, true] {
-        // Ready before the run is, so that the exchange is over long before the run's next write.
+        // The other directory is prepared first, so that the exchange is done long before the run's next write.
         if with_run {
             place.copy("other", "another");
         } else {
@@ -117,7 +117,7 @@ fn another_directory_in_place_of_a_run_is_left_alone() {
     }
 }
 
-/// Who asks for vectors that there are none of gets no others in their place.
+/// A request for vector instructions that do not exist is refused, and not replaced by others.
 #[test]
 fn vectors_of_an_unknown_name_are_refused() {
     let place = Workplace::with_run();

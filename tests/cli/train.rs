@@ -77,7 +77,7 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
     ] {
         assert!(lines.iter().any(|line| line.starts_with(start)), "no {start:?} in {printed}");
     }
-    // The table of epochs fits a terminal of any width; its head stands there once.
+    // The table of epochs fits into 80 columns, and its head is printed once.
     let head = lines.iter().position(|line| line.ends_with("seconds")).unwrap();
     assert_eq!(lines.iter().filter(|line| line.ends_with("seconds")).count(), 1, "{printed}");
     let names: Vec<&str> = lines[head].split("  ").map(str::trim).filter(|name| !name.is_empty()).collect();
@@ -156,7 +156,7 @@ fn the_configuration_holds_the_options() {
         assert_eq!((config["codebook"].as_array().unwrap().len(), &recipe["kl_warmup"]), (levels, &Value::Null));
         assert_eq!((&recipe["kl_weight"], &recipe["kl_warmup_power"]), (&json!(0.2), &json!(1)));
         let metrics = place.metrics("b");
-        // κ of the last step of each of two epochs, of eight steps each.
+        // κ of the last step of each of two epochs of eight steps.
         assert_eq!(
             (&metrics[0]["kl_weight"], &metrics[1]["kl_weight"]),
             (&json!(0.2 * 7.0 / 8.0 / 2.0), &json!(0.2 * 15.0 / 8.0 / 2.0))
@@ -191,7 +191,7 @@ fn one_seed_gives_the_same_bytes_at_any_number_of_threads() {
         let options = ["--out", out, "--threads", &threads.to_string()];
         let output = place.run(&[&["train", "mlp", "--data", "data"], &SHORT[..], &options].concat());
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        // More than there are cores are of no use, which is said.
+        // More threads than cores are not used, and a remark says so.
         let told = if threads > cores { format!("--threads {threads}: {cores}, one a core") } else { String::new() };
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.starts_with(&told) && stderr.lines().count() == usize::from(threads > cores), "{stderr}");
@@ -295,7 +295,7 @@ fn a_codebook_is_kept_as_it_is_given() {
     }
 }
 
-/// The whole program on definitions: two epochs end where those on kernels do, to rounding.
+/// With definitions in place of kernels, two epochs of training end with the same results, to rounding.
 #[test]
 fn definitions_train_as_kernels_do() {
     let place = Workplace::with_images(16);
@@ -319,7 +319,7 @@ fn definitions_train_as_kernels_do() {
                 assert!((seen / expected - 1.0).abs() < 2e-3, "{network}, {name}: {seen} and {expected}");
             }
         }
-        // Other code, other last bits: that it is other code is seen.
+        // The last bits differ, which shows that other code computed them.
         assert_ne!(place.read("by-definition/checkpoint.safetensors"), place.read("by-kernels/checkpoint.safetensors"));
         for dir in ["by-definition", "by-kernels"] {
             fs::remove_dir_all(place.path(dir)).unwrap();

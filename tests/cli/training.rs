@@ -1,4 +1,4 @@
-//! Runs that end before their time, and what becomes of them.
+//! Runs that are stopped or killed, and are then resumed.
 
 use super::{Workplace, assert_same_results, one_line};
 use crate::common::random::Random;
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-/// Enough epochs that a signal finds the process at work.
+/// Options with enough epochs that a signal arrives while the process is training.
 pub(super) const LONG: [&str; 8] =
     ["mlp", "--data", "data", "--epochs", "12", "--batch-size", "16", "--learning-rate=0.01"];
 
@@ -58,14 +58,14 @@ fn a_signal_to_end_leaves_a_run_that_resume_continues_to_the_same_bits() {
         let epochs = place.metrics("a run").len();
         assert!((epoch as usize..12).contains(&epochs), "{epochs}");
         assert!(!place.path("a run/model.packed").exists());
-        // What there is can be looked at.
+        // The stopped run can be inspected.
         assert!(place.succeed(&["inspect", "a run"]).starts_with(&format!("run of mlp after epoch {epochs} of 12")));
     }
     place.succeed(&["train", "--resume", "a run"]);
     assert_same_results(&place, "whole", "a run");
 }
 
-/// As under `nohup`, and in the background of a script.
+/// A signal that the process was started to ignore, as under `nohup` or in the background of a script.
 #[cfg(unix)]
 #[test]
 fn a_signal_that_was_ignored_before_stays_ignored() {
@@ -87,7 +87,7 @@ fn a_signal_that_was_ignored_before_stays_ignored() {
     assert_same_results(&place, "whole", "run");
 }
 
-/// Checks that the metrics of a run hold no half line, and no epoch twice.
+/// Checks that the metrics of a run have no incomplete line, and no epoch twice.
 pub(super) fn check_metrics(place: &Workplace, run: &str) {
     if place.path(run).join("metrics.jsonl").exists() {
         for (epoch, metrics) in place.metrics(run).iter().enumerate() {
@@ -110,7 +110,7 @@ fn runs_killed_at_random_moments_end_with_the_same_bits() {
         loop {
             let every = ["1epoch", "2epochs", "3steps", "7steps"][random.word() as usize % 4];
             let every = ["--checkpoint-every", every];
-            // A run that was killed before it had a configuration begins anew.
+            // A run that was killed before it had a configuration is begun again.
             let mut child = if place.path(&run).join("config.json").exists() {
                 start(&place, &[&["train", "--resume", &run], &every[..]].concat())
             } else {
@@ -176,7 +176,7 @@ fn a_run_in_training_is_not_trained_by_another() {
     let place = Workplace::with_run();
     let held = Run::open(&place.path("run")).unwrap();
     place.refuse(&["train", "--resume", "run"], 1, &["run", "no other process is training", "one in training"]);
-    // It may be read.
+    // Another process may read the run.
     place.succeed(&["eval", "run"]);
     drop(held);
     place.succeed(&["train", "--resume", "run"]);
@@ -196,7 +196,7 @@ fn of_two_processes_that_begin_one_run_the_second_is_refused() {
     assert_same_results(&place, "alone", "run");
 }
 
-/// Runs the command where no file may grow beyond `blocks` of 512 bytes.
+/// Runs the command with a limit of `blocks` blocks of 512 bytes for every file.
 #[cfg(target_os = "linux")]
 fn with_little_space(place: &Workplace, blocks: u32, arguments: &[&str]) -> std::process::Output {
     let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -214,7 +214,7 @@ fn a_full_disk_leaves_what_was_there() {
     let place = Workplace::with_run();
     let train = [&["train", "mlp", "--data", "data", "--out", "new"], &super::SHORT[..]].concat();
     let before = place.files();
-    // Too little for the first file of a run, and for a packed model.
+    // Too little space for the first file of a run, and for a packed model.
     fs::write(place.path("old.packed"), "kept").unwrap();
     for (blocks, arguments, name) in
         [(0, &train[..], "new/config.json"), (8, &["quantize", "run", "--out", "old.packed"], "old.packed")]
@@ -228,7 +228,7 @@ fn a_full_disk_leaves_what_was_there() {
     fs::remove_file(place.path("old.packed")).unwrap();
     assert!(place.files() == before);
 
-    // Enough for all but the checkpoint: when there is space, the run goes on.
+    // Enough space for all files but the checkpoint: with more space, the run can be resumed.
     let output = with_little_space(&place, 40, &train);
     let line = one_line(&output, "train");
     assert_eq!(output.status.code(), Some(1));
@@ -250,7 +250,7 @@ fn a_directory_that_vanishes_ends_the_run() {
     assert_eq!(output.status.code(), Some(1));
     let line = one_line(&output, "train");
     let is_gone = line.contains("run: expected the directory of the run in training");
-    // Unless it went between looking and writing.
+    // Unless the directory was removed between the check and the write.
     assert!(is_gone || (line.contains("run/") && line.contains("No such file")), "{line}");
     assert!(!place.path("run").exists());
     place.succeed(&["train", "--resume", "moved"]);
@@ -266,12 +266,13 @@ fn numbers_that_go_wrong_stop_the_run_at_their_step_and_keep_the_last_checkpoint
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         one_line(&output, rate)
     };
-    // In f32, but what it is divided by at the first step is not: that makes NaN of every weight.
+    // The rate is finite in f32, but divided by Adam's correction in the first step it is not, and every weight becomes
+    // NaN.
     let line = begin("1e38");
     assert!(line.contains("tensor ") && line.contains("finite numbers after step 1"), "{line}");
     assert!(!place.path("run/checkpoint.safetensors").exists() && !place.path("run/metrics.jsonl").exists());
     fs::remove_dir_all(place.path("run")).unwrap();
-    // Within f32, and far too large.
+    // The rate is finite in f32 at every step, but far too large.
     let line = begin("1e37");
     assert!(line.contains("tensor ") && line.contains("finite numbers") && line.contains("step "), "{line}");
 }

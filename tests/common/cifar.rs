@@ -1,13 +1,13 @@
-//! Small data sets in the official layout of CIFAR: a shape of one of ten colours somewhere on a grey, noisy ground.
+//! Small data sets in the official layout of CIFAR: a shape of one of ten colours on a grey, noisy background.
 //!
-//! Each class of CIFAR-10 has a shape and a colour of its own. A fine class of CIFAR-100 is `10 · shape + colour`, its
+//! Each class of CIFAR-10 has another shape and another colour. A fine class of CIFAR-100 is `10 · shape + colour`, its
 //! coarse class `2 · shape + (colour ≥ 5)`.
 
 use super::random::Random;
 use std::fs;
 use std::path::Path;
 
-/// Pixels of an image, and of its planes.
+/// The number of bytes of an image, and of one of its planes.
 pub const PIXELS: usize = 3 * PLANE;
 const PLANE: usize = SIZE * SIZE;
 const SIZE: usize = 32;
@@ -26,7 +26,7 @@ const COLOURS: [[u8; 3]; 10] = [
     [100, 40, 10],
 ];
 
-/// Whether a shape of a size covers the point at this distance from its middle.
+/// Whether a shape of this size covers the point at this distance from its middle.
 fn covers(shape: usize, size: f64, down: f64, right: f64) -> bool {
     let (d, r) = (down.abs(), right.abs());
     match shape {
@@ -60,13 +60,13 @@ fn image(shape: usize, colour: usize, random: &mut Random) -> Vec<u8> {
     pixels
 }
 
-/// `count` records of CIFAR-10, the classes in turn.
+/// `count` records of CIFAR-10, with the classes in turn.
 pub fn records10(count: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     (0..count).flat_map(|i| [vec![(i % 10) as u8], image(i % 10, i % 10, &mut random)].concat()).collect()
 }
 
-/// `count` records of CIFAR-100, the classes in turn.
+/// `count` records of CIFAR-100, with the classes in turn.
 pub fn records100(count: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut record = |i: usize| {
@@ -77,7 +77,8 @@ pub fn records100(count: usize, seed: u64) -> Vec<u8> {
     (0..count).flat_map(&mut record).collect()
 }
 
-/// A directory with the files of CIFAR-10: five of `batch` training images each, and `test` test images.
+/// Writes a directory with the files of CIFAR-10: five files of `batch` training images each, and one of `test` test
+/// images.
 pub fn write10(dir: &Path, batch: usize, test: usize) {
     fs::create_dir_all(dir).unwrap();
     for n in 1..=5 {
@@ -86,7 +87,7 @@ pub fn write10(dir: &Path, batch: usize, test: usize) {
     fs::write(dir.join("test_batch.bin"), records10(test, 6)).unwrap();
 }
 
-/// A directory with the files of CIFAR-100.
+/// Writes a directory with the files of CIFAR-100.
 pub fn write100(dir: &Path, train: usize, test: usize) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("train.bin"), records100(train, 1)).unwrap();

@@ -1,11 +1,12 @@
-//! The one comparison of the tests: shapes first, then every element, NaN and infinities by name.
+//! The only comparison function of the tests: it compares shapes first, then every element, with rules for NaN and
+//! infinities.
 
 use super::tolerance::Tolerance;
 use approx::RelativeEq;
 use ndarray::{Array, ArrayView, Dimension};
 use spikeslab::scalar::Real;
 
-/// An array of any rank and type, in standard layout; f32 and f64 are held exactly.
+/// An array of any rank and type, in standard layout; f32 and f64 are stored exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     pub shape: Vec<usize>,
@@ -78,9 +79,10 @@ pub fn assert_close<A: ToTensor + ?Sized, E: ToTensor + ?Sized>(
     }
 }
 
-/// Says where and how `actual` differs most from `expected`, if any element differs by more than the tolerance allows.
+/// An error that says where and how `actual` differs most from `expected`, if an element differs by more than the
+/// tolerance.
 ///
-/// NaN agrees with nothing, not even NaN; an infinity agrees with the same infinity alone; there is no comparing nothing.
+/// NaN agrees with nothing, not even NaN. An infinity agrees only with the same infinity. Empty tensors are an error.
 pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Result<(), String> {
     for (side, tensor) in [("actual", actual), ("expected", expected)] {
         let (product, count) = (tensor.shape.iter().product::<usize>(), tensor.values.len());
@@ -95,14 +97,13 @@ pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Resu
         return Err(": nothing to compare".to_string());
     }
     let largest = expected.values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+    // The error of each element in units of the allowed error; infinite for NaN.
     let pair = |i: usize| (actual.values[i], expected.values[i]);
     let agrees = |i: &usize| {
         let (seen, wanted) = pair(*i);
         let allowed = tolerance.allowed(wanted, largest);
-        // approx calls no two numbers different where the allowed error is infinite.
         seen.relative_eq(&wanted, if allowed.is_finite() { allowed } else { 0.0 }, 0.0)
     };
-    // The error in units of the allowed one; a NaN is worse than any number.
     let excess = |i: usize| {
         let (seen, wanted) = pair(i);
         let excess = (seen - wanted).abs() / tolerance.allowed(wanted, largest);
@@ -126,7 +127,7 @@ pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Resu
     ))
 }
 
-/// The index in each direction of element `i` in standard layout.
+/// The index along each dimension of element `i` in standard layout.
 fn index(mut i: usize, shape: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = shape
         .iter()

@@ -1,4 +1,4 @@
-//! The GPU that operations are held to the CPU on.
+//! The GPU on which operations are compared with the CPU's.
 
 use super::Precision;
 use super::compare::{ToTensor, assert_close};
@@ -9,18 +9,18 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A working precision that runs on the device too.
+/// A precision that the device supports too.
 pub trait DevicePrecision: Precision + Real {}
 
 impl<F: Precision + Real> DevicePrecision for F {}
 
-/// The device, whose memory is filled with NaN before it is overwritten; without one it says that `test` is skipped, or, if
-/// REQUIRE_CUDA=1, fails.
+/// The device, whose memory is filled with NaN before it is overwritten. Without a device this prints that `test` is
+/// skipped, or fails if REQUIRE_CUDA=1.
 #[track_caller]
 pub fn device(test: &str) -> Option<Device> {
     static DEVICE: OnceLock<Result<Device, String>> = OnceLock::new();
     static RAN: AtomicUsize = AtomicUsize::new(0);
-    // Not by `eprintln`, which shows nothing of a test that passes.
+    // Not with `eprintln`, whose output is hidden if the test passes.
     let say = |text: String| std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
     match DEVICE.get_or_init(|| Device::open_with(0, true).map_err(|error| error.to_string())) {
         Ok(device) => {
@@ -48,7 +48,8 @@ pub fn on_host<T: spikeslab::cuda::Element>(buffer: &Buffer<T>) -> ArrayD<T> {
     buffer.to_host().expect("the device works")
 }
 
-/// Asserts that a buffer has the very bits of an array; zeros of either sign are equal, NaN equals NaN.
+/// Asserts that a buffer has exactly the bits of an array, except that zeros of either sign are equal, and NaN equals
+/// NaN.
 #[track_caller]
 pub fn assert_same_bits<F: DevicePrecision>(what: &str, actual: &Buffer<F>, expected: &(impl ToTensor + ?Sized)) {
     let (actual, expected) = (on_host(actual).to_tensor(), expected.to_tensor());

@@ -1,4 +1,4 @@
-//! The stand-in for the CUDA libraries, `tests/cuda/emulator`, built where there is a C++ compiler.
+//! The libraries that replace those of CUDA, `tests/cuda/emulator`, built if there is a C++ compiler.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 const LIBRARIES: [(&str, &str); 2] = [("libcuda.so", "driver.cpp"), ("libnvrtc.so", "compiler.cpp")];
 
-/// `program`, to be run with the emulator's libraries; nothing where they cannot be built.
+/// A command that runs `program` with the emulator's libraries; none if they cannot be built.
 pub fn on_emulator(program: impl AsRef<OsStr>) -> Option<Command> {
     static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let directory = DIRECTORY.get_or_init(build).as_ref()?;
@@ -17,7 +17,7 @@ pub fn on_emulator(program: impl AsRef<OsStr>) -> Option<Command> {
     Some(command)
 }
 
-/// The directory of the libraries, which keeps what kernels are compiled to from one run to the next.
+/// The directory of the libraries, which also keeps the compiled kernels for later runs.
 fn build() -> Option<PathBuf> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -33,7 +33,7 @@ fn build() -> Option<PathBuf> {
             .output()
             .ok()?;
         assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
-        // Another process may be loading them.
+        // Renamed from a name of this process, since another process may be loading the libraries.
         fs::rename(own(library), directory.join(library)).expect("it is renamed");
     }
     fs::copy(sources.join("device.h"), own("device.h")).expect("a copy");

@@ -1,9 +1,11 @@
-//! Programs of others that a test needs: where one is not found, the test says so, or fails if that is asked for.
+//! External programs that a test needs. If a program is not found, the test prints that it is skipped, or fails if
+//! required.
 
 use std::io::Write;
 use std::process::{Command, Output};
 
-/// Whether `program` runs with `arguments`; if not, says that `test` is skipped, or fails if the variable REQUIRE_`what` is 1.
+/// Whether `program` runs with `arguments`; if not, prints that `test` is skipped, or fails if the variable
+/// REQUIRE_`what` is 1.
 #[track_caller]
 pub fn is_there(test: &str, what: &str, program: &str, arguments: &[&str]) -> bool {
     let reason = match Command::new(program).args(arguments).output() {
@@ -13,7 +15,7 @@ pub fn is_there(test: &str, what: &str, program: &str, arguments: &[&str]) -> bo
     };
     let required = std::env::var(format!("REQUIRE_{what}")).is_ok_and(|value| value == "1");
     assert!(!required, "REQUIRE_{what}=1, but {program}: {reason}");
-    // Not by `eprintln`, which shows nothing of a test that passes.
+    // Not with `eprintln`, whose output is hidden if the test passes.
     let line = format!("SKIPPED {test}: {program}: {reason}\n");
     std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
     false

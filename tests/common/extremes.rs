@@ -1,4 +1,4 @@
-//! What people and programs give where a number is asked for.
+//! Values that people and programs may give for an option that takes a number.
 
 pub const EXTREMES: [&str; 16] = [
     "",

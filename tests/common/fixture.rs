@@ -1,4 +1,5 @@
-//! Golden values: `fixtures/<path>.safetensors`, tensors named `<case>.<tensor>`. Their sources are told in the manifest.
+//! Golden values: `fixtures/<path>.safetensors`, with tensors named `<case>.<tensor>`. The manifest names their
+//! sources.
 
 use super::Precision;
 use super::compare::{Tensor, ToTensor, assert_close};
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-/// One case of a fixture file, its real numbers rounded to the working precision `F` where they are read as inputs.
+/// One case of a fixture file. Its real numbers are rounded to the precision `F` when they are read as inputs.
 pub struct Case<F> {
     /// `<path>: <case>`, for messages.
     pub name: String,
@@ -22,7 +23,7 @@ pub struct Case<F> {
 
 /// Runs `test` on each case of the fixture `path`, of which there must be `count`. The test must use every tensor.
 ///
-/// The tolerance is the golden one of the operation named by the last part of the path.
+/// The tolerance is that of golden values of the operation named by the last part of the path.
 #[track_caller]
 pub fn for_each_case<F: Precision>(path: &str, count: usize, test: impl Fn(&Case<F>)) {
     for_each_case_of(path, count, |_| true, test);
@@ -59,7 +60,7 @@ impl<F: Precision> Case<F> {
         self.tensors.contains_key(tensor)
     }
 
-    /// The names of the tensors that begin with `prefix`, without it.
+    /// The names of the tensors that begin with `prefix`, without the prefix.
     pub fn names_after(&self, prefix: &str) -> Vec<String> {
         self.tensors.keys().filter_map(|name| name.strip_prefix(prefix)).map(str::to_string).collect()
     }
@@ -70,7 +71,7 @@ impl<F: Precision> Case<F> {
         self.tensors.get(tensor).unwrap_or_else(|| panic!("{} has no {tensor}", self.name))
     }
 
-    /// Takes a tensor as looked at that a test has no use for.
+    /// Marks a tensor as used that the test does not need.
     pub fn skip(&self, tensor: &str) {
         self.stored(tensor);
     }
@@ -108,7 +109,7 @@ impl<F: Precision> Case<F> {
         self.integers(tensor).try_into().expect("two numbers")
     }
 
-    /// The tolerance of golden values of this operation in this precision, or of this case, where the table has one.
+    /// The tolerance of golden values of this operation in this precision, or of this case if the table has one for it.
     pub fn tolerance(&self) -> Tolerance {
         let case = self.name.rsplit(": ").next().expect("a name");
         let case = case.trim_start_matches("exact-").trim_start_matches("fit-");
@@ -129,12 +130,12 @@ impl<F: Precision> Case<F> {
     }
 }
 
-/// What the manifest notes about a case, such as the prior of a network.
+/// A note of the manifest about a case, such as the prior of a network.
 pub fn note(path: &str, case: &str, key: &str) -> String {
     noted(path, case, key).unwrap_or_else(|| panic!("the manifest notes no {key} of {path}: {case}"))
 }
 
-/// As [`note`], or `default` where the manifest notes none.
+/// As [`note`], or `default` if the manifest has no such note.
 pub fn note_or(path: &str, case: &str, key: &str, default: &str) -> String {
     noted(path, case, key).unwrap_or_else(|| default.to_string())
 }
@@ -173,7 +174,7 @@ fn load(path: &str) -> BTreeMap<String, BTreeMap<String, Tensor>> {
     cases
 }
 
-/// A whole number that f64 holds exactly.
+/// A whole number, which f64 must represent exactly.
 fn exact(word: [u8; 8]) -> f64 {
     let number = i64::from_le_bytes(word);
     assert!(number.unsigned_abs() <= 1 << 53, "{number} is not exact in f64");

@@ -1,4 +1,4 @@
-//! What every form of the multi-spike prior's KL is held to.
+//! The checks that every form of the multi-spike prior's KL must pass.
 
 use super::Dtype::F64;
 use super::Precision;
@@ -14,7 +14,7 @@ use spikeslab::scalar::spike_kl::Spike;
 
 pub const SPIKES: [Spike; 2] = [Spike::Exact, Spike::Fit];
 
-/// Without a zero level: M = 2, 3, 4, 5, 8, 16.
+/// Codebooks without a zero level: M = 2, 3, 4, 5, 8, 16.
 const NONZERO: [&[f64]; 6] = [
     &[-0.2, 0.2],
     &[-0.27, 0.08, 0.19],
@@ -27,7 +27,7 @@ const NONZERO: [&[f64]; 6] = [
     ],
 ];
 
-/// With a zero level: M = 2, 3, 4, 5, 8, 16.
+/// Codebooks with a zero level: M = 2, 3, 4, 5, 8, 16.
 const WITH_ZERO: [&[f64]; 6] = [
     &[-0.2, 0.0],
     &[-0.2, 0.0, 0.2],
@@ -46,12 +46,12 @@ pub fn codebooks(form: Form) -> Vec<&'static [f64]> {
     }
 }
 
-/// The Ds a form is made with: the quadrature has its own.
+/// The functions D with which a form is tested: the quadrature does not use the fit.
 pub fn spikes(form: Form) -> &'static [Spike] {
     if form == Form::Quadrature { &SPIKES[..1] } else { &SPIKES }
 }
 
-/// F of one weight and its derivative in the levels.
+/// F of one weight, and its derivative with respect to the levels.
 pub fn one_weight(
     prior: &MultiSpike,
     theta: f64,
@@ -103,7 +103,8 @@ pub fn assert_golden<F: Precision>(form: Form, count: usize) {
     });
 }
 
-/// The gradient in θ, ln σ² and every level, for each codebook, on levels, between them and outside.
+/// Checks the gradient with respect to θ, ln σ² and every level, for each codebook, with θ on levels, between them and
+/// outside.
 pub fn assert_gradients(form: Form) {
     for levels in codebooks(form) {
         let last = levels.len() - 1;
@@ -112,7 +113,7 @@ pub fn assert_gradients(form: Form) {
         for (i, (log_sigma2, spike)) in
             [-8.0, -4.5, -1.0, 0.9].iter().flat_map(|s| spikes(form).iter().map(move |k| (*s, *k))).enumerate()
         {
-            // Every place with every spike, but not every combination of all.
+            // Every θ is tried with every spike, but not every combination of all.
             for theta in places.iter().skip(i % 2).step_by(2) {
                 assert_gradient_at(form, spike, *theta, log_sigma2, levels, None);
             }
@@ -120,7 +121,7 @@ pub fn assert_gradients(form: Form) {
     }
 }
 
-/// The gradient of one weight's KL in θ, ln σ² and every level.
+/// Checks the gradient of one weight's KL with respect to θ, ln σ² and every level.
 pub fn assert_gradient_at(
     form: Form,
     spike: Spike,
@@ -137,7 +138,7 @@ pub fn assert_gradient_at(
     assert_gradient(form.name(), &what(spike, theta, log_sigma2, levels), step(form, &x), &x, &gradient, |x| {
         let levels = &x[2..];
         match form {
-            // The zero level moves too: it is known by its place.
+            // The zero level moves too, so the function is told its position.
             Form::Vnq => {
                 let zero = zero.expect("a zero level");
                 let mut unused = vec![0.0; levels.len()];
@@ -148,8 +149,9 @@ pub fn assert_gradient_at(
     });
 }
 
-/// A step for differences at `x` = (θ, ln σ², ℓ …), small beside every length over which a form changes: σ, the widths of
-/// the windows, the gaps between the levels and, for the fit, which is not analytic on a level, the distance to it.
+/// A step for differences at `x` = (θ, ln σ², ℓ …), small against every length over which a form changes: σ, the widths
+/// of the windows, the gaps between the levels and, for the fit, which is not analytic on a level, the distance to the
+/// level.
 fn step(form: Form, x: &[f64]) -> f64 {
     let (theta, sigma, levels) = (x[0], (0.5 * x[1]).exp(), &x[2..]);
     let gaps = levels.windows(2).map(|pair| pair[1] - pair[0]);
@@ -167,7 +169,7 @@ fn what(spike: Spike, theta: f64, log_sigma2: f64, levels: &[f64]) -> String {
     format!("{spike:?}, θ = {theta}, ln σ² = {log_sigma2}, levels {levels:?}")
 }
 
-/// F is unchanged when θ, σ and the levels are scaled together; its derivatives in θ and ℓ shrink as these grow.
+/// F does not change when θ, σ and the levels are scaled together; its derivatives in θ and ℓ are divided by the scale.
 pub fn assert_unchanged_by_scale(form: Form) {
     let tolerance = tolerance(form.name(), F64, Check::Property);
     for levels in codebooks(form) {
@@ -220,7 +222,8 @@ pub fn assert_symmetric(form: Form) {
     }
 }
 
-/// Finite on levels, on partitions, far away, at and beyond the bounds of ln σ²; NaN in, NaN out.
+/// The KL and its gradient are finite on levels, on partitions, far away, at and beyond the bounds of ln σ²; NaN gives
+/// NaN.
 pub fn assert_finite_and_nan_kept<F: Precision>(form: Form) {
     for levels in codebooks(form) {
         let levels: Vec<F> = levels.iter().map(|level| F::of(*level)).collect();

@@ -1,4 +1,4 @@
-//! Holds a gradient to differences of its function, in f64.
+//! Compares a gradient with differences of its function, in f64.
 //!
 //! The difference quotient is the central one of fourth order,
 //!
@@ -6,8 +6,8 @@
 //! f′(x) = [8 (f(x + h) − f(x − h)) − (f(x + 2h) − f(x − 2h))] / 12h + O(h⁴ f⁽⁵⁾) + O(ε f / h)
 //! ```
 //!
-//! Every check is made twice: of the gradient given, which must pass, and of the same gradient with one entry a little
-//! off, which must not.
+//! Every check is made twice: with the given gradient, which must pass, and with the same gradient with a small error
+//! in one entry, which must fail.
 
 use super::Dtype;
 use super::compare::{ToTensor, compare};
@@ -17,7 +17,7 @@ use super::tolerance::{Check, Floor, Tolerance, tolerance};
 /// The error put into one entry for the counter-check, in units of the gradient's largest entry or the tolerance's floor.
 const SABOTAGE: f64 = 1e-4;
 
-/// Directions of a projection: one alone could be blind to an error in some entries.
+/// The number of directions of a projection: one direction alone could miss an error in some entries.
 const DIRECTIONS: u64 = 3;
 
 /// Checks every entry of `analytic`, the gradient of `f` at `x`, with steps of size `step`.
@@ -100,7 +100,7 @@ fn slope(f: &impl Fn(&[f64]) -> f64, x: &[f64], step: f64, direction: impl Fn(us
     (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * step)
 }
 
-/// Σ y · dy: the loss whose gradient in y is `dy`.
+/// Σ y · dy: the loss whose gradient with respect to y is `dy`.
 pub fn weighted_sum<D: ndarray::Dimension>(y: &ndarray::Array<f64, D>, dy: &ndarray::Array<f64, D>) -> f64 {
     assert_eq!(y.shape(), dy.shape());
     (y * dy).sum()

@@ -1,15 +1,16 @@
-//! Networks drawn from the language of `nets::text`: their texts.
+//! Texts of random networks in the language of `nets::text`.
 //!
-//! An image goes through units, each of operations of any options: a convolution and what may follow it, a pooling, a residual
-//! unit, a dense block, a sum or a concatenation with an earlier value. It ends in one or two dense layers.
+//! A network is a series of units of operations with random options: a convolution and the operations that may follow
+//! it, a pooling, a residual unit, a dense block, a sum or a concatenation with an earlier value. It ends with one or
+//! two dense layers.
 
 use super::random::Random;
 use std::fmt::Write;
 
-/// Classes of every network.
+/// The number of classes of every network.
 pub const CLASSES: usize = 4;
 
-/// The text of the network of that seed.
+/// The text of the random network for this seed.
 pub fn draw(seed: u64) -> String {
     let mut draw = Draw { random: Random::new(seed), text: String::new(), values: Vec::new(), lines: 0 };
     let input = [draw.between(1, 3), draw.between(6, 9), draw.between(6, 9)];
@@ -39,7 +40,7 @@ struct Value {
 struct Draw {
     random: Random,
     text: String,
-    /// The images so far; the last is what the next line reads.
+    /// The images of the lines written; the next line reads the last.
     values: Vec<Value>,
     lines: usize,
 }
@@ -58,7 +59,7 @@ impl Draw {
         self.values.last().expect("the input").clone()
     }
 
-    /// Appends a line of a name of its own that gives images of `shape`.
+    /// Appends a line with a new name, whose output is images of `shape`.
     fn line(&mut self, words: &str, shape: [usize; 3]) -> Value {
         self.lines += 1;
         let value = Value { name: format!("v{}", self.lines), shape };
@@ -74,7 +75,7 @@ impl Draw {
         self.line(&words, shape)
     }
 
-    /// A convolution of any options that fits, and perhaps a normalization, a ReLU and a max pooling.
+    /// A convolution with random options that fits, and perhaps a normalization, a ReLU and a max pooling.
     fn convolution(&mut self) {
         let Value { shape: [channels, height, width], .. } = self.last();
         let mut words = String::new();
@@ -111,7 +112,8 @@ impl Draw {
         }
     }
 
-    /// A pooling of any options that fits: often the one that is computed with what stands before it.
+    /// A pooling with random options that fits; often the one that a kernel computes together with the operations
+    /// before it.
     fn pooling(&mut self) {
         let Value { shape: [channels, height, width], .. } = self.last();
         let kind = if self.once_in(3) { "avg-pool" } else { "max-pool" };
@@ -132,7 +134,7 @@ impl Draw {
         self.line(&words, [channels, size[0], size[1]]);
     }
 
-    /// ReLU(x' + F(x)), x' a projection where the channels or the size of the image change.
+    /// ReLU(x' + F(x)); x' is a projection if the channels or the size of the image change.
     fn residual(&mut self) {
         let x = self.last();
         let [channels, height, width] = x.shape;
@@ -153,7 +155,8 @@ impl Draw {
         self.line("relu", shape);
     }
 
-    /// Units of one stage or two, each appended to what it read; now and then a block is nearly one.
+    /// Units of one or two stages, whose outputs are appended to their inputs; now and then something that is nearly a
+    /// dense block.
     fn dense_block(&mut self) {
         let mut x = self.last();
         let growth = self.between(1, 2);
@@ -170,7 +173,7 @@ impl Draw {
                 self.line("norm", between);
                 self.line("relu", between);
             }
-            // Here and there in groups, dilated, or with a bias.
+            // Sometimes the convolution has groups, a dilation or a bias.
             let (outputs, groups) = if self.once_in(6) { (seen, seen) } else { (growth, 1) };
             let dilation = if self.once_in(6) { 2 } else { 1 };
             let bias = if self.once_in(6) { " bias" } else { "" };
@@ -182,7 +185,7 @@ impl Draw {
         }
     }
 
-    /// A sum or a concatenation with an earlier value, which is then read once more.
+    /// A sum or a concatenation with an earlier value, which is thus read once more.
     fn join(&mut self) {
         let last = self.last();
         let fits = |value: &&Value| value.shape[1..] == last.shape[1..];

@@ -9,7 +9,7 @@ fn every_numeric_source_file_has_a_test_file_of_its_name() {
     for folder in ["scalar", "tensor", "prior", "layers", "nets"] {
         for entry in std::fs::read_dir(root.join("src").join(folder)).expect("a folder of src") {
             let entry = entry.expect("an entry");
-            // A folder holds the parts of the file of its name, which are tested through that file.
+            // A folder contains the parts of the file with its name, which are tested through that file.
             if entry.path().is_dir() {
                 continue;
             }

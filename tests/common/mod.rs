@@ -1,4 +1,4 @@
-//! What the tests share: one comparison, one table of tolerances, one gradient checker.
+//! Functions that the tests share: one comparison, one table of tolerances, one gradient checker.
 
 #[cfg(feature = "files")]
 pub mod cifar;
@@ -30,14 +30,14 @@ mod mirror;
 use spikeslab::scalar::Real;
 use spikeslab::scalar::vector::{Kernel, Vector};
 
-/// The type a test runs in.
+/// The type of numbers with which a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
     F32,
     F64,
 }
 
-/// A working precision that knows its row in the table of tolerances.
+/// A precision, with its type in the table of tolerances.
 pub trait Precision: Real {
     const DTYPE: Dtype;
 }
@@ -74,8 +74,8 @@ impl<F: Real, K: Kernel<F>> Kernel<F> for Several<K> {
     }
 }
 
-/// Asserts that `result` is an error whose message holds each of `parts`: the name of what was wrong, what was expected,
-/// what was seen.
+/// Asserts that `result` is an error whose message contains each of `parts`: the name of what was wrong, what was
+/// expected, what was seen.
 #[track_caller]
 pub fn assert_error<T>(result: spikeslab::Result<T>, parts: &[&str]) {
     match result {

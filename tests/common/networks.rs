@@ -1,4 +1,4 @@
-//! What every network is held to.
+//! The checks that every network must pass.
 
 use super::Precision;
 use super::compare::{Tensor, ToTensor};
@@ -17,7 +17,7 @@ use spikeslab::prior::{Codebook, Form, Kl, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use std::path::{Path, PathBuf};
 
-/// Sets every parameter to what `value` gives for its name.
+/// Sets every parameter to the array that `value` returns for its name.
 fn set_parameters<F: Precision>(network: &mut Network<F>, value: impl Fn(&str) -> ArrayD<F>) {
     for parameter in network.parameters_mut() {
         let value = value(&parameter.name);
@@ -26,49 +26,50 @@ fn set_parameters<F: Precision>(network: &mut Network<F>, value: impl Fn(&str) -
     }
 }
 
-/// Networks of every kind whose layers may have any outputs: the names that [`Description::with_widths`] knows.
+/// Networks of every kind whose layers may have any numbers of outputs: the names that [`Description::with_widths`]
+/// accepts.
 pub const NETWORKS: [&str; 5] = ["mlp", "lenet5", "lenet-caffe", "densenet", "densenet-bottleneck"];
 
-/// The network of that name whose layers have these outputs.
+/// The network `name` whose layers have these numbers of outputs.
 pub fn with_widths<F: Precision>(name: &str, input: [usize; 3], widths: &[usize]) -> Network<F> {
     let graph = Description::with_widths(name, input, widths).expect("a network");
     Network::new(graph, &Codebook::symmetric(3).expect("three levels"))
 }
 
-/// A preset, with its sizes after a colon, of ten classes, for images of that shape.
+/// A preset, with its sizes after a colon, with ten classes, for images of shape `input`.
 pub fn preset(name: &str, input: [usize; 3]) -> Graph {
     let preset = Description::preset(name).expect("a preset");
     preset.graph(Given { input: Some(input), ..Given::default() }).expect("a network")
 }
 
-/// The preset that the network of that name is, of its published depth.
+/// The preset with the published depth for the network of this name.
 pub fn preset_of(network: &str) -> &str {
     if network == "densenet-bottleneck" { "densenet:bottleneck=true" } else { network }
 }
 
-/// How many layers the network of that name has in its published depth.
+/// The number of layers of the network of this name with its published depth.
 pub fn depth(network: &str) -> usize {
     preset(preset_of(network), [3, 32, 32]).layers().count()
 }
 
-/// Whether a golden case of a file, by its name, is of the network of that name: those with bottleneck are named so.
+/// Whether a golden case is of the network of this name: the names of cases with bottleneck begin with `bottleneck`.
 pub fn is_of(network: &str, case: &str) -> bool {
     !network.starts_with("densenet") || (network == "densenet-bottleneck") == case.starts_with("bottleneck")
 }
 
-/// The file of a text beside the goldens of its network.
+/// The path of a network's text beside its golden values.
 pub fn text_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/nets").join(name).with_extension("net")
 }
 
-/// The network of that many classes that `fixtures/nets/<name>.net` describes, if there is such a text.
+/// The graph, with `classes` classes, of the network in `fixtures/nets/<name>.net`, if there is such a text.
 pub fn text(name: &str, classes: usize) -> Option<Graph> {
     let text = std::fs::read_to_string(text_path(name)).ok()?;
     let given = Given { classes: Some(classes), ..Given::default() };
     Some(Graph::parse(name, &text, given).expect("a network"))
 }
 
-/// The graph of a golden case: of its text, or of a preset with the outputs its tensors have.
+/// The graph of a golden case: that of its text, or of a preset with the numbers of outputs of its tensors.
 fn golden_graph<F: Precision>(name: &str, case: &Case<F>) -> Graph {
     let shape = |name: &str| case.stored(name).shape.clone();
     if let Some(graph) = text(name, shape("step1.logits")[1]) {
@@ -114,7 +115,8 @@ fn golden_prior(path: &str, case: &str) -> Prior {
     Prior::MultiSpike(MultiSpike::new(form, spike))
 }
 
-/// Every step of every case: logits, loss, NLL, KL, the gradient in every parameter, and the running statistics after it.
+/// Checks every step of every case: logits, loss, NLL, KL, the gradient with respect to every parameter, and the
+/// running statistics after the step.
 pub fn assert_golden<F: Precision>(name: &str, path: &str, count: usize) {
     for_each_case_of::<F>(
         path,
@@ -170,7 +172,7 @@ pub fn assert_golden<F: Precision>(name: &str, path: &str, count: usize) {
                     for parameter in network.parameters() {
                         let after = format!("after.{}", parameter.name);
                         if parameter.role.is_trained() {
-                            // What the optimizer makes of the gradient is its own tests' concern.
+                            // The optimizer's result is checked by its tests.
                             case.skip(&here(&after));
                         } else {
                             expect(&after, &parameter.value.to_tensor());
@@ -204,7 +206,7 @@ fn add_kl<F: Precision>(
     }
 }
 
-/// A network with random parameters, its input, its noise.
+/// A network with random parameters, an input and noise.
 pub struct Problem<F> {
     pub network: Network<F>,
     pub x: Array4<F>,
@@ -212,7 +214,7 @@ pub struct Problem<F> {
     pub eps: Vec<ArrayD<F>>,
 }
 
-/// How a pass is made: sampled or mean weights, batch or running statistics.
+/// The modes of a pass: sampled or mean weights, batch or running statistics.
 pub const MODES: [(bool, Normalization); 4] = [
     (true, Normalization::Batch),
     (false, Normalization::Batch),
@@ -225,7 +227,7 @@ impl<F: Precision> Problem<F> {
         Self::of(with_widths(name, input, widths), batch, seed)
     }
 
-    /// Of a network whose parameters are replaced by random ones.
+    /// A problem with the network, whose parameters are replaced by random ones.
     pub fn of(mut network: Network<F>, batch: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
         for parameter in network.parameters_mut() {
@@ -235,7 +237,8 @@ impl<F: Precision> Problem<F> {
                 Role::LogSigma2 => random.uniforms(-7.0, -2.0, shape),
                 Role::Levels => continue,
                 Role::Gamma | Role::RunningVar => random.uniforms(0.5, 1.5, shape),
-                // Positive, so that enough units pass ReLU even where running statistics are far from the batch's.
+                // Positive, so that enough units are above 0 before ReLU even if running statistics are far from the
+                // batch's.
                 Role::Beta => random.uniforms(0.2, 1.0, shape),
                 Role::Bias | Role::RunningMean => random.uniforms(-0.5, 0.5, shape),
             };
@@ -246,7 +249,7 @@ impl<F: Precision> Problem<F> {
         let labels = (0..batch).map(|image| image * 7 % classes).collect();
         let mut problem = Self { network, x, labels, eps: Vec::new() };
         let mut shapes = problem.noise_shapes().into_iter();
-        // Of a layer without noise nothing.
+        // A layer without noise has an empty array.
         let eps = problem
             .network
             .layers()
@@ -266,7 +269,7 @@ impl<F: Precision> Problem<F> {
         asked.into_inner()
     }
 
-    /// The mean NLL, the logits and the gradient in every parameter.
+    /// The mean NLL, the logits and the gradient with respect to every parameter.
     pub fn run(
         &self,
         network: &Network<F>,
@@ -282,13 +285,14 @@ impl<F: Precision> Problem<F> {
     }
 }
 
-/// How much of the gradient is checked.
+/// The entries of the gradient that are checked.
 pub enum Entries {
     All,
     Projected,
 }
 
-/// The gradient of the NLL in every trained parameter, in every mode, by definitions and by kernels.
+/// Checks the gradient of the NLL with respect to every trained parameter, in every mode, with definitions and with
+/// kernels.
 pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
     let ways = [Way::Definition, Way::Kernel].into_iter().flat_map(|way| MODES.map(|mode| (way, mode)));
     for (way, (sampled, normalization)) in ways {
@@ -313,8 +317,8 @@ pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
                 network.parameters_mut()[position].as_slice_mut().copy_from_slice(values);
                 problem.run(&network, sampled, normalization).0
             };
-            // So short that no ReLU or maximum changes sides on the way, and so long that one unit in the last place of the
-            // loss, up to 33, is lost in the tolerance.
+            // So short that no ReLU or maximum changes within a difference, and so long that the rounding of the loss,
+            // which is up to 33, stays within the tolerance.
             let step = 2e-6;
             match entries {
                 Entries::All => assert_gradient("network", &what, step, parameter.as_slice(), &gradient, loss),
@@ -326,7 +330,7 @@ pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
     }
 }
 
-/// Logits, loss and gradients have the same bits at any thread count, in every mode.
+/// Asserts that logits, loss and gradients have the same bits with any number of threads, in every mode.
 pub fn assert_same_bits(name: &str, input: [usize; 3], widths: &[usize]) {
     assert_same_bits_of(name, Description::with_widths(name, input, widths).expect("a network"));
 }

@@ -1,7 +1,8 @@
-//! One function for each parser of files that come from strangers: it feeds the parser bytes and holds it to what an
-//! accepted file promises. The fuzz targets of `tests/fuzz` and the tests share them.
+//! One function for each parser of untrusted files: it calls the parser with bytes and, if they are accepted, checks
+//! the properties that an accepted file must have. The fuzz targets of `tests/fuzz` and the tests share these
+//! functions.
 //!
-//! An error is one line. Neither may a parser panic, nor take more than a second or a gigabyte.
+//! An error is one line. A parser may neither panic nor take more than a second or a gigabyte.
 
 use spikeslab::nets::{Given, Graph, Network, WeightMode};
 use spikeslab::oracle::tensors::File;
@@ -51,7 +52,7 @@ pub fn idx(bytes: &[u8]) -> bool {
     let Some(data) = accepted(idx::read(images, Path::new("images"), labels, Path::new("labels"))) else {
         return false;
     };
-    // What is accepted is what is there.
+    // An accepted file has exactly the bytes of its images.
     let numbers = data.len() * data.shape().iter().product::<usize>();
     assert!([16, 20].map(|header| header + numbers).contains(&images.len()), "{} bytes", images.len());
     assert!([1, 2, 4].map(|bytes| 8 + bytes * data.len()).contains(&labels.len()), "{} bytes", labels.len());
@@ -73,7 +74,7 @@ pub fn gz(bytes: &[u8]) -> bool {
     data.is_some_and(|data| is_within_its_classes(&data))
 }
 
-/// Records; the first byte tells of which data set, and which of its labels.
+/// Records of CIFAR; the first byte chooses the data set and the label.
 pub fn cifar(bytes: &[u8]) -> bool {
     let Some((which, records)) = bytes.split_first() else { return false };
     let layout = if which & 1 == 0 { &CIFAR10 } else { &CIFAR100 };
@@ -101,12 +102,12 @@ pub fn checkpoint(bytes: &[u8]) -> bool {
 pub fn packed(bytes: &[u8]) -> bool {
     let bytes = [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat();
     let Some(model) = accepted(format::from_bytes(Path::new("model"), &bytes)) else { return false };
-    // A network's text may be written in several ways, and an older file is written in the present version.
+    // The same network has several texts, and an older file is written again in the present version.
     let again = format::to_bytes(&model);
     let read = format::from_bytes(Path::new("again"), &again).expect("what is written can be read");
     assert!(read == model && format::to_bytes(&read) == again, "it is read as another model");
     let [channels, height, width] = model.input();
-    // A DenseNet takes images of any size, and a file of few bytes may hold many weights.
+    // A DenseNet accepts images of any size, and a small file may have many weights.
     let multiplications = model.graph().multiplications().fold(0, usize::saturating_add);
     if channels * height * width <= 3 * 32 * 32 && multiplications <= 1 << 26 {
         let logits = model.predict(ndarray::Array4::zeros((1, channels, height, width))).expect("images of its size");
@@ -115,7 +116,7 @@ pub fn packed(bytes: &[u8]) -> bool {
     true
 }
 
-/// The operations that take input; that of networks once for each of some presets, with the preset's name.
+/// The operations that take input; the operation of networks once for each of some presets, with the preset's name.
 pub fn operations() -> Vec<(&'static Operation, Option<&'static str>)> {
     let (networks, others): (Vec<_>, Vec<_>) = OPERATIONS
         .iter()
@@ -126,7 +127,7 @@ pub fn operations() -> Vec<(&'static Operation, Option<&'static str>)> {
     others.into_iter().map(|operation| (operation, None)).chain(networks).collect()
 }
 
-/// The input of an operation; the first byte tells of which, and under which prior.
+/// The input of an operation; the first byte chooses the operation and the prior.
 pub fn oracle(bytes: &[u8]) -> bool {
     let operations = operations();
     let Some((which, file)) = bytes.split_first() else { return false };
@@ -171,17 +172,17 @@ pub fn network(bytes: &[u8]) -> bool {
     true
 }
 
-/// A PNG, after the number of channels that are asked for.
+/// A PNG; the first byte is the number of channels of the model.
 pub fn picture(bytes: &[u8]) -> bool {
     image(bytes, spikeslab::files::image::picture::decode)
 }
 
-/// An array of NumPy, after the number of channels that are asked for.
+/// An array of NumPy; the first byte is the number of channels of the model.
 pub fn npy(bytes: &[u8]) -> bool {
     image(bytes, spikeslab::files::image::npy::decode)
 }
 
-/// What `decode` makes of an image of 4 × 3.
+/// Whether `decode` accepts an image of 4 × 3; its pixels must then be in [0, 1].
 fn image(bytes: &[u8], decode: impl Fn(&Path, &[u8], [usize; 3]) -> spikeslab::Result<Vec<f32>>) -> bool {
     let Some((channels, file)) = bytes.split_first() else { return false };
     let shape = [usize::from(*channels), 4, 3];

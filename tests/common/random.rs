@@ -1,4 +1,4 @@
-//! Random inputs from a generator that is not the crate's own: SplitMix64 (Steele, Lea & Flood 2014).
+//! Random inputs from another generator than the crate's: SplitMix64 (Steele, Lea & Flood 2014).
 
 use ndarray::{Array, IntoDimension};
 use spikeslab::scalar::Real;
@@ -28,12 +28,12 @@ impl Random {
         ((self.word() % (2 * bound as u64 + 1)) as i64 - bound) as f64
     }
 
-    /// One of ±1.
+    /// 1 or −1.
     pub fn sign(&mut self) -> f64 {
         if self.word() & 1 == 0 { 1.0 } else { -1.0 }
     }
 
-    /// Mean 0, variance 1, bell-shaped: the sum of twelve uniforms.
+    /// A number with mean 0, variance 1 and a bell-shaped density: the sum of twelve uniform numbers.
     pub fn bell(&mut self) -> f64 {
         (0..12).map(|_| self.uniform(-0.5, 0.5)).sum()
     }
@@ -42,7 +42,7 @@ impl Random {
         Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.uniform(low, high)))
     }
 
-    /// Of either sign, not near zero: 0.3 to 1.8 in size.
+    /// Numbers of either sign, not near zero: their size is 0.3 to 1.8.
     pub fn away_from_zero<F: Real, Sh: IntoDimension>(&mut self, shape: Sh) -> Array<F, Sh::Dim> {
         Array::from_shape_simple_fn(shape.into_dimension(), || F::of(self.sign() * self.uniform(0.3, 1.8)))
     }

@@ -1,8 +1,8 @@
-//! The same bits at any number of threads.
+//! Checks that results have the same bits with any number of threads.
 
 use super::compare::Tensor;
 
-/// Asserts that `compute` gives the same bits at 1, 2 and 4 threads.
+/// Asserts that `compute` returns the same bits with 1, 2 and 4 threads.
 #[track_caller]
 pub fn assert_same_bits_at_any_thread_count(what: &str, compute: impl Fn() -> Vec<Tensor> + Sync) {
     let reference = bits(1, &compute);

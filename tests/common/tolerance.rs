@@ -1,29 +1,30 @@
-//! The one table of tolerances: operation × type × kind of check, each with its reason.
+//! The only table of tolerances: one row for each operation, type and kind of check, with its reason.
 //!
 //! In the reasons ε is the distance from 1 to the next number, 2.2e-16 in f64 and 1.2e-7 in f32.
 
 use super::Dtype;
 
-/// What an element may be off: `relative` times the larger of its expected size and the floor.
+/// The largest allowed error of an element: `relative` times the larger of its expected size and the floor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     pub relative: f64,
     pub floor: Floor,
 }
 
-/// Below which size errors are no longer measured against the element itself.
+/// The size of an element below which its error is no longer relative to the element.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Floor {
-    /// Every element has the relative accuracy; zero must be zero.
+    /// The error of every element is relative to the element; zero must be zero.
     None,
     /// A fixed size.
     At(f64),
-    /// The largest element expected: for sums whose terms cancel.
+    /// The size of the largest expected element, for sums whose terms cancel.
     Largest,
 }
 
 impl Tolerance {
-    /// What an element expected to be `expected` may be off, `largest` being the size of the largest one.
+    /// The largest allowed error of an element whose expected value is `expected`; `largest` is the size of the largest
+    /// element.
     pub fn allowed(&self, expected: f64, largest: f64) -> f64 {
         let floor = match self.floor {
             Floor::None => 0.0,
@@ -34,7 +35,7 @@ impl Tolerance {
     }
 }
 
-/// What the values are held to.
+/// The values that are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
     /// Values from an independent source.
@@ -43,7 +44,7 @@ pub enum Check {
     Difference,
     /// A plain implementation of the definition.
     Reference,
-    /// An identity the mathematics demands, or a bound the documentation states.
+    /// An identity that follows from the mathematics, or a bound that the documentation states.
     Property,
 }
 
@@ -69,7 +70,7 @@ const fn row(
 /// The tolerance of an operation.
 ///
 /// # Panics
-/// If the table has none.
+/// If the table has no such row.
 pub fn tolerance(operation: &str, dtype: Dtype, check: Check) -> Tolerance {
     find(operation, dtype, check).unwrap_or_else(|| panic!("no tolerance for {operation}, {dtype:?}, {check:?}"))
 }

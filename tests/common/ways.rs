@@ -1,6 +1,6 @@
 //! Tests that run twice: on the definition of an operation and on its kernel.
 
-/// Makes two tests of each function that takes a way: `definition::<name>` and `kernel::<name>`.
+/// Defines two tests for each function that has a `Way` as argument: `definition::<name>` and `kernel::<name>`.
 macro_rules! both_ways {
     ($($name:ident),+ $(,)?) => {
         mod definition {

@@ -1,9 +1,11 @@
-//! Every parity test of this folder without a GPU: in a process whose libcuda and libnvrtc are those of
-//! `emulator/`, which run the very kernels, compiled by g++, on the CPU. The host's side is what runs on a GPU, unchanged.
+//! Runs every parity test of this folder without a GPU: in a process whose libcuda and libnvrtc are those of
+//! `emulator/`, which compile the kernels with g++ and run them on the CPU. The host side is the same code as with a
+//! GPU.
 //!
-//! The emulator is stricter than a GPU: memory that was not written holds NaN, an address outside every buffer ends the
-//! process, and a barrier that only some threads of a block reach is an error. Everything is run once more with the blocks,
-//! and the threads of each, taken in the opposite order: what depends on the order then differs from the CPU.
+//! The emulator is stricter than a GPU: memory that was not written contains NaN, an access outside every buffer ends
+//! the process, and a barrier that only some threads of a block reach is an error. All tests run a second time with the
+//! blocks, and the threads of each block, in the opposite order: a result that depends on the order then differs from
+//! the CPU's.
 
 use crate::common::emulator::on_emulator;
 use std::io::Write;

@@ -1,7 +1,7 @@
 use spikeslab::cuda::kernels::{Kind, SOURCES, compile, compiler_version, is_compiler_present, signatures};
 use std::io::Write;
 
-/// Turing, the oldest that CUDA 13 knows, and Hopper.
+/// Turing, the oldest that CUDA 13 supports, and Hopper.
 const GPUS: [(i32, i32); 2] = [(7, 5), (9, 0)];
 
 #[test]
@@ -20,7 +20,7 @@ fn nvrtc_compiles_every_kernel() {
                 .unwrap_or_else(|(expected, seen)| panic!("{path}, {real}, {gpu:?}: expected {expected}\n{seen}"));
             let text = String::from_utf8_lossy(image.as_bytes().expect("an image")).into_owned();
             for (name, _) in signatures(path, real) {
-                // What the emulator makes is no text.
+                // The emulator's output is not PTX.
                 assert!(!text.contains(".entry") || text.contains(&name), "{path}, {real}, {gpu:?}: no kernel {name}");
             }
         }

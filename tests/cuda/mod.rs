@@ -1,4 +1,4 @@
-//! Every operation on the device, held to the CPU's.
+//! Compares every operation on the device with the CPU's.
 
 mod emulator;
 mod kernels;

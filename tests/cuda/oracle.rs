@@ -8,12 +8,12 @@ use spikeslab::oracle::{evaluate, evaluate_on};
 use std::fs;
 use std::path::Path;
 
-/// The operations that there are on the CPU only, or in parts of kernels.
+/// The operations that only the CPU has, or that a device has only as parts of kernels.
 const NOT_ON_A_DEVICE: [&str; 3] = ["spike-kl", "gaussian-kl", "uncertainty"];
-/// The outputs that a device does not have apart; it has their sum instead of the KL of each weight.
+/// The outputs that a device does not compute separately; in place of the KL of each weight it has the sum.
 const LEFT_OUT: [&str; 3] = ["mean", "variance", "kl"];
 
-/// Every operation on the seeds of the fuzzer's corpus: each output of the device is the CPU's.
+/// Evaluates every operation on the seeds of the fuzzer's corpus and compares each output of the device with the CPU's.
 #[test]
 fn parity_of_every_operation() {
     let Some(device) = device("oracle, every operation") else { return };
@@ -27,7 +27,7 @@ fn parity_of_every_operation() {
     for (operation, preset) in &operations {
         let name = preset.unwrap_or(operation.name);
         let seed = if name == "kl" { "kl_0".to_string() } else { name.replace('-', "_") };
-        // Those without a seed are like one that has: see the networks' own tests.
+        // Operations without a seed are like one that has a seed: see the tests of networks.
         let Ok(bytes) = fs::read(corpus.join(seed)) else { continue };
         let (of_seed, preset_of_seed) = operations[usize::from(bytes[0]) % operations.len()];
         assert_eq!((of_seed.name, preset_of_seed), (operation.name, *preset));
@@ -43,7 +43,7 @@ fn parity_of_every_operation() {
         for (output, expected) in &expected {
             let what = format!("{name} {output}");
             let network = operation.inputs.is_empty();
-            // Without a bias the device has no gradient of one.
+            // Without a bias the device computes no gradient with respect to it.
             let left_out = LEFT_OUT.contains(&output.as_str()) && !network || output == "dbias";
             match on_gpu.get(output) {
                 Some(output) => assert_close(&what, output, expected, within),
@@ -63,7 +63,7 @@ fn parity_of_every_operation() {
     assert_eq!(read(&on_gpu), read(&on_cpu), "to the bit");
 }
 
-/// As on the CPU: what is not finite is named, and written only if that is asked for.
+/// As on the CPU, a number that is not finite is an error that names it, unless `allow-non-finite` is given.
 #[test]
 fn an_output_that_is_not_finite_is_refused() {
     let Some(device) = device("oracle, an output that is not finite") else { return };

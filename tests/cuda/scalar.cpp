@@ -1,5 +1,5 @@
-// The header's functions, for scalar.rs: probe FUNCTION reads the arguments of each call from standard input and writes its
-// results to standard output, all as f64.
+// Calls the header's functions for scalar.rs: the command `probe FUNCTION` reads the arguments of each call from
+// standard input and writes the results to standard output, all as f64.
 
 #include "scalar.cuh"
 #include <cstdio>

@@ -1,4 +1,5 @@
-//! The header of the kernels, `src/cuda/scalar.cuh`, as C++: each of its functions has the bits of the Rust one.
+//! Compiles the header of the kernels, `src/cuda/scalar.cuh`, as C++: each of its functions returns the bits of the
+//! Rust function.
 
 use crate::common::random::Random;
 use spikeslab::cuda::Element;
@@ -17,12 +18,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Calls of each function.
+/// The number of calls of each function.
 const CALLS: usize = 50_000;
 
-/// The header and the functions around it, compiled; nothing where there is no C++ compiler.
+/// The compiled program that calls the header's functions.
 struct Probe {
-    /// Removed with it.
+    /// The directory of the program, removed when the probe is dropped.
     _directory: tempfile::TempDir,
     program: PathBuf,
 }
@@ -35,7 +36,7 @@ impl Probe {
         fs::write(of("scalar.cpp"), include_str!("scalar.cpp")).expect("it can be written");
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_string());
         let compiled = Command::new(&compiler)
-            // As kernels are compiled: products and sums are not fused.
+            // As when kernels are compiled, products and sums are not fused.
             .args(["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"])
             .arg(format!("-DREAL={real}"))
             .args(["-o".as_ref(), of("probe").as_os_str(), of("scalar.cpp").as_os_str()])
@@ -53,7 +54,7 @@ impl Probe {
         }
     }
 
-    /// Asserts that `function` gives what `expected` gives, to the bit, for every one of `inputs`.
+    /// Asserts that `function` returns the same bits as `expected` for each of `inputs`.
     fn assert_same<const A: usize, const R: usize>(
         &self,
         function: &str,
@@ -70,7 +71,8 @@ impl Probe {
             .expect("it starts");
         let bytes: Vec<u8> = inputs.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
         let mut stdin = probe.stdin.take().expect("it reads");
-        // The probe writes while it reads: from another thread neither waits for the other.
+        // The probe writes while it reads, so another thread writes its input; otherwise both could wait for each
+        // other.
         let writer = std::thread::spawn(move || stdin.write_all(&bytes));
         let output = probe.wait_with_output().expect("it ends");
         writer.join().expect("no panic").expect("it reads all");
@@ -86,7 +88,7 @@ impl Probe {
     }
 }
 
-/// Numbers of the working precision: at the ends of its range, of every size and sign, and any pattern of bits.
+/// Numbers in the working precision: at the ends of its range, of every size and sign, and with random bits.
 fn numbers<F: Real>(seed: u64) -> impl Iterator<Item = f64> {
     let mut random = Random::new(seed);
     let ends = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, f64::MAX, 88.8, 89.0, -104.0];
@@ -132,7 +134,7 @@ fn functions_of_the_working_precision<F: Real + Element>() {
         let [theta, log_sigma2, mean, prior_log_sigma2] = x.map(of);
         of_weight(gaussian_kl(theta, log_sigma2, mean, prior_log_sigma2))
     });
-    // Where 1/σ² or 1/σ overflows too, on the level and off it.
+    // Also weights for which 1/σ² or 1/σ overflows, on the level and off it.
     let tiny = weights.iter().enumerate().map(|(i, [theta, log_sigma2, level, _])| {
         let at = [*theta, *level, level * 1.000_001, level + 1e-37][i % 4];
         [of(at).as_f64(), 20.0 * log_sigma2 * (1 + i % 9) as f64, *level]
@@ -144,7 +146,7 @@ fn functions_of_the_working_precision<F: Real + Element>() {
     });
     let levels = [-0.3, -0.1, 0.15, 0.3].map(of);
     let quantizer = Quantizer::new(&levels);
-    // On the partitions too.
+    // Also θ on the partitions.
     let partitions: Vec<f64> = levels.windows(2).map(|pair| partition(pair[0], pair[1]).as_f64()).collect();
     let thetas = weights.iter().map(|weight| weight[0]).chain(partitions);
     let [a, b, c, d] = levels.map(Real::as_f64);

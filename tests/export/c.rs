@@ -13,10 +13,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What every file is compiled with.
+/// The compiler options for every file.
 const STRICT: [&str; 7] = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-O1"];
 
-/// Compiles the model's file with a program around it, runs that, and returns the logits and the class of each image.
+/// Compiles the model's file with a main program, runs it, and returns the logits and the class of each image.
 #[track_caller]
 fn run(model: &PackedModel, x: &Array4<f32>, compiler: &[&str], emulator: &[&str]) -> (Array2<f32>, Vec<f32>) {
     let dir = tempfile::tempdir().unwrap();
@@ -57,7 +57,7 @@ fn check(model: &PackedModel, x: &Array4<f32>, compiler: &[&str], emulator: &[&s
     }
 }
 
-/// Whatever is read or written beyond an array, and whatever C does not define, ends the program.
+/// The program is compiled so that an access beyond an array or other undefined behaviour of C ends it.
 #[test]
 fn every_network_computes_the_logits_of_the_packed_model() {
     if is_there("export::c", "CC", "cc", &["--version"]) {
@@ -77,7 +77,8 @@ fn on_arm() {
     }
 }
 
-/// The sizes that the file begins with: of constants the sum over what is stored, of memory no less than a step has to have.
+/// The sizes in the heading of the file: constants are the sum of all stored bytes; memory is no less than a step
+/// needs.
 #[test]
 fn sizes() {
     let model = model(graphs().swap_remove(1), 3);
@@ -85,7 +86,7 @@ fn sizes() {
     let fields: usize = model.layers().iter().map(|layer| layer.weights().div_ceil(4)).sum();
     let floats = 3 * model.layers().len() + 10 + 2 * (6 + 16 + 120 + 84);
     assert_eq!(source.constant_bytes, fields + 4 * floats);
-    // The first convolution and what pools it.
+    // The outputs of the first convolution and of its pooling.
     assert_eq!(source.memory_bytes, 4 * (6 * 24 * 24 + 6 * 12 * 12));
     for size in [source.constant_bytes, source.memory_bytes] {
         assert!(source.text.contains(&format!("{size} bytes")), "{size}");
@@ -94,7 +95,8 @@ fn sizes() {
     assert!(!source.text.contains("average_pool") && !source.text.contains("static void copy"));
 }
 
-/// What flows on both ways of a residual unit, and all that a dense block has read so far, is kept; nothing else is.
+/// The values on both paths of a residual unit, and the values that a dense block still reads, stay in memory; no
+/// others do.
 #[test]
 fn memory_is_used_again() {
     let memory = |text: &str| {
@@ -110,7 +112,7 @@ fn memory_is_used_again() {
     assert_eq!(memory(block), 64 * (3 + 1 + 4));
 }
 
-/// What somebody else wrote, names and texts, ends no comment and becomes no identifier as it stands.
+/// Names and texts from outside neither end a comment nor become identifiers unchanged.
 #[test]
 fn hostile_names() {
     let mut model = model(graphs().swap_remove(8), 3);

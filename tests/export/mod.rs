@@ -10,11 +10,11 @@ use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;
 use spikeslab::train::data::Standardization;
 
-/// The numbers of levels that models are tried with: every width of a field, full and not.
+/// The numbers of levels with which models are tested: every width of a field, fully used and not.
 const LEVELS: [usize; 5] = [2, 3, 4, 8, 20];
 
-/// What no preset has: names that are no identifiers or mean something, values that several nodes read, poolings whose last window
-/// reaches beyond the padding, layers of weights that are not quantized.
+/// A network with what no preset has: names that are not identifiers or have a meaning in C, values that several nodes
+/// read, poolings whose last window reaches beyond the padding, unquantized layers.
 const ODD: &str = "
 input 2x8x7
 int     relu
@@ -37,7 +37,7 @@ d3      dense 5 bias of r
         add of norm1 d3
 ";
 
-/// An image that begins as it is, flattened, and logits that are no sum.
+/// A network whose first node flattens the image, and whose logits are not the output of a dense layer.
 const BARE: &str = "
 input 3x2x2
       flatten
@@ -67,7 +67,7 @@ fn graphs() -> Vec<Graph> {
     ]
 }
 
-/// A network of that many levels a layer, its parameters and statistics as if it had been trained.
+/// A network with `levels` levels per layer, and parameters and statistics like those of a trained network.
 fn network(graph: Graph, levels: usize) -> Network<f32> {
     let mut random = Random::new(levels as u64);
     let mut level = -0.5;
@@ -90,14 +90,14 @@ fn network(graph: Graph, levels: usize) -> Network<f32> {
     network
 }
 
-/// The packed model of a network; one of colour images standardizes them.
+/// The packed model of a network; a model of colour images standardizes them.
 fn model(graph: Graph, levels: usize) -> PackedModel {
     let figures = Standardization { mean: vec![0.5, 0.4, 0.3], deviation: vec![0.2, 0.25, 0.3] };
     let figures = (graph.input[0] == 3).then_some(figures);
     PackedModel::new("model", &network(graph, levels), figures)
 }
 
-/// Every network with every number of levels, what they are, and some images.
+/// Every network with every number of levels: its description, its model, and some images.
 fn models() -> impl Iterator<Item = (String, PackedModel, Array4<f32>)> {
     graphs().into_iter().enumerate().flat_map(|(i, graph)| {
         LEVELS.map(|levels| {

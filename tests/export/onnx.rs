@@ -46,7 +46,7 @@ fn input_and_output() {
     assert_eq!(Graph::parse("text", &text.value, Given::default()).unwrap(), graphs().swap_remove(1));
 }
 
-/// Every value has one name and is read after it is given; the weights are what indices and levels say.
+/// Every value has one name and is read only after it was computed; the weights are the levels at the indices.
 #[test]
 fn nodes_are_in_order_and_weights_are_indices() {
     for (name, packed, _) in models() {
@@ -81,7 +81,7 @@ fn nodes_are_in_order_and_weights_are_indices() {
     }
 }
 
-/// The file of a layer of 25,000 weights, which as f32 take 100,000 bytes.
+/// The file of a layer of 25,000 weights, which take 100,000 bytes as f32.
 #[test]
 fn the_file_is_small() {
     let graph = Graph::parse("text", "input 1x10x25\nflatten\ndense 100", Given::default()).unwrap();
@@ -102,7 +102,7 @@ fn opsets_that_are_not_known_are_refused() {
     }
 }
 
-/// ONNX Runtime computes the packed model's logits, of every network, and of two of them under every opset.
+/// ONNX Runtime computes the packed model's logits, for every network, and for two networks with every opset.
 #[test]
 fn in_onnx_runtime() {
     let python = std::env::var("PYTHON").unwrap_or("python3".to_string());

@@ -44,7 +44,7 @@ fn levels_and_indices_are_the_weights() {
     }
 }
 
-/// Weights as PyTorch has them.
+/// Weights in PyTorch's layout.
 fn pytorch(weights: ArrayD<f32>) -> ArrayD<f32> {
     if weights.ndim() == 2 { weights.reversed_axes().as_standard_layout().into_owned() } else { weights }
 }
@@ -61,7 +61,7 @@ fn dequantized_weights_have_pytorchs_shape() {
     }
 }
 
-/// From a run they are what was learned; a packed model has them folded.
+/// Exported from a run, normalizations have the learned parameters; exported from a packed model, the folded ones.
 #[test]
 fn normalizations() {
     let network = network(graphs().swap_remove(1), 3);
@@ -80,7 +80,7 @@ fn normalizations() {
         ] {
             assert_eq!(tensor(&learned, suffix), network.parameters()[position].value, "{name}.{suffix}");
         }
-        // PyTorch's normalization of 0.7, by either.
+        // PyTorch's normalization of the number 0.7, with each of them.
         let normalized = |tensors: &SafeTensors<'_>| {
             let deviation = tensor(tensors, "running_var").mapv(|variance| (f64::from(variance) + EPSILON).sqrt());
             let centred = tensor(tensors, "running_mean").mapv(|mean| 0.7 - f64::from(mean));
@@ -107,7 +107,7 @@ fn metadata_and_bytes() {
     assert_eq!(entry["standardization"]["mean"].as_array().unwrap().len(), 3);
 }
 
-/// NumPy computes the logits of `mlp` from what PyTorch would load, with what stands in this file.
+/// NumPy computes the logits of `mlp` from the tensors that PyTorch would load.
 #[test]
 fn in_numpy() {
     let python = std::env::var("PYTHON").unwrap_or("python3".to_string());

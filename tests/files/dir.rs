@@ -18,7 +18,7 @@ fn files_go_where_the_directory_went_and_not_where_its_name_leads() {
     fs::create_dir(&other).unwrap();
     fs::write(other.join("file"), "precious").unwrap();
     let dir = Dir::open(&place).unwrap();
-    // Between one look and the next write, another directory takes the name.
+    // Between the check and the next write, another directory gets the name.
     fs::rename(&place, &moved).unwrap();
     fs::rename(&other, &place).unwrap();
     write_in(&dir, name("file"), b"bytes", &place.join("file"), PATIENCE).unwrap();
@@ -86,7 +86,7 @@ fn a_directory_is_made_once_and_opened_again() {
         drop(within.open_part(name("other")).unwrap());
     }
     assert!(work.path().join("within/other").is_file());
-    // Whatever else is wrong is an error.
+    // Anything else that is wrong is an error.
     assert_eq!(dir.make_dir(name("missing/within")).unwrap_err().kind(), ErrorKind::NotFound);
     fs::write(work.path().join("file"), "").unwrap();
     assert_eq!(dir.make_dir(name("file")).unwrap_err().kind(), ErrorKind::NotADirectory);

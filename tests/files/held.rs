@@ -45,7 +45,7 @@ fn the_first_file_is_replaced_and_the_directory_stays_held() {
     let mut held = Held::begin(BOX, &path, b"0").unwrap();
     let done = AtomicU32::new(0);
     std::thread::scope(|scope| {
-        // Whoever looks meanwhile finds one version, whole, and does not get hold of it.
+        // A process that reads meanwhile finds one complete version, and cannot lock the directory.
         let other = scope.spawn(|| {
             let mut looks = 0;
             while done.load(Ordering::SeqCst) == 0 || looks < 20 {
@@ -69,7 +69,8 @@ fn the_first_file_is_replaced_and_the_directory_stays_held() {
     Held::open(BOX, &path).unwrap();
 }
 
-/// One that opened the file just before it was replaced would have a lock that nobody else looks for.
+/// A process that opened the file just before it was replaced could otherwise hold the lock of a file that no other
+/// process uses.
 #[test]
 fn of_several_that_replace_the_first_file_in_turn_one_works_at_a_time() {
     let dir = TempDir::new().unwrap();
@@ -111,7 +112,7 @@ fn a_directory_that_went_elsewhere_is_not_written_to_by_its_name() {
     fs::write(&path, "").unwrap();
     assert_error(held.check_in_place(), &parts);
     fs::remove_file(&path).unwrap();
-    // A name that the system cannot look up is no answer.
+    // If the system cannot look the name up, its error is returned.
     std::os::unix::fs::symlink(&path, &path).unwrap();
     assert_error(held.check_in_place(), &["box/label: Too many levels"]);
     fs::remove_file(&path).unwrap();
@@ -119,7 +120,7 @@ fn a_directory_that_went_elsewhere_is_not_written_to_by_its_name() {
     held.replace_first(b"new").unwrap();
     assert_eq!(fs::read(moved.join("label")).unwrap(), b"new");
 
-    // A first file that is a link is nobody's to hold.
+    // A first file that is a link is refused.
     fs::rename(moved.join("label"), moved.join("elsewhere")).unwrap();
     std::os::unix::fs::symlink("elsewhere", moved.join("label")).unwrap();
     assert_error(Held::open(BOX, &moved), &["label: expected a file (saw: a link)"]);
@@ -157,7 +158,7 @@ fn what_cannot_begin_leaves_no_directory() {
     let path = dir.path().join("box");
     assert_error(Held::begin(kind, &path, b""), &["box/nowhere/label: "]);
     assert!(!path.exists());
-    // One that was there stays.
+    // A directory that existed before stays.
     fs::create_dir(&path).unwrap();
     assert_error(Held::begin(kind, &path, b""), &["box/nowhere/label: "]);
     assert!(path.exists());
@@ -189,7 +190,7 @@ fn of_several_that_want_a_free_directory_each_gets_its_own() {
     let mut made_names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     made_names.sort_unstable();
     assert_eq!(made_names, ["mlp-1", "mlp-2", "mlp-3", "mlp-4", "mlp-5", "mlp-6", "mlp-7", "mlp-8"]);
-    // The first that is free, be the others files.
+    // The first number that is free; other entries may be files.
     fs::remove_dir(runs.join("mlp-3")).unwrap();
     fs::write(runs.join("mlp-3"), "").unwrap();
     fs::remove_dir(runs.join("mlp-5")).unwrap();

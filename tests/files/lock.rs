@@ -7,7 +7,7 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A file opened twice: a lock that one of them holds is another's.
+/// A file opened twice: each of the two handles can be locked, as if by another process.
 fn opened_twice(dir: &TempDir, name: &str) -> (PathBuf, File, File) {
     let path = dir.path().join(name);
     let one = File::create(&path).unwrap();

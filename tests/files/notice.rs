@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Notes every notice of this process from now on, and returns those so far that hold `part`.
+/// Records every notice of this process from now on, and returns the recorded notices that contain `part`.
 pub(super) fn heard(part: &str) -> Vec<String> {
     listen(|text| HEARD.lock().unwrap().push(text.to_string()));
     HEARD.lock().unwrap().iter().filter(|text| text.contains(part)).cloned().collect()

@@ -1,7 +1,7 @@
 use safetensors::tensor::{Dtype, TensorView};
 use spikeslab::files::numbers::to_f32;
 
-/// Values of IEEE 754-2019 (table 3.5) and of bfloat16, the upper half of an f32.
+/// Values from IEEE 754-2019 (table 3.5), and of bfloat16, the upper half of an f32.
 #[test]
 fn numbers_of_every_type() {
     let read = |dtype, bytes: &[u8]| {

@@ -19,7 +19,7 @@ fn a_file_of_up_to_the_limit_is_read_as_a_whole() {
 fn what_is_too_long_is_not_read() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("sparse");
-    // Without a byte on disk.
+    // A sparse file, without a byte on disk.
     File::create(&path).unwrap().set_len(1 << 40).unwrap();
     assert_error(read(&path, SMALL), &["sparse: expected at most 1048576 bytes (saw: 1099511627776)"]);
 }
@@ -30,7 +30,7 @@ fn a_device_has_no_end() {
     assert_error(read(std::path::Path::new("/dev/zero"), SMALL), &["/dev/zero: expected a file (saw: a device)"]);
 }
 
-/// A safetensors file with this header and so many bytes after it.
+/// A safetensors file with this header and `data` bytes after it.
 fn tensors(header: &str, data: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![7; data]].concat()
 }
@@ -67,7 +67,8 @@ fn a_file_of_tensors_is_as_long_as_its_header_says() {
 fn what_a_header_does_not_tell_of_is_not_read() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("sparse");
-    // Four gibibytes without one on disk: zeros, a header that is longer than any, and one that tells of less.
+    // Sparse files of four gibibytes: of zeros, with a header that is too long, and with a header that gives a smaller
+    // length.
     let small = tensors(r#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8);
     let large = (HEADER + 1).to_le_bytes().to_vec();
     for (start, seen) in [(vec![], "a safetensors file"), (large, "at most 4194304"), (small, "4294967296")] {
@@ -77,7 +78,7 @@ fn what_a_header_does_not_tell_of_is_not_read() {
         assert_error(read_tensors(&path), &["sparse: ", seen]);
         assert!(begun.elapsed().as_secs_f64() < 0.5, "{:?}", begun.elapsed());
     }
-    // One that tells of more than there may be.
+    // A header that gives a length above the limit.
     let header = r#"{"x":{"dtype":"U8","shape":[8589934592],"data_offsets":[0,8589934592]}}"#;
     fs::write(&path, tensors(header, 0)).unwrap();
     assert_error(read_tensors(&path), &["sparse: expected at most 4294967296 bytes", "by its header"]);

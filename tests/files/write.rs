@@ -32,7 +32,7 @@ fn a_file_may_be_filled_piece_by_piece_and_stays_as_it_was_if_that_fails() {
     let path = dir.path().join("file.bin");
     write_with(&path, |file| {
         (0..1000_u32).for_each(|i| file.write_all(&i.to_le_bytes()).unwrap());
-        // It has its name only in the end.
+        // The file gets its name only at the end.
         assert_eq!(names(&dir), ["file.bin.part"]);
         Ok(())
     })
@@ -91,7 +91,7 @@ fn a_new_file_is_made_once_and_held_by_who_made_it() {
     assert!(write_new(&path, b"second").unwrap().is_none());
     fs::File::open(&path).unwrap().try_lock().unwrap();
 
-    // One that is being made by another process, and one whose maker was killed.
+    // A file that another process is creating, and one whose creator was killed.
     let (path, part) = (dir.path().join("other"), dir.path().join("other.part"));
     let maker = fs::File::create(&part).unwrap();
     maker.lock().unwrap();
@@ -132,13 +132,13 @@ fn a_link_is_written_through_and_no_link_beside_the_file_is() {
     std::os::unix::fs::symlink(&victim, dir.path().join("file.part")).unwrap();
     assert_error(write(&file, b"newer"), &["file: ", "file.part is in the way"]);
     assert_eq!((fs::read(&file).unwrap(), fs::read(&victim).unwrap()), (b"new".to_vec(), b"precious".to_vec()));
-    // Not a device of the system's, which a mistake here would replace.
+    // A socket, and not a device of the system, which a mistake here would replace.
     let socket = dir.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     assert_error(write(&socket, b""), &["socket: ", "a file to write", "a device or pipe"]);
 }
 
-/// A reader at any time finds one of the versions, whole.
+/// A reader finds one complete version at any time.
 #[test]
 fn several_that_write_at_once_each_write_a_whole() {
     let dir = TempDir::new().unwrap();
@@ -171,7 +171,7 @@ fn a_file_that_another_process_writes_is_waited_for_up_to_a_limit() {
     let parts = ["file: expected a file that no other process writes", "one that another is writing"];
     assert_error(write_within(&path, b"new", Duration::from_millis(300)), &parts);
     assert!(begun.elapsed() >= Duration::from_millis(300));
-    // What the other has begun is its own.
+    // The file that the other process has begun is not changed.
     assert_eq!((names(&dir), fs::read(&path).unwrap()), (vec!["file".into(), "file.part".into()], b"old".to_vec()));
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| write(&path, b"new"));

@@ -1,5 +1,6 @@
-// libnvrtc for a machine without CUDA: what it makes of a program is no PTX but the path of a library that holds each
-// kernel as a function on fibers (device.h), compiled by g++. libcuda beside it (driver.cpp) runs them.
+// libnvrtc for a machine without CUDA: it compiles a program with g++ to a library that has each kernel as a function
+// on fibers (device.h), and returns the path of the library in place of PTX. The libcuda beside it (driver.cpp) runs
+// the functions.
 
 #include <cstdio>
 #include <cstdlib>
@@ -48,7 +49,7 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     for (int i = 0; i < count; i++) {
         std::string option = options[i];
         int compute;
-        // As CUDA 13 has it.
+        // The message of CUDA 13.
         if (sscanf(option.c_str(), "--gpu-architecture=compute_%d", &compute) == 1 && compute < 75) {
             program->log = "nvrtc: error: invalid value for --gpu-architecture (-arch)\n";
             return COMPILATION;
@@ -63,7 +64,7 @@ int nvrtcCompileProgram(Program *program, int count, const char *const *options)
     }
     std::string text = "#include \"" + std::string(directory) + "/device.h\"\n#line 1\n" + program->source + "\n"
         + launchers(program->source);
-    // The same text gives the same library: another process may have compiled it.
+    // The name of the library is a hash of its text, so a library that another process compiled is used again.
     std::ostringstream language;
     language << std::ifstream(std::string(directory) + "/device.h").rdbuf();
     auto digest = std::hash<std::string>()(text + defines + language.str());

@@ -1,8 +1,8 @@
-// The language of the kernels, for a C++ compiler: what NVRTC has built in and C++ has not. A block's threads are fibers,
-// which run one after the other and give way at __syncthreads, so that a run is the same every time. Blocks follow each
-// other; before each, shared memory is filled with NaN.
+// The language of the kernels for a C++ compiler: the features that NVRTC has built in and C++ does not have. The
+// threads of a block are fibers, which run one after the other and switch at __syncthreads, so that every run is the
+// same. Blocks run one after another; before each block, shared memory is filled with NaN.
 //
-// It is stricter than a GPU: either every thread of a block reaches a barrier, or none.
+// It is stricter than a GPU: either all threads of a block must reach a barrier, or none.
 #pragma once
 
 #include <csetjmp>
@@ -53,7 +53,7 @@ struct Fiber {
     bool finished;
 };
 
-// As many as a block may have threads.
+// The largest number of threads of a block.
 constexpr unsigned FIBERS = 1024;
 constexpr size_t STACK = 256 << 10;
 
@@ -63,11 +63,11 @@ static Fiber *running;
 static jmp_buf scheduler;
 static ucontext_t outside, entrance;
 
-// The launch under way.
+// The present launch.
 static void (*run_thread)(void *);
 static void *launch_arguments;
 
-// A fiber runs one thread after the other; whoever resumes it has named the next.
+// A fiber runs one thread after another; the code that resumes it has set the next thread.
 static void live() {
     Fiber *self = running;
     if (!_setjmp(self->at)) swapcontext(&entrance, &outside);
@@ -96,11 +96,11 @@ static void resume(Fiber *fiber) {
     if (!_setjmp(scheduler)) _longjmp(fiber->at, 1);
 }
 
-// Where the linker put what is __shared__; absent if nothing is.
+// The section in which the linker put the __shared__ variables; absent if there are none.
 extern "C" __attribute__((weak)) char __start_shared_memory[], __stop_shared_memory[];
 
-// One block: every thread up to its next barrier, until all have finished. `backwards` takes them, and the blocks, from the
-// last to the first: what depends on it is a race.
+// Runs one block: every thread up to its next barrier, until all have finished. `backwards` runs the threads, and the
+// blocks, from the last to the first: a result that depends on this order is a race.
 static bool run_block(unsigned threads, bool backwards) {
     if (__start_shared_memory) memset(__start_shared_memory, 0xff, __stop_shared_memory - __start_shared_memory);
     for (unsigned i = 0; i < threads; i++) {
@@ -119,7 +119,7 @@ static bool run_block(unsigned threads, bool backwards) {
     }
 }
 
-// True, unless some threads of a block finished while others waited for them.
+// Runs all blocks. False if some threads of a block finished while others waited at a barrier.
 static bool run_grid(Dimensions grid, Dimensions block, bool backwards) {
     gridDim = grid;
     blockDim = block;
@@ -138,7 +138,7 @@ template <class... A, size_t... I> void call(void (*kernel)(A...), void **argume
     kernel(*static_cast<A *>(arguments[I])...);
 }
 
-// `arguments` points to each argument, as cuLaunchKernel has it.
+// `arguments` points to each argument, as in cuLaunchKernel.
 template <class... A>
 bool launch(void (*kernel)(A...), Dimensions grid, Dimensions block, void **arguments, bool backwards) {
     static void (*of_kernel)(A...);

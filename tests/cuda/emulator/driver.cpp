@@ -1,8 +1,8 @@
-// libcuda for a machine without a GPU: device memory is the machine's own, and a launch has run when it returns. Kernels
-// come from the libraries that libnvrtc beside it compiles (compiler.cpp).
+// libcuda for a machine without a GPU: device memory is the machine's memory, and a launch returns after the kernel has
+// run. Kernels come from the libraries that the libnvrtc beside it compiles (compiler.cpp).
 //
-// Each allocation ends at a page that cannot be touched, and what is freed cannot be touched again; what is allocated
-// holds NaN. Environment variables make it another machine:
+// Each allocation ends at a page that cannot be accessed, and freed memory can no longer be accessed. Allocated memory
+// is filled with NaN. Environment variables change the emulated machine:
 //
 // | EMULATOR_BACKWARDS=1  | blocks, and the threads of each, run from the last to the first   |
 // | EMULATOR_MEMORY       | MiB of device memory, 8192 unless given                           |
@@ -38,7 +38,7 @@ struct Function {
 };
 
 constexpr size_t PAGE = 4096;
-// What an address is a multiple of, as far as a buffer's end allows it.
+// The alignment of a buffer's address, if the length of the buffer allows it.
 constexpr size_t ALIGNMENT = 16;
 
 long variable(const char *name, long otherwise) {
@@ -268,7 +268,7 @@ int cuFuncGetAttribute(int *value, int, Function *) {
 
 int cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
     unsigned block_y, unsigned block_z, unsigned shared, void *, void **arguments, void **) {
-    // What no GPU launches.
+    // Launches that no GPU accepts.
     bool in_grid = grid_x && grid_y && grid_z && grid_x <= 0x7fffffff && grid_y <= 65535 && grid_z <= 65535;
     bool in_block = block_x && block_y && block_z && uint64_t(block_x) * block_y * block_z <= 1024;
     if (!in_grid || !in_block || shared != 0) return INVALID_VALUE;

@@ -6,7 +6,8 @@ use spikeslab::cuda::layers::avg_pool as on_gpu;
 use spikeslab::layers::avg_pool;
 use spikeslab::layers::pool::Pool;
 
-/// (B, C, H, W), and the window's kernel and stride: side by side, overlapping, apart, of the whole image.
+/// (B, C, H, W), and the window's kernel and stride: windows side by side, overlapping, with gaps, and of the whole
+/// image.
 const SHAPES: [([usize; 4], [usize; 2], [usize; 2]); 6] = [
     ([3, 5, 8, 6], [2, 2], [2, 2]),
     ([2, 3, 9, 7], [3, 2], [1, 1]),
@@ -16,7 +17,7 @@ const SHAPES: [([usize; 4], [usize; 2], [usize; 2]); 6] = [
     ([1, 1, 1, 1], [1, 1], [1, 1]),
 ];
 
-/// With padding, with a last window in part, with windows that hold the whole image and more.
+/// Poolings with padding, with an incomplete last window, and with windows that contain the whole image and more.
 const PADDED: [([usize; 4], Pool); 5] = [
     ([2, 3, 8, 9], Pool { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: false, count_include_pad: true }),
     ([2, 3, 8, 9], Pool { kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil_mode: true, count_include_pad: false }),

@@ -7,8 +7,8 @@ use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{self, BatchNorm, EPSILON, MOMENTUM, Statistics};
 use spikeslab::layers::relu;
 
-/// (B, C, H, W): one position as after a dense layer, few, many; more values than a block's threads take at once, more channels
-/// than lanes.
+/// (B, C, H, W): one position as after a dense layer, few positions, many; more values than a block's threads process
+/// at once, more channels than lanes.
 const SHAPES: [[usize; 4]; 6] =
     [[5, 3, 1, 1], [300, 70, 1, 1], [7, 40, 1, 3], [3, 5, 4, 4], [6, 2, 28, 28], [1, 1, 1, 2]];
 

@@ -10,8 +10,9 @@ use spikeslab::tensor::im2col::Window;
 /// (B, C, H, W), O, groups, and the window's kernel, stride, padding and dilation.
 type Shape = ([usize; 4], usize, usize, [[usize; 2]; 4]);
 
-/// Square kernels without stride and dilation, of few channels and of more than a block's or than fit into shared memory, on
-/// images of all sizes of tiles; then any window; then so many images that a block goes through several tiles.
+/// Square kernels without stride and dilation, with few channels and with more than a block has or than fit into shared
+/// memory, on images for all sizes of tiles; then other windows; then so many images that a block processes several
+/// tiles.
 const SHAPES: [Shape; 18] = [
     ([3, 1, 28, 28], 6, 1, [[5, 5], [1, 1], [0, 0], [1, 1]]),
     ([2, 27, 8, 8], 13, 1, [[5, 5], [1, 1], [2, 2], [1, 1]]),

@@ -6,7 +6,8 @@ use spikeslab::cuda::layers::bayes_dense::{BayesDense as OnGpu, Gradients};
 use spikeslab::kernels::Way;
 use spikeslab::layers::bayes_dense::{self, BayesDense};
 
-/// B, I, O, whether there is a bias: within a tile, exactly one, several and parts of them.
+/// B, I, O, and whether there is a bias: sizes within a tile, of exactly one tile, and of several tiles and parts of
+/// tiles.
 const SHAPES: [(usize, usize, usize, bool); 6] = [
     (3, 5, 7, true),
     (32, 32, 32, false),

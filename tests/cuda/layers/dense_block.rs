@@ -1,4 +1,4 @@
-//! The whole block, and with it normalization and ReLU in front of a convolution.
+//! Tests the whole block, and thus normalization and ReLU before a convolution.
 
 use crate::common::device::{DevicePrecision, assert_parity, device, on_device};
 use crate::common::random::Random;
@@ -24,7 +24,8 @@ struct Parameters<F> {
 }
 
 impl<F: DevicePrecision> Parameters<F> {
-    /// Of a stage that reads images (B, C, H, W) and gives `outputs` channels by a kernel of an odd side.
+    /// The parameters of a stage that reads images (B, C, H, W) and computes `outputs` channels with a kernel of an odd
+    /// side.
     fn new(random: &mut Random, [batch, channels, height, width]: [usize; 4], outputs: usize, side: usize) -> Self {
         let weights = [outputs, channels, side, side];
         Self {
@@ -56,7 +57,7 @@ type OnGpu<F> = ([Buffer<F>; 2], [Buffer<F>; 2]);
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("layers::dense_block {:?}", F::DTYPE)) else { return };
     let mut random = Random::new(1);
-    // Outputs and sides of the stages of each unit.
+    // The number of outputs and the kernel side of the stages of each unit.
     let without: &[&[(usize, usize)]] = &[&[(3, 3)], &[(13, 3)], &[(2, 3)]];
     let with_bottleneck: &[&[(usize, usize)]] = &[&[(8, 1), (3, 3)], &[(5, 1), (4, 3)]];
     for (units, shape) in [(without, [2, 4, 5, 6]), (with_bottleneck, [3, 3, 4, 4]), (without, [2, 14, 8, 8])] {

@@ -8,7 +8,7 @@ use spikeslab::layers::softmax_nll::{self, Weighting};
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("layers::softmax_nll {:?}", F::DTYPE)) else { return };
     let mut random = Random::new(1);
-    // Few rows, more than a block has threads; a confidence of 1.
+    // Few rows; more rows than a block has threads; a confidence of 1.
     for (batch, classes, size) in [(3, 10, 2.0), (300, 5, 2.0), (1, 2, 300.0), (7, 1, 1.0)] {
         let what = format!("{batch} rows of {classes}");
         let logits: Array2<F> = random.uniforms(-size, size, (batch, classes));

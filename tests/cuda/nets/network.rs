@@ -8,10 +8,10 @@ use spikeslab::nets::graph::BayesLayer;
 use spikeslab::nets::{self, Given, Graph, Normalization};
 use spikeslab::prior::Codebook;
 
-/// Small networks of every kind, with images of the sizes that each needs at least.
+/// Small networks of every kind, each with images of the smallest size that it needs.
 fn problems<F: DevicePrecision>() -> Vec<(&'static str, Problem<F>)> {
     let of = |name: &'static str, input, widths: &[usize], batch| (name, Problem::new(name, input, widths, batch, 1));
-    // Sums, concatenations, groups, strides and layers without normalization.
+    // Random networks with sums, concatenations, groups, strides and layers without normalization.
     let drawn = |name: &'static str, seed| {
         let given = Given { classes: Some(CLASSES), ..Given::default() };
         let graph = Graph::parse(name, &draw(seed), given).expect("a network");
@@ -58,7 +58,7 @@ fn parity<F: DevicePrecision>() {
     }
 }
 
-/// Prediction with each kind of weights, and what training changes beside the gradients: the running statistics.
+/// Prediction with each kind of weights, and the running statistics, which training changes too.
 fn state<F: DevicePrecision>() {
     let Some(device) = device(&format!("nets::network, state {:?}", F::DTYPE)) else { return };
     for (name, Problem { mut network, x, eps, .. }) in problems::<F>() {
@@ -80,7 +80,7 @@ fn state<F: DevicePrecision>() {
         for (parameter, on_gpu) in network.parameters().iter().zip(on_gpu.parameters()) {
             assert_parity("network on the device", &format!("{} of {name}", parameter.name), on_gpu, &parameter.value);
         }
-        // A network that goes there and comes back is the same.
+        // A network that is copied to the device and back is the same.
         let mut back = network.clone();
         back.initialize(1);
         Network::from_host(&device, &network).expect("memory").copy_to_host(&mut back).expect("it runs");

@@ -18,10 +18,10 @@ use spikeslab::prior::{Codebook, Form, MultiSpike, Prior};
 use spikeslab::scalar::Real;
 use spikeslab::scalar::spike_kl::Spike;
 
-/// Some blocks of threads and part of one.
+/// Weights for some blocks of threads and a part of one.
 const WEIGHTS: usize = 1111;
 
-/// Holds a form to the CPU's, with equal masses and others.
+/// Compares a form with the CPU's, with equal and with other masses.
 fn assert_form<F: DevicePrecision>(form: Form, name: &str, spike: Spike) {
     for (i, levels) in codebooks(form).into_iter().enumerate() {
         let levels: Vec<F> = levels.iter().map(|level| F::of(*level)).collect();
@@ -36,7 +36,7 @@ fn assert_form<F: DevicePrecision>(form: Form, name: &str, spike: Spike) {
     }
 }
 
-/// Holds the KL to a prior to the CPU's, and its gradient.
+/// Compares the KL to a prior, and its gradient, with the CPU's.
 fn assert_kl<F: DevicePrecision>(prior: &Prior, name: &str, codebook: &Codebook<F>, seed: u64) {
     let Some(device) = device(&format!("prior::{name} {:?}, {} levels", F::DTYPE, codebook.levels().len())) else {
         return;
@@ -59,7 +59,7 @@ fn assert_kl<F: DevicePrecision>(prior: &Prior, name: &str, codebook: &Codebook<
     let (x, y) = (on_device(&device, &theta), on_device(&device, &log_sigma2));
     let gradient = on_gpu::kl(prior, &x, &y, &on_device_codebook, &mut value, 1).expect("it runs").expect("a KL");
 
-    // Of + − × ÷ alone: the very bits.
+    // This form uses only + − × ÷, so that the bits are equal.
     let exactly = F::DTYPE == Dtype::F32
         && matches!(prior, Prior::MultiSpike(MultiSpike { form: Form::Nearest, spike: Spike::Fit, .. }));
     let operation = format!("{name} on the device");
@@ -106,7 +106,7 @@ fn sizes_of_pulls<F: Real>(
     sizes
 }
 
-/// A sum whose terms' sizes sum to `size`.
+/// Compares a sum; `size` is the sum of the sizes of its terms.
 #[track_caller]
 fn assert_sum(what: &str, seen: f64, expected: f64, size: f64, dtype: Dtype) {
     let allowed = tolerance("sum on the device", dtype, Check::Reference).relative * size;

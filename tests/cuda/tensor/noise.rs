@@ -3,7 +3,7 @@ use ndarray::IxDyn;
 use spikeslab::cuda::tensor::noise as on_gpu;
 use spikeslab::tensor::noise::{Philox, Purpose};
 
-/// Whole blocks of four and part of one; more than one block of threads.
+/// Numbers of elements: whole blocks of four and parts of one; more than one block of threads.
 const SIZES: [usize; 5] = [1, 4, 7, 1024, 5003];
 
 #[test]

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, Axis};
 use spikeslab::cuda::Buffer;
 use spikeslab::cuda::tensor::sum;
 
-/// Sums of whole numbers are exact in any order.
+/// Compares sums of whole numbers, which are exact in any order.
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("tensor::sum {:?}", F::DTYPE)) else { return };
     let mut random = Random::new(1);

@@ -13,12 +13,12 @@ const SIZE: usize = 16;
 const IMAGES: usize = 64;
 
 fn trainer<F: DevicePrecision>(name: &str, prior: PriorName, spike: Spike) -> Trainer<F> {
-    // 4 steps an epoch.
+    // 4 steps per epoch.
     let recipe = Recipe { prior, spike, epochs: 13, ..short_recipe() };
     Trainer::new(network(name, narrow(name), SIZE), recipe, IMAGES).unwrap()
 }
 
-/// So many steps, from the first batch on.
+/// Takes `count` steps, from the first batch on.
 fn steps<F: DevicePrecision>(training: &mut dyn Training<F>, count: usize) -> Vec<Loss> {
     let data = split(IMAGES, 1, SIZE).train;
     let order: Vec<usize> = (0..IMAGES).collect();
@@ -39,7 +39,8 @@ fn on_device<F: DevicePrecision>(device: &Device, host: &Trainer<F>) -> cuda::tr
     cuda::train::Trainer::new(device, host.clone()).expect("memory")
 }
 
-/// The loss of every step of a run stays within the tolerance, and what is learned gives the same accuracy on both.
+/// The loss of every step of a run is within the tolerance of the CPU's, and the trained network has the same accuracy
+/// on both.
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("train::trainer, 50 steps {:?}", F::DTYPE)) else { return };
     let mut on_host = trainer::<F>("lenet5", PriorName::Nearest, Spike::Fit);
@@ -54,7 +55,7 @@ fn parity<F: DevicePrecision>() {
     let (samples, seed) = (3, 1);
     let drawn = [Weights::Sampled { samples, seed }, Weights::SampledMary { samples, seed }];
     for weights in [Weights::Mean, Weights::Quantized].into_iter().chain(drawn) {
-        // The same network on both.
+        // The same network is evaluated on both.
         let host = on_gpu.fetch().expect("it runs").clone();
         let (expected, seen) = (host.score(&test, weights).unwrap(), on_gpu.score(&test, weights).expect("it runs"));
         assert_close(&format!("{weights:?}"), &seen.nll, &expected.nll, within);
@@ -72,7 +73,7 @@ fn parity_f64() {
     parity::<f64>();
 }
 
-/// A few steps under every prior and of every network, all parameters and moments compared.
+/// Takes a few steps under every prior and with every network, and compares all parameters and moments.
 #[test]
 fn parity_of_every_prior_and_network() {
     let Some(device) = device("train::trainer, every prior and network") else { return };
@@ -103,7 +104,7 @@ fn parity_of_every_prior_and_network() {
     }
 }
 
-/// Three steps there, three here, three there: what a checkpoint holds is all that a run depends on.
+/// Three steps on the device, three on the CPU, three on the device: a run depends only on the state in a checkpoint.
 #[test]
 fn parity_of_a_run_that_moves_between_devices() {
     let Some(device) = device("train::trainer, moving between devices") else { return };

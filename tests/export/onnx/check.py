@@ -1,4 +1,4 @@
-"""Holds models to their logits in ONNX Runtime.
+"""Compares the logits of models in ONNX Runtime with the expected logits.
 
     python check.py TOLERANCE CASE …
 
@@ -23,7 +23,7 @@ for case in map(Path, sys.argv[2:]):
     x = numpy.fromfile(case / "pixels", "<f4").reshape(-1, *pixels.shape[1:])
     expected = numpy.fromfile(case / "logits", "<f4").reshape(len(x), -1)
     assert logits.shape[1] == expected.shape[1], case
-    # All together, and one alone.
+    # All images together, and one image alone.
     for images in [slice(None), slice(1)]:
         (seen,) = session.run(["logits"], {"pixels": x[images]})
         error = abs(seen - expected[images]).max() / abs(expected[images]).max()

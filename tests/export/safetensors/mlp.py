@@ -1,4 +1,4 @@
-"""Computes `mlp` from its dequantized tensors, and compares with the logits beside them.
+"""Computes the logits of `mlp` from its dequantized tensors, and compares them with the logits in the same folder.
 
     python mlp.py DIR
 """

@@ -10,26 +10,26 @@ use std::path::Path;
 /// (H, W) of the images in `fixtures/parsers`.
 const SIZE: [usize; 2] = [4, 3];
 
-/// Sample of `bits` bits at a place of those images.
+/// The sample of `bits` bits at a place of these images.
 fn sample(row: usize, column: usize, channel: usize, bits: u32) -> usize {
     (37 * (3 * row + column) + 101 * channel + 11) % 2_usize.pow(bits)
 }
 
-/// The pixels (C, H, W) of such an image, `value` of each place.
+/// The pixels (C, H, W) of such an image, with `value` at each place.
 fn pixels(channels: usize, value: impl Fn(usize, usize, usize) -> f64) -> Vec<f32> {
     let [height, width] = SIZE;
     let places = (0..channels).flat_map(|c| (0..height).flat_map(move |h| (0..width).map(move |w| (h, w, c))));
     places.map(|(row, column, channel)| value(row, column, channel) as f32).collect()
 }
 
-/// The channels that a file of `fixtures/parsers` is for, and the file.
+/// The number of channels for which a file of `fixtures/parsers` is read, and its bytes.
 fn fixture(parser: &str, name: &str) -> (usize, Vec<u8>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers").join(parser).join(name);
     let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     (bytes[0].into(), bytes[1..].to_vec())
 }
 
-/// What kind of file it is, its first bytes tell, whatever it is called, but for bytes alone.
+/// The first bytes of a file determine its kind, whatever its name; only raw bytes are recognized by the name.
 #[test]
 fn kinds_of_files() {
     let dir = tempfile::tempdir().unwrap();

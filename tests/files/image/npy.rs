@@ -1,4 +1,4 @@
-//! The files are written by `fixtures/generate/parsers.py`.
+//! `fixtures/generate/parsers.py` writes the files.
 
 use super::{SIZE, fixture, pixels, sample};
 use crate::common::assert_error;
@@ -11,7 +11,7 @@ fn decode_as(channels: usize, bytes: &[u8]) -> spikeslab::Result<Vec<f32>> {
     decode(Path::new(PATH), bytes, [channels, SIZE[0], SIZE[1]])
 }
 
-/// A file of that header, and `data` after it.
+/// A file with this header, and `data` after it.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
@@ -54,7 +54,7 @@ fn headers() {
     ] {
         assert_error(decode_as(1, &file(header, &data)), &[PATH, "an array of plain numbers", "another header"]);
     }
-    // What keeps readers of Python's literals busy.
+    // Headers that keep readers of Python's literals busy.
     for nested in ["(", "{", "["].map(|bracket| bracket.repeat(60_000)) {
         assert_error(decode_as(1, &file(&nested, &data)), &["another header"]);
     }

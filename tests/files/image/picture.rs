@@ -1,4 +1,4 @@
-//! Images that Pillow wrote, beside the pixels that Pillow reads from them: see fixtures/generate/data.py.
+//! Images that Pillow wrote, and the pixels that Pillow reads from them: see fixtures/generate/data.py.
 
 use super::{SIZE, fixture, sample};
 use crate::common::assert_error;
@@ -10,8 +10,8 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/files/image/picture").join(name)
 }
 
-/// PNG keeps every byte. Decoders of JPEG may round their cosine transform differently, by two of 255 at most (ISO 10918-2 allows
-/// one in a coefficient, and colours are a sum of three).
+/// PNG is lossless. Decoders of JPEG may round the cosine transform differently, here by at most two of 255 (ISO
+/// 10918-2 allows an error of one in a coefficient, and colours are a sum of three).
 #[test]
 fn pixels_are_those_that_pillow_reads() {
     for (name, channels, tolerance) in [
@@ -52,7 +52,7 @@ fn what_is_no_image_or_transparent_is_refused() {
         let message = refused(&png[..cut]);
         assert!(message.starts_with("FILE: expected a") && !message.contains('\n'), "{message}");
     }
-    // 20,000 columns of nothing.
+    // A header with 20,000 columns.
     let mut wide = png.clone();
     wide[16..20].copy_from_slice(&20_000_u32.to_be_bytes());
     let checksum = crc32fast::hash(&wide[12..29]);
@@ -62,12 +62,13 @@ fn what_is_no_image_or_transparent_is_refused() {
     assert!(error.ends_with("expected an image without transparent pixels (saw: one with some)"), "{error}");
 }
 
-/// The PNG files of fixtures/parsers/picture, written by fixtures/generate/parsers.py, as a model of that shape reads them.
+/// Decodes a PNG file of fixtures/parsers/picture, written by fixtures/generate/parsers.py, for a model with `channels`
+/// channels.
 fn decode_as(channels: usize, bytes: &[u8]) -> spikeslab::Result<Vec<f32>> {
     decode(Path::new("x.png"), bytes, [channels, SIZE[0], SIZE[1]])
 }
 
-/// Samples of fewer bits than eight are stretched, those of sixteen rounded.
+/// Samples of fewer than eight bits are scaled up, those of sixteen bits are rounded.
 #[test]
 fn every_type_and_depth() {
     for (kind, depths) in [("grey", &[1, 2, 4, 8, 16][..]), ("rgb", &[8, 16])] {
@@ -90,7 +91,7 @@ fn every_type_and_depth() {
     }
 }
 
-/// Grey is written as colour and back by programs that make PNGs smaller.
+/// Programs that make PNGs smaller convert grey images to colour types and back.
 #[test]
 fn grey_and_colour() {
     let grey = |row, column, _| sample(row, column, 0, 8) as f64 / 255.0;
@@ -105,7 +106,7 @@ fn grey_and_colour() {
 
 #[test]
 fn another_size_is_refused_before_it_is_unpacked() {
-    // A header alone, of an image that no memory holds.
+    // Only the header of an image that no memory can hold.
     let mut huge = fixture("picture", "rgb16").1;
     huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
     let crc = crate::common::crc32(&huge[12..29]);
@@ -115,7 +116,7 @@ fn another_size_is_refused_before_it_is_unpacked() {
     assert_error(refused, &["1 x 3 x 4", "(saw: 1 x 4 x 3)"]);
 }
 
-/// A profile and a text that unpack to a megabyte are not looked at.
+/// A profile and a text that unpack to a megabyte are not read.
 #[test]
 fn what_is_beside_the_pixels_is_passed_over() {
     let bytes = fixture("picture", "profile_bomb").1;
