@@ -1,5 +1,5 @@
-//! One test binary whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`, the golden
-//! values they load in `fixtures/layers/relu.safetensors`.
+//! One test binary, whose modules mirror `src`: the tests of `src/layers/relu.rs` are in `tests/layers/relu.rs`, and
+//! the golden values that they load are in `fixtures/layers/relu.safetensors`.
 
 #![allow(clippy::unwrap_used)]
 

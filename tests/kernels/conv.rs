@@ -1,4 +1,4 @@
-//! The kernel against the definition, and the same bits at any thread count.
+//! Compares the kernel with the definition, and checks that it returns the same bits with any number of threads.
 
 use crate::common::Precision;
 use crate::common::compare::{ToTensor, assert_close};
@@ -11,7 +11,7 @@ use spikeslab::layers::bayes_conv2d::{BayesConv2d, Gradients};
 use spikeslab::tensor::im2col::Window;
 use spikeslab::tensor::noise::{Philox, Purpose};
 
-/// A layer and what it is evaluated on.
+/// A layer, its input, and the gradient that arrives.
 struct Case<F> {
     theta: Array4<F>,
     log_sigma2: Array4<F>,
@@ -65,7 +65,7 @@ impl<F: Precision> Case<F> {
     }
 }
 
-/// Holds each gradient to the one expected.
+/// Compares each gradient with the expected one.
 fn assert_gradients_close<F: Precision>(what: &str, fast: &Gradients<F>, slow: &Gradients<F>) {
     let tolerance = tolerance("bayes_conv2d kernels", F::DTYPE, Check::Reference);
     assert_close(&format!("dtheta, {what}"), &fast.dtheta, &slow.dtheta, tolerance);

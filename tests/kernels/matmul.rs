@@ -9,7 +9,7 @@ use spikeslab::kernels::matmul::matmul;
 use spikeslab::scalar::Real;
 use spikeslab::tensor::product::product;
 
-/// (m, k, n): single rows and columns, and either side of the 32 rows one thread computes at a time.
+/// (m, k, n): single rows and columns, and just below, at and above the 32 rows that one thread computes at a time.
 const SIZES: [(usize, usize, usize); 9] =
     [(1, 1, 1), (1, 7, 3), (5, 1, 4), (3, 6, 1), (31, 5, 9), (32, 8, 8), (33, 17, 5), (64, 3, 65), (100, 40, 30)];
 
@@ -34,7 +34,7 @@ fn reals<F: Precision>() {
     let mut random = Random::new(2);
     for (m, k, n) in SIZES {
         let (a, b): (Array2<F>, Array2<F>) = (random.bells((m, k)), random.bells((k, n)));
-        // In f64 the reference is exact as far as F can tell.
+        // The reference is computed in f64, whose error is negligible against F's.
         let reference = product(a.mapv(F::as_f64).view(), b.mapv(F::as_f64).view());
         let tolerance = tolerance("matmul", F::DTYPE, Check::Reference);
         assert_close(&format!("{m}×{k}×{n}"), &matmul(a.view(), b.view()), &reference, tolerance);
@@ -70,7 +70,7 @@ fn the_same_bits_at_any_thread_count() {
     assert_same_bits_at_any_thread_count("matmul", || vec![matmul(a.view(), b.view()).to_tensor()]);
 }
 
-/// As many terms as an f32 that adds them up one after another would lose a fourth digit of.
+/// So many terms that a sum in f32, added up one after another, would have an error in the fourth digit.
 #[test]
 fn a_long_sum_is_as_exact_as_a_short_one() {
     let tolerance = tolerance("matmul long", F32, Check::Property);
@@ -79,7 +79,7 @@ fn a_long_sum_is_as_exact_as_a_short_one() {
         let expected = Array2::from_elem((3, 35), depth as f64 * 0.1_f32.as_f64());
         assert_close(&format!("{depth} terms"), &matmul(a.view(), b.view()), &expected, tolerance);
     }
-    // Whole numbers: none is left out, none is taken twice.
+    // The sums of whole numbers are exact, which shows that no term is left out or added twice.
     let mut random = Random::new(7);
     let (a, b): (Array2<f64>, Array2<f64>) = (random.integers(50, (13, 2000)), random.integers(50, (2000, 37)));
     assert_eq!(matmul(a.view(), b.view()), product(a.view(), b.view()));

@@ -1,4 +1,4 @@
-//! A module for each file of `src/kernels` whose operation is not tested on both ways in `tests/layers`.
+//! A module for each file of `src/kernels` whose operation `tests/layers` does not test with definitions and kernels.
 
 mod conv;
 mod matmul;

@@ -6,7 +6,7 @@ use spikeslab::prior::Codebook;
 
 #[test]
 fn rows_of_whole_bytes_hold_the_weights_of_all_outputs() {
-    // The rows that share a cell, and its bits.
+    // The number of rows that share a cell, and the bits of a cell.
     for (levels, in_cell, bits) in [(2, 4, 4), (3, 2, 4), (4, 2, 4), (5, 1, 4), (16, 1, 4), (17, 1, 8), (256, 1, 8)] {
         let model = packed("lenet5", levels, 16);
         for layer in model.layers() {

@@ -4,7 +4,7 @@ use spikeslab::kernels::conv::Conv2d;
 use spikeslab::kernels::pooled_activation::PooledActivation;
 use spikeslab::tensor::im2col::Window;
 
-/// Odd and even sizes, one window, one image.
+/// Odd and even sizes, a single window, a single image.
 const SIZES: [(usize, usize, usize, usize); 5] =
     [(3, 6, 24, 24), (11, 4, 8, 8), (2, 3, 7, 10), (3, 2, 5, 71), (1, 3, 3, 3)];
 

@@ -14,7 +14,7 @@ use spikeslab::layers::bayes_conv2d::BayesConv2d;
 use spikeslab::layers::relu;
 use spikeslab::tensor::im2col::Window;
 
-/// The operation on the first channels of wider images, its noise and the gradient that arrives.
+/// The operation on the first channels of images with more channels, its noise, and the gradient that arrives.
 struct Problem<F> {
     wide: Array4<F>,
     channels: usize,
@@ -37,7 +37,7 @@ struct Outcome<F> {
 impl<F: Precision> Problem<F> {
     fn new(batch: usize, channels: usize, window: Window, groups: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        // Rows of eight and three pixels more: vectors and a rest.
+        // Rows of eleven pixels: a vector of eight and a rest of three.
         let size = [6, 11];
         let [output_h, output_w] = window.output_size(size).expect("it fits");
         let weights = (2 * groups, channels / groups, window.kernel[0], window.kernel[1]);
@@ -102,7 +102,7 @@ impl<F: Precision> Problem<F> {
         Outcome { y, dx, gradients }
     }
 
-    /// By the layers it is made of, one after the other.
+    /// Computes the operation with the layers that it consists of, one after the other.
     fn one_by_one(&self, sampled: bool, batch_statistics: bool) -> Outcome<F> {
         let (norm, conv) = (self.norm(), self.conv());
         let x = by_channel(self.x());
@@ -202,7 +202,7 @@ fn the_terms_of_two_that_read_a_channel_add_up() {
         let gradients = &outcome.gradients;
         term.add(&activation, gradients.dgamma.view(), gradients.dbeta.view(), 3 * 6 * 11);
     }
-    // Channel by channel, as channels are taken off the end.
+    // Subtracts the term channel by channel, as a dense block does when it removes channels from the end.
     for channel in 0..4 {
         let range = s![.., channel..channel + 1, .., ..];
         term.subtract_from(dx.slice_mut(range), channel, first.x().slice(range));

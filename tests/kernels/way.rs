@@ -4,7 +4,7 @@ use spikeslab::prior::Codebook;
 
 #[test]
 fn a_network_is_computed_by_kernels_unless_told() {
-    // The tests run without the variable.
+    // The tests run without the environment variable.
     check_environment().unwrap();
     assert_eq!((Way::in_use(), Way::Kernel.name(), Way::Definition.name()), (Way::Kernel, "fast", "definition"));
     let graph =

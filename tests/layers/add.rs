@@ -20,7 +20,7 @@ fn the_sum_of_each_element() {
     assert_eq!(backward(&cache, dy.clone()), [dy.clone(), dy.clone(), dy]);
 }
 
-/// (1 + 2⁻⁵³) + 2⁻⁵³ is 1 in f64; the other way about it is more.
+/// (1 + 2⁻⁵³) + 2⁻⁵³ is 1 in f64; summed in the opposite order it is more.
 #[test]
 fn summands_are_added_in_order() {
     let half = 2.0_f64.powi(-53);
@@ -60,7 +60,7 @@ fn gradients() {
 fn shapes_that_differ_are_refused() {
     let of = |shape: &[usize]| ArrayD::<f32>::zeros(shape);
     assert_error(forward::<f32>(Vec::new()), &["tensor x", "at least one summand", "none"]);
-    // None of them is stretched to the other's shape.
+    // Neither is broadcast to the other's shape.
     for (first, second) in [([2, 3, 4, 4], [2, 3, 4, 1]), ([2, 3, 4, 4], [1, 3, 4, 4]), ([2, 1, 4, 4], [2, 3, 4, 4])] {
         let seen = format!("{second:?}");
         assert_error(forward(vec![of(&first), of(&second)]), &["tensor x", &format!("{first:?}"), &seen]);

@@ -59,7 +59,7 @@ fn the_mean_of_each_window() {
     }
 }
 
-/// A million pixels a window.
+/// Windows of a million pixels.
 #[test]
 fn a_large_window_is_as_exact_as_a_small_one() {
     let x = Array4::<f32>::from_elem((1, 1, 1000, 1000), 0.1);
@@ -84,7 +84,7 @@ fn the_layout_in_memory_does_not_matter() {
     let (y, cache) = forward(x.view(), &pool).expect("it fits");
     let dy: Array4<f64> = Random::new(5).bells(y.dim());
     for axes in [[3, 2, 1, 0], [1, 0, 3, 2], [0, 2, 3, 1]] {
-        // The same images, their axes in another order in memory.
+        // The same images, with their axes in another order in memory.
         let inverse = [0, 1, 2, 3].map(|axis| axes.iter().position(|other| *other == axis).expect("a permutation"));
         let permuted = |array: &Array4<f64>| {
             array.view().permuted_axes(axes).as_standard_layout().into_owned().permuted_axes(inverse)

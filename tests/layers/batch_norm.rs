@@ -10,7 +10,7 @@ use ndarray::{Array1, Array3, Axis, Ix1, IxDyn, array};
 use spikeslab::kernels::Way;
 use spikeslab::layers::batch_norm::{BatchNorm, EPSILON, MOMENTUM, Statistics};
 
-/// `array` in the shape of the golden `tensor`.
+/// `array` with the shape of the golden tensor `like`.
 fn shaped<F: Precision>(array: &Array3<F>, like: &Tensor) -> Tensor {
     let mut tensor = array.to_tensor();
     assert_eq!(tensor.values.len(), like.values.len());
@@ -121,7 +121,8 @@ fn a_batch_comes_out_with_mean_beta_and_variance_gamma_squared(way: Way) {
     assert_close("variance", &out.variance, &(&gamma * &gamma), tolerance);
 }
 
-/// Many channels of few positions are computed together, few of many one by one.
+/// Many channels with few positions are computed together, few channels with many positions one by one; the results are
+/// equal.
 fn a_channel_among_others_is_what_it_is_alone(way: Way) {
     let mut random = Random::new(7);
     for shape in [(3, 150, 1), (2, 20, 13), (2, 5, 80)] {
@@ -157,7 +158,7 @@ fn running_estimates_move_by_the_momentum_towards_the_unbiased_variance() {
     assert_eq!(running, Statistics { mean: array![1.5, 0.5], variance: array![2.75, 1.5] });
     // A single value has no unbiased variance.
     assert_panics("one value", || running.clone().absorb(&batch, 1, 0.25));
-    // The estimates before are forgotten, however large they are.
+    // With momentum 1 the earlier estimates have no effect, however large they are.
     let x = array![0.1_f32, 0.3, 0.2, 0.2].into_shape_with_order((4, 1, 1)).expect("four values");
     let mut running = Statistics { mean: array![1e6_f32], variance: array![1e6] };
     running.absorb(&Statistics::of_batch(x.view()), 4, 1.0);
@@ -216,7 +217,7 @@ fn shapes_that_do_not_fit_are_refused(way: Way) {
         let result = norm(two.view(), two.view()).forward_running(Array3::ones(empty), &running);
         assert_error(result, &["x", "at least one value a channel"]);
     }
-    // One value is its own mean: x̂ would be 0 whatever it is.
+    // One value is its own mean, so that x̂ would always be 0.
     let one = Array3::ones((1, 2, 1));
     let result = norm(two.view(), two.view()).forward_batch(one.clone());
     assert_error(result, &["x", "at least two values a channel", "[1, 2, 1]"]);
@@ -247,12 +248,12 @@ fn the_same_bits_at_any_thread_count(way: Way) {
     });
 }
 
-/// A million values a channel, of few images with many positions and of many with one.
+/// A million values per channel: few images with many positions, and many images with one position.
 fn long_sums_are_as_exact_as_short_ones(way: Way) {
     let tolerance = tolerance("batch_norm", F32, Check::Golden);
     let (gamma, beta) = (array![1.0_f32], array![0.0]);
     let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: EPSILON as f32, way };
-    // ±0.1 around 0.2; with ε the deviation is √(0.01 + 1e-5).
+    // The values are 0.2 ± 0.1; with ε the deviation is √(0.01 + 1e-5).
     let x_hat = 0.1 / 0.01001_f64.sqrt();
     for shape in [(1_000_000, 1, 1), (2, 1, 500_000), (1000, 1, 1000)] {
         let mut high = false;

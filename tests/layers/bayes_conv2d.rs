@@ -55,7 +55,7 @@ fn golden_f32(way: Way) {
     golden::<f32>(way);
 }
 
-/// A layer, its input, its noise and the gradient that arrives.
+/// A layer, its input, its noise, and the gradient that arrives.
 struct Problem<F> {
     theta: Array4<F>,
     log_sigma2: Array4<F>,
@@ -69,7 +69,7 @@ struct Problem<F> {
 }
 
 impl<F: Precision> Problem<F> {
-    /// `x` (B, C, H, W), with O/groups output channels a group.
+    /// A problem for `x` (B, C, H, W), with `rows` = O/groups output channels per group.
     fn new(x: [usize; 4], rows: usize, groups: usize, window: Window, seed: u64, way: Way) -> Self {
         let mut random = Random::new(seed);
         let weights = [groups * rows, x[1] / groups, window.kernel[0], window.kernel[1]];
@@ -79,7 +79,7 @@ impl<F: Precision> Problem<F> {
             theta: random.uniforms(-0.5, 0.5, weights),
             log_sigma2: random.uniforms(-6.0, 1.0, weights),
             bias: random.bells(weights[0]),
-            // √(x²σ² + v₀) bends sharply near x = 0, too sharply for differences.
+            // √(x²σ² + v₀) has too large a curvature near x = 0 for differences.
             x: random.away_from_zero(x),
             eps: random.bells(y),
             dy: random.bells(y),
@@ -110,7 +110,7 @@ impl<F: Precision> Problem<F> {
         (y, conv.backward(&cache, self.dy.view(), true))
     }
 
-    /// y by the definition, an element at a time, in f64.
+    /// y by the definition, one element at a time, in f64.
     fn naive(&self, sampled: bool) -> Array4<f64> {
         let f = |value: F| value.as_f64();
         let (_, channels, kernel_h, kernel_w) = self.theta.dim();
@@ -138,7 +138,7 @@ impl<F: Precision> Problem<F> {
 }
 
 impl Problem<f64> {
-    /// Everything the loss Σ y · dy depends on, in one vector.
+    /// All values that the loss Σ y · dy depends on, in one vector.
     fn values(&self) -> Vec<f64> {
         let arrays = [&self.x, &self.theta, &self.log_sigma2];
         arrays.iter().flat_map(|array| array.iter().copied()).chain(self.bias.iter().copied()).collect()
@@ -170,7 +170,8 @@ impl Problem<f64> {
     }
 }
 
-/// Every combination of stride, padding and dilation, each direction its own, with 1, 2 and 4 groups of 4 channels.
+/// Every combination of stride, padding and dilation, different in the two directions, with 1, 2 and 4 groups of 4
+/// channels.
 fn geometries() -> Vec<(Window, usize)> {
     let mut geometries = Vec::new();
     for kernel in [[1, 1], [3, 2]] {
@@ -294,7 +295,8 @@ fn shapes_that_do_not_fit_are_refused(way: Way) {
     assert_error(BayesConv2d { groups: 1, ..good }.forward_mean(problem.x.clone()), &["x", "[2, 2, 5, 6]"]);
     let small = Array4::zeros((2, 4, 0, 6));
     assert_error(good.mean(small.view()), &["window", "fits into 0 pixels"]);
-    // Of 3 output channels a group, 5 rows and 6 columns: the least padding with which an image, laid out, has over 2²⁸ pixels.
+    // With 3 output channels per group, 5 rows and 6 columns, this is the smallest padding with which a laid-out image
+    // has more than 2²⁸ pixels.
     let wide = Window { padding: [0, 8_947_843], ..window };
     assert_error(BayesConv2d { window: wide, ..good }.mean(x), &["padding", "268435456", "3 x 5 x 17895692"]);
     for eps in [[2, 6, 5, 4], [1, 6, 5, 5], [2, 6, 5, 1]] {
@@ -326,7 +328,7 @@ fn the_same_bits_at_any_thread_count(way: Way) {
     });
 }
 
-/// Many images, and one with many positions.
+/// Sums over many images, and over one image with many positions.
 fn long_sums_are_as_exact_as_short_ones(way: Way) {
     let theta = Array4::<f32>::ones((2, 1, 1, 1));
     let window = Window::new([1, 1], [1, 1]);

@@ -59,7 +59,7 @@ impl Problem {
     fn new(sizes: (usize, usize, usize), seed: u64, way: Way) -> Self {
         let (batch, inputs, outputs) = sizes;
         let mut random = Random::new(seed);
-        // √(x²σ² + v₀) bends sharply near x = 0, too sharply for differences.
+        // √(x²σ² + v₀) has too large a curvature near x = 0 for differences.
         let mut values = random.away_from_zero::<f64, _>(batch * inputs).into_raw_vec_and_offset().0;
         values.extend(random.uniforms::<f64, _>(-0.5, 0.5, inputs * outputs));
         values.extend(random.uniforms::<f64, _>(-6.0, 1.0, inputs * outputs));
@@ -120,7 +120,7 @@ fn gradients_of_a_larger_layer(way: Way) {
     }
 }
 
-/// y an element at a time.
+/// y by the definition, one element at a time.
 fn reference<F: Precision>(dense: &BayesDense<'_, F>, x: &Array2<F>, eps: &Array2<F>) -> Array2<f64> {
     let f = |value: F| value.as_f64();
     Array2::from_shape_fn(eps.dim(), |(b, o)| {

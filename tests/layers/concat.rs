@@ -6,7 +6,7 @@ use crate::common::{assert_error, assert_panics};
 use ndarray::{ArrayD, Axis, IxDyn, array};
 use spikeslab::layers::concat::{backward, forward};
 
-/// Values of 3, 1 and 2 channels, with these sizes before and after.
+/// Values of 3, 1 and 2 channels, with the batch size before and the sizes `size` after the channels.
 fn parts(batch: usize, size: &[usize]) -> Vec<ArrayD<f64>> {
     let mut random = Random::new(5);
     [3, 1, 2].map(|channels| random.uniforms(-1.0, 1.0, IxDyn(&[&[batch, channels], size].concat()))).to_vec()
@@ -40,7 +40,7 @@ fn each_element_of_images_is_in_its_place() {
     assert_eq!(dxs, xs);
 }
 
-/// As they come out of a slice, for one.
+/// Values in another order in memory, for example from a slice.
 #[test]
 fn the_layout_in_memory_does_not_matter() {
     let xs = parts(2, &[3, 4]);

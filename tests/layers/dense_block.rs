@@ -14,7 +14,7 @@ use spikeslab::tensor::im2col::Window;
 
 const EPSILON: f64 = 1e-2;
 
-/// The parameters of a stage and its noise.
+/// The parameters and the noise of a stage.
 #[derive(Clone)]
 struct Parameters<F> {
     gamma: Array1<F>,
@@ -51,7 +51,7 @@ fn window(kernel: usize) -> Window {
 }
 
 impl<F: Precision> Problem<F> {
-    /// `units`: (outputs, kernel) of each stage.
+    /// `units` has (outputs, kernel side) of each stage of each unit.
     fn new([batch, channels, height, width]: [usize; 4], units: &[&[(usize, usize)]], seed: u64, way: Way) -> Self {
         let mut random = Random::new(seed);
         let x = random.bells((batch, channels, height, width));
@@ -110,7 +110,8 @@ impl<F: Precision> Problem<F> {
         (y, self.block().backward(&cache, self.dy.clone()))
     }
 
-    /// y by the layers it is made of, one after the other, everything concatenated anew.
+    /// y computed with the layers that the block consists of, one after the other, with a concatenation after each
+    /// unit.
     fn one_by_one(&self, mode: Mode) -> Array4<F> {
         let mut y = self.x.clone();
         for unit in &self.units {
@@ -163,7 +164,7 @@ fn stage<F: Precision>(of: &Parameters<F>) -> Stage<'_, F> {
 }
 
 impl Problem<f64> {
-    /// Everything the loss Σ y · dy depends on, in one vector.
+    /// All values that the loss Σ y · dy depends on, in one vector.
     fn values(&self) -> Vec<f64> {
         let mut values = self.x.to_tensor().values;
         for of in self.units.iter().flatten() {
@@ -224,7 +225,7 @@ fn gradients(way: Way) {
     for (seed, units) in KINDS.into_iter().enumerate() {
         let problem = Problem::<f64>::new([3, 2, 3, 3], units, 10 + seed as u64, way);
         for mode in MODES {
-            // So short that no ReLU changes sides on the way.
+            // The step is so short that no ReLU changes within a difference.
             let what = format!("{units:?}, {mode:?}");
             assert_gradient("dense_block", &what, 1e-6, &problem.values(), &problem.gradient(mode), |values| {
                 weighted_sum(&problem.with(values).forward(mode).0, &problem.dy)

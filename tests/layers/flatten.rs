@@ -3,7 +3,7 @@ use crate::common::random::Random;
 use ndarray::{Array2, Array4};
 use spikeslab::layers::flatten::{backward, forward};
 
-/// Every element its own number: 1000 b + 100 c + 10 h + w.
+/// Every element is another number: 1000 b + 100 c + 10 h + w.
 fn numbered() -> Array4<f64> {
     Array4::from_shape_fn((2, 3, 4, 5), |(b, c, h, w)| (1000 * b + 100 * c + 10 * h + w) as f64)
 }

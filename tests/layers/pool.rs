@@ -2,7 +2,7 @@ use crate::common::fixture::Case;
 use crate::common::{Precision, assert_error};
 use spikeslab::layers::pool::Pool;
 
-/// The windows of a golden case of either pooling; what it does not give is as in [`Pool::new`].
+/// The windows of a golden case of either pooling; options that the case does not have are as in [`Pool::new`].
 pub fn golden_pool<F: Precision>(case: &Case<F>) -> Pool {
     let flag = |name: &str, default: bool| if case.has(name) { case.integers(name) == [1] } else { default };
     Pool {
@@ -14,8 +14,8 @@ pub fn golden_pool<F: Precision>(case: &Case<F>) -> Pool {
     }
 }
 
-/// Every small geometry: each window holds a pixel, none is left out that fits, and under `ceil_mode` every pixel that the windows
-/// could reach is in one.
+/// For every small geometry, each window contains a pixel, no window that fits is left out, and under `ceil_mode` every
+/// pixel that windows could reach is in one.
 #[test]
 fn windows_by_their_definition() {
     let mut seen = 0;
@@ -37,7 +37,8 @@ fn windows_by_their_definition() {
             let last = starts[count - 1];
             assert!(last < size + padding && last + kernel > padding, "{size} pixels, {pool:?}: {count} windows");
             if ceil_mode {
-                // One more would begin beyond the image and the padding before it, or nothing was left for it.
+                // One more window would begin beyond the image and the padding before it, or no pixels were left for
+                // it.
                 assert!(last + stride >= size + padding || last + kernel >= padded, "{size}, {pool:?}: {count}");
             } else {
                 assert!(last + kernel <= padded && last + stride + kernel > padded, "{size}, {pool:?}: {count}");
@@ -47,7 +48,7 @@ fn windows_by_their_definition() {
     assert!(seen > 1000, "{seen}");
 }
 
-/// Sizes as large as numbers go.
+/// The largest sizes that numbers can represent.
 #[test]
 fn nothing_overflows() {
     const HUGE: usize = usize::MAX;

@@ -52,7 +52,7 @@ impl<F: Precision> Problem<F> {
         (y, pooled.backward(&cache, self.dy.view()))
     }
 
-    /// By the layers it is made of, one after the other.
+    /// Computes the operation with the layers that it consists of, one after the other.
     fn one_by_one(&self, batch_statistics: bool) -> (Array4<F>, Gradients<F>) {
         let norm = BatchNorm { way: Way::Definition, ..self.norm() };
         let (normalized, norm_cache) = if batch_statistics {
@@ -73,7 +73,8 @@ impl<F: Precision> Problem<F> {
     }
 }
 
-/// Images of one vector of windows a row and of more, of parts of vectors, of odd height and width; one window; one image.
+/// Images whose rows of windows are one vector, several vectors and parts of vectors, with odd height and width; a
+/// single window; a single image.
 const SIZES: [(usize, usize, usize, usize); 8] = [
     (3, 6, 24, 24),
     (11, 4, 8, 8),
@@ -135,7 +136,7 @@ fn gradients(way: Way) {
     }
 }
 
-/// y and dx of one window, with dy = 3, whose a is x.
+/// y and dx of one window whose normalized values are x, with dy = 3.
 fn of_a_window(x: [f64; 4], way: Way) -> (f64, Vec<f64>) {
     let (gamma, beta) = (array![1.0], array![0.0]);
     let pooled = PooledActivation { norm: BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon: 0.0, way } };
@@ -168,7 +169,7 @@ fn a_nan_is_the_maximum(way: Way) {
 fn the_layout_in_memory_does_not_matter(way: Way) {
     let problem = Problem::<f64>::new((2, 3, 6, 5), 4, way);
     let (y, d) = problem.run(true);
-    // The same images, their channels last in memory.
+    // The same images, with their channels last in memory.
     let permuted = |array: &Array4<f64>| {
         array.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned().permuted_axes([0, 3, 1, 2])
     };

@@ -10,7 +10,7 @@ use spikeslab::layers::softmax_nll::{Weighting, backward, forward};
 
 fn golden<F: Precision>() {
     for_each_case::<F>("layers/softmax_nll", 26, |case| {
-        // Labels as they are stored: one that is ignored may be below 0.
+        // Labels as stored: an ignored label may be below 0.
         let signed = |name: &str| case.stored(name).values.iter().map(|label| *label as i64 as usize).collect();
         let labels: Vec<usize> = signed("labels");
         let class_weights = case.has("class_weights").then(|| case.array::<Ix1>("class_weights"));
@@ -95,13 +95,13 @@ fn certain<F: Precision>() {
     assert_eq!(nll, F::zero());
     let dlogits = backward(&cache);
     assert_eq!((dlogits[[0, 0]], dlogits[[1, 2]]), (F::zero(), F::zero()));
-    // Certain of a wrong label: large, not infinite.
+    // With confidence 1 in a wrong label the loss is large, but not infinite.
     let (nll, cache) = forward(logits.view(), &[1, 2]).expect("it fits");
     assert_eq!(nll, F::of(500.0));
     assert_eq!(backward(&cache)[[0, 1]], F::of(-0.5));
 }
 
-/// As many images as an f32 that adds them up one after another would lose a fourth digit of.
+/// So many images that a sum in f32, added up one after another, would have an error in the fourth digit.
 #[test]
 fn the_mean_of_many_images() {
     for batch in [60_000, 1_000_000] {
@@ -123,7 +123,7 @@ fn a_confidence_of_exactly_one_costs_nothing_and_its_opposite_stays_finite() {
 
 fn huge<F: Precision>() {
     let (one, huge) = (F::one(), F::max_value());
-    // Their difference overflows, and is taken for what it is.
+    // The difference of the logits overflows to infinity, which gives the right result.
     let logits = array![[huge, -huge, one], [-huge, huge, one]];
     let (nll, cache) = forward(logits.view(), &[0, 1]).expect("it fits");
     assert_eq!(nll, F::zero());

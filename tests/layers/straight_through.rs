@@ -23,7 +23,7 @@ fn a_weight_is_its_level_and_a_level_takes_the_gradients_of_its_weights() {
     assert_panics("dw has the shape of theta", || level_gradient(theta.view(), &levels, dw.t()));
 }
 
-/// dℓ has no approximation: w = ℓ_k(θ) depends on ℓ as it says, away from the partitions.
+/// dℓ is exact: away from the partitions, w = ℓ_k(θ) depends on ℓ exactly so.
 #[test]
 fn the_gradient_in_the_levels_is_that_of_any_loss_of_w() {
     let mut random = Random::new(3);
@@ -36,7 +36,7 @@ fn the_gradient_in_the_levels_is_that_of_any_loss_of_w() {
     assert_gradient("network", "levels", 1e-6, &levels, gradient.as_slice().unwrap(), loss);
 }
 
-/// The NLL and the gradient in every parameter.
+/// The NLL, and the gradient with respect to every parameter.
 fn run(
     problem: &Problem<f64>,
     network: &Network<f64>,
@@ -48,11 +48,13 @@ fn run(
     (nll, network.backward(&tape, softmax_nll::backward(&cache)))
 }
 
-/// Whole networks, with noise and without: all but dℓ is what a network has whose θ are Q(θ); dℓ is held to differences.
+/// Whole networks, with and without noise: all gradients except dℓ equal those of a network whose θ are Q(θ); dℓ is
+/// compared with differences.
 #[test]
 fn a_network_passes_its_gradients_straight_through() {
     for name in NETWORKS {
-        // A seed away from the corners of ReLU and of max pooling: weights that share few values make equal sums.
+        // With this seed no value is at a kink of ReLU or of max pooling, although weights with few different values
+        // have equal sums.
         let problem = Problem::<f64>::new(name, [1, 16, 16], narrow(name), 4, 10);
         let mut quantized = problem.network.clone();
         phase::quantize(&mut quantized);
@@ -75,7 +77,7 @@ fn a_network_passes_its_gradients_straight_through() {
                 let gradient = gradients[position].as_ref().expect("a gradient in the levels").to_tensor().values;
                 let loss = |levels: &[f64]| {
                     let mut network = quantized.clone();
-                    // Which level a weight has stays as it is: θ := ℓ_k.
+                    // Each weight keeps its level while the level moves: θ := ℓ_k.
                     let theta = problem.network.parameters()[layer.theta].value.view();
                     let quantizer = Quantizer::new(parameter.as_slice());
                     network.parameters_mut()[layer.theta].value = theta.mapv(|theta| levels[quantizer.index(theta)]);

@@ -1,4 +1,4 @@
-//! Networks of texts of their own, `fixtures/nets/*.net`, held to PyTorch.
+//! Networks described by the texts `fixtures/nets/*.net`, compared with PyTorch.
 
 use crate::common::networks::{Entries, Problem, assert_golden, assert_gradients, text};
 use spikeslab::nets::Network;

@@ -25,7 +25,7 @@ fn layers_know_their_parameters_and_their_place() {
     }
 }
 
-/// One image has no statistics after a dense layer; where it has many positions, it has.
+/// One image gives no statistics after a dense layer; it does where it has many positions.
 #[test]
 fn a_batch_needs_two_values_a_channel_at_every_normalization() {
     let network = preset("lenet5", [1, 28, 28]);
@@ -52,11 +52,11 @@ fn the_shape_follows_the_nodes() {
         graph.parameters.iter().map(|p| (p.name.clone(), p.shape.clone())).collect();
     for (name, shape) in [
         ("c.theta", vec![4, 2, 2, 3]),
-        // As many as the codebook will have.
+        // The shape of the levels depends on the codebook.
         ("c.levels", vec![]),
         ("c.bias", vec![4]),
         ("n.gamma", vec![4]),
-        // (9 − 1)/2 by (12 − 2)/3 positions of 4 channels.
+        // 4 channels of (9 − 1)/2 by (12 − 2)/3 positions.
         ("d.theta", vec![4 * 4 * 3, 7]),
     ] {
         assert!(shapes.contains(&(name.to_string(), shape.clone())), "no {name} {shape:?} in {shapes:?}");
@@ -64,7 +64,7 @@ fn the_shape_follows_the_nodes() {
     assert_eq!(graph.input, [2, 9, 12]);
     let network = Network::new(graph, &Codebook::<f32>::symmetric(2).expect("two levels"));
     assert_eq!(network.weights(), 4 * 2 * 2 * 3 + 48 * 7);
-    // Of the convolution at 8 by 10 positions.
+    // The convolution has 8 by 10 positions.
     let multiplications: Vec<usize> = network.graph().multiplications().collect();
     assert_eq!(multiplications, [8 * 10 * 4 * 2 * 2 * 3, 48 * 7]);
 }

@@ -17,7 +17,7 @@ fn no_noise<F: ndarray::NdFloat>(_: &BayesLayer, shape: &[usize]) -> spikeslab::
     Ok(ArrayD::zeros(shape))
 }
 
-/// A copy of the network whose θ are the levels they are quantized to.
+/// A copy of the network whose θ are replaced by Q(θ).
 fn quantized(network: &Network<f64>) -> Network<f64> {
     let mut quantized = network.clone();
     for layer in network.layers() {
@@ -37,7 +37,7 @@ fn sampled_weights_without_noise_are_mean_weights() {
 #[test]
 fn quantized_weights_are_the_levels_of_each_layer() {
     let Problem { mut network, x, .. } = lenet5();
-    // Each layer has levels of its own.
+    // The levels differ from layer to layer.
     for (i, layer) in network.layers().cloned().collect::<Vec<_>>().into_iter().enumerate() {
         network.parameters_mut()[layer.levels].value.mapv_inplace(|level| level * (1.0 + 0.2 * i as f64) + 0.01);
     }
@@ -53,7 +53,7 @@ fn predictions_use_the_running_statistics() {
     let predicted = network.predict(x.clone(), &WeightMode::Mean).expect("it fits");
     assert_eq!(predicted, forward(Normalization::Running));
     assert_ne!(predicted, forward(Normalization::Batch));
-    // With them an image's logits do not depend on its batch.
+    // With running statistics, an image's logits do not depend on its batch.
     let alone = network.predict(x.slice(ndarray::s![2..3, .., .., ..]).to_owned(), &WeightMode::Mean).expect("it fits");
     assert_eq!(alone.row(0), predicted.row(2));
     assert_ne!(predicted.row(0), predicted.row(2));
@@ -104,7 +104,7 @@ fn a_batch_of_one_works_in_every_mode_that_has_statistics_for_it() {
         let widths = vec![3; depth(name)];
         let problem = Problem::<f32>::new(name, [1, 16, 16], &widths, 1, 2);
         for (sampled, normalization) in MODES {
-            // After a dense layer a single image has one value a channel.
+            // After a dense layer a single image has one value per channel.
             if normalization == Normalization::Batch && problem.network.graph().check_batch(1).is_err() {
                 let refused = problem.network.forward(problem.x.clone(), &WeightMode::Mean, normalization);
                 assert_error(refused, &["tensor x", "at least two values a channel"]);
@@ -164,7 +164,7 @@ fn absorbing_moves_the_running_estimates_and_nothing_else() {
         assert_eq!(new.value != old.value, !new.role.is_trained(), "{}", new.name);
     }
 
-    // Running statistics leave nothing to absorb.
+    // A forward pass with running statistics leaves no batch statistics to absorb.
     let (_, tape) = network.forward(x, &WeightMode::Mean, Normalization::Running).expect("it fits");
     let before = network.clone();
     network.absorb_statistics(&tape, MOMENTUM);
@@ -224,7 +224,7 @@ fn initialization_draws_theta_uniformly_within_one_over_root_outputs_and_nothing
         let bound = 1.0 / (outputs as f64).sqrt();
         let largest = new.value.iter().fold(0.0, |largest: f64, theta| largest.max(theta.abs()));
         assert!(largest < bound && largest > 0.97 * bound, "{}: {largest} of {bound}", new.name);
-        // Mean 0 and variance bound²/3, each within five standard deviations: √(1/3n), √(4/45n).
+        // In units of the bound, mean 0 and variance 1/3, each within five standard deviations: √(1/3n), √(4/45n).
         let (count, squares) = (new.value.len() as f64, new.value.iter().map(|theta| theta * theta).sum::<f64>());
         let (mean, variance) = (new.value.sum() / count / bound, squares / count / (bound * bound));
         assert!(mean.abs() < 5.0 * (1.0 / (3.0 * count)).sqrt(), "{}: mean {mean}", new.name);
@@ -242,7 +242,7 @@ fn a_seed_gives_one_network_and_each_tensor_has_its_own_stream() {
     assert_eq!(initialized(3), initialized(3));
     assert_ne!(initialized(3), initialized(4));
     let network = initialized(3);
-    // Undo the bounds: two tensors from one stream would begin alike.
+    // Divided by the bounds, two tensors from the same stream would begin with the same numbers.
     let starts: Vec<i64> = network
         .layers()
         .map(|layer| &network.parameters()[layer.theta].value)

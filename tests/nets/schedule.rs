@@ -1,4 +1,4 @@
-//! What [`Schedule::fused`] puts together, and that it computes what [`Schedule::plain`] does.
+//! The nodes that [`Schedule::fused`] combines, and that it computes the same as [`Schedule::plain`].
 
 use crate::common::compare::{ToTensor, assert_close};
 use crate::common::graphs::{CLASSES, draw};
@@ -15,7 +15,7 @@ use spikeslab::nets::{Description, Given, Gradients, Graph, Network, Normalizati
 use spikeslab::packed::PackedModel;
 use spikeslab::prior::Codebook;
 
-/// Networks drawn from the language.
+/// The number of random networks.
 const DRAWN: u64 = 100;
 const IMAGES: usize = 3;
 
@@ -28,7 +28,7 @@ fn network<F: Precision>(graph: Graph) -> Network<F> {
     Network::new(graph, &Codebook::symmetric(3).expect("three levels"))
 }
 
-/// Presets small enough for a test, each with images of a size of its own.
+/// Small presets, each for images of another size.
 fn presets() -> Vec<(&'static str, Graph)> {
     [
         ("mlp", [1, 5, 5]),
@@ -46,7 +46,7 @@ fn presets() -> Vec<(&'static str, Graph)> {
         let given = Given { input: Some(input), ..Given::default() };
         (name, Description::preset(name).expect("a preset").graph(given).expect("a network"))
     })
-    // The widths of vgg7 are in its text, those here a sixteenth of them.
+    // The widths of vgg7 are in its text; here they are a sixteenth of these.
     .chain([(
         "vgg7",
         Description::preset("vgg7")
@@ -57,7 +57,7 @@ fn presets() -> Vec<(&'static str, Graph)> {
     .collect()
 }
 
-/// Loss, logits, gradients and running statistics after the step, each with its name.
+/// Loss, logits, gradients, and the running statistics after the step, each with its name.
 fn step<F: Precision>(
     problem: &Problem<F>,
     network: &Network<F>,
@@ -93,8 +93,9 @@ fn step<F: Precision>(
     seen
 }
 
-/// Both schedules give the same, in every mode: a node a step by definitions, and fused by kernels; and fused by definitions. Where a gradient is none but rounding, as that of a bias before a
-/// normalization, it is measured against the largest of all.
+/// Asserts that both schedules compute the same, in every mode: one step per node with definitions, and fused with
+/// kernels and with definitions. A gradient that is only rounding, such as that of a bias before a normalization, is
+/// compared relative to the largest gradient.
 fn assert_schedules_agree<F: Precision>(name: &str, graph: &Graph, seed: u64) {
     let fused = Problem::<F>::of(network(graph.clone()), IMAGES, seed);
     let plain = fused.network.clone().plain().by(Way::Definition);
@@ -148,7 +149,8 @@ fn drawn_networks_have_the_same_bits_at_any_thread_count() {
     }
 }
 
-/// They hold every operation, every kind of step, values that several steps read, and one that a step reads twice.
+/// The random networks have every operation, every kind of step, values that several steps read, and a value that a
+/// step reads twice.
 #[test]
 fn the_drawn_networks_are_of_many_kinds() {
     let texts: Vec<String> = (0..DRAWN).map(draw).collect();
@@ -178,8 +180,8 @@ fn the_drawn_networks_are_of_many_kinds() {
     assert!(shortened > 90, "{shortened} have something to put together");
 }
 
-/// The first twelve but four: in one a ReLU changes sides within a difference, in one a layer sees only zeros, and in two the
-/// rounding of the loss, divided by the step, is larger than the tolerance.
+/// Gradients of the first eleven except three: in one a ReLU changes within a difference, in one the input of a layer
+/// is all zeros, in one the loss is so large that its rounding disturbs the differences.
 #[test]
 fn gradients_of_drawn_networks() {
     for seed in [0, 2, 4, 5, 6, 8, 9, 11] {
@@ -187,7 +189,7 @@ fn gradients_of_drawn_networks() {
     }
 }
 
-/// One image and several, at one thread and two.
+/// One image and several, with one thread and with two.
 #[test]
 fn packed_networks_compute_what_quantized_ones_do() {
     let row = tolerance("packed", Dtype::F32, Check::Reference);
@@ -213,8 +215,8 @@ fn packed_networks_compute_what_quantized_ones_do() {
     }
 }
 
-/// Every other layer unquantized: both schedules agree, the text comes back the same, and the packed model computes what the
-/// network does.
+/// Every second layer is unquantized: both schedules agree, the printed text describes the same graph, and the packed
+/// model computes the same as the network.
 #[test]
 fn networks_with_unquantized_layers() {
     let row = tolerance("packed", Dtype::F32, Check::Reference);
@@ -241,7 +243,7 @@ fn networks_with_unquantized_layers() {
     }
 }
 
-/// The steps of a text, each as the names of what it computes.
+/// The steps of a text, each as the names of the nodes that it computes.
 fn steps(text: &str) -> Vec<String> {
     let graph = parse(text);
     let name = |node: usize| graph.nodes[node].name.clone();
@@ -278,7 +280,7 @@ fn chains_are_as_long_as_can_be() {
     assert_eq!(steps(whole), ["a b c d", "e", "f g h", "i"]);
     let parts = "input 1x6x6\na relu\nb max-pool 2x2\nc conv 2 2x2\nd max-pool 2x2\ne norm\nf flatten\ng dense classes";
     assert_eq!(steps(parts), ["a b", "c d", "e", "f", "g"]);
-    // An operation once more, or one that stands before another in a chain, begins the next.
+    // An operation that a chain already has, or that comes earlier in the order of a chain, begins the next chain.
     let again = "input 1x6x6\na norm\nb norm\nc relu\nd norm\ne relu\nf relu\ng conv 2 3x3\nh conv 2 3x3\ni flatten\nj dense classes";
     assert_eq!(steps(again), ["a", "b c", "d e", "f", "g", "h", "i", "j"]);
     let average = "input 1x6x6\na conv 2 3x3\nb norm\nc relu\nd avg-pool 2x2\ne relu\nf flatten\ng dense classes";
@@ -289,7 +291,7 @@ fn chains_are_as_long_as_can_be() {
 fn a_chain_ends_where_another_step_reads_its_value() {
     let residual = "input 2x6x6\na conv 2 3x3 pad 1\nb norm\nc add of b a\nd relu\ne flatten\nf dense classes";
     assert_eq!(steps(residual), ["a", "b", "c", "d", "e", "f"]);
-    // The value below is not the one above.
+    // Here a line does not read the value of the line above.
     let apart = "input 2x6x6\na conv 2 3x3 pad 1\nb conv 2 3x3 pad 1 of in\nc norm of a\nd add of b c\ne flatten\nf dense classes";
     assert_eq!(steps(apart), ["a", "b", "c", "d", "e", "f"]);
 }
@@ -302,16 +304,16 @@ fn dense_blocks_of_one_stage_and_two() {
     let two = "input 2x6x6\ns conv 2 1x1\na norm\nb relu\nc conv 5 1x1\nd norm\ne relu\nf conv 3 3x3 pad 1\n\
                g concat of s f\nh norm\ni relu\nj conv 2 3x3 pad 1\nk concat of g j\nl norm\nm relu\nn flatten\no dense classes";
     assert_eq!(steps(two), ["s", "block(a c > d f, h j)", "l m", "n", "o"]);
-    // The block's last value may be read as often as one likes.
+    // Any number of steps may read the block's last value.
     let read = "input 2x6x6\na norm\nb relu\nc conv 3 3x3 pad 1\nd concat of in c\ne conv 5 1x1\nf add of d e\ng flatten\nh dense classes";
     assert_eq!(steps(read), ["block(a c)", "e", "f", "g", "h"]);
-    // Any kernel and dilation, as long as the image keeps its size.
+    // Any kernel and dilation with which the image keeps its size.
     let options =
         "input 2x6x6\na norm\nb relu\nc conv 4 3x5 pad 2x4 dilation 2\nd concat of in c\ne flatten\nf dense classes";
     assert_eq!(steps(options), ["block(a c)", "e", "f"]);
 }
 
-/// Each differs from a dense block in one thing.
+/// Each of these texts differs from a dense block in one respect.
 #[test]
 fn what_is_nearly_a_dense_block_is_none() {
     let tail = "\ne flatten\nf dense classes";
@@ -331,7 +333,7 @@ fn what_is_nearly_a_dense_block_is_none() {
     assert_eq!(steps(strided), unfused);
     let no_relu = "input 2x6x6\na norm\nc conv 3 3x3 pad 1\nd concat of in c\ne flatten\nf dense classes";
     assert_eq!(steps(no_relu), ["a", "c", "d", "e", "f"]);
-    // What a stage gives is read elsewhere as well: by the sum.
+    // The sum reads the output of a stage too.
     let read_twice = "input 3x6x6\na norm\nb relu\nc conv 3 3x3 pad 1\nd concat of in c\ne conv 3 1x1\ng add of c e\nh flatten\ni dense classes";
     assert_eq!(steps(read_twice), ["a b", "c", "d", "e", "g", "h", "i"]);
     // The value between two units is read by a third step: two blocks.

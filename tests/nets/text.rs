@@ -13,7 +13,7 @@ fn parse(text: &str) -> Graph {
     Graph::parse("net", text, TEN).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Asserts that the text is refused on that line, for that word, with a message that holds `parts`.
+/// Asserts that the text is refused for word `word` of line `line`, with a message that contains `parts`.
 #[track_caller]
 fn refuse_given(text: &str, given: Given<'_>, line: usize, word: &str, parts: &[&str]) {
     let Err(error) = Graph::parse("net", text, given) else { panic!("accepted: {text}") };
@@ -39,7 +39,7 @@ fn refuse(text: &str, line: usize, word: &str, parts: &[&str]) {
     refuse_given(text, TEN, line, word, parts);
 }
 
-/// Refuses a line, the second of a network whose value `a`, the first, is of 4 channels, 6 by 6.
+/// Asserts that a line is refused in a network in which the line before it, `a`, gives 4 channels of 6 by 6.
 #[track_caller]
 fn refuse_line(line: &str, word: &str, parts: &[&str]) {
     refuse(&format!("input 3x6x6\na conv 4 1x1\n{line}\nflatten\ndense classes"), 3, word, parts);
@@ -229,7 +229,7 @@ fn blanks_and_line_ends_of_any_system() {
 
 #[test]
 fn the_smallest_networks() {
-    // Logistic regression; one weight; a convolution alone.
+    // Logistic regression; a network with one weight; a single convolution.
     assert_eq!(parse("input 3x2x2\nflatten\ndense classes").weights(), 120);
     let one = Given { classes: Some(1), ..Given::default() };
     assert_eq!(Graph::parse("net", "input 1x1x1\nflatten\ndense 1", one).expect("a network").weights(), 1);
@@ -278,7 +278,7 @@ fn names_that_are_none_are_refused() {
     parse(&format!("input 1x4x4\n{} relu\nflatten\ndense classes", &long[1..]));
 }
 
-/// As an error shows it: control characters escaped.
+/// The word as an error shows it, with control characters escaped.
 fn escaped(word: &str) -> String {
     word.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
@@ -293,12 +293,12 @@ fn a_name_twice_is_refused() {
 fn names_of_no_line_above_are_refused() {
     refuse_line("relu of b", "b", &["the name of a line above, or in", "(saw: b)"]);
     refuse_line("b relu of b", "b", &["a line above this one", "(saw: line 3)"]);
-    // The names of unnamed lines below, and of this one.
+    // The names of unnamed lines below, and of the line itself.
     refuse_line("relu of relu1", "relu1", &["the name of a line above"]);
     refuse_line("relu of flatten1", "flatten1", &["the name of a line above"]);
     refuse_line("relu of a.theta", "a.theta", &["the name of a line above"]);
     refuse_line("relu of input", "input", &["the name of a line above, or in"]);
-    // Two lines that read each other: the first of them is at fault.
+    // Two lines that read each other: the error names the first.
     let cycle = "input 1x4x4\na relu of c\nb relu of a\nc relu of b\nflatten\ndense classes";
     refuse(cycle, 2, "c", &["a line above this one", "(saw: line 4)"]);
     refuse("input 1x4x4\na add of in a\nflatten\ndense classes", 2, "a", &["a line above this one", "(saw: line 2)"]);
@@ -328,7 +328,7 @@ fn shapes_that_do_not_meet_are_refused() {
     let flat = "input 4x6x6\nf flatten\nb add of f in\nflatten\ndense classes";
     refuse(flat, 3, "add", &["values of one shape, 144", "(saw: 4x6x6)"]);
     refuse(&flat.replace("add", "concat"), 3, "concat", &["the size of 144", "(saw: 4x6x6)"]);
-    // Features of any number may be put together.
+    // Any numbers of features may be concatenated.
     let graph = parse("input 4x6x6\nf flatten\ng dense 3\nh concat of f g f\ndense classes");
     assert_eq!(graph.nodes[2].shape, [291]);
 }
@@ -375,7 +375,7 @@ fn sizes_out_of_range_are_refused() {
         let text = format!("input {input}\nflatten\ndense classes");
         refuse(&text, 1, "input", &["the shape of an image, as in 3x32x32", &format!("(saw: {input})")]);
     }
-    // The largest there are.
+    // The largest sizes that are accepted.
     parse("input 1x65535x1\nconv 1 65535x1\nflatten\ndense classes");
     parse("input 1x1x1\nflatten\ndense 65535\ndense classes");
 }
@@ -456,7 +456,7 @@ fn one_output_and_it_is_the_last_line() {
     let two = "input 1x4x4\nf flatten\nout dense classes of f\naux dense classes of f";
     refuse(two, 3, "out", &["one output"]);
     refuse("input 1x4x4\nrelu\nflatten of in\ndense classes", 2, "relu1", &["one output"]);
-    // The input itself need not be looked at by the last line.
+    // The last line does not have to read the input.
     parse("input 1x4x4\nflatten\ndense classes");
 }
 
@@ -516,7 +516,7 @@ fn outputs_given_take_the_place_of_those_in_the_text() {
 fn more_weights_or_elements_than_memory_could_hold_are_refused() {
     let wide = "input 1x1x1\nflatten\ndense 65535\ndense 65535\ndense classes";
     refuse(wide, 4, "dense", &["at most 268435456 weights up to here", "4294901760"]);
-    // The last layer counts as well.
+    // The weights of the last layer count too.
     let of_many = Given { classes: Some(60_000), ..Given::default() };
     refuse_given(
         "input 1x1x1\nflatten\ndense 60000\ndense classes",
@@ -525,7 +525,7 @@ fn more_weights_or_elements_than_memory_could_hold_are_refused() {
         "dense",
         &["at most 268435456 weights", "3600060000"],
     );
-    // A hundred layers, each of which alone would do: the sum is at fault.
+    // A hundred layers, each of which alone would be accepted: their sum is too large.
     let many = format!("input 1x1x1\nflatten\ndense 8000\n{}dense classes", "dense 8000\n".repeat(100));
     refuse(&many, 8, "dense", &["at most 268435456 weights up to here", "(saw: 320008000)"]);
     refuse(
@@ -567,12 +567,12 @@ fn texts_too_long_are_refused_at_once() {
     refuse(&format!("input 1x4x4\n{}", "b".repeat(1 << 20)), 1, "", &["at most 1048576 bytes"]);
     refuse(&format!("input 1x4x4\n{}", "b".repeat(1 << 19)), 2, &format!("{}…", "b".repeat(60)), &["an operation"]);
     refuse(&format!("input 1x4x4\nadd of{}", " in".repeat(1 << 18)), 2, "", &["logits in the end"]);
-    // Comments and empty lines count as bytes alone.
+    // Comments and empty lines count only as bytes.
     parse(&format!("{}input 1x4x4\nflatten\ndense classes", "#\n\n".repeat(50_000)));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
-/// The deepest that a text can be, and one whose every value is read by all below.
+/// The deepest possible network, and one in which all later lines read every value.
 #[test]
 fn long_networks_are_read_in_time() {
     let start = Instant::now();

@@ -18,7 +18,7 @@ fn every_operation_has_a_domain() {
     assert!(OPERATIONS.iter().all(|operation| !operation.domain.is_empty()));
 }
 
-/// The operation without input is evaluated with its options alone.
+/// The operation without input needs only its options.
 #[test]
 fn noise_takes_its_defaults() {
     let seen = run("noise", None, &[]).unwrap();

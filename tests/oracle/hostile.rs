@@ -1,4 +1,5 @@
-//! Every operation on tensors of odd sizes and odd numbers, under odd options: outputs or one line, never a panic.
+//! Every operation on tensors with unusual sizes and numbers, with unusual options: it returns outputs or a one-line
+//! error, and never panics.
 
 use super::{Stored, write};
 use crate::common::compare::Tensor;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 const NUMBERS: [f64; 14] =
     [0.0, -0.0, 1.0, -1.0, 1e-45, 5e-324, -100.0, 100.0, 1e19, -3.4e38, 3.4e38, -1e308, 1e308, f64::MAX];
 
-/// Numbers that fit the operation, or extreme ones, or one that is none.
+/// Numbers that fit the operation, extreme numbers, or NaN.
 fn values(random: &mut Rng, len: usize) -> Vec<f64> {
     let kind = random.below(20);
     let value = |_| match kind {
@@ -23,20 +24,20 @@ fn values(random: &mut Rng, len: usize) -> Vec<f64> {
         _ => [0.5, f64::NAN, f64::INFINITY][random.below(3)],
     };
     let mut values: Vec<f64> = (0..len).map(value).collect();
-    // Levels must ascend, distinct; elsewhere the order does not matter.
+    // Levels must be distinct and ascending; for other inputs the order does not matter.
     if random.below(2) == 0 {
         values.sort_by(f64::total_cmp);
     }
     values
 }
 
-/// The shape that the catalogue gives an input, each letter of a size of its own.
+/// The shape that the catalogue has for an input, with a size for each letter.
 fn shape(input: &Input, sizes: &mut BTreeMap<&'static str, Vec<usize>>, random: &mut Rng) -> Vec<usize> {
     let is_convolution = sizes.contains_key("kh");
     let sized = |letter: &'static str| {
         let size = match letter {
             "…" => (0..random.below(3)).map(|_| 1 + random.below(3)).collect(),
-            // A kernel of two fits into three pixels in two places, and in one at the stride of a pool.
+            // A kernel of size 2 has two positions in three pixels, and one with the stride of a pooling.
             "H" | "W" => vec![3],
             "kh" | "kw" => vec![2],
             "OH" | "OW" => vec![if is_convolution { 2 } else { 1 }],
@@ -54,7 +55,7 @@ fn input(operation: &Operation, random: &mut Rng) -> Vec<Stored> {
     let single = random.below(2) == 0;
     let mut tensors = Vec::new();
     for input in operation.inputs {
-        // C/groups is C, but for an odd option.
+        // C/groups is C, unless an unusual option is drawn.
         let input =
             Input { shape: if input.shape.contains("C/groups") { "O, C, kh, kw" } else { input.shape }, ..*input };
         let shape = shape(&input, &mut sizes, random);
@@ -82,7 +83,7 @@ fn input(operation: &Operation, random: &mut Rng) -> Vec<Stored> {
     tensors
 }
 
-/// Some of the operation's options, each of its choices, or of pairs and extremes.
+/// Some of the operation's options, with one of their choices, a pair or an extreme value.
 fn options(operation: &Operation, random: &mut Rng) -> Vec<(String, String)> {
     let mut options = Vec::new();
     for option in operation.options {
@@ -121,19 +122,19 @@ fn every_operation_gives_outputs_or_one_line() {
     }
 }
 
-/// An option of a network, on the smallest one.
+/// Extreme values of each option of a network, with the smallest network.
 #[test]
 fn extremes_of_a_networks_options() {
     let tensors = super::networks::small("", None);
     for option in ["train-size", "kl-weight"] {
         for value in EXTREMES {
-            // Outputs, or an error that `run` has looked at.
+            // The result is outputs, or an error that `run` has checked.
             let _ = super::run("mlp", Some(&tensors), &[(option, value.to_string())]);
         }
     }
 }
 
-/// Shapes that claim what the file does not hold: each tensor is small, the network they would make is not.
+/// Each tensor of the file is small, but the network with these shapes would be large.
 #[test]
 fn a_network_larger_than_its_tensors_takes_no_memory() {
     let change = |name: &str, shape: [usize; 2]| super::networks::small(name, Some(shape.to_vec()));
@@ -151,7 +152,7 @@ fn a_network_larger_than_its_tensors_takes_no_memory() {
     );
 }
 
-/// Padding and stride that would make an image without end.
+/// A padding and a stride with which the padded image would be extremely large.
 #[test]
 fn a_window_as_large_as_numbers_go() {
     let tensor = |shape: &[usize]| Tensor { shape: shape.to_vec(), values: vec![0.5; shape.iter().product()] };
@@ -168,7 +169,7 @@ fn a_window_as_large_as_numbers_go() {
         let options: Vec<(&str, String)> = options.iter().map(|(name, value)| (*name, value.to_string())).collect();
         super::run("conv2d", Some(&tensors), &options)
     };
-    // One position, whatever the stride.
+    // With any stride there is one position.
     let once = run(&[("stride", "3")]).unwrap();
     assert_eq!(run(&[("stride", &huge)]).unwrap(), once);
     let million = "1000000000";

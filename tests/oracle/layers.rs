@@ -48,7 +48,7 @@ fn batch_norm() {
             ("running_mean", "new_running_mean"),
             ("running_var", "new_running_var"),
         ];
-        // A mean that is large beside the deviation has a tolerance of its own in the layer's tests.
+        // Cases with a mean that is large relative to the deviation have another tolerance in the layer's tests.
         if case.name.contains("mean") {
             inputs.iter().chain(&["momentum", "epsilon"]).for_each(|name| case.skip(name));
             outputs.iter().for_each(|(_, name)| case.skip(name));

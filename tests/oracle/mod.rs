@@ -1,4 +1,4 @@
-//! The oracle against the golden values: every operation through its files, in both precisions.
+//! Compares the oracle with the golden values: every operation, through files, in both precisions.
 
 mod catalogue;
 mod hostile;
@@ -71,7 +71,7 @@ pub(crate) fn read(path: &Path) -> BTreeMap<String, Tensor> {
     tensors.collect()
 }
 
-/// What an operation makes of tensors.
+/// The outputs of an operation on tensors.
 fn run(
     operation: &str,
     tensors: Option<&[Stored]>,
@@ -117,7 +117,7 @@ fn assert_case<F: Precision>(
     }
 }
 
-/// The options as they are, for the definition, and with that of the kernels.
+/// The options with which definitions compute, and those with which kernels do.
 fn both_ways<'a>(options: &[(&'a str, String)]) -> [Vec<(&'a str, String)>; 2] {
     ["false", "true"].map(|kernels| [options, &[("kernels", kernels.to_string())]].concat())
 }

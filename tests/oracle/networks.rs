@@ -5,7 +5,8 @@ use crate::common::networks::text_path;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, assert_error};
 
-/// The first step of every golden network: loss, NLL, KL, logits and the gradient in every parameter.
+/// Compares the first step of every golden network: loss, NLL, KL, logits, and the gradient with respect to every
+/// parameter.
 fn assert_network(network: &str, path: &str, count: usize) {
     for_each_case::<f64>(path, count, |case| {
         let mut tensors =
@@ -87,7 +88,7 @@ fn forwards_with_quantized_weights() {
     }
 }
 
-/// An `mlp` of two inputs, one hidden unit a layer and two classes, with one of its tensors changed.
+/// An `mlp` with two inputs, one hidden unit per layer and two classes, with one of its tensors changed.
 pub(super) fn small(change: &str, shape: Option<Vec<usize>>) -> Vec<Stored> {
     let shapes = [
         ("x", vec![2, 2]),

@@ -34,7 +34,7 @@ fn operations_and_files_are_named() {
     assert_error(evaluate("noise", None, out, &[]), &["nowhere/out.safetensors", "No such file"]);
 }
 
-/// A number that is in range as it is written, and not in the precision in which it is used.
+/// A number that is in range as written, but not in the precision in which it is used.
 #[test]
 fn numbers_are_checked_as_they_are_used() {
     let tensor = |name: &str, values: &[f64]| {
@@ -67,7 +67,7 @@ fn numbers_are_checked_as_they_are_used() {
     }
 }
 
-/// The labels of PyTorch's users: -100 stands for no class.
+/// PyTorch's users often set the ignored label to -100.
 #[test]
 fn a_label_below_zero_is_taken_if_it_is_the_ignored_one() {
     let logits = Stored::floats::<f64>("logits", &Tensor { shape: vec![2, 2], values: vec![0.5, 0.0, 1.0, 2.0] });

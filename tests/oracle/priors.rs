@@ -92,7 +92,7 @@ fn a_codebook_or_a_form_that_does_not_fit_is_an_error() {
     assert_error(run("spike-kl", Some(&[negative]), &[]), &["t", "at least 0", "-1"]);
 }
 
-/// Each weight pulls on the second level alike: what they add up to is known.
+/// Each weight has the same gradient with respect to the second level, so that the sum is known.
 #[test]
 fn the_level_gradient_of_many_weights() {
     let count = 400_000;

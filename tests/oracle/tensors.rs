@@ -8,7 +8,7 @@ fn tensor(shape: &[usize]) -> Tensor {
     Tensor { shape: shape.to_vec(), values: (0..len).map(|i| 0.1 * i as f64).collect() }
 }
 
-/// The inputs of `dense`, with one of them changed.
+/// The inputs of `dense`, with one of them replaced.
 fn dense(change: &str, replacement: Option<Stored>) -> Vec<Stored> {
     let shapes =
         [("x", vec![2, 3]), ("theta", vec![3, 4]), ("log_sigma2", vec![3, 4]), ("eps", vec![2, 4]), ("dy", vec![2, 4])];
@@ -66,13 +66,13 @@ fn outputs_have_the_inputs_type() {
     assert_eq!(of(&[x32, dy32]), f64::from(0.1_f32));
 }
 
-/// A tensor of 16 bits a number, given by their patterns.
+/// A tensor of 16-bit numbers, given by their bits.
 fn sixteen_bits(name: &str, dtype: Dtype, patterns: &[u16]) -> Stored {
     let bytes = patterns.iter().flat_map(|pattern| pattern.to_le_bytes()).collect();
     Stored { name: name.to_string(), dtype, shape: vec![patterns.len()], bytes }
 }
 
-/// Their numbers are those of IEEE 754's half precision and of the upper half of f32, converted without rounding.
+/// F16 is IEEE 754's half precision, BF16 the upper half of an f32; both are converted without rounding.
 #[test]
 fn sixteen_bits_are_read_as_f32() {
     let half =
@@ -84,7 +84,7 @@ fn sixteen_bits_are_read_as_f32() {
         let expected: Vec<f64> = numbers.iter().map(|(_, number)| number.max(0.0)).collect();
         assert_eq!(run("relu", Some(&tensors), &[]).unwrap()["y"].values, expected, "{dtype:?}");
     }
-    // Beside F32, and beside one another; beside F64 not.
+    // They may be combined with F32 and with each other, but not with F64.
     let one = |name: &str, dtype| sixteen_bits(name, dtype, &[0x3c00]);
     let single = |name: &str| Stored::floats::<f32>(name, &tensor(&[1]));
     let double = |name: &str| Stored::floats::<f64>(name, &tensor(&[1]));
@@ -136,7 +136,7 @@ fn an_output_that_is_not_finite_is_named_with_what_led_to_it() {
     assert!(!run("dense", Some(&tensors), &allow("true")).unwrap()["y"].values[1].is_finite());
     assert_error(run("dense", Some(&tensors), &allow("false")), &["tensor y"]);
     assert_error(run("dense", Some(&tensors), &allow("1")), &["allow-non-finite", "true or false"]);
-    // What is finite is the same either way.
+    // Finite outputs are the same with and without the option.
     let tensors = dense("", None);
     assert_eq!(run("dense", Some(&tensors), &[]).unwrap(), run("dense", Some(&tensors), &allow("true")).unwrap());
 }

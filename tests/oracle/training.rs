@@ -26,7 +26,7 @@ fn noise<F: Precision>(dtype: &str) {
         options.push(("seed", (u64::from(low) | u64::from(high) << 32).to_string()));
         options.push(("count", count.to_string()));
         options.push(("dtype", dtype.to_string()));
-        // The operation draws from element 0 on.
+        // The operation begins at element 0, so cases that begin later are skipped.
         if first > 0 {
             ["bits", "normal"].iter().for_each(|name| case.skip(name));
             return;

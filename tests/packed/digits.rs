@@ -1,13 +1,13 @@
 use crate::common::random::Random;
 use spikeslab::packed::digits::{digit, digits_per_byte, first_invalid, packed_len};
 
-/// The bytes of digits below `levels`.
+/// Packs digits below `levels` into bytes.
 pub fn pack(digits: &[usize], levels: usize) -> Vec<u8> {
     let byte = |digits: &[usize]| digits.iter().rev().fold(0, |byte, digit| levels * byte + digit) as u8;
     digits.chunks(expected(levels)).map(byte).collect()
 }
 
-/// The digits a byte holds, written out.
+/// The number of digits in a byte, as a table.
 fn expected(levels: usize) -> usize {
     match levels {
         2 => 8,
@@ -31,7 +31,7 @@ fn digits_come_back_in_as_few_bytes_as_documented() {
     let mut random = Random::new(1);
     for levels in 2..=256 {
         for count in [0_usize, 1, 2, 3, 4, 5, 7, 8, 9, 16, 39, 40, 41] {
-            // The largest digit among them.
+            // Every third digit is the largest.
             let digits: Vec<usize> =
                 (0..count).map(|i| if i % 3 == 0 { levels - 1 } else { random.word() as usize % levels }).collect();
             let bytes = pack(&digits, levels);
@@ -62,12 +62,12 @@ fn every_byte_that_no_digits_give_is_found() {
             for byte in 0..=255_u8 {
                 let valid = usize::from(byte) < values;
                 assert_eq!(first_invalid(&[byte], levels, digits).is_none(), valid, "{levels}, {digits}, {byte}");
-                // A full byte before it, and its own position.
+                // With a full byte before it, the error is at the byte's position.
                 let seen = first_invalid(&[0, byte], levels, full + digits);
                 assert_eq!(seen, (!valid).then_some(1), "{levels}, {digits}, {byte}");
             }
         }
-        // A byte too many must be 0, which packing never gives.
+        // An extra byte must be 0; packing never writes one.
         assert_eq!(first_invalid(&[0, 1], levels, full), Some(1), "{levels}");
     }
 }

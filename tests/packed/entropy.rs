@@ -11,7 +11,7 @@ fn counts(indices: &[u8], levels: usize) -> Vec<usize> {
     (0..levels).map(|level| indices.iter().filter(|index| usize::from(**index) == level).count()).collect()
 }
 
-/// Indices of which about `shares[k]` are k.
+/// Random indices, of which a share of about `shares[k]` is k.
 fn drawn(shares: &[f64], weights: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     let index = |_| {
@@ -54,7 +54,7 @@ fn a_code_is_as_long_as_the_entropy_demands() {
         let entropy: f64 = counts.iter().map(bits).sum();
         let words = encode(&indices, &counts);
         let seen = 32.0 * words.len() as f64;
-        // Whole words, and of P = 2²⁴ one for each level.
+        // Besides the entropy: rounding up to whole words, and the one of P = 2²⁴ that each level has at least.
         let most = entropy + 32.0 + weights as f64 * 1.5 * shares.len() as f64 / f64::powi(2.0, 24) + 24.0;
         assert!((entropy - 24.0..=most).contains(&seen), "{shares:?}: {seen} bits, entropy {entropy}");
         assert_eq!(decoded(&words, &counts), Some(indices));
@@ -95,7 +95,7 @@ fn what_is_no_code_of_these_counts_is_refused() {
     }
 }
 
-/// Whatever words decode, they are the code of what they decode to.
+/// If words can be decoded, encoding the result gives the same words.
 #[test]
 fn indices_have_one_code() {
     let mut random = Random::new(3);

@@ -1,4 +1,4 @@
-//! A single image, whose layers are shared out among the threads where they are large; and networks of the library's user.
+//! Prediction of a single image, whose large layers are divided among the threads; and networks of the library's user.
 
 use super::{initialized, packed};
 use crate::common::Dtype;
@@ -12,11 +12,11 @@ use rayon::prelude::*;
 use spikeslab::nets::{Given, Graph, Network, WeightMode};
 use spikeslab::packed::PackedModel;
 
-/// Networks worth a team of threads, images of theirs, and their packed models.
+/// Networks large enough for a team of threads, their packed models, and images.
 fn large() -> Vec<(Network<f32>, PackedModel, Array4<f32>)> {
     let networks = [
         ("lenet-caffe", [1, 28, 28]),
-        // Rows that do not fill vectors.
+        // Images whose rows do not fill whole vectors.
         ("densenet:depth=16,growth=6,bottleneck=true,compression=0.5", [3, 36, 37]),
     ];
     let of = |(name, input): (&str, [usize; 3])| {
@@ -41,7 +41,7 @@ fn the_same_bits_at_any_thread_count() {
     }
 }
 
-/// Groups of images are cut by the number of threads; of 33, one group may be a single image.
+/// The number of threads determines the groups of images; of 33 images, one group may be a single image.
 #[test]
 fn the_same_bits_at_any_thread_count_however_groups_are_cut() {
     for levels in [3, 4, 16] {
@@ -65,7 +65,7 @@ fn one_image_at_a_time_gives_what_all_together_give() {
     }
 }
 
-/// Each keeps threads waiting for its parts, which the others do too.
+/// Each prediction keeps threads waiting for its tasks, while the others do the same.
 #[test]
 fn images_one_by_one_on_all_threads_at_once() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
@@ -77,7 +77,7 @@ fn images_one_by_one_on_all_threads_at_once() {
     }
 }
 
-/// After a convolution and on its own, windows of several sizes, which leave rows and columns over.
+/// Max pooling after a convolution and alone, with windows of several sizes, which leave a rest of rows and columns.
 #[test]
 fn max_pooling_wherever_it_stands() {
     let text = "input 2x33x30
@@ -101,7 +101,7 @@ fn max_pooling_wherever_it_stands() {
     assert_close("one image", &model.predict(single(&x, 3)).unwrap(), &one, tolerance);
 }
 
-/// One pixel that is not a number makes one element of a window of the pooling so, each of the four in turn.
+/// A NaN in one pixel makes one element of a pooling window NaN, each of the four elements in turn.
 #[test]
 fn what_is_not_a_number_stays_so() {
     let model = packed("lenet5", 3, 28);

@@ -21,7 +21,7 @@ fn read(bytes: &[u8]) -> Result<PackedModel> {
     from_bytes(Path::new("model"), bytes)
 }
 
-/// The file with the checksum that its bytes demand.
+/// The file with the checksum of its bytes.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let body = bytes.len().saturating_sub(4);
     bytes.truncate(body);
@@ -30,18 +30,18 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// The file of an `mlp` of 2 × 2 pixels.
+/// The file of an `mlp` for images of 2 × 2 pixels.
 fn small() -> Vec<u8> {
     to_bytes(&packed("mlp", 3, 2))
 }
 
-/// The digits it may have been trained on.
+/// A data set of digits, as a model may record it.
 fn digits() -> TrainedOn {
     let classes = (0..10).map(|digit| format!("digit {digit}")).collect();
     TrainedOn { name: "digits".to_string(), checksum: 0x1234_abcd, classes }
 }
 
-/// Of the network in `small`.
+/// The text of the network in `small`.
 const TEXT: &str = "input 1x2x2
      flatten
 fc1  dense 12
@@ -53,11 +53,11 @@ bn2  norm
 fc3  dense 10 bias
 ";
 
-/// Where the length of the compressed block lies in the file of a network called `mlp`, and the block.
+/// The positions of the length of the compressed block, and of the block, in the file of a network named `mlp`.
 const LENGTH: usize = 8 + 4 + 1 + 3;
 const BLOCK: usize = LENGTH + 4;
 
-/// Where the byte lies that tells whether pixels are standardized, after the block.
+/// The position of the byte after the block, which tells whether pixels are standardized.
 fn after_block(bytes: &[u8]) -> usize {
     let length = 13 + usize::from(bytes[12]);
     length + 4 + u32::from_le_bytes(bytes[length..length + 4].try_into().unwrap()) as usize
@@ -117,7 +117,7 @@ fn golden() {
                 assert_eq!(parameter.as_slice(), floats(format!("{norm}.{folded}")));
             }
         }
-        // After the block, which another zlib compresses otherwise, it is written again to the same bytes.
+        // Written again, the bytes after the block are the same; another zlib may compress the block differently.
         let again = to_bytes(&model);
         let [seen, expected] = [&again, &file].map(|file| &file[after_block(file)..file.len() - 4]);
         assert_eq!(seen, expected);
@@ -170,7 +170,7 @@ fn the_figures_of_a_standardization_follow_the_block() {
     assert_error(read(&patched(&bytes, pixels, &[0])), &["model: expected"]);
 }
 
-/// What cannot be in the figures, which begin at `figures`.
+/// Checks that invalid means and deviations, which begin at `figures`, are refused.
 fn assert_flaws_of_the_figures(good: &[u8], figures: usize) {
     for (at, value, name) in [(0, 1.5, "mean"), (4, 0.0, "deviation"), (4, -1.0, "deviation")] {
         let odd = patched(good, figures + at, &f32::to_le_bytes(value));
@@ -203,7 +203,7 @@ fn a_file_cut_or_continued_is_refused() {
     let good = small();
     for length in 0..good.len() {
         assert_error(read(&good[..length]), &["model: expected"]);
-        // With a checksum that fits, the contents tell.
+        // With the right checksum, the contents show that the file is too short.
         if length > 16 {
             assert_error(read(&sealed(good[..length].to_vec())), &["model: expected", "before the end of the file"]);
         }
@@ -215,14 +215,14 @@ fn a_file_cut_or_continued_is_refused() {
     }
 }
 
-/// `good` with `bytes` put in at `at`, and the checksum that fits.
+/// `good` with the bytes from `at` on replaced by `bytes`, and the right checksum.
 fn patched(good: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut patched = good.to_vec();
     patched[at..at + bytes.len()].copy_from_slice(bytes);
     sealed(patched)
 }
 
-/// What is put where, and what the error names.
+/// The position of the change, the new bytes, and the words in the error.
 type Flaw<'a> = (usize, &'a [u8], &'a [&'a str]);
 
 fn assert_flaws(good: &[u8], flaws: &[Flaw<'_>]) {
@@ -259,7 +259,7 @@ fn mutations_with_the_right_checksum_never_panic() {
             let bytes = sealed(random.mutate(&good));
             if let Ok(model) = read(&bytes) {
                 accepted += 1;
-                // The block may be compressed, and the text in it written, in several ways.
+                // The same block can be compressed in several ways, and the same network has several texts.
                 let again = to_bytes(&model);
                 let [seen, expected] = [&again, &bytes].map(|file| &file[after_block(file)..file.len() - 4]);
                 assert!(seen == expected, "mutation {i} is read as another model");

@@ -14,7 +14,7 @@ use spikeslab::prior::Codebook;
 use spikeslab::train::data::Standardization;
 use spikeslab::train::{Recipe, Trainer};
 
-/// The codebook of M levels that `seed` chooses, not symmetric.
+/// A random codebook of `levels` levels for this seed, not symmetric.
 fn codebook(levels: usize, seed: u64) -> Codebook<f32> {
     let mut random = Random::new(seed);
     let mut level = -0.4;
@@ -25,14 +25,14 @@ fn codebook(levels: usize, seed: u64) -> Codebook<f32> {
     Codebook::new(steps.collect()).unwrap()
 }
 
-/// A network before training, of the codebook of M levels that `seed` chooses.
+/// A network before training, with the random codebook of `levels` levels for this seed.
 fn initialized(graph: Graph, levels: usize, seed: u64) -> Network<f32> {
     let mut network = Network::new(graph, &codebook(levels, seed));
     network.initialize(5);
     network
 }
 
-/// A network a few steps into training: weights on their way, running statistics neither 0 nor 1.
+/// A network after a few steps of training: weights between levels, running statistics neither 0 nor 1.
 fn trained(name: &str, levels: usize, size: usize) -> Network<f32> {
     let graph = Description::with_widths(name, [1, size, size], crate::train::narrow(name)).unwrap();
     let network = initialized(graph, levels, 3);
@@ -46,7 +46,7 @@ fn trained(name: &str, levels: usize, size: usize) -> Network<f32> {
     trainer.network
 }
 
-/// As `packed`, of a network trained on standardized images.
+/// As `packed`, for a network trained on standardized images.
 fn standardized(name: &str, levels: usize, size: usize) -> PackedModel {
     let figures = Standardization { mean: vec![0.3], deviation: vec![0.25] };
     let mut model = packed(name, levels, size);

@@ -54,7 +54,7 @@ fn the_logits_are_those_of_the_quantized_network() {
     }
 }
 
-/// Convolutions whose channels are of several groups have a way of their own.
+/// Convolutions with several groups are computed by other code.
 #[test]
 fn the_logits_are_those_of_the_quantized_network_with_groups() {
     let text = "input 1x16x16\nconv1 conv 6 3x3 pad 1\nrelu\nconv2 conv 8 3x3 groups 2\nrelu\nconv3 conv 8 2x2 stride 2 groups 8 bias\n\
@@ -72,7 +72,7 @@ fn the_logits_are_those_of_the_quantized_network_with_groups() {
     }
 }
 
-/// Tiles of convolutions that begin within a byte, and fields of every size.
+/// Widths with which tiles of convolutions begin within a byte, and fields of every size.
 #[test]
 fn the_logits_are_those_of_the_quantized_network_at_odd_widths() {
     let widths = [13, 39, 21, 17, 10];
@@ -108,15 +108,15 @@ fn pixels_are_standardized_by_the_model() {
 #[test]
 fn sizes_count_weights_biases_and_normalizations() {
     let model = packed("mlp", 3, 2);
-    // fc1 4 × 12, fc2 12 × 8, fc3 8 × 10 and its bias; γ, β, mean and variance of 12 and of 8.
+    // fc1 4 × 12, fc2 12 × 8, fc3 8 × 10 and its bias; γ, β, mean and variance of 12 and of 8 channels.
     assert_eq!(model.f32_parameters(), 48 + 96 + 80 + 10 + 4 * (12 + 8));
     for layer in model.layers() {
         let counts = layer.occupancy();
         assert_eq!((counts.len(), counts.iter().sum()), (3, layer.weights()));
         assert_eq!(layer.indices().filter(|index| *index == 1).count(), counts[1]);
     }
-    // In memory four bits for two weights, each row of them of whole bytes, and after each layer what a vector may read
-    // beyond it.
+    // In memory two weights take four bits, each row of them whole bytes; after each layer come the bytes that a vector
+    // may read beyond it.
     assert_eq!(model.resident_weight_bytes(), 2 * 6 + 6 * 4 + 4 * 5 + 3 * 16 + 3 * 12);
     assert_eq!((model.input(), model.layers()[1].weights()), ([1, 2, 2], 96));
 }

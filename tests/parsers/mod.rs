@@ -1,12 +1,12 @@
-//! Every parser of foreign files, fed the corpus of its fuzz target, `fixtures/parsers/<parser>/`, and mutations of it. The
-//! corpus holds small files that are as they should be, and what the fuzzer made of them, minimized.
+//! Calls every parser of untrusted files with the corpus of its fuzz target, `fixtures/parsers/<parser>/`, and with
+//! mutations of it. The corpus has small valid files, and minimized files that the fuzzer derived from them.
 
 use crate::common::parsers::PARSERS;
 use crate::train::Rng;
 use std::fs;
 use std::path::Path;
 
-/// Mutations of the corpus of each parser.
+/// The number of mutations of each parser's corpus.
 const MUTATIONS: usize = 3000;
 
 fn corpus(parser: &str) -> Vec<Vec<u8>> {

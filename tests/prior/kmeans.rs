@@ -37,7 +37,7 @@ fn spread(run: &[f64]) -> f64 {
     run.iter().map(|theta| (theta - mean).powi(2)).sum::<f64>()
 }
 
-/// The least loss of any division of `sorted` into `levels` runs, each with its mean as its level.
+/// The smallest loss of any division of `sorted` into `levels` runs, where the level of a run is its mean.
 fn brute_force(sorted: &[f64], levels: usize) -> f64 {
     if levels == 1 {
         return spread(sorted);
@@ -63,7 +63,7 @@ fn the_best_codebook_of_all_on_tiny_data() {
         (vec![5.0, 1.0, 3.0], 3),
         (vec![-0.31, -0.3, -0.28, -0.1, -0.09, 0.1, 0.12, 0.3, 0.33, 0.35], 4),
         (vec![0.2, 0.2, 0.2, 0.7, 0.7, 0.7], 2),
-        // Where rounds of assignment and averaging from the quantiles end at a worse one.
+        // Here Lloyd's algorithm, started from the quantiles, ends at a worse solution.
         (vec![0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 5.0, 9.0], 3),
     ] {
         assert_best(&theta, levels);
@@ -71,7 +71,7 @@ fn the_best_codebook_of_all_on_tiny_data() {
     let mut random = Random::new(6);
     for size in 2..=11 {
         for levels in 1..=size {
-            // Heaps of few, so that much is cut in the wrong place by a greedy method.
+            // Few weights in clusters, so that a greedy method often divides them in the wrong place.
             let theta: Vec<f64> = (0..size).map(|i| random.bell() + 4.0 * f64::from((i * i % 7) as u32)).collect();
             assert_best(&theta, levels);
         }
@@ -123,7 +123,7 @@ fn neither_order_nor_repetition_of_the_weights_matters() {
     }
 }
 
-/// −8, −4 | 1 | 5 is as good as −8 | −4 | 1, 5.
+/// −8, −4 | 1 | 5 has the same loss as −8 | −4 | 1, 5.
 #[test]
 fn of_two_divisions_that_cost_the_same_the_one_whose_upper_clusters_begin_first() {
     assert_eq!(kmeans(&[-8.0, -4.0, 1.0, 5.0], 3).expect("finite weights"), [-8.0, -4.0, 3.0]);
@@ -145,7 +145,7 @@ fn fewer_values_than_levels_are_the_levels() {
     assert!(kmeans::<f32>(&[], 3).expect("no weights").is_empty());
 }
 
-/// Every level has weights of its own, and every weight its own level where there are as many.
+/// Every level has at least one weight, and with as many levels as distinct weights every weight is a level.
 #[test]
 fn neighbouring_and_huge_numbers_keep_levels_of_their_own() {
     let up = |x: f32, steps: usize| (0..steps).fold(x, |x, _| x.next_up());

@@ -1,4 +1,4 @@
-//! `Prior`, the sum over a layer's weights, and a module for each file of `src/prior`.
+//! Tests of `Prior` and of the sum over a layer's weights, and a module for each file of `src/prior`.
 
 mod codebook;
 mod gaussian;
@@ -21,7 +21,7 @@ use crate::common::{Precision, assert_panics};
 use spikeslab::prior::{Codebook, Form, Gaussian, Kl, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 
-/// Enough weights for three threads, and a remainder.
+/// Enough weights for three threads, where the third has fewer.
 const WEIGHTS: usize = 2 * 4096 + 77;
 
 fn posterior<F: Precision>(count: usize) -> (Vec<F>, Vec<F>) {
@@ -38,7 +38,7 @@ fn priors() -> Vec<Prior> {
     priors
 }
 
-/// The KL a weight at a time.
+/// The KL computed one weight at a time.
 fn one_by_one(prior: &Prior, theta: &[f64], log_sigma2: &[f64], codebook: &Codebook<f64>) -> Kl<f64> {
     let mut sum = Kl { value: 0.0, dtheta: vec![], dlog_sigma2: vec![], dlevels: vec![0.0; codebook.levels().len()] };
     for (theta, log_sigma2) in theta.iter().zip(log_sigma2) {

@@ -8,7 +8,7 @@ use spikeslab::scalar::spike_kl::Spike;
 
 const FORMS: [Form; 5] = [Form::Nearest, Form::Mixture, Form::Vnq, Form::Windows, Form::Quadrature];
 
-/// Weights as far from the levels as numbers go, under the smallest and the largest σ that training allows.
+/// Weights as far from the levels as numbers can represent, with the smallest and the largest σ that training allows.
 #[test]
 fn overflow_of_t_is_finite_in_every_form() {
     for form in FORMS {

@@ -58,7 +58,7 @@ fn a_single_level_of_full_mass_gives_the_spike_itself() {
     }
 }
 
-/// The level that pulls, from the gradient in the levels.
+/// The levels with a gradient that is not 0: those that the weight is assigned to.
 fn pulling(theta: f64, log_sigma2: f64, levels: &[f64], weights: Option<&[f64]>) -> Vec<usize> {
     let prior = MultiSpike::new(Form::Nearest, SPIKES[0]);
     let (kl, dlevels) = one_weight(&prior, theta, log_sigma2, levels, weights);
@@ -84,7 +84,7 @@ fn only_the_weight_s_own_level_pulls_and_a_tie_goes_to_the_lower_one() {
 fn a_heavier_level_draws_weights_beyond_the_middle() {
     let (levels, light_first) = ([-0.25, 0.25], Some([0.1, 0.9]));
     let weights = light_first.as_ref().map(|weights| weights.as_slice());
-    // D(t) of the light level must be ln 9 lower to win.
+    // The weight is assigned to the level with the smaller mass only if its D(t) is lower by ln 9.
     assert_eq!(pulling(-0.05, -6.0, &levels, weights), [1]);
     assert_eq!(pulling(-0.24, -6.0, &levels, weights), [0]);
     assert_eq!(pulling(0.05, -6.0, &levels, Some(&[0.9, 0.1])), [0]);
@@ -100,7 +100,8 @@ fn on_a_level_the_cost_of_the_choice_remains() {
     }
 }
 
-/// Two cheap levels tie, both better than the closest, dear one: the lower takes the weight.
+/// Two levels with small costs tie, and both have a smaller sum than the closest level, whose cost is large: the lower
+/// gets the weight.
 #[test]
 fn of_two_levels_that_cost_the_same_the_lower_wins() {
     let (levels, costs) = ([-0.2, 0.0, 0.2], [0.8, 2.3, 0.8]);

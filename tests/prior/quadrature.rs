@@ -22,7 +22,7 @@ fn golden_f32() {
     assert_golden::<f32>(Form::Quadrature, 17);
 }
 
-/// The bound its documentation states, in absolute terms.
+/// The absolute error bound that the documentation states.
 #[test]
 fn the_value_is_as_accurate_as_stated() {
     for_each_case::<f64>("prior/quadrature", 17, |case| {
@@ -85,7 +85,7 @@ fn quadrature_below_mixture_below_nearest() {
                     let [truth, soft, hard] = [Form::Quadrature, Form::Mixture, Form::Nearest].map(|form| {
                         one_weight(&MultiSpike::new(form, Spike::Exact), theta, log_sigma2, levels, weights).0.value
                     });
-                    // Where one level is all that counts they meet, up to the quadrature's error.
+                    // Where only one level matters the three are equal, up to the quadrature's error.
                     assert!(
                         truth <= soft + error && soft <= hard,
                         "θ = {theta}, ln σ² = {log_sigma2}, {levels:?}: {truth}, {soft}, {hard}"
@@ -96,8 +96,8 @@ fn quadrature_below_mixture_below_nearest() {
     }
 }
 
-/// The smallest and largest difference from F_true and the mean of its size, over θ from −0.6 to 0.6 in steps of 0.02 and
-/// ln σ² from −10 to 0 in steps of 2.
+/// The smallest and largest difference from F_true and the mean absolute difference, over θ from −0.6 to 0.6 in steps
+/// of 0.02 and ln σ² from −10 to 0 in steps of 2.
 fn errors(form: Form, levels: &[f64]) -> [f64; 3] {
     let codebook = Codebook::new(levels.to_vec()).expect("a codebook");
     let (mut theta, mut log_sigma2) = (Vec::new(), Vec::new());
@@ -141,8 +141,8 @@ fn the_table_of_errors() {
     }
 }
 
-/// On every scale of σ below that of the levels: σ → 0 leaves −ln Σ_k a_k/|θ − ℓ_k| − ln σ, up to σ²/(θ − ℓ)², off the levels,
-/// and −ln a_k on one.
+/// For every σ below the scale of the levels: as σ → 0, the KL becomes −ln Σ_k a_k/|θ − ℓ_k| − ln σ off the levels, up
+/// to σ²/(θ − ℓ)², and −ln a_k on a level.
 #[test]
 fn small_sigma_leaves_the_density_of_the_prior() {
     let tolerance = tolerance("quadrature of a tiny sigma", F64, Check::Property);
@@ -170,7 +170,7 @@ fn small_sigma_leaves_the_density_of_the_prior() {
 }
 
 fn nodes<F: Precision>() {
-    // θ, ln σ² and the levels so placed that a node of the rule falls on a level: no 0/0.
+    // θ, ln σ² and the levels are such that a node of the rule is on a level, where 0/0 must not occur.
     let codebook = Codebook::new([-1.0, 0.0, 1.0].map(F::of).to_vec()).expect("a codebook");
     let prior = MultiSpike::new(Form::Quadrature, Spike::Exact);
     let kl = prior.kl(&[F::zero(), F::one()], &[F::zero(), F::zero()], &codebook);

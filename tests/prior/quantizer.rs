@@ -22,7 +22,7 @@ fn golden_f64() {
     golden::<f64>(17, |_| true);
 }
 
-/// The cases whose numbers f32 holds exactly: elsewhere rounding decides on which side of a partition θ lies.
+/// The cases whose numbers f32 represents exactly: in the others rounding decides on which side of a partition θ is.
 #[test]
 fn golden_f32() {
     let not_exact =
@@ -30,7 +30,7 @@ fn golden_f32() {
     golden::<f32>(13, |case| !not_exact.contains(&case));
 }
 
-/// Codebooks below and above the number of levels from which the search is binary.
+/// Codebooks with fewer and with more levels than the number from which the search is binary.
 fn codebooks() -> Vec<Vec<f64>> {
     let mut random = Random::new(4);
     [2, 3, 5, 16, 17, 64, 256]
@@ -96,7 +96,7 @@ fn every_level_is_its_own<F: Precision>(codebooks: &[&[f64]]) {
     }
 }
 
-/// Between neighbouring numbers there is no other; the sum of two huge ones overflows.
+/// Between neighbouring numbers there is no other number; the sum of two huge numbers overflows.
 #[test]
 fn neighbouring_and_huge_levels_are_their_own() {
     let most = f64::MAX;
@@ -114,7 +114,7 @@ fn neighbouring_and_huge_levels_are_their_own() {
         &[-1.0 - 2.0 * f64::EPSILON, -1.0 - f64::EPSILON, -1.0],
         &[-5e-324, 0.0, 5e-324, 1e-323],
     ]);
-    // In f64 however near to what f32 holds the distance is.
+    // The loss is computed in f64, even if the distance is near the largest f32.
     assert_eq!(Quantizer::new(&[-3e38_f32, 3e38]).loss(&[0.0]), f64::from(3e38_f32).powi(2));
 }
 

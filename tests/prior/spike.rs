@@ -29,7 +29,7 @@ fn the_chain_rule_in_theta_and_log_sigma2() {
     for spike in SPIKES {
         for (theta, log_sigma2, level) in [(0.3, -4.0, 0.2), (-0.7, -9.0, 0.0), (0.21, 1.0, 0.2), (0.2, -3.0, 0.2)] {
             let kl = spike_kl(spike, theta, Sigma::new(log_sigma2), level);
-            // The fit is not analytic on the level: the step is small beside the distance to it.
+            // The fit is not analytic on the level, so the step is small against the distance to it.
             let distance = if theta == level { 1.0 } else { f64::abs(theta - level) };
             let step = 4e-3 * f64::exp(0.5 * log_sigma2).min(distance);
             let what = format!("{spike:?}, θ = {theta}, ln σ² = {log_sigma2}");
@@ -55,7 +55,7 @@ fn on_the_level_nothing_pulls() {
     on_the_level::<f32>();
 }
 
-/// The KL of the limit: ln|θ − ℓ|/σ and the constant of the spike.
+/// Compares the KL far from the level with its limit: ln(|θ − ℓ|/σ) plus the constant of the spike.
 fn far<F: Precision>(log_sigma2s: &[f64]) {
     let tolerance = tolerance("spike far", F::DTYPE, Check::Golden);
     for (spike, constant) in [(Spike::Exact, 0.635_181_422_730_739_1), (Spike::Fit, 0.63576)] {
@@ -90,7 +90,7 @@ fn the_two_ways_meet_where_one_takes_over() {
             &[far.value, far.dtheta, far.dlog_sigma2],
             tolerance,
         );
-        // 1/σ overflows, but θ is near: u is 3 in both.
+        // 1/σ overflows, but θ is near the level: u is 3 for both.
         let scale = 2_f64.powi(-1025);
         let tiny = spike_kl(spike, 3.0 * scale, Sigma::new(2.0 * scale.ln()), 0.0);
         let plain = at(3.0);
@@ -109,7 +109,7 @@ fn nan_is_kept() {
     }
 }
 
-/// Near and far lanes beside each other: each has the bits it has alone.
+/// Near and far θ in the lanes of a vector: each lane has the bits that it has alone.
 struct Lanes;
 
 impl<F: Precision> Kernel<F> for Lanes {

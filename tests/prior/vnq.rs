@@ -33,7 +33,7 @@ fn gradients_at_other_widths() {
         let x = [theta, -3.0, -0.2, 0.0, 0.2];
         let (kl, dlevels) = one_weight(&prior, x[0], x[1], &x[2..], None);
         let gradient = [&[kl.dtheta, kl.dlog_sigma2], dlevels.as_slice()].concat();
-        // The zero level's own derivative is measured at a codebook in which it stays exactly zero: leave it out.
+        // The derivative with respect to the zero level is left out, since here the zero level stays exactly zero.
         let others = [gradient[0], gradient[1], gradient[2], gradient[4]];
         assert_gradient(
             "vnq",
@@ -75,7 +75,8 @@ fn a_zero_level_alone_gives_the_spike_itself() {
     }
 }
 
-/// On a level the window is open (Ω = 1, ∂Ω = 0): what the other level's window leaves is all that remains of zero.
+/// On a level its window is Ω = 1 with ∂Ω = 0, so that the share of the zero level is minus the window of the other
+/// level.
 #[test]
 fn on_a_level_zero_has_hardly_a_share() {
     let tolerance = tolerance("vnq", F64, Check::Property);
@@ -93,7 +94,7 @@ fn between_two_levels_on_one_side_the_share_of_zero_turns_negative() {
     let levels = [0.0, 0.25, 0.3];
     let prior = MultiSpike::new(Form::Vnq, SPIKES[0]);
     let (kl, dlevels) = one_weight(&prior, 0.275, -6.0, &levels, None);
-    // The zero level pushes: its derivative has the sign opposite to a share's.
+    // The zero level has a negative share: its derivative has the opposite sign.
     let pull = -spike_kl(SPIKES[0], 0.275, Sigma::new(-6.0), 0.0).dtheta;
     assert!(dlevels[0] * pull < 0.0, "{dlevels:?}");
     assert!(kl.value < 0.0, "{}", kl.value);

@@ -1,5 +1,5 @@
-//! A vector of weights is one weight at a time: with the fit of D to the bit, with D exact, which is computed in another way, to
-//! rounding.
+//! A vector of weights has the same results as one weight at a time: with the fit of D to the bit; with D exact, which
+//! is computed in another way, to rounding.
 
 use crate::common::Precision;
 use crate::common::compare::assert_close;
@@ -9,7 +9,7 @@ use spikeslab::prior::{Codebook, Form, MultiSpike};
 use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::spike_kl::Spike;
 
-/// `vnq` wants a level at zero, `windows` none.
+/// Whether a form is defined for the symmetric codebook: `vnq` needs a zero level, `windows` must have none.
 fn fits(form: Form, levels: usize) -> bool {
     match form {
         Form::Vnq => levels % 2 == 1,
@@ -27,7 +27,7 @@ fn codebook<F: Precision>(levels: usize, level_weight: fn(usize) -> f64) -> Code
 
 fn check<F: Precision>(form: Form, level_weight: fn(usize) -> f64) {
     let mut random = Random::new(17);
-    // The sign of a NaN or of a zero is of no meaning.
+    // The sign of a NaN or of a zero is ignored.
     let bits = |value: &F| if value.is_nan() { u64::MAX } else { (value.as_f64() + 0.0).to_bits() };
     let as_bits = |values: &[F]| -> Vec<u64> { values.iter().map(bits).collect() };
     let layers = [(2, 63), (2, 64), (3, 200), (3, 4096 + 130), (4, 65), (5, 128), (8, 1000), (16, 700)];
@@ -36,7 +36,7 @@ fn check<F: Precision>(form: Form, level_weight: fn(usize) -> f64) {
         let levels = codebook.levels();
         let mut theta: Vec<F> = random.uniforms(-0.6, 0.6, count).to_vec();
         let mut log_sigma2: Vec<F> = random.uniforms(-10.0, 1.0, count).to_vec();
-        // On a level, on a partition, and what is no posterior at all.
+        // θ on a level, on a partition, and values that are not a posterior.
         theta[0] = levels[0];
         theta[1] = (levels[0] + levels[1]) / F::of(2.0);
         (theta[2], theta[3], log_sigma2[4], log_sigma2[5]) = (F::nan(), F::of(1e30), F::nan(), F::of(-200.0));

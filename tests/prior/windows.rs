@@ -72,7 +72,7 @@ fn the_sum_over_levels_of_window_times_spike() {
     }
 }
 
-/// Its width squared is 0, which leaves the window 0/0 wide in units of it.
+/// The square of its window's width is 0 in floating point, so that the exponent would be 0/0.
 #[test]
 fn a_level_too_small_for_a_window_has_neither_kl_nor_gradient() {
     for theta in [-1e-170, 0.0, 1e-170, 0.1] {

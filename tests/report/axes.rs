@@ -12,7 +12,8 @@ fn linear_ticks_known() {
     assert_eq!(linear_ticks(-0.3, 0.45, 3), [-0.25, 0.0, 0.25]);
 }
 
-/// All multiples in range of one step, which is the smallest of 1, 2, 2.5, 5 · 10^k that gives few enough.
+/// The ticks are all multiples in range of one step, the smallest of 1, 2, 2.5, 5 · 10^k that gives at most `most`
+/// ticks.
 #[test]
 fn linear_ticks_properties() {
     let mut random = uniform(1);
@@ -24,7 +25,7 @@ fn linear_ticks_properties() {
         let ticks = linear_ticks(low, high, most);
         assert!(ticks.len() <= most, "case {case}: {} ticks", ticks.len());
         assert!(ticks.iter().all(|tick| (low..=high).contains(tick)), "case {case}: {ticks:?}");
-        // The next smaller step is at least half the one taken, and gives more than `most`.
+        // The next smaller step is at least half of the chosen step, and gives more than `most` ticks.
         assert!(ticks.len() >= most.div_ceil(2), "case {case}: {} of {most}", ticks.len());
         assert!(ticks.len() >= 2 || most < 3, "case {case}: {ticks:?}");
         let [first, second, ..] = ticks[..] else { continue };
@@ -66,7 +67,7 @@ fn log_ticks_known() {
     assert_eq!(log_ticks(-0.35, 3.0, 6), [1.0, 10.0, 100.0, 1000.0]);
     assert_eq!(log_ticks(-0.35, 2.1, 8), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
     assert_eq!(log_ticks(-3.05, 6.05, 6), [0.01, 1.0, 100.0, 10000.0, 1000000.0]);
-    // 300 to 400: no 1, 2, 5 · 10^k, so linear.
+    // There is no 1, 2 or 5 · 10^k from 299 to 401, so the ticks are linear.
     assert_eq!(log_ticks(299f64.log10(), 401f64.log10(), 6), [300.0, 320.0, 340.0, 360.0, 380.0, 400.0]);
 }
 
@@ -112,7 +113,7 @@ fn axis_of_one_value_has_it_in_the_middle() {
         let axis = Axis::linear([value; 3]);
         assert!((axis.place(value).unwrap() - 0.5).abs() < 1e-12, "{value}");
         assert!(axis.ticks(6).len() >= 2, "{value}: {:?}", axis.ticks(6));
-        // A difference in the last bits does not make the ticks indistinct.
+        // With a difference in the last bits the ticks still have different labels.
         let axis = Axis::linear([value, value * (1.0 + 1e-15)]);
         assert!((axis.place(value).unwrap() - 0.5).abs() < 1e-9, "{value}");
     }

@@ -30,7 +30,7 @@ fn each_run_has_three_curves_and_a_name() {
         assert_eq!((lines.len(), broad.len()), (2, 1), "{color}");
         assert!(lines.iter().chain(&broad).all(|d| d.matches('L').count() == 2), "three epochs");
     }
-    // Both runs have the same mean-weight accuracy: the same path, the later one narrower.
+    // Both runs have the same accuracy with mean weights: the same path, and the later line is narrower.
     assert_eq!(drawn("#f3cdb0"), drawn("#a9cfe6"));
     let width = |tint| paths(&elements, "stroke", tint)[0].number("stroke-width");
     assert!(width("#f3cdb0") > width("#a9cfe6"));
@@ -44,7 +44,7 @@ fn each_run_has_three_curves_and_a_name() {
     assert_eq!(texts.iter().filter(|t| **t == "epoch").count(), 2);
 }
 
-/// Where mean and quantized weights do equally well, the thin line runs along the broad one.
+/// Where mean and quantized weights have equal accuracy, the thin line is along the broad line.
 #[test]
 fn equal_accuracies_coincide() {
     let elements = read(&comparison(&[curve("a", &[1.0, 2.0], &[0.5, 0.7], &[0.5, 0.7])]));

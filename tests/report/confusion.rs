@@ -15,7 +15,7 @@ fn every_cell_with_images_is_drawn_and_written() {
     let elements = read(&confusion(&kinds));
     let cells: Vec<&str> = elements.iter().filter(|e| e.has("shape-rendering")).map(|e| e.get("d")).collect();
     assert_eq!(cells.iter().map(|d| d.matches('M').count()).sum::<usize>(), 8);
-    // Row 0: three of four right, one seen as class 2; row 1: four of five.
+    // Row 0: three of four images right, one predicted as class 2; row 1: four of five right.
     assert!(cells.iter().any(|d| d.contains("M2 0.5h1")) && cells.iter().any(|d| d.contains("M0 1.5h1")), "{cells:?}");
     let texts = texts(&elements);
     assert_eq!(texts.iter().filter(|text| **text == "2 of 9 wrong").count(), 2, "{texts:?}");

@@ -19,7 +19,7 @@ fn each_image_has_its_label_and_its_most_probable_classes() {
     let images: Vec<_> = elements.iter().filter(|e| e.name == "image").collect();
     assert_eq!(images.len(), 3);
     assert!(images.iter().all(|image| image.get("href") == "data:image/png;base64,AAAA"));
-    // What is wide is as wide as others, and less high.
+    // A wide image is as wide as the others, and lower.
     assert_eq!((images[2].number("width"), images[2].number("height")), (66.0, 16.5));
     let texts = texts(&elements);
     for text in ["label 1", "2: 50%", "1: 25%", "0: 13%", "0: 100%", "1: >99.9%", "0: <0.01%"] {

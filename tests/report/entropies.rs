@@ -10,7 +10,7 @@ fn kind(name: &str, own: &[f64], other: Option<&[f64]>) -> Entropies {
 fn test_images_are_bars_and_others_a_line() {
     let kinds = ["mean", "sampled"].map(|name| kind(name, &[0.0, 0.01, 1.0, 10.0_f64.ln()], Some(&[2.0, 2.1])));
     let elements = read(&entropies(&kinds));
-    // One in the legend, one a panel.
+    // One path in the legend, and one per panel.
     assert_eq!((paths(&elements, "fill", "#0072b2").len(), paths(&elements, "stroke", "#d55e00").len()), (3, 3));
     for bars in &paths(&elements, "fill", "#0072b2")[1..] {
         assert_eq!(bars.get("d").matches('H').count(), 40);

@@ -14,7 +14,7 @@ fn square() -> Panel {
     Panel { left: 0.0, top: 0.0, width: 100.0, height: 100.0, x: Axis::linear([-1.0, 1.0]), y }
 }
 
-/// Cells drawn in all shades together.
+/// The number of cells drawn in all shades.
 fn cells(elements: &[Element]) -> usize {
     elements
         .iter()
@@ -29,7 +29,7 @@ fn density_counts_each_weight_in_its_cell() {
     let theta = [-1.0, -1.0, 1.0, 0.0, f32::NAN, 0.0];
     let log_sigma2 = [0.0, 0.0, -10.0, -5.5, -5.0, f32::NEG_INFINITY];
     let counts = density(&square(), &picture(&theta, &log_sigma2), 4, 2);
-    // Upper row: ln σ² ≥ −5.
+    // The upper row has ln σ² ≥ −5.
     assert_eq!(counts, [2, 0, 0, 0, 0, 0, 1, 1]);
 }
 
@@ -51,7 +51,8 @@ fn shades_follow_the_key() {
     assert_eq!(shades, expected);
 }
 
-/// Weights on a diagonal, one place twice: a cell each, from the lower left to the upper right, evenly spaced.
+/// Weights on a diagonal, two of them at the same place: the cells are evenly spaced from the lower left to the upper
+/// right.
 #[test]
 fn every_occupied_cell_is_drawn_once_and_in_its_place() {
     let theta = [-0.3, -0.15, 0.0, 0.15, 0.3, 0.3];
@@ -75,7 +76,7 @@ fn every_occupied_cell_is_drawn_once_and_in_its_place() {
     }
 }
 
-/// Uniform noise occupies all cells in mixed shades: nothing makes a larger file.
+/// Uniform noise occupies all cells in mixed shades, which gives the largest file.
 #[test]
 fn a_figure_is_smaller_than_500_kb() {
     let noise: Vec<f32> = uniform(7).take(400_000).map(|u| u as f32).collect();

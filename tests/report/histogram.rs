@@ -15,7 +15,7 @@ fn bin_counts_each_value_once() {
         assert_eq!((counts.len(), counts.iter().sum::<usize>()), (bins, values.len()));
         let width = 4.0 / bins as f64;
         for (i, &count) in counts.iter().enumerate() {
-            // An edge is only known to rounding: half a millionth of a bin either way.
+            // Edges have rounding errors: up to half a millionth of a bin on either side.
             let inside = |slack: f64| {
                 let (low, high) = (-2.0 + i as f64 * width - slack, -2.0 + (i + 1) as f64 * width + slack);
                 values.iter().filter(|&&v| (low..high).contains(&f64::from(v))).count()
@@ -41,7 +41,7 @@ fn shares_go_to_the_nearest_level_and_ties_to_the_lower() {
     assert!(shares(&theta, &[]).is_empty());
 }
 
-/// Bars of 1, 10 and 100 weights: on a logarithmic axis each is as much higher than the last.
+/// Bars of 1, 10 and 100 weights: on a logarithmic axis the differences of their heights are equal.
 #[test]
 fn bars_are_as_high_as_their_counts() {
     let theta: Vec<f32> = [(-0.2, 1), (0.0, 10), (0.2, 100)]

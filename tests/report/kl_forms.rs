@@ -9,7 +9,7 @@ fn one_panel_a_variance_and_one_curve_a_form() {
     let panel = |log_sigma2, height: f64| FormValues { log_sigma2, kl: vec![vec![1.0, 0.0, 1.0], vec![height; 3]] };
     let elements = read(&kl_forms(&["truth", "form"], &theta, &[-0.2, 0.2], &[panel(-8.0, 2.0), panel(0.0, 3.0)]));
     let curves = paths(&elements, "stroke", "#0072b2");
-    // One sample in the legend, one curve a panel.
+    // One sample in the legend, and one curve per panel.
     assert_eq!(curves.iter().filter(|path| path.get("d").matches('L').count() == 2).count(), 2);
     let texts = texts(&elements);
     for text in ["truth", "form", "level", "ln σ² = −8", "ln σ² = 0", "θ", "KL, nats"] {

@@ -17,7 +17,7 @@ fn every_cell_has_the_shade_of_its_value() {
             .map(|e| e.get("d"))
             .collect()
     };
-    // Steps of one nat from 0: runs of equal shade in a row are one segment.
+    // The shades are steps of one nat from 0 on; neighbouring cells of the same shade in a row are one segment.
     assert_eq!(cells("#022850"), "M0 0.5h2M1 1.5h2");
     assert_eq!(cells("#d3e7f4"), "M2 0.5h1M3 1.5h1");
     assert_eq!(cells("#4a97cd"), "M0 1.5h1");

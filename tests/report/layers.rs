@@ -6,7 +6,7 @@ use spikeslab::report::{LayerPicture, WIDTH, funnel, histogram};
 
 use super::{read, texts, xml::Element};
 
-/// Three spikes, and ln σ² between −10 and 0.
+/// θ in three spikes, and ln σ² between −10 and 0.
 fn spikes(weights: usize) -> (Vec<f32>, Vec<f32>) {
     let theta = (0..weights).map(|i| [-0.2, 0.0, 0.2][i % 3] + 1e-4 * (i % 7) as f32);
     (theta.collect(), (0..weights).map(|i| -0.1 * (i % 100) as f32).collect())
@@ -23,7 +23,7 @@ fn plots_lie_in_the_figure_and_apart() {
         for (i, p) in all.iter().enumerate() {
             assert!(p.left > 50.0 && p.right() < WIDTH && p.top > 90.0 && p.bottom() < grid.height() - 30.0);
             for q in &all[..i] {
-                // 50 units are left for tick labels.
+                // There are 50 units for tick labels.
                 let apart = p.left >= q.right() + 50.0 || p.top >= q.bottom() + 50.0;
                 assert!(apart || q.left >= p.right() + 50.0, "{panels} panels: {p:?} {q:?}");
             }
@@ -86,7 +86,7 @@ fn a_long_name_keeps_its_ends_and_its_escapes() {
     }
 }
 
-/// Level labels of a figure: text, left and right end.
+/// The level labels of a figure: text, left end, right end.
 fn labels(elements: &[Element]) -> Vec<(&str, f64, f64)> {
     elements
         .iter()

@@ -20,8 +20,8 @@ mod xml;
 
 use xml::Element;
 
-/// Reads a figure and checks what holds for all: it is well formed, 800 wide, white, and no text is too small or begins off
-/// the figure.
+/// Reads a figure and checks the properties of all figures: it is well formed, 800 units wide, white, and no text is
+/// too small or begins outside the figure.
 fn read(svg: &str) -> Vec<Element> {
     let elements = xml::read(svg).expect("a well-formed figure");
     assert_eq!(elements[0].name, "svg");

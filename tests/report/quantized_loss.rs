@@ -17,7 +17,7 @@ fn a_falling_loss_falls() {
     assert_eq!((line.matches('M').count(), line.matches('L').count(), dots), (1, 19, 20));
     let points: Vec<Vec<f64>> =
         line.split(['M', 'L']).skip(1).map(|point| point.split(' ').map(|v| v.parse().unwrap()).collect()).collect();
-    // A constant ratio is a constant slope.
+    // With a constant ratio of the losses the slope is constant.
     for triple in points.windows(3) {
         assert!(triple[0][0] < triple[1][0] && triple[0][1] < triple[1][1]);
         assert!((triple[0][1] + triple[2][1] - 2.0 * triple[1][1]).abs() < 0.03, "{triple:?}");

@@ -17,7 +17,7 @@ fn each_kind_has_a_bar_a_disc_and_a_count_a_bin() {
     {
         let bars = |color: &str| paths(&elements, "fill", color)[0].get("d").matches('M').count();
         let discs = paths(&elements, "stroke", color)[0].get("d").matches('M').count();
-        // 0.3, 0.5 and 0.55, 0.9, 0.99 and 1: bins 5, 8 and 9, 14, 15.
+        // The confidences 0.3, 0.5 and 0.55, 0.9, 0.99 and 1 are in bins 5, 8 and 9, 14, 15.
         assert_eq!((bars(tint), bars(color), discs), (5, 5, 5), "{color}");
     }
     let texts = texts(&elements);
@@ -28,7 +28,7 @@ fn each_kind_has_a_bar_a_disc_and_a_count_a_bin() {
     assert_eq!(texts.iter().filter(|text| **text == "confidence").count(), 4);
 }
 
-/// A bin whose accuracy is its confidence has its disc on the diagonal.
+/// The disc of a bin whose accuracy equals its confidence is on the diagonal.
 #[test]
 fn a_calibrated_bin_lies_on_the_diagonal() {
     let bins =

@@ -54,7 +54,7 @@ fn every_element_is_well_formed_and_in_order() {
     assert_eq!(elements[11].get("transform"), "translate(3 4)rotate(-90)");
 }
 
-/// Advance widths in ems of DejaVu Sans, among the widest of the faces a reader may have.
+/// Advance widths in ems of DejaVu Sans, one of the widest fonts that a reader may have.
 #[test]
 fn width_is_no_less_than_in_a_wide_face() {
     for (text, ems) in

@@ -1,4 +1,4 @@
-//! A reader for the XML the figures use: elements, attributes in double quotes, text, four entities.
+//! A reader for the XML of the figures: elements, attributes in double quotes, text, four entities.
 
 /// One element, without its children.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Element {
     }
 }
 
-/// The elements of a document in the order they open, or what is wrong with it.
+/// The elements of a document in the order of their opening tags, or a description of what is wrong.
 pub fn read(xml: &str) -> Result<Vec<Element>, String> {
     let illegal = |c: &char| (*c < ' ' && !"\t\n\r".contains(*c)) || matches!(*c, '\u{fffe}' | '\u{ffff}');
     if let Some(c) = xml.chars().find(illegal) {

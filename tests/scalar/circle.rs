@@ -19,7 +19,7 @@ fn the_quarters_are_exact_and_the_eighths_lie_on_the_diagonals() {
     }
 }
 
-/// The standard library's sine and cosine of the turn's remainder, which is exact.
+/// Compares with the standard library's sine and cosine of the remainder of the turn, which is exact.
 #[test]
 fn within_the_stated_error_all_the_way_round() {
     let tolerance = tolerance("circle", F64, Check::Property);

@@ -1,15 +1,16 @@
-//! Against the standard library in f64, rounded to f32, over the whole range of bits.
+//! Compares with the standard library in f64, rounded to f32, over the whole range of numbers.
 
 use spikeslab::scalar::Real;
 use spikeslab::scalar::elementary::{exp, ln, ln_1p, ln_normal};
 use spikeslab::scalar::vector::{Kernel, MAX_LANES, Vector};
 
-/// One number in 331 from the smallest positive one to infinity.
+/// Every 331st number from the smallest positive number to infinity.
 fn positive() -> impl Iterator<Item = f32> {
     (1..=f32::INFINITY.to_bits()).step_by(331).chain([f32::INFINITY.to_bits()]).map(f32::from_bits)
 }
 
-/// Asserts that `seen` is at most `epsilons` · 2⁻²³ of `expected` off; where that is no normal number, 3/4 of the spacing there.
+/// Asserts that the error of `seen` is at most `epsilons` · 2⁻²³ · `expected` or, if `expected` is subnormal, 3/4 of
+/// the spacing of numbers there.
 #[track_caller]
 fn assert_within(epsilons: f64, what: &str, x: f32, seen: f32, expected: f64) {
     let rounded = expected as f32;
@@ -88,7 +89,7 @@ fn normal<V: Vector<Element = f32>>(x: V) -> V {
     V::splat(f32::MAX).min(x.abs().max(V::splat(f32::MIN_POSITIVE)))
 }
 
-/// Asserts that every lane has the bits of one number at a time.
+/// Asserts that every lane has the bits of the function of a single number.
 struct Lanes;
 
 impl Kernel<f32> for Lanes {

@@ -1,4 +1,4 @@
-//! Against the standard library's logarithm, which is right to an ulp: 1e-16 of the tolerance is its own.
+//! Compares with the standard library's logarithm, whose error is up to one ulp: 1e-16 of the tolerance is for it.
 
 use spikeslab::scalar::ln_unit::ln_unit;
 

@@ -9,7 +9,7 @@ use spikeslab::scalar::Real;
 use spikeslab::scalar::dawson::dawson;
 use spikeslab::scalar::spike_kl::{Spike, exact, exact_derivative, fit, fit_derivative};
 
-/// Where t itself is a normal number of the type, or zero.
+/// Compares with golden values for each t that is a normal number of the type, or zero.
 fn golden<F: Precision>(name: &str, spike: Spike, count: usize) {
     for_each_case_of::<F>(
         "scalar/spike_kl",
@@ -71,7 +71,7 @@ fn the_published_table() {
     assert_close("D", &seen, expected.as_slice(), tolerance("spike_kl table", F64, Check::Golden));
 }
 
-/// From 1e-300 to 1e300, `per_decade` a decade.
+/// Numbers from 1e-300 to 1e300, `per_decade` per decade.
 fn whole_range(per_decade: i32) -> impl Iterator<Item = f64> {
     (-300 * per_decade..=300 * per_decade).map(move |i| 10_f64.powf(f64::from(i) / f64::from(per_decade)))
 }
@@ -105,7 +105,7 @@ fn the_fit_lies_within_the_stated_distance_of_the_exact_function() {
             (highest, at_highest) = (difference, log_t);
         }
     }
-    // The bounds are reached to their last digit.
+    // The largest errors are equal to the stated bounds to the last digit.
     assert!(lowest < -0.00435 && highest > 0.00935, "{lowest} … {highest}");
     assert!((at_highest - 3.51_f64).abs() < 0.005, "ln t = {at_highest}");
 }

@@ -1,5 +1,6 @@
-//! D and D′ by pieces against mpmath in f64, and in f32 against the sums of `spike_kl`, which are exact to 1e-14. With the
-//! vectors of this processor and the portable ones; `kernels_with_narrower_vectors` runs these tests with narrower ones.
+//! Compares the piecewise D and D′ with mpmath in f64, and in f32 with the sums of `spike_kl`, which are exact to
+//! 1e-14. The tests use the vectors of this processor and portable ones; `kernels_with_narrower_vectors` runs them with
+//! narrower vectors.
 
 use crate::common::Precision;
 use crate::common::compare::assert_close;
@@ -33,7 +34,7 @@ impl<F: Real> Kernel<F> for Pieces<'_, F> {
     }
 }
 
-/// By the vectors of this processor, by portable ones and by one number at a time.
+/// Computed with the vectors of this processor, with portable vectors, and one number at a time.
 fn each_way<F: Real>(t: &[F]) -> [(Vec<F>, Vec<F>); 3] {
     [F::vectorize(Pieces { t }), Pieces { t }.run::<Portable<F>>(), Pieces { t }.run::<F::One>()]
 }
@@ -51,7 +52,7 @@ fn golden_f64() {
 
 #[test]
 fn as_the_sums_in_f64() {
-    // w evenly, and the ends of the pieces with their neighbours.
+    // Evenly spaced w, and the ends of the pieces with their neighbouring numbers.
     let w = (0..40_000).map(|i| (f64::from(i) + 0.5) / 40_000.0);
     let ends = (1..8).flat_map(|k| (-3..=3).map(move |i| f64::from(k) / 8.0 * (1.0 + f64::from(i) * f64::EPSILON)));
     let t: Vec<f64> = w.chain(ends).map(|w| 16.0 * w / (1.0 - w)).collect();
@@ -63,7 +64,7 @@ fn as_the_sums_in_f64() {
     }
 }
 
-/// Asserts that D and D′ of these t are within the bounds that the documentation states.
+/// Asserts that the errors of D and D′ at these t are within the bounds in the documentation.
 fn assert_within_bounds(bits: impl Iterator<Item = u32>) {
     let t: Vec<f32> = bits.map(f32::from_bits).collect();
     let smallest = f64::from(f32::MIN_POSITIVE);
@@ -109,7 +110,7 @@ fn every_number_of_f32_within_the_bounds() {
 }
 
 fn ends_of_the_range<F: Precision>() {
-    // Each beside the others, so that every lane has its own.
+    // All in one vector, so that every lane has another number.
     let t = [F::zero(), F::infinity(), F::nan(), F::max_value(), F::min_positive_value(), F::one()];
     for (values, derivatives) in each_way(&t) {
         assert_eq!((values[0], derivatives[0]), (F::zero(), F::of(0.5)), "0");

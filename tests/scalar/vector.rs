@@ -1,5 +1,5 @@
-//! Each vector operation against the same operation on the elements, with the vectors of this processor and the portable
-//! ones. Small integers and powers of two make every result exact, however it is rounded.
+//! Compares each vector operation with the same operation on the elements, with the vectors of this processor and with
+//! portable vectors. The inputs are small integers and powers of two, so that every result is exact.
 
 use crate::common::{Several, Wide};
 use spikeslab::scalar::Real;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 struct Operations;
 
-/// Comparisons of lanes, and what is selected by them; of NaN none holds.
+/// Comparisons of lanes, and selections by them; comparisons with NaN are false.
 #[inline(always)]
 fn masks<V: Vector>(x: V, y: V, a: &[V::Element], b: &[V::Element]) {
     let (yes, no, nan) = (V::splat(V::Element::of(1.0)), V::zero(), V::splat(V::Element::of(f64::NAN)));
@@ -35,7 +35,7 @@ fn masks<V: Vector>(x: V, y: V, a: &[V::Element], b: &[V::Element]) {
     }
 }
 
-/// Exponents and fractions, powers of 2, and numbers picked by their lowest bits.
+/// Exponents and fractions, powers of 2, and table entries selected by the lowest bits.
 #[inline(always)]
 fn parts_of_numbers<V: Vector>() {
     let root = std::f64::consts::SQRT_2;
@@ -52,7 +52,7 @@ fn parts_of_numbers<V: Vector>() {
     for n in if is_f32 { [-126, -1, 0, 7, 127] } else { [-1022, -1, 0, 7, 1023] } {
         assert_eq!(V::splat(V::Element::of(f64::from(n))).power_of_2().first().as_f64(), f64::from(n).exp2());
     }
-    // Rounded once where the product is subnormal, infinite where it overflows.
+    // A subnormal product is rounded once; a product that overflows is infinite.
     let (low, high) = if is_f32 { (-149, 128) } else { (-1074, 1024) };
     for (x, n, expected) in [(1.25, low + 1, 2.0), (1.25, low + 2, 5.0), (0.75, low, 1.0), (0.5, high, f64::NAN)] {
         let seen = V::splat(V::Element::of(x)).scale_by_power_of_2(V::splat(V::Element::of(f64::from(n)))).first();
@@ -119,12 +119,12 @@ impl<F: Real> Kernel<F> for Operations {
             x.store_some(&mut stored);
             assert_eq!(stored, a[..part]);
         }
-        // What follows is for the kernels of the layers.
+        // The operations below are only for the kernels of the layers.
         if V::LANES > MAX_LANES {
             return V::LANES;
         }
 
-        // The segments of a vector from places of their own, and a square of them transposed.
+        // The pieces of a vector read from separate places, and a transposed square of pieces.
         let places: Vec<u32> = (0..V::SEGMENTS as u32).rev().map(|segment| 3 * segment).collect();
         let long: Vec<F> = (0..4 * MAX_LANES).map(|i| F::of(i as f64)).collect();
         let mut lanes = vec![F::nan(); V::LANES];
@@ -146,7 +146,7 @@ impl<F: Real> Kernel<F> for Operations {
             assert!((0..V::LANES).all(|lane| lanes[lane] == long[2 * lane + first]), "from {first} on: {lanes:?}");
         }
 
-        // All values of the four bits of each lane, whatever is beside them.
+        // All values of the four bits of each lane, with other values in the neighbouring lanes.
         let table: [F; MAX_LANES] = std::array::from_fn(|value| F::of(value as f64));
         for first in 0..16 {
             let value = |lane: usize| (first + 7 * lane) % 16;
@@ -168,7 +168,7 @@ impl<F: Real> Kernel<F> for Operations {
     }
 }
 
-/// The widest vectors that the processor has are used, or those that the environment asks for.
+/// The widest vectors of the processor are used, or those that the environment variable names.
 #[test]
 fn vectors_of_this_processor() {
     struct Name;
@@ -205,7 +205,8 @@ fn vectors_of_this_processor() {
     }
 }
 
-/// The kernels were tested with the widest vectors of this processor; here, in processes of their own, with narrower ones.
+/// The other tests use the widest vectors of this processor; this one runs them in separate processes with narrower
+/// vectors.
 #[test]
 fn kernels_with_narrower_vectors() {
     const KERNELS: [&str; 12] = [

@@ -67,7 +67,7 @@ fn what_was_not_written_is_never_read() {
     });
 }
 
-/// Says that it has four elements, and has two.
+/// An iterator that reports four elements but has two.
 struct Overstated(std::ops::Range<u32>);
 
 impl Iterator for Overstated {

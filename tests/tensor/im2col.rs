@@ -2,7 +2,8 @@ use crate::common::assert_error;
 use crate::common::random::Random;
 use spikeslab::tensor::im2col::{Window, col2im, im2col};
 
-/// Every combination of kernel, stride, padding and dilation that fits into a 6×7 image, each direction its own.
+/// Every combination of kernel, stride, padding and dilation that fits into a 6×7 image, different in the two
+/// directions.
 pub fn windows() -> Vec<Window> {
     let pairs = [[1, 1], [2, 3], [3, 2]];
     let mut windows = Vec::new();
@@ -28,7 +29,7 @@ fn sizes(window: &Window) -> (usize, [usize; 2]) {
     (SHAPE[0] * window.kernel[0] * window.kernel[1], window.output_size([SHAPE[1], SHAPE[2]]).expect("it fits"))
 }
 
-/// The definition, an element at a time.
+/// The definition, one element at a time.
 fn im2col_reference(x: &[f64], window: &Window) -> Vec<f64> {
     let (_, [output_h, output_w]) = sizes(window);
     let mut col = Vec::new();
@@ -60,7 +61,7 @@ fn im2col_is_its_definition() {
     assert!(windows().len() > 80, "{} windows", windows().len());
     for window in windows() {
         let (rows, output) = sizes(&window);
-        // Whatever was there before is overwritten.
+        // The previous contents are overwritten.
         let mut col = vec![f64::NAN; rows * output[0] * output[1]];
         im2col(&x, SHAPE, &window, output, &mut col);
         assert_eq!(col, im2col_reference(&x, &window), "{window:?}");
@@ -73,7 +74,7 @@ fn col2im_is_the_adjoint_of_im2col() {
     for window in windows() {
         let (rows, output) = sizes(&window);
         let count = rows * output[0] * output[1];
-        // Whole numbers: both sums are exact.
+        // With whole numbers both sums are exact.
         let x = random.integers::<f64, _>(9, SHAPE).into_raw_vec_and_offset().0;
         let dcol = random.integers::<f64, _>(9, count).into_raw_vec_and_offset().0;
         let (mut col, mut dx) = (vec![0.0; count], vec![0.0; x.len()]);
@@ -138,6 +139,6 @@ fn windows_that_cannot_be_are_refused() {
     ] {
         assert_error(window.output_size([4, 5]), &["window", expected, "kernel "]);
     }
-    // The largest that fits.
+    // The largest kernel that fits.
     assert_eq!(Window { kernel: [4, 5], ..good }.output_size([4, 5]).expect("it fits"), [1, 1]);
 }

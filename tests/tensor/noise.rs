@@ -82,7 +82,7 @@ fn the_normals_are_standard_normal() {
         let (seen, bound) = (moment(power), 5.0 * (variance / COUNT as f64).sqrt());
         assert!((seen - expected).abs() < bound, "E z^{power}: expected {expected} ± {bound}, saw {seen}");
     }
-    // Neither neighbours nor the two of a pair are correlated, nor are their squares.
+    // Neighbouring numbers, and the two numbers of a pair, are not correlated, and neither are their squares.
     for (lag, square) in [1, 2, 3, 4].iter().flat_map(|lag| [(*lag, false), (*lag, true)]) {
         let centred = |z: f64| if square { (z * z - 1.0) / 2_f64.sqrt() } else { z };
         let sum: f64 = z.iter().zip(z.iter().skip(lag)).map(|(a, b)| centred(*a) * centred(*b)).sum();
@@ -122,7 +122,7 @@ fn seed_purpose_step_and_block_each_make_another_stream() {
         assert_ne!(*words, base.words(0), "{i}");
         assert!(!others[..i].contains(words), "{i}");
     }
-    // The counter: block low, block high, tensor id, step; the key: the seed, low word first.
+    // The counter is block low, block high, tensor id, step; the key is the seed, low word first.
     let stream = Philox::new(0x0123_4567_89ab_cdef, Purpose::Evaluation(3), 77);
     let expected = philox4x32_10([5, 6, 0x4000_0003, 77], [0x89ab_cdef, 0x0123_4567]);
     assert_eq!(stream.words(5 | 6 << 32), expected);
@@ -154,7 +154,7 @@ fn as_a_generator_it_is_read_in_order() {
 
 #[test]
 fn every_normal_is_finite_at_the_ends_of_the_words() {
-    // u = (x + ½) 2⁻³² lies inside (0, 1), so that the largest radius is √(2 · 33 ln 2).
+    // u = (x + ½) 2⁻³² is inside (0, 1), so that the largest radius is √(2 · 33 ln 2).
     let bound = tolerance("noise", Dtype::F64, Check::Golden).relative + (66.0 * 2_f64.ln()).sqrt();
     let z = Philox::new(0, Purpose::Layer(0), 0).standard_normal::<f64, _>(100_000);
     assert!(z.iter().all(|z| z.abs() <= bound));
@@ -166,7 +166,7 @@ fn the_same_bits_at_any_thread_count() {
     assert_same_bits_at_any_thread_count("noise", || vec![stream.standard_normal::<f32, _>((13, 997)).to_tensor()]);
 }
 
-/// Drawing many blocks at a time is drawing one block at a time.
+/// Drawing many blocks at a time gives the same numbers as drawing one block at a time.
 fn check_blocks<F: Real>() {
     for count in [1, 4, 127, 128, 130, 5000] {
         let stream = Philox::new(0x1234_5678_9abc_def0, Purpose::Layer(3), 7);

@@ -19,7 +19,7 @@ fn statistics_by_the_definition() {
     }
 }
 
-/// Many channels of few values, and few of many.
+/// Many channels with few values, and few channels with many values.
 #[test]
 fn the_same_bits_at_any_thread_count() {
     for shape in [(3, 150, 1), (9, 20, 13), (2, 5, 4000)] {

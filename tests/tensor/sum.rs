@@ -6,7 +6,7 @@ use crate::common::tolerance::{Check, tolerance};
 use ndarray::{Array2, s};
 use spikeslab::tensor::sum::{BLOCK, Sums, columns, sum};
 
-/// So many of one number: the sum is known.
+/// Sums of many equal numbers, which are known.
 fn of_equal_numbers<F: Precision>() {
     let tolerance = tolerance("sum", F::DTYPE, Check::Property);
     for count in [0, 1, 15, 16, BLOCK, BLOCK + 1, 1000, 60_000, 1_000_000] {
@@ -26,14 +26,14 @@ fn of_equal_numbers_in_both_precisions() {
     of_equal_numbers::<f32>();
 }
 
-/// Whole numbers, whose sums are exact: every one is counted, and once.
+/// The sums of whole numbers are exact, which shows that each term is added once.
 #[test]
 fn no_term_is_left_out() {
     for rows in [0, 1, 5, 17, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 16 * BLOCK + 7] {
         let x: Array2<f64> = Random::new(1).integers(100, (rows, 5));
         let expected: Vec<f64> = x.columns().into_iter().map(|column| column.iter().sum()).collect();
         assert_eq!(columns(x.view()).to_vec(), expected, "{rows} rows");
-        // Columns that are rows in memory.
+        // A matrix whose columns are contiguous in memory.
         assert_eq!(columns(x.t().as_standard_layout().t()).to_vec(), expected, "{rows} rows, transposed");
         assert_eq!(columns(x.slice(s![.., ..3])).to_vec(), expected[..3], "{rows} rows, three columns");
         for (column, expected) in x.columns().into_iter().zip(&expected) {

@@ -1,4 +1,4 @@
-//! With the vectors of this processor and the portable ones.
+//! The tests use the vectors of this processor and portable ones.
 
 use crate::common::random::Random;
 use crate::common::{Wide, assert_panics};
@@ -7,7 +7,7 @@ use spikeslab::scalar::Real;
 use spikeslab::scalar::vector::{Kernel, Portable, Vector};
 use spikeslab::tensor::tiles::{LARGEST, side_by_side, tiles};
 
-/// Cuts of 0 to 60 rows.
+/// Divisions of 0 to 60 rows into tiles.
 struct Cuts;
 
 impl<F: Real> Kernel<F> for Cuts {
@@ -20,7 +20,7 @@ impl<F: Real> Kernel<F> for Cuts {
             16.. => 6,
             _ => 3,
         };
-        // What a tile takes: less than four rows as long as four.
+        // The time of a tile: fewer than four rows take as long as four.
         let time = |size: usize| size.max(4);
         let mut shortest = vec![0];
         for count in 1..=60 {
@@ -44,7 +44,7 @@ impl<F: Real> Kernel<F> for Cuts {
     }
 }
 
-/// Rows of several lengths, as many as fill up to three vectors, with a gap after them.
+/// Several rows side by side, of lengths that fill up to three vectors, with a gap after each row.
 struct SideBySide;
 
 impl<F: Real> Kernel<F> for SideBySide {
@@ -88,7 +88,7 @@ fn each_element_of_each_row_comes_to_its_place() {
     f32::vectorize(Wide(SideBySide));
 }
 
-/// Rows that do not fit.
+/// Rows whose sizes do not fit, which must panic.
 struct Misfits;
 
 impl<F: Real> Kernel<F> for Misfits {

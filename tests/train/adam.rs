@@ -46,7 +46,7 @@ fn the_constants_are_those_of_the_paper() {
 
 #[test]
 fn a_late_step_needs_no_correction() {
-    // 0.9ⁿ and 0.999ⁿ are 0 in f64 at this step: what is left is rate · m/(√v + ε), with m = v = 1 after the update.
+    // 0.9ⁿ and 0.999ⁿ are 0 in f64 at this step: the change is rate · m/(√v + ε), with m = v = 1 after the update.
     let (mut parameter, mut m, mut v) = ([1.0_f64], [1.0], [1.0]);
     Adam { epsilon: 1.0, ..Adam::default() }.step(&mut parameter, &[1.0], &mut m, &mut v, u64::from(u32::MAX), 0.25);
     assert_eq!((parameter, m, v), ([0.875], [1.0], [1.0]));

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 const POSITION: Position = Position { epoch: 1, step: 2, sum: Loss { loss: 0.1, nll: 1.0 / 3.0, kl: 1e-300 } };
 
-/// A trainer a few steps on, so that no moment is zero.
+/// A trainer after a few steps, so that no moment is zero.
 fn trained(name: &str, widths: &[usize], size: usize) -> Trainer<f32> {
     let data = split(32, 10, size).train;
     let mut trainer = Trainer::new(network(name, widths, size), short_recipe(), 32).unwrap();
@@ -59,13 +59,13 @@ fn a_checkpoint_comes_back_bit_for_bit() {
         (second.network, second.moments, second.step) = (loaded.network, loaded.moments, loaded.steps);
         assert_eq!(second.network.graph(), trainer.network.graph());
         assert!(bits(&second) == bits(&trainer), "{name}");
-        // The same run gives the same bytes.
+        // The same run writes the same bytes.
         save(&path, &second, &POSITION, origin.as_ref()).unwrap();
         assert!(fs::read(&path).unwrap() == bytes, "{name}");
     }
 }
 
-/// The parts of a safetensors file, to be put together again in another way.
+/// The parts of a safetensors file, which a test changes and puts together again.
 pub(crate) struct Parts {
     metadata: HashMap<String, String>,
     tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
@@ -81,7 +81,7 @@ impl Parts {
         Self { metadata: metadata.metadata().clone().unwrap(), tensors: tensors.collect() }
     }
 
-    /// The file, its checksums those of what it holds.
+    /// The file, with the checksums of its contents.
     pub(crate) fn sealed(&mut self) -> Vec<u8> {
         let checksums: Vec<(String, u32)> =
             self.tensors.iter().map(|(name, (_, _, data))| (name.clone(), crc32(data))).collect();
@@ -104,7 +104,7 @@ impl Parts {
         safetensors::serialize(views, Some(self.metadata.clone())).unwrap()
     }
 
-    /// Changes the header; its checksum is that of what it then holds. One of version 1 has none.
+    /// Changes the header and updates its checksum. A header of version 1 has no checksum.
     pub(crate) fn header(&mut self, change: impl FnOnce(&mut Value)) {
         let Some(entry) = self.metadata.get_mut("spikeslab") else { return };
         let is_sealed = !entry.starts_with('{');
@@ -177,7 +177,7 @@ fc2  dense 2
 bn2  norm
      relu
 fc3  dense 10 bias";
-    // As a text writes it: 0.1 is the shortest that gives the f32.
+    // Numbers as JSON writes them: 0.1 is the shortest decimal of its f32.
     let config: Value = serde_json::from_str(&serde_json::to_string(&config()).unwrap()).unwrap();
     let expected = json!({
         "version": 2, "network": text.lines().collect::<Vec<_>>(), "steps": 3, "epoch": 1, "epoch_step": 2,
@@ -197,7 +197,7 @@ fn loaded(path: &Path, bytes: &[u8]) -> spikeslab::Result<Checkpoint> {
 
 type Flaw = fn(&mut Parts);
 
-/// Each flaw, and what the error names.
+/// Checks that each flaw is refused with an error that contains its words.
 fn assert_flaws(path: &Path, good: impl Fn() -> Parts, flaws: &[(&str, Flaw, &[&str])]) {
     assert!(loaded(path, &good().sealed()).is_ok(), "taken apart and put together");
     for (flaw, break_it, parts) in flaws {
@@ -210,7 +210,7 @@ fn assert_flaws(path: &Path, good: impl Fn() -> Parts, flaws: &[(&str, Flaw, &[&
     }
 }
 
-/// What does not depend on the version.
+/// Flaws that do not depend on the version.
 const FLAWS_OF_TENSORS: [(&str, Flaw, &[&str]); 16] = [
     ("missing tensor", |p| drop(p.tensors.remove("fc2.theta")), &["fc2.theta", "[3, 2]", "none"]),
     ("missing moment", |p| drop(p.tensors.remove("adam.v.fc3.bias")), &["adam.v.fc3.bias", "[10]", "none"]),
@@ -246,7 +246,7 @@ const FLAWS_OF_TENSORS: [(&str, Flaw, &[&str]); 16] = [
     ("no header", |p| p.metadata.clear(), &["metadata entry \"spikeslab\"", "none"]),
 ];
 
-/// Another line in the network's text.
+/// Replaces a line of the network's text.
 fn line(file: &mut Parts, number: usize, text: &str) {
     file.header(|header| header["network"][number - 1] = json!(text));
 }
@@ -371,7 +371,7 @@ fn a_file_of_another_kind_or_length_is_refused() {
 fn mutations_are_refused_or_finite_but_never_a_panic() {
     let (_dir, path, _) = saved();
     let good = fs::read(&path).unwrap();
-    // Of the present version, whose checksums are all that most mutations need; and of the one before, which has none.
+    // Mutations of the present version, most of which the checksums detect; and of version 1, which has no checksums.
     for (good, most) in [(good.clone(), 3000), (Parts::of(&good).older().bytes(), 2999)] {
         let mut random = Rng(1);
         let mut refused = 0;
@@ -405,7 +405,7 @@ fn what_differs_between_a_run_and_its_checkpoint_is_named() {
     let [epochs, seed] = ["config.recipe.epochs", "config.recipe.seed"];
     assert_eq!(names(&with(other.clone()), &origin(), 0), [epochs, seed]);
 
-    // More epochs since, from just this step on, are none; from another they are.
+    // A change of the epochs at exactly this step is not a difference; a change at another step is.
     let (more, most) = (config().with_epochs(6, 40), config().with_epochs(6, 40).with_epochs(8, 40));
     for run in [more.clone(), most] {
         assert!(names(&with(run.clone()), &origin(), 40).is_empty());
@@ -413,6 +413,6 @@ fn what_differs_between_a_run_and_its_checkpoint_is_named() {
         let other = Config { recipe: Recipe { seed: 1, ..run.recipe.clone() }, ..run };
         assert_eq!(names(&with(other), &origin(), 40), [seed]);
     }
-    // A checkpoint of a later configuration is none of an earlier.
+    // A checkpoint of a later configuration does not fit an earlier one.
     assert_eq!(names(&origin(), &with(more), 40), ["config.earlier_epochs", epochs]);
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Three runs of different seeds.
+/// Three runs with different seeds.
 fn three() -> Vec<Named> {
     let named = |(seed, name): (u64, &str)| {
         let recipe = Recipe { seed, ..config().recipe };
@@ -16,7 +16,7 @@ fn three() -> Vec<Named> {
     [(1, "first"), (2, "second-2"), (3, "third")].map(named).to_vec()
 }
 
-/// Checks that all three runs are there, and held.
+/// Checks that all three runs exist and are locked.
 #[track_caller]
 fn check_runs(comparison: &Comparison) {
     let runs = comparison.runs().unwrap();
@@ -42,7 +42,7 @@ fn a_comparison_is_a_list_of_runs_that_are_made_when_they_are_asked_for() {
     assert_error(Comparison::create(&path, three()), &["a directory that is new or empty", "one with files in it"]);
     check_runs(&comparison);
     drop(comparison);
-    // What a run has become since is its own.
+    // A run whose configuration has changed since keeps its configuration.
     let changed = three()[1].config.with_epochs(9, 0);
     Run::open(&path.join("second-2")).unwrap().write_config(&changed).unwrap();
     let comparison = Comparison::open(&path).unwrap();
@@ -52,7 +52,7 @@ fn a_comparison_is_a_list_of_runs_that_are_made_when_they_are_asked_for() {
     assert_eq!(fs::read(path.join("comparison.svg")).unwrap(), b"<svg/>");
 }
 
-/// Whatever there is of the runs when a process is killed.
+/// A process may be killed when any of the runs exist.
 #[test]
 fn runs_that_are_not_there_yet_are_made_from_the_list() {
     let states: [&[&str]; 5] = [
@@ -114,7 +114,7 @@ fn what_is_in_the_way_of_a_run_is_an_error_and_stays() {
     assert_error(comparison.runs(), &["first", "a run that no other process is training"]);
     drop(held);
     check_runs(&comparison);
-    // The directory that was taken hold of, and no other.
+    // The comparison works only in the directory that it has locked.
     fs::rename(&path, dir.path().join("moved")).unwrap();
     let parts = ["two", "the directory of the comparison in training"];
     assert_error(comparison.runs(), &parts);

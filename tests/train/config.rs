@@ -54,7 +54,7 @@ fn recipe() -> Recipe {
     }
 }
 
-/// The file of a run of version 1, whose options are those of `config`.
+/// The contents of the file of a run of version 1 with the options of `config`.
 fn older() -> Value {
     json!({
         "version": 1, "network": "lenet5", "data": "/data/of mine", "data_checksum": 4_294_967_295_u32,
@@ -93,7 +93,8 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
     assert_eq!(read(&serde_json::to_value(&embedded).unwrap()).unwrap(), embedded);
 }
 
-/// Checks that `value` is refused with each of its entries missing, but for those of `may_be_missing`, or of another type.
+/// Checks that `value` is refused if one of its entries is missing, except those of `may_be_missing`, or has another
+/// type.
 fn assert_strict(value: &Value, entries: &str, may_be_missing: &[&str]) {
     let names: Vec<String> = value.pointer(entries).unwrap().as_object().unwrap().keys().cloned().collect();
     for name in &names {
@@ -171,7 +172,7 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
     assert_eq!(config, Config { network, text: None, trained_on: None, validation: None, recipe, ..self::config() });
     config.check(1000).unwrap();
     assert_eq!(config.graph(&images).unwrap().weights(), 44_190);
-    // Once read it is written as a run of the present version, still without a text.
+    // The configuration that was read is written in the present version, still without a text.
     assert_eq!(read(&serde_json::to_value(&config).unwrap()).unwrap(), config);
 }
 

@@ -1,5 +1,5 @@
-//! Draws of the weights, and what local reparameterization makes of them: Monte Carlo, with seeds that stay and bounds of five
-//! standard errors.
+//! Compares drawn weights with local reparameterization, by Monte Carlo with fixed seeds and bounds of five standard
+//! errors.
 
 use crate::common::Dtype;
 use crate::common::compare::{ToTensor, assert_close};
@@ -16,7 +16,7 @@ use spikeslab::train::draw::draw;
 const SEED: u64 = 5;
 const DRAWS: u32 = 20_000;
 
-/// A network of one Bayesian layer, whose weights differ in θ and in σ.
+/// A network whose weights have different θ and σ.
 fn network(text: &str) -> Network<f64> {
     let graph = Graph::parse("test", text, Given::default()).unwrap();
     let mut network = Network::new(graph, &Codebook::new(vec![-0.2, 0.0, 0.2]).unwrap());
@@ -27,7 +27,7 @@ fn network(text: &str) -> Network<f64> {
     network
 }
 
-/// The outputs (draws, B, O) of images, one row a draw.
+/// The outputs (B, O) for the images `x`, one array per draw.
 fn outputs(network: &Network<f64>, x: &Array4<f64>, drawn_weights: bool) -> Vec<ArrayD<f64>> {
     let output = |number: u32| {
         let y = if drawn_weights {
@@ -65,8 +65,9 @@ impl Moments<'_> {
     }
 }
 
-/// Two images through a dense layer. Each output alone has one mean and one variance under both; the outputs of the two images
-/// are correlated under drawn weights, as far as the images are alike, and not under drawn pre-activations.
+/// Two images through a dense layer. Each output by itself has the same mean and variance under both; the outputs of
+/// the two images are correlated under drawn weights, the more the more similar the images are, and not under drawn
+/// pre-activations.
 #[test]
 fn local_reparameterization_has_mean_and_variance_of_sampled_weights_but_not_their_correlation() {
     let network = network("input 1x2x3\nflatten\nfc dense 2\n");
@@ -101,8 +102,9 @@ fn local_reparameterization_has_mean_and_variance_of_sampled_weights_but_not_the
     }
 }
 
-/// Four positions of one image that look alike, through a convolution and a max pooling: under drawn weights all four have the same
-/// output, and their maximum its mean m; under drawn pre-activations the maximum of four independent ones is m + 1.0294 σ.
+/// Four equal positions of one image, through a convolution and a max pooling. Under drawn weights all four have the
+/// same output, and their maximum has its mean m; under drawn pre-activations the maximum of four independent outputs
+/// has mean m + 1.0294 σ.
 #[test]
 fn local_reparameterization_raises_what_is_pooled() {
     /// The expected maximum of four standard normals, by integration (David & Nagaraja, *Order Statistics*).
@@ -132,7 +134,7 @@ fn a_draw_is_theta_and_sigma_times_the_noise_of_its_number() {
         let within = tolerance("draw", Dtype::F64, Check::Reference);
         assert_close(&layer.name, &value(&drawn, layer.theta), &expected, within);
     }
-    // Nothing else is touched, and no two draws are alike.
+    // No other parameter changes, and no two draws are equal.
     for (seen, before) in drawn.parameters().iter().zip(network.parameters()) {
         assert_eq!(seen == before, seen.role != Role::Theta, "{}", seen.name);
     }
@@ -157,7 +159,7 @@ fn a_draw_to_levels_is_the_same_draw_at_the_nearest_levels() {
     assert!(moved > 50, "weights take other levels than their means (saw: {moved})");
 }
 
-/// A weight takes a level with the mass that its posterior has in the level's cell.
+/// The probability that a weight takes a level is the mass of its posterior in the level's cell.
 #[test]
 fn levels_are_drawn_with_the_mass_of_their_cells() {
     let mut network = network("input 1x1x1\nflatten\nfc dense 1\n");
@@ -165,7 +167,8 @@ fn levels_are_drawn_with_the_mass_of_their_cells() {
     let parameters = network.parameters_mut();
     parameters[layer.theta].value.fill(0.05);
     parameters[layer.log_sigma2].value.fill(0.01_f64.ln());
-    // Cells end at ±0.1: Φ(−1.5), Φ(0.5) − Φ(−1.5), 1 − Φ(0.5), from tables of the normal distribution.
+    // The cells end at ±0.1; the masses Φ(−1.5), Φ(0.5) − Φ(−1.5), 1 − Φ(0.5) are from tables of the normal
+    // distribution.
     for (level, mass) in [(-0.2, 0.066_807_2), (0.0, 0.624_655_3), (0.2, 0.308_537_5)] {
         let is_level = |number| draw(&network, 9, number, true).parameters()[layer.theta].as_slice()[0] == level;
         let share = (0..DRAWS).filter(|number| is_level(*number)).count() as f64 / f64::from(DRAWS);

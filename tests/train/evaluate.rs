@@ -20,7 +20,7 @@ fn labelled(labels: &[u16]) -> Dataset {
     Dataset::new(vec![0; labels.len()], labels.to_vec(), [1, 1, 1], 3).unwrap()
 }
 
-/// The predictions whose logits `logits` gives for a draw's number and as many images.
+/// The predictions from the logits that `logits` returns for the number of a draw and a number of images.
 fn of_logits<F: Real>(
     data: &Dataset,
     draws: u32,
@@ -38,13 +38,13 @@ fn accuracy_counts_first_maxima_and_nll_is_the_mean() {
     let rows: [[f64; 3]; 4] = [[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.375, 0.375]];
     let seen = of_logits(&data, 1, |_, _| Array2::from(rows.to_vec()).mapv(f64::ln), &mut |_| Ok(())).unwrap();
     let score = Score::of(&seen, &labels(&data)).unwrap();
-    // Right: the first and the last, whose tie goes to the first of its maxima.
+    // The first and the last image are right; the tie of the last goes to the first maximum.
     assert_eq!(score.accuracy, 0.5);
     let expected = -(0.5_f64.ln() + 2.0 * 0.25_f64.ln() + 0.375_f64.ln()) / 4.0;
     assert_close("NLL", &score.nll, &expected, tolerance("uncertainty", Dtype::F64, Check::Property));
 }
 
-/// Draw by draw, and of each all images, the last batch smaller: what is saved is in that order.
+/// The sink is called for all images of each draw, one draw after another; the last batch is smaller.
 #[test]
 fn a_last_smaller_batch_is_kept_and_the_sink_sees_draws_one_after_another() {
     let data = labelled(&(0..501).map(|i| (i % 3) as u16).collect::<Vec<_>>());
@@ -64,7 +64,7 @@ fn a_last_smaller_batch_is_kept_and_the_sink_sees_draws_one_after_another() {
     assert_error(of_logits(&data, 0, logits, &mut |_| Ok(())), &["samples", "at least one draw", "0"]);
 }
 
-/// A network whose weights are not on the levels, and whose σ is large enough to be seen.
+/// A network whose weights are not at the levels, and whose σ is large enough to have an effect.
 fn noisy_network() -> Network<f32> {
     let mut net = network::<f32>("lenet5", narrow("lenet5"), 16);
     for parameter in net.parameters_mut() {
@@ -89,7 +89,7 @@ fn quantized_weights_are_the_nearest_levels() {
     assert_ne!(quantized, evaluate(&net, &data, Weights::Mean).unwrap());
 }
 
-/// Draw s of all images is one network, whatever batch they are in.
+/// Draw s is the same network for all images, in all batches.
 #[test]
 fn sampled_weights_average_the_probabilities_of_their_draws() {
     let net = noisy_network();
@@ -108,7 +108,7 @@ fn sampled_weights_average_the_probabilities_of_their_draws() {
             true => Weights::SampledMary { samples, seed },
         };
         let seen = evaluate(&net, &data, weights(samples, seed)).unwrap();
-        // In the batches above sums may be formed in another order.
+        // In batches of other sizes sums may be computed in another order.
         let within = tolerance("sampled", Dtype::F32, Check::Reference);
         assert_close(&format!("NLL, to levels: {to_levels}"), &seen.nll, &(expected / 300.0), within);
         assert_eq!(seen, evaluate(&net, &data, weights(samples, seed)).unwrap());
@@ -117,7 +117,7 @@ fn sampled_weights_average_the_probabilities_of_their_draws() {
     }
 }
 
-/// With σ = 0, nearly, every draw is the mean network, and every M-ary draw the quantized one.
+/// With σ near 0, every draw is the mean network, and every M-ary draw the quantized network.
 #[test]
 fn without_variance_draws_are_what_they_are_drawn_around() {
     let mut net = noisy_network();
@@ -210,8 +210,8 @@ fn no_images_have_no_score() {
     assert_error(Score::of(&one, &[]), &["tensor labels", "[1]", "[0]"]);
 }
 
-/// Of six weights at levels 0, 0.4 and 1, three are farther than a quarter of the way to the next level; outside of the outer levels
-/// there is no next one.
+/// With levels 0, 0.4 and 1, three of six weights are farther from their level than a quarter of the distance to the
+/// next level; beyond the outer levels there is no next level.
 #[test]
 fn weights_between_levels_are_counted() {
     let graph = Graph::parse("net", "input 1x1x2\nflatten\nfc dense 3 bias", Given::default()).unwrap();

@@ -26,7 +26,7 @@ fn train(trainer: &mut Trainer<f32>, images: usize) -> Notes {
 #[test]
 fn the_same_bits_at_any_number_of_threads() {
     for name in NETWORKS {
-        // Wide enough that the work is cut into pieces.
+        // Wide enough that the work is divided among threads.
         let sizes = match name {
             "densenet" => "densenet:depth=7",
             "densenet-bottleneck" => "densenet:depth=10,bottleneck=true",
@@ -57,7 +57,7 @@ fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
             let mut notes = Notes { stop_after: Some(stop), ..Notes::default() };
             assert_eq!(fit(&mut first, &data, Position::default(), &mut notes).unwrap(), Control::Stop);
             assert_eq!(first.step, stop);
-            // All that a checkpoint holds, and nothing else, goes on.
+            // The second trainer gets only the state that a checkpoint has.
             let mut second = trainer(name, recipe.clone(), 50);
             (second.network, second.moments, second.step) = (first.network, first.moments, first.step);
             let position = notes.position;
@@ -81,7 +81,7 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
     // The test images are not augmented.
     let last = uninterrupted.epochs.last().unwrap();
     assert_eq!(last.accuracy_mean, evaluate(&whole.network, &data.test, Weights::Mean).unwrap().accuracy);
-    // By hand: the order of the epoch, the stream of the step.
+    // The same computed here: the order of the epoch, and the stream of the step.
     let mut order: Vec<usize> = (0..50).collect();
     order.shuffle(&mut Philox::new(recipe.seed, Purpose::Shuffling, 0));
     let mut by_hand = trainer("mlp", recipe.clone(), 50);
@@ -108,7 +108,8 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
 fn metrics_are_those_of_the_epoch() {
     let mut trainer = trainer("mlp", Recipe { kl_warmup: Some(1.5), ..short_recipe() }, 70);
     let notes = train(&mut trainer, 70);
-    // 70 images: four batches of 16 an epoch, the rest dropped; the observer hears of three, and of the epoch.
+    // 70 images: four batches of 16 per epoch, and the rest is dropped; the observer is called after three steps and
+    // after the epoch.
     let places: Vec<(u32, u64)> = notes.steps.iter().map(|(position, _)| (position.epoch, position.step)).collect();
     assert_eq!(places, [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]);
     assert_eq!(notes.position, Position { epoch: 2, ..Position::default() });
@@ -139,7 +140,7 @@ fn metrics_are_those_of_the_epoch() {
 
 #[test]
 fn each_epoch_and_seed_has_its_own_order() {
-    // Without a prior and with a rate that moves no weight, a loss depends on its batch alone.
+    // Without a prior and with a rate too small to change a weight, a loss depends only on its batch.
     let losses = |seed| {
         let recipe = Recipe { prior: PriorName::None, learning_rate: 1e-45, seed, ..short_recipe() };
         let mut trainer = trainer("mlp", recipe, 64);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// A run in `dir` after one step.
+/// Creates a run in `dir` with a checkpoint after one step, and returns its network.
 fn run(dir: &Path) -> Network<f32> {
     let mut trainer = Trainer::new(network("mlp", narrow("mlp"), 6), short_recipe(), 64).unwrap();
     let (x, labels) = split(64, 10, 6).train.batch(&(0..16).collect::<Vec<_>>());

@@ -1,4 +1,5 @@
-//! What the tests of training share: images that can be learned, narrow networks, an observer that takes notes.
+//! Functions that the tests of training share: images that can be learned, narrow networks, an observer that records a
+//! run.
 
 mod adam;
 mod data;
@@ -59,7 +60,7 @@ pub(crate) fn blobs(count: usize, size: usize, seed: u64) -> (Vec<u8>, Vec<u8>) 
     (pixels, labels)
 }
 
-/// Blobs to train on and to test on.
+/// A data set of blobs with training and test images.
 pub(crate) fn split(train: usize, test: usize, size: usize) -> Split {
     let part = |count, seed| {
         let (pixels, labels) = blobs(count, size, seed);
@@ -68,7 +69,7 @@ pub(crate) fn split(train: usize, test: usize, size: usize) -> Split {
     Split::new(part(train, 1), part(test, 2), "blobs")
 }
 
-/// Narrow widths for each network.
+/// Small widths of the layers of each network.
 pub(crate) fn narrow(name: &str) -> &'static [usize] {
     match name {
         "mlp" => &[12, 8, CLASSES],
@@ -85,7 +86,7 @@ pub(crate) fn network<F: Real>(name: &str, widths: &[usize], size: usize) -> Net
     initialized(Description::with_widths(name, [1, size, size], widths).unwrap())
 }
 
-/// A network with that codebook.
+/// A network with the codebook −0.2, 0, 0.2.
 pub(crate) fn initialized<F: Real>(graph: Graph) -> Network<F> {
     let codebook = Codebook::new([-0.2, 0.0, 0.2].map(F::of).to_vec()).unwrap();
     let mut network = Network::new(graph, &codebook);
@@ -110,13 +111,13 @@ pub(crate) fn bits<F: Real>(trainer: &Trainer<F>) -> Vec<Vec<u64>> {
     state(trainer).iter().map(|tensor| tensor.values.iter().map(|value| value.to_bits()).collect()).collect()
 }
 
-/// Notes what a run reports, and stops it after a number of steps.
+/// Records the reports of a run, and stops it after a number of steps.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) stop_after: Option<u64>,
     pub(crate) steps: Vec<(Position, Loss)>,
     pub(crate) epochs: Vec<EpochMetrics>,
-    /// Where the run stands.
+    /// The position of the run.
     pub(crate) position: Position,
 }
 

@@ -15,7 +15,7 @@ const WIDTHS: [usize; 3] = [4, 3, 3];
 const INPUT: [usize; 3] = [1, 2, 3];
 const TRAIN_SIZE: usize = 50;
 
-/// An `mlp` away from its initial state: every parameter random.
+/// An `mlp` whose parameters are all random.
 fn random_network(levels: &[f64]) -> Network<f64> {
     let codebook = Codebook::new(levels.to_vec()).unwrap();
     let mut network = Network::new(Description::with_widths("mlp", INPUT, &WIDTHS).unwrap(), &codebook);
@@ -58,7 +58,7 @@ fn evaluate(
     objective.evaluate(network, batch.x.clone(), &batch.labels, &noise, kl_weight).unwrap()
 }
 
-/// Each kind of prior with a codebook that it is defined for.
+/// Each kind of prior, with a codebook for which it is defined.
 fn priors() -> Vec<(Prior, &'static [f64])> {
     let multi_spike = |form, spike| Prior::MultiSpike(MultiSpike::new(form, spike));
     vec![
@@ -79,7 +79,7 @@ fn the_gradient_of_the_whole_objective_is_that_of_its_differences() {
             let network = random_network(levels);
             let kl_weight = 0.7 * if kl_scale == KlScale::Dataset { 1.0 } else { 0.5 };
             let gradients = evaluate(&prior, kl_scale, &network, &batch, kl_weight).gradients;
-            // Every parameter that training moves; what has no gradient must not change the loss.
+            // Every parameter that training changes; a parameter without a gradient must not change the loss.
             let trained: Vec<usize> =
                 (0..gradients.len()).filter(|i| network.parameters()[*i].role.is_trained()).collect();
             let x: Vec<f64> = trained.iter().flat_map(|i| network.parameters()[*i].as_slice().to_vec()).collect();

@@ -26,12 +26,12 @@ fn kept() -> Network<f32> {
     initialized(graph)
 }
 
-/// Four of the six steps in the first phase.
+/// A recipe with four of the six steps in the first phase.
 fn recipe(prior: PriorName, forward: Forward, init_levels: InitLevels) -> Recipe {
     Recipe { prior, forward, init_levels, warmup: 2.0 / 3.0, kl_warmup: None, ..short_recipe() }
 }
 
-/// The training, stopped after that many steps.
+/// The trainer after a training that is stopped after `stop_after` steps, if given.
 fn train(network: Network<f32>, recipe: Recipe, stop_after: Option<u64>) -> (Trainer<f32>, Notes) {
     let mut trainer = Trainer::new(network, recipe, IMAGES).unwrap();
     let mut notes = Notes { stop_after, ..Notes::default() };
@@ -62,7 +62,7 @@ fn levels_are_fitted_and_sigma_is_a_tenth_of_the_smallest_gap() {
             assert!((ratio - 1.0).abs() < 1e-6, "{}: {ratio}", layer.name);
         }
     }
-    // As small as ln σ² may be.
+    // ln σ² is the lower bound.
     let mut narrow = mlp();
     for layer in before.layers() {
         narrow.parameters_mut()[layer.levels].value.mapv_inplace(|level| level * 1e-6);
@@ -101,7 +101,7 @@ fn the_first_phase_has_no_noise_no_kl_and_a_constant_rate() {
     let first = recipe(PriorName::Nearest, Forward::Sampled, InitLevels::Given);
     let (trainer, notes) = train(mlp(), first.clone(), Some(3));
     assert!(trainer.in_warmup() && (trainer.warmup_steps(), trainer.kl_weight()) == (4, 0.0));
-    // As a training without a prior whose rate begins to fall where the first phase ends.
+    // The first phase equals a training without a prior whose rate begins to fall where the first phase ends.
     let none = Recipe { prior: PriorName::None, warmup: 0.0, decay_from: Some(2.0 / 3.0), ..first };
     let (expected, expected_notes) = train(mlp(), none, Some(3));
     assert!(bits(&trainer) == bits(&expected));
@@ -121,12 +121,12 @@ fn the_second_phase_begins_with_new_levels_variances_and_moments() {
     reset_log_sigma2(&mut fitted);
     assert_eq!(fitted, trainer.network);
     assert_ne!(values(&fitted, Role::Levels), values(&mlp(), Role::Levels));
-    // Adam's count of steps begins anew: the first step moves each parameter by about the rate.
+    // Adam's count of steps begins again at 0: the first step changes each parameter by about the rate.
     let (after, _) = train(mlp(), hard, Some(5));
     let rate = after.recipe().learning_rate;
     for (before, after) in values(&trainer.network, Role::Theta).iter().zip(values(&after.network, Role::Theta)) {
         let farthest = before.iter().zip(&after).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
-        // Weights beyond the levels are brought back, and move farther.
+        // Weights beyond the levels are projected back, and change by more.
         assert!(farthest > 0.9 * rate, "{farthest}");
     }
     assert!(after.kl_weight() > 0.0);

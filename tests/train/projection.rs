@@ -46,7 +46,7 @@ fn levels_too_near_are_moved_outwards_from_the_zero_level_or_upwards() {
 fn levels_are_ascending_after_projection_in_f32() {
     for count in [2_usize, 3, 8, 256] {
         for zero in [None, Some(0), Some(count / 2), Some(count - 1)] {
-            // A gap that cannot be added to them; and none.
+            // A gap that is lost in rounding when it is added to the levels, and a gap of 0.
             for (level, gap) in [(0.25_f32, 1e-3), (-1e6, 1e-3), (1e30, 1e-3), (0.25, 0.0), (0.0, 0.0), (-1e-44, 0.0)] {
                 let mut levels = vec![level; count];
                 project_levels(&mut levels, zero, gap);
@@ -57,7 +57,7 @@ fn levels_are_ascending_after_projection_in_f32() {
     }
 }
 
-/// Whatever its scale; the bound is that of the levels that work unless given, 1e-3, scaled.
+/// A codebook of any scale is kept; the gap is that of the default levels, 1e-3, scaled.
 #[test]
 fn a_codebook_is_kept_as_it_is_given() {
     for (levels, gap) in [

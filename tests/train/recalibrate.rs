@@ -21,7 +21,7 @@ fn the_means_over_batches_under_the_weights() {
     for (mode, weights) in
         [(WeightMode::Mean, theta.to_owned()), (WeightMode::Quantized, theta.mapv(|theta| quantizer.value(theta)))]
     {
-        // 14 of 30 images, spread over all: three whole batches of four.
+        // 14 of 30 images, evenly spread: three whole batches of four.
         let recalibrated = recalibrate(&network, &data, 14, 4, &mode).unwrap();
         let [mut mean, mut variance] = [Array1::<f64>::zeros(12), Array1::zeros(12)];
         for indices in [[0, 2, 4, 6], [8, 10, 12, 15], [17, 19, 21, 23]] {

@@ -90,7 +90,7 @@ fn every_value_out_of_range_is_named() {
     }
     cases.push((Recipe { learning_rate: 0.0, ..default() }, ["learning-rate", "positive", "0"]));
     cases.push((Recipe { gradient_clip: -0.0, ..default() }, ["gradient-clip", "positive", "-0"]));
-    // In f32 they are infinite, or 0; in f64 they are what they are.
+    // In f32 these numbers are infinite or 0; in f64 they are in range.
     for (recipe, parts) in [
         (Recipe { learning_rate: 1e39, ..default() }, ["learning-rate", "positive", "in F32 inf"]),
         (Recipe { learning_rate: 1e-46, ..default() }, ["learning-rate", "positive", "in F32 0"]),
@@ -204,7 +204,7 @@ fn few_images_get_more_epochs_and_a_smaller_batch() {
         let recipe = Recipe::default().with_enough_steps(images);
         (recipe.epochs, recipe.batch_size)
     };
-    // 46 steps an epoch take 87 epochs; from 125 steps an epoch on 32 epochs are enough.
+    // With 46 steps per epoch, 87 epochs are needed; from 125 steps per epoch on, 32 epochs are enough.
     assert_eq!(of(6000), (87, 128));
     assert_eq!((of(124 * 128), of(125 * 128)), ((33, 128), (32, 128)));
     assert_eq!((of(128), of(100), of(1), of(0)), ((4000, 128), (4000, 100), (4000, 1), (4000, 1)));

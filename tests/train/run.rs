@@ -48,7 +48,7 @@ fn a_run_is_held_by_one_at_a_time() {
     drop(held);
     let again = Run::open(&path).unwrap();
     assert_error(Run::open(&path), &["no other process"]);
-    // Reading needs no hold.
+    // Reading needs no lock.
     assert_eq!(Run::config(&path).unwrap(), config());
     drop(again);
 }
@@ -190,7 +190,7 @@ fn metrics_are_one_object_a_line_and_come_back_the_same() {
     assert_eq!(sorted, expected.iter().collect::<Vec<_>>());
     assert_eq!(object["levels"]["fc2"], serde_json::json!([0.1, 0.3]));
     assert_eq!(run.metrics(2).unwrap(), [metrics(1), metrics(2)]);
-    // What is ahead of the checkpoint is dropped.
+    // Epochs after the checkpoint are dropped.
     assert_eq!(run.metrics(1).unwrap(), [metrics(1)]);
     assert!(run.metrics(0).unwrap().is_empty());
 }
@@ -248,7 +248,7 @@ fn a_configuration_is_replaced_while_the_run_is_held() {
     run.check_in_place().unwrap();
     run.write_metrics(&[metrics(1)]).unwrap();
     drop(run);
-    // A text that no configuration holds, and what cannot be written leaves what was there.
+    // The text is too long for a configuration; what cannot be written leaves the old file.
     let mut run = Run::open(&path).unwrap();
     let long = Config { text: Some(vec!["x".repeat(1 << 20)]), ..config() };
     assert_error(run.write_config(&long), &["a configuration of at most 1048576 bytes"]);
@@ -273,7 +273,7 @@ fn a_checkpoint_that_cannot_be_read_is_one() {
         assert!(Run::has_checkpoint(&path).unwrap(), "a link to {target}");
         fs::remove_file(&checkpoint).unwrap();
     }
-    // A directory that is none any more is no answer either.
+    // A file in place of the directory is an error too.
     fs::remove_dir_all(&path).unwrap();
     fs::write(&path, "").unwrap();
     assert_error(Run::has_checkpoint(&path), &["checkpoint.safetensors: Not a directory"]);
@@ -300,7 +300,7 @@ fn what_a_run_needs_is_known_by_any_name() {
         std::os::unix::fs::symlink(other.join("config.json"), dir.path().join("link")).unwrap();
         refused(dir.path().join("link"));
     }
-    // Of a comparison, where there is one.
+    // The files of a comparison, in its directory.
     let two = dir.path().join("two");
     fs::create_dir(&two).unwrap();
     for name in ["compare.json", "comparison.svg"] {

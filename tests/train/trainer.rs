@@ -13,7 +13,7 @@ use spikeslab::tensor::noise::{Philox, Purpose};
 use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Forward, KlScale, Loss, Recipe, Trainer};
 
-/// The recipe of a case: κ and the rate constant over the steps, no clip.
+/// The recipe of a case: κ and the learning rate are constant over the steps, and gradients are not clipped.
 fn recipe(case: &Case<f64>, path: &str) -> Recipe {
     let spike = match note(path, &case.name, "spike").as_str() {
         "exact" => Spike::Exact,
@@ -59,7 +59,7 @@ fn recipe(case: &Case<f64>, path: &str) -> Recipe {
     }
 }
 
-/// Whole steps: loss, logits, every gradient, every parameter after.
+/// Compares whole steps: loss, logits, every gradient, and every parameter after the step.
 fn golden(name: &str, path: &str, cases: usize) {
     for_each_case_of::<f64>(
         path,
@@ -135,7 +135,7 @@ fn golden_networks_of_their_own_texts() {
     golden("bare", "nets/bare", 1);
 }
 
-/// With one layer that is not quantized.
+/// The network has one unquantized layer.
 #[test]
 fn golden_forwards_with_quantized_weights() {
     golden("hard", "nets/hard", 3);
@@ -166,7 +166,7 @@ fn a_step_draws_the_noise_of_its_layer_and_number() {
     }
 }
 
-/// Each keeps threads waiting for its parts, which the others do too.
+/// Each step keeps threads waiting for its tasks, while the others do the same.
 #[test]
 fn several_trainers_at_once_on_the_same_threads() {
     let (x, labels) = split(16, 10, 28).train.batch(&(0..16).collect::<Vec<_>>());
@@ -238,7 +238,7 @@ fn a_number_that_is_not_finite_stops_before_the_step() {
         (Role::Theta, f32::NAN),
         (Role::LogSigma2, 200.0),
         (Role::Gamma, f32::INFINITY),
-        // Finite, but not what they are multiplied or added up to.
+        // These values are finite, but their products or sums overflow.
         (Role::Theta, f32::MAX),
         (Role::Gamma, f32::MAX),
     ] {
@@ -253,7 +253,7 @@ fn a_number_that_is_not_finite_stops_before_the_step() {
     }
 }
 
-/// Where nothing else notices it: without deviation nothing is left of x, and y is β.
+/// No other check would find this: with an infinite running variance x has no effect, and y is β, which is finite.
 #[test]
 fn running_statistics_that_are_not_finite_are_an_error() {
     let (x, labels) = first_batch();

@@ -12,7 +12,7 @@ use ndarray::{Array2, Array3, Ix3, array, s};
 use spikeslab::train::uncertainty::detection::Detection;
 use spikeslab::train::uncertainty::{Accumulator, Detections, Predictions, Uncertainty, entropy};
 
-/// The cases of the fixture.
+/// The number of cases of the fixture.
 pub(crate) const CASES: usize = 18;
 
 fn predictions<F: Precision>(case: &Case<F>, tensor: &str) -> Predictions {
@@ -62,7 +62,7 @@ fn golden_f64() {
     golden::<f64>();
 }
 
-/// The inputs are the same numbers in f32, and what is computed from them is computed in f64.
+/// The inputs are the same numbers in f32, and everything is computed from them in f64.
 #[test]
 fn golden_f32() {
     golden::<f32>();
@@ -71,7 +71,7 @@ fn golden_f32() {
 #[test]
 fn no_figure_depends_on_the_order_of_images() {
     let mut random = Random::new(3);
-    // Few distinct images, so that there are ties everywhere.
+    // Few distinct images, so that there are many ties.
     let few: Array3<f64> = random.bells((3, 6, 5));
     let places: Vec<usize> = (0..60).map(|_| (random.word() % 6) as usize).collect();
     let labels: Vec<usize> = (0..60).map(|_| (random.word() % 5) as usize).collect();
@@ -111,7 +111,7 @@ fn one_draw_has_no_mutual_information_and_many_equal_ones_hardly_any() {
     assert!(Predictions::of_logits(one.view()).unwrap().mutual_information().iter().all(|value| *value == 0.0));
     let many = one.broadcast((2000, 40, 10)).unwrap();
     let information = Predictions::of_logits(many).unwrap().mutual_information();
-    // The logarithm of a sum of 2,000 numbers was rounded 2,000 times.
+    // The logarithm of the sum of 2,000 numbers was rounded 2,000 times.
     assert!(information.iter().all(|value| (0.0..1e-12).contains(value)), "{information:?}");
 }
 
@@ -125,7 +125,7 @@ fn a_confident_mistake_has_a_finite_nll_and_a_brier_score_of_two() {
 
 #[test]
 fn a_probability_near_one_keeps_its_distance_from_one() {
-    // p = 1 − e⁻⁴⁰ to first order; 1 − p rounded would be 0.
+    // p = 1 − e⁻⁴⁰ to first order; computed from a rounded p, 1 − p would be 0.
     let predictions = Predictions::of_logits(array![[[40.0_f64, 0.0]]].view()).unwrap();
     let tiny = (-40.0_f64).exp();
     let within = tolerance("uncertainty of the certain", F64, Check::Property);

@@ -1,6 +1,6 @@
-//! Files that earlier versions of the program wrote: they load, and give what the program of their version gave: to the bit where
-//! the operations on the way are still added up in the same order, else to rounding.
-//! `record.json` in the folder of each version, `fixtures/versions/1` for one, tells how they were made.
+//! Files that earlier versions of the program wrote: they can be read, and give the results of the program of their
+//! version: to the bit if all sums are still computed in the same order, else to rounding. `record.json` in the folder
+//! of each version, for example `fixtures/versions/1`, says how they were made.
 
 use crate::common::crc32;
 use ndarray::{Array2, Array4, s};
@@ -18,12 +18,12 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/versions").join(name)
 }
 
-/// What is recorded of the files of a version, in their folder.
+/// The contents of `record.json` of a version.
 fn record(version: &str) -> serde_json::Value {
     serde_json::from_slice(&fs::read(path(version).join("record.json")).unwrap()).unwrap()
 }
 
-/// Pixel i, in the order of memory, is (97 i + 31 ⌊i/11⌋ mod 256)/255.
+/// Images whose pixel i, in the order of memory, is (97 i + 31 ⌊i/11⌋ mod 256)/255.
 fn images([channels, height, width]: [usize; 3]) -> Array4<f32> {
     let mut i = 0_u32;
     Array4::from_shape_simple_fn((3, channels, height, width), || {
@@ -33,11 +33,11 @@ fn images([channels, height, width]: [usize; 3]) -> Array4<f32> {
     })
 }
 
-/// Files of networks without average pooling, whose sums are formed in another order since.
+/// Files of networks without average pooling; the order of the sums in average pooling has changed since.
 const WITHOUT_AVERAGES: [&str; 3] = ["1/lenet5.packed", "3/lenet5.packed", "3/mixed.packed"];
 
-/// The bits recorded of a file's logits with the vectors in use; where none were recorded with them, other vectors', and
-/// logits are then held to rounding, as are those of networks with average pooling.
+/// Compares a file's logits with the bits recorded for the vector instructions in use. If there are none for these, or the
+/// network has average pooling, the logits are compared with those of portable vectors, to rounding.
 #[track_caller]
 fn assert_recorded(file: &str, kind: &str, logits: &Array2<f32>) {
     let (version, name) = file.split_once('/').expect("a folder");
@@ -69,7 +69,7 @@ fn assert_packed_recorded(file: &str, model: &PackedModel) {
     assert_recorded(file, "second", &model.predict(x.slice(s![1..2, .., .., ..]).to_owned()).unwrap());
 }
 
-/// The model is the one recorded, also after it was saved in the present format.
+/// Checks that the model has the recorded logits, also after it was saved in the present format.
 fn assert_saved_and_recorded(file: &str, model: &PackedModel) {
     assert_packed_recorded(file, model);
     let dir = TempDir::new().unwrap();
@@ -81,7 +81,7 @@ fn assert_saved_and_recorded(file: &str, model: &PackedModel) {
     assert_packed_recorded(file, &again);
 }
 
-/// The first is of format version 1, the other, whose model standardizes pixels, of 2.
+/// The first file has format version 1; the other, whose model standardizes pixels, version 2.
 #[test]
 fn packed_models_of_version_1() {
     for (file, name, version, layers) in
@@ -154,7 +154,8 @@ fn a_configuration_of_version_1() {
     config.check(80).unwrap();
 }
 
-/// Record `number` of a data set in CIFAR-10's format: a wave of its label's own period, on a ramp of its own.
+/// Record `number` of a data set in CIFAR-10's format: a wave whose period depends on the label, on a ramp that depends
+/// on the number.
 #[cfg(feature = "cli")]
 fn image_record(number: usize) -> Vec<u8> {
     let label = number % 10;
@@ -165,7 +166,7 @@ fn image_record(number: usize) -> Vec<u8> {
     [label].into_iter().chain((0..3 * 1024).map(pixel)).map(|byte| byte as u8).collect()
 }
 
-/// It goes on, whatever the vectors, and what it had measured is kept.
+/// A run of version 1 goes on, with any vectors, and keeps its metrics.
 #[cfg(all(feature = "cli", target_arch = "x86_64"))]
 #[test]
 fn a_run_of_version_1_is_resumed() {
@@ -200,7 +201,8 @@ fn a_run_of_version_1_is_resumed() {
     }
 }
 
-/// The logits above were computed with the widest vectors of this processor; here, in processes of their own, with narrower.
+/// The other tests compute with the widest vectors of this processor; this one runs them in separate processes with
+/// narrower vectors.
 #[test]
 fn the_same_with_narrower_vectors() {
     const TESTS: [&str; 3] = [

@@ -6,13 +6,13 @@ fn graph(name: &str) -> Graph {
     Description::preset(name).expect("a preset").graph(Given::default()).expect("a network")
 }
 
-/// The elements of all parameters of these roles.
+/// The number of elements of all parameters with these roles.
 fn count(graph: &Graph, roles: &[Role]) -> usize {
     let of_role = graph.parameters.iter().filter(|parameter| roles.contains(&parameter.role));
     of_role.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
 }
 
-/// Of ten classes, and of the images that each was published for.
+/// With ten classes, and images of the shape that each network was published for.
 #[test]
 fn published_numbers_of_weights() {
     for (name, layers, weights) in [
@@ -20,7 +20,7 @@ fn published_numbers_of_weights() {
         ("lenet5", 5, 44_190),
         ("lenet-caffe", 4, 430_500),
         ("densenet", 40, 1_001_616),
-        // The paper's, and the projections.
+        // The numbers of the paper, and those of the projections.
         ("resnet20", 20 + 2, 268_336 + 2_560),
         ("resnet32", 32 + 2, 461_872 + 2_560),
         ("resnet44", 44 + 2, 655_408 + 2_560),
@@ -86,7 +86,7 @@ fn vgg7_has_the_layers_of_its_formula() {
     }
     weights += channels * size * size * 1024 + 1024 * 10;
     assert_eq!((graph.layers().count(), graph.weights()), (8, weights));
-    // A normalization after every layer but the last, whose bias is the only one.
+    // A normalization after every layer but the last, which is the only layer with a bias.
     assert_eq!(graph.norms().count(), 7);
     assert_eq!(count(&graph, &[Role::Gamma]), 2 * (128 + 256 + 512) + 1024);
     assert_eq!(count(&graph, &[Role::Bias]), 10);
@@ -97,7 +97,7 @@ fn each_is_found_by_its_name() {
     for name in PRESETS {
         let preset = Description::preset(name).expect("a preset");
         assert_eq!((preset.name(), preset.short_name(), preset.is_preset()), (name, name, true));
-        // Its text says what its images are, and stands for itself.
+        // The text has the shape of the images, and describes the same network when it is read from a file.
         assert!(preset.text().contains("\ninput ") || preset.text().starts_with("input "), "{name}");
         let own = Description::new(name, preset.text()).graph(Given { classes: Some(10), ..Given::default() });
         assert_eq!(own.expect("a network"), preset.graph(Given::default()).expect("a network"), "{name}");
@@ -151,7 +151,7 @@ fn sizes_that_are_none_are_refused() {
     }
 }
 
-/// The largest sizes are refused as the text of such a network would be, whatever time they take.
+/// The largest sizes give a network, or an error as the text of such a network does.
 #[test]
 fn the_largest_sizes_end_in_a_network_or_an_error() {
     assert!(Description::preset("resnet56:width=1000").expect("a preset").graph(Given::default()).is_err());
@@ -180,7 +180,7 @@ fn a_text_is_called_by_its_file() {
     let description = Description::new("own.net", "input 1x2x2\nflatten\nrellu\ndense classes");
     let ten = Given { classes: Some(10), ..Given::default() };
     assert_error(description.graph(ten), &["own.net, line 3, rellu: expected an operation"]);
-    // Its line `input` is no default, but what its images must be.
+    // In a text that is not a preset, the line `input` is not a default: images must have this shape.
     let other = Given { input: Some([3, 2, 2]), ..ten };
     assert_error(
         Description::new("own.net", "input 1x2x2\nflatten\ndense classes").graph(other),

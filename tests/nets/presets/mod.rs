@@ -1,4 +1,4 @@
-//! What every preset is held to; a module for each that has goldens.
+//! The checks that every preset must pass, and a module for each preset with golden values.
 
 mod densenet;
 mod description;
@@ -12,14 +12,14 @@ use spikeslab::nets::presets::PRESETS;
 use spikeslab::nets::{Description, Given, Network};
 use spikeslab::prior::Codebook;
 
-/// A preset of three levels for images of that shape, before training.
+/// A preset with three levels for images of shape `input`, before training.
 fn network(name: &str, input: [usize; 3], classes: usize) -> Network<f32> {
     let given = Given { input: Some(input), classes: Some(classes), outputs: None };
     let graph = Description::preset(name).expect("a preset").graph(given).expect("a network");
     Network::new(graph, &Codebook::symmetric(3).expect("three levels"))
 }
 
-/// The layers of the network of that name, and their outputs, as they were published.
+/// The names of the layers of the published network, and their numbers of outputs.
 fn published(network: &str) -> (Vec<String>, Vec<usize>) {
     let graph = preset(preset_of(network), [3, 32, 32]);
     let outputs = |theta: &[usize]| if theta.len() == 2 { theta[1] } else { theta[0] };
@@ -100,7 +100,7 @@ fn sizes_no_image_or_layer_has_are_refused() {
 fn images_too_small_for_the_kernels_are_refused() {
     for name in ["lenet5", "lenet-caffe"] {
         let (_, widths) = published(name);
-        // 16 pixels leave one for fc1, 15 none.
+        // With 16 pixels one pixel is left for fc1, with 15 none.
         assert!(Description::with_widths(name, [1, 16, 16], &widths).is_ok());
         for input in [[1, 15, 16], [1, 16, 13], [1, 4, 28]] {
             assert_error(Description::with_widths(name, input, &widths), &[name, "line ", "fits into"]);

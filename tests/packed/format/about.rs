@@ -1,4 +1,4 @@
-//! The block that tells of a model.
+//! The compressed block of a file, which has the network's text and the data set.
 
 use super::{BLOCK, Flaw, LENGTH, TEXT, after_block, assert_flaws, digits, read, sealed, small};
 use crate::common::assert_error;
@@ -19,7 +19,7 @@ pub fn compressed(block: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What the block holds.
+/// The uncompressed contents of the block.
 pub fn block(bytes: &[u8]) -> Vec<u8> {
     let mut block = Vec::new();
     ZlibDecoder::new(&bytes[BLOCK..after_block(bytes)]).read_to_end(&mut block).unwrap();
@@ -33,7 +33,7 @@ fn with_block(bytes: &[u8], block: &[u8]) -> Vec<u8> {
     sealed([&bytes[..LENGTH], &length, &block, &bytes[after_block(bytes)..]].concat())
 }
 
-/// The file of an `mlp` with another text, of a model that does not know its data.
+/// The file of an `mlp` with another text, and without a data set.
 fn with_text(bytes: &[u8], text: &[u8]) -> Vec<u8> {
     with_block(bytes, &[&[0], text].concat())
 }
@@ -64,11 +64,11 @@ fn the_data_stand_before_the_text() {
     for length in 0..data {
         assert_error(read(&with_block(&good, &expected[..length])), &["model: expected"]);
     }
-    // Names that are too long end before the character that does not fit.
+    // A name that is too long is cut before the first character that does not fit.
     let long = TrainedOn { name: "é".repeat(200), ..digits() };
     let read_again = read(&to_bytes(&model.clone().with_trained_on(Some(long)))).unwrap();
     assert_eq!(read_again.trained_on.unwrap().name, "é".repeat(127));
-    // A name for each output of the network.
+    // There must be a name for each output of the network.
     let fewer = TrainedOn { classes: digits().classes[1..].to_vec(), ..digits() };
     let fewer = model.with_trained_on(Some(fewer));
     assert_error(read(&to_bytes(&fewer)), &["model: expected 10 classes", "(saw: 9)"]);
@@ -90,7 +90,7 @@ fn what_no_head_has_is_refused_by_name() {
         (pixels, &[2], &["pixels", "2"]),
     ];
     assert_flaws(&good, &flaws);
-    // A byte after the compressed block that belongs to nothing.
+    // An extra byte after the compressed data.
     let mut longer = [&good[..pixels], b"x", &good[pixels..]].concat();
     let length = (pixels + 1 - BLOCK) as u32;
     longer[LENGTH..BLOCK].copy_from_slice(&length.to_le_bytes());
@@ -114,7 +114,7 @@ fn what_no_head_has_is_refused_by_name() {
         assert_error(read(&with_text(&good, text.as_bytes())), &[&["model: expected"], parts].concat());
     }
     assert_error(read(&with_text(&good, b"input \xff")), &["a network's text", "UTF-8"]);
-    // Reading takes no more memory than the longest text, however well it is compressed.
+    // Reading takes no more memory than for the longest text, however well a longer text is compressed.
     assert_error(read(&with_text(&good, &vec![b'\n'; 1 << 26])), &["a text of at most 1048576 bytes"]);
 }
 

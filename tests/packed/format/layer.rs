@@ -17,7 +17,7 @@ fn numbers_of_weights_take_as_few_bytes_as_hold_them() {
     for (inputs, bytes) in [(127, 1), (128, 2), (32_767, 2), (32_768, 3)] {
         let text = format!("input 1x1x{inputs}\nflatten\nfc dense 2");
         let graph = Graph::parse("net", &text, Given::default()).unwrap();
-        // All weights at the first level, for which there are no words, or all but the last.
+        // All weights are at the first level, which takes no words, or all but the last weight.
         let mut network = Network::<f32>::new(graph, &codebook(2, 1));
         let theta = &mut network.parameters_mut()[0];
         theta.value.fill(-9.0);
@@ -58,13 +58,14 @@ fn what_no_layer_has_is_refused_by_name() {
         (bias, &f32::NEG_INFINITY.to_le_bytes(), &["finite numbers in fc3", "-inf"]),
     ];
     assert_flaws(&good, &flaws);
-    // A word more than the weights need.
+    // One word more than the weights need.
     let mut longer = [&good[..scale], &[1, 0, 0, 0], &good[scale..]].concat();
     longer[number] += 1;
     assert_error(read(&sealed(longer)), &["codes of fc1 that fit its numbers of weights"]);
 }
 
-/// Weights all at one level take no words: a short file must not ask for much memory all the same.
+/// If all weights are at one level, the file has no words for them; but a short file must not make the reader allocate
+/// much memory.
 #[test]
 fn a_short_file_of_many_weights_is_refused() {
     let file = |inputs: usize, outputs: usize| {
@@ -88,7 +89,7 @@ fn a_short_file_of_many_weights_is_refused() {
     assert_error(read(&file(16_384, 16_384)), &["model: expected at most", "weights in a file of", "(saw: 268435456)"]);
 }
 
-/// A trained LeNet-5 whose weights are at the levels by these shares.
+/// A packed LeNet-5 whose weights are at the levels with these shares.
 fn lenet5(shares: &[f64]) -> PackedModel {
     let graph = Description::with_widths("lenet5", [1, 28, 28], &[6, 16, 120, 84, 10]).unwrap();
     let codebook = codebook(shares.len(), 1);

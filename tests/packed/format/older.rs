@@ -1,4 +1,4 @@
-//! Files of the versions before the present one, written from their documentation.
+//! Files of earlier versions, which this module writes according to their documentation.
 
 use super::about::compressed;
 use super::{Flaw, assert_flaws, assert_flaws_of_the_figures, patched, read, sealed};
@@ -13,8 +13,8 @@ fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// The file of a model called `mlp`, of the network that `super::TEXT` describes: of version 3, or of version 1, 2 where
-/// the model standardizes.
+/// The file of a model named `mlp` with the network in `super::TEXT`: of version 3 if `with_text`, else of version 1,
+/// or 2 if the model standardizes.
 fn older(model: &PackedModel, with_text: bool) -> Vec<u8> {
     let figures = model.standardization.as_ref().map(|of| [floats(&of.mean), floats(&of.deviation)].concat());
     let standardizes = u8::from(figures.is_some());
@@ -104,7 +104,7 @@ fn what_none_of_their_models_has_is_refused_by_name() {
             (codes + 9, &[27], &["digits below 3 in fc1", "byte 27"]),
         ];
         assert_flaws(good, &flaws);
-        // The last byte of fc1's codes holds three digits: 48 weights, five a byte.
+        // The last byte of fc1's codes has three digits: 48 weights, five per byte.
         read(&patched(good, codes + 9, &[26])).unwrap();
     }
     let flaws: [Flaw<'_>; 4] = [

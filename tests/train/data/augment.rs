@@ -4,7 +4,7 @@ use ndarray::{Array4, Axis, s};
 use spikeslab::tensor::noise::{Philox, Purpose};
 use spikeslab::train::data::augment::{Draw, PAD, augment};
 
-/// Images (batch, 2, 7, 9) of which no two pixels are the same, and none is 0.
+/// Images (batch, 2, 7, 9) whose pixels are all different and not 0.
 fn images(batch: usize) -> Array4<f64> {
     Array4::from_shape_fn((batch, 2, 7, 9), |(n, c, i, j)| (1 + ((n * 2 + c) * 7 + i) * 9 + j) as f64)
 }
@@ -13,7 +13,7 @@ fn stream(seed: u64, step: u32) -> Philox {
     Philox::new(seed, Purpose::Augmentation, step)
 }
 
-/// Padded, cropped and mirrored by slices.
+/// The images padded, cropped and mirrored with slices.
 fn reference(x: &Array4<f64>, draws: &[Draw]) -> Array4<f64> {
     let (batch, channels, height, width) = x.dim();
     let mut padded = Array4::zeros((batch, channels, height + 2 * PAD, width + 2 * PAD));
@@ -65,7 +65,7 @@ fn the_draw_is_a_function_of_seed_step_and_image() {
     assert_eq!(first, augment(x.view(), &stream(1, 2)));
     assert_ne!(first, augment(x.view(), &stream(2, 2)));
     assert_ne!(first, augment(x.view(), &stream(1, 3)));
-    // Of the other images it does not depend.
+    // The augmentation of an image does not depend on the other images.
     assert_eq!(first.slice(s![..7, .., .., ..]), augment(x.slice(s![..7, .., .., ..]), &stream(1, 2)));
     assert_same_bits_at_any_thread_count("augmentation", || vec![augment(x.view(), &stream(1, 2)).to_tensor()]);
 }
@@ -74,7 +74,7 @@ fn the_draw_is_a_function_of_seed_step_and_image() {
 fn an_image_smaller_than_the_padding_may_vanish() {
     let x = Array4::<f32>::ones((100, 1, 1, 1));
     let kept = augment(x.view(), &stream(0, 0)).sum();
-    // One place of 81 keeps the pixel.
+    // The pixel is kept only at one of the 81 places.
     assert!(kept < 10.0, "{kept}");
     assert_eq!(augment(Array4::<f32>::ones((0, 3, 4, 4)).view(), &stream(0, 0)).dim(), (0, 3, 4, 4));
 }

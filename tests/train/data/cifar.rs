@@ -24,7 +24,7 @@ fn small100() -> TempDir {
     dir
 }
 
-/// The message without the directory.
+/// The error's message, with `DIR` in place of the directory.
 fn refused(dir: &Path, layout: &Layout, coarse: bool) -> String {
     let message = load(dir, layout, coarse).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message:?}");
@@ -41,7 +41,7 @@ fn bytes(data: &Dataset) -> Vec<u8> {
 fn records_are_a_label_and_three_planes() {
     let dir = TempDir::new().unwrap();
     write10(dir.path(), 1, 1);
-    // Red counts up, green down, blue is the row.
+    // Red increases along the pixels, green decreases, blue is the row.
     let mut record = vec![7];
     record.extend((0..1024).map(|i| (i % 251) as u8));
     record.extend((0..1024).map(|i| (255 - i % 250) as u8));
@@ -99,7 +99,7 @@ fn a_file_may_be_gz_and_goes_after_a_raw_one() {
     put(&dir, "data_batch_2.bin.gz", b"not looked at");
     assert!(bytes(&load(dir.path(), &CIFAR10, false).unwrap().train) == expected);
     fs::remove_file(dir.path().join("data_batch_2.bin")).unwrap();
-    // Of two members that part a record.
+    // A file of two gzip members, with a record divided between them.
     put(&dir, "data_batch_2.bin.gz", &[gz(&whole[..5000]), gz(&whole[5000..])].concat());
     assert!(bytes(&load(dir.path(), &CIFAR10, false).unwrap().train) == expected);
 }
@@ -141,7 +141,7 @@ fn a_file_of_the_other_data_set_is_recognized_by_its_length() {
     let seen = "(saw: 15370 bytes, whole records of CIFAR-100)";
     let message = format!("DIR/data_batch_1.bin: expected whole records of 3073 bytes, as in CIFAR-10 {seen}");
     assert_eq!(refused(dir.path(), &CIFAR10, false), message);
-    // Packed, the first odd label comes before the end; the length tells more.
+    // In a packed file the first wrong label comes before the end, but the error names the length, which says more.
     fs::remove_file(dir.path().join("data_batch_1.bin")).unwrap();
     put(&dir, "data_batch_1.bin.gz", &gz(&records100(5, 1)));
     let message = message.replace(".bin:", ".bin.gz:");
@@ -160,7 +160,7 @@ fn a_file_of_the_other_data_set_of_a_length_that_fits_is_recognized_by_its_label
     // 3073 records of 3074 bytes.
     put(&dir, "test_batch.bin", &records100(7, 1).repeat(439));
     let message = refused(dir.path(), &CIFAR10, false);
-    // Record 1 begins with the last pixel of record 0: blue ground.
+    // Record 1 begins with the last pixel of record 0, from the blue plane of the background.
     assert!(message.starts_with("DIR/test_batch.bin: expected labels from 0 to 9 (saw: "), "{message}");
     assert!(message.ends_with(" in record 1)"), "{message}");
 }
@@ -176,7 +176,7 @@ fn a_label_over_the_classes_is_refused() {
     };
     let message = odd(&CIFAR10, "data_batch_5.bin", 2 * 3073, 10, false);
     assert_eq!(message, "DIR/data_batch_5.bin: expected labels from 0 to 9 (saw: 10 in record 2)");
-    // Both labels are checked, whichever is used.
+    // Both labels are checked, whichever of them is used.
     for coarse in [false, true] {
         let message = odd(&CIFAR100, "train.bin", 0, 20, coarse);
         assert_eq!(message, "DIR/train.bin: expected coarse labels from 0 to 19 (saw: 20 in record 0)");
@@ -228,7 +228,7 @@ fn a_gzip_bomb_is_left_where_it_is() {
 #[test]
 fn a_raw_file_that_is_too_long_is_not_read() {
     let dir = small100();
-    // Without a byte on disk.
+    // A sparse file, without a byte on disk.
     let file = fs::File::create(dir.path().join("train.bin")).unwrap();
     file.set_len(3074 << 30).unwrap();
     let message = refused(dir.path(), &CIFAR100, false);

@@ -23,7 +23,7 @@ use self::tar::tar;
 use super::mnist::gz;
 use super::{idx_images, idx_labels};
 
-/// Four small files. The digests come from Python's hashlib, given the bytes that `contents` makes.
+/// Four small files. Python's hashlib computed the digests of the bytes that `contents` returns.
 const SMALL: Collection = Collection {
     name: "Small",
     base_url: "http://127.0.0.1/",
@@ -68,7 +68,7 @@ fn ok(body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Answers on loopback until it is dropped, one connection a request.
+/// A server on the loopback address, with one connection per request, which runs until it is dropped.
 struct Server {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
@@ -77,7 +77,7 @@ struct Server {
 }
 
 impl Server {
-    /// `answer` gets the last part of the path and gives the whole response.
+    /// A server whose whole response to a request is `answer` of the last part of the path.
     fn new(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -102,7 +102,7 @@ impl Server {
                 let request = String::from_utf8_lossy(&request);
                 let path = request.split(' ').nth(1).unwrap_or_default();
                 count.fetch_add(1, Ordering::SeqCst);
-                // The client may hang up as soon as it has seen enough.
+                // The client may close the connection before it has read everything.
                 let _ = stream.write_all(&answer(path.rsplit('/').next().unwrap_or_default()));
             }
         });
@@ -135,7 +135,8 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// What comes of a server that answers so, the address and directory in the message replaced; nothing is left behind.
+/// The error's message for a server that answers so, with placeholders for address and directory. Checks that no file
+/// is left.
 fn refused(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
     let server = Server::new(answer);
     let dir = TempDir::new().unwrap();
@@ -158,13 +159,13 @@ fn fetches_what_is_missing_and_no_more() {
     let mut expected = SMALL.files.iter().map(|file| file.name).collect::<Vec<_>>();
     expected.sort_unstable();
     assert_eq!(names(&dir), expected);
-    // Their labels are read: 0, 3 and 9 to train on.
+    // The labels are read: the training images have only the labels 0, 3 and 9.
     assert_error(mnist::load(&dir, ""), &["training images of every label from 0 to 9", "none of 1"]);
 
     download(&SMALL, &server.url(), &dir).unwrap();
     assert_eq!(server.requests(), 4, "what is there is not fetched again");
 
-    // With another compression of the same bytes and without the last slash.
+    // One file has another compression of the same bytes, and the URL has no final slash.
     fs::write(dir.join("t10k-images-idx3-ubyte.gz"), stored(&contents("t10k-images-idx3-ubyte.gz"))).unwrap();
     fs::remove_file(dir.join("t10k-labels-idx1-ubyte.gz")).unwrap();
     download(&SMALL, server.url().trim_end_matches('/'), &dir).unwrap();
@@ -287,7 +288,7 @@ fn the_published_tables_are_well_formed() {
             assert!(file.sha256.len() == 64 && file.sha256.chars().all(hexadecimal), "{}", file.name);
         }
     }
-    // The archives hold what the reader asks for, in files of whole records.
+    // The files of the archives are those that the reader needs, with whole records.
     for (collection, layout) in [(&CIFAR10, &cifar::CIFAR10), (&CIFAR100, &cifar::CIFAR100)] {
         let archive = collection.archive.as_ref().unwrap();
         assert!(archive.name.ends_with(".tar.gz") && archive.bytes > 160_000_000, "{}", archive.name);
@@ -296,7 +297,7 @@ fn the_published_tables_are_well_formed() {
     }
 }
 
-/// Two small files in an archive. The digests come from Python's hashlib, given the bytes that `packed_contents` makes.
+/// Two small files in an archive. Python's hashlib computed the digests of the bytes that `packed_contents` returns.
 const PACKED: Collection = Collection {
     name: "Packed",
     base_url: "http://127.0.0.1/",
@@ -322,7 +323,7 @@ fn packed_contents() -> [Vec<u8>; 2] {
     [[record(3, 17, 1), record(19, 99, 5)].concat(), record(0, 0, 100)]
 }
 
-/// As published: in a folder, with files that are of no interest.
+/// An archive like the published ones: the files are in a folder, with others that are not needed.
 fn archive() -> Vec<u8> {
     let [train, test] = packed_contents();
     gz(&tar(&[
@@ -341,7 +342,7 @@ fn files_in_an_archive_are_unpacked_and_the_rest_is_left() {
         ok(&archive())
     });
     let dir = TempDir::new().unwrap();
-    // What is left of a try that was cut off is replaced.
+    // The incomplete file of an interrupted download is replaced.
     fs::write(dir.path().join("test.bin.part"), [0; 9999]).unwrap();
     download(&PACKED, &server.url(), dir.path()).unwrap();
     assert_eq!((server.requests(), names(dir.path())), (1, vec!["test.bin".to_string(), "train.bin".to_string()]));
@@ -356,7 +357,7 @@ fn files_in_an_archive_are_unpacked_and_the_rest_is_left() {
     download(&PACKED, server.url().trim_end_matches('/'), dir.path()).unwrap();
     assert_eq!((server.requests(), fs::read(dir.path().join("test.bin")).unwrap()), (2, test));
 
-    // A file that holds something else is left alone, and nothing is fetched.
+    // A file with other contents is not changed, and nothing is downloaded.
     fs::remove_file(dir.path().join("test.bin")).unwrap();
     fs::write(dir.path().join("train.bin"), b"mine").unwrap();
     let error = download(&PACKED, &server.url(), dir.path()).unwrap_err().to_string();
@@ -393,7 +394,7 @@ fn an_archive_that_is_none_or_holds_something_else_leaves_nothing_behind() {
     assert!(refused(longer).ends_with("(saw: over 3074 bytes)"));
 
     assert_eq!(refused(vec![0; 100_000]), "expected at most 14105 bytes (saw: more)");
-    // 9 MiB of zeros that are no part of the set, in 9 KB, are left at the first.
+    // Unpacking stops at the limit in 9 MiB of zeros that are not part of the data set and are compressed to 9 KB.
     let bomb = gz(&tar(&[("zeros", b'0', &vec![0; 9 << 20]), ("train.bin", b'0', &train), ("test.bin", b'0', &test)]));
     assert!(bomb.len() < 14_000);
     assert_eq!(refused(bomb), "expected train.bin in it (saw: none)");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A folder with the pictures of the fixtures under other names, `FOLDER/NAME`.
+/// A folder with copies of the fixtures' pictures under other names, `FOLDER/NAME`.
 fn place(pictures: &[(&str, &str)]) -> TempDir {
     let place = TempDir::new().unwrap();
     for (name, picture) in pictures {
@@ -65,12 +65,12 @@ fn without_test_images_a_fifth_of_each_class_is_held_out() {
     let place = place(&pictures);
     let split = folder::load(place.path()).unwrap();
     assert_eq!((split.train.len(), split.test.len()), (16, 4));
-    // Numbers are in the order of numbers.
+    // Names that are numbers are in numeric order.
     assert_eq!(split.train.class_names(), ["9", "10"]);
     for label in [0, 1] {
         assert_eq!(split.test.labels().iter().filter(|&&of| of == label).count(), 2);
     }
-    // The first images are of all classes.
+    // The first images include all classes.
     assert!(split.train.labels()[..8].contains(&0) && split.train.labels()[..8].contains(&1));
     assert_eq!(folder::load(place.path()).unwrap().train.checksum(), split.train.checksum());
     assert_eq!(images(&split), 20);
@@ -114,7 +114,7 @@ fn images_have_one_size() {
     assert!(message.starts_with("DIR/") && forms.iter().any(|form| message.contains(form)), "{message}");
 }
 
-/// Names come from a file system, and go to terminals.
+/// Class names come from a file system and are printed on terminals, so they are escaped.
 #[test]
 #[cfg(unix)]
 fn a_name_that_a_terminal_obeys_is_shown_escaped() {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufReader, Read};
 use std::time::{Duration, Instant};
 
-/// What the reader makes of bytes, whatever the size of its buffer.
+/// The unpacked bytes or the error, which must be the same for every size of the reader's buffer.
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let read = |capacity| {
         let mut unpacked = Vec::new();
@@ -45,7 +45,7 @@ fn what_else_follows_a_stream_is_named() {
     let refused = |rest: &[u8]| unpack(&[&a[..], rest].concat()).unwrap_err();
     assert!(refused(b"hello").contains("bytes 68 65 6c 6c after a gzip stream"));
     assert!(refused(b"\0\0\x07").contains("bytes 07 after a gzip stream"));
-    // What begins like a stream must be one.
+    // Bytes that begin like a stream must be a stream.
     for rest in [&b"\x1f"[..], b"\x1f\x8b", b"\x1f\x8c garbage", &a[..a.len() - 1]] {
         unpack(&[&a[..], rest].concat()).unwrap_err();
     }
@@ -85,7 +85,7 @@ fn a_file_whose_name_does_not_tell_what_it_is_is_told_about() {
         put(&dir, &format!("train-images-idx3-ubyte{ending}"), bytes);
         assert_error(mnist::load(dir.path(), ""), parts);
     }
-    // Padded as on a tape.
+    // A file padded with zeros, as on a tape.
     let dir = small();
     fs::remove_file(dir.path().join("train-images-idx3-ubyte")).unwrap();
     put(&dir, "train-images-idx3-ubyte.gz", &[&gz(&images)[..], &[0; 512]].concat());

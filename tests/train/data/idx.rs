@@ -68,7 +68,7 @@ fn trailing_bytes_are_told() {
     images.extend([0; 5]);
     let message = "images: expected 28 bytes, 2 x 2 x 3 after a header of 16 (saw: 33 bytes)";
     assert_eq!(refused(&images, &labels), message);
-    // A file that never ends is left after a while.
+    // Reading a file without end stops after a while.
     let endless = images.chain(io::repeat(0));
     let error = idx::read(endless, Path::new("images"), &labels[..], Path::new("labels"));
     let message = "images: expected 28 bytes, 2 x 2 x 3 after a header of 16 (saw: over 28 bytes)";
@@ -102,7 +102,7 @@ fn zero_and_enormous_sizes_are_refused_before_anything_is_read() {
 
 #[test]
 fn a_header_that_claims_much_costs_what_is_there() {
-    // 1 GiB, the most that is allowed, claimed by 16 bytes.
+    // A header of 16 bytes that claims 1 GiB, the largest size allowed.
     let images = idx_images([1 << 20, 32, 32], &[]);
     let labels = idx_labels(1 << 20, &vec![0; 1 << 20]);
     let message = "images: expected 1073741840 bytes, 1048576 x 32 x 32 after a header of 16 (saw: 16 bytes)";
@@ -175,7 +175,7 @@ fn mutations_never_panic() {
         let (images, labels) = (rng.mutate(&images), rng.mutate(&labels));
         if let Ok(data) = read(&images, &labels) {
             good += 1;
-            // What is accepted is what is there.
+            // An accepted file has exactly these pixels.
             assert!(images.ends_with(&(0..data.len()).flat_map(|i| data.pixels(i)).copied().collect::<Vec<u8>>()));
             let wide = labels[2] != 8;
             assert!(wide || data.labels().iter().map(|&label| label as u8).eq(labels[8..].iter().copied()));

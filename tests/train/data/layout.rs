@@ -9,7 +9,7 @@ fn channels_are_known_by_their_number() {
     assert_eq!(of(&[1, 8, 6]), Some(([1, 8, 6], false)));
     assert_eq!(of(&[8, 6, 3]), Some(([3, 8, 6], true)));
     assert_eq!(of(&[8, 6, 1]), Some(([1, 8, 6], true)));
-    // Both ends or neither.
+    // The first and the last size could both be the channels, or neither.
     for sizes in [&[3, 8, 3][..], &[1, 8, 1], &[8, 6, 4], &[2, 8, 6], &[], &[1, 2, 3, 4]] {
         assert_eq!(of(sizes), None, "{sizes:?}");
     }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::mnist::small;
 use crate::common::cifar::{write10, write100};
 
-/// The message without the directory, which differs from run to run, and the exit code.
+/// The error's message, with a placeholder for the directory, and the exit code.
 fn refused(dir: &Path, coarse: bool) -> (String, u8) {
     let error = load(Some(dir), coarse).unwrap_err();
     (error.to_string().replace(&dir.display().to_string(), "DIR"), error.exit_code())
@@ -71,7 +71,7 @@ fn the_files_of_several_data_sets_are_too_many() {
     let expected =
         "DIR: expected the files of one data set; of several, name one of the files in place of the directory";
     assert_eq!(refused(dir.path(), false), (format!("{expected} (saw: those of MNIST and CIFAR-10)"), 1));
-    // One file is enough.
+    // A single file of another data set is an error.
     fs::write(dir.path().join("test.bin.gz"), "").unwrap();
     let message = format!("{expected} (saw: those of MNIST and CIFAR-10 and CIFAR-100)");
     assert_eq!(refused(dir.path(), false), (message, 1));
@@ -96,8 +96,8 @@ fn one_file_of_a_set_stands_for_the_set() {
     }
 }
 
-/// The CRC-32 by which the published sets are known were computed from their files by Python's zlib; the images in the crate are
-/// 6,000 of MNIST's.
+/// Python's zlib computed the CRC-32 of the published data sets from their files; the images in the crate are 6,000 of
+/// MNIST's.
 #[test]
 fn the_images_in_the_crate_know_their_name() {
     let split = load(None, false).unwrap();

@@ -29,13 +29,13 @@ pub(super) fn small() -> TempDir {
     dir
 }
 
-/// Puts `bytes` in place of the file `name`, as `name`.gz.
+/// Replaces the file `name` by `name`.gz with these bytes.
 fn replace_by_gz(dir: &TempDir, name: &str, bytes: &[u8]) {
     fs::remove_file(dir.path().join(name)).unwrap();
     put(dir, &format!("{name}.gz"), bytes);
 }
 
-/// The message without the directory, which differs from run to run.
+/// The error's message, with `DIR` in place of the directory.
 fn refused(dir: &Path) -> String {
     let message = mnist::load(dir, "").unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message:?}");
@@ -108,7 +108,7 @@ fn a_flaw_names_its_file() {
     assert_eq!(refused(dir.path()), message);
 }
 
-/// A wrong label gives classes that nothing is learned of.
+/// A wrong label would create classes without training images, which is an error.
 #[test]
 fn every_class_has_training_images() {
     for (name, labels, most, empty) in
@@ -165,7 +165,7 @@ fn a_gz_that_is_cut_damaged_followed_or_none() {
 
 #[test]
 fn a_gzip_bomb_costs_nothing() {
-    // 1 GiB of zeros in about 1 MiB, behind a header that allows 12 bytes.
+    // 1 GiB of zeros in about 1 MiB, after a header that gives 12 bytes.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&idx_images([3, 2, 2], &[])).unwrap();
     let zeros = vec![0; 1 << 20];
@@ -177,7 +177,7 @@ fn a_gzip_bomb_costs_nothing() {
     let bomb = [&member[..], &tail.repeat(960)].concat();
     let dir = small();
     replace_by_gz(&dir, "train-images-idx3-ubyte", &bomb);
-    // "over": it was left before its end, or the message would give its size.
+    // The message says "over" since reading stopped before the end of the file.
     let message =
         "DIR/train-images-idx3-ubyte.gz: expected 28 bytes, 3 x 2 x 2 after a header of 16 (saw: over 28 bytes)";
     assert_eq!(refused(dir.path()), message);
@@ -193,7 +193,7 @@ fn mutations_of_a_gz_never_panic() {
     for _ in 0..3000 {
         put(&dir, "train-images-idx3-ubyte.gz", &rng.mutate(&packed));
         if let Ok(split) = mnist::load(dir.path(), "") {
-            // Behind an intact checksum are the same pixels.
+            // If the checksum is right, the pixels are the same.
             assert_eq!(split.train.batch::<f32>(&[0, 1, 2]), expected);
         }
     }
@@ -211,7 +211,7 @@ fn embedded_images_are_stratified_and_interleaved() {
         for class in 0..10 {
             let of_class = |labels: &[u16]| labels.iter().filter(|&&label| label == class).count();
             assert_eq!(of_class(data.labels()), per_class);
-            // A tenth of the images, taken anywhere, holds about a tenth of each class.
+            // Any tenth of the images has about a tenth of each class.
             for tenth in data.labels().chunks(per_class) {
                 assert!(of_class(tenth).abs_diff(per_class / 10) <= per_class / 20, "class {class}");
             }
@@ -225,7 +225,7 @@ fn embedded_images_are_stratified_and_interleaved() {
     }
 }
 
-/// The crate `mnist` reads nothing but 60,000 and 10,000 images of 28 x 28, so it gets that many.
+/// The crate `mnist` reads only 60,000 and 10,000 images of 28 x 28, so the files have that many.
 #[test]
 fn reads_the_same_bytes_as_the_crate_mnist() {
     let dir = TempDir::new().unwrap();
@@ -250,7 +250,7 @@ fn reads_the_same_bytes_as_the_crate_mnist() {
     }
 }
 
-/// EMNIST's letters have labels from 1 to 26; its files have the names that these have.
+/// EMNIST's letters have labels from 1 to 26; the files here are named like EMNIST's.
 #[test]
 fn sets_are_told_apart_by_their_prefix_and_classes_by_their_labels() {
     let dir = TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! `Dataset`, and what the tests of the files share.
+//! Tests of `Dataset`, and functions that the tests of the files share.
 
 mod augment;
 #[cfg(feature = "files")]
@@ -52,7 +52,7 @@ impl Rng {
         ((z ^ (z >> 31)) % n as u64) as usize
     }
 
-    /// One to four changes: a byte overwritten or removed, bytes put in, or the end cut off.
+    /// Makes one to four changes: overwrites or removes a byte, inserts bytes, or removes the end.
     pub(crate) fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         for _ in 0..=self.below(4) {
@@ -128,7 +128,7 @@ fn classes_are_called_by_numbers_or_names() {
         (named.class_names(), named.labels(), named.classes()),
         (&["cat", "dog", "fish"].map(String::from)[..], data().labels(), 3)
     );
-    // Names are not part of what tells one data set from another.
+    // Class names are not part of the checksum.
     #[cfg(feature = "files")]
     assert_eq!(named.checksum(), data().checksum());
     let most = Dataset::new(vec![0], vec![65_535], [1, 1, 1], 65_536).unwrap();
@@ -137,7 +137,7 @@ fn classes_are_called_by_numbers_or_names() {
     assert_error(error, &["tensor labels: expected at most 65536 classes (saw: 65537)"]);
 }
 
-/// The CRC-32 of bytes is that of zlib; a label takes one byte where there are at most 256 classes, and two where there are more.
+/// The checksum is zlib's CRC-32; a label takes one byte if there are at most 256 classes, else two.
 #[test]
 #[cfg(feature = "files")]
 fn a_checksum_is_of_pixels_and_labels() {

@@ -1,4 +1,4 @@
-//! Arrays that numpy wrote: see fixtures/generate/data.py.
+//! Tests with arrays that numpy wrote: see fixtures/generate/data.py.
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
@@ -56,7 +56,7 @@ fn bytes(shape: &str, bytes: &[u8]) -> Vec<u8> {
     npy("'|u1'", shape, "False", bytes)
 }
 
-/// A zip archive, its entries deflated.
+/// A zip archive with deflated entries.
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, contents) in entries {
@@ -80,7 +80,7 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     file
 }
 
-/// Ten images of 1 x 2 and their labels, with another array in place of one of these.
+/// Reads ten images of 1 x 2 and their labels, with the array `name` replaced by `array`.
 fn with(name: &str, array: &[u8]) -> Result<Split, String> {
     let (x, y) = (bytes("(10, 1, 2)", &[9; 20]), bytes("(10,)", &[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]));
     let entries =
@@ -169,7 +169,7 @@ fn headers_that_lie_cost_nothing() {
     assert!(refused("x_train", &bytes(&deep, &[])).starts_with(start));
 }
 
-/// A gigabyte of zeros in a megabyte, of which the header tells twenty bytes.
+/// A gigabyte of zeros compressed to a megabyte, after a header that gives twenty bytes.
 #[test]
 fn a_zip_bomb_is_left_after_what_its_header_tells() {
     let bomb = [bytes("(10, 1, 2)", &[]), vec![0; 1 << 26]].concat();

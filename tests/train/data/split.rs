@@ -24,7 +24,7 @@ fn a_limit_keeps_the_first_images_to_train_on() {
     }
 }
 
-/// Forty images of each of three classes, image i of the bytes i, i, 0, 0.
+/// Forty images of each of three classes; image i has the bytes i, i, 0, 0.
 fn forty_of_each() -> Dataset {
     let pixels = (0..120).flat_map(|i| [i, i, 0, 0]).collect();
     Dataset::new(pixels, (0..120).map(|i| i / 40).collect(), [1, 2, 2], 3).unwrap()
@@ -42,7 +42,7 @@ fn a_share_of_each_class_is_held_out() {
     for class in 0..3 {
         assert_eq!(validation.labels().iter().filter(|&&label| label == class).count(), 8);
     }
-    // Every image is on one side, with its label, in the order there was.
+    // Every image is in exactly one part, with its label, and the order is kept.
     let images = |data: &Dataset| (0..data.len()).map(|i| data.pixels(i)[0]).collect::<Vec<_>>();
     let (stay, held_out) = (images(&split.train), images(validation));
     assert!(stay.is_sorted() && held_out.is_sorted());
@@ -50,7 +50,7 @@ fn a_share_of_each_class_is_held_out() {
     all.sort_unstable();
     assert_eq!(all, (0..120).collect::<Vec<_>>());
     assert!(held_out.iter().zip(validation.labels()).all(|(image, label)| u16::from(image / 40) == *label));
-    // They are drawn, not the first or every fifth, and the same ones each time.
+    // The held-out images are random, not the first or every fifth, and always the same.
     assert_ne!(held_out[..8], [0, 1, 2, 3, 4, 5, 6, 7]);
     assert_ne!(held_out[..8], [0, 5, 10, 15, 20, 25, 30, 35]);
     assert_eq!(images(&forty_of_each().hold_out(0.2).unwrap().1), held_out);
@@ -80,7 +80,7 @@ fn all_parts_are_standardized() {
     let figures = Standardization { mean: vec![0.5], deviation: vec![0.25] };
     split.standardize(Some(&figures)).unwrap();
     for data in [&split.train, split.validation.as_ref().unwrap(), &split.test] {
-        // Every image ends with a pixel of 0 or, of `part`, of its number.
+        // Pixel 2 of the first image, standardized.
         let pixel = f64::from(data.pixels(0)[2]) / 255.0;
         let x = data.batch::<f64>(&[0]).0[[0, 0, 1, 0]];
         assert!((x - (pixel - 0.5) / 0.25).abs() < 1e-12, "{x}");

@@ -44,12 +44,12 @@ fn standardized_training_images_have_mean_0_and_deviation_1<F: Precision>() {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-        // The figures are rounded to f32.
+        // Mean and deviation are rounded to f32.
         assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "channel {channel}: {mean}, {variance}");
     }
     let (mean, deviation) = (F::of(figures.mean[1].into()), F::of(figures.deviation[1].into()));
     assert_eq!(x[[7, 1, 2, 3]], (plain[[7, 1, 2, 3]] - mean) / deviation);
-    // And back.
+    // Without a standardization the pixels are as before.
     data.standardize(None).unwrap();
     assert_eq!(all::<F>(&data), plain);
 }
@@ -90,7 +90,7 @@ fn a_channel_of_one_value_has_no_deviation() {
     assert_error(Standardization::of(&flat), &["tensor images: expected different pixels in channel 1 (saw: only 7)"]);
     let none = Dataset::new(vec![], vec![], [2, 1, 2], 1).unwrap();
     assert_error(Standardization::of(&none), &["different pixels in channel 0 (saw: none)"]);
-    // One step of one pixel in a million is enough.
+    // One pixel in a million that differs by 1 is enough.
     let mut pixels = vec![255; 1_000_000];
     pixels[999] = 254;
     let nearly = Dataset::new(pixels, vec![0], [1, 1000, 1000], 1).unwrap();

@@ -1,4 +1,4 @@
-//! A network trained in PyTorch: see fixtures/generate/init.py.
+//! Tests with a network trained in PyTorch: see fixtures/generate/init.py.
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
@@ -37,7 +37,7 @@ fn largest_difference(network: &Network<f32>) -> f32 {
     logits.iter().zip(&expected).map(|(seen, expected)| (seen - expected).abs()).fold(0.0, f32::max)
 }
 
-/// Both compute in f32, on sums of at most 60 products of order 1.
+/// The tolerance: both compute in f32, with sums of at most 60 products of order 1.
 const ROUNDING: f32 = 2e-6;
 
 #[test]
@@ -48,7 +48,7 @@ fn the_logits_are_those_of_pytorch() {
     assert!(seen < ROUNDING, "{seen}");
 }
 
-/// The same file with its tensors by the names of the text, each changed by `change`, in place of a map of names.
+/// The same file with its tensors renamed to the names of the text, and each tensor changed by `change`.
 fn renamed(change: impl Fn(&str, Dtype, Vec<usize>, Vec<u8>) -> Option<(Dtype, Vec<usize>, Vec<u8>)>) -> tempfile::NamedTempFile {
     let bytes = fs::read(path("pytorch.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -82,7 +82,7 @@ fn names_need_no_map_where_they_are_the_texts() {
     assert!(unused.is_empty() && largest_difference(&network) < ROUNDING, "{unused:?}");
 }
 
-/// A bfloat16 has 8 bits of precision: the weights change by at most a 256th of each.
+/// A bfloat16 has 8 bits of precision: each weight changes by at most a 256th of it.
 #[test]
 fn weights_of_other_precisions_are_converted() {
     let bf16 = renamed(|_, dtype, shape, data| match dtype {
@@ -109,7 +109,7 @@ fn tensors_that_are_missing_unknown_or_misshapen_are_named() {
     let less = renamed(|name, dtype, shape, data| (!name.starts_with("fc2")).then_some((dtype, shape, data)));
     let message = "FILE: expected the tensors fc2.weight, fc2.bias (saw: none of these, but no others)";
     assert_eq!(refused(&less, &none), message);
-    // Dense weights as they are here, not as PyTorch has them.
+    // Dense weights in this crate's layout, not in PyTorch's.
     let transposed = renamed(|name, dtype, shape, data| {
         let shape = if name == "fc2.weight" { vec![6, 3] } else { shape };
         Some((dtype, shape, data))

@@ -14,7 +14,7 @@ fn golden() {
     });
 }
 
-/// The definition, over all pairs.
+/// Compares with the definition, over all pairs.
 #[test]
 fn the_area_counts_pairs_and_half_of_each_tie() {
     let mut random = Random::new(1);

@@ -28,7 +28,7 @@ fn an_image_of_a_tie_counts_as_right_as_its_tie() {
     let ranking = Ranking::new(&[0.5, 0.5, 0.5, 0.5], &[true, false, false, false]).unwrap();
     assert_eq!(ranking.risks(), [0.75; 4]);
     assert!(ranking.images().iter().all(|image| (image.confidence, image.accuracy) == (0.5, 0.25)));
-    // Zeros of both signs are one tie.
+    // Zeros of both signs are a tie.
     let zeros = Ranking::new(&[0.0, -0.0], &[true, false]).unwrap();
     assert_eq!(zeros.risks(), [0.5, 0.5]);
 }

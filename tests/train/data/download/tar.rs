@@ -4,7 +4,7 @@ use spikeslab::train::data::download::tar::Entry;
 
 use super::super::{Rng, noise};
 
-/// An archive of these entries, each its name, its kind and its contents.
+/// An archive of these entries, each with its name, its kind and its contents.
 pub(super) fn tar(entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, kind, contents) in entries {
@@ -29,7 +29,7 @@ fn header(name: &str, kind: u8, bytes: usize) -> Vec<u8> {
     header
 }
 
-/// Puts the checksum in.
+/// Writes the checksum into the header.
 fn seal(header: &mut [u8]) {
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
@@ -91,7 +91,7 @@ fn regular_files_are_told_from_the_rest_and_their_folders_left_out() {
     let expected = [("a.bin", &long[..]), ("b", &exact), ("empty", b""), (&name, b"c")];
     let expected: Vec<_> = expected.iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect();
     assert_eq!(files(&archive).unwrap(), expected);
-    // What follows the end is no entry, and some archives just end.
+    // Bytes after the end are ignored, and some archives end without a header of zeros.
     assert_eq!(files(&[&archive[..], b"anything"].concat()).unwrap(), expected);
     assert_eq!(files(&archive[..archive.len() - 1024]).unwrap(), expected);
     assert_eq!(files(&[]).unwrap(), []);
@@ -107,7 +107,7 @@ fn what_is_no_header_is_refused() {
         changed[at] ^= 1;
         assert_eq!(kind(&changed), ErrorKind::InvalidData, "byte {at}");
     }
-    // The checksum fits, the length is none.
+    // The checksum is right, but the length is not a number.
     for length in ["00000000008", "-0000000001", "           ", "\u{80}0000000000"] {
         let mut changed = whole.clone();
         changed[124..124 + length.len()].copy_from_slice(length.as_bytes());
