@@ -1,10 +1,10 @@
-"""Times spikeslab against PyTorch eager and ONNX Runtime, in turn and pair by pair, and prints the tables of README.md.
+"""Times spikeslab, PyTorch eager and ONNX Runtime alternately, and prints the tables of README.md.
 
     cargo build --release
     VENV/bin/python benches/compare.py [--pairs 5] [--threads 2] [--spikeslab PATH] [NETWORK ...]
 
-VENV is a virtual environment with torch, onnxruntime and onnxscript. A ratio is that of a pair, and the median of the
-pairs is printed: above 1, spikeslab is the faster or the smaller.
+VENV is a virtual environment with torch, onnxruntime and onnxscript. Each pair of runs gives a ratio, and the median of
+the ratios is printed. Above 1, spikeslab is faster or uses less memory.
 """
 import argparse
 import json
@@ -19,7 +19,7 @@ NETWORKS = ["lenet5", "lenet-caffe", "densenet"]
 
 
 def run(command):
-    """The last line of what the command prints, and the most memory it held, in MB."""
+    """Runs the command. Returns its last line of output, parsed as JSON, and its peak of resident memory in MB."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -53,7 +53,7 @@ def row(*cells):
 
 
 def against(ours, theirs):
-    """The medians of both, and the median of the ratios of their pairs."""
+    """The median of `ours`, the median of `theirs`, and the median of the ratios theirs/ours of the pairs."""
     return f"{median(ours):.3g}", f"{median(theirs):.3g}", f"{median(b / a for a, b in zip(ours, theirs)):.2f}"
 
 

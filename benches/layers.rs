@@ -10,12 +10,12 @@ use spikeslab::layers::{avg_pool, max_pool, relu, softmax_nll};
 use spikeslab::tensor::im2col::Window;
 use std::fmt;
 
-/// Images, inputs and outputs of a dense layer.
+/// The numbers of images, inputs and outputs of a dense layer.
 #[derive(Clone, Copy, Debug)]
 struct Dense(usize, usize, usize);
 
 impl Dense {
-    /// The largest of `lenet5`, and of `lenet-caffe` at two batch sizes.
+    /// The largest dense layer of `lenet5`, and that of `lenet-caffe` at two batch sizes.
     const ALL: [Self; 3] = [Self(128, 256, 120), Self(128, 800, 500), Self(512, 800, 500)];
 
     fn with<T>(self, each: impl FnOnce(BayesDense<'_, f32>, Array2<f32>, Array2<f32>) -> T) -> T {
@@ -47,7 +47,7 @@ fn bayes_dense_backward(bencher: Bencher<'_, '_>, size: Dense) {
     });
 }
 
-/// Images, channels, outputs, extent of the kernel, padding, and extent of the image.
+/// A convolution of square images with a square kernel: `extent` is the height and width of an image.
 #[derive(Clone, Copy, Debug)]
 struct Conv2d {
     images: usize,
@@ -63,7 +63,8 @@ impl Conv2d {
         Self { images, channels, outputs, kernel, padding, extent }
     }
 
-    /// The second convolutions of `lenet5` and `lenet-caffe`; a unit of each block of a DenseNet; its first transition.
+    /// The second convolutions of `lenet5` and `lenet-caffe`; a unit of each of the three blocks of a DenseNet; the
+    /// DenseNet's first transition.
     const ALL: [Self; 6] = [
         Self::new([128, 6, 16, 5, 0, 12]),
         Self::new([128, 20, 50, 5, 0, 12]),
@@ -114,7 +115,7 @@ fn bayes_conv2d_backward(bencher: Bencher<'_, '_>, size: Conv2d) {
     });
 }
 
-/// Images, channels and positions: of the first normalizations of `lenet5` and `lenet-caffe`.
+/// (images, channels, positions) of the inputs of the first normalizations of `lenet5` and `lenet-caffe`.
 const NORMALIZED: [[usize; 3]; 2] = [[128, 6, 576], [128, 20, 576]];
 
 fn with_batch_norm<T>([_, channels, _]: [usize; 3], each: impl FnOnce(BatchNorm<'_, f32>) -> T) -> T {
@@ -144,7 +145,7 @@ fn batch_norm_statistics(bencher: Bencher<'_, '_>, shape: [usize; 3]) {
     bencher.bench(|| Statistics::of_batch(black_box(x.view())));
 }
 
-/// Images, channels and extents of maps of `lenet-caffe`, and of a DenseNet's first block.
+/// (images, channels, height, width) of feature maps of `lenet-caffe`, and of a DenseNet's first block.
 const MAPS: [[usize; 4]; 2] = [[128, 20, 24, 24], [64, 160, 32, 32]];
 const HALVED: ([usize; 2], [usize; 2]) = ([2, 2], [2, 2]);
 

@@ -1,4 +1,4 @@
-//! The cost of each operation and of a training step of each network: see `README.md` beside this file.
+//! Measures the time of each operation and of a training step of each network: see `README.md` beside this file.
 
 mod layers;
 mod nets;
@@ -21,10 +21,10 @@ fn normal<Sh: IntoDimension>(shape: Sh) -> Array<f32, Sh::Dim> {
     Philox::with_tensor_id(0, 0, 0).standard_normal(shape)
 }
 
-/// The classes of every network.
+/// The number of classes of every network.
 const CLASSES: usize = 10;
 
-/// A preset of 10 classes and 3 levels, before training, for images of the size it is made for.
+/// An untrained preset of 10 classes and 3 levels, for images of its default size.
 fn network(name: &str) -> Network<f32> {
     let given = Given { classes: Some(CLASSES), ..Given::default() };
     let graph = Description::preset(name).and_then(|preset| preset.graph(given)).expect("a preset");

@@ -4,7 +4,7 @@ use divan::counter::ItemsCount;
 use ndarray::Array4;
 use spikeslab::train::{Recipe, Trainer};
 
-/// Training steps: noise, forward, KL, backward, optimizer.
+/// Measures training steps: noise, forward, KL, backward, optimizer.
 fn step(bencher: Bencher<'_, '_>, name: &str, images: usize) {
     let network = network(name);
     let [channels, height, width] = network.graph().input;
@@ -35,7 +35,7 @@ fn lenet_caffe(bencher: Bencher<'_, '_>, images: usize) {
     step(bencher, "lenet-caffe", images);
 }
 
-/// Of 64 images, by depth.
+/// DenseNets by depth, with batches of 64 images.
 #[divan::bench(args = [10, 22, 40], sample_count = 3)]
 fn densenet(bencher: Bencher<'_, '_>, depth: usize) {
     step(bencher, &format!("densenet:depth={depth}"), 64);

@@ -1,9 +1,10 @@
-"""The networks of spikeslab in PyTorch, and the time and memory that PyTorch and ONNX Runtime take for them.
+"""The networks of spikeslab in PyTorch, and the time and memory that PyTorch and ONNX Runtime need for them.
 
     python peers.py NETWORK THREADS train|predict|onnx     one JSON object on standard output
 
 A step is forward by local reparameterization, the KL of `nearest` with the fitted spike to three levels, backward, and
-Adam, on random images: what `spikeslab bench` times. Inference uses the mean weights in f32, with running statistics.
+Adam, on random images, the same step as in `spikeslab bench`. Inference uses the mean weights in f32 and running
+statistics.
 """
 import json
 import math
@@ -103,7 +104,7 @@ def images(name, count):
 
 
 def median_ms(run):
-    """Of what fits into two seconds, three runs at least, after a first one."""
+    """The median time of a call of `run`, in ms, over two seconds and at least three calls, after a first call."""
     run()
     times = []
     start = time.perf_counter()
@@ -164,5 +165,5 @@ if __name__ == "__main__":
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     measured = {"train": train, "predict": predict, "onnx": lambda name: onnx(name, threads)}[what](name)
-    # The export prints to standard output as well.
+    # The export also prints to standard output, so the result has a line of its own.
     print("\n" + json.dumps(measured))

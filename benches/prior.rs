@@ -11,7 +11,7 @@ use spikeslab::scalar::vector::{Kernel, Vector};
 const WEIGHTS: usize = 1 << 16;
 const LEVELS: [usize; 4] = [2, 3, 4, 16];
 
-/// D and D′ of numbers from e⁻¹² to e¹⁸, by the vectors of this processor.
+/// Computes D and D′ of each `t`, with the vectors of this processor.
 struct OfEach<'a, F> {
     spike: Spike,
     t: &'a [F],
@@ -43,7 +43,7 @@ fn spike_kl<F: Real>(bencher: Bencher<'_, '_>, spike: &str) {
     });
 }
 
-/// The KL and its gradients, of [`WEIGHTS`] weights.
+/// Measures the KL of `weights` weights and its gradients.
 fn kl(bencher: Bencher<'_, '_>, prior: &Prior, levels: usize, weights: usize) {
     kl_of(bencher, prior, &Codebook::symmetric(levels).expect("levels in range"), weights);
 }
@@ -68,7 +68,7 @@ fn nearest_exact(bencher: Bencher<'_, '_>, levels: usize) {
     kl(bencher, &multi_spike(Form::Nearest, Spike::Exact), levels, WEIGHTS);
 }
 
-/// Masses in the ratio 1 : 2 : 3 …
+/// The level weights are in the ratio 1 : 2 : 3 …
 #[divan::bench(args = LEVELS)]
 fn nearest_fit_unequal_masses(bencher: Bencher<'_, '_>, levels: usize) {
     let total = (levels * (levels + 1) / 2) as f32;
@@ -98,7 +98,7 @@ fn windows_fit(bencher: Bencher<'_, '_>, levels: usize) {
     kl(bencher, &multi_spike(Form::Windows, Spike::Fit), levels, WEIGHTS);
 }
 
-/// Of fewer weights: it is the reference, not made for training.
+/// With 64 weights only, since the quadrature is a slow reference and not for training.
 #[divan::bench(args = LEVELS)]
 fn quadrature(bencher: Bencher<'_, '_>, levels: usize) {
     kl(bencher, &multi_spike(Form::Quadrature, Spike::Exact), levels, 64);

@@ -5,7 +5,7 @@ use spikeslab::kernels::matmul::matmul;
 use spikeslab::tensor::noise::{Philox, Purpose};
 use spikeslab::tensor::product::product;
 
-/// (m, k, n), those of the dense layers of `lenet5` and `lenet-caffe` at 128 images, and a large one.
+/// (m, k, n) of the products in the dense layers of `lenet5` and `lenet-caffe` for 128 images, and of a large product.
 const PRODUCTS: [[usize; 3]; 4] = [[128, 256, 120], [128, 800, 500], [800, 128, 500], [1024, 1024, 1024]];
 
 #[divan::bench(args = PRODUCTS)]
@@ -20,7 +20,7 @@ fn matrix_product_by_a_transposed(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3
     bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| matmul(a.view(), b.t()));
 }
 
-/// The definitions' product: on one thread, by matrixmultiply.
+/// For comparison: ndarray's product, which the crate matrixmultiply computes on one thread.
 #[divan::bench(args = PRODUCTS)]
 fn matrix_product_of_definitions(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
     let (a, b) = (Array2::<f32>::ones((m, k)), Array2::<f32>::ones((k, n)));
