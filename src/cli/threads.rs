@@ -45,7 +45,7 @@ impl Threads {
     }
 }
 
-/// Starts up to `wanted` threads that wait for their work, until the system refuses one. They are started before the
+/// Starts up to `wanted` threads that wait for their work, until one cannot be started. They are started before the
 /// pool is built, since a pool whose threads cannot all be started can neither be made smaller nor built again.
 fn helpers(wanted: usize) -> Vec<Sender<ThreadBuilder>> {
     let start = |_| {

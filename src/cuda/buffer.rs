@@ -74,7 +74,7 @@ impl<T: Element> Buffer<T> {
     /// A buffer of zeros.
     ///
     /// # Errors
-    /// As [`Buffer::unset`].
+    /// The errors of [`Buffer::unset`].
     pub fn zeros(device: &Device, shape: &[usize]) -> Result<Self> {
         let mut buffer = Self::allocate(device, shape)?;
         buffer.fill_bytes(0)?;
@@ -84,7 +84,7 @@ impl<T: Element> Buffer<T> {
     /// A copy of an array on the host.
     ///
     /// # Errors
-    /// As [`Buffer::unset`].
+    /// The errors of [`Buffer::unset`].
     pub fn from_host<D: Dimension>(device: &Device, array: ArrayView<'_, T, D>) -> Result<Self> {
         match array.as_slice() {
             Some(elements) => Self::from_slice(device, array.shape(), elements),
@@ -95,7 +95,7 @@ impl<T: Element> Buffer<T> {
     /// A copy of the elements of an array in standard layout on the host.
     ///
     /// # Errors
-    /// As [`Buffer::unset`].
+    /// The errors of [`Buffer::unset`].
     ///
     /// # Panics
     /// If the number of elements is not that of the shape.
@@ -133,7 +133,7 @@ impl<T: Element> Buffer<T> {
     /// The elements of [`Buffer::to_host`].
     ///
     /// # Errors
-    /// As [`Buffer::to_host`].
+    /// The errors of [`Buffer::to_host`].
     pub fn to_vec(&self) -> Result<Vec<T>> {
         let mut elements = vec![T::default(); self.slice.len()];
         self.device.check("copy to the host", self.device.stream().memcpy_dtoh(&self.slice, &mut elements))?;
@@ -145,7 +145,7 @@ impl<T: Element> Buffer<T> {
     /// A copy on the device.
     ///
     /// # Errors
-    /// As [`Buffer::unset`].
+    /// The errors of [`Buffer::unset`].
     pub fn copy(&self) -> Result<Self> {
         let mut copy = Self::allocate(&self.device, &self.shape)?;
         let copied = self.device.stream().memcpy_dtod(&self.slice, &mut copy.slice);

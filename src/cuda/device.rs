@@ -109,11 +109,11 @@ impl Device {
         Self::open_with(ordinal, false)
     }
 
-    /// As [`Device::open`]; if `prefilled`, memory that an operation will overwrite is first filled with NaN, for
+    /// Like [`Device::open`]; if `prefilled`, memory that an operation will overwrite is first filled with NaN, for
     /// tests.
     ///
     /// # Errors
-    /// As [`Device::open`].
+    /// The errors of [`Device::open`].
     pub fn open_with(ordinal: usize, prefilled: bool) -> Result<Self> {
         let called = format!("cuda:{ordinal}");
         // The bindings panic if a library is missing, so this is checked first.
@@ -236,7 +236,7 @@ impl Device {
         outcome.map_err(|error| Error::device(self.to_string(), format!("{what} without an error"), cause(error)))
     }
 
-    /// As [`Device::check`], for an allocation of `bytes` bytes.
+    /// Like [`Device::check`], for an allocation of `bytes` bytes.
     pub(super) fn check_memory<T>(&self, bytes: usize, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         outcome.map_err(|error| {
             if error.0 != CUresult::CUDA_ERROR_OUT_OF_MEMORY {

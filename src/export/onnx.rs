@@ -36,7 +36,7 @@ pub const DEFAULT_OPSET: i64 = 21;
 /// The bytes of the model's file.
 ///
 /// # Errors
-/// As [`model`].
+/// The errors of [`model`].
 pub fn to_bytes(packed: &PackedModel, opset: i64) -> Result<Vec<u8>> {
     Ok(model(packed, opset)?.encode_to_vec())
 }

@@ -52,7 +52,7 @@ mod unix {
         /// Opens a directory, or the directory that a link leads to.
         ///
         /// # Errors
-        /// If the system refuses, or `path` is not a directory.
+        /// If a system call fails, or `path` is not a directory.
         pub fn open(path: &Path) -> io::Result<Self> {
             let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
             let handle = File::options().read(true).custom_flags(LOOK_UP).open(path)?;
@@ -71,7 +71,7 @@ mod unix {
         /// Creates the directory `name` in this one, if it does not exist, and opens it.
         ///
         /// # Errors
-        /// If the system refuses, or `name` is not a directory.
+        /// If a system call fails, or `name` is not a directory.
         pub fn make_dir(&self, name: &OsStr) -> io::Result<Self> {
             let c_name = c_string(name)?;
             // SAFETY: the handle is open and the name ends with a zero.
@@ -85,7 +85,7 @@ mod unix {
         /// Opens the file `name` to read it or, if it is a link, the file that it leads to.
         ///
         /// # Errors
-        /// If the system refuses.
+        /// If a system call fails.
         pub fn read(&self, name: &OsStr) -> io::Result<File> {
             self.open_at(name, libc::O_RDONLY)
         }
@@ -93,7 +93,7 @@ mod unix {
         /// Opens the file `name` to write it, or creates it; its contents are not erased.
         ///
         /// # Errors
-        /// If the system refuses, or `name` is not a regular file, for example a link.
+        /// If a system call fails, or `name` is not a regular file, for example a link.
         pub fn open_part(&self, name: &OsStr) -> io::Result<File> {
             // Without O_NONBLOCK opening a pipe would wait for its reader.
             let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_NOFOLLOW | libc::O_NONBLOCK;
@@ -125,7 +125,7 @@ mod unix {
         /// Whether there is an entry `name`.
         ///
         /// # Errors
-        /// If the system refuses to tell.
+        /// If a system call fails.
         pub fn has(&self, name: &OsStr) -> io::Result<bool> {
             Ok(self.look(name)?.is_some())
         }
@@ -133,7 +133,7 @@ mod unix {
         /// Whether `name` is a link.
         ///
         /// # Errors
-        /// If the system refuses to tell.
+        /// If a system call fails.
         pub fn is_link(&self, name: &OsStr) -> io::Result<bool> {
             Ok(self.look(name)?.is_some_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFLNK))
         }
@@ -141,7 +141,7 @@ mod unix {
         /// Whether `name` is a name of the open file `file`.
         ///
         /// # Errors
-        /// If the system refuses to tell.
+        /// If a system call fails.
         pub fn names(&self, name: &OsStr, file: &File) -> io::Result<bool> {
             let open = file.metadata()?;
             // The types of both numbers differ between systems.
@@ -153,7 +153,7 @@ mod unix {
         /// Renames a file; a file with the new name is replaced.
         ///
         /// # Errors
-        /// If the system refuses.
+        /// If a system call fails.
         pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
             let (from, to, handle) = (c_string(from)?, c_string(to)?, self.handle.as_raw_fd());
             // SAFETY: the handle is open and the names end with a zero.
@@ -163,7 +163,7 @@ mod unix {
         /// Removes a file.
         ///
         /// # Errors
-        /// If the system refuses.
+        /// If a system call fails.
         pub fn remove(&self, name: &OsStr) -> io::Result<()> {
             let (name, handle) = (c_string(name)?, self.handle.as_raw_fd());
             // SAFETY: the handle is open and the name ends with a zero.
@@ -249,7 +249,7 @@ impl Dir {
 /// Whether anything has the path `path`, even a link that leads nowhere.
 ///
 /// # Errors
-/// If the system refuses to tell.
+/// If a system call fails.
 pub fn is_there(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),

@@ -36,8 +36,8 @@ impl Held {
     /// Creates and locks the directory, with `bytes` in its first file. The directory may exist already if it is empty.
     ///
     /// # Errors
-    /// Those of [`check_free`], and [`Error::Io`] if the system refuses. A directory that did not exist before is then
-    /// removed.
+    /// The errors of [`check_free`], and [`Error::Io`] if a system call fails. A directory that did not exist before is
+    /// then removed.
     pub fn begin(kind: Kind, dir: &Path, bytes: &[u8]) -> Result<Self> {
         check_free(kind, dir)?;
         let is_new = !is_there(dir).map_err(|source| Error::io(dir, source))?;
@@ -60,8 +60,8 @@ impl Held {
     /// Locks an existing directory of this kind.
     ///
     /// # Errors
-    /// [`Error::File`] if it is not a directory of this kind or another process has locked it, [`Error::Io`] if the
-    /// system refuses.
+    /// [`Error::File`] if it is not a directory of this kind or another process has locked it, [`Error::Io`] if a
+    /// system call fails.
     pub fn open(kind: Kind, dir: &Path) -> Result<Self> {
         let (path, first) = (dir.join(kind.first), OsStr::new(kind.first));
         let io = |source| Error::io(&path, source);
@@ -114,7 +114,7 @@ impl Held {
     /// Replaces the directory's first file; the directory stays locked meanwhile.
     ///
     /// # Errors
-    /// Those of [`Held::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Held::check_in_place`], and [`Error::Io`] if a system call fails.
     pub fn replace_first(&mut self, bytes: &[u8]) -> Result<()> {
         self.check_in_place()?;
         let (first, path) = (OsStr::new(self.kind.first), self.dir.join(self.kind.first));
@@ -130,7 +130,7 @@ const FREE: &str = "a directory that is new or empty";
 /// that was killed while it wrote it.
 ///
 /// # Errors
-/// [`Error::File`] if `dir` is anything else, [`Error::Io`] if the system refuses.
+/// [`Error::File`] if `dir` is anything else, [`Error::Io`] if a system call fails.
 pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
     let left = part(OsStr::new(kind.first));
     let is_left = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == left);
@@ -147,7 +147,7 @@ pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
 /// same time get different directories.
 ///
 /// # Errors
-/// [`Error::File`] if `dir` is a file, [`Error::Io`] if the system refuses, [`Error::Option`] if `dir`/`name`-1 to
+/// [`Error::File`] if `dir` is a file, [`Error::Io`] if a system call fails, [`Error::Option`] if `dir`/`name`-1 to
 /// `dir`/`name`-9999 exist.
 pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
     let numbered = |number: u32| dir.join(format!("{name}-{number}"));

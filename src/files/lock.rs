@@ -36,7 +36,7 @@ pub fn try_lock(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// As [`try_lock`], but waits until another process has released the lock.
+/// Like [`try_lock`], but waits until another process has released the lock.
 ///
 /// # Errors
 /// [`Error::File`] if that takes longer than `patience`, [`Error::Io`] if the system fails.

@@ -21,7 +21,7 @@ pub const HEADER: u64 = 1 << 22;
 /// The bytes of a file of at most `most` bytes.
 ///
 /// # Errors
-/// [`Error::File`] if the file has more bytes, [`Error::Io`] if the system refuses, [`Error::Memory`] if there is too
+/// [`Error::File`] if the file has more bytes, [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too
 /// little memory.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
@@ -41,7 +41,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file, its header has more than [`HEADER`] bytes, or the file has more
-/// than [`TENSORS`]; [`Error::Io`] if the system refuses, [`Error::Memory`] if there is too little memory.
+/// than [`TENSORS`]; [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too little memory.
 pub fn read_tensors(path: &Path) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
     let no_such_file = |seen: String| Error::file(path, "a safetensors file", seen);

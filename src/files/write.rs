@@ -18,25 +18,25 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// contents stay. If several processes write the file at once, it always has the whole contents of one of them.
 ///
 /// # Errors
-/// As [`check_replaceable`], [`Error::File`] if another process writes the file for longer than [`PATIENCE`], and
-/// [`Error::Io`] if the system refuses. The file beside it is then removed.
+/// The errors of [`check_replaceable`], [`Error::File`] if another process writes the file for longer than
+/// [`PATIENCE`], and [`Error::Io`] if a system call fails. The file beside it is then removed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_within(path, bytes, PATIENCE)
 }
 
-/// As [`write()`], with `patience` in place of [`PATIENCE`].
+/// Like [`write()`], with `patience` in place of [`PATIENCE`].
 ///
 /// # Errors
-/// As [`write()`].
+/// The errors of [`write()`].
 pub fn write_within(path: &Path, bytes: &[u8], patience: Duration) -> Result<()> {
     let all = |file: &mut File| file.write_all(bytes).map_err(|source| Error::io(path, source));
     fill_at(path, patience, all)
 }
 
-/// As [`write()`], for bytes that need not be in memory at once: `fill` writes them to the open file.
+/// Like [`write()`], for bytes that need not be in memory at once: `fill` writes them to the open file.
 ///
 /// # Errors
-/// As [`write()`], and those of `fill`.
+/// The errors of [`write()`], and those of `fill`.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     fill_at(path, PATIENCE, fill)
 }
@@ -51,10 +51,10 @@ fn fill_at(path: &Path, patience: Duration, fill: impl FnOnce(&mut File) -> Resu
     fill_in(&dir, name, path, patience, fill).map(drop)
 }
 
-/// As [`write()`], for the file `name` in an open directory. Returns the new file, locked; errors name it `path`.
+/// Like [`write()`], for the file `name` in an open directory. Returns the new file, locked; errors name it `path`.
 ///
 /// # Errors
-/// As [`write()`].
+/// The errors of [`write()`].
 pub fn write_in(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path, patience: Duration) -> Result<File> {
     let all = |file: &mut File| file.write_all(bytes).map_err(|source| Error::io(path, source));
     fill_in(dir, name, path, patience, all)
@@ -100,7 +100,7 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
 /// the file `path`.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses; no file is then left.
+/// [`Error::Io`] if a system call fails; no file is then left.
 pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<Option<File>> {
     let part = part(name);
     let make = || {
@@ -128,7 +128,7 @@ pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<O
 /// Creates a directory and its missing parents, and syncs their entries to disk.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses.
+/// [`Error::Io`] if a system call fails.
 pub fn create_dir_all(dir: &Path) -> Result<()> {
     let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !is_there(dir).unwrap_or(true)).collect();
     let sync = |made: &Path| Dir::open(split(made).0)?.sync();

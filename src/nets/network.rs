@@ -67,7 +67,7 @@ impl<'a, F> WeightMode<'a, F> {
 /// The statistics that batch normalization uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalization {
-    /// Those of the batch.
+    /// The statistics of the batch.
     Batch,
     /// The running estimates.
     Running,

@@ -53,11 +53,11 @@ fn of_preset<'a>(name: &'a str, options: &[(String, String)]) -> (&'a str, Vec<(
     (catalogue::NETWORK, options)
 }
 
-/// As [`evaluate`], on a GPU. Outputs for which the GPU has no kernel are left out: the moments of `dense` and
+/// Like [`evaluate`], on a GPU. Outputs for which the GPU has no kernel are left out: the moments of `dense` and
 /// `conv2d`, and the KL of each weight, which is replaced by the sum.
 ///
 /// # Errors
-/// As [`evaluate`], and if the device fails or has no such operation.
+/// The errors of [`evaluate`]; also if the device fails or has no such operation.
 #[cfg(feature = "cuda")]
 pub fn evaluate_on(
     device: &crate::cuda::Device,
@@ -96,7 +96,7 @@ pub fn find(name: &str) -> Result<&'static Operation> {
 /// The bytes of the file with the outputs of an operation on the tensors in `input`.
 ///
 /// # Errors
-/// As [`evaluate`], except for errors of writing.
+/// The errors of [`evaluate`], except for errors of writing.
 pub fn compute(operation: &Operation, input: Option<&File>, options: &[(String, String)]) -> Result<Vec<u8>> {
     dispatch(operation, input, options, Way::name, operation.f32, operation.f64)
 }

@@ -82,10 +82,10 @@ impl Options {
         Ok(F::of(self.real_for(name, holds)?))
     }
 
-    /// As [`Options::real`], but returns the number before rounding.
+    /// Like [`Options::real`], but returns the number before rounding.
     ///
     /// # Errors
-    /// As [`Options::real`].
+    /// The errors of [`Options::real`].
     pub fn real_for<F: Real>(&self, name: &str, holds: impl Fn(F) -> bool) -> Result<f64> {
         let (spec, value) = self.get(name);
         let Ok(number) = value.parse::<f64>() else {

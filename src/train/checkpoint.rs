@@ -128,7 +128,7 @@ pub struct Checkpoint {
 /// Writes the state of a training, with its origin.
 ///
 /// # Errors
-/// As [`checked_bytes`], and [`Error::Io`] if the system refuses; the file is then as before.
+/// The errors of [`checked_bytes`], and [`Error::Io`] if a system call fails; the file is then as before.
 pub fn save(path: &Path, trainer: &Trainer<f32>, position: &Position, origin: Option<&Origin>) -> Result<()> {
     write(path, &checked_bytes(path, trainer, position, origin)?)
 }

@@ -60,7 +60,7 @@ impl Comparison {
     ///
     /// # Errors
     /// [`Error::Option`] if there is no run, two runs have the same name, or a name is not valid; [`Error::File`] if
-    /// `dir` exists and is not an empty directory; [`Error::Io`] if the system refuses. A directory that did not exist
+    /// `dir` exists and is not an empty directory; [`Error::Io`] if a system call fails. A directory that did not exist
     /// before is then removed.
     pub fn create(dir: &Path, runs: Vec<Named>) -> Result<Self> {
         check_free(COMPARISON, dir)?;
@@ -120,7 +120,7 @@ impl Comparison {
     /// Writes the picture of all runs.
     ///
     /// # Errors
-    /// Those of [`Held::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Held::check_in_place`], and [`Error::Io`] if a system call fails.
     pub fn write_figure(&self, svg: &str) -> Result<()> {
         self.held.check_in_place()?;
         let path = self.dir().join(FIGURE);

@@ -144,7 +144,7 @@ impl Config {
     /// The graph of the network, for images and classes as in `images`.
     ///
     /// # Errors
-    /// As [`Description::graph`].
+    /// The errors of [`Description::graph`].
     pub fn graph(&self, images: &Dataset) -> Result<Graph> {
         self.graph_of(Given { input: Some(images.shape()), classes: Some(images.classes()), outputs: None })
     }
@@ -152,7 +152,7 @@ impl Config {
     /// The graph of the network, for the input shape, classes and outputs in `given`.
     ///
     /// # Errors
-    /// As [`Description::graph`].
+    /// The errors of [`Description::graph`].
     pub fn graph_of(&self, given: Given<'_>) -> Result<Graph> {
         match &self.text {
             Some(lines) => Graph::parse(&self.network, &lines.join("\n"), given),

@@ -92,7 +92,7 @@ pub type Sink<'a, F> = dyn FnMut(&Array2<F>) -> Result<()> + 'a;
 /// The score of the network on all images of `data`, with running statistics.
 ///
 /// # Errors
-/// As [`predictions`].
+/// The errors of [`predictions`].
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
     Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
 }
@@ -127,8 +127,8 @@ pub fn predictions<F: Real>(
 /// predicts with draw s of its weights. All images are predicted with draw 0, then with draw 1 …
 ///
 /// # Errors
-/// Those of `of_draw` and `sink`; [`Error::Tensor`] if there are no images, or a logit is NaN or infinite; [`Error::Option`] if
-/// there are no draws.
+/// The errors of `of_draw` and `sink`; [`Error::Tensor`] if there are no images, or a logit is NaN or infinite;
+/// [`Error::Option`] if there are no draws.
 pub fn predictions_by<'a, F: Real>(
     data: &Dataset,
     classes: usize,

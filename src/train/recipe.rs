@@ -91,7 +91,7 @@ impl PriorName {
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum InitLevels {
-    /// Those of the codebook, in every layer.
+    /// The levels of the codebook, in every layer.
     #[default]
     Given,
     /// In each layer the M levels of least quantized loss of its θ: see [`kmeans`](crate::prior::kmeans).

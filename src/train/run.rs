@@ -33,7 +33,7 @@ impl Run {
     /// Creates the directory and writes its configuration. The directory may exist already if it is empty.
     ///
     /// # Errors
-    /// [`Error::File`] if `dir` exists and is not an empty directory, [`Error::Io`] if the system refuses. A directory
+    /// [`Error::File`] if `dir` exists and is not an empty directory, [`Error::Io`] if a system call fails. A directory
     /// that did not exist before is then removed.
     pub fn create(dir: &Path, config: &Config) -> Result<Self> {
         Self::check_free(dir)?;
@@ -44,7 +44,7 @@ impl Run {
     /// run that was killed while it wrote it.
     ///
     /// # Errors
-    /// [`Error::File`] if `dir` is anything else, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if `dir` is anything else, [`Error::Io`] if a system call fails.
     pub fn check_free(dir: &Path) -> Result<()> {
         check_free(RUN, dir)
     }
@@ -79,7 +79,7 @@ impl Run {
     /// Whether a run directory has a checkpoint, even one that cannot be read.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses to tell whether the file exists.
+    /// [`Error::Io`] if the system cannot tell whether the file exists.
     pub fn has_checkpoint(dir: &Path) -> Result<bool> {
         let path = Self::checkpoint_path(dir);
         is_there(&path).map_err(|source| Error::io(&path, source))
@@ -125,7 +125,7 @@ impl Run {
     /// Whether a run was begun in `dir`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system refuses to tell whether the configuration exists.
+    /// [`Error::Io`] if the system cannot tell whether the configuration exists.
     pub fn is_run(dir: &Path) -> Result<bool> {
         let path = Self::config_path(dir);
         match is_there(&path) {
@@ -152,7 +152,7 @@ impl Run {
     /// Replaces the configuration; the directory stays locked meanwhile.
     ///
     /// # Errors
-    /// Those of [`Run::check_in_place`] and [`Config::to_json`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Run::check_in_place`] and [`Config::to_json`], and [`Error::Io`] if a system call fails.
     pub fn write_config(&mut self, config: &Config) -> Result<()> {
         self.held.replace_first(&config.to_json(self.dir())?)
     }
@@ -161,7 +161,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::File`] if there are fewer, they are not numbered from 1, or a line is not an object of metrics;
-    /// [`Error::Io`] if the system refuses.
+    /// [`Error::Io`] if a system call fails.
     pub fn metrics(&self, epochs: u32) -> Result<Vec<EpochMetrics>> {
         if epochs == 0 {
             return Ok(Vec::new());
@@ -179,7 +179,7 @@ impl Run {
     /// The metrics of the last epoch of the run in `dir`; none before its first epoch has ended.
     ///
     /// # Errors
-    /// [`Error::File`] if a line is not an object of metrics, [`Error::Io`] if the system refuses.
+    /// [`Error::File`] if a line is not an object of metrics, [`Error::Io`] if a system call fails.
     pub fn last_metrics(dir: &Path) -> Result<Option<EpochMetrics>> {
         let path = Self::metrics_path(dir);
         match is_there(&path).map_err(|source| Error::io(&path, source))? {
@@ -191,7 +191,7 @@ impl Run {
     /// Replaces the metrics.
     ///
     /// # Errors
-    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
     pub fn write_metrics(&self, metrics: &[EpochMetrics]) -> Result<()> {
         let path = Self::metrics_path(self.dir());
         let mut lines = String::new();
@@ -205,7 +205,7 @@ impl Run {
     /// Writes `figures/<name>.svg`.
     ///
     /// # Errors
-    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
     pub fn write_figure(&self, name: &str, svg: &str) -> Result<()> {
         self.check_in_place()?;
         let (dir, name) = (self.dir().join(FIGURES), format!("{name}.svg"));
@@ -216,7 +216,7 @@ impl Run {
     /// Replaces the file `name` or, if it is a link, the file that it leads to.
     ///
     /// # Errors
-    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.check_in_place()?;
         let (path, name) = (self.dir().join(name), OsStr::new(name));
@@ -229,7 +229,7 @@ impl Run {
     /// Replaces the checkpoint by one with these bytes.
     ///
     /// # Errors
-    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
     pub fn write_checkpoint(&self, bytes: &[u8]) -> Result<()> {
         self.write(CHECKPOINT, bytes)
     }
@@ -237,7 +237,7 @@ impl Run {
     /// Replaces the packed model by one with these bytes.
     ///
     /// # Errors
-    /// Those of [`Run::check_in_place`], and [`Error::Io`] if the system refuses.
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
     pub fn write_packed(&self, bytes: &[u8]) -> Result<()> {
         self.write(PACKED, bytes)
     }

@@ -46,7 +46,7 @@ pub trait Training<F: Real> {
     /// One step: see [`Trainer::step`].
     ///
     /// # Errors
-    /// As [`Trainer::step`], and if the device fails.
+    /// The errors of [`Trainer::step`]; also if the device fails.
     fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss>;
 
     /// The trainer, with its network and moments current too.
@@ -58,7 +58,7 @@ pub trait Training<F: Real> {
     /// The score of the network on `data`: see [`evaluate`](evaluate::evaluate).
     ///
     /// # Errors
-    /// As [`evaluate`](evaluate::evaluate), and if the device fails.
+    /// The errors of [`evaluate`](evaluate::evaluate); also if the device fails.
     fn score(&self, data: &Dataset, weights: Weights) -> Result<Score>;
 }
 
@@ -169,7 +169,7 @@ impl<F: Real> Trainer<F> {
     /// The objective of the next step and its gradient, with the noise `noise`.
     ///
     /// # Errors
-    /// As [`Objective::evaluate`].
+    /// The errors of [`Objective::evaluate`].
     pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
         let objective = if self.in_warmup() {
             Objective { prior: Prior::None, forward: Forward::Sampled, ..self.objective.clone() }

@@ -166,7 +166,7 @@ impl Predictions {
     /// Σ_k (p̄_k − [k = y])² of each image, from 0 to 2.
     ///
     /// # Errors
-    /// As [`Predictions::nll`].
+    /// The errors of [`Predictions::nll`].
     pub fn brier(&self, labels: &[usize]) -> Result<Vec<f64>> {
         self.check(labels)?;
         let of_image = |(row, label): (ArrayView1<'_, f64>, &usize)| {
@@ -250,11 +250,11 @@ impl Uncertainty {
 /// How well each score separates own images (in-distribution) from others (out-of-distribution).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detections {
-    /// With the score 1 − confidence.
+    /// The separation by the score 1 − confidence.
     pub maximum_probability: Detection,
-    /// With the score `H[p̄]`.
+    /// The separation by the score `H[p̄]`.
     pub entropy: Detection,
-    /// With the score I, which is 0 for every image if there is one draw.
+    /// The separation by the score I, which is 0 for every image if there is one draw.
     pub mutual_information: Detection,
 }
 

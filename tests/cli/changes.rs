@@ -87,7 +87,7 @@ fn rate_and_kl_weight_follow_the_new_number_of_epochs() {
     // κ rises to 0.2 over all epochs, of eight steps each: at first two, then four.
     let at = |step: f64, epochs: f64| 0.2 * step / 8.0 / epochs;
     assert_eq!(weights, [at(7.0, 2.0), at(15.0, 2.0), at(23.0, 4.0), at(31.0, 4.0)]);
-    // So does the learning rate: it falls for two epochs as in a run of two, then for two more as in a run of four.
+    // The learning rate too: it falls for two epochs as in a run of two, then for two more as in a run of four.
     let config = Run::config(&place.path("run")).unwrap();
     let data = load(Some(&place.path("data")), false).unwrap();
     let mut network = Network::new(config.graph(&data.train).unwrap(), &config.check(256).unwrap());
@@ -285,7 +285,7 @@ fn a_second_phase_that_has_begun_stays_where_it_began() {
     place.train("run", &["--warmup", "0.5"]);
     let refused = ["train", "--resume", "run", "--epochs", "4"];
     place.refuse(&refused, 2, &["epochs", "second phase has begun, at step 8", "4, which begin it at step 16"]);
-    // Without phases a finished run goes on.
+    // A finished run without phases can be continued.
     place.train("plain", &[]);
     place.succeed(&["train", "--resume", "plain", "--epochs", "4"]);
     assert_eq!(place.metrics("plain").len(), 4);

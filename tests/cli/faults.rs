@@ -167,7 +167,7 @@ fn each_call_of_a_training_fails_once() {
         assert!(files.iter().any(|call| call.name == name), "no {name} among {} calls", files.len());
     }
     check_durable(&files);
-    // Of the lines on standard output, the first, one in the middle and the last.
+    // The writes of the first, a middle and the last line to standard output.
     let printed = [0, printed.len() / 2, printed.len() - 1].map(|i| printed[i].clone());
     let mut failed = 0;
     for call in files.iter().chain(&printed) {

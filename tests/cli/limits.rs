@@ -304,7 +304,7 @@ fn a_file_system_that_syncs_no_directories_will_do() {
     }
 }
 
-/// If the system refuses to tell whether there is a checkpoint, the command fails and does not begin the training
+/// If the system cannot tell whether there is a checkpoint, the command fails and does not begin the training
 /// again.
 #[test]
 fn a_checkpoint_that_the_system_does_not_show_is_not_taken_for_none() {

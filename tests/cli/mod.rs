@@ -71,7 +71,7 @@ impl Workplace {
         Self { dir }
     }
 
-    /// As `new`, with a run of `mlp` in `run`.
+    /// Like `new`, with a run of `mlp` in `run`.
     fn with_run() -> Self {
         let place = Self::new();
         place.train("run", &[]);

@@ -29,7 +29,7 @@ pub fn for_each_case<F: Precision>(path: &str, count: usize, test: impl Fn(&Case
     for_each_case_of(path, count, |_| true, test);
 }
 
-/// As [`for_each_case`], for the cases whose name `wanted` accepts.
+/// Like [`for_each_case`], for the cases whose name `wanted` accepts.
 #[track_caller]
 pub fn for_each_case_of<F: Precision>(
     path: &str,
@@ -123,7 +123,7 @@ impl<F: Precision> Case<F> {
         self.expect_within(tensor, actual, self.tolerance());
     }
 
-    /// As [`Case::expect`], with another tolerance.
+    /// Like [`Case::expect`], with another tolerance.
     #[track_caller]
     pub fn expect_within<T: ToTensor + ?Sized>(&self, tensor: &str, actual: &T, tolerance: Tolerance) {
         assert_close(&format!("{}.{tensor}", self.name), actual, self.stored(tensor), tolerance);
@@ -135,7 +135,7 @@ pub fn note(path: &str, case: &str, key: &str) -> String {
     noted(path, case, key).unwrap_or_else(|| panic!("the manifest notes no {key} of {path}: {case}"))
 }
 
-/// As [`note`], or `default` if the manifest has no such note.
+/// Like [`note`], or `default` if the manifest has no such note.
 pub fn note_or(path: &str, case: &str, key: &str, default: &str) -> String {
     noted(path, case, key).unwrap_or_else(|| default.to_string())
 }

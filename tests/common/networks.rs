@@ -317,8 +317,8 @@ pub fn assert_gradients(problem: &Problem<f64>, entries: &Entries) {
                 network.parameters_mut()[position].as_slice_mut().copy_from_slice(values);
                 problem.run(&network, sampled, normalization).0
             };
-            // So short that no ReLU or maximum changes within a difference, and so long that the rounding of the loss,
-            // which is up to 33, stays within the tolerance.
+            // The step is so small that no ReLU or maximum changes within a difference, and so large that the rounding
+            // of the loss, which is up to 33, stays within the tolerance.
             let step = 2e-6;
             match entries {
                 Entries::All => assert_gradient("network", &what, step, parameter.as_slice(), &gradient, loss),
@@ -335,7 +335,7 @@ pub fn assert_same_bits(name: &str, input: [usize; 3], widths: &[usize]) {
     assert_same_bits_of(name, Description::with_widths(name, input, widths).expect("a network"));
 }
 
-/// As [`assert_same_bits`].
+/// Like [`assert_same_bits`].
 pub fn assert_same_bits_of(name: &str, graph: Graph) {
     let network = Network::new(graph, &Codebook::symmetric(3).expect("three levels"));
     // More images than one thread sums.

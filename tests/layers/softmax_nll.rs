@@ -101,7 +101,7 @@ fn certain<F: Precision>() {
     assert_eq!(backward(&cache)[[0, 1]], F::of(-0.5));
 }
 
-/// So many images that a sum in f32, added up one after another, would have an error in the fourth digit.
+/// With this number of images, a sequential sum in f32 would have an error in the fourth digit.
 #[test]
 fn the_mean_of_many_images() {
     for batch in [60_000, 1_000_000] {

@@ -46,7 +46,7 @@ fn trained(name: &str, levels: usize, size: usize) -> Network<f32> {
     trainer.network
 }
 
-/// As `packed`, for a network trained on standardized images.
+/// Like `packed`, for a network trained on standardized images.
 fn standardized(name: &str, levels: usize, size: usize) -> PackedModel {
     let figures = Standardization { mean: vec![0.3], deviation: vec![0.25] };
     let mut model = packed(name, levels, size);

@@ -22,7 +22,7 @@ impl Pooling {
     /// The geometry for images of shape `image` = (B, C, H, W).
     ///
     /// # Errors
-    /// As [`Pool::output_size`], and if a size is 2³⁰ or more.
+    /// The errors of [`Pool::output_size`]; also if a size is 2³⁰ or more.
     pub fn new(image: &[usize], pool: &Pool) -> Result<Self> {
         let image: [usize; 4] = image.try_into().expect("images are of rank 4");
         let [batch, channels, height, width] = image;
@@ -50,7 +50,7 @@ impl Pooling {
 /// y (B, C, OH, OW) of `x` (B, C, H, W).
 ///
 /// # Errors
-/// As [`Pool::output_size`]; if a size is 2³⁰ or more, or the device fails.
+/// The errors of [`Pool::output_size`]; also if a size is 2³⁰ or more, or the device fails.
 pub fn forward<F: Real>(x: &Buffer<F>, pool: &Pool) -> Result<(Buffer<F>, Cache)> {
     let pooling = Pooling::new(x.shape(), pool)?;
     let mut y = Buffer::unset(x.device(), &pooling.output)?;

@@ -46,11 +46,11 @@ pub struct Cache<F> {
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// With respect to x, with x's shape.
+    /// The gradient with respect to x, with x's shape.
     pub dx: Buffer<F>,
-    /// With respect to γ (C).
+    /// The gradient with respect to γ (C).
     pub dgamma: Buffer<F>,
-    /// With respect to β (C).
+    /// The gradient with respect to β (C).
     pub dbeta: Buffer<F>,
 }
 
@@ -64,7 +64,7 @@ struct Shares {
 }
 
 impl Shares {
-    /// For `count` values per channel, in images of `positions` positions.
+    /// The sizes for `count` values per channel, in images of `positions` positions.
     fn new(channels: usize, count: usize, positions: usize) -> Self {
         /// The number of blocks that fill a GPU, and the smallest number of values for which a thread is worth using.
         const BLOCKS: usize = 264;

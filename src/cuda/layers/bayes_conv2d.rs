@@ -41,13 +41,13 @@ pub struct Cache<F> {
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// With respect to x (B, C, H, W); none if the caller did not want it.
+    /// The gradient with respect to x (B, C, H, W); none if the caller did not want it.
     pub dx: Option<Buffer<F>>,
-    /// With respect to θ (O, C/groups, kh, kw).
+    /// The gradient with respect to θ (O, C/groups, kh, kw).
     pub dtheta: Buffer<F>,
-    /// With respect to ln σ² (O, C/groups, kh, kw); none with mean weights.
+    /// The gradient with respect to ln σ² (O, C/groups, kh, kw); none with mean weights.
     pub dlog_sigma2: Option<Buffer<F>>,
-    /// With respect to b (O); none without a bias.
+    /// The gradient with respect to b (O); none without a bias.
     pub dbias: Option<Buffer<F>>,
 }
 

@@ -58,9 +58,9 @@ struct StageCache<F> {
 /// The gradient of the loss.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// With respect to x (B, C, H, W).
+    /// The gradient with respect to x (B, C, H, W).
     pub dx: Buffer<F>,
-    /// With respect to the parameters of each stage of each unit.
+    /// The gradient with respect to the parameters of each stage of each unit.
     pub units: Vec<Vec<StageGradients<F>>>,
 }
 

@@ -22,7 +22,7 @@ impl<'a> Images<'a> {
         Self::new(buffer.into(), shape)
     }
 
-    /// As [`Images::of`], for a buffer to be written.
+    /// Like [`Images::of`], for a buffer to be written.
     pub fn to<F: Real>(buffer: &'a mut Buffer<F>) -> Self {
         let shape = shape(buffer);
         Self::new(buffer.into(), shape)

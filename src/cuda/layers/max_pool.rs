@@ -16,7 +16,7 @@ pub struct Cache {
 /// y (B, C, OH, OW) of `x` (B, C, H, W). A NaN in a window is its maximum.
 ///
 /// # Errors
-/// As [`Pool::output_size`]; if a size is 2³⁰ or more, or the device fails.
+/// The errors of [`Pool::output_size`]; also if a size is 2³⁰ or more, or the device fails.
 pub fn forward<F: Real>(x: &Buffer<F>, pool: &Pool) -> Result<(Buffer<F>, Cache)> {
     let pooling = Pooling::new(x.shape(), pool)?;
     let device = x.device();

@@ -30,13 +30,13 @@ pub struct PreActivation<'a, F> {
 /// The gradient of the loss with respect to the parameters.
 #[derive(Debug)]
 pub struct Gradients<F> {
-    /// With respect to γ (C).
+    /// The gradient with respect to γ (C).
     pub dgamma: Buffer<F>,
-    /// With respect to β (C).
+    /// The gradient with respect to β (C).
     pub dbeta: Buffer<F>,
-    /// With respect to θ (O, C/groups, kh, kw).
+    /// The gradient with respect to θ (O, C/groups, kh, kw).
     pub dtheta: Buffer<F>,
-    /// With respect to ln σ² (O, C/groups, kh, kw); none with mean weights.
+    /// The gradient with respect to ln σ² (O, C/groups, kh, kw); none with mean weights.
     pub dlog_sigma2: Option<Buffer<F>>,
 }
 

@@ -30,10 +30,10 @@ pub fn forward<F: Real>(logits: &Buffer<F>, labels: &[usize]) -> Result<(Buffer<
     forward_weighted(&Weighting::default(), logits, labels)
 }
 
-/// As [`forward`], with weights of classes, label smoothing and ignored images.
+/// Like [`forward`], with weights of classes, label smoothing and ignored images.
 ///
 /// # Errors
-/// As [`Weighting::forward`], and if the device fails.
+/// The errors of [`Weighting::forward`]; also if the device fails.
 pub fn forward_weighted<F: Real>(
     weighting: &Weighting<'_, F>,
     logits: &Buffer<F>,

@@ -165,7 +165,7 @@ impl<F: Real> Network<F> {
     /// The logits (B, classes) of `x` (B, C, H, W), with running statistics.
     ///
     /// # Errors
-    /// As [`Network::forward`].
+    /// The errors of [`Network::forward`].
     pub fn predict(&self, x: Buffer<F>, weights: &WeightMode<'_, F>) -> Result<Buffer<F>> {
         self.run(x, weights, Normalization::Running, drop)
     }

@@ -12,7 +12,7 @@ use ndarray::{Array2, Array4};
 /// The score of the network on all images of `data`, with running statistics.
 ///
 /// # Errors
-/// As on the CPU, and if the device fails.
+/// The errors of the CPU's function; also if the device fails.
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
     Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
 }
@@ -21,7 +21,7 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
 /// each batch.
 ///
 /// # Errors
-/// As on the CPU, and if the device fails.
+/// The errors of the CPU's function; also if the device fails.
 pub fn predictions<F: Real>(
     network: &Network<F>,
     data: &Dataset,

@@ -30,7 +30,7 @@ pub struct Header {
 ///
 /// # Errors
 /// [`Error::File`] if the file does not begin like a PNG or JPEG file, or has more than 16,384 rows or columns;
-/// [`Error::Io`] if the system refuses to open or read it.
+/// [`Error::Io`] if it cannot be opened or read.
 pub fn header(path: &Path) -> Result<Header> {
     Ok(header_of(&decoder(path, open(path)?)?))
 }
@@ -38,8 +38,8 @@ pub fn header(path: &Path) -> Result<Header> {
 /// The samples (C, H, W) of the image in a file: red, green and blue for three channels, its brightness for one.
 ///
 /// # Errors
-/// Those of [`header`]; [`Error::File`] if the image cannot be decoded, has a transparent pixel, or has colours and
-/// `channels` is 1.
+/// The errors of [`header`]; [`Error::File`] if the image cannot be decoded, has a transparent pixel, or has colours
+/// and `channels` is 1.
 ///
 /// # Panics
 /// If `channels` is neither 1 nor 3.
@@ -50,7 +50,7 @@ pub fn samples(path: &Path, channels: usize) -> Result<Vec<u8>> {
 /// The pixels (C, H, W) of the image of `shape` in `bytes`, the contents of the file `path`.
 ///
 /// # Errors
-/// Those of [`samples`], and [`Error::File`] if the image has another shape.
+/// The errors of [`samples`], and [`Error::File`] if the image has another shape.
 pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> {
     let decoder = decoder(path, Cursor::new(bytes))?;
     let ([channels, height, width], seen) = (shape, header_of(&decoder));

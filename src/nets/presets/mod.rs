@@ -111,7 +111,7 @@ impl Description {
     /// classes. A preset accepts images of any size into which its kernels fit: its line `input` is only a default.
     ///
     /// # Errors
-    /// As [`Graph::parse`].
+    /// The errors of [`Graph::parse`].
     pub fn graph(&self, given: Given<'_>) -> Result<Graph> {
         if !self.is_preset {
             return Graph::parse(&self.name, &self.text, given);

@@ -98,8 +98,8 @@ impl Layout {
 /// first is taken if `coarse`, else the last.
 ///
 /// # Errors
-/// [`Error::File`] if a file is missing, holds no records, part of one or more than [`MAX_RECORDS`], or a label beyond its
-/// classes, or cannot be decoded; [`Error::Io`] if the system refuses to open or read one.
+/// [`Error::File`] if a file is missing, holds no records, part of one or more than [`MAX_RECORDS`], or a label beyond
+/// its classes, or cannot be decoded; [`Error::Io`] if one cannot be opened or read.
 pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
     let find = |name: &&str| files::find(dir, &[*name]);
     // All files are searched for before the first is read, so that a missing file is reported at once.
@@ -118,7 +118,7 @@ pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
 /// the last. `path` is only named in errors.
 ///
 /// # Errors
-/// Those of [`load`] for the contents of a file.
+/// The errors of [`load`] for the contents of a file.
 pub fn read(input: impl Read, path: &Path, layout: &Layout, coarse: bool) -> Result<Dataset> {
     let mut images = Images::new(layout, coarse);
     images.append(input, path)?;

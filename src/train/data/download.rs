@@ -133,7 +133,7 @@ const fn four(
 ///   contents other than the published ones.
 /// - [`Error::File`] naming a path: `into` is a file, or a file already in it has other contents; that file is not
 ///   changed.
-/// - [`Error::Io`]: the server cannot be reached (naming the URL), or the system refuses to write (naming the path).
+/// - [`Error::Io`]: the server cannot be reached (naming the URL), or the file cannot be written (naming the path).
 pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<()> {
     let agent = agent(base_url)?;
     if into.is_file() {

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// The path of the first file that exists: first `names` in their order, then `names` with `.gz` in the same order.
 ///
 /// # Errors
-/// [`Error::File`] if it is a directory, [`Error::Io`] if the system refuses to tell whether a file exists.
+/// [`Error::File`] if it is a directory, [`Error::Io`] if the system cannot tell whether a file exists.
 pub fn look(dir: &Path, names: &[impl Display]) -> Result<Option<PathBuf>> {
     for ending in ["", ".gz"] {
         for name in names {
@@ -27,10 +27,10 @@ pub fn look(dir: &Path, names: &[impl Display]) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// As [`look`], for a file that must exist; the error names it by the first name.
+/// Like [`look`], for a file that must exist; the error names it by the first name.
 ///
 /// # Errors
-/// As [`look`], and [`Error::File`] if there is none.
+/// The errors of [`look`], and [`Error::File`] if there is none.
 pub fn find(dir: &Path, names: &[impl Display]) -> Result<PathBuf> {
     let name = names.first().map(ToString::to_string).unwrap_or_default();
     look(dir, names)?.ok_or_else(|| Error::file(dir, format!("{name} or {name}.gz in it"), "neither"))
@@ -46,7 +46,7 @@ pub fn is_gz(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`Error::File`] if the file is packed and its name does not end in `.gz`, or the reverse, or it is an HTML page,
-/// which servers send in place of a file; [`Error::Io`] if the system refuses.
+/// which servers send in place of a file; [`Error::Io`] if a system call fails.
 pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     let io = |source| Error::io(path, source);
     let mut file = BufReader::new(File::open(path).map_err(io)?);
@@ -68,10 +68,10 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     }
 }
 
-/// As [`open`], for a file that is packed if `is_gz`, whatever its name and contents.
+/// Like [`open`], for a file that is packed if `is_gz`, whatever its name and contents.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses.
+/// [`Error::Io`] if a system call fails.
 #[cfg(feature = "download")]
 pub fn open_as(path: &Path, is_gz: bool) -> Result<Box<dyn Read>> {
     let file = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
@@ -88,7 +88,7 @@ fn unpacked(file: BufReader<File>, is_gz: bool) -> Box<dyn Read> {
 /// The names of the entries of a directory, in ascending order; in a name, U+FFFD replaces bytes that are not UTF-8.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses to list the directory.
+/// [`Error::Io`] if the directory cannot be listed.
 pub fn names(dir: &Path) -> Result<Vec<String>> {
     let io = |source| Error::io(dir, source);
     let entry = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());

@@ -32,7 +32,7 @@ const NOT_READ: [&str; 8] = ["bmp", "gif", "heic", "ppm", "pgm", "tif", "tiff", 
 /// Whether there is a folder in `dir`.
 ///
 /// # Errors
-/// [`Error::Io`] if the system refuses to list `dir`.
+/// [`Error::Io`] if `dir` cannot be listed.
 pub fn has_folders(dir: &Path) -> Result<bool> {
     Ok(!folders(dir)?.is_empty())
 }
@@ -42,7 +42,7 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// # Errors
 /// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class has no image, `test` has
 /// a class that `train` lacks, an image cannot be decoded, is transparent, or has another size than the first, or the
-/// images have more than [`MOST_BYTES`] in all; [`Error::Io`] if the system refuses to list a folder or to read a file.
+/// images have more than [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
     let [train, test] = ["train", "test"].map(|part| dir.join(part));
     let (train, test) = match has_folders(&train).unwrap_or(false) {

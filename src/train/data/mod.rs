@@ -178,7 +178,7 @@ impl Dataset {
     /// Sets by what [`batch`](Self::batch) standardizes the images from now on; none for pixels in [0, 1].
     ///
     /// # Errors
-    /// Those of [`Standardization::check`].
+    /// The errors of [`Standardization::check`].
     pub fn standardize(&mut self, standardization: Option<&Standardization>) -> Result<()> {
         standardization.map_or(Ok(()), |figures| figures.check(self.shape[0]))?;
         self.standardization = standardization.cloned();

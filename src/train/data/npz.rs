@@ -28,7 +28,7 @@ use crate::files::npy::{self, Header};
 /// Reads the arrays in the file at `path`.
 ///
 /// # Errors
-/// Those of [`read`], and [`Error::Io`] if the system refuses to open it.
+/// The errors of [`read`], and [`Error::Io`] if the file cannot be opened.
 pub fn load(path: &Path) -> Result<Split> {
     read(File::open(path).map_err(|source| Error::io(path, source))?, path)
 }
@@ -38,7 +38,7 @@ pub fn load(path: &Path) -> Result<Split> {
 /// # Errors
 /// [`Error::File`] if the file is not a zip archive with the arrays, an array is not as in the table above, is shorter
 /// or longer than its header says or has more than [`MOST_BYTES`], there are fewer than two classes, or a class has no
-/// training image; [`Error::Io`] if the system refuses to read the file.
+/// training image; [`Error::Io`] if the file cannot be read.
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
@@ -259,7 +259,7 @@ fn header(entry: &mut impl Read) -> std::result::Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The error for an archive that cannot be read: [`Error::Io`] if the system refuses, else [`Error::File`].
+/// The error for an archive that cannot be read: [`Error::Io`] if a system call fails, else [`Error::File`].
 fn unreadable(path: &Path, expected: &str, error: ZipError) -> Error {
     match error {
         ZipError::Io(source) if source.raw_os_error().is_some() => Error::io(path, source),

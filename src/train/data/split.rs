@@ -75,7 +75,7 @@ impl Split {
     /// Sets the standardization of the images of all parts; none for pixels in [0, 1].
     ///
     /// # Errors
-    /// As [`Dataset::standardize`].
+    /// The errors of [`Dataset::standardize`].
     pub fn standardize(&mut self, standardization: Option<&Standardization>) -> Result<()> {
         self.train.standardize(standardization)?;
         self.validation.as_mut().map_or(Ok(()), |images| images.standardize(standardization))?;

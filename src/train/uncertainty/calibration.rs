@@ -53,7 +53,7 @@ pub fn equal_width(confidence: &[f64], right: &[bool]) -> Result<Vec<Bin>> {
 /// The [`BINS`] bins of equal mass, from the least to the most confident images.
 ///
 /// # Errors
-/// As [`equal_width`].
+/// The errors of [`equal_width`].
 pub fn equal_mass(confidence: &[f64], right: &[bool]) -> Result<Vec<Bin>> {
     let ranking = Ranking::new(confidence, right)?;
     let least_first: Vec<_> = ranking.images().iter().rev().collect();

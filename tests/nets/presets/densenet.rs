@@ -18,8 +18,8 @@ fn golden_f32() {
     assert_golden::<f32>(BOTTLENECK, "nets/densenet", 1);
 }
 
-/// With and without bottleneck and compression; transitions keep all channels or half of them. The blocks are small,
-/// since with more units it becomes more likely that a ReLU changes within a difference.
+/// Tests networks with and without bottleneck and compression; transitions keep all channels or half of them. The
+/// blocks are small, since with more units it becomes more likely that a ReLU changes within a difference.
 #[test]
 fn gradients_of_every_option() {
     assert_gradients(&Problem::new(PLAIN, [1, 8, 8], &[2, 2, 4, 2, 6, 2, 3], 3, 1), &Entries::All);

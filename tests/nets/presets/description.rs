@@ -12,7 +12,7 @@ fn count(graph: &Graph, roles: &[Role]) -> usize {
     of_role.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
 }
 
-/// With ten classes, and images of the shape that each network was published for.
+/// The networks have ten classes, and images of the shape that each was published for.
 #[test]
 fn published_numbers_of_weights() {
     for (name, layers, weights) in [
