@@ -1,7 +1,8 @@
 //! Bayesian neural-network layers with M-ary adaptive quantization: the reference implementation, on the CPU.
 //!
-//! Each weight has a Gaussian posterior. A multi-spike-and-slab prior draws the weights of a layer to M learned levels; after
-//! training every weight is replaced by its nearest level. Gradients are written by hand and verified numerically.
+//! Each weight has a Gaussian posterior. A multi-spike-and-slab prior draws the weights of a layer to M learned levels;
+//! after training every weight is replaced by its nearest level. Gradients are written by hand and verified
+//! numerically.
 //!
 //! # Notation
 //!
@@ -66,10 +67,10 @@
 //!
 //! # Sources
 //!
-//! Kingma et al. 2015 (local reparameterization, variational dropout), Molchanov et al. 2017 (sparse variational dropout),
-//! Achterhold et al. 2018 (variational network quantization), Chien & Chang, ICME 2020 ("M-ary quantized neural
-//! networks") and Pattern Recognition 139, 2023 ("Bayesian asymmetric quantized neural networks"), Hron et al. 2018 (on the
-//! improper prior).
+//! Kingma et al. 2015 (local reparameterization, variational dropout), Molchanov et al. 2017 (sparse variational
+//! dropout), Achterhold et al. 2018 (variational network quantization), Chien & Chang, ICME 2020 ("M-ary quantized
+//! neural networks") and Pattern Recognition 139, 2023 ("Bayesian asymmetric quantized neural networks"), Hron et al.
+//! 2018 (on the improper prior).
 
 mod arrays;
 #[cfg(feature = "cli")]

@@ -76,7 +76,8 @@ pub(super) struct EvalArguments {
     /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
     #[arg(long)]
     coarse: bool,
-    /// Another data set of images of the same shape: report how well its test images are told from those of the data
+    /// Another data set of images of the same shape: report how well its test images can be told apart from those of
+    /// the data
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
     /// Number of draws of the weights
@@ -91,7 +92,7 @@ pub(super) struct EvalArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
-    /// Estimate the statistics of the normalizations anew, for mean and for quantized weights, over this many training
+    /// Estimate the statistics of the normalizations again, for mean and for quantized weights, over this many training
     /// images of the data; sampled M-ary weights use the statistics of the quantized weights [default: 4096]
     #[arg(
         long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",

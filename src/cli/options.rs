@@ -34,8 +34,8 @@ const ADVICE: &str = if cfg!(feature = "download") {
 /// What to train on, and how.
 #[derive(Debug, Args)]
 pub(super) struct TrainingOptions {
-    /// A folder of PNG and JPEG images for each class, an .npz file, or a directory with the files of MNIST, Fashion-MNIST, EMNIST,
-    /// CIFAR-10 or CIFAR-100 [default: embedded images]
+    /// A folder of PNG and JPEG images for each class, an .npz file, or a directory with the files of MNIST,
+    /// Fashion-MNIST, EMNIST, CIFAR-10 or CIFAR-100 [default: embedded images]
     #[arg(long, value_name = "PATH")]
     pub(super) data: Option<PathBuf>,
     /// Train on the 20 coarse labels of CIFAR-100, not the 100 fine ones

@@ -32,8 +32,8 @@ pub(super) struct QuantizeArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
-    /// Estimate the statistics of the normalizations anew, for the quantized weights, over this many of the run's training
-    /// images [default: 4096]
+    /// Estimate the statistics of the normalizations again, for the quantized weights, over this many of the run's
+    /// training images [default: 4096]
     #[arg(
         long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
         value_parser = clap::value_parser!(u32).range(1..)

@@ -1,5 +1,5 @@
-//! The model as one file of C99: constants, a function for each kind of operation, and `int predict(const float *image, float
-//! *logits)`.
+//! The model as one file of C99: constants, a function for each kind of operation, and `int predict(const float *image,
+//! float *logits)`.
 //!
 //! The file needs only `<stddef.h>` and `<stdint.h>`: no heap, no library. Weights stay fields of one, two, four or
 //! eight bits, and a weight's level is looked up when it is used; a convolution looks each weight up once, for all

@@ -37,7 +37,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 }
 
 /// The bytes of a safetensors file: the length of its header, the header, and the tensors. A file whose length is not
-/// the one that its header gives is refused before the tensors are read.
+/// the length in its header is rejected before the tensors are read.
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file, its header has more than [`HEADER`] bytes, or the file has more

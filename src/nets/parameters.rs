@@ -1,5 +1,6 @@
 //! A network's parameters: a flat list of named tensors. The names are those of checkpoints, fixtures, oracle files and
-//! errors: `<layer>.theta`, `.log_sigma2`, `.levels`, `.bias`; `<norm>.gamma`, `.beta`, `.running_mean`, `.running_var`.
+//! errors: `<layer>.theta`, `.log_sigma2`, `.levels`, `.bias`; `<norm>.gamma`, `.beta`, `.running_mean`,
+//! `.running_var`.
 
 use ndarray::ArrayD;
 

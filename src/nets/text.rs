@@ -70,7 +70,8 @@ impl Graph {
     /// The graph of the network that `text` describes; errors name the text `source`.
     ///
     /// # Errors
-    /// [`Error::Network`](crate::Error::Network) for the first line that is not as the [module](self) says, with its number and the word at fault.
+    /// [`Error::Network`](crate::Error::Network) for the first line that is not as the [module](self) says, with its
+    /// number and the word at fault.
     pub fn parse(source: &str, text: &str, given: Given<'_>) -> Result<Self> {
         let lines = lines(source, text)?;
         let mut lines = &lines[..];

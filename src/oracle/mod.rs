@@ -30,7 +30,8 @@ use options::Options;
 use std::path::Path;
 use tensors::{File, Inputs, Outputs, Precision, Stored};
 
-/// Evaluates operation `name`, or the network of a preset of that name, on the tensors in `input` and writes its outputs to `output`.
+/// Evaluates operation `name`, or the network of a preset of that name, on the tensors in `input` and writes its
+/// outputs to `output`.
 ///
 /// # Errors
 /// If there is no such operation, an option or a tensor is missing, unknown, misshapen, of the wrong type or not

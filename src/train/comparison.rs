@@ -75,8 +75,8 @@ impl Comparison {
     /// Locks the directory of a comparison in order to continue it.
     ///
     /// # Errors
-    /// [`Error::File`] if `dir` is not such a directory or another process has locked it, [`Error::Io`] if the system
-    /// refuses.
+    /// [`Error::File`] if `dir` is not such a directory or another process has locked it, [`Error::Io`] if a system
+    /// call fails.
     pub fn open(dir: &Path) -> Result<Self> {
         let held = Held::open(COMPARISON, dir)?;
         let path = dir.join(COMPARE);
@@ -106,8 +106,8 @@ impl Comparison {
     /// The comparison's runs, each locked by this process; runs that do not exist yet are created.
     ///
     /// # Errors
-    /// [`Error::File`] if another process has locked a run, or something else has its name; [`Error::Io`] if the system
-    /// refuses.
+    /// [`Error::File`] if another process has locked a run, or something else has its name; [`Error::Io`] if a system
+    /// call fails.
     pub fn runs(&self) -> Result<Vec<Run>> {
         self.held.check_in_place()?;
         let run = |Named { name, config }: &Named| {

@@ -101,7 +101,7 @@ pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights)
 /// each batch.
 ///
 /// # Errors
-/// If the images do not have the network's input shape; those of [`predictions_by`].
+/// If the images do not have the network's input shape; the errors of [`predictions_by`].
 pub fn predictions<F: Real>(
     network: &Network<F>,
     data: &Dataset,

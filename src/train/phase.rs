@@ -75,8 +75,8 @@ pub(crate) fn scaled_level_gap<F: Real>(levels: &[F], level_gap: f64) -> f64 {
     level_gap.min(LEVEL_GAP * range / (levels.len() - 1) as f64)
 }
 
-/// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap. Where the forward pass computes with Q(θ), a θ farther outside
-/// gives the same output and would only take more steps to return.
+/// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap. If the forward pass computes with Q(θ), the output does not
+/// change when θ is farther outside, and θ would only take more steps to return.
 pub(crate) fn bound_theta<F: Real>(theta: &mut Parameter<F>, levels: &[F]) {
     let gap = F::of(smallest_gap(levels));
     let (lowest, highest) = (levels[0] - gap, levels[levels.len() - 1] + gap);

@@ -2,8 +2,8 @@
 //!
 //! Training estimates the statistics of the normalizations under sampled weights, while these still change. Under mean
 //! and under quantized weights the inputs of every normalization have other statistics, and in a deep network the
-//! differences accumulate. Here they are estimated anew over n batches of training images, each of which is normalized
-//! by its own batch statistics:
+//! differences accumulate. This module estimates them again over n batches of training images, each of which is
+//! normalized by its own batch statistics:
 //!
 //! ```text
 //! μ = 1/n Σ_i μ_i          s² = 1/n Σ_i s_i²
@@ -23,7 +23,8 @@ pub const IMAGES: usize = 4096;
 /// it, or from all its images if it has fewer, in batches of `batch_size`. A last, incomplete batch is left out.
 ///
 /// # Errors
-/// [`Error::Option`] if there are no images, or a batch is too small for a normalization; those of [`Network::forward`].
+/// [`Error::Option`] if there are no images, or a batch is too small for a normalization; the errors
+/// of [`Network::forward`].
 pub fn recalibrate<F: Real>(
     network: &Network<F>,
     data: &Dataset,

@@ -98,8 +98,8 @@ pub enum InitLevels {
     Kmeans,
 }
 
-/// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the first line
-/// of its documentation is the option's help.
+/// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the
+/// first line of its documentation is the option's help.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
@@ -311,7 +311,7 @@ impl Recipe {
     }
 
     /// Full batches per epoch; a last, smaller batch is dropped. 0 if the batch size is 0, which [`check`](Self::check)
-    /// refuses.
+    /// rejects.
     pub fn steps_per_epoch(&self, train_size: usize) -> usize {
         train_size.checked_div(self.batch_size).unwrap_or(0)
     }

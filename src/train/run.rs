@@ -52,8 +52,8 @@ impl Run {
     /// Locks a run directory in order to continue its run.
     ///
     /// # Errors
-    /// [`Error::File`] if `dir` is not a run directory or another process has locked it, [`Error::Io`] if the system
-    /// refuses.
+    /// [`Error::File`] if `dir` is not a run directory or another process has locked it, [`Error::Io`] if a system call
+    /// fails.
     pub fn open(dir: &Path) -> Result<Self> {
         Ok(Self { held: Held::open(RUN, dir)? })
     }
@@ -138,8 +138,8 @@ impl Run {
     /// The configuration of the run in `dir`.
     ///
     /// # Errors
-    /// [`Error::File`] if `dir` is not a run directory or the file is not a configuration, [`Error::Io`] if the system
-    /// refuses.
+    /// [`Error::File`] if `dir` is not a run directory or the file is not a configuration, [`Error::Io`] if a system
+    /// call fails.
     pub fn config(dir: &Path) -> Result<Config> {
         let path = Self::config_path(dir);
         let json = read(&path, read::SMALL).map_err(|error| match error {

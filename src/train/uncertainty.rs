@@ -1,4 +1,4 @@
-//! The uncertainty in a network's predictions, and the figures of merit that tell how far it can be trusted.
+//! The uncertainty in a network's predictions, and figures of merit of how far the predictions can be trusted.
 //!
 //! With draws s = 1 … S of the weights, p_s = softmax(logits_s) of an image with K classes, y its label:
 //!

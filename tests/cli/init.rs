@@ -22,7 +22,8 @@ fn a_packed_model_is_begun_with_as_a_run_is() {
             .succeed(&[&["train", "small.net", "--data", "data", "--batch-size", "32", "--out", out], options].concat())
     };
     train("first", &["--forward", "straight-through", "--learning-rate", "0.01", "--epochs", "8"]);
-    // After a straight-through training θ is Q(θ), so that both are the same weights; norms are folded in the packed model.
+    // After a straight-through training θ is Q(θ), so that both are the same weights; norms are folded in the packed
+    // model.
     for init in ["first", "first/model.packed"] {
         let out = format!("from-{}", init.len());
         train(&out, &["--init", init, "--learning-rate", "1e-9", "--epochs", "1"]);

@@ -14,7 +14,8 @@ use super::compare::{ToTensor, compare};
 use super::random::Random;
 use super::tolerance::{Check, Floor, Tolerance, tolerance};
 
-/// The error put into one entry for the counter-check, in units of the gradient's largest entry or the tolerance's floor.
+/// The error put into one entry for the counter-check, in units of the gradient's largest entry or the tolerance's
+/// floor.
 const SABOTAGE: f64 = 1e-4;
 
 /// The number of directions of a projection: one direction alone could miss an error in some entries.

@@ -25,7 +25,7 @@ fn layers_know_their_parameters_and_their_place() {
     }
 }
 
-/// One image gives no statistics after a dense layer; it does where it has many positions.
+/// A batch of one image has no batch statistics after a dense layer; it has them where an image has many positions.
 #[test]
 fn a_batch_needs_two_values_a_channel_at_every_normalization() {
     let network = preset("lenet5", [1, 28, 28]);

@@ -355,6 +355,7 @@ fn the_blocks_of_densenet_and_the_chains_of_resnet() {
     assert_eq!(of_blocks(&graph("densenet:depth=100,bottleneck=true")), [16, 16, 16]);
     let resnet = graph("resnet20");
     assert_eq!(of_blocks(&resnet), [0; 0]);
-    // The stem; a unit takes conv-norm-relu, conv-norm, add, relu, and where it halves the image conv-norm; pooling, flatten, fc.
+    // The stem; a unit takes conv-norm-relu, conv-norm, add, relu, and where it halves the image conv-norm; pooling,
+    // flatten, fc.
     assert_eq!(Schedule::fused(&resnet).steps.len(), 1 + 9 * 4 + 2 + 3);
 }

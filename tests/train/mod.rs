@@ -42,7 +42,8 @@ use spikeslab::train::{Loss, Recipe, Trainer, Training};
 
 pub(crate) const CLASSES: usize = 10;
 
-/// Pixels (count, size, size) and labels of noisy pictures: class c is a bright blob at the c-th of ten places on a circle.
+/// Pixels (count, size, size) and labels of noisy pictures: class c is a bright blob at the c-th of ten places on a
+/// circle.
 pub(crate) fn blobs(count: usize, size: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut random = Random::new(seed);
     let labels: Vec<u8> = (0..count).map(|i| (i % CLASSES) as u8).collect();

@@ -36,8 +36,8 @@ fn images([channels, height, width]: [usize; 3]) -> Array4<f32> {
 /// Files of networks without average pooling; the order of the sums in average pooling has changed since.
 const WITHOUT_AVERAGES: [&str; 3] = ["1/lenet5.packed", "3/lenet5.packed", "3/mixed.packed"];
 
-/// Compares a file's logits with the bits recorded for the vector instructions in use. If there are none for these, or the
-/// network has average pooling, the logits are compared with those of portable vectors, to rounding.
+/// Compares a file's logits with the bits recorded for the vector instructions in use. If there are none for these, or
+/// the network has average pooling, the logits are compared with those of portable vectors, to rounding.
 #[track_caller]
 fn assert_recorded(file: &str, kind: &str, logits: &Array2<f32>) {
     let (version, name) = file.split_once('/').expect("a folder");

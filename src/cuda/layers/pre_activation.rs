@@ -1,5 +1,5 @@
-//! [`kernels::pre_activation`](crate::kernels::pre_activation) on the device. As there, a is never stored: the convolution's
-//! kernels compute it as they read x.
+//! [`kernels::pre_activation`](crate::kernels::pre_activation) on the device. As there, a is never stored: the
+//! convolution's kernels compute it as they read x.
 
 use super::batch_norm::{BatchNorm, Statistics};
 use super::bayes_conv2d::BayesConv2d;

@@ -1,5 +1,6 @@
 //! The messages of ONNX that a network needs, with the numbers of their fields in
-//! [`onnx.proto`](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Fields that nothing here writes are left out.
+//! [`onnx.proto`](https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Fields that nothing here writes are left
+//! out.
 
 use prost::{Message, Oneof};
 

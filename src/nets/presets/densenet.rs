@@ -1,4 +1,5 @@
-//! `densenet` (Huang et al. 2017): conv0 3×3 → three blocks of densely connected units → bn → average pooling → fc (classes).
+//! `densenet` (Huang et al. 2017): conv0 3×3 → three blocks of densely connected units → bn → average pooling → fc
+//! (classes).
 //!
 //! ```text
 //! unit:                   bn → ReLU → conv 3×3, k outputs

@@ -1,5 +1,5 @@
-//! `resnet20`, `resnet32`, `resnet44`, `resnet56` (He et al. 2016, the form for CIFAR): conv1 3×3 → three stages of n residual
-//! units, 6n + 2 layers in all → average pooling → fc (classes).
+//! `resnet20`, `resnet32`, `resnet44`, `resnet56` (He et al. 2016, the form for CIFAR): conv1 3×3 → three stages of n
+//! residual units, 6n + 2 layers in all → average pooling → fc (classes).
 //!
 //! ```text
 //! unit:   y = ReLU(x' + bn2(conv2(ReLU(bn1(conv1(x))))))

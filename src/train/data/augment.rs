@@ -1,5 +1,5 @@
-//! Augmentation of training images: each is padded with zeros, cropped to its size again at a random place, and mirrored
-//! or not.
+//! Augmentation of training images: each is padded with zeros, cropped to its size again at a random place, and
+//! mirrored or not.
 //!
 //! ```text
 //! y[c, i, j] = x[c, i + down − PAD, j' + right − PAD], 0 outside of x      j' = W − 1 − j if mirrored, else j

@@ -25,14 +25,15 @@ const LABELS: [(u8, usize); 3] = [(BYTES, 1), (0x0B, 2), (0x0C, 4)];
 /// The number of bytes that are read past the end of a file that is too long, to report its length.
 const MAX_EXCESS: u64 = 1 << 16;
 
-/// Reads images (N, H, W), (N, C, H, W) or (N, H, W, C) and their labels (N). The classes are those from 0 to the largest label.
+/// Reads images (N, H, W), (N, C, H, W) or (N, H, W, C) and their labels (N). The classes are those from 0 to the
+/// largest label.
 ///
 /// The paths are only named in errors; `images` and `labels` are read to their ends.
 ///
 /// # Errors
-/// [`Error::File`] if a header is not what the format demands, a size is zero, a file would hold more than [`MOST_BYTES`], the
-/// counts differ, a file is shorter or longer than its header says or cannot be decoded, or a label is not from 0 to 65,535;
-/// [`Error::Io`] if reading fails.
+/// [`Error::File`] if a header is not what the format demands, a size is zero, a file would hold more than
+/// [`MOST_BYTES`], the counts differ, a file is shorter or longer than its header says or cannot be decoded, or a label
+/// is not from 0 to 65,535; [`Error::Io`] if reading fails.
 pub fn read(images: impl Read, images_path: &Path, labels: impl Read, labels_path: &Path) -> Result<Dataset> {
     let mut images = Idx { input: images, path: images_path };
     let mut labels = Idx { input: labels, path: labels_path };

@@ -55,13 +55,14 @@ pub(super) fn prefix(file: &str) -> Option<&str> {
     (prefix.is_empty() || prefix.ends_with('-')).then_some(prefix)
 }
 
-/// Reads the four files in `dir` whose names begin with `prefix`, each raw or, where there is no raw file, `.gz`: any number of images
-/// and classes. The classes are the numbers from the smallest label, if that is 0 or 1, to the largest.
+/// Reads the four files in `dir` whose names begin with `prefix`, each raw or, where there is no raw file, `.gz`. They
+/// may have any number of images and classes. The classes are the numbers from 0, or from 1 if no label is 0, to the
+/// largest label.
 ///
 /// # Errors
-/// [`Error::File`] if `dir` lacks one of the files, [`idx::read`] refuses a file, test images have another shape than
-/// training images, there are fewer than two classes, or a class has no training image; [`Error::Io`] if the system
-/// refuses to open or read a file.
+/// [`Error::File`] if `dir` lacks one of the files, [`idx::read`] rejects a file, test images have another shape than
+/// training images, there are fewer than two classes, or a class has no training image; [`Error::Io`] if a file cannot
+/// be opened or read.
 pub fn load(dir: &Path, prefix: &str) -> Result<Split> {
     let find = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| format!("{prefix}{name}")).collect();

@@ -83,8 +83,8 @@ impl Split {
     }
 }
 
-/// Two parts of a data set whose classes have no names: the classes are the numbers from the smallest label in either
-/// part, if that is 0 or 1, otherwise from 1, to the largest label.
+/// Two parts of a data set whose classes have no names: the classes are the numbers from 0, or from 1 if no label of
+/// either part is 0, to the largest label.
 ///
 /// # Errors
 /// [`Error::Tensor`] if there are fewer than two classes, or a class has no training image, which a wrong label would

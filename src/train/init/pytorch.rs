@@ -36,8 +36,8 @@ pub fn name(parameter: &Parameter<f32>) -> String {
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file; if it lacks tensors, all of which the error names; if a tensor has
-/// another type or shape or is not finite; or if `names` has a name that no parameter has. [`Error::Io`] if the system
-/// refuses.
+/// another type or shape or is not finite; or if `names` has a name that no parameter has. [`Error::Io`] if a system
+/// call fails.
 pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
     let bytes = read_tensors(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;

@@ -31,7 +31,8 @@ impl Ranking {
     /// Sorts the images, given each image's confidence, in [0, 1], and whether it is predicted right.
     ///
     /// # Errors
-    /// [`Error::Tensor`](crate::Error::Tensor) if there is no image, the counts differ, or a confidence is not in [0, 1].
+    /// [`Error::Tensor`](crate::Error::Tensor) if there is no image, the counts differ, or a confidence is not in
+    /// [0, 1].
     pub fn new(confidence: &[f64], right: &[bool]) -> Result<Self> {
         check_confidence(confidence, right)?;
         let mut images: Vec<(f64, bool)> = confidence.iter().copied().zip(right.iter().copied()).collect();

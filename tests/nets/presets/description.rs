@@ -31,8 +31,8 @@ fn published_numbers_of_weights() {
     }
 }
 
-/// He et al. 2016, table 6: 0.27, 0.46, 0.66 and 0.85 million parameters, with normalizations and the last layer's bias but
-/// without projections, which the paper's networks for CIFAR do not have.
+/// He et al. 2016, table 6: 0.27, 0.46, 0.66 and 0.85 million parameters, with normalizations and the last layer's bias
+/// but without projections, which the paper's networks for CIFAR do not have.
 #[test]
 fn resnets_have_the_published_parameters() {
     for (depth, published) in [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85)] {
