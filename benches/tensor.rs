@@ -20,7 +20,7 @@ fn matrix_product_by_a_transposed(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3
     bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| matmul(a.view(), b.t()));
 }
 
-/// For comparison: ndarray's product, which the crate matrixmultiply computes on one thread.
+/// For comparison: the definitions' product, which the crate matrixmultiply computes on one thread.
 #[divan::bench(args = PRODUCTS)]
 fn matrix_product_of_definitions(bencher: Bencher<'_, '_>, [m, k, n]: [usize; 3]) {
     let (a, b) = (Array2::<f32>::ones((m, k)), Array2::<f32>::ones((k, n)));

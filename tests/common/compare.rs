@@ -97,13 +97,14 @@ pub fn compare(actual: &Tensor, expected: &Tensor, tolerance: Tolerance) -> Resu
         return Err(": nothing to compare".to_string());
     }
     let largest = expected.values.iter().map(|value| value.abs()).fold(0.0, f64::max);
-    // The error of each element in units of the allowed error; infinite for NaN.
     let pair = |i: usize| (actual.values[i], expected.values[i]);
     let agrees = |i: &usize| {
         let (seen, wanted) = pair(*i);
         let allowed = tolerance.allowed(wanted, largest);
+        // With an infinite allowed error approx would accept any two finite numbers.
         seen.relative_eq(&wanted, if allowed.is_finite() { allowed } else { 0.0 }, 0.0)
     };
+    // The error of an element in units of the allowed error; infinite for NaN.
     let excess = |i: usize| {
         let (seen, wanted) = pair(i);
         let excess = (seen - wanted).abs() / tolerance.allowed(wanted, largest);

@@ -124,7 +124,7 @@ impl<F: Real> Kernel<F> for Operations {
             return V::LANES;
         }
 
-        // The pieces of a vector read from separate places, and a transposed square of pieces.
+        // The segments of a vector read from separate places, and a transposed square of vectors.
         let places: Vec<u32> = (0..V::SEGMENTS as u32).rev().map(|segment| 3 * segment).collect();
         let long: Vec<F> = (0..4 * MAX_LANES).map(|i| F::of(i as f64)).collect();
         let mut lanes = vec![F::nan(); V::LANES];
