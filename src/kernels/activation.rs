@@ -1,4 +1,4 @@
-//! Normalization and ReLU of an image's channels, wherever a kernel reads them, and its backward.
+//! Normalization and ReLU of an image's channels, wherever a kernel reads them, and the backward of both.
 //!
 //! ```text
 //! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
@@ -6,9 +6,9 @@
 //! dx, with μ and s² held:        dx += γ/√(s² + ε) · g
 //! ```
 //!
-//! Where μ and s² are the batch's own, dx lacks the gradient that flows through them; [`BatchTerm`] is that part. It is linear in dγ
-//! and dβ, and one formula for all activations that normalize a channel with the same statistics: they add their parts to it, and it is
-//! subtracted from dx once.
+//! Where μ and s² are the batch's own, this dx lacks the gradient that flows through them; [`BatchTerm`] is that part.
+//! It is linear in dγ and dβ. All activations that normalize a channel with the same statistics have the same formula
+//! for it, so they add their parts to one [`BatchTerm`], which is subtracted from dx once.
 //!
 //! ```text
 //! dx −= γ/√(s² + ε) · (mean g + x̂ · mean(g x̂))
@@ -35,7 +35,7 @@ pub struct Activation<F> {
 }
 
 impl<F: Real> Activation<F> {
-    /// Normalizes with the first C of the statistics given, which may be of more channels.
+    /// Normalizes with the statistics of the first C channels; `statistics` may have more channels.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -63,7 +63,7 @@ impl<F: Real> Activation<F> {
         self.gamma.len()
     }
 
-    /// a of a channel's x.
+    /// Returns the function that maps x of a channel to a.
     pub(super) fn value(&self, channel: usize) -> impl Fn(F) -> F + use<F> {
         let (mean, inverse) = (self.mean[channel], self.inverse_deviation[channel]);
         let (gamma, beta) = (self.gamma[channel], self.beta[channel]);
@@ -73,7 +73,7 @@ impl<F: Real> Activation<F> {
         }
     }
 
-    /// The backward of a channel's `x`, from `da`: adds to `dx` and gives (dγ, dβ).
+    /// The backward of a channel's `x`, from `da`: adds to `dx` and returns (dγ, dβ).
     #[inline(always)]
     pub(super) fn backward<'a>(&self, channel: usize, x: &'a [F], da: &'a [F], dx: &'a mut [F]) -> Backward<'a, F> {
         Backward {
@@ -102,10 +102,10 @@ pub(super) struct Backward<'a, F> {
 impl<F: Real> Kernel<F> for Backward<'_, F> {
     type Output = (f64, f64);
 
-    /// Sums by [`MAX_LANES`] running sums, on every processor.
+    /// Returns (dγ, dβ), each formed with [`MAX_LANES`] running sums on every processor.
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) -> (f64, f64) {
-        /// Pixels whose sums are formed in the working precision: see [`sum`](crate::tensor::sum).
+        /// The pixels whose products are summed in the working precision: see [`sum`](crate::tensor::sum).
         const PIXELS: usize = BLOCK * MAX_LANES;
         let norm = [V::splat(self.mean), V::splat(self.inverse_deviation), V::splat(self.gamma), V::splat(self.beta)];
         let blocks = self.x.chunks(PIXELS).zip(self.da.chunks(PIXELS)).zip(self.dx.chunks_mut(PIXELS));
@@ -131,7 +131,7 @@ fn of_block<V: Vector>(norm: [V; 4], x: &[V::Element], da: &[V::Element], dx: &m
     if x.is_empty() {
         return (total(dgamma), total(dbeta));
     }
-    // The rest, followed by zeros.
+    // The remaining pixels, padded with zeros to [`MAX_LANES`].
     let mut whole = [[V::Element::of(0.0); MAX_LANES]; 3];
     let parts = [x, da, dx];
     whole.iter_mut().zip(parts).for_each(|(whole, part)| whole[..part.len()].copy_from_slice(part));
@@ -141,7 +141,7 @@ fn of_block<V: Vector>(norm: [V; 4], x: &[V::Element], da: &[V::Element], dx: &m
     (total(dgamma), total(dbeta))
 }
 
-/// Vectors of [`MAX_LANES`] numbers at most.
+/// The most vectors that [`MAX_LANES`] numbers fill.
 const VECTORS: usize = 4;
 
 /// The backward of [`MAX_LANES`] pixels; `norm` is (mean, inverse deviation, γ, β).
@@ -188,7 +188,7 @@ pub struct BatchTerm<F> {
 }
 
 impl<F: Real> BatchTerm<F> {
-    /// Nothing yet, for channels normalized with the statistics and ε given.
+    /// A term of 0, for channels normalized with these statistics and ε.
     pub fn new(statistics: &Statistics<F>, epsilon: F) -> Self {
         let zeros = vec![F::zero(); statistics.mean.len()];
         Self {
@@ -199,7 +199,8 @@ impl<F: Real> BatchTerm<F> {
         }
     }
 
-    /// Adds the part of an activation of the first channels, whose dγ and dβ are sums over `count` values a channel.
+    /// Adds the part of an activation that normalizes the first channels; its dγ and dβ are sums over `count` values
+    /// per channel.
     pub fn add(
         &mut self,
         activation: &Activation<F>,
@@ -215,10 +216,10 @@ impl<F: Real> BatchTerm<F> {
         }
     }
 
-    /// Subtracts it from `dx`; `x` and `dx` (B, channels, H, W) hold the channels from `first` on.
+    /// Subtracts the term from `dx`; `x` and `dx` (B, channels, H, W) hold the channels from `first` on.
     ///
     /// # Panics
-    /// If they differ in shape, or an image of either is not contiguous.
+    /// If `x` and `dx` differ in shape, or an image of either is not contiguous.
     pub fn subtract_from(&self, mut dx: ArrayViewMut4<'_, F>, first: usize, x: ArrayView4<'_, F>) {
         assert_eq!(dx.dim(), x.dim(), "dx has x's shape");
         let pixels = (dx.dim().2 * dx.dim().3).max(1);
@@ -228,7 +229,7 @@ impl<F: Real> BatchTerm<F> {
         });
     }
 
-    /// Of a channel, what depends on its x.
+    /// Returns the function of x that a channel's term is.
     #[inline(always)]
     pub(super) fn value(&self, channel: usize) -> impl Fn(F) -> F + use<F> {
         let (mean, inverse) = (self.mean[channel], self.inverse_deviation[channel]);

@@ -1,4 +1,4 @@
-//! The products of a convolution on all threads: for each image and group, without ever building its columns.
+//! The products of a convolution on all threads, for each image and group. The columns of im2col are never built.
 //!
 //! ```text
 //! m = x ∗ θ + b               v = x² ∗ σ²                 y = m + √(v + v₀) ⊙ ε
@@ -7,12 +7,12 @@
 //! dx = col2im(θᵀ dm + 2 col ⊙ ((σ²)ᵀ dv)),    col = im2col(x)
 //! ```
 //!
-//! `forward`, `weight_gradient` and `input_gradient` form the products on operands laid out by `layout`; the first and the last
-//! share the loop in `products`. Images are independent but for the sums over the batch: those are formed for eight images at
-//! a time, in order, and added up in order.
+//! `forward`, `weight_gradient` and `input_gradient` form the products on operands laid out by `layout`; the first and
+//! the last share the loop in `products`. Images are independent except for the sums over the batch: each of these is
+//! formed for eight images at a time, in order, and the partial sums are added up in order.
 //!
-//! An [`Activation`] in front of the convolution is applied to the images as they are laid out, and undone as dx is gathered. The
-//! gradient dy comes as an [`OutputGradient`]: an array, or what forms it a few images at a time.
+//! An [`Activation`] in front of the convolution is applied to the images as they are laid out; its backward runs as dx
+//! is gathered. The gradient dy is an [`OutputGradient`]: an array, or an object that forms dy a few images at a time.
 //!
 //! Shapes as in [`bayes_conv2d`](crate::layers::bayes_conv2d): x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and
 //! y (B, O, OH, OW).
@@ -44,7 +44,7 @@ pub use output_gradient::OutputGradient;
 use rayon::slice::ParallelSliceMut;
 use weight_gradient::Collect;
 
-/// Images whose parameter gradients are summed by one thread.
+/// The number of images whose parameter gradients one thread sums.
 const IMAGES: usize = 8;
 
 /// The parameters and the geometry.
@@ -56,7 +56,7 @@ pub struct Conv2d<'a, F> {
     pub log_sigma2: ArrayView4<'a, F>,
     /// b (O).
     pub bias: Option<ArrayView1<'a, F>>,
-    /// Stride, padding and dilation; its kernel is θ's.
+    /// Stride, padding and dilation; the kernel size is that of θ.
     pub window: Window,
     /// The number of groups; divides C and O.
     pub groups: usize,
@@ -64,7 +64,7 @@ pub struct Conv2d<'a, F> {
     pub variance_floor: F,
 }
 
-/// The gradient in the parameters.
+/// The gradient with respect to the parameters.
 #[derive(Clone, Debug)]
 pub struct ParameterGradients<F> {
     /// (O, C/groups, kh, kw).
@@ -73,9 +73,9 @@ pub struct ParameterGradients<F> {
     pub dlog_sigma2: Option<Array4<F>>,
     /// (O).
     pub dbias: Array1<F>,
-    /// Of the activation (C); empty without one.
+    /// dγ of the activation (C); empty without an activation.
     pub dgamma: Array1<F>,
-    /// Likewise.
+    /// dβ of the activation (C); empty without an activation.
     pub dbeta: Array1<F>,
 }
 
@@ -89,14 +89,15 @@ pub(crate) struct Sizes {
 
 const STANDARD: &str = "made in standard layout";
 
-/// The pixels of a padded image, in all channels of a group, in or out: beyond any network's, and so few that half a word
-/// counts those of a few images laid out.
+/// The largest number of pixels of a padded image, in all input or all output channels of a group: more than any
+/// network has, and few enough that 32 bits index the pixels of several laid-out images.
 const LARGEST_IMAGE: usize = 1 << 28;
-/// What a channel laid out has besides, at most: see [`Layout`]'s distances between channels.
+/// The most elements by which rounding up lengthens a laid-out channel: see the distances between channels in
+/// [`Layout`].
 const BESIDES: usize = 2 * MAX_LANES;
 
 impl Sizes {
-    /// Those of a convolution whose parameters and images have the shapes given.
+    /// The sizes of a convolution whose parameters and images have these shapes.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -124,7 +125,7 @@ impl Sizes {
             check_shape("bias", &[outputs], bias)?;
         }
         let output = window.output_size([x[2], x[3]])?;
-        // An image is laid out with its padding; `output_size` has seen that these sums do not overflow.
+        // An image is laid out with its padding; `output_size` has checked that these sums do not overflow.
         let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
         let most = channels.max(outputs / groups);
         let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(BESIDES));
@@ -146,7 +147,7 @@ impl<F: Real> Conv2d<'_, F> {
         Layout::new(sizes.image, &self.window, sizes.output, self.theta.dim().0 / self.groups)
     }
 
-    /// θ and σ² of each group, in the order `interleave` gives them.
+    /// θ and σ² of each group, in the order in which `interleave` returns them.
     fn weights(&self, interleave: impl Fn(&[F], &[F]) -> Vec<F>) -> Vec<Vec<F>> {
         let theta = self.theta.as_standard_layout();
         let sigma2 = sigma2(self.log_sigma2);
@@ -156,7 +157,8 @@ impl<F: Real> Conv2d<'_, F> {
         theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2)).collect()
     }
 
-    /// Runs the forward kernel on every image; `outputs` gives it the output of each group of each image.
+    /// Runs the forward kernel on each group of each image; `outputs` has an item for each, in order: what to compute,
+    /// and where to store it.
     fn convolve<'a>(
         &self,
         x: ArrayView4<'_, F>,
@@ -186,14 +188,14 @@ impl<F: Real> Conv2d<'_, F> {
         );
     }
 
-    /// The shape of y and the elements of y in one group of one image.
+    /// The shape of y, and the number of elements of y in one group of one image.
     fn y_shape(&self, batch: usize, sizes: &Sizes) -> ((usize, usize, usize, usize), usize) {
         let outputs = self.theta.dim().0;
         let [output_h, output_w] = sizes.output;
         ((batch, outputs, output_h, output_w), outputs / self.groups * output_h * output_w)
     }
 
-    /// m = x ∗ θ + b, of shape (B, O, OH, OW), of x or of what an activation makes of it.
+    /// m = x ∗ θ + b, of shape (B, O, OH, OW). If an activation is given, it is applied to x first.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -218,8 +220,8 @@ impl<F: Real> Conv2d<'_, F> {
         Ok((mean.finish(shape), variance.finish(shape)))
     }
 
-    /// y with sampled weights, of x or of what an activation makes of it, and the factor ε / (2 √(v + v₀)) from dy to dv, which
-    /// takes the place of `eps`, standard normal (B, O, OH, OW).
+    /// y with sampled weights, and the factor ε / (2 √(v + v₀)) from dy to dv, which is stored in place of `eps`,
+    /// standard normal (B, O, OH, OW). If an activation is given, it is applied to x first.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -241,10 +243,11 @@ impl<F: Real> Conv2d<'_, F> {
         Ok((y.finish(shape), eps))
     }
 
-    /// The gradient in the parameters, those of the activation included; adds to `dx`, whose images are contiguous.
+    /// Returns the gradient with respect to the parameters, including those of the activation, and adds the gradient
+    /// with respect to x to `dx`, whose images are contiguous.
     ///
     /// # Panics
-    /// If a shape is not that of the forward.
+    /// If a shape differs from that of the forward.
     pub fn backward(
         &self,
         x: ArrayView4<'_, F>,
@@ -314,7 +317,8 @@ fn fresh<F: Real>((batch, channels, height, width): (usize, usize, usize, usize)
     Fresh::new(batch * channels * height * width)
 }
 
-/// `x`, copied unless each image is contiguous: channels may lie between one image and the next.
+/// `x`, copied unless each image is contiguous. Images need not be adjacent: an array may have further channels between
+/// them.
 fn contiguous_images<F: Real>(x: ArrayView4<'_, F>) -> CowArray<'_, F, Ix4> {
     let contiguous = x.axis_iter(Axis(0)).all(|image| image.is_standard_layout());
     if contiguous { x.into() } else { x.as_standard_layout().into_owned().into() }
@@ -325,17 +329,17 @@ fn slice_of<F>(image: ArrayView3<'_, F>) -> &[F] {
     image.to_slice().expect("images are contiguous")
 }
 
-/// One group of an image, and what it goes through first.
+/// One group of an image, and the activation that it goes through first.
 #[derive(Clone, Copy)]
 struct Pixels<'a, F> {
     /// (C/groups, H, W).
     pixels: &'a [F],
-    /// And which of its channels is the group's first.
+    /// The activation, and the index of the group's first channel in it.
     activation: Option<(&'a Activation<F>, usize)>,
 }
 
 impl<F: Real> Pixels<'_, F> {
-    /// Lays out a block of channels, (first, size), activated.
+    /// Lays out the activated pixels of a block of channels, (first, size).
     #[inline(always)]
     fn lay_out(&self, layout: &Layout, (first, size): (usize, usize), laid_out: &mut [F]) {
         let pixels = &self.pixels[first * layout.pixels()..][..size * layout.pixels()];
@@ -348,7 +352,7 @@ impl<F: Real> Pixels<'_, F> {
     }
 }
 
-/// Buffers, used again and again for one layout: where nothing is laid out, they stay 0.
+/// Buffers that are reused for one layout. Elements to which no pixel is laid out stay 0.
 #[derive(Default)]
 struct ConvolutionBuffers<F> {
     laid_out: [Aligned<F>; 2],

@@ -1,4 +1,4 @@
-//! A densely connected block (Huang et al. 2017): each unit sees the images and the outputs of all units before it.
+//! A densely connected block (Huang et al. 2017): each unit reads the images and the outputs of all units before it.
 //!
 //! ```text
 //! f₀ = x        f_{i+1} = [f_i, unit_i(f_i)]        y = f_n
@@ -6,12 +6,12 @@
 //! dunit_i = dy of the channels it appended;   dy of the channels before += what its backward gives
 //! ```
 //!
-//! Only y is kept, whose first channels every f_i is, and beside it what a second stage reads. Normalization and ReLU are
-//! computed once more in the backward, by [`pre_activation`](super::pre_activation). A channel has the same mean and
-//! variance whichever unit normalizes it: they are computed once, and what flows through them is subtracted once, when all
-//! units that read the channel have been undone.
+//! Every f_i is the first channels of y, so only y is stored, and beside it the input of each second stage.
+//! Normalization and ReLU are computed again in the backward, by [`pre_activation`](super::pre_activation). A channel
+//! has the same mean and variance in every unit that normalizes it, so they are computed once. The gradient that flows
+//! through them is subtracted once, after the backward of all units that read the channel.
 //!
-//! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), O the outputs of a unit's last stage.
+//! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), where O is the number of outputs of a unit's last stage.
 
 use super::activation::{Activation, BatchTerm};
 use super::conv::{Conv2d, ParameterGradients};
@@ -42,23 +42,23 @@ pub struct Stage<'a, F> {
     pub conv: Conv2d<'a, F>,
 }
 
-/// Supplies ε of a stage (unit, stage), standard normal, in the shape asked for.
+/// Returns ε of a stage (unit, stage), standard normal, in the shape given.
 pub type Noise<'a, F> = dyn FnMut([usize; 2], [usize; 4]) -> Result<Array4<F>> + 'a;
 
 /// What the backward needs of the forward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     y: Array4<F>,
-    /// Of y's channels that a unit reads; none under running statistics.
+    /// The batch's statistics of y's channels; none under running statistics.
     statistics: Option<Statistics<F>>,
     units: Vec<Vec<StageCache<F>>>,
 }
 
 #[derive(Clone, Debug)]
 struct StageCache<F> {
-    /// What it reads, unless that is the beginning of y.
+    /// The stage's input, unless that is the first channels of y.
     input: Option<Array4<F>>,
-    /// Those it normalized with.
+    /// The statistics that the stage normalized with.
     statistics: Statistics<F>,
     /// The factor from dy to dv; none with mean weights.
     dv_per_dy: Option<Array4<F>>,
@@ -69,13 +69,13 @@ struct StageCache<F> {
 pub struct Gradients<F> {
     /// (B, C, H, W).
     pub dx: Array4<F>,
-    /// In the parameters, stage by stage.
+    /// With respect to the parameters of each stage of each unit.
     pub units: Vec<Vec<ParameterGradients<F>>>,
 }
 
 impl<F: Real> Cache<F> {
-    /// The batch's statistics that each stage normalized with, and the values a channel they are of; none under running
-    /// statistics.
+    /// The batch's statistics that each stage normalized with, and the number of values per channel that they were
+    /// computed from; none under running statistics.
     pub fn batch_statistics(&self) -> Option<(impl Iterator<Item = &Statistics<F>>, usize)> {
         let (batch, _, height, width) = self.y.dim();
         let stages = self.units.iter().flatten().map(|stage| &stage.statistics);
@@ -84,11 +84,11 @@ impl<F: Real> Cache<F> {
 }
 
 impl<F: Real> DenseBlock<'_, F> {
-    /// y. Normalizes with the batch's own statistics, or with the running ones given for each stage; uses sampled weights if
-    /// there is noise, else the means.
+    /// y. Normalizes with the batch's own statistics, or with the running statistics given for each stage; uses sampled
+    /// weights if there is noise, else mean weights.
     ///
     /// # Errors
-    /// If a shape does not fit, or there are fewer than two values a channel to take statistics of.
+    /// If a shape does not fit, or the batch's statistics are needed and there are fewer than two values a channel.
     pub fn forward(
         &self,
         x: Array4<F>,
@@ -160,7 +160,7 @@ impl<F: Real> DenseBlock<'_, F> {
             let first = filled - appended(unit);
             let mut dz = dy.slice(s![.., first..filled, .., ..]).to_owned();
             if let Some(term) = &term {
-                // No unit before this one reads these channels.
+                // No unit before this one reads these channels, so their term is complete.
                 term.subtract_from(dz.view_mut(), first, cache.y.slice(s![.., first..filled, .., ..]));
             }
             filled = first;
@@ -213,7 +213,7 @@ fn appended<F>(unit: &[Stage<'_, F>]) -> usize {
 }
 
 impl<F: Real> Statistics<F> {
-    /// Those of more channels after its own.
+    /// Appends the statistics of more channels.
     fn extend(&mut self, more: &Self) {
         let join = |own: &Array1<F>, more: &Array1<F>| {
             ndarray::concatenate(Axis(0), &[own.view(), more.view()]).expect("vectors")

@@ -6,9 +6,10 @@
 //! c[i, j] = Σ_l a[i, l] b[l, j]
 //! ```
 //!
-//! b's rows in a panel, and a's columns in a tile, are put one after the other first, so that both are read with unit stride
-//! however the operands lie. Each c is summed in order of l, 512 at a time, whose sums are added up in order: a sum of very
-//! many terms loses no more than one of a thousand, and is the same at any number of threads.
+//! The rows of b in a panel, and the columns of a in a tile, are first copied one after the other, so that both are
+//! read with unit stride whatever the layout of the operands. Each c is summed in the order of l, 512 terms at a time,
+//! and these partial sums are added up in order. The rounding error of a very long sum is therefore no larger than that
+//! of a sum of a thousand terms, and the sum is the same for any number of threads.
 
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
@@ -20,18 +21,18 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 use std::slice::ChunksExact;
 
-/// Columns computed by one thread at a time: whole panels of any vectors.
+/// The columns that one thread computes at a time: whole panels for any vector length.
 const COLUMNS: usize = 2 * MAX_LANES;
-/// Rows packed by one thread at a time: whole tiles.
+/// The rows that one thread packs at a time: whole tiles.
 const ROWS: usize = 4 * LARGEST;
 /// The most parts that the rows of a product are cut into: enough for the threads.
 const CUTS: usize = 4;
-/// Terms added up one after another.
+/// The terms that are added up before their sum is added to the product.
 const TERMS: usize = 512;
-/// Terms that one thread adds up sooner than another would come to help.
+/// The number of terms below which one thread ends before another thread begins.
 const FEW: usize = 1 << 19;
 
-/// The product of `a` (m, k) and `b` (k, n), of shape (m, n). Transposed views are taken as they are.
+/// The product of `a` (m, k) and `b` (k, n), of shape (m, n). Either may be a transposed view.
 ///
 /// # Panics
 /// If the inner dimensions differ.
@@ -43,7 +44,7 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> 
     let mut packed = vec![F::zero(); a.nrows().div_ceil(ROWS) * chunk];
     let chunks = a.axis_chunks_iter(Axis(0), ROWS).into_par_iter().with_min_len(at_least);
     chunks.zip(packed.par_chunks_mut(chunk)).for_each(|(a, packed)| F::vectorize(PackTiles { a, packed }));
-    // Each part of the rows packs the panels anew: where there are many panels, rows are not cut.
+    // Each part of the rows packs all panels again, so with many panels the rows are not cut.
     let cuts = if b.ncols() > (CUTS - 1) * COLUMNS { 1 } else { CUTS };
     let chunks = a.nrows().div_ceil(ROWS).div_ceil(cuts).max(1);
     let spares = Spares::default();
@@ -58,11 +59,11 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> 
     product
 }
 
-/// a's rows tile by tile: for each l, those of a tile.
+/// Packs the rows of a tile by tile: for each l, the elements l of the tile's rows.
 struct PackTiles<'a, F> {
     /// (rows, k).
     a: ArrayView2<'a, F>,
-    /// A vector longer than that.
+    /// The elements of `a`, and room for at least one vector more.
     packed: &'a mut [F],
 }
 
@@ -78,7 +79,8 @@ impl<F: Real> Kernel<F> for PackTiles<'_, F> {
     }
 }
 
-/// Puts rows (a few, k) side by side, `stride` apart. A vector more may be overwritten.
+/// Stores element l of row r of `rows` (a few, k) at l · `stride` + r. Up to a vector after the last element may be
+/// overwritten.
 #[inline(always)]
 fn pack<V: Vector>(rows: ArrayView2<'_, V::Element>, stride: usize, to: &mut [V::Element]) {
     if rows.strides()[1] == 1 {
@@ -98,13 +100,13 @@ fn pack<V: Vector>(rows: ArrayView2<'_, V::Element>, stride: usize, to: &mut [V:
 
 /// Some columns of a product.
 struct Columns<'a, F> {
-    /// (m, k), [`ROWS`] at a time, by [`PackTiles`].
+    /// (m, k), packed by [`PackTiles`], [`ROWS`] rows at a time.
     a: ChunksExact<'a, F>,
     /// (k, columns).
     b: ArrayView2<'a, F>,
     /// (m, columns).
     product: ArrayViewMut2<'a, F>,
-    /// Where columns of b are packed.
+    /// The buffer that columns of b are packed to.
     panel: &'a mut Vec<F>,
 }
 
@@ -131,7 +133,7 @@ impl<F: Real> Kernel<F> for Columns<'_, F> {
     }
 }
 
-/// The next N rows of a product, at most two vectors of columns.
+/// Computes the next N rows of a product, in at most two vectors of columns.
 #[inline(always)]
 fn tile<'a, V: Vector, const N: usize>(
     a: &[V::Element],
@@ -161,7 +163,7 @@ fn tile<'a, V: Vector, const N: usize>(
     }
 }
 
-/// The elements of a slice of at most a vector, followed by zeros.
+/// Loads a slice of at most a vector's length, padded with zeros.
 #[inline(always)]
 fn load_some<V: Vector>(from: &[V::Element]) -> V {
     if from.len() == V::LANES { V::load(from) } else { V::load_part(from) }

@@ -1,6 +1,7 @@
-//! The fast ways of the operations whose definitions, in [`layers`](crate::layers), are too slow to train with. A kernel computes
-//! what the definition does, to rounding; every test of an operation runs on both. Nothing here names a type of `layers`. The words used
-//! here and each loop as pseudo-code are in `src/kernels/README.md`.
+//! The fast implementations (kernels) of the operations whose definitions, in [`layers`](crate::layers), are too slow
+//! to train with. A kernel computes the same as the definition, to rounding; every test of an operation runs on both.
+//! No kernel names a type of `layers`. `src/kernels/README.md` defines the words used here and has each loop as
+//! pseudo-code.
 //!
 //! | kernel                | what it computes                                                                          |
 //! |-----------------------|-------------------------------------------------------------------------------------------|

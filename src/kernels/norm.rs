@@ -15,7 +15,7 @@ use crate::tensor::sum::Sums;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView3, ArrayViewMut3, Axis};
 
-/// y (B, C, P), from `x` in standard layout and what each channel has (C).
+/// y (B, C, P), from `x` in standard layout, with the mean, scale and shift of each channel (C).
 pub(crate) fn forward<F: Real>(
     x: ArrayView3<'_, F>,
     mean: ArrayView1<'_, F>,
@@ -36,7 +36,7 @@ pub(crate) fn forward<F: Real>(
     y
 }
 
-/// dγ and dβ (C); `dy` becomes dx. Both are (B, C, P), in standard layout.
+/// Returns dγ and dβ (C), and replaces `dy` by dx. `x` and `dy` are (B, C, P), in standard layout.
 pub(crate) fn backward<F: Real>(
     x: ArrayView3<'_, F>,
     dy: &mut Array3<F>,
@@ -64,7 +64,7 @@ pub(crate) fn backward<F: Real>(
     [dgamma.into(), dbeta.into()]
 }
 
-/// y = γ x̂ + β = scale · (x − μ) + shift on a block.
+/// y = γ x̂ + β = scale · (x − μ) + shift on a block of channels.
 struct Normalize<'a, F> {
     x: ArrayView3<'a, F>,
     y: ArrayViewMut3<'a, F>,
@@ -90,7 +90,7 @@ impl<F: Real> Kernel<F> for Normalize<'_, F> {
     }
 }
 
-/// dγ and dβ of a block; dy becomes dx.
+/// Returns dγ and dβ of a block of channels, and replaces dy by dx.
 struct Gradient<'a, F> {
     x: ArrayView3<'a, F>,
     dy: ArrayViewMut3<'a, F>,

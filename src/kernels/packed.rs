@@ -4,9 +4,9 @@
 //! y = pool(ReLU(scale ⊙ (x ∗ w) + shift))          w = ℓ_index
 //! ```
 //!
-//! [`fields`] holds the indices and decodes them; [`dense`] and [`conv`] are the products, [`epilogue`] what is done to a sum
-//! while it is still in a register, [`max_pool`] the pooling that follows a convolution. What they compute is defined by the
-//! decoded network ([`PackedModel::decode`](crate::packed::PackedModel::decode)).
+//! [`fields`] holds the indices and decodes them; [`dense`] and [`conv`] are the products, [`epilogue`] the operations
+//! on a sum while it is still in a register, [`max_pool`] the pooling that follows a convolution. The decoded network
+//! ([`PackedModel::decode`](crate::packed::PackedModel::decode)) defines their results.
 
 pub(crate) mod conv;
 pub(crate) mod dense;
@@ -16,7 +16,7 @@ pub(crate) mod max_pool;
 
 use crate::tensor::aligned::Aligned;
 
-/// Makes `buffer` hold at least `len` elements, whose values do not matter.
+/// Makes `buffer` at least `len` elements long; their values do not matter.
 pub(crate) fn enlarge(buffer: &mut Aligned<f32>, len: usize) {
     if buffer.len() < len {
         buffer.resize(len, 0.0);

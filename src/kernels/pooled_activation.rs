@@ -6,8 +6,9 @@
 //! dx = γ/√(s² + ε) · (g at the maxima, 0 elsewhere)
 //! ```
 //!
-//! As the three operations one after the other, whose images are all as large as x: here a is never stored, nor its gradient, and what the backward keeps beside x is a quarter
-//! of it. Where μ and s² are the batch's own, [`BatchTerm`] is subtracted from dx.
+//! The result is that of the three operations one after the other, each of which reads images as large as x. Here
+//! neither a nor its gradient is stored, and beside x the backward keeps one pixel and its place for each window, a
+//! quarter of x's pixels. Where μ and s² are the batch's own, [`BatchTerm`] is subtracted from dx.
 //!
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
 
@@ -45,9 +46,9 @@ pub struct Cache<F> {
     activation: Activation<F>,
     /// x at the maximum of each window.
     at_maximum: Array4<F>,
-    /// Which element of the window that is, in row-major order.
+    /// The place of that element in the window, in row-major order.
     place: Array4<u8>,
-    /// What flows through the batch's statistics, still nothing; none if they were given.
+    /// The gradient that flows through the batch's statistics, 0 until the backward; none if the statistics were given.
     term: Option<BatchTerm<F>>,
 }
 
@@ -99,7 +100,7 @@ impl<F: Real> PooledActivation<'_, F> {
         Ok((y, Cache { x, activation, at_maximum, place, term: None }))
     }
 
-    /// The gradient, from `dy`: dx still to be formed, dγ and dβ.
+    /// The gradient, from `dy`: dx, which is formed later, dγ and dβ.
     ///
     /// # Panics
     /// If `dy` is not of y's shape.
@@ -144,7 +145,8 @@ impl<F: Real> PooledActivation<'_, F> {
 
 const STANDARD: &str = "brought into standard layout";
 
-/// The columns of a row and its pairs: rows of an even width follow one another without a gap, and are one long row.
+/// The columns of a row and its pairs of neighbours. Rows of an even width follow one another without a gap, and count
+/// as one long row.
 fn row_of_pairs([height, width]: [usize; 2]) -> (usize, usize) {
     if width % 2 == 0 { (height * width, height * width / 2) } else { (width, width / 2) }
 }

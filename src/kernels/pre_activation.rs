@@ -6,11 +6,12 @@
 //! dx, with μ and s² held:        dx += γ/√(s² + ε) · g
 //! ```
 //!
-//! Neither x̂ nor a is ever stored for a whole batch: the convolution computes a as it lays out an image, in the forward and,
-//! instead of remembering it, once more in the backward. That is what makes a [`dense_block`](super::dense_block) cheap in
-//! memory (Pleiss et al. 2017), and it costs next to nothing beside the convolution.
+//! Neither x̂ nor a is ever stored for a whole batch: the convolution computes a as it lays out an image, in the
+//! forward and again in the backward. This makes a [`dense_block`](super::dense_block) cheap in memory (Pleiss et al.
+//! 2017), and costs almost nothing compared to the convolution.
 //!
-//! Where μ and s² are the batch's own, [`BatchTerm`](super::activation::BatchTerm) is the part of dx that flows through them.
+//! Where μ and s² are the batch's own, [`BatchTerm`](super::activation::BatchTerm) is the part of dx that flows through
+//! them.
 //!
 //! Shapes: x, dx (B, C, H, W), y, ε, dy (B, O, OH, OW), γ, β, μ, s² (C).
 
@@ -24,7 +25,7 @@ use ndarray::{Array4, ArrayView4, ArrayViewMut4};
 /// The operation.
 #[derive(Clone, Debug)]
 pub struct PreActivation<'a, F> {
-    /// What the images go through before they are convolved.
+    /// The normalization and ReLU before the convolution.
     pub activation: Activation<F>,
     /// The convolution.
     pub conv: Conv2d<'a, F>,
@@ -40,7 +41,7 @@ impl<F: Real> PreActivation<'_, F> {
         self.conv.mean(x, Some(&self.activation))
     }
 
-    /// y with sampled weights, and the factor from dy to dv, which takes the place of `eps`.
+    /// y with sampled weights, and the factor from dy to dv, which is stored in place of `eps`.
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -49,7 +50,8 @@ impl<F: Real> PreActivation<'_, F> {
         self.conv.sampled(x, Some(&self.activation), eps)
     }
 
-    /// The gradient, from `dy`; dx, with μ and s² held, is added to. `dv_per_dy` is the forward's; none with mean weights.
+    /// Returns the gradient with respect to the parameters, from `dy`, and adds the gradient with respect to x, with μ
+    /// and s² held constant, to `dx`. `dv_per_dy` is the forward's; none with mean weights.
     ///
     /// # Panics
     /// If `dy` is not of y's shape or `dx` not of x's.

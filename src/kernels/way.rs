@@ -1,9 +1,9 @@
-//! Which of the two computes an operation: its definition or its kernel.
+//! Whether an operation is computed by its definition or by its kernel.
 
 use crate::error::{Error, Result};
 use std::sync::OnceLock;
 
-/// Names the way of the whole process, unless an operation is told another.
+/// The environment variable that names the way for the whole process; an operation may be given another way.
 const VARIABLE: &str = "SPIKESLAB_KERNELS";
 const NAMES: [(&str, Way); 2] = [("definition", Way::Definition), ("fast", Way::Kernel)];
 
@@ -17,7 +17,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// What the environment says: `SPIKESLAB_KERNELS` of `definition` or `fast`; kernels where it is not set.
+    /// The way that `SPIKESLAB_KERNELS` names, `definition` or `fast`; the kernels if it is not set.
     pub fn in_use() -> Self {
         static IN_USE: OnceLock<Way> = OnceLock::new();
         *IN_USE.get_or_init(|| named().ok().flatten().unwrap_or(Self::Kernel))
@@ -32,7 +32,7 @@ impl Way {
 /// Checks that `SPIKESLAB_KERNELS` is not set, or names a way.
 ///
 /// # Errors
-/// [`Error::Option`] if it names none.
+/// [`Error::Option`] if its value is not the name of a way.
 pub fn check_environment() -> Result<()> {
     named().map(drop)
 }

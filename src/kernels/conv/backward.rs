@@ -11,26 +11,26 @@ use crate::tensor::sum::{BLOCK, Sums, sum};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};
 use rayon::prelude::*;
 
-/// Output positions that are taken together, about: their gradients stay in the cache.
+/// About the number of output positions that are taken together: their gradients stay in the cache.
 const POSITIONS: usize = 1024;
 
-/// Some images.
+/// A few images and what their backward needs.
 pub(super) struct Images<'a, 'dx, F> {
     pub layout: &'a Layout,
     pub groups: usize,
     /// (images, C, H, W).
     pub x: ArrayView4<'a, F>,
-    /// What x goes through first.
+    /// The activation that x goes through first.
     pub activation: Option<&'a Activation<F>>,
-    /// (O, OH, OW) each.
+    /// dy of each image (O, OH, OW).
     pub dy: &'a [F],
-    /// Likewise; none with mean weights.
+    /// The factor from dy to dv of each image (O, OH, OW); none with mean weights.
     pub dv_per_dy: Option<&'a [F]>,
-    /// None if dx is not asked for.
+    /// None if the caller does not want dx.
     pub dx: Option<InputGradients<'dx, F>>,
 }
 
-/// What dx is formed with.
+/// dx, and what forms it.
 pub(super) struct InputGradients<'a, F> {
     pub adjoint: &'a Adjoint<'a>,
     /// θ and σ² of each group by [`Adjoint::interleave`].
@@ -39,7 +39,7 @@ pub(super) struct InputGradients<'a, F> {
     pub dx: ArrayViewMut4<'a, F>,
 }
 
-/// Buffers, used again and again for one layout.
+/// Buffers that are reused for one layout.
 #[derive(Default)]
 pub(super) struct BackwardBuffers<F> {
     dv: Aligned<F>,
@@ -48,15 +48,15 @@ pub(super) struct BackwardBuffers<F> {
     images: InputGradientBuffers<F>,
 }
 
-/// The gradient in the parameters, from a few images.
+/// The gradient with respect to the parameters, from a few images.
 pub(super) struct Partial<F> {
-    /// dθ and dσ² of each group, as [`WeightGradient`] forms them.
+    /// dθ and dσ² of each group, as [`AddUp`] returns them.
     pub weights: Vec<Aligned<F>>,
     /// (O).
     pub dbias: Vec<f64>,
-    /// Of the activation (C); empty without one.
+    /// dγ of the activation (C); empty without an activation.
     pub dgamma: Vec<f64>,
-    /// Likewise.
+    /// dβ of the activation (C); empty without an activation.
     pub dbeta: Vec<f64>,
 }
 
@@ -71,9 +71,9 @@ impl<F: Real> Partial<F> {
         }
     }
 
-    /// Adds others, in order.
+    /// Adds the sums of `others`, in order.
     pub(super) fn add(&mut self, others: &[Self]) {
-        /// Elements added up by one thread at a time.
+        /// The number of elements that one thread adds up at a time.
         const ELEMENTS: usize = 1 << 11;
         for (group, weights) in self.weights.iter_mut().enumerate() {
             weights.par_chunks_mut(ELEMENTS).enumerate().for_each(|(i, sum)| {
@@ -188,7 +188,7 @@ impl<F: Real> Kernel<F> for ElementwiseProduct<'_, F> {
     }
 }
 
-/// Adds Σ dm over the positions of an image to the gradient in the bias of each channel.
+/// Adds Σ dm over the positions of an image to db of each channel.
 struct AddBias<'a, F> {
     dm: &'a [F],
     dbias: &'a mut [f64],

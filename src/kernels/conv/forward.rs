@@ -1,4 +1,4 @@
-//! The forward of one group of one image: mean and variance in a single pass, then what is made of them.
+//! The forward of one group of one image: mean and variance in a single pass, then the output from them.
 //!
 //! ```text
 //! m[o, (p, q)] = b_o + Σ_k θ[o, k] col[k, (p, q)]        v[o, (p, q)] = Σ_k σ²[o, k] col[k, (p, q)]²
@@ -12,7 +12,7 @@ use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::fresh::FreshChunk;
 use crate::tensor::tiles::tiles;
 
-/// What to compute, and where it goes: chunks (O/groups, OH, OW).
+/// What to compute, and the chunks (O/groups, OH, OW) to store it in.
 pub(super) enum Output<'a, F> {
     /// m.
     Mean { m: FreshChunk<'a, F> },
@@ -34,7 +34,7 @@ pub(super) struct Forward<'a, F> {
     pub buffers: &'a mut ConvolutionBuffers<F>,
 }
 
-/// θ and σ² of a group, each (O/groups, K), in the order of use.
+/// θ and σ² of a group, each (O/groups, K), in the order in which the kernel reads them.
 pub(super) fn interleave<F: Real>(theta: &[F], sigma2: &[F], layout: &Layout) -> Vec<F> {
     let order = Order { output: layout.fan_in, input: layout.taps(), turned: false };
     F::vectorize(Interleave { layout, w: theta, u: sigma2, order })
@@ -81,7 +81,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
 }
 
 impl<F: Real> Output<'_, F> {
-    /// What the moments of the next channel, `o`, give.
+    /// Stores the output of channel `o`, which must be the next one, from its moments.
     #[inline(always)]
     fn put(&mut self, o: usize, mean: &[F], variance: &[F]) {
         match self {

@@ -1,13 +1,14 @@
-//! The gradient in one group of one image.
+//! The input gradient of one group of one image.
 //!
 //! ```text
 //! da[c, (h, w)] = Σ θ[o, (c, i, j)] dm[o, (p, q)] + 2 a[c, (h, w)] Σ σ²[o, (c, i, j)] dv[o, (p, q)]
 //! ```
 //!
-//! over all o and all (i, j) for which (c, i, j) at (p, q) meets (h, w); a is the image x, or what an activation makes of it.
-//! There are two ways. **Gathered**, at each pixel the sums over o and (i, j) together: the convolution of
-//! [`Layout::transposed`], which meets zeros around the outputs. **Scattered**, at each position and element of the kernel
-//! the sums over o alone, [`Layout::elements`], which are then added up where they meet.
+//! over all o and all (i, j) for which (c, i, j) reads (h, w) at (p, q); a is the image x, or its activation. There are
+//! two methods. **Gathered**: at each pixel, the sums over o and (i, j) together, which is the convolution of
+//! [`Layout::transposed`] with zeros around the outputs. **Scattered**: at each position and element of the kernel, the
+//! sums over o alone, by [`Layout::elements`], which are then added to the pixel that the element reads at that
+//! position.
 
 use super::layout::Layout;
 use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks};
@@ -18,19 +19,19 @@ use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
 use crate::tensor::tiles::tiles;
 
-/// How a gradient is formed.
+/// The method that forms an input gradient.
 pub(super) struct Adjoint<'a> {
-    /// Of the forward.
+    /// The layout of the forward.
     layout: &'a Layout,
-    /// Of the products.
+    /// The layout of the products.
     products: Layout,
     scattered: bool,
 }
 
 impl<'a> Adjoint<'a> {
-    /// The cheaper way.
+    /// The cheaper method; with a stride other than 1 always the scattered one.
     pub(super) fn new(layout: &'a Layout, window: &Window) -> Self {
-        // In products: what it costs to add up a sum.
+        // The cost of adding up a sum, in products.
         const ADDING_UP: usize = 12;
         let products = 2 * layout.channels_out;
         let pixels = layout.image[1] * layout.image[2].next_multiple_of(SEGMENT);
@@ -42,10 +43,10 @@ impl<'a> Adjoint<'a> {
         }
     }
 
-    /// θ and σ² of a group, each (O/groups, K), in the order of use.
+    /// θ and σ² of a group, each (O/groups, K), in the order in which the kernel reads them.
     pub(super) fn interleave<F: Real>(&self, theta: &[F], sigma2: &[F]) -> Vec<F> {
         let order = if self.scattered {
-            // A channel out is an element of the kernel.
+            // An output channel of these products is an element of the kernel.
             Order { output: 1, input: self.layout.fan_in, turned: false }
         } else {
             let taps = self.layout.taps();
@@ -55,30 +56,30 @@ impl<'a> Adjoint<'a> {
     }
 }
 
-/// The gradient in one group of one image.
+/// Adds the input gradient of one group of one image.
 pub(super) struct InputGradient<'a, F> {
     pub adjoint: &'a Adjoint<'a>,
     pub image: Pixels<'a, F>,
     /// (O/groups, OH, OW).
     pub dm: &'a [F],
-    /// Likewise; empty with mean weights.
+    /// (O/groups, OH, OW); empty with mean weights.
     pub dv: &'a [F],
     /// θ and σ² by [`Adjoint::interleave`].
     pub weights: &'a [F],
     /// (C/groups, H, W), added to.
     pub dx: &'a mut [F],
-    /// In the parameters of the group's activation, added to; empty without one.
+    /// dγ and dβ of the activation of the group's channels, added to; empty without an activation.
     pub dgamma: &'a mut [f64],
     pub dbeta: &'a mut [f64],
     pub buffers: &'a mut InputGradientBuffers<F>,
 }
 
-/// Buffers, used again and again for one layout.
+/// Buffers that are reused for one layout.
 #[derive(Default)]
 pub(super) struct InputGradientBuffers<F> {
     /// dm, dv and the sums of a tile.
     products: ConvolutionBuffers<F>,
-    /// Scattered, the image and its gradient, laid out.
+    /// The image and its gradient, laid out; only for the scattered method.
     image: Aligned<F>,
     da: Aligned<F>,
     /// The gradient of a channel.
@@ -153,7 +154,7 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
 }
 
 impl<F: Real> InputGradient<'_, F> {
-    /// Adds to dx what da (H, W) of a channel gives.
+    /// Adds the gradient that comes from da (H, W) of a channel to dx, dγ and dβ.
     #[inline(always)]
     fn add<V: Vector<Element = F>>(&mut self, channel: usize, da: &[F]) {
         let pixels = channel * da.len()..(channel + 1) * da.len();
@@ -178,7 +179,8 @@ fn combine<F: Real>((mean, variance): (&[F], &[F]), x: &[F], da: &mut [F], value
     da.iter_mut().zip(x).zip(sums).for_each(|((da, x), (m, v))| *da = *m + two * value(*x) * *v);
 }
 
-/// Adds mean + 2 a · variance of each segment of positions where it meets the image; a and da begin at what the first one meets.
+/// Adds mean + 2 a · variance of each segment of positions to da of the pixels that the segment reads; `a` and `da`
+/// begin at the pixel that position (0, 0) reads.
 #[inline(always)]
 fn scatter<V: Vector>(
     segments: &[u32],
@@ -191,7 +193,7 @@ fn scatter<V: Vector>(
     for (start, (mean, variance)) in segments.iter().zip(sums) {
         let met = *start as usize..*start as usize + V::SEGMENT;
         let (a, da) = (&a[met.clone()], &mut da[met]);
-        // Read, then written: the compiler need not know that they do not overlap.
+        // A segment is read as a whole, then written: the compiler need not know that the slices do not overlap.
         let mut sums = [V::Element::of(0.0); SEGMENT];
         for i in 0..V::SEGMENT {
             sums[i] = da[i] + (mean[i] + two * a[i] * variance[i]);

@@ -1,18 +1,19 @@
-//! How the kernels lay out their operands, so that they see unit strides and no borders.
+//! How the kernels lay out their operands, so that all strides are 1 and there are no borders.
 //!
-//! **Image** (some channels of one group): padded with its zeros, and the columns of each row sorted by their remainder
-//! modulo the horizontal stride. What the kernel's element (c, i, j) meets along a row of output positions is then
-//! contiguous, `offset(c, i, j)` after what output row p starts at, `p · row_step`: with the im2col of [`crate::tensor`],
+//! **Image** (some channels of one group): with its zero padding, and the columns of each row sorted by their remainder
+//! modulo the horizontal stride. The pixels that the kernel's element (c, i, j) reads along a row of output positions
+//! are then contiguous. For output row p they begin at `p · row_step + offsets[(c, i, j)]`: with the im2col of
+//! [`crate::tensor`],
 //!
 //! ```text
 //! col[(c, i, j), (p, q)] = image[p · row_step + offsets[(c, i, j)] + q]
 //! ```
 //!
-//! **Sums** over the kernel's elements, at each output position: the OW positions of a row, up to `row`, a multiple of
-//! [`SEGMENT`]. A vector is gathered from segments, of one row or of successive ones; a segment that reaches beyond its row reads
-//! pixels that belong to other positions, and what becomes of them is dropped.
+//! **Sums** over the kernel's elements, at each output position: a row has OW positions, rounded up to `row`, a
+//! multiple of [`SEGMENT`]. A vector is gathered from segments, of one row or of successive rows. A segment that
+//! extends beyond its row reads pixels of other positions; the sums formed from them are dropped.
 //!
-//! **Backwards**, the gradient in the images is a convolution too, of the outputs: [`Layout::transposed`] or
+//! **Backward**: the input gradient is also a convolution, of the output gradients: [`Layout::transposed`] or
 //! [`Layout::elements`].
 
 use crate::scalar::Real;
@@ -32,17 +33,19 @@ pub(crate) struct Layout {
     pub output: [usize; 2],
     /// OW rounded up: the length of a row of sums.
     pub row: usize,
-    /// Where the kernel's element (c, i, j) meets output position (0, 0), in the order of θ.
+    /// The index, in a laid-out image, of the pixel that the kernel's element (c, i, j) reads at output position (0,
+    /// 0), in the order of θ.
     pub offsets: Vec<u32>,
-    /// The distance between what successive output rows meet.
+    /// The distance between the pixels that successive output rows read.
     pub row_step: usize,
     /// Elements of one laid-out input channel.
     pub channel: usize,
     /// Elements of a laid-out channel between the first and the last that one output row reads.
     reach: usize,
-    /// Each row of a channel's image that is laid out, and where it begins.
+    /// For each row of the image that is laid out: its number, and the element of a laid-out channel at which it
+    /// begins.
     rows: Vec<(usize, usize)>,
-    /// Rows that are laid out as one: all of them where each follows the one before without a gap, else 1.
+    /// The number of rows that are copied as one: all rows where each follows the one before without a gap, else 1.
     together: usize,
     columns: Columns,
 }
@@ -54,7 +57,7 @@ enum Columns {
 }
 
 impl Columns {
-    /// How many rows of `width` columns, laid out `row_len` apart, are one.
+    /// How many successive rows of `width` columns, laid out `row_len` apart, can be copied as one.
     fn together(&self, width: usize, row_len: usize) -> usize {
         match self {
             Self::Run { from, .. } if from.len() == width && width == row_len => usize::MAX,
@@ -66,7 +69,8 @@ impl Columns {
 impl Layout {
     pub(crate) fn new(image: [usize; 3], window: &Window, output: [usize; 2], channels_out: usize) -> Self {
         let [channels, height, width] = image;
-        // A stride beyond the padded image is never taken.
+        // With a stride of the padded image's size or more there is one output position, so a larger stride is cut to
+        // this size.
         let [stride_h, stride] = [0, 1].map(|axis| window.stride[axis].min(image[1 + axis] + 2 * window.padding[axis]));
         let phase = (width + 2 * window.padding[1]).div_ceil(stride);
         let row_len = stride * phase;
@@ -97,19 +101,19 @@ impl Layout {
         }
     }
 
-    /// The convolution that is the adjoint of this one, whose stride is 1 and which has the window given: of outputs
-    /// (O/groups, OH, OW), with each kernel turned upside down.
+    /// The adjoint of this convolution, which has stride 1 and the window given: a convolution of outputs (O/groups,
+    /// OH, OW) with each kernel rotated by 180°.
     ///
     /// ```text
     /// da[c, (h, w)] = Σ_(o, i', j') weight[o, (c, kh − 1 − i', kw − 1 − j')] · laid out[(o, i', j'), (h, w)]
     /// ```
     pub(crate) fn transposed(&self, window: &Window) -> Self {
         let [channels, height, width] = self.image;
-        // Output row p meets pixel h where p = h + padding − i · dilation; i' counts from the last i.
+        // Output row p reads image row h at element i if p = h + padding − i · dilation; i' counts from the last i.
         let reach = [0, 1].map(|axis| (window.kernel[axis] - 1) * window.dilation[axis]);
         let row_len = width + reach[1];
         let channel = staggered((height + reach[0]) * row_len);
-        // Outputs that meet nothing but padding have no place.
+        // Outputs that read only padding are not laid out.
         let place = |axis: usize, p: usize| (p + reach[axis]).checked_sub(window.padding[axis]);
         let places = |axis: usize, size: usize| {
             let places = (0..self.output[axis]).filter_map(move |p| Some((p, place(axis, p)?)));
@@ -160,23 +164,24 @@ impl Layout {
         self.output[0] * self.output[1]
     }
 
-    /// The length of a buffer for `channels` laid-out input channels: a vector may begin at the last element.
+    /// The length of a buffer for `channels` laid-out input channels, from whose last element a vector may be loaded.
     pub(crate) fn image_len(&self, channels: usize) -> usize {
         channels * self.channel + MAX_LANES
     }
 
-    /// The elements of a laid-out channel that some output rows meet.
+    /// The elements of a laid-out channel that these output rows read.
     pub(crate) fn met_by(&self, rows: Range<usize>) -> Range<usize> {
         let last = rows.end.saturating_sub(1) * self.row_step;
         rows.start * self.row_step..(last + self.reach).min(self.channel)
     }
 
-    /// Sums of one output channel.
+    /// The number of elements of the sums of one output channel.
     pub(crate) fn plane(&self) -> usize {
         staggered(self.output[0] * self.row)
     }
 
-    /// Where in a laid-out image each segment of some rows of sums begins, filled up with zeros to whole vectors.
+    /// The element of a laid-out image at which each segment of these rows of sums begins, padded with zeros to whole
+    /// vectors.
     #[inline(always)]
     pub(crate) fn segments<V: Vector>(&self, rows: impl ExactSizeIterator<Item = usize>) -> Vec<u32> {
         let mut segments = Vec::with_capacity((rows.len() * self.row / V::SEGMENT).next_multiple_of(V::SEGMENTS));
@@ -189,14 +194,14 @@ impl Layout {
         segments
     }
 
-    /// Lays out some channels; the padding in `laid_out` is left as it is. `value` gives, for each of them, what is made of
-    /// its pixels on the way.
+    /// Lays out the channels of `image`; the padding in `laid_out` is left unchanged. `value` returns, for each
+    /// channel, the function that is applied to its pixels.
     #[inline(always)]
     pub(crate) fn lay_out<F: Real, V: Fn(F) -> F>(&self, image: &[F], laid_out: &mut [F], value: impl Fn(usize) -> V) {
         self.lay_out_part(0..self.channel, image, laid_out, value);
     }
 
-    /// Lays out those of their rows that begin among `elements` of a laid-out channel.
+    /// As [`Layout::lay_out`], for only the rows that begin within `elements` of a laid-out channel.
     #[inline(always)]
     pub(crate) fn lay_out_part<F: Real, V: Fn(F) -> F>(
         &self,
@@ -241,7 +246,7 @@ impl Layout {
         }
     }
 
-    /// Makes 0 of what lies in a row of sums beyond the OW of one output channel.
+    /// Sets the elements beyond the OW sums of each row of one output channel to 0.
     #[inline(always)]
     pub(crate) fn clear_ends<F: Real>(&self, plane: &mut [F]) {
         let columns = self.output[1];
@@ -252,7 +257,7 @@ impl Layout {
         }
     }
 
-    /// The reverse of [`Layout::without_ends`]: what is beyond the ends is left as it is.
+    /// The reverse of [`Layout::without_ends`]; the elements beyond the OW sums of each row are left unchanged.
     #[inline(always)]
     pub(crate) fn with_ends<F: Real>(&self, positions: &[F], plane: &mut [F]) {
         let columns = self.output[1];
@@ -263,7 +268,7 @@ impl Layout {
         rows.for_each(|(from, to)| to[..columns].copy_from_slice(from));
     }
 
-    /// The OW sums of each row, in the order of positions: those of one output channel.
+    /// Moves the OW sums of each row of one output channel together, in the order of positions.
     #[inline(always)]
     pub(crate) fn without_ends<F: Real>(&self, plane: &mut [F]) {
         let [rows, columns] = self.output;
@@ -273,12 +278,12 @@ impl Layout {
     }
 }
 
-/// `to` becomes f(from), of one length: most often a segment or two.
+/// Sets `to` to f of each element of `from`, which has the same length, most often a segment or two.
 #[inline(always)]
 fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
     let whole = from.len() / SEGMENT * SEGMENT;
     for (from, to) in from.chunks_exact(SEGMENT).zip(to.chunks_exact_mut(SEGMENT)) {
-        // Read, then written: the compiler need not know that they do not overlap.
+        // A segment is read as a whole, then written: the compiler need not know that the slices do not overlap.
         let mut segment = [F::zero(); SEGMENT];
         segment.copy_from_slice(from);
         for x in &mut segment {
@@ -289,7 +294,7 @@ fn map<F: Real>(from: &[F], to: &mut [F], f: impl Fn(F) -> F) {
     from[whole..].iter().zip(&mut to[whole..]).for_each(|(from, to)| *to = f(*from));
 }
 
-/// Where each element (c, i, j) of a kernel is, from where it is within a channel.
+/// The index of each element (c, i, j) of a kernel in a laid-out image, from its index `within` a channel.
 fn offsets(channels: usize, channel: usize, kernel: [usize; 2], within: impl Fn(usize, usize) -> usize) -> Vec<u32> {
     let of_row = |i: usize| (0..kernel[1]).map(move |j| (i, j));
     let taps: Vec<usize> = (0..kernel[0]).flat_map(of_row).map(|(i, j)| within(i, j)).collect();
@@ -300,8 +305,8 @@ fn offsets(channels: usize, channel: usize, kernel: [usize; 2], within: impl Fn(
     offsets
 }
 
-/// At least `elements`, an odd number of cache lines: the kernels read the same position of many channels in turn, and where
-/// channels are a power of two apart, all of them compete for the same few places of the cache.
+/// `elements`, rounded up to an odd number of cache lines: the kernels read the same position of many channels in turn,
+/// and where channels are a power of two apart, these positions all compete for the same few places of the cache.
 fn staggered(elements: usize) -> usize {
     /// 64 bytes of f32; a multiple of every vector's length.
     const LINE: usize = MAX_LANES;

@@ -1,17 +1,17 @@
-//! The gradient in y, a few images at a time: an array, or one that is formed only when it is asked for and never leaves the
-//! cache.
+//! The gradient dy, a few images at a time: an array, or a gradient that is formed only when the backward reads it, and
+//! never leaves the cache.
 
 use crate::scalar::Real;
 use crate::tensor::aligned::Aligned;
 use ndarray::{ArrayView4, s};
 use std::ops::Range;
 
-/// The gradient in some images.
+/// The gradient with respect to the outputs y of a convolution.
 pub trait OutputGradient<F>: Sync {
     /// (B, O, OH, OW).
     fn dim(&self) -> (usize, usize, usize, usize);
 
-    /// Of some images, in standard layout; `room` is where they are formed, if they have no place yet.
+    /// dy of these images, in standard layout; it is formed in `room` if it is not stored already.
     fn images<'a>(&'a self, images: Range<usize>, room: &'a mut Aligned<F>) -> &'a [F];
 }
 

@@ -1,20 +1,22 @@
-//! The two products of the forward and of the gradient in the images, at all positions of one group of one image.
+//! The two products of the forward and of the input gradient, at all positions of one group of one image.
 //!
 //! ```text
 //! first[o, (p, q)] = Σ_k w[o, k] a[k, (p, q)]        second[o, (p, q)] = Σ_k u[o, k] b[k, (p, q)]
 //! ```
 //!
-//! In the forward b is a²; in the gradient in the images b is a second operand of a's size. A tile holds the sums of up to twelve
-//! channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that each load of a
-//! and b serves many products. The loop takes the elements k of a few input channels at a time, so that their weights and pixels
-//! stay in the nearest cache; each sum adds its terms in the order of k, however the channels are cut.
+//! In the forward b is a²; in the input gradient b is a second operand of a's size. A tile holds the sums of up to
+//! twelve channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that
+//! each load of a and b serves many products. The loop takes the elements k of a few input channels at a time, so that
+//! their weights and pixels stay in the nearest cache; each sum adds its terms in the order of k, however the channels
+//! are cut.
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::tiles::{by_size, tiles};
 
-/// Elements of the kernel that the loop takes together, about: their weights for one tile fill half of the nearest cache.
+/// About the number of elements of the kernel that the loop takes together: their weights for one tile fill half of the
+/// nearest cache.
 const ELEMENTS: usize = 160;
 
 /// The blocks of input channels: (first, size) of each.
@@ -31,14 +33,14 @@ pub(super) struct Interleave<'a, F> {
     pub order: Order,
 }
 
-/// How w and u lie.
+/// The order of w and u in memory.
 #[derive(Clone, Copy)]
 pub(super) struct Order {
     /// The distance between successive output channels.
     pub output: usize,
     /// The distance between successive input channels, whose taps follow one another.
     pub input: usize,
-    /// Whether the taps follow in reverse.
+    /// Whether the taps are read in reverse order.
     pub turned: bool,
 }
 
@@ -67,8 +69,8 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
     }
 }
 
-/// The products over a block of input channels for a tile of output channels. Those over the first block overwrite the sums,
-/// the others add to them.
+/// The products over a block of input channels for a tile of output channels. The products over the first block
+/// overwrite the sums; those over later blocks are added to them.
 pub(super) struct Products<'a, F> {
     pub layout: &'a Layout,
     /// [`Layout::segments`].
@@ -78,11 +80,12 @@ pub(super) struct Products<'a, F> {
     pub tile: (usize, usize),
     /// The block's channels, laid out.
     pub a: &'a [F],
-    /// What of b is laid out.
+    /// b, laid out like a; empty unless the second operand is [`OTHER`].
     pub b: &'a [F],
-    /// All, by [`Interleave`].
+    /// The weights of all channels, in the order of [`Interleave`].
     pub weights: &'a [F],
-    /// Of the tile's channels, [`Layout::plane`] each. The second stays as it is if there is no b.
+    /// The sums of the tile's channels, [`Layout::plane`] elements each. The second sums are left unchanged if there is
+    /// no b.
     pub sums: [&'a mut [F]; 2],
 }
 
@@ -105,7 +108,7 @@ impl<F: Real> Products<'_, F> {
         let weights = &weights[2 * before..][..2 * N * elements];
         let offsets = &layout.offsets[..elements];
         let plane = layout.plane();
-        // Both have one length: one bounds check of a segment holds for both.
+        // Since both have one length, one bounds check of a segment serves both.
         let b = if SECOND == OTHER { &b[..a.len()] } else { b };
         for (i, starts) in self.segments.chunks_exact(V::SEGMENTS).enumerate() {
             let at = |o: usize| o * plane + i * V::LANES;

@@ -1,10 +1,10 @@
-//! The gradient in the weights, summed over one group of a few images.
+//! The weight gradient, summed over one group of a few images.
 //!
 //! ```text
 //! dθ[o, k] = Σ_images,positions dm[o, (p, q)] col[k, (p, q)]        dσ²[o, k] = Σ_images,positions dv[o, (p, q)] col[k, (p, q)]²
 //! ```
 //!
-//! There are two ways, by what is side by side in a vector: [`elements`] of the kernel, or [`positions`].
+//! There are two methods, which differ in what the lanes of a vector are: [`elements`] of the kernel, or [`positions`].
 
 mod elements;
 mod positions;
@@ -16,7 +16,7 @@ use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::aligned::Aligned;
 use elements::Patches;
 
-/// The gradient in the weights of one group, from a few images.
+/// The weight gradient of one group, from a few images.
 pub(super) struct WeightGradient<'a, F> {
     pub layout: &'a Layout,
     pub images: &'a [Pixels<'a, F>],
@@ -24,26 +24,26 @@ pub(super) struct WeightGradient<'a, F> {
     pub dm: &'a [&'a [F]],
     /// dv likewise; empty with mean weights.
     pub dv: &'a [&'a [F]],
-    /// Empty at first; [`AddUp`] ends them.
+    /// The sums so far, empty at first; [`AddUp`] completes them.
     pub sums: &'a mut Aligned<F>,
     pub buffers: &'a mut GradientBuffers<F>,
 }
 
-/// Buffers, used again and again for one layout.
+/// Buffers that are reused for one layout.
 #[derive(Default)]
 pub(super) struct GradientBuffers<F> {
     elements: elements::ElementBuffers<F>,
     positions: positions::PositionBuffers<F>,
 }
 
-/// How a gradient is formed.
+/// The method that forms a gradient.
 enum Method {
     Elements(Patches),
     Positions,
 }
 
 impl Method {
-    /// The cheaper one.
+    /// The cheaper method.
     #[inline(always)]
     fn new<V: Vector>(layout: &Layout) -> Self {
         let patches = Patches::new::<V::Wide>(layout);
@@ -67,7 +67,7 @@ impl<F: Real> Kernel<F> for WeightGradient<'_, F> {
     }
 }
 
-/// The sums over images, when [`WeightGradient`] has formed them of all, a few at a time.
+/// Completes the sums over images, after [`WeightGradient`] has added the products of all images, a few at a time.
 pub(super) struct AddUp<'a, F> {
     pub layout: &'a Layout,
     pub sums: Aligned<F>,
@@ -85,7 +85,7 @@ impl<F: Real> Kernel<F> for AddUp<'_, F> {
     }
 }
 
-/// dθ and dσ² (O/groups, K), from the sums that [`AddUp`] gives.
+/// dθ and dσ² (O/groups, K), from the sums that [`AddUp`] returns.
 pub(super) struct Collect<'a, F> {
     pub layout: &'a Layout,
     pub sums: &'a [F],

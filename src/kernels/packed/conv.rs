@@ -1,8 +1,9 @@
 //! A convolution with packed weights, and the max pooling that follows it.
 //!
-//! Images are laid out first; then a tile's output channels are decoded at a time, for all of them. The kernel's tile is those
-//! channels by two vectors of positions. Where windows are squares of two by two, one vector lies below the other, and the
-//! larger sums of each column are all that leaves the registers; what other windows pool is still in the cache.
+//! All images are laid out first. Then the weights of one tile of output channels at a time are decoded, for all
+//! images. The kernel's tile is these channels by two vectors of positions. Where the pooling windows are adjacent
+//! squares of two by two, one of these vectors lies below the other, and only the larger sum of each column is stored;
+//! other windows pool sums that are still in the cache.
 
 use super::enlarge;
 use super::epilogue::{Affine, Epilogue, finish};
@@ -18,7 +19,7 @@ use crate::tensor::tiles::{LARGEST, by_size, tiles};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Memory of one thread, kept from one convolution to the next.
+/// The buffers of one thread, which are reused for the next convolution.
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// Images, laid out.
@@ -40,7 +41,8 @@ pub(crate) struct Convolution<'a> {
 }
 
 impl<'a> Convolution<'a> {
-    /// Of images `input` (C, H, W). The window of the pooling, `pool`, has no padding and no dilation.
+    /// The convolution of images of the size `input` (C, H, W). The window of the pooling, `pool`, has no padding and
+    /// no dilation.
     pub(crate) fn new(
         weights: PackedWeights<'a>,
         window: &Window,
@@ -53,10 +55,10 @@ impl<'a> Convolution<'a> {
         Self { weights, layout: Layout::new(input, window, output, weights.outputs), before, epilogue, pool }
     }
 
-    /// Lays out the elements of an image that are met.
+    /// Lays out the elements `met` of each channel of an image, those that the output rows read.
     #[inline(always)]
     fn lay_out(&self, met: Range<usize>, x: &[f32], laid_out: &mut [f32]) {
-        // The padding.
+        // The padding is 0.
         for channel in laid_out.chunks_exact_mut(self.layout.channel) {
             channel[met.clone()].fill(0.0);
         }
@@ -81,15 +83,15 @@ impl<'a> Convolution<'a> {
         [self.layout.channels_out, height, width]
     }
 
-    /// The rows of sums that some rows of the output are made of.
+    /// The rows of sums that these rows of the output are pooled from.
     fn convolved(&self, rows: &Range<usize>) -> Range<usize> {
         self.pool.map_or(rows.clone(), |Window { kernel, stride, .. }| {
             rows.start * stride[0]..rows.end.saturating_sub(1) * stride[0] + kernel[0]
         })
     }
 
-    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). The threads that `buffers` has one for share out y among
-    /// themselves.
+    /// Convolves images, each x (C, H, W) to its y (O, OH, OW). At most one thread for each element of `buffers`
+    /// computes a part of y.
     pub(crate) fn run<'b>(&self, images: impl Iterator<Item = (&'b [f32], &'b mut [f32])>, buffers: &mut [Buffers]) {
         let [outputs, height, width] = self.output();
         let multiplications = outputs * self.layout.fan_in * self.layout.positions();
@@ -113,15 +115,16 @@ impl<'a> Convolution<'a> {
         }
     }
 
-    /// The parts of y that `threads` threads compute, without images: some rows, and each decodes all weights; or, where
-    /// those are more than the image, some channels, and the image is laid out by each.
+    /// The parts of y that `threads` threads compute, without images yet. A part is some rows, and each thread decodes
+    /// all weights. If there are more weights than pixels, and enough output channels, a part is some channels, and
+    /// each thread lays out the whole image.
     fn parts<'b>(&self, threads: usize, multiplications: usize) -> Vec<Part<'_, 'b>> {
         let [outputs, height, _] = self.output();
         let image = self.layout.image[0] * self.layout.pixels();
         let by_channels = outputs * self.layout.fan_in > image && outputs >= 2 * threads * LARGEST;
         let part = |thread: usize| {
             let [channels, rows] = if by_channels {
-                // Whole tiles, and for the first thread what is left.
+                // Whole tiles; the first thread also takes the remaining channels.
                 let left = outputs % LARGEST;
                 let tiles = team::part(thread, threads, outputs / LARGEST, multiplications);
                 let first = if thread == 0 { 0 } else { left + tiles.start * LARGEST };
@@ -135,7 +138,7 @@ impl<'a> Convolution<'a> {
     }
 }
 
-/// Some rows of some channels of y: of each image all of x, and of each of the channels those rows.
+/// Some rows of some channels of y. Each image has all of x, and these rows of each of the channels of y.
 struct Part<'a, 'b> {
     convolution: &'a Convolution<'a>,
     channels: Range<usize>,
@@ -170,7 +173,7 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Buffers) {
         let segments = if squares { pairs_of_rows::<V>(layout, convolved) } else { layout.segments::<V>(convolved) };
         let [_, _, width] = convolution.output();
         let (plane, padded) = (rows.len() * width, segments.len() * V::SEGMENT / if squares { 2 } else { 1 });
-        // Two vectors may begin at the last of them.
+        // Two vectors may be loaded from the last sum on.
         let sums_len = padded + 2 * MAX_LANES;
         enlarge(&mut buffers.weights, LARGEST * layout.fan_in + MAX_LANES);
         enlarge(&mut buffers.sums, LARGEST * sums_len);
@@ -205,7 +208,8 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Buffers) {
     }
 }
 
-/// The segments of some rows, an even number of them: a vector of those of every other row, then one of those below them.
+/// The segments of an even number of rows: alternately a vector of segments of every other row, and one of the rows
+/// below them.
 #[inline(always)]
 fn pairs_of_rows<V: Vector>(layout: &Layout, rows: Range<usize>) -> Vec<u32> {
     let above = layout.segments::<V>(rows.clone().step_by(2));
@@ -221,11 +225,12 @@ fn pairs_of_rows<V: Vector>(layout: &Layout, rows: Range<usize>) -> Vec<u32> {
 /// Some output channels of an image.
 struct Tile<'a> {
     layout: &'a Layout,
-    /// Where each begins that a vector of positions is gathered from.
+    /// The element at which each segment begins that a vector of positions is gathered from.
     segments: &'a [u32],
-    /// Whether every second vector of positions lies below the one before, and only the larger of both sums is stored.
+    /// Whether every second vector of positions lies below the one before it, and only the larger of the two sums is
+    /// stored.
     squares: bool,
-    /// Laid out.
+    /// The image, laid out.
     image: &'a [f32],
     /// For each k: the weights of the tile's channels.
     weights: &'a [f32],
@@ -235,7 +240,7 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// What becomes of the sums at all segments, channel by channel.
+    /// Stores the outputs at all segments, channel by channel.
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(&self, channels: usize, y: &mut [&mut [f32]]) {
         by_size!(channels, V, N => self.channels::<V, N>(y));
@@ -252,7 +257,7 @@ impl Tile<'_> {
         }
     }
 
-    /// `P` vectors of positions, from the one called `first` on.
+    /// Computes `P` vectors of positions, from vector `first` on.
     #[inline(always)]
     fn vectors<V: Vector<Element = f32>, const N: usize, const P: usize>(&self, first: usize, y: &mut [&mut [f32]]) {
         let starts = &self.segments[first * V::SEGMENTS..][..P * V::SEGMENTS];

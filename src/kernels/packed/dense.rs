@@ -1,8 +1,8 @@
 //! A dense layer with packed weights.
 //!
-//! For an image alone, the products of the inputs of a cell and all that their weights may be are added up to a table, in
-//! which each output looks its sum up; the outputs are shared out among the threads. For several images, the weights of a few
-//! inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
+//! For a single image, a table holds the sum of the products of a cell's inputs for every value that a cell can have,
+//! and each output looks its sum up in the table; the threads share the outputs. For several images, the weights of a
+//! few inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
 
 use super::epilogue::Epilogue;
 use super::fields::{Block, MAX_ROWS, PackedWeights, first_cells};
@@ -12,16 +12,16 @@ use crate::team;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Images of a tile.
+/// The images of a tile.
 const ROWS: usize = 4;
-/// PackedWeights decoded at a time, about.
+/// About the number of weights that are decoded at a time.
 const DECODED: usize = 4096;
 
 /// y = epilogue(x w).
 pub(crate) struct Dense<'a> {
     pub weights: PackedWeights<'a>,
     pub epilogue: Epilogue<'a>,
-    /// How many threads share the outputs of an image given alone out among themselves.
+    /// The number of threads that share the outputs of a single image; none for a batch of several images.
     pub team: Option<usize>,
 }
 
@@ -54,7 +54,7 @@ impl Dense<'_> {
         if threads == 1 {
             return of(0..outputs, y);
         }
-        // Whole vectors.
+        // Each thread computes whole vectors.
         let share = outputs.div_ceil(threads).next_multiple_of(MAX_LANES);
         y.par_chunks_mut(share).enumerate().for_each(|(i, y)| of(i * share..i * share + y.len(), y));
     }
@@ -66,9 +66,9 @@ struct Columns<'a> {
     /// (images, I).
     x: &'a [f32],
     inputs: usize,
-    /// From an even one on.
+    /// Begins at an even column.
     columns: Range<usize>,
-    /// (images, `padded`), 0 before.
+    /// (images, `padded`), all 0 before the kernel runs.
     sums: &'a mut [f32],
     padded: usize,
     alone: bool,
@@ -106,7 +106,7 @@ impl Kernel<f32> for Columns<'_> {
 }
 
 impl Columns<'_> {
-    /// All of one image; cells of `ROWS` rows.
+    /// Computes the columns for one image, from cells of `ROWS` rows.
     #[inline(always)]
     fn image<V: Vector<Element = f32>, const ROWS: usize>(&mut self) {
         let vectors = self.columns.len().div_ceil(V::LANES);
@@ -122,7 +122,7 @@ impl Columns<'_> {
         }
     }
 
-    /// N vectors of the sums of an image, from the one called `first` on; returns N.
+    /// Computes N vectors of the sums of an image, from vector `first` on; returns N.
     #[inline(always)]
     fn columns<V: Vector<Element = f32>, const ROWS: usize, const N: usize>(&mut self, first: usize) -> usize {
         let first = first * V::LANES;
@@ -145,7 +145,7 @@ impl Columns<'_> {
         N
     }
 
-    /// R images, from the one called `image` on, and the weights of some inputs.
+    /// Adds the products of R images, from number `image` on, and the weights of some inputs to the sums.
     #[inline(always)]
     fn images<V: Vector<Element = f32>, const R: usize>(&mut self, image: usize, rows: Range<usize>, decoded: &[f32]) {
         let vectors = self.columns.len().div_ceil(V::LANES);
@@ -159,7 +159,7 @@ impl Columns<'_> {
         }
     }
 
-    /// N vectors of their sums, from the one called `first` on; returns N.
+    /// Adds these products to N vectors of the sums, from vector `first` on; returns N.
     #[inline(always)]
     fn tile<V: Vector<Element = f32>, const R: usize, const N: usize>(
         &mut self,

@@ -1,4 +1,4 @@
-//! What is done to the sum of an output before it is stored.
+//! The operations on the sum of an output before it is stored.
 //!
 //! ```text
 //! y = ReLU(scale · (sum + bias) + shift)
@@ -32,7 +32,7 @@ pub(crate) struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// (scale, shift) of each of the `outputs`, the bias in the shift.
+    /// (scale, shift) of each of the `outputs`, with the bias included in the shift.
     pub(super) fn of(&self, outputs: Range<usize>) -> Vec<(f32, f32)> {
         let bias = self.bias.map(|bias| &bias[outputs.clone()]);
         let Some(affine) = self.affine else {

@@ -4,17 +4,17 @@
 //! w[k, o] = ℓ_field          field (k, o): bits r·`bits` and up of cell (⌊k/R⌋, o), r = k mod R, R = 4/`bits`
 //! ```
 //!
-//! A row of cells begins at a byte, its first cell the lowest bits. It holds the weights of all outputs for R inputs, or
-//! elements of a kernel: what the kernels read side by side. What each of the sixteen values of a cell stands for is looked up
-//! in registers, be it a weight or, for one image, the sum of R products (Park et al. 2022, "LUT-GEMM").
+//! A row of cells begins at a byte, with its first cell in the lowest bits. It holds the weights of all outputs for R
+//! inputs, or R elements of a kernel, which the kernels read side by side. A table in registers has, for each of the
+//! sixteen values of a cell, a weight or, for a single image, the sum of R products (Park et al. 2022, "LUT-GEMM").
 
 use crate::scalar::vector::{MAX_LANES, Vector};
 use std::ops::Range;
 
-/// The rows that share a cell, at most.
+/// The most rows that share a cell.
 pub(super) const MAX_ROWS: usize = 4;
 
-/// What each value of a cell stands for.
+/// A number for each value of a cell: a weight, or a sum of products.
 type Table = [f32; MAX_LANES];
 const NOTHING: Table = [0.0; MAX_LANES];
 
@@ -23,12 +23,12 @@ const NOTHING: Table = [0.0; MAX_LANES];
 pub struct Fields {
     bits: usize,
     row_len: usize,
-    /// The rows of cells, and [`MAX_LANES`] bytes more: a vector may begin at the last cell.
+    /// The rows of cells, and [`MAX_LANES`] bytes more, so that a vector may be loaded from the last cell on.
     bytes: Vec<u8>,
 }
 
 impl Fields {
-    /// The fields of indices below `levels`, given row by row, `columns` in each.
+    /// The fields of indices below `levels`, in the order of rows, with `columns` in each row.
     pub(crate) fn new(indices: impl IntoIterator<Item = usize>, columns: usize, levels: usize) -> Self {
         let bits = match levels {
             ..=2 => 1,
@@ -55,12 +55,12 @@ impl Fields {
         usize::from(self.bytes[byte] >> shift) & ((1 << self.bits) - 1)
     }
 
-    /// The bytes they take.
+    /// The number of bytes that the fields take.
     pub fn byte_len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The byte of a field and the bit of it that the field begins at.
+    /// The byte that has a field, and the bit of the byte at which the field begins.
     fn place(&self, row: usize, column: usize) -> (usize, usize) {
         let bit = column * self.cell_bits();
         (row / self.rows() * self.row_len + bit / 8, bit % 8 + row % self.rows() * self.bits)
@@ -76,13 +76,13 @@ impl Fields {
     }
 }
 
-/// Some rows and columns of the matrix, from the first row of a cell on.
+/// Some rows and columns of the matrix; the rows begin at the first row of a cell.
 pub(super) struct Block {
     pub rows: Range<usize>,
     pub columns: Range<usize>,
 }
 
-/// Looks weights up: the fields of a layer and its levels, or the weights of an unquantized layer.
+/// The weights of a layer: its fields and levels, or the values of an unquantized layer.
 #[derive(Clone, Copy)]
 pub(crate) struct PackedWeights<'a> {
     fields: &'a Fields,
@@ -93,13 +93,13 @@ pub(crate) struct PackedWeights<'a> {
     pub(super) inputs: usize,
     /// O, the columns of `values`.
     pub(super) outputs: usize,
-    /// The weights of each row of a cell of four bits.
+    /// For each row of a cell of four bits, the weight for each value of the cell.
     tables: [Table; MAX_ROWS],
 }
 
 impl<'a> PackedWeights<'a> {
-    /// The weights of a layer of K inputs, or elements of a kernel, and O outputs: those at the `levels` that the `fields` (K, O) name
-    /// or, where there are no levels, `values` (K, O).
+    /// The weights of a layer of K inputs, or elements of a kernel, and O outputs: the `levels` at the indices in
+    /// `fields` (K, O) or, where there are no levels, `values` (K, O).
     pub(crate) fn new(fields: &'a Fields, levels: &'a [f32], values: &'a [f32], [inputs, outputs]: [usize; 2]) -> Self {
         let index = |row: usize, value: usize| value >> (row * fields.bits) & ((1 << fields.bits) - 1);
         let level = |index: usize| levels.get(index).copied().unwrap_or(0.0);
@@ -114,7 +114,7 @@ impl<'a> PackedWeights<'a> {
         }
     }
 
-    /// Whether what the cells stand for can be looked up in tables.
+    /// Whether tables hold the weights: the layer is quantized, with cells of four bits.
     #[inline(always)]
     pub(super) fn in_tables(&self) -> bool {
         self.values.is_empty() && self.fields.cell_bits() == 4
@@ -132,7 +132,7 @@ impl<'a> PackedWeights<'a> {
         &self.fields.bytes[row * self.fields.row_len..]
     }
 
-    /// The sums of the products of `x`, one for each row of a cell, and weights.
+    /// For each value of a cell, the sum of the products of `x`, one number for each row of the cell, and the weights.
     ///
     /// ```text
     /// table[value] = Σ_r x_r · ℓ_(field r of value)
@@ -150,8 +150,8 @@ impl<'a> PackedWeights<'a> {
         products
     }
 
-    /// Writes the weights of a block, its rows at a distance of `stride`, and up to [`MAX_LANES`] numbers more. A block has at
-    /// most 15 columns, or the first is even.
+    /// Writes the weights of a block, in rows that are `stride` apart, and up to [`MAX_LANES`] numbers after them. A
+    /// block has at most 15 columns, or its first column is even.
     #[inline(always)]
     pub(super) fn decode<V: Vector<Element = f32>>(&self, block: &Block, stride: usize, weights: &mut [f32]) {
         match (self.in_tables(), self.rows()) {
@@ -173,7 +173,7 @@ impl<'a> PackedWeights<'a> {
         }
     }
 
-    /// Those of cells of `ROWS` rows.
+    /// Decodes a block of cells of `ROWS` rows.
     #[inline(always)]
     fn decode_cells<V: Vector<Element = f32>, const ROWS: usize>(
         &self,
@@ -197,7 +197,8 @@ impl<'a> PackedWeights<'a> {
         }
     }
 
-    /// A vector of the weights of each row of some cells, without the first cell if they begin at an odd one.
+    /// Stores a vector of the weights of each row of some cells. If the weights begin at an odd cell, `odd`, the first cell
+    /// is skipped.
     #[inline(always)]
     fn decode_vectors<V: Vector<Element = f32>>(
         &self,

@@ -1,15 +1,15 @@
-//! Max pooling without padding, without a memory of where the maxima were.
+//! Max pooling without padding, which does not record where the maxima are.
 
 use crate::scalar::Real;
 use crate::scalar::vector::Vector;
 use crate::tensor::im2col::Window;
 
-/// The window of squares of two by two, side by side, whose columns the tiles of a convolution pool.
+/// Whether the windows are adjacent squares of two by two, whose columns the tiles of a convolution pool.
 pub(super) fn is_of_squares(pool: &Window) -> bool {
     (pool.kernel, pool.stride) == ([2, 2], [2, 2])
 }
 
-/// Pools a plane, whose rows are `row` elements apart, to one of rows of `width`.
+/// Pools a plane with rows `row` elements apart to a plane `y` with rows of `width`.
 #[inline(always)]
 pub(crate) fn max_pool(x: &[f32], row: usize, pool: &Window, y: &mut [f32], width: usize) {
     for (p, y) in y.chunks_exact_mut(width).enumerate() {
@@ -21,8 +21,8 @@ pub(crate) fn max_pool(x: &[f32], row: usize, pool: &Window, y: &mut [f32], widt
     }
 }
 
-/// Pools a plane of squares, of whose columns the maxima are given, in rows `row` elements apart, to one of rows of `width`. Two
-/// vectors may begin at the last column.
+/// Pools a plane with windows of two by two to a plane `y` with rows of `width`. `columns` has the maxima of the
+/// windows' columns, in rows `row` elements apart; two vectors may be loaded from the last column on.
 #[inline(always)]
 pub(super) fn pool_columns<V: Vector<Element = f32>>(columns: &[f32], row: usize, y: &mut [f32], width: usize) {
     // Rows without a gap are one long row.
@@ -39,7 +39,7 @@ pub(super) fn pool_columns<V: Vector<Element = f32>>(columns: &[f32], row: usize
 /// The larger of the maximum so far and another; a NaN wins.
 #[inline(always)]
 fn larger(best: f32, x: f32) -> f32 {
-    // As the processor does it: x where either is NaN.
+    // As the processor's maximum: x where either is NaN.
     let larger = if best > x { best } else { x };
     if best.is_nan() { best } else { larger }
 }

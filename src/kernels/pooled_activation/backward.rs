@@ -1,4 +1,4 @@
-//! The backward: at the maxima first, whose sums dγ and dβ are; then everywhere, image by image.
+//! The backward: first the gradient at the maxima, with its sums dγ and dβ; then dx everywhere, image by image.
 
 use super::{Cache, STANDARD, row_of_pairs};
 use crate::kernels::activation::{Activation, BatchTerm};
@@ -12,11 +12,12 @@ use ndarray::Array4;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// dx, to be formed at once or by a convolution before, a few images at a time: the largest gradient of a network, of which
-/// three quarters depend on x alone, then never leaves the cache.
+/// dx, which is formed as a whole, or a few images at a time by the backward of the preceding convolution. It is the
+/// largest gradient of a network, and three quarters of it depend on x alone; formed a few images at a time, it never
+/// leaves the cache.
 pub struct DeferredGradient<'a, F> {
     pub(super) cache: &'a Cache<F>,
-    /// dx at the maximum of each window, with μ and s² held.
+    /// dx at the maximum of each window, with μ and s² held constant.
     pub(super) at_maximum: Array4<F>,
     pub(super) term: Option<BatchTerm<F>>,
     pub(super) spares: Spares<PairGradients<F>>,
@@ -56,10 +57,11 @@ impl<F: Real> OutputGradient<F> for DeferredGradient<'_, F> {
     }
 }
 
-/// The backward of the activation of one image at the maxima: dx there, with μ and s² held, and (dγ, dβ) of each channel.
+/// The backward of the activation of one image at the maxima: dx there, with μ and s² held constant, and (dγ, dβ) of
+/// each channel.
 pub(super) struct ActivationBackward<'a, F> {
     pub activation: &'a Activation<F>,
-    /// Windows of a channel.
+    /// The number of windows of a channel.
     pub windows: usize,
     pub x: &'a [F],
     pub dy: &'a [F],
@@ -82,7 +84,7 @@ impl<F: Real> Kernel<F> for ActivationBackward<'_, F> {
     }
 }
 
-/// The gradient in one image, from that at the maxima.
+/// Forms dx of one image from the gradient at its maxima.
 struct PutBack<'a, F> {
     term: Option<&'a BatchTerm<F>>,
     /// (H, W).
@@ -94,14 +96,15 @@ struct PutBack<'a, F> {
     buffers: &'a mut PairGradients<F>,
 }
 
-/// The gradient at the maxima of one channel, element by element.
+/// The gradient of one channel, at the maxima and in each element of a pair.
 #[derive(Default)]
 pub(super) struct PairGradients<F> {
-    /// Of each window; a vector may begin at the last, here and below.
+    /// The gradient at the maximum of each window. A vector may be loaded from the last element of this buffer and of
+    /// those below.
     maxima: Vec<F>,
-    /// Which element that is of.
+    /// The place of each maximum in its window.
     places: Vec<F>,
-    /// In the first and in the second of each pair of neighbours in a row (H, ⌊W/2⌋).
+    /// The gradient in the first and in the second element of each pair of neighbours in a row (H, ⌊W/2⌋).
     pairs: [Vec<F>; 2],
 }
 
@@ -128,7 +131,7 @@ impl<F: Real> Kernel<F> for PutBack<'_, F> {
                     for (pairs, place) in [&mut *first, &mut *second].into_iter().zip(places) {
                         for q in (0..output_w).step_by(V::LANES) {
                             let window = p * output_w + q;
-                            // What reaches beyond a row, the next row overwrites.
+                            // The values beyond the end of a row are overwritten by the next row.
                             let [maxima, places] = [&buffers.maxima, &buffers.places].map(|of| V::load(&of[window..]));
                             at_place(maxima, places, place).store(&mut pairs[row * output_w + q..]);
                         }
@@ -154,7 +157,7 @@ impl<F: Real> Kernel<F> for PutBack<'_, F> {
     }
 }
 
-/// Those of some gradients that belong to elements in one place of their windows, else 0.
+/// The gradients whose maxima have this place in their windows, 0 in the other lanes.
 #[inline(always)]
 fn at_place<V: Vector>(gradients: V, places: V, place: f64) -> V {
     let distance = places.sub(V::splat(V::Element::of(place)));

@@ -1,4 +1,5 @@
-//! The forward of one image: of each two neighbours in a row the first maximum, then of each two such pairs.
+//! The forward of one image: the first maximum of each pair of neighbours in a row, then that of each pair and the pair
+//! below it.
 
 use super::row_of_pairs;
 use crate::kernels::activation::Activation;
@@ -10,11 +11,11 @@ use crate::tensor::fresh::FreshChunk;
 /// Memory for one channel's maxima, kept from one image to the next. A vector may begin at the last element of each buffer.
 #[derive(Default)]
 pub(super) struct ChannelMaxima<F> {
-    /// Of each pair of neighbours in a row (H, ⌊W/2⌋), the first maximum.
+    /// x at the first maximum of each pair of neighbours in a row (H, ⌊W/2⌋).
     pairs: Vec<F>,
-    /// Which of the two that is, 0 or 1.
+    /// Which of the two neighbours has the first maximum, 0 or 1.
     pair_places: Vec<u8>,
-    /// Of each window: y, x at the maximum, and its place.
+    /// For each window: y, x at the maximum, and the place of the maximum.
     y: Vec<F>,
     at_maximum: Vec<F>,
     place: Vec<u8>,
@@ -63,7 +64,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
                         [&pair_places[upper..], &pair_places[lower..]],
                         &value,
                     );
-                    // What reaches beyond a row, the next row overwrites.
+                    // The values beyond the end of a row are overwritten by the next row.
                     let at = p * output_w + q..p * output_w + q + MAX_LANES;
                     y[at.clone()].copy_from_slice(&maxima.0);
                     at_maximum[at.clone()].copy_from_slice(&maxima.1);
@@ -77,8 +78,8 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
     }
 }
 
-/// Of [`MAX_LANES`] windows: the first maximum, x there and its place, from x at the first maximum of the upper and of the lower
-/// pair, and which of the two that is.
+/// The first maximum of each of [`MAX_LANES`] windows, x there and its place. The arguments are x at the first maximum
+/// of the window's upper and lower pair, and the place of each maximum in its pair.
 #[inline(always)]
 fn maxima<F: Real>(
     [upper, lower]: [&[F]; 2],

@@ -1,8 +1,8 @@
-//! Elements of the kernel side by side.
+//! The weight gradient with elements of the kernel in the lanes.
 //!
-//! A vector holds what one position meets of several k, which are therefore stored side by side, by [`Patches`]; dm and dv of
-//! a position are side by side as well. A tile is up to twelve channels o, twice, by one vector of k: each accumulator is fed
-//! by all positions in order.
+//! A vector holds the pixels that several elements k read at one position; [`Patches`] stores these pixels side by
+//! side. dm and dv of a position are side by side as well. A tile is up to twelve channels o, for dθ and for dσ², by
+//! one vector of k: each accumulator adds the products of all positions in order.
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::Layout;
@@ -11,10 +11,11 @@ use crate::scalar::vector::{MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
 
-/// Positions taken together, about: what they meet at all taps of the kernel stays in the nearest cache.
+/// About the number of positions taken together: the pixels that they read at all taps of the kernel stay in the
+/// nearest cache.
 const TOGETHER: usize = 128;
 
-/// Buffers, used again and again for one layout.
+/// Buffers that are reused for one layout.
 #[derive(Default)]
 pub(super) struct ElementBuffers<F> {
     laid_out: Aligned<F>,
@@ -22,18 +23,18 @@ pub(super) struct ElementBuffers<F> {
     outputs: Aligned<F>,
 }
 
-/// How k are put side by side in a vector: at one tap of the kernel, the k of one input channel a lane; or, where there are few
-/// channels, consecutive k.
+/// Which k the lanes of a vector have: at one tap of the kernel, each lane the k of one input channel; or, where there are
+/// few channels, consecutive k.
 pub(super) struct Patches {
     /// Whether all k are laid out, not only the channels.
     every_element: bool,
-    /// Vectors of k, or of channels.
+    /// The number of vectors of k, or of channels.
     blocks: usize,
-    /// Taps that read one layout; where each of them begins.
+    /// For each tap that reads one laid-out block, where it begins in the block, in vectors.
     taps: Vec<u32>,
-    /// The distance between what successive output rows meet.
+    /// The distance between the vectors that successive output rows read.
     row_step: usize,
-    /// Vectors of a block of one image.
+    /// The number of vectors in a block of one image.
     len: usize,
 }
 
@@ -51,19 +52,19 @@ impl Patches {
         }
     }
 
-    /// What a position costs, in products of vectors.
+    /// The cost of a position, in products of vectors.
     pub(super) fn cost(&self, layout: &Layout) -> usize {
         cost(self.blocks, self.taps.len(), layout)
     }
 
-    /// k of a block's lane at a tap, if there is one.
+    /// The k of a block's lane at a tap, if there is one.
     fn element(&self, layout: &Layout, block: usize, lanes: usize, lane: usize, tap: usize) -> Option<usize> {
         let row = block * lanes + lane;
         let k = if self.every_element { row } else { row * self.taps.len() + tap };
         (k < layout.fan_in).then_some(k)
     }
 
-    /// Where the sums of a block and a tap, for a tile of output channels, begin.
+    /// The index of the first sum of a block and a tap, for a tile of output channels.
     fn sums(&self, block: usize, lanes: usize, (first, size): (usize, usize), tap: usize) -> usize {
         2 * lanes * (first * self.blocks * self.taps.len() + (block * self.taps.len() + tap) * size)
     }
@@ -101,7 +102,8 @@ impl Patches {
     }
 }
 
-/// What a position costs, in products of vectors: two for each output channel, and the laying out of a vector.
+/// The cost of a position, in products of vectors: for each block, two for each tap and output channel, and the cost of
+/// laying out a vector.
 fn cost(blocks: usize, taps: usize, layout: &Layout) -> usize {
     const LAYING_OUT: usize = 8;
     blocks * (taps * 2 * layout.channels_out + LAYING_OUT)
@@ -115,7 +117,7 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
     }
 }
 
-/// Adds to the sums, which [`Patches::sums`] finds.
+/// Adds the products of these images to the sums, which are stored at the indices of [`Patches::sums`].
 #[inline(always)]
 pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
@@ -132,7 +134,7 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
     let len = patches.len * V::LANES;
     buffer.resize(images.len() * len, zero);
     let tiles: Vec<(usize, usize)> = tiles::<V>(layout.channels_out).collect();
-    // Where each position of each image is, from where a tap begins, in vectors.
+    // The distance of each position of each image from the beginning of a tap, in vectors.
     let mut places = Vec::with_capacity(images.len() * layout.positions());
     for (image, p) in (0..images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
         let row = image * patches.len + p * patches.row_step;
@@ -172,7 +174,8 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
     }
 }
 
-/// For each position of each image: dm of a tile's channels, then dv. A vector more is overwritten.
+/// Stores, for each position of each image, dm of a tile's channels, then dv. Up to a vector after the last is
+/// overwritten.
 #[inline(always)]
 fn put_side_by_side<V: Vector>(
     layout: &Layout,
@@ -196,7 +199,8 @@ fn put_side_by_side<V: Vector>(
     }
 }
 
-/// Adds to dθ and dσ² of N output channels (2, N, lanes) what some positions give, whose vectors of x are at `places`.
+/// Adds the products of some positions to dθ and dσ² of N output channels (2, N, lanes). `places` has the index of each
+/// position's vector in x.
 #[inline(always)]
 fn add_tile<V: Vector, const N: usize, const VARIANCE: bool>(
     x: &[V::Element],

@@ -1,8 +1,8 @@
-//! Positions side by side.
+//! The weight gradient with positions in the lanes.
 //!
-//! A vector holds several positions, of x where they meet a k, of dm and dv of a channel o: as they lie in memory, so that only
-//! rows that a segment would reach beyond are laid out. A tile is a few channels o, twice, by as many k as there are
-//! registers for. Its sums, one for each lane, are added up over the lanes when all images are through.
+//! A vector holds several positions: the pixels that an element k reads there, or dm or dv of a channel o, in rows that
+//! are padded with zeros to whole segments. A tile is a few channels o by as many k as the registers hold, for dθ or
+//! for dσ². Each of its sums is a vector, whose lanes are added up after all images.
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::{Layout, blocks};
@@ -11,36 +11,39 @@ use crate::scalar::vector::{MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::tiles::{by_size, tiles_up_to};
 
-/// Vectors of positions taken together: dm and dv of a tile stay in the nearest cache.
+/// The most vectors of positions taken together: dm or dv of a tile stays in the nearest cache.
 const TOGETHER: usize = 40;
-/// Elements of the kernel in a tile, at most.
+/// The most elements of the kernel in a tile.
 const ELEMENTS: usize = 6;
 
-/// The sums of a tile, a vector for each of its channels and elements: they fill the registers that its operands leave.
+/// The number of sums of a tile, a vector for each of its channels and elements: they fill the registers that the
+/// operands leave free.
 const fn sums_at_once<V: Vector>() -> usize {
     if V::REGISTERS >= 32 { 24 } else { 12 }
 }
 
-/// Output channels of a tile, at most.
+/// The most output channels of a tile.
 const fn channels_at_once<V: Vector>() -> usize {
     if V::REGISTERS >= 32 { 8 } else { 6 }
 }
 
-/// Buffers, used again and again for one layout.
+/// Buffers that are reused for one layout.
 #[derive(Default)]
 pub(super) struct PositionBuffers<F> {
     laid_out: Aligned<F>,
     outputs: Aligned<F>,
 }
 
-/// What a position costs, in products of vectors: two for each output channel and k, and the loading and squaring of x.
+/// The cost of a position, in products of vectors: two for each output channel and k, and the loading and squaring of
+/// x.
 pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
     let products = layout.fan_in * 2 * layout.channels_out;
     let loads = products / channels_at_once::<V>();
     ((products + loads) * layout.row).div_ceil(V::LANES * layout.output[1].max(1))
 }
 
-/// Adds to the sums of dθ, then those of dσ² (O/groups, K), a vector each, and so many that whole vectors can hold them.
+/// Adds the products of these images to the sums of dθ, then to those of dσ² (O/groups, K). Each sum is a vector, and
+/// the sums of each are padded to a number that is a multiple of the lanes.
 #[inline(always)]
 pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
@@ -82,7 +85,7 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
     }
 }
 
-/// Each of the sums, added up over the lanes of its vector.
+/// Returns each sum, added up over the lanes of its vector.
 #[inline(always)]
 pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Aligned<V::Element> {
     let mut added_up = Aligned::default();
@@ -99,17 +102,17 @@ pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Aligned<V::Element> {
 /// The products of a few images: of x and dm, or of x² and dv.
 struct TileProducts<'a, F> {
     layout: &'a Layout,
-    /// Where in x each segment begins: [`Layout::segments`] of each image.
+    /// The element of x at which each segment begins: [`Layout::segments`] of each image.
     starts: &'a [u32],
-    /// Laid out.
+    /// The images, laid out.
     x: &'a [F],
-    /// dm or dv of each channel (O/groups, `stride`), as the segments are, 0 beyond the ends of rows.
+    /// dm or dv of each channel (O/groups, `stride`), in the order of the segments, 0 beyond the ends of rows.
     outputs: &'a [F],
     stride: usize,
 }
 
 impl<F: Real> TileProducts<'_, F> {
-    /// Adds to the sums (O/groups, K), a vector each, those of N channels.
+    /// Adds the products of N channels from `first` on to the sums (O/groups, K), a vector each.
     #[inline(always)]
     fn add<V: Vector<Element = F>, const N: usize, const SQUARED: bool>(&self, first: usize, sums: &mut [F]) {
         let fan_in = self.layout.fan_in;
@@ -120,7 +123,7 @@ impl<F: Real> TileProducts<'_, F> {
                 &self.outputs[(first + n) * self.stride + start * V::LANES..][..size * V::LANES]
             });
             for k in (0..fan_in).step_by(elements) {
-                // Beyond the last k, its sums once more.
+                // Beyond the last k, the products of the last k are formed again, and dropped.
                 let met: [&[F]; ELEMENTS] =
                     std::array::from_fn(|j| &self.x[self.layout.offsets[(k + j).min(fan_in - 1)] as usize..]);
                 let mut tile = [[V::zero(); ELEMENTS]; N];
@@ -150,7 +153,7 @@ impl<F: Real> TileProducts<'_, F> {
     }
 }
 
-/// The sums are in the order of θ.
+/// Copies the sums, which are in the order of θ.
 pub(super) fn collect<F: Real>(collect: Collect<'_, F>) {
     let Collect { sums, dtheta, dsigma2, .. } = collect;
     let (of_theta, of_sigma2) = sums.split_at(sums.len() / 2);
