@@ -1,13 +1,15 @@
-//! Indices of levels coded by entropy: asymmetric numeral systems (Duda 2013) under the shares that the levels have of the weights.
+//! Entropy coding of the indices of levels: asymmetric numeral systems (Duda 2013), with the fraction of weights at
+//! each level as its probability.
 //!
-//! Of n weights c_k are at level k, of M levels. Of the whole numbers below P = 2²⁴ level k has those from F_k to F_{k+1} − 1:
+//! Of n weights, c_k are at level k, for M levels. Of the integers below P = 2²⁴, those from F_k to F_{k+1} − 1 belong
+//! to level k:
 //!
 //! ```text
 //! C_k = c_0 + … + c_{k−1}        F_k = k + ⌊C_k (P − M)/n⌋        F_M = P        f_k = F_{k+1} − F_k ≥ 1
 //! ```
 //!
-//! so that a weight at level k takes log₂(P/f_k) bits. The code is a stack of words of 32 bits: the last word is popped first. The
-//! decoder holds a state of 64 bits and gives the indices from the first weight to the last.
+//! so that a weight at level k takes log₂(P/f_k) bits. The code is a stack of words of 32 bits; the last word is popped
+//! first. The decoder holds a state of 64 bits and returns the indices from the first weight to the last.
 //!
 //! ```text
 //! refill: while state < 2³² and there are words: state = 2³² state + pop()
@@ -19,7 +21,8 @@
 //!     state = f_k ⌊state/P⌋ + q − F_k; refill
 //! ```
 //!
-//! At its end the state is 0 and there are no words. The encoder undoes these steps, from the last weight to the first:
+//! At the end the state is 0 and there are no words. The encoder reverses these steps, from the last weight to the
+//! first:
 //!
 //! ```text
 //! state = 0
@@ -29,10 +32,12 @@
 //! while state > 0: push(state mod 2³²); state = ⌊state/2³²⌋
 //! ```
 //!
-//! The last word is never 0, and indices have one code: what decodes encodes to the same words.
+//! The last word is never 0, and each sequence of indices has exactly one code: words that decode are the words that
+//! the decoded indices encode to.
 //!
-//! It is the `AnsCoder` of the library [constriction](https://bamler-lab.github.io/constriction/), which computes it here, under its
-//! categorical model. In its Python package, where `perfect=False` makes F_k of the numbers f_k − 1:
+//! The code is that of `AnsCoder` with a categorical model, from the library
+//! [constriction](https://bamler-lab.github.io/constriction/), which this file calls. In the library's Python package,
+//! `perfect=False` makes F_k from the numbers f_k − 1:
 //!
 //! ```text
 //! model = constriction.stream.model.Categorical((f - 1).astype(numpy.float64), perfect=False)
@@ -64,7 +69,7 @@ fn model(counts: &[usize]) -> Categorical {
         .expect("no width is 0, and they sum to P")
 }
 
-/// The words of the indices, of which `counts[k]` are k, for 2 to 256 levels.
+/// The words that encode the indices, `counts[k]` of which are k, for 2 to 256 levels.
 pub fn encode(indices: &[u8], counts: &[usize]) -> Vec<u32> {
     let mut coder = DefaultAnsCoder::new();
     let indices = indices.iter().map(|index| usize::from(*index));
@@ -73,8 +78,8 @@ pub fn encode(indices: &[u8], counts: &[usize]) -> Vec<u32> {
     words
 }
 
-/// Appends the indices that the words code to `indices`; the sum of `counts` is their number. False if no indices of which `counts[k]`
-/// are k have these words.
+/// Appends the indices that the words encode to `indices`; their number is the sum of `counts`. False if the words do
+/// not encode indices of which `counts[k]` are k for each k.
 #[must_use]
 pub fn decode(words: Vec<u32>, counts: &[usize], indices: &mut Vec<u8>) -> bool {
     let Ok(mut coder) = DefaultAnsCoder::from_compressed(words) else {

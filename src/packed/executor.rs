@@ -1,9 +1,10 @@
 //! Runs a packed model: a few images at a time go through all steps of its schedule.
 //!
-//! The kernels decode each layer's weights a tile at a time. A normalization and a ReLU that follow a product are applied while
-//! its sums are still in registers, and a max pooling that follows a convolution before they leave the cache. Images are
-//! independent: threads share out groups of them, or the layers of a single image where it has enough to compute. Each output is one
-//! sum, whose order depends on neither the group nor the thread; but it is another for a single image than for one of several.
+//! The kernels decode each layer's weights a tile at a time. A normalization and a ReLU that follow a product are
+//! applied while its sums are still in registers, and a max pooling that follows a convolution before they leave the
+//! cache. Images are independent: the threads share groups of images or, for a single image with enough to compute,
+//! each layer. Each output is one sum, whose order depends on neither the group nor the thread. The order for a single
+//! image differs from the order for one of several images.
 
 use super::model::PackedModel;
 use crate::error::Result;
@@ -26,34 +27,35 @@ use crate::tensor::im2col::Window;
 use ndarray::{Array2, Array4, ArrayView1, ArrayView4, Ix4};
 use rayon::prelude::*;
 
-/// Images that go through the network together, so that a layer is decoded once for all of them.
+/// The most images that go through the network together, so that a layer is decoded once for all of them.
 const GROUP: usize = 32;
-/// Elements of their largest layer, about: what stays in the cache of a core.
+/// About the most elements of the largest layer of these images: they stay in the cache of a core.
 const CACHED: usize = 1 << 18;
 
-/// Computes the logits of a model. It keeps the memory of one call for the next: make one for all batches of a data set.
+/// Computes the logits of a model. It reuses the memory of one call in the next: create one executor for all batches of
+/// a data set.
 pub struct Executor<'a> {
     model: &'a PackedModel,
     by: By,
 }
 
-/// What computes the logits: see [`Way`].
+/// The method that computes the logits: see [`Way`].
 enum By {
     Definition(Network<f32>),
     Kernels { schedule: Schedule, workspaces: Spares<Workspace> },
 }
 
-/// The memory of a few images on their way through the network.
+/// The memory for a few images in the network.
 #[derive(Default)]
 struct Workspace {
-    /// Values that no step has still to read, to be overwritten.
+    /// Buffers whose values no step will read again, to be overwritten.
     free: Vec<Aligned<f32>>,
-    /// One for each thread.
+    /// The buffers of each thread.
     buffers: Vec<Buffers>,
 }
 
 impl<'a> Executor<'a> {
-    /// For a model, by the kernels unless [`Way::in_use`] says otherwise.
+    /// An executor of a model, by the kernels unless [`Way::in_use`] is the definition.
     pub fn new(model: &'a PackedModel) -> Self {
         let by = match Way::in_use() {
             Way::Definition => By::Definition(model.decode()),
@@ -102,7 +104,8 @@ fn logits(model: &PackedModel, schedule: &Schedule, workspaces: &Spares<Workspac
     y
 }
 
-/// Sends images through the network. An image given alone is computed by `team` threads, which divide each layer among them.
+/// Computes the logits of images. The `team` threads share each layer of a single image; none for a batch of several
+/// images.
 fn run(
     model: &PackedModel,
     schedule: &Schedule,
@@ -135,21 +138,21 @@ fn run(
     pass.space.free.push(y);
 }
 
-/// Some images on their way through a network.
+/// Some images in the network.
 struct Pass<'a> {
     model: &'a PackedModel,
-    /// For each value, how many steps have still to read it.
+    /// For each value, the number of steps that have not read it yet.
     readers: Vec<usize>,
-    /// The values that steps have still to read, of all images one after another.
+    /// The values that steps have not read yet, for all images one after another.
     values: Vec<Option<Aligned<f32>>>,
     images: usize,
-    /// How many threads share the layers of an image given alone out among themselves.
+    /// The number of threads that share the layers of a single image; none for a batch of several images.
     team: Option<usize>,
     space: &'a mut Workspace,
 }
 
 impl Pass<'_> {
-    /// Elements of a value.
+    /// The number of elements of a value, for all images.
     fn len(&self, value: usize) -> usize {
         self.images * elements(self.model.graph.shape(value))
     }
@@ -162,7 +165,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Reads a value: the last reader frees its memory. One within a chain has no reader but the chain.
+    /// Reads a value: the last reader frees its memory. A value within a chain is read only by the chain.
     fn read<T>(&mut self, value: usize, read: impl FnOnce(&mut Self, &[f32]) -> T) -> T {
         let x = self.values[value].take().expect("a step reads values before it");
         let len = self.len(value);
@@ -176,7 +179,7 @@ impl Pass<'_> {
         result
     }
 
-    /// Gives a value the elements that `write` writes.
+    /// Sets a value to the elements that `write` writes.
     fn write(&mut self, value: usize, write: impl FnOnce(&mut Self, &mut [f32])) {
         let mut y = self.space.free.pop().unwrap_or_default();
         let len = self.len(value);
@@ -185,12 +188,12 @@ impl Pass<'_> {
         self.values[value] = Some(y);
     }
 
-    /// x → y, from one value to another.
+    /// Computes one value from another: x → y.
     fn map(&mut self, from: usize, to: usize, operation: impl FnOnce(&mut Self, &[f32], &mut [f32])) {
         self.read(from, |pass, x| pass.write(to, |pass, y| operation(pass, x, y)));
     }
 
-    /// Gives a value the elements of another: its memory, if no other step reads it.
+    /// Sets a value to the elements of another: moves the memory if no other step reads that value, else copies.
     fn hand_on(&mut self, from: usize, to: usize) {
         if self.readers[from] == 1 {
             self.readers[from] = 0;
@@ -236,7 +239,7 @@ impl Pass<'_> {
         }
     }
 
-    /// What follows a product is done with it, as far as can be.
+    /// Computes a product and what follows it, fused with it as far as possible.
     fn chain(&mut self, chain: &Chain, input: usize, output: usize) {
         let model = self.model;
         let nodes = &model.graph.nodes;
@@ -289,13 +292,13 @@ impl Pass<'_> {
         }
     }
 
-    /// A convolution in groups: on decoded weights, by the layer's own definition.
+    /// A convolution in groups: on decoded weights, by [`BayesConv2d`].
     fn grouped_convolution(&self, of: &graph::Convolution, input: usize, x: &[f32], y: &mut [f32]) {
         let layer = &self.model.layers[of.layer.index];
         let weights = layer.decode().into_dimensionality::<Ix4>().expect(GRAPH);
         let convolution = BayesConv2d {
             theta: weights.view(),
-            // Mean weights have no variance to look at.
+            // Mean weights do not read the variance.
             log_sigma2: weights.view(),
             bias: layer.bias.as_deref().map(ArrayView1::from),
             window: of.window,
@@ -321,7 +324,7 @@ impl Pass<'_> {
         });
     }
 
-    /// A normalization or a ReLU that is not done with a product, in place.
+    /// Computes, in place, a normalization or a ReLU that is not fused with a product.
     fn elementwise(&mut self, epilogue: &Epilogue<'_>, value: usize) {
         let ([channels, height, width], len) = (self.shape(value), self.len(value));
         let values = self.values[value].as_mut().expect("just given");
@@ -334,7 +337,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Each unit reads the channels so far and appends its own.
+    /// Each unit reads all channels before it and appends its own.
     fn dense_block(&mut self, units: &[Vec<Stage>], input: usize, output: usize) {
         let model = self.model;
         let [mut channels, height, width] = self.shape(input);
@@ -350,7 +353,7 @@ impl Pass<'_> {
         self.map(input, output, |pass, x, y| {
             y.chunks_exact_mut(image).zip(x.chunks_exact(from)).for_each(|(y, x)| y[..from].copy_from_slice(x));
             for unit in units {
-                // What a stage gives to the next.
+                // The outputs of a stage, which the next stage reads.
                 let mut between: Vec<f32> = Vec::new();
                 for (s, stage) in unit.iter().enumerate() {
                     let input = if s == 0 { channels } else { outputs(&unit[s - 1]) };
@@ -377,7 +380,7 @@ impl Pass<'_> {
     }
 }
 
-/// What reading the graph has checked.
+/// Why the shapes are right: reading the graph has checked them.
 const GRAPH: &str = "the graph's shapes fit";
 
 /// The window of a max pooling that the kernels compute: one without padding.

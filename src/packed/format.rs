@@ -3,39 +3,39 @@
 //! ```text
 //! magic      8 bytes   "spikslab"
 //! version    u32       4
-//! name       u8 length, what the network is called, UTF-8
+//! name       u8 length, the network's name, UTF-8
 //! about      u32 length, a block compressed by zlib (RFC 1950):
-//!   data       u8      1 where it is known what the model was trained on, else 0
+//!   data       u8      1 if the training data are known, else 0
 //!     then     u8 length, the data set's name, UTF-8; u32 checksum;
 //!              u16 number of classes (the network's outputs), for each u8 length, its name, UTF-8
 //!   network    the network's text (see crate::nets::text), UTF-8, to the end of the block
-//! pixels     u8        1 where the model standardizes them, else 0
+//! pixels     u8        1 if the model standardizes them, else 0
 //!   then     C × f32 mean, C × f32 deviation
-//! then for all in the network that has parameters, in order:
+//! then for each layer and normalization of the network, in order:
 //!   layer      u8 M − 1, M × f32 levels
 //!     then     (M − 1) × u number of weights at each level but the last, u number of words, words × u32 (see super::entropy);
-//!              u has as few bytes as hold the layer's number of weights: 1 up to 255, 2 up to 65,535, 3 up to 16,777,215, else 4
+//!              u has the fewest bytes that hold the layer's number of weights: 1 up to 255, 2 up to 65,535, 3 up to 16,777,215, else 4
 //!   unquantized layer, in place of these: its weights in f32
-//!   then       O × f32 bias where the layer has one
+//!   then       O × f32 bias, if the layer has one
 //!   norm       C × f32 scale, C × f32 shift
 //! checksum   u32       CRC-32 (IEEE) of everything before it
 //! ```
 //!
-//! Weights are in the order of θ: (I, O) of a dense layer, (O, C/groups, kh, kw) of a convolution, the last index the fastest. A
-//! layer whose weights are all at one level has no words, or one. So that a small file cannot ask for much memory, a model has at most
-//! 2²² weights and 1,024 more for each byte of its file.
+//! Weights are in the order of θ: (I, O) of a dense layer, (O, C/groups, kh, kw) of a convolution, with the last index
+//! varying fastest. A layer whose weights are all at one level has no words or one word. A model has at most 2²²
+//! weights, and 1,024 more for each byte of its file, so that a small file cannot make the reader allocate much memory.
 //!
-//! After the block about the model, which zlib may compress in several ways, a model has one file: what is read and written again
-//! is the same bytes.
+//! zlib may compress the block about the model in several ways. Apart from this block, each model has exactly one file:
+//! writing a model that was read gives the same bytes.
 //!
-//! In files before version 4 the indices of levels are base-M digits (see super::digits) in place of numbers and words. Version 3
-//! has in place of the block about the model
+//! In files before version 4 the indices of levels are base-M digits (see super::digits) instead of the numbers of
+//! weights and the words. Version 3 has, in place of the block about the model,
 //!
 //! ```text
 //! network    u32 length, the network's text in UTF-8, compressed by zlib
 //! ```
 //!
-//! Version 1, and 2 where the model standardizes, have in place of the fields from name to pixels:
+//! Version 1, and version 2, whose models standardize, have in place of the fields from name to pixels:
 //!
 //! ```text
 //! network    u8 length, mlp, lenet5, lenet-caffe, densenet or densenet-bottleneck
@@ -59,15 +59,15 @@ use std::path::Path;
 
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"spikslab";
-/// Of the files that [`save`] writes.
+/// The version of the files that [`save`] writes.
 const VERSION: usize = 4;
-/// Of older files that hold the network's text.
+/// The oldest version whose files hold the network's text.
 const WITH_TEXT: usize = 3;
-/// Of older files whose model standardizes pixels.
+/// The older version whose models standardize pixels.
 const STANDARDIZING: usize = 2;
-/// The weights of a model whose file is however short.
+/// The number of weights that a model may have however short its file is.
 const FREE_WEIGHTS: usize = 1 << 22;
-/// The weights that each byte of a file may stand for beyond them.
+/// The number of weights that a model may have in addition for each byte of its file.
 const WEIGHTS_A_BYTE: usize = 1024;
 
 /// The bytes of a model's file.
@@ -101,17 +101,18 @@ pub fn to_bytes(model: &PackedModel) -> Vec<u8> {
 /// Writes a model's file.
 ///
 /// # Errors
-/// [`Error::File`] if it could not be read again (see [`checked_bytes`]), [`Error::Io`] if the system refuses; the file is then as
-/// before.
+/// [`Error::File`] if the written file could not be read (see [`checked_bytes`]), [`Error::Io`] if the system refuses;
+/// an existing file is then unchanged.
 pub fn save(path: &Path, model: &PackedModel) -> Result<()> {
     write(path, &checked_bytes(path, model)?)
 }
 
-/// The bytes of a model's file; errors call the file `path`.
+/// The bytes of a model's file; errors name the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if it could not be read again: folding a normalization may overflow, the data may have another number of
-/// classes than the network outputs, and weights all at one level may be too many.
+/// [`Error::File`] if the file could not be read: folding a normalization may overflow, the data may have another
+/// number of classes than the network outputs, and weights that are all at one level may be too many for the file's
+/// length.
 pub fn checked_bytes(path: &Path, model: &PackedModel) -> Result<Vec<u8>> {
     let bytes = to_bytes(model);
     from_bytes(path, &bytes)?;
@@ -121,17 +122,17 @@ pub fn checked_bytes(path: &Path, model: &PackedModel) -> Result<Vec<u8>> {
 /// Reads a model's file.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read, [`Error::File`] if it is not a packed model of this version or an earlier one, whole and
-/// unchanged, [`Error::Memory`] if there is too little for it.
+/// [`Error::Io`] if the system cannot read it, [`Error::File`] if it is not a complete and unchanged packed model of
+/// this version or an earlier one, [`Error::Memory`] if there is too little memory for the model.
 pub fn load(path: &Path) -> Result<PackedModel> {
     from_bytes(path, &read(path, read::LARGE)?)
 }
 
-/// The model whose file holds `bytes`; errors call the file `path`.
+/// The model whose file holds `bytes`; errors name the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if they are not a packed model of this version or an earlier one, whole and unchanged, [`Error::Memory`] if
-/// there is too little for it.
+/// [`Error::File`] if the bytes are not a complete and unchanged packed model of this version or an earlier one,
+/// [`Error::Memory`] if there is too little memory for the model.
 pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     let mut reader = Reader { path, rest: bytes };
     if reader.take(8, "magic")? != MAGIC {
@@ -177,7 +178,7 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<PackedModel> {
     Ok(PackedModel::of_parts(name, graph, standardization, layers, norms).with_trained_on(trained_on))
 }
 
-/// The network's name, its graph, and the data the model was trained on.
+/// Reads the network's name, its graph, and the data that the model was trained on.
 fn network(reader: &mut Reader<'_>, version: usize) -> Result<(String, Graph, Option<TrainedOn>)> {
     let name = reader.short_text("name")?;
     let in_file = |error: Error| Error::file(reader.path, "a packed model", error);

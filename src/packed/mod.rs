@@ -1,7 +1,7 @@
-//! The quantized model: every weight the index of a level, every layer with its own levels.
+//! The quantized model: every weight is the index of a level, and every layer has its own levels.
 //!
-//! [`model`] makes the model, [`executor`] runs it on the indices of the levels, by [`kernels::packed`](crate::kernels::packed);
-//! [`mod@format`] is its file, in which the indices are coded by [`entropy`].
+//! [`model`] builds the model; [`executor`] runs it on the indices of the levels, with
+//! [`kernels::packed`](crate::kernels::packed); [`mod@format`] is its file, in which [`entropy`] codes the indices.
 
 #[cfg(feature = "files")]
 pub mod digits;

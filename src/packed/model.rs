@@ -1,12 +1,12 @@
-//! A quantized network: packed weights, and each normalization folded into one scale and shift a channel.
+//! A quantized network: packed weights, and each normalization folded into one scale and one shift per channel.
 //!
 //! ```text
 //! w = ℓ_index          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
 //! ```
 //!
-//! The pixels it is given are in [0, 1]; if the network was trained on standardized images, the model standardizes them by
-//! the figures of the training images. They cannot be folded into the weights, which are indices, nor can the mean into a
-//! bias: what a convolution pads with is the mean colour, 0 after standardization.
+//! Its input pixels are in [0, 1]; if the network was trained on standardized images, the model standardizes them with
+//! the mean and deviation of the training images. These cannot be folded into the weights, which are indices. The mean
+//! cannot be folded into a bias either: a convolution pads with the mean colour, which is 0 after standardization.
 //!
 //! Its logits are those of the network with quantized weights, to rounding.
 
@@ -24,33 +24,34 @@ use ndarray::{Array2, Array4, ArrayD, IxDyn};
 /// A quantized network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PackedModel {
-    /// What the network is called.
+    /// The network's name.
     pub name: String,
-    /// What it does to pixels in [0, 1] first.
+    /// The standardization that is applied to pixels in [0, 1] first, if any.
     pub standardization: Option<Standardization>,
-    /// The data it was trained on, where that is known.
+    /// The data that the model was trained on, if known.
     pub trained_on: Option<TrainedOn>,
     pub(super) graph: Graph,
-    /// In the order of the graph's nodes.
+    /// The Bayesian layers, in the order of the graph's nodes.
     pub(super) layers: Vec<PackedLayer>,
-    /// In the order of the graph's nodes.
+    /// The folded normalizations, in the order of the graph's nodes.
     pub(super) norms: Vec<Affine>,
 }
 
 /// A Bayesian layer after quantization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PackedLayer {
-    /// Its name.
+    /// The layer's name.
     pub name: String,
-    /// The shape of its weights.
+    /// The shape of its weights, that of θ.
     pub shape: Vec<usize>,
-    /// ℓ (M), ascending; none of an unquantized layer.
+    /// ℓ (M), ascending; empty for an unquantized layer.
     pub levels: Vec<f32>,
-    /// The level of each weight: inputs or a kernel's elements (C, kh, kw) by outputs.
+    /// The index of each weight's level: (inputs, outputs), where the inputs of a convolution are the kernel's elements
+    /// (C, kh, kw).
     pub fields: Fields,
-    /// The weights of an unquantized layer, ordered as the fields of others; empty otherwise.
+    /// The weights of an unquantized layer, in the order of `fields`; empty for a quantized layer.
     pub values: Vec<f32>,
-    /// b (O), of the last layer.
+    /// b (O); none for a layer without a bias.
     pub bias: Option<Vec<f32>>,
 }
 
@@ -79,7 +80,7 @@ impl PackedLayer {
         outputs(&self.shape)
     }
 
-    /// Whether its weights are levels.
+    /// Whether the layer is quantized, so that its weights are levels.
     pub fn is_quantized(&self) -> bool {
         self.values.is_empty()
     }
@@ -95,12 +96,12 @@ impl PackedLayer {
         self.shape.iter().product()
     }
 
-    /// The level of each weight of a quantized layer, in the order of θ.
+    /// The index of each weight's level, for a quantized layer, in the order of θ.
     pub fn indices(&self) -> impl Iterator<Item = usize> {
         self.places().map(|(row, column)| self.fields.get(row, column))
     }
 
-    /// The number of weights at each level.
+    /// The number of weights at each level; 0 at each if the layer is unquantized.
     pub fn occupancy(&self) -> Vec<usize> {
         let mut counts = vec![0; self.levels.len()];
         if self.is_quantized() {
@@ -109,10 +110,11 @@ impl PackedLayer {
         counts
     }
 
-    /// For each weight, in the order of θ, its row among the inputs or the kernel's elements, and its output.
+    /// For each weight, in the order of θ: its row, which is its input or element of the kernel, and its column, which
+    /// is its output.
     fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let of_dense = self.shape.len() == 2;
-        // The last index of θ's: outputs of a dense layer, elements of a kernel.
+        // The size of θ's last index, or indices: outputs of a dense layer, elements of a kernel.
         let columns: usize = if of_dense { self.shape[1] } else { self.shape[1..].iter().product() };
         (0..self.weights()).map(move |i| {
             let (row, column) = (i / columns, i % columns);
@@ -136,12 +138,13 @@ impl PackedLayer {
     }
 }
 
-/// The outputs of a layer whose weights have that shape.
+/// The number of outputs of a layer whose weights have this shape.
 fn outputs(shape: &[usize]) -> usize {
     if let [_, outputs] = *shape { outputs } else { shape[0] }
 }
 
-/// The positions in θ of the weights: those of all outputs for one input or element of a kernel, then of the next.
+/// The positions in θ of the weights: first the weights of all outputs for the first input, or element of the kernel,
+/// then for the next.
 fn by_rows(shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
     let (weights, outputs, is_dense) = (shape.iter().product::<usize>(), outputs(shape), shape.len() == 2);
     let fan_in = weights / outputs.max(1);
@@ -149,7 +152,7 @@ fn by_rows(shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
 }
 
 impl PackedModel {
-    /// Quantizes and folds a network called `name`, trained on images under `standardization`.
+    /// Quantizes and folds a network named `name`, trained on images under `standardization`.
     pub fn new(name: &str, network: &Network<f32>, standardization: Option<Standardization>) -> Self {
         let values = |position: usize| network.parameters()[position].as_slice();
         let layers = network.layers().map(|layer| {
@@ -186,18 +189,18 @@ impl PackedModel {
         Self { name, standardization, trained_on: None, graph, layers, norms }
     }
 
-    /// The model that knows the data it was trained on.
+    /// The model with the data that it was trained on.
     #[must_use]
     pub fn with_trained_on(self, trained_on: Option<TrainedOn>) -> Self {
         Self { trained_on, ..self }
     }
 
-    /// The nodes.
+    /// The graph of the network's operations.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
 
-    /// What each class is called: its number, unless the data that the model was trained on have names for it.
+    /// The name of each class: its number, unless the model has the training data's names.
     pub fn class_names(&self) -> Vec<String> {
         match &self.trained_on {
             Some(data) => data.classes.clone(),
@@ -205,7 +208,7 @@ impl PackedModel {
         }
     }
 
-    /// (C, H, W) of an image.
+    /// The shape (C, H, W) of an image.
     pub fn input(&self) -> [usize; 3] {
         self.graph.input
     }
@@ -220,21 +223,22 @@ impl PackedModel {
         &self.norms
     }
 
-    /// The numbers an unquantized model holds: weights, biases, and γ, β, running mean and variance of each normalization.
+    /// The number of parameters of the unquantized model: weights, biases, and γ, β, running mean and variance of each
+    /// normalization.
     pub fn f32_parameters(&self) -> usize {
         let biases = |layer: &PackedLayer| layer.bias.as_ref().map_or(0, Vec::len);
         self.layers.iter().map(|layer| layer.weights() + biases(layer)).sum::<usize>()
             + self.norms.iter().map(|norm| 4 * norm.scale.len()).sum::<usize>()
     }
 
-    /// The bytes of fields and levels in memory.
+    /// The number of bytes that fields, levels and unquantized weights take in memory.
     pub fn resident_weight_bytes(&self) -> usize {
         let of = |layer: &PackedLayer| layer.fields.byte_len() + 4 * (layer.levels.len() + layer.values.len());
         self.layers.iter().map(of).sum()
     }
 
-    /// The network that the model is: its θ are decoded, and each normalization has γ = scale, β = shift, mean 0 and a variance
-    /// that with ε is 1. Its mean weights are the model's.
+    /// The equivalent network, whose mean weights are the model's: θ is decoded, and each normalization has γ = scale,
+    /// β = shift, mean 0, and a variance of 1 − ε, which is 1 with ε added.
     pub fn decode(&self) -> Network<f32> {
         let mut network = Network::new(self.graph.clone(), &Codebook::symmetric(2).expect("two levels"));
         for node in &self.graph.nodes {
@@ -256,8 +260,8 @@ impl PackedModel {
         network
     }
 
-    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1], by an [`Executor`] made for this call; for one
-    /// batch after another, make one for all.
+    /// The logits (B, classes) of `x` (B, C, H, W), pixels in [0, 1], by an [`Executor`] created for this call. For
+    /// several batches, create one executor for all.
     ///
     /// # Errors
     /// If the images are not of the model's shape.

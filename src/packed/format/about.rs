@@ -1,4 +1,4 @@
-//! The block that tells of a model: the data it was trained on and its network's text, compressed together.
+//! The block about a model: the training data and the network's text, compressed together.
 
 use super::parts::{Reader, push_short_text};
 use crate::error::{Error, Result};
@@ -12,10 +12,10 @@ use std::path::Path;
 
 /// The most classes whose names a file can hold: their number is written in two bytes.
 const MOST_CLASSES: usize = 65_535;
-/// The bytes that tell of the data, at most: a flag, a name, a checksum, a number of classes, their names.
+/// The most bytes that describe the data: a flag, a name, a checksum, a number of classes, their names.
 const LONGEST_DATA: usize = 1 + 256 + 4 + 2 + 256 * MOST_CLASSES;
 
-/// The compressed block.
+/// The compressed block about a model.
 pub(super) fn to_bytes(trained_on: Option<&TrainedOn>, text: &str) -> Vec<u8> {
     let mut bytes = vec![trained_on.is_some().into()];
     if let Some(TrainedOn { name, checksum, classes }) = trained_on {
@@ -33,7 +33,7 @@ pub(super) fn to_bytes(trained_on: Option<&TrainedOn>, text: &str) -> Vec<u8> {
 /// The data and the text of a compressed block.
 ///
 /// # Errors
-/// [`Error::File`] if it is no such block.
+/// [`Error::File`] if the bytes are not such a block.
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(Option<TrainedOn>, String)> {
     let block = inflate(bytes, LONGEST_DATA + LONGEST_TEXT)
         .map_err(|error| Error::file(path, "a block about the model, compressed by zlib", error))?;
@@ -51,10 +51,10 @@ fn data(reader: &mut Reader<'_>) -> Result<TrainedOn> {
     Ok(TrainedOn { name, checksum, classes })
 }
 
-/// The text of a network in a file of version 3, which compresses it alone.
+/// The text of a network in a file of version 3, which compresses only the text.
 ///
 /// # Errors
-/// [`Error::File`] if it is no such text.
+/// [`Error::File`] if the bytes are not such a text.
 pub(super) fn read_text(path: &Path, bytes: &[u8]) -> Result<String> {
     let invalid = |error| std::io::Error::new(ErrorKind::InvalidData, error);
     inflate(bytes, LONGEST_TEXT)
@@ -62,10 +62,10 @@ pub(super) fn read_text(path: &Path, bytes: &[u8]) -> Result<String> {
         .map_err(|error| Error::file(path, "a network's text, compressed by zlib", error))
 }
 
-/// What was compressed, or as much of it as is one byte more than `most`.
+/// The decompressed bytes, or the first `most` + 1 if there are more.
 ///
 /// # Errors
-/// If the bytes are not one block compressed, and nothing after it.
+/// If the bytes are not exactly one compressed block.
 fn inflate(bytes: &[u8], most: usize) -> std::io::Result<Vec<u8>> {
     let (mut block, mut decoder) = (Vec::new(), ZlibDecoder::new(bytes));
     decoder.by_ref().take(most as u64 + 1).read_to_end(&mut block)?;

@@ -11,25 +11,26 @@ use crate::prior::codebook::check_levels;
 use crate::reserve::reserve;
 
 impl PackedLayer {
-    /// The bytes of levels and codes, or of the weights of an unquantized layer, in the file.
+    /// The number of bytes in the file for levels and codes, or for the weights of an unquantized layer.
     pub fn weight_bytes(&self) -> usize {
         self.code_bytes() + 4 * self.levels.len()
     }
 
-    /// The bytes in the file of what tells the level of each weight, or of the weights of an unquantized layer.
+    /// The number of bytes in the file that code the indices of the weights' levels, or that hold the weights of an
+    /// unquantized layer.
     pub fn code_bytes(&self) -> usize {
         if self.is_quantized() { codes(self).len() } else { 4 * self.weights() }
     }
 }
 
 impl PackedModel {
-    /// The bytes of all layers' weights in the file.
+    /// The number of bytes in the file for the weights of all layers.
     pub fn weight_bytes(&self) -> usize {
         self.layers().iter().map(PackedLayer::weight_bytes).sum()
     }
 }
 
-/// Writes the weights.
+/// Writes the weights and the bias of a layer.
 pub(super) fn push(bytes: &mut Vec<u8>, layer: &PackedLayer) {
     if layer.is_quantized() {
         bytes.push((layer.levels.len() - 1) as u8);
@@ -41,7 +42,7 @@ pub(super) fn push(bytes: &mut Vec<u8>, layer: &PackedLayer) {
     push_floats(bytes, layer.bias.as_deref().unwrap_or(&[]));
 }
 
-/// The occupancy and the words of a quantized layer.
+/// The coded indices of a quantized layer: the number of weights at each level, and the words.
 fn codes(layer: &PackedLayer) -> Vec<u8> {
     let counts = layer.occupancy();
     let indices: Vec<u8> = layer.indices().map(|index| index as u8).collect();
@@ -53,12 +54,12 @@ fn codes(layer: &PackedLayer) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a number that is at most `most`. A layer has no more words than weights.
+/// The number of bytes for an integer of at most `most`. A layer has no more words than weights.
 fn number_len(most: usize) -> usize {
     (1..4).find(|len| most >> (8 * len) == 0).unwrap_or(4)
 }
 
-/// Reads the weights of `layer`, whose indices of levels are digits in older files.
+/// Reads the weights and the bias of `layer`, whose indices of levels are digits in older files.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     graph: &Graph,
@@ -90,7 +91,7 @@ pub(super) fn read(
     Ok(PackedLayer::new(name, shape, levels, |i| indices[i].into(), bias(reader)?))
 }
 
-/// Reads the level of each weight.
+/// Reads the index of each weight's level.
 fn indices(reader: &mut Reader<'_>, weights: usize, level_count: usize, name: &str) -> Result<Vec<u8>> {
     let len = number_len(weights);
     let mut counts = (1..level_count).map(|_| reader.number(len, name)).collect::<Result<Vec<_>>>()?;

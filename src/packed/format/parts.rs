@@ -1,4 +1,4 @@
-//! The kinds of things in a packed model's file, written and read.
+//! Reading and writing the basic types of a packed model's file.
 
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -14,26 +14,26 @@ pub(super) fn push_floats(bytes: &mut Vec<u8>, values: &[f32]) {
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
 }
 
-/// A byte that tells the length, and as much of the text as fits.
+/// Writes a byte with the length, and as many whole characters of the text as fit.
 pub(super) fn push_short_text(bytes: &mut Vec<u8>, text: &str) {
     let len = (0..=LONGEST_NAME.min(text.len())).rev().find(|len| text.is_char_boundary(*len)).unwrap_or(0);
     bytes.push(len as u8);
     bytes.extend(&text.as_bytes()[..len]);
 }
 
-/// The bytes to be read, of the file that errors name.
+/// The remaining bytes of the file, and its path for errors.
 pub(super) struct Reader<'a> {
     pub path: &'a Path,
     pub rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// What was expected of the file, and what it holds.
+    /// An error with what the file should have and what it has.
     pub fn error(&self, expected: impl Into<String>, seen: impl ToString) -> Error {
         Error::file(self.path, expected, seen)
     }
 
-    /// The next `count` bytes, which errors call `what`.
+    /// The next `count` bytes, which errors name `what`.
     pub fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8]> {
         let Some((head, rest)) = self.rest.split_at_checked(count) else {
             let seen = format!("{} before the end of the file", self.rest.len());
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text after a byte that tells its length.
+    /// A text, which follows a byte with its length.
     pub fn short_text(&mut self, what: &str) -> Result<String> {
         let len = self.number(1, what)?;
         let bytes = self.take(len, what)?;
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(text.to_string())
     }
 
-    /// Finite numbers.
+    /// The next `count` numbers, all finite.
     pub fn floats(&mut self, count: usize, what: &str) -> Result<Vec<f32>> {
         let bytes = self.take(count.saturating_mul(4), what)?;
         let floats: Vec<f32> = words(bytes).map(f32::from_bits).collect();
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Each four bytes as a number.
+/// Each four bytes as a little-endian number.
 pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
 }
