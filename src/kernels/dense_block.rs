@@ -3,7 +3,7 @@
 //! ```text
 //! f₀ = x        f_{i+1} = [f_i, unit_i(f_i)]        y = f_n
 //! unit: one stage of batch normalization, ReLU and convolution, or two
-//! dunit_i = dy of the channels it appended;   dy of the channels before += what its backward gives
+//! dunit_i = dy of the channels it appended;   dy of the channels before += dx of its backward
 //! ```
 //!
 //! Every f_i is the first channels of y, so only y is stored, and beside it the input of each second stage.
@@ -42,10 +42,10 @@ pub struct Stage<'a, F> {
     pub conv: Conv2d<'a, F>,
 }
 
-/// Returns ε of a stage (unit, stage), standard normal, in the shape given.
+/// A function that returns ε of a stage (unit, stage), standard normal, in the shape given.
 pub type Noise<'a, F> = dyn FnMut([usize; 2], [usize; 4]) -> Result<Array4<F>> + 'a;
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     y: Array4<F>,

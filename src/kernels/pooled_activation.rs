@@ -39,7 +39,7 @@ pub struct PooledActivation<'a, F> {
     pub epsilon: F,
 }
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     x: Array4<F>,

@@ -1,4 +1,4 @@
-//! The sum of values of one shape: what a residual unit (He et al. 2016) ends with.
+//! The sum of values of one shape, the last operation of a residual unit (He et al. 2016).
 //!
 //! ```text
 //! y = x₁ + x₂ + …
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::scalar::Real;
 use ndarray::{ArrayD, Zip};
 
-/// What the backward needs of the forward: the number of summands.
+/// What the forward stores for the backward: the number of summands.
 #[derive(Clone, Copy, Debug)]
 pub struct Cache {
     summands: usize,
@@ -19,7 +19,7 @@ pub struct Cache {
 /// y, of the shape of every `x`; the summands are added one after another, in order.
 ///
 /// # Errors
-/// If there is none, or two differ in shape.
+/// If there is no `x`, or two differ in shape.
 pub fn forward<F: Real>(xs: Vec<ArrayD<F>>) -> Result<(ArrayD<F>, Cache)> {
     let cache = Cache { summands: xs.len() };
     let mut xs = xs.into_iter();

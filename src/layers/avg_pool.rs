@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! y[b, c, p, q] = 1/n_pq Σ_{i<kh, j<kw} x[b, c, p·sh − ph + i, q·sw − pw + j]      over the elements that are pixels
-//! dx = the sum over the windows that hold the pixel of dy/n_pq
+//! dx = the sum of dy/n_pq over the windows that contain the pixel
 //! ```
 //!
-//! The windows and n, kh·kw where a window lies within the image, are those of [`pool`](super::pool).
+//! [`pool`](super::pool) defines the windows and n, which is kh·kw for a window within the image.
 
 use super::pool::{Pool, Span};
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{Array4, ArrayView4, Zip};
 
-/// What the backward needs of the forward: the geometry alone.
+/// What the forward stores for the backward: the geometry alone.
 #[derive(Clone, Debug)]
 pub struct Cache {
     windows: Spans,
@@ -22,7 +22,7 @@ pub struct Cache {
     output: (usize, usize, usize, usize),
 }
 
-/// The windows' spans, row by row and column by column.
+/// The windows' spans along rows and along columns.
 #[derive(Clone, Debug)]
 struct Spans {
     rows: Vec<Span>,
@@ -68,7 +68,8 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
 
 const STANDARD: &str = "in standard layout";
 
-/// The forward of one channel: the sums of each column of a window's rows, then those of the window's columns.
+/// The forward of one channel: for each row of windows the sum of each column of pixels, then for each window the sum
+/// over its columns.
 struct Forward<'a, F> {
     windows: &'a Spans,
     width: usize,
@@ -98,7 +99,8 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
     }
 }
 
-/// The backward of one channel: what a row of windows sends to each column, then to its rows.
+/// The backward of one channel: for each row of windows the gradient of each column of pixels, which is then added to
+/// each of the row's pixel rows.
 struct Backward<'a, F> {
     windows: &'a Spans,
     width: usize,

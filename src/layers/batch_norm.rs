@@ -34,11 +34,11 @@ pub struct BatchNorm<'a, F> {
     pub beta: ArrayView1<'a, F>,
     /// ε.
     pub epsilon: F,
-    /// What computes it.
+    /// Whether the definition or the kernel computes the layer.
     pub way: Way,
 }
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     x: Array3<F>,
@@ -62,13 +62,13 @@ pub struct Gradients<F> {
 }
 
 impl<F: Real> Statistics<F> {
-    /// Moves running estimates towards the statistics `batch` of `count` values a channel.
+    /// Updates running estimates with the statistics `batch`, of `count` values per channel.
     ///
     /// # Panics
     /// If `count` is below 2: a single value has no unbiased variance.
     pub fn absorb(&mut self, batch: &Self, count: usize, momentum: F) {
         let unbias = unbias::<F>(count);
-        // Not r + momentum · (s − r), whose difference is as inexact as r is large.
+        // Not r + momentum · (s − r): the rounding error of the difference grows with r.
         let rest = F::one() - momentum;
         Zip::from(&mut self.mean).and(&batch.mean).for_each(|running, mean| {
             *running = rest * *running + momentum * *mean;
@@ -105,7 +105,7 @@ impl<F: Real> BatchNorm<'_, F> {
     /// y, normalized with given statistics.
     ///
     /// # Errors
-    /// If a shape does not fit or there is nothing to normalize.
+    /// If a shape does not fit, or `x` has no values.
     pub fn forward_running(&self, x: Array3<F>, statistics: &Statistics<F>) -> Result<(Array3<F>, Cache<F>)> {
         let (batch, channels, positions) = x.dim();
         if batch * positions == 0 {
@@ -161,7 +161,7 @@ impl<F: Real> BatchNorm<'_, F> {
         Gradients { dx, dgamma, dbeta }
     }
 
-    /// An array of x's shape from what `of` makes of each channel's x̂ (B, P).
+    /// Applies `of` to x̂ (B, P) of each channel; the result has x's shape.
     fn map_channels(
         &self,
         cache: &Cache<F>,
@@ -176,7 +176,7 @@ impl<F: Real> BatchNorm<'_, F> {
     }
 }
 
-/// What `of` makes of each channel's values (B, P).
+/// Applies `of` to the values (B, P) of each channel.
 fn of_channels<F: Real>(x: &Array3<F>, of: impl Fn(usize, ArrayView2<'_, F>) -> F) -> Array1<F> {
     x.axis_iter(Axis(1)).enumerate().map(|(c, x)| of(c, x)).collect()
 }
@@ -195,10 +195,10 @@ fn mean_of_squares<F: Real>(x: ArrayView2<'_, F>, mean: F) -> F {
     self::mean(x.iter().map(|x| (*x - mean) * (*x - mean)))
 }
 
-/// What makes the variance of `count` values unbiased.
+/// The factor that makes the variance of `count` values unbiased.
 ///
 /// # Panics
-/// If there are fewer than two.
+/// If `count` is below 2.
 pub(crate) fn unbias<F: Real>(count: usize) -> F {
     assert!(count > 1, "a single value has no unbiased variance");
     F::of(count as f64 / (count - 1) as f64)

@@ -8,12 +8,12 @@
 //! dx = col2im(θᵀ dm + 2 col ⊙ ((σ²)ᵀ dv)),    col = im2col(x)
 //! ```
 //!
-//! Shapes: x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and y (B, O, OH, OW). Output channel o of group g
-//! sees the input channels of group g alone; in the products above each group is its own matrix θ (O/groups, K),
-//! K = C/groups · kh · kw, against col (K, OH·OW), the columns of [`im2col`].
+//! Shapes: x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and y (B, O, OH, OW). The output channels of
+//! group g read only the input channels of group g. In the products above, each group has its own matrix θ (O/groups,
+//! K), K = C/groups · kh · kw, and its own col (K, OH·OW), the columns of [`im2col`].
 //!
-//! This file is the definition: each image's columns are built, and each product is a matrix product. [`Way::Kernel`] hands the
-//! operation to [`kernels::conv`](crate::kernels::conv), which computes the same to rounding.
+//! This file is the definition: it builds the columns of each image, and each product is a matrix product.
+//! [`Way::Kernel`] runs [`kernels::conv`](crate::kernels::conv) instead, which computes the same to rounding.
 
 use super::{V0, check_shape, in_standard_layout, sigma2};
 use crate::error::Result;
@@ -33,15 +33,15 @@ pub struct BayesConv2d<'a, F> {
     pub log_sigma2: ArrayView4<'a, F>,
     /// b (O).
     pub bias: Option<ArrayView1<'a, F>>,
-    /// Stride, padding and dilation; its kernel is θ's.
+    /// Stride, padding and dilation; the kernel size is that of θ.
     pub window: Window,
     /// The number of groups; divides C and O.
     pub groups: usize,
-    /// What computes it.
+    /// Whether the definition or the kernel computes the layer.
     pub way: Way,
 }
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     x: Array4<F>,
@@ -52,7 +52,7 @@ pub struct Cache<F> {
 /// The gradient of the loss.
 #[derive(Clone, Debug)]
 pub struct Gradients<F> {
-    /// (B, C, H, W); none if it was not asked for.
+    /// (B, C, H, W); none if the caller did not want it.
     pub dx: Option<Array4<F>>,
     /// (O, C/groups, kh, kw).
     pub dtheta: Array4<F>,
@@ -182,7 +182,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         Gradients { dx, dtheta: dtheta.mapv(F::of), dlog_sigma2, dbias }
     }
 
-    /// The columns (K, OH·OW) of a group of an image.
+    /// The columns (K, OH·OW) of one group of an image.
     fn columns(&self, x: ArrayView4<'_, F>, image: usize, group: usize) -> Array2<F> {
         let (_, channels, kernel_h, kernel_w) = self.theta.dim();
         let (_, _, height, width) = x.dim();
@@ -195,7 +195,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         col
     }
 
-    /// The rows of a group, as a matrix (O/groups, K), of θ or of σ².
+    /// The rows of one group in θ or σ², as a matrix (O/groups, K).
     fn group<'b>(&self, weights: ArrayView4<'b, F>, group: usize) -> ndarray::CowArray<'b, F, ndarray::Ix2> {
         let (outputs, fan_in) = (weights.dim().0, weights.len() / weights.dim().0);
         let rows = outputs / self.groups;
@@ -208,13 +208,13 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, x)
     }
 
-    /// The same for the kernels.
+    /// The same operation for the kernels.
     pub(crate) fn kernel(&self) -> Conv2d<'a, F> {
         let Self { theta, log_sigma2, bias, window, groups, .. } = *self;
         Conv2d { theta, log_sigma2, bias, window, groups, variance_floor: F::of(V0) }
     }
 
-    /// The gradient by the kernel, from what forms `dy`.
+    /// The gradient, computed by the kernel from `dy`.
     pub(crate) fn kernel_backward(
         &self,
         cache: &Cache<F>,
@@ -231,7 +231,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
 
 const CONTIGUOUS: &str = "in standard layout";
 
-/// The rows of a group in a gradient of θ's shape, as a matrix (O/groups, K).
+/// The rows of one group in a gradient of θ's shape, as a matrix (O/groups, K).
 fn rows_of(gradient: &mut Array4<f64>, group: usize, groups: usize) -> ArrayViewMut2<'_, f64> {
     let (rows, fan_in) = (gradient.dim().0 / groups, gradient.len() / gradient.dim().0);
     let rows_of_group = gradient.slice_mut(s![group * rows..(group + 1) * rows, .., .., ..]);

@@ -28,15 +28,15 @@ pub struct BayesDense<'a, F> {
     pub log_sigma2: ArrayView2<'a, F>,
     /// b (O).
     pub bias: Option<ArrayView1<'a, F>>,
-    /// What computes the products.
+    /// Whether the products are the definition's or the kernel's.
     pub way: Way,
 }
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     x: Array2<F>,
-    /// None with mean weights.
+    /// The values kept with sampled weights; none with mean weights.
     sampling: Option<Sampling<F>>,
 }
 
@@ -51,7 +51,7 @@ struct Sampling<F> {
 /// The gradient of the loss.
 #[derive(Clone, Debug)]
 pub struct Gradients<F> {
-    /// (B, I); none if it was not asked for.
+    /// (B, I); none if the caller did not want it.
     pub dx: Option<Array2<F>>,
     /// (I, O).
     pub dtheta: Array2<F>,

@@ -1,8 +1,8 @@
-//! Values one after another along their channels, or their features.
+//! The concatenation of values along their channels, or their features.
 //!
 //! ```text
 //! y[b] = (x₁[b], x₂[b], …)
-//! dx_i = the channels of dy that x_i became
+//! dx_i = the channels of dy that come from x_i
 //! ```
 //!
 //! Shapes: x_i (B, C_i, H, W) or (B, C_i), y (B, Σ C_i, H, W) or (B, Σ C_i).
@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 use crate::scalar::Real;
 use ndarray::{ArrayD, ArrayView, ArrayViewD, Axis, Slice};
 
-/// What the backward needs of the forward: the channels of each x.
+/// What the forward stores for the backward: the number of channels of each x.
 #[derive(Clone, Debug)]
 pub struct Cache {
     channels: Vec<usize>,
 }
 
-/// y of `xs`, in order.
+/// y, the concatenation of `xs` in order.
 ///
 /// # Errors
-/// If there is none, or two differ in another size than their channels.
+/// If `xs` is empty, a value has fewer than two axes, or two values differ in a size other than the channels.
 pub fn forward<F: Real>(xs: &[ArrayD<F>]) -> Result<(ArrayD<F>, Cache)> {
     let expected = || "values that differ in their channels alone";
     if xs.iter().any(|x| x.ndim() < 2) {
@@ -31,7 +31,7 @@ pub fn forward<F: Real>(xs: &[ArrayD<F>]) -> Result<(ArrayD<F>, Cache)> {
         let shapes: Vec<&[usize]> = xs.iter().map(|x| x.shape()).collect();
         Error::tensor("x", expected(), format!("{shapes:?}"))
     })?;
-    // What is concatenated along an inner axis comes in another order of axes.
+    // A concatenation along an inner axis has its axes in another order in memory.
     let y = if y.is_standard_layout() { y } else { y.as_standard_layout().into_owned() };
     Ok((y, Cache { channels: xs.iter().map(|x| x.shape()[1]).collect() }))
 }

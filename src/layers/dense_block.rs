@@ -1,16 +1,16 @@
-//! A densely connected block (Huang et al. 2017): each unit sees the images and the outputs of all units before it.
+//! A densely connected block (Huang et al. 2017): each unit reads the images and the outputs of all units before it.
 //!
 //! ```text
 //! f₀ = x        f_{i+1} = [f_i, unit_i(f_i)]        y = f_n
 //! unit: one stage of batch normalization, ReLU and convolution, or two
-//! dunit_i = dy of the channels it appended;   dy of the channels before += what its backward gives
+//! dunit_i = dy of the channels it appended;   dy of the channels before += dx of its backward
 //! ```
 //!
-//! The definition computes each stage's [`batch_norm`], [`relu`] and
-//! [`bayes_conv2d`] in turn, and joins what a unit gives to what it read. [`Way::Kernel`] hands the block to
-//! [`kernels::dense_block`](crate::kernels::dense_block), which keeps one array of all channels.
+//! The definition computes each stage's [`batch_norm`], [`relu`] and [`bayes_conv2d`] in turn, and appends the output
+//! of a unit to its input. [`Way::Kernel`] runs [`kernels::dense_block`](crate::kernels::dense_block) instead, which
+//! stores all channels in one array.
 //!
-//! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), O the outputs of a unit's last stage.
+//! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), where O is the number of outputs of a unit's last stage.
 
 use super::batch_norm::{self, BatchNorm, Statistics};
 use super::bayes_conv2d::{self, BayesConv2d};
@@ -29,7 +29,7 @@ pub struct DenseBlock<'a, F> {
     pub units: Vec<Vec<Stage<'a, F>>>,
     /// ε of every normalization.
     pub epsilon: F,
-    /// What computes it.
+    /// Whether the definition or the kernels compute the block.
     pub way: Way,
 }
 
@@ -44,10 +44,10 @@ pub struct Stage<'a, F> {
     pub conv: BayesConv2d<'a, F>,
 }
 
-/// Supplies ε of a stage (unit, stage), standard normal, in the shape asked for.
+/// A function that returns ε of a stage (unit, stage), standard normal, in the shape given.
 pub type Noise<'a, F> = kernel::Noise<'a, F>;
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F>(CacheOf<F>);
 
@@ -56,9 +56,9 @@ enum CacheOf<F> {
     Kernel(kernel::Cache<F>),
     Definition {
         units: Vec<Vec<StageCache<F>>>,
-        /// Values a channel, where the statistics are the batch's own.
+        /// The number of values per channel if the statistics are the batch's own.
         count: Option<usize>,
-        /// Of y.
+        /// The shape of y.
         shape: (usize, usize, usize, usize),
     },
 }
@@ -76,13 +76,13 @@ struct StageCache<F> {
 pub struct Gradients<F> {
     /// (B, C, H, W).
     pub dx: Array4<F>,
-    /// In the parameters, stage by stage.
+    /// With respect to the parameters of each stage of each unit.
     pub units: Vec<Vec<ParameterGradients<F>>>,
 }
 
 impl<F: Real> Cache<F> {
-    /// The batch's statistics that each stage normalized with, and the values a channel they are of; none under running
-    /// statistics.
+    /// The batch's statistics that each stage normalized with, and the number of values per channel that they were
+    /// computed from; none under running statistics.
     pub fn batch_statistics(&self) -> Option<(Vec<&Statistics<F>>, usize)> {
         match &self.0 {
             CacheOf::Kernel(cache) => cache.batch_statistics().map(|(stages, count)| (stages.collect(), count)),
@@ -94,11 +94,11 @@ impl<F: Real> Cache<F> {
 }
 
 impl<'a, F: Real> DenseBlock<'a, F> {
-    /// y. Normalizes with the batch's own statistics, or with the running ones given for each stage; uses sampled weights if
-    /// there is noise, else the means.
+    /// y. Normalizes with the batch's own statistics, or with the running statistics given for each stage; uses sampled
+    /// weights if there is noise, else mean weights.
     ///
     /// # Errors
-    /// If a shape does not fit, or there are fewer than two values a channel to take statistics of.
+    /// If a shape does not fit, or the batch's statistics are needed and there are fewer than two values a channel.
     pub fn forward(
         &self,
         x: Array4<F>,

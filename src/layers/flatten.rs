@@ -4,7 +4,7 @@ use super::in_standard_layout;
 use crate::scalar::Real;
 use ndarray::{Array2, Array4};
 
-/// The shape to return to.
+/// The shape (B, C, H, W) of x.
 #[derive(Clone, Copy, Debug)]
 pub struct Cache {
     shape: (usize, usize, usize, usize),

@@ -14,10 +14,10 @@ use crate::scalar::real::exceeds;
 use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{Array3, Array4, ArrayView4, Zip};
 
-/// Where each maximum came from.
+/// The place of each maximum.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    /// For each element of y the position in its image plane (H·W).
+    /// For each element of y, the position of its maximum in the image plane (H·W).
     argmax: Array4<u32>,
     image: (usize, usize),
 }
@@ -84,8 +84,8 @@ fn first_maximum<F: Real>(plane: &[F], width: usize, rows: &Span, columns: &Span
 
 const STANDARD: &str = "a new array is in standard layout";
 
-/// The forward of one channel for windows of 2×2 that do not overlap: choices instead of branches, for where a maximum lies is
-/// too random to predict.
+/// The forward of one channel for windows of 2×2 that do not overlap. It selects instead of branching, since the place
+/// of a maximum is too random to predict.
 struct Halved<'a, F> {
     /// (H, W).
     plane: &'a [F],
@@ -116,7 +116,7 @@ impl<F: Real> Kernel<F> for Halved<'_, F> {
     }
 }
 
-/// The maximum and its place, of one and of one that comes later.
+/// The second value and its place if it exceeds the first value, else the first value and its place.
 #[inline(always)]
 fn later<F: Real>(first: F, place: u32, second: F, second_place: u32) -> (F, u32) {
     let replaces = exceeds(second, first);

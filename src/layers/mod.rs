@@ -1,8 +1,8 @@
-//! One operation a file: its mathematics, its forward, its backward.
+//! One operation per file: its mathematics, its forward, its backward.
 //!
-//! A forward returns the output and a cache; the backward takes the cache and the gradient `dy` of the loss in the output.
-//! No layer draws noise, owns optimizer state or knows where its gradient goes. Each backward line quotes the forward line
-//! it undoes.
+//! A forward returns the output and a cache; the backward takes the cache and the gradient `dy` of the loss with
+//! respect to the output. No layer draws noise, holds optimizer state or depends on how its gradient is used. Each line
+//! of a backward quotes the line of the forward that it differentiates.
 
 pub mod add;
 pub mod avg_pool;

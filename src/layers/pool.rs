@@ -5,9 +5,9 @@
 //! window p covers the rows p·s − pad … p·s − pad + k − 1; of these, those in 0 … H − 1 are pixels
 //! ```
 //!
-//! and likewise for columns. The padding is at most half of the kernel, so that every window holds a pixel. In max pooling the
-//! rest of a window is passed over. In average pooling it is zeros, which count if `count_include_pad` says so: the window is then
-//! divided by its elements up to H + pad, not by its pixels.
+//! and likewise for columns. The padding is at most half of the kernel, so that every window contains a pixel. Max
+//! pooling ignores the other elements of a window. In average pooling they are zeros: with `count_include_pad` the
+//! divisor is the number of a window's elements up to H + pad, otherwise the number of its pixels.
 
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -19,16 +19,16 @@ pub struct Pool {
     pub kernel: [usize; 2],
     /// Distance between neighbouring windows.
     pub stride: [usize; 2],
-    /// By how much windows reach beyond the image on either side, at most half of the kernel.
+    /// The distance that windows extend beyond the image on either side, at most half of the kernel.
     pub padding: [usize; 2],
-    /// Whether there is one more window for pixels at the end that fill none.
+    /// Whether pixels at the end that do not fill a window get one more window.
     pub ceil_mode: bool,
-    /// Whether average pooling counts the padding in what it divides by.
+    /// Whether the divisor of average pooling includes the padding.
     pub count_include_pad: bool,
 }
 
 impl Pool {
-    /// Windows without padding; pixels at the end that fill none are left out.
+    /// Windows without padding; pixels at the end that do not fill a window are ignored.
     pub fn new(kernel: [usize; 2], stride: [usize; 2]) -> Self {
         Self { kernel, stride, padding: [0, 0], ceil_mode: false, count_include_pad: true }
     }
@@ -49,7 +49,7 @@ impl Pool {
                 let expected = format!("at most half of the kernel of {kernel}");
                 return Err(Error::option("padding", expected, padding));
             }
-            // Wide enough for sums of three sizes.
+            // u128 holds the sums of three sizes.
             let [size, kernel, stride, padding] = [size[axis], kernel, stride, padding].map(|size| size as u128);
             let rounding = if self.ceil_mode { stride - 1 } else { 0 };
             let Some(rest) = (size + 2 * padding + rounding).checked_sub(kernel).filter(|_| size > 0) else {
@@ -66,11 +66,12 @@ impl Pool {
         Ok(output)
     }
 
-    /// The windows along an axis (0 vertical, 1 horizontal) of `size` pixels, of which there are `count`.
+    /// The `count` windows along an axis (0 vertical, 1 horizontal) of `size` pixels.
     pub(crate) fn windows(&self, axis: usize, size: usize, count: usize) -> Vec<Span> {
         let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
         let span = |p: usize| {
-            // From the padding's beginning. Windows begin before size + padding; their ends may lie far beyond.
+            // Counted from the beginning of the padding. Windows begin before size + padding; their ends may lie far
+            // beyond.
             let (first, end) = (p * stride, (p * stride).saturating_add(kernel));
             let pixels = first.saturating_sub(padding)..end.min(size + padding) - padding;
             let counted = end.min(size.saturating_add(2 * padding)) - first;
@@ -83,8 +84,8 @@ impl Pool {
 /// A window along one axis.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
-    /// The pixels in it: at least one.
+    /// The window's pixels: at least one.
     pub pixels: Range<usize>,
-    /// What it counts for in an average's divisor.
+    /// The number of elements that the divisor of an average counts.
     pub counted: usize,
 }

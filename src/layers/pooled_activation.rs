@@ -4,9 +4,8 @@
 //! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)        y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
 //! ```
 //!
-//! The definition is [`batch_norm`], [`relu`] and [`max_pool`] in turn.
-//! [`Way::Kernel`] hands the operation to [`kernels::pooled_activation`](crate::kernels::pooled_activation), which makes one pass
-//! of the three.
+//! The definition is [`batch_norm`], [`relu`] and [`max_pool`] in turn. [`Way::Kernel`] runs
+//! [`kernels::pooled_activation`](crate::kernels::pooled_activation) instead, which computes the three in one pass.
 //!
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
 
@@ -19,7 +18,7 @@ use crate::kernels::pooled_activation::{self as kernel, DeferredGradient};
 use crate::scalar::Real;
 use ndarray::{Array1, Array3, Array4, ArrayView4};
 
-/// The windows: they do not overlap.
+/// The windows of the pooling, which do not overlap.
 pub fn pool() -> Pool {
     Pool::new([2, 2], [2, 2])
 }
@@ -27,11 +26,11 @@ pub fn pool() -> Pool {
 /// The operation.
 #[derive(Clone, Debug)]
 pub struct PooledActivation<'a, F> {
-    /// The normalization, and what computes the operation.
+    /// The normalization, and whether the definition or the kernel computes the operation.
     pub norm: BatchNorm<'a, F>,
 }
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F>(CacheOf<F>);
 
@@ -112,7 +111,7 @@ impl<'a, F: Real> PooledActivation<'a, F> {
         }
     }
 
-    /// dx still to be formed, dγ and dβ, from `dy`, where the kernel computed the forward.
+    /// dx, which is formed later, dγ and dβ, from `dy`; none if the definition computed the forward.
     pub(crate) fn kernel_backward<'c>(
         &self,
         cache: &'c Cache<F>,
@@ -130,7 +129,7 @@ impl<'a, F: Real> PooledActivation<'a, F> {
     }
 }
 
-/// ReLU and pooling of normalized `y`, whose images have that shape.
+/// ReLU and pooling of the normalized images `y`, which have this shape.
 fn activate_and_pool<F: Real>(
     y: Array3<F>,
     shape: (usize, usize, usize, usize),

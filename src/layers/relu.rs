@@ -9,7 +9,7 @@ use crate::scalar::Real;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array, ArrayD, Dimension, Zip};
 
-/// Elements that one thread is through with sooner than another would come to help.
+/// The fewest elements that a thread takes: with fewer it ends before another thread begins.
 const FEW: usize = 1 << 14;
 
 /// Where x > 0.
@@ -34,7 +34,7 @@ pub fn forward<F: Real, D: Dimension>(mut x: Array<F, D>) -> (Array<F, D>, Cache
 pub fn backward<F: Real, D: Dimension>(cache: &Cache, dy: Array<F, D>) -> Array<F, D> {
     let mut dx = dy;
     // y = max(x, 0)
-    // A choice, not a branch: signs are too random to predict.
+    // A select instead of a branch: signs are too random to predict.
     let elements = Zip::from(dx.view_mut().into_dyn()).and(&cache.0);
     elements.into_par_iter().with_min_len(FEW).for_each(|(dx, positive)| {
         *dx = if *positive { *dx } else { F::zero() };

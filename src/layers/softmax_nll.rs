@@ -7,12 +7,13 @@
 //! dz_bk = (softmax(z_b)_k Σ_j q_bj − q_bk) / W for k ≠ label_b, and at the label minus the sum of these
 //! ```
 //!
-//! b runs over the images whose label is not ignored; the others have no gradient. Unless a [`Weighting`] is given none is,
-//! the label smoothing s is 0 and the class weights w are 1: the plain mean of −ln softmax(z_b)_{label_b}. With one it is PyTorch's
-//! `cross_entropy` with `label_smoothing`, `ignore_index` and `weight`, whose mean is weighted with w_{label_b} as well.
+//! b runs over the images whose label is not ignored; the gradient of other images is 0. Without a [`Weighting`] no
+//! label is ignored, the label smoothing s is 0 and the class weights w are 1: nll is the mean of −ln
+//! softmax(z_b)_{label_b}. With a [`Weighting`] it is PyTorch's `cross_entropy` with `label_smoothing`, `ignore_index`
+//! and `weight`, whose mean is weighted with w_{label_b} as well.
 //!
-//! Of an image that is classified with certainty, nll and dz at the label are as exact as the small probabilities of the other
-//! classes, not what 1 minus a rounded number leaves of them.
+//! For an image that is classified with near certainty, nll and dz at the label are as exact as the small probabilities
+//! of the other classes, since neither is computed as 1 minus a rounded number.
 //!
 //! Shapes: logits z (B, K), labels (B), w (K).
 
@@ -21,22 +22,22 @@ use crate::error::{Error, Result};
 use crate::scalar::Real;
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1};
 
-/// Which labels count, and how much.
+/// Which labels count, and with which weight.
 #[derive(Clone, Copy, Debug)]
 pub struct Weighting<'a, F> {
     /// s, from 0 to 1: the share of a label that is spread evenly over all classes.
     pub smoothing: f64,
-    /// The label of images that do not count; it need not be a class.
+    /// The label of the images that are ignored; it need not be a class.
     pub ignored: Option<usize>,
     /// w (K), each at least 0.
     pub class_weights: Option<ArrayView1<'a, F>>,
 }
 
-/// What the backward needs of the forward.
+/// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     softmax: Array2<F>,
-    /// None if it is ignored.
+    /// The label of each image; none if it is ignored.
     labels: Vec<Option<usize>>,
     /// w (K).
     class_weights: Vec<F>,
@@ -76,7 +77,7 @@ impl<F: Real> Weighting<'_, F> {
         Ok((F::of(sum / total), Cache { softmax, labels, class_weights, smoothing: self.smoothing, total }))
     }
 
-    /// The labels that count, and W.
+    /// Each image's label, none if it is ignored, and W.
     ///
     /// # Errors
     /// As [`Weighting::forward`].
@@ -118,7 +119,7 @@ impl<F: Real> Weighting<'_, F> {
     }
 }
 
-/// The mean negative log-likelihood in nats, every image counting alike.
+/// The mean negative log-likelihood in nats, with equal weights of all images.
 ///
 /// # Errors
 /// If there is no image, the counts of logits and labels differ or a label is not a class.
@@ -126,8 +127,8 @@ pub fn forward<F: Real>(logits: ArrayView2<'_, F>, labels: &[usize]) -> Result<(
     Weighting::default().forward(logits, labels)
 }
 
-/// ln softmax(z) (B, K), relative to the row's maximum, whose own is ln(1 + what the others have): a probability next to 1 keeps its
-/// distance from 1.
+/// ln softmax(z) (B, K), from the differences to the row's maximum z_ba. At the maximum it is −ln(1 + Σ_{j≠a} e^{z_bj −
+/// z_ba}), so that a probability next to 1 keeps its distance from 1.
 pub fn log_softmax<F: Real>(mut logits: Array2<F>) -> Array2<F> {
     logits.rows_mut().into_iter().for_each(log_softmax_of);
     logits

@@ -1,5 +1,5 @@
-//! The straight-through gradient of the quantizer (Bengio, Léonard & Courville 2013): a layer computes with Q(θ), and the
-//! gradient in its weights passes to θ as if Q were the identity.
+//! The straight-through gradient of the quantizer (Bengio, Léonard & Courville 2013): a layer computes with Q(θ), and
+//! the gradient with respect to Q(θ) is used as the gradient with respect to θ, as if Q were the identity.
 //!
 //! ```text
 //! w = Q(θ) = ℓ_k(θ)           k(θ): the level that the quantizer replaces θ by
@@ -7,8 +7,9 @@
 //! dℓ_k = Σ_{i: k(θ_i) = k} dw_i        exact
 //! ```
 //!
-//! Shapes: θ, w, dθ and dw of any one shape, ℓ and dℓ (M). The noise of a layer under [`hard`](crate::train::Forward::Hard)
-//! training is added to the pre-activations as ever: y = x Q(θ) + √(x² σ² + v₀) ⊙ ε, whose dx takes Q(θ) too.
+//! Shapes: θ, w, dθ and dw have one shape, ℓ and dℓ (M). Under [`hard`](crate::train::Forward::Hard) training, a
+//! layer's noise is added to the pre-activations as usual: y = x Q(θ) + √(x² σ² + v₀) ⊙ ε. Its dx is computed with Q(θ)
+//! too.
 
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
@@ -23,7 +24,7 @@ pub fn forward<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F]) -> ArrayD<F> {
 /// dℓ (M), from dw; dθ is dw itself. Each sum is formed in f64 and rounded once.
 ///
 /// # Panics
-/// If θ and dw are of two shapes.
+/// If θ and dw differ in shape.
 pub fn level_gradient<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F], dw: ArrayViewD<'_, F>) -> Array1<F> {
     assert_eq!(theta.shape(), dw.shape(), "dw has the shape of theta");
     let quantizer = Quantizer::new(levels);
