@@ -10,7 +10,7 @@ pub struct Codebook<F> {
     level_weights: Vec<F>,
 }
 
-/// The numbers of levels a codebook may have: an index fits into a byte.
+/// The numbers of levels that a codebook may have: an index fits into a byte.
 pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
 
 impl<F: Real> Codebook<F> {
@@ -44,8 +44,8 @@ impl<F: Real> Codebook<F> {
         Ok(Self { levels, level_weights })
     }
 
-    /// A codebook of M levels that works unless given: M = 2, 3, 4, 5 and 8 as measured, otherwise M levels evenly spaced
-    /// over ±0.35. Symmetric; with a zero level if M is odd.
+    /// The default codebook of M levels, symmetric and evenly spaced, with a zero level if M is odd. The outermost
+    /// levels were measured for M = 2, 3, 4, 5 and 8; for other M they are ±0.35.
     ///
     /// # Errors
     /// Unless M lies in 2..=256.
@@ -73,10 +73,10 @@ impl<F: Real> Codebook<F> {
     }
 }
 
-/// Checks that `levels` are 2 to 256 finite, strictly ascending numbers; `name` is what the error calls them.
+/// Checks that `levels` are 2 to 256 finite, strictly ascending numbers; errors name them `name`.
 ///
 /// # Errors
-/// Says what is wrong with them.
+/// [`Error::Option`] if they are not.
 pub fn check_levels<F: Real>(name: &str, levels: &[F]) -> Result<()> {
     if !LEVELS.contains(&levels.len()) {
         return Err(Error::option(name, "2 to 256 levels", levels.len()));

@@ -3,7 +3,7 @@
 use crate::scalar::gaussian_kl::{gaussian_kl_from_root, inverse_root_sigma};
 use crate::scalar::{Real, WeightKl};
 
-/// N(μ₀, σ₀²); N(0, e⁻⁴) unless given.
+/// N(μ₀, σ₀²); by default N(0, e⁻⁴).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gaussian {
     /// μ₀.

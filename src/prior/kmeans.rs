@@ -1,25 +1,27 @@
-//! k-means on the line, exactly: the codebook of M levels that is the best for weights trained without one.
+//! Exact k-means on the line: the codebook of M levels that is best for weights trained without a codebook.
 //!
 //! ```text
 //! E_k(j) = min_{i<j} [E_{k−1}(i) + cost(i, j)],   cost(i, j) = Σ_{i≤n<j} (x_n − mean)²,   x the weights, sorted
 //! ```
 //!
-//! It is what a multi-spike prior has to beat: rounding afterwards, with the best levels rounding can have. On the line the
-//! clusters of an optimum are runs of the sorted weights, and the best i rises with j; so a row E_k takes n log n steps by
-//! divide and conquer: the best i of the middle j bounds those of the two halves (Wu 1991; Wang & Song 2011; Grønlund et al.
-//! 2017). To find the cuts with O(n) memory, each row past the middle one remembers where the optimum was cut in half; the
-//! halves are then divided in the same way (Hirschberg 1975), at twice the time. In all O(M n log n).
+//! This is the baseline of a multi-spike prior: rounding after training, to the levels of least quantized loss. On the
+//! line, the clusters of an optimum are runs of the sorted weights, and the best i rises with j. A row E_k therefore
+//! takes n log n steps by divide and conquer: the best i of the middle j bounds the best i of the j in both halves (Wu
+//! 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts with O(n) memory, each row after the middle one
+//! stores where the first half of the clusters of its optimum ends. Both halves are then divided in the same way
+//! (Hirschberg 1975), which takes twice the time. In total, O(M n log n).
 //!
-//! Costs are exact: sums of x and x², as whole numbers of 2^−b of the range of the weights, with the largest b at which nothing
-//! overflows: 63 − log₂ n, 44 for half a million weights. So the loss Σ (x − Q(x))² is the least there is but for the rounding of
-//! the weights to that grid, of the sum over clusters, and of the means to the working precision.
+//! Costs are exact: the sums of x and x² are integers in units of 2^−b of the weights' range, with the largest b at
+//! which nothing overflows: 63 − log₂ n, 44 for half a million weights. The loss Σ (x − Q(x))² is therefore the least
+//! possible, except for the rounding of the weights to that grid, of the sum over clusters, and of the means to the
+//! working precision.
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use rayon::prelude::*;
 
-/// The M levels of least quantized loss of the weights, ascending; where the weights hold fewer distinct values, those. Of
-/// divisions of equal cost, the one whose upper clusters begin first.
+/// The M levels with the least quantized loss of the weights, ascending; if the weights have fewer distinct values,
+/// these values. Of divisions with equal cost, the one whose upper clusters begin first.
 ///
 /// # Errors
 /// If a weight is not finite.
@@ -41,20 +43,21 @@ pub fn kmeans<F: Real>(theta: &[F], levels: usize) -> Result<Vec<F>> {
     Ok(starts.zip(&ends).map(|(start, end)| points.mean(start, *end)).collect())
 }
 
-/// The distinct weights, ascending, and sums over those before each: (n + 1) each.
+/// The n distinct weights, ascending, and sums over the weights before each of them and before the end: n + 1 of each
+/// sum.
 struct Points<F> {
     values: Vec<F>,
-    /// How many weights.
+    /// The number of weights.
     counts: Vec<u64>,
-    /// Of their places on the grid.
+    /// The sum of their places on the grid.
     sums: Vec<u64>,
-    /// Of the squares of these.
+    /// The sum of the squares of these places.
     squares: Vec<u128>,
 }
 
 impl<F: Real> Points<F> {
     fn new(theta: &[F]) -> Self {
-        // Added to 0, −0 is 0.
+        // Adding 0 turns −0 into 0.
         let mut values: Vec<F> = theta.iter().map(|theta| *theta + F::zero()).collect();
         values.par_sort_unstable_by(|a, b| a.as_f64().total_cmp(&b.as_f64()));
         let bits = 63 - theta.len().next_power_of_two().trailing_zeros() as i32;
@@ -62,7 +65,7 @@ impl<F: Real> Points<F> {
             [] => (0.0, 0.0),
             [first, .., last] | [first @ last] => (first.as_f64(), last.as_f64()),
         };
-        // The range of f64 may be twice what f64 holds.
+        // The range of weights in f64 may be twice the largest f64.
         let scale = if (last - first).is_finite() { 1.0 } else { 0.5 };
         let range = last * scale - first * scale;
         let place = |x: F| ((x.as_f64() * scale - first * scale) / range * f64::exp2(bits.into())).round() as u64;
@@ -89,25 +92,26 @@ impl<F: Real> Points<F> {
         let sum = u128::from(self.sums[end] - self.sums[start]);
         let square = self.squares[end] - self.squares[start];
         let spread = square * u128::from(count) - sum * sum;
-        // As two words: the conversion of all 128 bits is a call.
+        // Converted as two words: the conversion of all 128 bits is a call.
         let [low, high] = [spread as u64, (spread >> 64) as u64];
         const TWO_64: f64 = 18_446_744_073_709_551_616.0;
         (high as f64 * TWO_64 + low as f64) / count as f64
     }
 
-    /// Divides the values `start..end` into `clusters` at least cost; appends the end of each.
+    /// Divides the values `start..end` into `clusters` clusters of least total cost; appends the end of each.
     fn divide(&self, start: usize, end: usize, clusters: usize, ends: &mut Vec<usize>) {
         if clusters == 1 {
             return ends.push(end);
         }
         let half = clusters / 2;
-        // Of the ends j = start + 1 ..= end: E(j) of the row, and where the first `half` clusters of that optimum end.
+        // For each of the ends j = start + 1 ..= end: E(j) of the row, and where the first `half` clusters of its
+        // optimum end.
         let size = end - start;
         let mut least: Vec<f64> = (1..=size).map(|j| self.cost(start, start + j)).collect();
         let mut halfway = vec![0; size];
         let (mut next, mut best) = (vec![0.0; size], vec![0; size]);
         for row in 2..=clusters {
-            // Every cluster has a value; and of the last row, only its end is of interest.
+            // Every cluster has at least one value; in the last row, only the last end is needed.
             let last = size - (clusters - row);
             let first = if row == clusters { last } else { row };
             let task = Row { points: self, start, least: &least, first: row - 1 };
@@ -124,7 +128,7 @@ impl<F: Real> Points<F> {
         self.divide(middle, end, clusters - half, ends);
     }
 
-    /// The mean of the weights whose values are `start..end`, within them however it is rounded.
+    /// The mean of the weights whose values are `start..end`; rounding does not move it beyond them.
     fn mean(&self, start: usize, end: usize) -> F {
         let values = &self.values[start..end];
         let [first, last] = [values[0].as_f64(), values[values.len() - 1].as_f64()];
@@ -136,13 +140,13 @@ impl<F: Real> Points<F> {
     }
 }
 
-/// A row E_k of the values from `start` on.
+/// A row E_k, for the values from `start` on.
 struct Row<'a, F> {
     points: &'a Points<F>,
     start: usize,
     /// E_{k−1}(j), j = 1, 2, … values after `start`.
     least: &'a [f64],
-    /// The first i.
+    /// The smallest i.
     first: usize,
 }
 
@@ -150,7 +154,7 @@ impl<F: Real> Row<'_, F> {
     /// A row whose halves have at least this many ends is divided between two threads.
     const ENDS: usize = 1 << 12;
 
-    /// E_k(j) and its i, for the ends from `end` on, given that i lies from `lowest` to `highest`.
+    /// Computes E_k(j) and its best i for the ends from `end` on; this i is between `lowest` and `highest`.
     fn fill(&self, end: usize, next: &mut [f64], best: &mut [usize], lowest: usize, highest: usize) {
         if next.is_empty() {
             return;
@@ -160,7 +164,7 @@ impl<F: Real> Row<'_, F> {
         let (mut least, mut at) = (f64::INFINITY, 0);
         for i in (lowest.max(self.first)..=highest.min(j - 1)).rev() {
             let cost = self.points.cost(self.start + i, self.start + j);
-            // From here on downwards it only grows.
+            // The cost only grows for smaller i.
             if cost > least {
                 break;
             }

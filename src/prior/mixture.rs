@@ -4,8 +4,8 @@
 //! r_k = a_k e^{−D_k} / Σ_j a_j e^{−D_j}  (responsibilities)      ∂F/∂D_k = r_k
 //! ```
 //!
-//! An upper bound of F_true: see the [module](super). ln M nats a weight can be saved by blurring the levels together, and
-//! at κ near 1 training takes them.
+//! F is an upper bound of F_true: see the [module](super). Moving the levels together saves up to ln M nats a weight,
+//! and with κ near 1 training does this.
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
@@ -16,11 +16,11 @@ use crate::scalar::{Real, WeightKl};
 /// `mixture` of these levels.
 #[derive(Clone, Debug)]
 pub struct Mixture<'a, F> {
-    /// Which D.
+    /// The D that the form uses.
     pub spike: Spike,
-    /// Ascending.
+    /// The levels, ascending.
     pub levels: &'a [F],
-    /// The −ln a_k.
+    /// −ln a_k of each level.
     pub costs: &'a [F],
 }
 
@@ -32,7 +32,7 @@ impl<F: Real> WeightForm<F> for Mixture<'_, F> {
     #[inline(always)]
     fn weight_kl<V: Vector<Element = F>>(&self, theta: V, sigma: Sigma<V>, of_levels: &mut OfLevels<V>) -> WeightKl<V> {
         let OfLevels { gradient, spikes } = of_levels;
-        // D_k − ln a_k. With the lowest one taken out, no share exceeds 1 and one of them is 1.
+        // D_k − ln a_k. With the lowest of these subtracted, no exponential below exceeds 1, and one of them is 1.
         let mut lowest = V::of(f64::INFINITY);
         for (spike, (level, cost)) in spikes.iter_mut().zip(self.levels.iter().zip(self.costs)) {
             *spike = spike_kl(self.spike, theta, sigma, V::splat(*level));
@@ -41,7 +41,7 @@ impl<F: Real> WeightForm<F> for Mixture<'_, F> {
         }
         let mut sum = V::zero();
         for spike in &mut *spikes {
-            // From here on the share e^{lowest − (D_k − ln a_k)}.
+            // From here on, `spike.value` is e^{lowest − (D_k − ln a_k)}.
             spike.value = (lowest - spike.value).exp();
             sum = sum + spike.value;
         }

@@ -1,4 +1,4 @@
-//! The priors that draw weights to levels, and the quantizer that puts them there.
+//! The priors that draw weights to levels, and the quantizer that replaces each weight by a level.
 //!
 //! # The multi-spike-and-slab prior
 //!
@@ -7,15 +7,15 @@
 //! F_true = − E_q ln Σ_k a_k/|w − ℓ_k| − ln σ + ½(γ + ln 2)      [nats a weight],   q(w) = N(θ, σ²)
 //! ```
 //!
-//! (Achterhold et al. 2018; Chien & Chang 2020, 2023). The constant is such that a single level gives
+//! (Achterhold et al. 2018; Chien & Chang 2020, 2023). The constant is such that F_true of a single level is
 //! [D(t)](crate::scalar::spike_kl). [`quadrature`] evaluates F_true; four forms replace it in training:
 //!
-//! | form         | F                                                        |                                        |
-//! |--------------|----------------------------------------------------------|----------------------------------------|
-//! | [`nearest`]  | min_k [D(t_k) − ln a_k]                                  | hard assignment; the default           |
-//! | [`mixture`]  | − ln Σ_k a_k e^{−D(t_k)}                                 | soft assignment                        |
-//! | [`vnq`]      | Σ_{ℓ_k≠0} Ω_k D(t_k) + (1 − Σ Ω_k) D(t_zero)             | published, for codebooks with a zero   |
-//! | [`windows`]  | Σ_k Ω_k D(t_k)                                           | published, for codebooks without one   |
+//! | form         | F                                                        |                                               |
+//! |--------------|----------------------------------------------------------|-----------------------------------------------|
+//! | [`nearest`]  | min_k [D(t_k) − ln a_k]                                  | hard assignment; the default                  |
+//! | [`mixture`]  | − ln Σ_k a_k e^{−D(t_k)}                                 | soft assignment                               |
+//! | [`vnq`]      | Σ_{ℓ_k≠0} Ω_k D(t_k) + (1 − Σ Ω_k) D(t_zero)             | published, for codebooks with a zero level    |
+//! | [`windows`]  | Σ_k Ω_k D(t_k)                                           | published, for codebooks without a zero level |
 //!
 //! # Why `quadrature` ≤ `mixture` ≤ `nearest`
 //!
@@ -31,17 +31,17 @@
 //!
 //! # The prior is improper
 //!
-//! 1/|w − ℓ| cannot be normalized, neither at the level nor far away. The KL is defined up to an infinite constant only,
-//! and the true posterior under such a prior need not exist (Hron et al. 2018): the weights' posterior can lower the
-//! objective without bound by narrowing onto a level if the likelihood lets it. The bounds on ln σ² and on θ that
-//! training applies after each step keep it away from that; read the result as penalized maximum likelihood whose penalty
-//! comes from this prior, not as inference about the weights.
+//! 1/|w − ℓ| cannot be normalized, neither at the level nor far away. The KL is defined only up to an infinite
+//! constant, and the true posterior under such a prior need not exist (Hron et al. 2018): the weights' posterior can
+//! lower the objective without bound by narrowing onto a level if the likelihood permits. The bounds on ln σ² and on θ
+//! that training applies after each step prevent this. The result is penalized maximum likelihood with a penalty from
+//! this prior, not inference about the weights.
 //!
 //! # Where the published code departs from the equations
 //!
-//! It trains with θ·s but evaluates with c/s, keeps only the last layer's KL and doubles it, discards the clip of ln σ²,
-//! passes ln σ² where ln σ is expected, puts a sigmoid on the logits, evaluates with batch statistics and does not shuffle.
-//! This crate implements the equations.
+//! The published code trains with θ·s but evaluates with c/s, keeps only the last layer's KL and doubles it, discards
+//! the clip of ln σ², passes ln σ² where ln σ is expected, puts a sigmoid on the logits, evaluates with batch
+//! statistics and does not shuffle. This crate implements the equations.
 
 pub mod codebook;
 pub mod gaussian;
@@ -65,7 +65,7 @@ use crate::tensor::sum::Sums;
 use rayon::prelude::*;
 use weight_form::{SumOverWeights, WeightForm};
 
-/// Weights whose KL is computed by one thread at a time.
+/// The number of weights whose KL one thread computes at a time.
 const WEIGHTS: usize = 4096;
 
 /// A prior of one layer's weights.
@@ -84,11 +84,11 @@ pub enum Prior {
 pub struct Kl<F> {
     /// The sum over the weights, in nats.
     pub value: f64,
-    /// Its derivative in θ, one a weight.
+    /// The derivative with respect to θ, one element a weight.
     pub dtheta: Vec<F>,
-    /// Its derivative in ln σ², one a weight.
+    /// The derivative with respect to ln σ², one element a weight.
     pub dlog_sigma2: Vec<F>,
-    /// Its derivative in the levels.
+    /// The derivative with respect to the levels (M).
     pub dlevels: Vec<F>,
 }
 
@@ -102,10 +102,11 @@ impl Prior {
         (*self != Self::None).then(|| Layer::kl(theta, log_sigma2, codebook, |layer| self.add_kl_of(layer)))
     }
 
-    /// The KL of a layer's weights to this prior in nats, 0 under [`Prior::None`]; its gradient is added to another.
+    /// Returns the KL of a layer's weights to this prior in nats, 0 under [`Prior::None`], and adds its gradient to
+    /// `gradient`.
     ///
     /// # Panics
-    /// As [`Prior::kl`], and if the gradient is of another size.
+    /// As [`Prior::kl`], and if `gradient` has other sizes.
     pub fn add_kl<F: Real>(
         &self,
         theta: &[F],
@@ -128,20 +129,20 @@ impl Prior {
     }
 }
 
-/// What the gradient of a layer's KL, times a scale, is added to.
+/// The arrays that the gradient of a layer's KL, times a scale, is added to.
 #[derive(Debug)]
 pub struct KlGradient<'a, F> {
-    /// What it is multiplied by.
+    /// The factor of the added gradient.
     pub scale: F,
-    /// One a weight.
+    /// With respect to θ, one element a weight.
     pub dtheta: &'a mut [F],
-    /// One a weight.
+    /// With respect to ln σ², one element a weight.
     pub dlog_sigma2: &'a mut [F],
-    /// (M).
+    /// With respect to the levels (M).
     pub dlevels: &'a mut [F],
 }
 
-/// The weights of a layer: their posterior, their codebook, and where the gradient of their KL goes.
+/// The weights of a layer: their posterior, their codebook, and the arrays that the gradient of their KL is added to.
 struct Layer<'a, F> {
     theta: &'a [F],
     log_sigma2: &'a [F],
@@ -150,7 +151,7 @@ struct Layer<'a, F> {
 }
 
 impl<F: Real> Layer<'_, F> {
-    /// The KL from `add_kl`, which adds its gradient to another.
+    /// The KL and its gradient; `add_kl` returns the KL of a layer and adds its gradient.
     fn kl(theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>, add_kl: impl Fn(Layer<'_, F>) -> f64) -> Kl<F> {
         let [mut dtheta, mut dlog_sigma2] = [(); 2].map(|()| vec![F::zero(); theta.len()]);
         let mut dlevels = vec![F::zero(); codebook.levels().len()];
@@ -160,17 +161,17 @@ impl<F: Real> Layer<'_, F> {
         Kl { value, dtheta, dlog_sigma2, dlevels }
     }
 
-    /// The KL a weight at a time: see [`Chunk::each`].
+    /// The KL, computed for one weight at a time: see [`Chunk::each`].
     fn sum_over_weights(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync) -> f64 {
         self.sum_over_chunks(|chunk| chunk.each(&weight_kl))
     }
 
-    /// The KL by a form, a vector of weights at a time.
+    /// The KL, computed by a form for a vector of weights at a time.
     fn sum_of<W: WeightForm<F>>(self, form: &W) -> f64 {
         self.sum_over_chunks(|chunk| F::vectorize(SumOverWeights { chunk, form }))
     }
 
-    /// The KL from that of each chunk of the weights, whose value `chunk_kl` returns; summed in a fixed order.
+    /// The sum, in a fixed order, of the KL that `chunk_kl` returns for each chunk of the weights.
     fn sum_over_chunks(self, chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync) -> f64 {
         let Self { theta, log_sigma2, codebook, gradient } = self;
         let KlGradient { scale, dtheta, dlog_sigma2, dlevels } = gradient;
@@ -205,11 +206,11 @@ impl<F: Real> Layer<'_, F> {
     }
 }
 
-/// A few weights of a layer: their posterior, and where the gradient of their KL goes.
+/// A few weights of a layer: their posterior, and the arrays that the gradient of their KL is added to.
 struct Chunk<'a, F> {
     theta: &'a [F],
     log_sigma2: &'a [F],
-    /// What the gradient in them is multiplied by.
+    /// The factor of the gradient with respect to θ and ln σ².
     scale: F,
     /// Added to.
     dtheta: &'a mut [F],

@@ -1,4 +1,4 @@
-//! The multi-spike-and-slab prior over a layer: which form of its KL, with which D.
+//! The multi-spike-and-slab prior of a layer: the form of its KL, and the D that the form uses.
 
 use super::mixture::Mixture;
 use super::nearest::Nearest;
@@ -21,7 +21,7 @@ pub enum Form {
     Mixture,
     /// The published form for codebooks with a zero level.
     Vnq,
-    /// The published form for codebooks without one.
+    /// The published form for codebooks without a zero level.
     Windows,
     /// The true KL, always with D exact; slow.
     Quadrature,
@@ -39,7 +39,7 @@ impl Form {
 
     /// The name of the form.
     pub fn name(self) -> &'static str {
-        // In the order of the enum.
+        // `NAMES` is in the order of the enum.
         Self::NAMES[self as usize].0
     }
 }
@@ -72,7 +72,7 @@ pub struct MultiSpike {
 }
 
 impl MultiSpike {
-    /// A form with the window ratio it was published with.
+    /// A form with its published window ratio.
     pub fn new(form: Form, spike: Spike) -> Self {
         let window_ratio = if form == Form::Windows { windows::WINDOW_RATIO } else { vnq::WINDOW_RATIO };
         Self { form, spike, window_ratio }
@@ -81,7 +81,7 @@ impl MultiSpike {
     /// Checks that the form is defined for these levels.
     ///
     /// # Errors
-    /// `vnq` needs a zero level, `windows` must not have one.
+    /// If `vnq` has no zero level, or `windows` has one.
     pub fn check<F: Real>(&self, levels: &[F]) -> Result<()> {
         match (self.form, zero_level(levels)) {
             (Form::Vnq, None) => Err(Error::option("prior vnq", "a codebook with a zero level", list(levels))),
@@ -100,7 +100,7 @@ impl MultiSpike {
         Layer::kl(theta, log_sigma2, codebook, |layer| self.add_kl(layer))
     }
 
-    /// As [`MultiSpike::kl`], the value in nats alone; the gradient is added to another.
+    /// As [`MultiSpike::kl`], but returns only the value in nats, and adds the gradient to that of `layer`.
     pub(super) fn add_kl<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
         let codebook = layer.codebook;
         let (levels, costs, ratio) = (codebook.levels(), &costs(codebook)[..], F::of(self.window_ratio));
@@ -114,7 +114,7 @@ impl MultiSpike {
         }
     }
 
-    /// The index of the zero level under `vnq`, which must have one; otherwise of no meaning.
+    /// The index of the zero level under `vnq`, which must have one; the other forms do not use it.
     fn zero<F: Real>(&self, levels: &[F]) -> usize {
         match self.form {
             Form::Vnq => zero_level(levels).expect("vnq needs a zero level"),

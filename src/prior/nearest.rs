@@ -1,11 +1,11 @@
 //! `nearest`: hard assignment, F = min_k [D(t_k) − ln a_k], ties to the lower index.
 //!
-//! An assignment variable per weight, held at its best single spike, as in k-means: only the weight's own spike pulls on
-//! it, and only its own weights pull on a level. The cost of the choice, −ln a_k, cannot be saved by drawing levels
-//! together. An upper bound of F_true: see the [module](super).
+//! Each weight is assigned to its best spike, as in k-means: only this spike contributes to the weight's gradient, and
+//! only the weights assigned to a level contribute to the level's gradient. Moving levels together does not save the
+//! cost of the assignment, −ln a_k. F is an upper bound of F_true: see the [module](super).
 //!
-//! D rises with t. So the level closest to θ wins unless one of a lower cost does, and where all costs are equal D is computed
-//! once.
+//! D rises with t. The level closest to θ therefore wins, unless a level with a lower cost does; where all costs are
+//! equal, D is computed once.
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
@@ -19,12 +19,12 @@ pub struct Nearest<'a, F> {
     spike: Spike,
     levels: &'a [F],
     costs: &'a [F],
-    /// The levels that cost less than the dearest one: only these can win over a closer level.
+    /// The levels with a lower cost than the highest one: only these can win over a closer level.
     cheap: Vec<usize>,
 }
 
 impl<'a, F: Real> Nearest<'a, F> {
-    /// `levels` ascending; `costs` are the −ln a_k.
+    /// The form for ascending `levels`; `costs` are −ln a_k.
     pub fn new(spike: Spike, levels: &'a [F], costs: &'a [F]) -> Self {
         let dearest = costs.iter().fold(F::neg_infinity(), |dearest, cost| dearest.max(*cost));
         let cheap = (0..levels.len()).filter(|k| costs[*k] < dearest).collect();
@@ -58,7 +58,7 @@ impl<F: Real> WeightForm<F> for Nearest<'_, F> {
             if is_cheaper.any() {
                 let mut of_other = spike_kl(*spike, theta, sigma, other);
                 of_other.value = of_other.value + other_cost;
-                // Levels ascend: the lower level is the one of the lower index.
+                // Levels ascend: the lower level has the lower index.
                 let ties = of_other.value.equals(kl.value) & other.below(level);
                 let wins = is_cheaper & (of_other.value.below(kl.value) | ties);
                 kl = WeightKl::select(wins, of_other, kl);

@@ -16,28 +16,29 @@
 //!
 //! have no cancelling singularities. The derivatives in θ and ln σ² follow from w = θ + σε: dw/dθ = 1, dw/d ln σ² = ½σε.
 //!
-//! The distances w − ℓ_k are carried from the end of the interval that is a level, so that they are exact beside it however
-//! small σ is against θ. Each interval is integrated by the tanh-sinh rule (Takahasi & Mori 1974), its step the finer the
-//! smaller a_n is: ln P bends within c_n = a_n / Σ_{k≠n} a_k/|ℓ_n − ℓ_k| of a level.
+//! The distances w − ℓ_k are computed from the end of the interval that is a level, so that they are exact near this
+//! level however small σ is compared with θ. Each interval is integrated by the tanh-sinh rule (Takahasi & Mori 1974).
+//! Its step is finer for smaller a_n: ln P bends within c_n = a_n / Σ_{k≠n} a_k/|ℓ_n − ℓ_k| of a level.
 //!
-//! Error, absolute below 1 and relative above: of F at most 1e-13, of its derivatives 2e-13, for up to 16 levels, masses from
-//! 2⁻⁶⁰ on and ln σ² down to −60, held to integrals of 50 to 100 digits. Beyond these, it grows with the terms that cancel:
-//! M · |ln σ²| · 1e-16.
+//! Error, absolute below 1 and relative above: at most 1e-13 for F and 2e-13 for its derivatives, for up to 16 levels,
+//! masses of at least 2⁻⁶⁰ and ln σ² of at least −60, compared with integrals of 50 to 100 digits. Beyond these ranges,
+//! the error grows with the terms that cancel: M · |ln σ²| · 1e-16.
 
 use super::spike::{Sigma, spike_kl};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{HALF_GAMMA_PLUS_LN_2, WeightKl};
 
-/// Beyond ±this many σ the posterior's mass, 1e-19, is left out.
+/// The integral ends at ±this many σ; the posterior's mass beyond, 1e-19, is left out.
 const REACH: f64 = 9.0;
-/// An interval is at most this many σ long.
+/// The largest length of an interval, in σ.
 const INTERVAL: f64 = 3.0;
-/// The step of the tanh-sinh rule over an interval on which nothing bends more sharply than over its length.
+/// The step of the tanh-sinh rule over an interval on which the function bends no more sharply than over the interval's
+/// length.
 const STEP: f64 = 1.0 / 16.0;
-/// ln of the share of an interval, at either end, that the rule leaves out.
+/// The rule leaves out the fraction e^−`END` of an interval at either end.
 const END: f64 = 46.0;
 
-/// F_true of one weight; adds its derivative in the levels to `dlevels` (M).
+/// F_true of one weight; adds its derivative with respect to the levels to `dlevels` (M).
 pub fn quadrature(
     theta: f64,
     log_sigma2: f64,
@@ -55,7 +56,7 @@ pub fn quadrature(
         *dlevel -= one.dtheta;
     }
 
-    // (z, the level there).
+    // (z, the index of the level at z, if there is one).
     let mut ends = vec![(-REACH, None), (REACH, None)];
     let at_levels = levels.iter().enumerate().map(|(k, level)| ((level - theta) / sigma, Some(k)));
     ends.extend(at_levels.filter(|(z, _)| z.abs() < REACH));
@@ -74,7 +75,7 @@ pub fn quadrature(
                 let from_right = half * (2.0 * (intervals - 1.0 - interval as f64) + from_end);
                 let z = from + from_left;
                 for (k, distance) in distances.iter_mut().enumerate() {
-                    // Sums of terms of one sign.
+                    // From a level, a distance is a sum of terms of one sign.
                     *distance = match (left, right) {
                         (Some(left), _) if k <= left => (levels[left] - levels[k]) + sigma * from_left,
                         (_, Some(right)) if k >= right => (levels[right] - levels[k]) - sigma * from_right,
@@ -97,23 +98,24 @@ fn bend(n: usize, levels: &[f64], level_weights: &[f64]) -> f64 {
     level_weights[n] / others.map(|k| level_weights[k] / (levels[n] - levels[k]).abs()).sum::<f64>()
 }
 
-/// The step of the tanh-sinh rule and the number of steps to either side, for a function that bends within e^−`depth` of the
-/// interval's length of an end. At u the nodes are e^{−π sinh|u|} from the end; there the function has a pole π/(π cosh u) off
-/// the real axis.
+/// The step of the tanh-sinh rule and the number of steps to either side, for a function that bends at a distance of
+/// e^−`depth` of the interval's length from an end. At u the nodes are e^{−π sinh|u|} from the end; there the function
+/// has a pole π/(π cosh u) off the real axis.
 fn rule(depth: f64) -> (f64, i32) {
     let pi = std::f64::consts::PI;
     let step = STEP / ((depth / pi).hypot(1.0) / 3.0).max(1.0);
     (step, (((END + depth) / pi).asinh() / step).ceil() as i32)
 }
 
-/// Of the tanh-sinh rule on [−1, 1] at u: the distances of the node from the start and from the end, and its weight.
+/// The tanh-sinh rule on [−1, 1] at u: the distances of the node from the start and from the end, and its weight.
 fn tanh_sinh(u: f64) -> (f64, f64, f64) {
     let s = std::f64::consts::FRAC_PI_2 * u.sinh();
     let (from_start, from_end) = (2.0 / (1.0 + (-2.0 * s).exp()), 2.0 / (1.0 + (2.0 * s).exp()));
     (from_start, from_end, std::f64::consts::FRAC_PI_2 * u.cosh() / s.cosh().powi(2))
 }
 
-/// Subtracts mass · ln P(w) from `value` and mass · ∂ln P/∂ℓ from `dlevels`; returns d ln P/dw. `distances` are the w − ℓ_k.
+/// Subtracts mass · ln P(w) from `value` and mass · ∂ln P/∂ℓ from `dlevels`; returns d ln P/dw. `distances` are w −
+/// ℓ_k.
 fn add_log_p(distances: &[f64], level_weights: &[f64], mass: f64, value: &mut f64, dlevels: &mut [f64]) -> f64 {
     let count = distances.len();
     let n = (1..count).fold(0, |n, k| if distances[k].abs() < distances[n].abs() { k } else { n });

@@ -27,7 +27,7 @@ impl<F: Real> Quantizer<F> {
 
     /// The index of the level that `theta` goes to.
     pub fn index(&self, theta: F) -> usize {
-        // Most codebooks are small: counting has no branch to mispredict.
+        // Most codebooks are small: counting has no branch that could be mispredicted.
         if self.partitions.len() < 16 {
             self.partitions.iter().map(|partition| usize::from(*partition < theta)).sum()
         } else {
@@ -45,7 +45,7 @@ impl<F: Real> Quantizer<F> {
         theta.iter().map(|theta| (theta.as_f64() - self.value(*theta).as_f64()).powi(2)).sum()
     }
 
-    /// How many of the weights go to each level.
+    /// The number of weights that go to each level.
     pub fn occupancy(&self, theta: &[F]) -> Vec<usize> {
         let mut occupancy = vec![0; self.levels.len()];
         theta.iter().for_each(|theta| occupancy[self.index(*theta)] += 1);
@@ -53,8 +53,8 @@ impl<F: Real> Quantizer<F> {
     }
 }
 
-/// The partition (ℓ + ℓ′)/2 of two neighbouring levels, rounded to nearest, but at least `lower` and below `upper`: between two
-/// levels with no number between them it is the lower one. Their sum may overflow.
+/// The partition (ℓ + ℓ′)/2 of two neighbouring levels, rounded to nearest, but at least `lower` and below `upper`: if
+/// there is no number between the two levels, it is the lower level. The sum of the levels may overflow.
 pub fn partition<F: Real>(lower: F, upper: F) -> F {
     let two = F::of(2.0);
     let sum = lower + upper;

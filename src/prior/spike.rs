@@ -11,27 +11,27 @@ use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::{Mask, Vector};
 use crate::scalar::{Real, WeightKl};
 
-/// The |u| from which on D(u²) is ln|u| plus a constant to rounding, in f64 too: what is left out is 1/(2u²) = 5e-19.
+/// From this |u| on, D(u²) is ln|u| plus a constant to rounding, in f64 too: the neglected term is 1/(2u²) = 5e-19.
 pub const FAR: f64 = 1e9;
 
-/// The σ of one weight's posterior, or of several weights', a lane each.
+/// The σ of one weight's posterior, or of several weights' posteriors, one in each lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sigma<V> {
     /// ln σ².
     pub log_sigma2: V,
-    /// 1/σ; infinite where that overflows.
+    /// 1/σ; infinite if 1/σ overflows.
     pub inverse: V,
 }
 
 impl<V: Vector> Sigma<V> {
-    /// The σ whose ln σ² this is.
+    /// The σ for this ln σ².
     #[inline(always)]
     pub fn new(log_sigma2: V) -> Self {
         Self { log_sigma2, inverse: (V::of(-0.5) * log_sigma2).exp() }
     }
 }
 
-/// D(t) in nats and its derivatives; ∂D/∂ℓ = −∂D/∂θ. Where θ = ℓ all are 0, whatever σ is.
+/// D(t) in nats and its derivatives; ∂D/∂ℓ = −∂D/∂θ. If θ = ℓ all are 0, for any σ.
 #[inline(always)]
 pub fn spike_kl<V: Vector>(spike: Spike, theta: V, sigma: Sigma<V>, level: V) -> WeightKl<V> {
     let u = (theta - level) * sigma.inverse;
@@ -42,7 +42,8 @@ pub fn spike_kl<V: Vector>(spike: Spike, theta: V, sigma: Sigma<V>, level: V) ->
     if is_near.all() { kl } else { with_far_lanes(kl, spike, u, theta - level, sigma.log_sigma2) }
 }
 
-/// A KL whose lanes are those of `kl` where u is near, and elsewhere, also where u is no number, come from the logarithm of u.
+/// Returns the lanes of `kl` where u is near. The lanes where u is far, or not a number, are computed from the
+/// logarithm of u.
 #[cold]
 #[inline(never)]
 fn with_far_lanes<V: Vector>(kl: WeightKl<V>, spike: Spike, u: V, delta: V, log_sigma2: V) -> WeightKl<V> {
@@ -72,7 +73,7 @@ fn far_spike_kl<F: Real>(spike: Spike, delta: F, log_sigma2: F) -> WeightKl<F> {
     if log_u >= F::of(FAR.ln()) {
         return WeightKl { value: log_u + F::of(spike.far_constant()), dtheta: delta.recip(), dlog_sigma2: -half };
     }
-    // 1/σ overflows, yet θ is near the level.
+    // 1/σ overflows, but θ is near the level.
     let t = (F::of(2.0) * log_u).exp();
     let (value, slope) = spike.value_and_derivative(t);
     WeightKl { value, dtheta: F::of(2.0) * (t * slope) / delta, dlog_sigma2: -t * slope }

@@ -5,7 +5,7 @@
 //!   = D(t_zero) + Σ_{ℓ_k≠0} Ω_k [D(t_k) − D(t_zero)]
 //! ```
 //!
-//! With two neighbouring levels on one side of zero, 1 − Σ Ω_k goes negative.
+//! If two neighbouring levels are on one side of zero, 1 − Σ Ω_k can be negative.
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
@@ -20,9 +20,9 @@ pub const WINDOW_RATIO: f64 = 0.375;
 /// `vnq` of these levels.
 #[derive(Clone, Debug)]
 pub struct Vnq<'a, F> {
-    /// Which D.
+    /// The D that the form uses.
     pub spike: Spike,
-    /// Ascending.
+    /// The levels, ascending.
     pub levels: &'a [F],
     /// The index of the zero level.
     pub zero: usize,

@@ -1,4 +1,5 @@
-//! One text for one weight and for the lanes of a vector: how a form of the KL is run over the weights of a layer.
+//! How a form of the KL is computed for the weights of a layer, by the same code for one weight and for the lanes of a
+//! vector.
 
 use super::Chunk;
 use super::spike::Sigma;
@@ -29,12 +30,12 @@ pub trait WeightForm<F: Real>: Sync {
 pub struct OfLevels<V> {
     /// Σ ∂F/∂ℓ_k over the weights so far.
     pub gradient: Vec<V>,
-    /// Memory for the KL to each level alone.
+    /// Memory for the KL to each single level.
     pub spikes: Vec<WeightKl<V>>,
 }
 
 impl<V: Vector> OfLevels<V> {
-    /// Zeros.
+    /// All values 0.
     #[inline(always)]
     pub fn new(levels: usize) -> Self {
         Self { gradient: vec![V::zero(); levels], spikes: vec![WeightKl::zero(); levels] }
@@ -50,7 +51,7 @@ impl<V: Vector> OfLevels<V> {
     }
 }
 
-/// A form of the KL over some weights of a layer. Its output is the sum of the values.
+/// A form of the KL over some weights of a layer. The output is the sum of the weights' values.
 pub(super) struct SumOverWeights<'a, F, W> {
     pub chunk: Chunk<'a, F>,
     pub form: &'a W,
@@ -75,7 +76,8 @@ impl<F: Real, W: WeightForm<F>> SumOverWeights<'_, F, W> {
         let mut values = [0.0; SEVERAL_LANES];
         for (i, start) in (0..count).step_by(V::LANES).enumerate() {
             let lanes = V::LANES.min(count - start);
-            // As many terms as are added up in the working precision; and the last vector's lanes beyond the weights are no terms.
+            // The gradient is moved after `BLOCK` terms, the most that are added up in the working precision, and
+            // before the last vector, whose lanes beyond the weights are no terms.
             if i % BLOCK == 0 || lanes < V::LANES {
                 of_levels.move_gradient(V::LANES, level_sums);
             }

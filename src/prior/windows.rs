@@ -6,7 +6,7 @@
 //! ∂Ω_k/∂θ = −Ω_k (θ − ℓ_k)/τ_k²     ∂Ω_k/∂ℓ_k = Ω_k (θ − ℓ_k) θ/(τ_k² ℓ_k)     (through τ_k too)
 //! ```
 //!
-//! Kept for comparison: away from the windows it has no gradient, and it lies far below F_true there.
+//! Kept for comparison: away from the windows, F has no gradient and is far below F_true.
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
@@ -24,7 +24,7 @@ pub(super) struct Omega<V> {
     pub(super) dlevel: V,
 }
 
-/// The window of a nonzero level, ρ being `ratio`.
+/// The window of a nonzero level, with ρ = `ratio`.
 #[inline(always)]
 pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
     let (zero, two) = (V::zero(), V::of(2.0));
@@ -32,7 +32,7 @@ pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
     let (delta, width2) = (theta - level, width * width);
     let value = (-delta * delta / (two * width2)).exp();
     let slope = value * delta / width2;
-    // Of a level so small that width² is 0, the window is closed, and has no slope.
+    // If the level is so small that width² is 0, the window is closed, and has no slope.
     let is_closed = width2.equals(zero) | value.equals(zero);
     Omega {
         value: V::select(is_closed, zero, value),
@@ -44,9 +44,9 @@ pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
 /// `windows` of these levels.
 #[derive(Clone, Debug)]
 pub struct Windows<'a, F> {
-    /// Which D.
+    /// The D that the form uses.
     pub spike: Spike,
-    /// Ascending, none of them 0.
+    /// The levels, ascending, none of them 0.
     pub levels: &'a [F],
     /// ρ.
     pub ratio: F,
