@@ -1,12 +1,13 @@
-//! The point of the unit circle u of the way round, (cos 2πu, sin 2πu).
+//! The point of the unit circle at u turns, (cos 2πu, sin 2πu).
 //!
 //! ```text
 //! cos r = 1 − r²/2 + r⁴ C(r²)        sin r = r + r³ S(r²)
 //! ```
 //!
-//! The quarter turn nearest to u is taken out exactly; what remains, |r| ≤ π/4, goes into the polynomials of least largest
-//! error, 5e-20 and 4e-18. Without a branch, so that a loop over it is vectorized wherever products and sums are fused, as
-//! they are here on every machine: a GPU gives the same bits. Absolute error of each coordinate at most 3e-16.
+//! The whole number of quarter turns nearest to u is subtracted exactly; the remaining angle, |r| ≤ π/4, goes into the
+//! minimax polynomials C and S, with errors of 5e-20 and 4e-18. There is no branch, so that a loop over this function
+//! is vectorized where the processor fuses a product and a sum. On every machine these are rounded once, so that a GPU
+//! returns the same bits. Absolute error of each coordinate at most 3e-16.
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -32,7 +33,7 @@ const S: [f64; 6] = [
 /// (cos 2πu, sin 2πu) for 0 ≤ u ≤ 1.
 #[inline(always)]
 pub fn circle(u: f64) -> (f64, f64) {
-    // Added to 1.5 · 2⁵², a number is rounded to a whole one, which sits in the low bits.
+    // Adding 1.5 · 2⁵² rounds a number to an integer, which is then in the low bits.
     const WHOLE: f64 = 6_755_399_441_055_744.0;
     let shifted = u.mul_add(4.0, WHOLE);
     let quarter = shifted.to_bits();
@@ -41,7 +42,7 @@ pub fn circle(u: f64) -> (f64, f64) {
     let cos = (r2 * r2).mul_add(fused_horner(C, r2), r2.mul_add(-0.5, 1.0));
     let sin = (r * r2).mul_add(fused_horner(S, r2), r);
     let (x, y) = if quarter & 1 == 0 { (cos, sin) } else { (sin, cos) };
-    // The quarters turn (cos, sin) into itself, (−sin, cos), (−cos, −sin), (sin, −cos): bit 1 is the sign of y.
+    // 0 to 3 quarter turns map (cos, sin) to itself, (−sin, cos), (−cos, −sin), (sin, −cos): bit 1 is the sign of y.
     let sign_x = (quarter.wrapping_add(1) & 2) << 62;
     let sign_y = (quarter & 2) << 62;
     (f64::from_bits(x.to_bits() ^ sign_x), f64::from_bits(y.to_bits() ^ sign_y))

@@ -1,12 +1,12 @@
 //! Dawson's integral, daw(x) = e^{−x²} ∫₀ˣ e^{u²} du.
 //!
-//! For x² < 40 the power series with all terms of one sign,
+//! For x² < 40, the power series, whose terms all have one sign:
 //!
 //! ```text
 //! daw(x)  = x e^{−x²} Σ_{j≥0} x^{2j} / (j! (2j + 1)),
 //! ```
 //!
-//! beyond that the asymptotic one, whose neglected part is of order e^{−x²}:
+//! for larger x² the asymptotic series, whose neglected part is of order e^{−x²}:
 //!
 //! ```text
 //! daw(x)  ~ 1/(2x) Σ_{n≥0} (2n − 1)!! / (2x²)ⁿ.
@@ -18,11 +18,11 @@
 //! daw′(x) = e^{−x²} [1 − Σ_{j≥1} x^{2j} / (j! (2j − 1))]  ~  −Σ_{n≥1} (2n − 1)!! / (2x²)ⁿ.
 //! ```
 //!
-//! The rounding of x² is the same in the exponential and in the series, where it all but cancels: as a function of x²,
-//! daw(x)/x changes relatively no more than x² does.
+//! The rounding error of x² is the same in the exponential and in the series, where it almost cancels: the relative
+//! change of daw(x)/x as a function of x² is at most that of x².
 //!
-//! Relative error at most 5e-15 for every finite x, in f64; of the derivative, where it is a normal number, at most 1e-14,
-//! and between |x| = 0.85 and 1, where it vanishes (at 0.9241…), at most 1e-14 of 0.05.
+//! Relative error at most 5e-15 for every finite x, in f64. For the derivative, where it is a normal number, at most
+//! 1e-14; between |x| = 0.85 and 1, where the derivative vanishes (at 0.9241…), at most 1e-14 of 0.05.
 
 use super::spike_kl::{ASYMPTOTIC_T, inverse_power_series, poisson_sum};
 

@@ -1,4 +1,4 @@
-//! eˣ, ln x and ln(1 + x) in f32, of one number or of the lanes of a vector: without a branch or a call.
+//! eˣ, ln x and ln(1 + x) in f32, for one number or for the lanes of a vector, without a branch or a call.
 //!
 //! ```text
 //! x = n ln 2 + r,  |r| ≤ ½ ln 2          eˣ = 2ⁿ (1 + r + r² P(r))
@@ -6,10 +6,11 @@
 //! u = 1 + x as rounded                   ln(1 + x) = ln u + (x − (u − 1))/u
 //! ```
 //!
-//! P and Q are the polynomials of least largest relative error of eˣ and ln x; these errors are 3.1e-9 and 5.9e-9, a tenth of
-//! the spacing of f32 at most. ln 2 is split into a part whose products with n and e are exact and a rest. Products and sums are
-//! rounded one by one, so that every vector gives the same bits. Largest relative error over every x of the domain, in
-//! ε = 2⁻²³: eˣ 0.68 (where the result is subnormal, 0.75 of the spacing there), ln x 0.69, ln(1 + x) 1.09.
+//! P and Q are the minimax polynomials for the relative errors of eˣ and ln x, which are 3.1e-9 and 5.9e-9, at most a
+//! tenth of the spacing of f32. ln 2 is split into a part whose products with n and e are exact, and the remainder.
+//! Products and sums are rounded separately, so that every vector type returns the same bits. Largest relative error
+//! over every x of the domain, in ε = 2⁻²³: eˣ 0.68 (where the result is subnormal, 0.75 of the spacing there), ln x
+//! 0.69, ln(1 + x) 1.09.
 
 use super::vector::Vector;
 
@@ -27,9 +28,9 @@ const Q: [f32; 8] =
 /// eˣ.
 #[inline(always)]
 pub fn exp<V: Vector<Element = f32>>(x: V) -> V {
-    // Beyond these ends the result is 0 or infinite; NaN stays.
+    // Beyond these bounds the result is 0 or infinite; NaN stays NaN.
     let x = V::splat(-104.0).max(V::splat(89.0).min(x));
-    // Added to 1.5 · 2²³, a number is rounded to a whole one.
+    // Adding 1.5 · 2²³ rounds a number to an integer.
     const WHOLE: f32 = 12_582_912.0;
     let n = (x * V::splat(std::f32::consts::LOG2_E) + V::splat(WHOLE)) - V::splat(WHOLE);
     let r = (x - n * V::splat(LN_2_HIGH)) - n * V::splat(LN_2_LOW);
@@ -50,7 +51,7 @@ pub fn ln<V: Vector<Element = f32>>(x: V) -> V {
     V::select(V::splat(0.0).at_most(x), ln, V::splat(f32::NAN))
 }
 
-/// ln x for positive normal x; of others anything.
+/// ln x for positive normal x; unspecified for other x.
 #[inline(always)]
 pub fn ln_normal<V: Vector<Element = f32>>(x: V) -> V {
     let (m, e) = x.split();

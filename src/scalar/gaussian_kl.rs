@@ -7,9 +7,9 @@
 //! ∂/∂ln σ² = ½ [σ²/σ₀² − 1] = ½ (eʳ − 1)
 //! ```
 //!
-//! Neither term is negative. Near r = 0, where eʳ − 1 − r cancels, it is summed as r²/2 + r³/6 + …; u is computed with σ₀^−½, which
-//! is finite where 1/σ₀² is not. So value and derivatives are accurate to a few roundings wherever they are finite numbers
-//! of the type, but for the rounding of r itself.
+//! Neither term is negative. Near r = 0, where eʳ − 1 − r cancels, it is summed as r²/2 + r³/6 + …; u is computed with
+//! σ₀^−½, which is finite where 1/σ₀² is not. Value and derivatives are therefore accurate to a few roundings wherever
+//! they are finite in the type, except for the rounding of r itself.
 
 use super::{Real, WeightKl};
 
@@ -37,7 +37,7 @@ pub fn gaussian_kl<F: Real>(theta: F, log_sigma2: F, prior_mean: F, prior_log_si
     gaussian_kl_from_root(theta, log_sigma2, prior_mean, prior_log_sigma2, inverse_root_sigma(prior_log_sigma2))
 }
 
-/// σ₀^−½, of ln σ₀².
+/// σ₀^−½, from ln σ₀².
 pub fn inverse_root_sigma<F: Real>(prior_log_sigma2: F) -> F {
     (F::of(-0.25) * prior_log_sigma2).exp()
 }
@@ -53,7 +53,7 @@ pub fn gaussian_kl_from_root<F: Real>(
 ) -> WeightKl<F> {
     let half = F::of(0.5);
     let (ratio_minus_one, excess) = exp_m1_and_excess(log_sigma2 - prior_log_sigma2);
-    // Infinite times zero would be no number.
+    // Infinity times zero would be NaN.
     let over_sigma = |x: F| if x.is_zero() { x } else { x * root * root };
     let u = over_sigma(theta - prior_mean);
     WeightKl { value: half * (excess + u * u), dtheta: over_sigma(u), dlog_sigma2: half * ratio_minus_one }

@@ -1,4 +1,4 @@
-//! ln u in f64, without a branch: of u in (0, 1) for the noise, see [`circle`](super::circle), and of 1 + t/16 for
+//! ln u in f64, without a branch: for u in (0, 1) in the noise, as [`circle`](super::circle), and for 1 + t/16 in
 //! [`spike_pieces`](super::spike_pieces).
 //!
 //! ```text
@@ -6,9 +6,10 @@
 //! ln u = e ln 2 + 2 artanh s,    2 artanh s = 2 s + s R,    R = s² A(s²)
 //! ```
 //!
-//! A is the polynomial of least largest error, 1.3e-18 of the result. With f = m − 1 (exact), 2 artanh s = f − s (f − R), so
-//! that f carries no rounding error; ln 2 is split into a part whose products with e are exact and a rest. Relative
-//! error at most 3e-16 (1.3 units in the last place), near 1 as well, where a product and a sum are rounded once.
+//! A is the minimax polynomial, with an error of 1.3e-18 of the result. With f = m − 1 (exact), 2 artanh s = f − s (f −
+//! R), so that f has no rounding error; ln 2 is split into a part whose products with e are exact, and the remainder.
+//! Where a product and a sum are rounded once, the relative error is at most 3e-16 (1.3 units in the last place), near
+//! 1 as well.
 
 use super::vector::Vector;
 

@@ -11,46 +11,47 @@ use std::iter::Sum;
 pub trait Real: NdFloat + SampleUniform + Sum + Default {
     /// The type itself, as a vector of one lane.
     type One: Vector<Element = Self>;
-    /// The polynomials that [`spike_pieces`] picks from.
+    /// The polynomials of [`spike_pieces`].
     const SPIKE_PIECES: Polynomials<Self>;
-    /// The crate matrixmultiply's c := α a b + β c.
+    /// The function of the crate matrixmultiply that computes c := α a b + β c.
     const GEMM: Gemm<Self>;
     /// `x` rounded once to the working precision.
     fn of(x: f64) -> Self;
     /// The value in double precision, exactly.
     fn as_f64(self) -> f64;
-    /// eˣ in each lane: in f32 by [`elementary`]; in f64, in which gradients are checked, by the standard library.
+    /// eˣ in each lane: in f32 by [`elementary`], in f64, which checks gradients, by the standard library.
     fn exp_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// ln x in each lane, likewise.
+    /// ln x in each lane, by the same method.
     fn ln_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// ln(1 + x) for x ≥ 0 in each lane, likewise.
+    /// ln(1 + x) for x ≥ 0 in each lane, by the same method.
     fn ln_1p_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// ln x as [`Real::ln_of`] has it, for positive normal x; of others anything.
+    /// ln x by the method of [`Real::ln_of`], for positive normal x; unspecified for other x.
     fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// ln x for positive normal x, without a call in f64 too; of others anything.
+    /// ln x for positive normal x, without a call in f64 too; unspecified for other x.
     fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// eˣ as [`Real::exp_of`] has it, so that a loop over it is vectorized in f32.
+    /// eˣ by the method of [`Real::exp_of`], so that a loop over it is vectorized in f32.
     fn exp_in_loop(self) -> Self;
-    /// ln x, likewise.
+    /// ln x by the method of [`Real::ln_of`], likewise.
     fn ln_in_loop(self) -> Self;
-    /// ln(1 + x) for x ≥ 0, likewise.
+    /// ln(1 + x) for x ≥ 0 by the method of [`Real::ln_1p_of`], likewise.
     fn ln_1p_in_loop(self) -> Self;
-    /// Runs a kernel with the widest vectors of the processor at hand.
+    /// Runs a kernel with the widest vectors of the processor.
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
 
-/// Of m, k, n, α, a (m, k) with its strides, b (k, n) with its strides, β, c (m, n) with its strides; strides, of a row and of a
-/// column, are in elements.
+/// The arguments are m, k, n, α, a (m, k) with its strides, b (k, n) with its strides, β, and c (m, n) with its
+/// strides. The strides are those of a row and of a column, in elements.
 pub type Gemm<F> =
     unsafe fn(usize, usize, usize, F, *const F, isize, isize, *const F, isize, isize, F, *mut F, isize, isize);
 
-/// A number that is refused, for its error, and what it is in the precision `F` in which it would be used, where that differs.
+/// A refused number for an error message, with its value in the precision `F` in which it would be used, if that
+/// differs.
 pub(crate) fn seen_in<F: Real>(number: f64) -> String {
     let rounded = F::of(number);
     if number.is_nan() || rounded.as_f64() == number {
         return number.to_string();
     }
-    // Of 1e-46 the shortest digits, not all.
+    // For 1e-46, `{:?}` prints the shortest digits, not all.
     format!("{number:?}, in F{} {rounded:?}", 8 * std::mem::size_of::<F>())
 }
 

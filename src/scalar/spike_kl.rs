@@ -8,23 +8,23 @@
 //! up to the infinite constant of the improper prior (Kingma et al. 2015; Molchanov et al. 2017; Hron et al. 2018).
 //!
 //! **Exact.** (w − ℓ)²/σ² is noncentral χ² with one degree of freedom and noncentrality t, a Poisson mixture of central
-//! ones, χ²₁₊₂ⱼ with J ~ Poisson(t/2); and E ln χ²_ν = ψ(ν/2) + ln 2. Hence
+//! χ²₁₊₂ⱼ with J ~ Poisson(t/2); and E ln χ²_ν = ψ(ν/2) + ln 2. Hence
 //!
 //! ```text
 //! D(t)  = ½ E[ψ(½ + J) − ψ(½)]  = E[H_J],   H_j = Σ_{i<j} 1/(2i + 1)
 //! D′(t) = ½ E[H_{J+1} − H_J]    = ½ E[1/(2J + 1)]
 //! ```
 //!
-//! sums of positive terms, so nothing cancels. From t = 80 on the asymptotic series, whose neglected part is of order
-//! e^{−t/2} < 5e-18:
+//! These are sums of positive terms, so nothing cancels. From t = 80 on, the asymptotic series is used, whose neglected
+//! part is of order e^{−t/2} < 5e-18:
 //!
 //! ```text
 //! D(t)  ~ ½ ln t + ½(γ + ln 2) − Σ_{n≥1} (2n − 1)!! / (2n tⁿ)
 //! D′(t) ~ 1/(2t) Σ_{n≥0} (2n − 1)!! / tⁿ
 //! ```
 //!
-//! Relative error at most 1e-14 in f64 for t = 0 and 1e-300 ≤ t ≤ 1e300. These sums are the definition. Where the weights of a
-//! vector are computed at once, [`spike_pieces`] has D and D′ by polynomials, to rounding.
+//! Relative error at most 1e-14 in f64 for t = 0 and 1e-300 ≤ t ≤ 1e300. These sums are the definition. For the weights
+//! of a vector, [`spike_pieces`] computes D and D′ by polynomials, to rounding.
 //!
 //! **Fit.** Molchanov et al. 2017, equation 14, written in t and with S the logistic sigmoid:
 //!
@@ -32,7 +32,7 @@
 //! D_fit(t) = ½ ln(1 + t) + k₁ S(k₃ ln t − k₂),   −0.0044 ≤ D_fit − D ≤ 0.0094 nats, the largest near ln t = 3.51
 //! ```
 //!
-//! Written in t, both are finite at θ = ℓ, and so are their derivatives; written in ln α = −ln t they are not.
+//! Written in t, D and D_fit are finite at θ = ℓ, and so are their derivatives; written in ln α = −ln t they are not.
 
 use super::vector::Vector;
 use super::{HALF_GAMMA_PLUS_LN_2, Real, spike_pieces};
@@ -42,10 +42,10 @@ const K1: f64 = 0.63576;
 const K2: f64 = 1.87320;
 const K3: f64 = 1.48695;
 
-/// Where the asymptotic series takes over.
+/// The t from which on the asymptotic series is used.
 pub(super) const ASYMPTOTIC_T: f64 = 80.0;
 
-/// Which D: the exact function, or the published fit to it.
+/// The D to use: the exact function, or the published fit to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -60,7 +60,7 @@ impl Spike {
     /// Each D and its name.
     pub const NAMES: [(&'static str, Self); 2] = [("exact", Self::Exact), ("fit", Self::Fit)];
 
-    /// What D(t) − ½ ln t tends to as t grows, in nats.
+    /// The limit of D(t) − ½ ln t as t grows, in nats.
     pub(crate) fn far_constant(self) -> f64 {
         match self {
             Self::Exact => HALF_GAMMA_PLUS_LN_2,
@@ -74,7 +74,8 @@ impl Spike {
         (value.first(), derivative.first())
     }
 
-    /// [`Spike::value_and_derivative`] in each lane. D exact is that of the sums for one number, of [`spike_pieces`] for several.
+    /// [`Spike::value_and_derivative`] in each lane. The exact D is computed by the sums for one lane, by
+    /// [`spike_pieces`] for several.
     #[inline(always)]
     pub fn of_each<V: Vector>(self, t: V) -> (V, V) {
         match self {
@@ -125,12 +126,14 @@ pub fn fit_derivative<F: Real>(t: F) -> F {
 #[inline(always)]
 fn fit_value_and_derivative<V: Vector>(t: V) -> (V, V) {
     let (half, one) = (V::of(0.5), V::of(1.0));
-    // e^{k₂} t^{−k₃}, so that S = 1/(1 + u); from the smallest normal number down it is infinite, and S and S(1 − S)/t are 0.
+    // e^{k₂} t^{−k₃}, so that S = 1/(1 + u). From the smallest normal t down, u is infinite, and S and S(1 − S)/t are
+    // 0.
     let normal = V::of(min_positive::<V::Element>()).max(t);
     let u = (V::of(K2) - V::of(K3) * V::Element::ln_normal_of(normal)).exp();
     let sigmoid = one / (one + u);
     let value = half * t.ln_1p() + V::of(K1) * sigmoid;
-    // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it still counts beside ½. Where u is infinite it does not.
+    // S(1 − S)/t vanishes like t^{k₃−1}, slowly: at t = 1e-20 it is still significant beside ½. Where u is infinite it
+    // is 0.
     let slope = V::select(u.equals(V::of(f64::INFINITY)), V::zero(), sigmoid * (u * sigmoid) / t);
     (value, half / (one + t) + V::of(K1 * K3) * slope)
 }
@@ -145,7 +148,7 @@ fn min_positive<F: Real>() -> f64 {
 pub(super) fn poisson_sum(z: f64, mut f: impl FnMut(u32) -> f64) -> f64 {
     let mut weight = 1.0;
     let mut sum = 0.0;
-    // At z = 40 the terms fall below 1e-18 of the sum from j = 110 on; while they rise none is near that.
+    // At z = 40 the terms are below 1e-18 of the sum from j = 110 on; no term is that small while the terms increase.
     for j in 0..120 {
         let term = weight * f(j);
         sum += term;
@@ -157,7 +160,7 @@ pub(super) fn poisson_sum(z: f64, mut f: impl FnMut(u32) -> f64) -> f64 {
     (-z).exp() * sum
 }
 
-/// Σ_{n≥1} (2n − 1)!! f(n) / tⁿ, summed to its smallest term at most, for t ≥ 80.
+/// Σ_{n≥1} (2n − 1)!! f(n) / tⁿ, summed at most up to its smallest term, for t ≥ 80.
 pub(super) fn inverse_power_series(t: f64, f: impl Fn(u32) -> f64) -> f64 {
     let mut power = 1.0;
     let mut sum = 0.0;

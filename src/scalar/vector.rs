@@ -1,10 +1,11 @@
-//! Several real numbers at once, with operators: the vectors of the processor at hand, portable ones where it has none we know,
-//! and a single number, f32 or f64, as a vector of one lane.
+//! Vectors of real numbers, with operators: the vectors of the processor, portable vectors for processors without
+//! supported ones, and a single number, f32 or f64, as a vector of one lane.
 //!
-//! A [`Kernel`] is written once, for any [`Vector`]; [`Real::vectorize`] detects the processor and runs it with the widest
-//! vectors compiled in. With [`Real::One`] the same text computes one number at a time. On AVX2 and AVX-512 a product and a sum are fused, elsewhere they are rounded twice: results agree
-//! to rounding between processors, and to the bit between runs and thread counts on one. The environment variable
-//! `SPIKESLAB_VECTORS`, one of `portable`, `avx2` and `avx512`, keeps to vectors no wider than it says.
+//! A [`Kernel`] is written once, for any [`Vector`]; [`Real::vectorize`] detects the processor and runs the kernel with
+//! the widest vectors compiled in. With [`Real::One`] the same code computes one number at a time. Vectors of AVX2 and
+//! AVX-512 fuse a product and a sum; portable vectors round both. Results therefore agree to rounding between
+//! processors, and to the bit between runs and thread counts on one processor. The environment variable
+//! `SPIKESLAB_VECTORS`, one of `portable`, `avx2` and `avx512`, limits the vectors to this width.
 
 #[cfg(target_arch = "x86_64")]
 #[macro_use]
@@ -31,14 +32,15 @@ pub const MAX_LANES: usize = 16;
 /// A multiple of the lanes of every [`Vector::Several`].
 pub const SEVERAL_LANES: usize = 2 * MAX_LANES;
 
-/// The elements of a segment, the run of neighbours that [`Vector::load_segments`] reads at once. A vector of fewer lanes is one segment.
+/// The elements of a segment: the successive elements that [`Vector::load_segments`] reads at once. A vector of fewer
+/// lanes is one segment.
 pub const SEGMENT: usize = 8;
 
-/// Yes or no in each lane of a vector.
+/// True or false in each lane of a vector.
 pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> {
-    /// Whether every lane says yes.
+    /// Whether every lane is true.
     fn all(self) -> bool;
-    /// Whether any lane says yes.
+    /// Whether any lane is true.
     fn any(self) -> bool;
 }
 
@@ -46,22 +48,23 @@ pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> {
 pub trait Vector:
     Copy + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
-    /// One of the numbers.
+    /// The type of the numbers.
     type Element: Real;
-    /// What a comparison of two vectors gives.
+    /// The result of a comparison of two vectors.
     type Mask: Mask;
-    /// The columns of a tile of a matrix product. Their number is such that the products take longer than the loads.
+    /// The vector for the columns of a tile of a matrix product: wide enough that the products take longer than the
+    /// loads.
     type Wide: Vector<Element = Self::Element>;
-    /// Two such vectors as one where the processor has registers for it: of what takes many steps, each waiting for the one
-    /// before, it computes the two side by side.
+    /// Two such vectors as one, where the processor has registers for them. Where a computation takes many steps, each
+    /// of which waits for the one before, the two vectors are computed side by side.
     type Several: Vector<Element = Self::Element>;
-    /// The numbers of a vector.
+    /// The number of lanes.
     const LANES: usize;
-    /// The registers of the processor, about: how many vectors it holds at once.
+    /// About the number of vectors that the processor's registers hold.
     const REGISTERS: usize;
-    /// The lanes of a segment.
+    /// The number of lanes of a segment.
     const SEGMENT: usize = if Self::LANES < SEGMENT { Self::LANES } else { SEGMENT };
-    /// The segments of a vector.
+    /// The number of segments of a vector.
     const SEGMENTS: usize = Self::LANES / Self::SEGMENT;
 
     /// `x` in every lane.
@@ -86,22 +89,22 @@ pub trait Vector:
     fn at_most(self, other: Self) -> Self::Mask;
     /// self = other.
     fn equals(self, other: Self) -> Self::Mask;
-    /// `yes` where the mask says yes, else `no`.
+    /// `yes` where the mask is true, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
-    /// (m, e), so that self = 2ᵉ m and ½√2 ≤ m < √2, for positive normal numbers. Of others anything.
+    /// (m, e), so that self = 2ᵉ m and ½√2 ≤ m < √2, for positive normal numbers. Unspecified for other numbers.
     fn split(self) -> (Self, Self);
-    /// 2^self, for whole numbers such that it is normal. Of others anything.
+    /// 2^self, for integers for which this is a normal number. Unspecified for other numbers.
     fn power_of_2(self) -> Self;
-    /// self · 2ⁿ, rounded once, for self from ½ to 2 and whole numbers n; 2ⁿ itself need not be a normal number.
+    /// self · 2ⁿ, rounded once, for self from ½ to 2 and integers n; 2ⁿ itself need not be a normal number.
     #[inline(always)]
     fn scale_by_power_of_2(self, n: Self) -> Self {
-        // In two steps, the first of which is exact. Added to this, a number is rounded to a whole one.
+        // In two steps, the first of which is exact. Adding `whole` rounds a number to an integer.
         let whole = Self::of(1.5 / epsilon::<Self::Element>());
         let half = (Self::of(0.5) * n + whole) - whole;
         self * half.power_of_2() * (n - half).power_of_2()
     }
 
-    /// `table[n]`, n the number in the three lowest bits of each lane.
+    /// `table[n]`, where n is the number in the three lowest bits of each lane.
     fn pick(self, table: &[Self::Element; 8]) -> Self;
 
     /// self where `condition` > 0, else `otherwise`.
@@ -118,7 +121,7 @@ pub trait Vector:
         lanes
     }
 
-    /// `f` of each number, one after another.
+    /// `f` of each number, computed one after another.
     #[inline(always)]
     fn map(self, f: impl Fn(Self::Element) -> Self::Element) -> Self {
         let mut lanes = self.lanes();
@@ -146,7 +149,7 @@ pub trait Vector:
         Self::Element::ln_of(self)
     }
 
-    /// ln(1 + self), for numbers from 0 on: see [`Real::ln_1p_of`].
+    /// ln(1 + self), for numbers of at least 0: see [`Real::ln_1p_of`].
     #[inline(always)]
     fn ln_1p(self) -> Self {
         Self::Element::ln_1p_of(self)
@@ -164,14 +167,15 @@ pub trait Vector:
         Self::splat(Self::Element::of(0.0))
     }
 
-    /// A segment from each of the first [`Vector::SEGMENTS`] `starts`, `offset` further on; here for vectors of one segment.
+    /// A segment from `offset` after each of the first [`Vector::SEGMENTS`] `starts`; this default is for vectors of
+    /// one segment.
     #[inline(always)]
     fn load_segments(from: &[Self::Element], offset: u32, starts: &[u32]) -> Self {
         Self::load(segment(from, offset, starts[0], Self::SEGMENT))
     }
 
-    /// `table[n]` for each number n of four bits, the lower half of each byte first. The lanes of the result are permuted;
-    /// [`Vector::in_order`] undoes that. Vectors looked up may be added first, and their sum then put in order.
+    /// `table[n]` for each number n of four bits, the lower half of each byte first. The lanes of the result are
+    /// permuted; [`Vector::in_order`] restores their order. Results may be added before their order is restored.
     #[inline(always)]
     fn look_up(table: &[Self::Element; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
         let four = |lane: usize| fours[lane / 2] >> (4 * (lane % 2)) & 15;
@@ -179,7 +183,7 @@ pub trait Vector:
         Self::load(&lanes)
     }
 
-    /// Puts the lanes of what was looked up, or of a sum of it, into the order of the numbers.
+    /// Restores the order of the lanes of a result of [`Vector::look_up`], or of a sum of such results.
     #[inline(always)]
     fn in_order(self) -> Self {
         self
@@ -198,7 +202,7 @@ pub trait Vector:
         }
     }
 
-    /// Of the lanes of self, followed by those of `next`: every other one from the first on, and those between them.
+    /// From the lanes of self, followed by those of `next`: the lanes of even index, and those of odd index.
     #[inline(always)]
     fn unzip(self, next: Self) -> (Self, Self) {
         let mut both = [Self::Element::of(0.0); 2 * MAX_LANES];
@@ -211,7 +215,7 @@ pub trait Vector:
         (every_other(0), every_other(1))
     }
 
-    /// The elements of a slice shorter than a vector, followed by zeros.
+    /// A slice shorter than a vector, padded with zeros.
     #[inline(always)]
     fn load_part(from: &[Self::Element]) -> Self {
         let mut whole = [Self::Element::of(0.0); MAX_LANES];
@@ -219,7 +223,7 @@ pub trait Vector:
         Self::load(&whole)
     }
 
-    /// The elements of a slice of at most a vector, followed by zeros.
+    /// A slice of at most a vector's length, padded with zeros.
     #[inline(always)]
     fn load_some(from: &[Self::Element]) -> Self {
         if from.len() == Self::LANES { Self::load(from) } else { Self::load_part(from) }
@@ -233,7 +237,7 @@ pub trait Vector:
         to.copy_from_slice(&whole[..to.len()]);
     }
 
-    /// Overwrites a slice of at most a vector.
+    /// Overwrites a slice of at most a vector's length with the first lanes.
     #[inline(always)]
     fn store_some(self, to: &mut [Self::Element]) {
         if to.len() == Self::LANES { self.store(to) } else { self.store_part(to) }
@@ -246,24 +250,26 @@ pub(super) fn epsilon<F: Real>() -> f64 {
     F::epsilon().as_f64()
 }
 
-/// The segment of a slice that begins `offset` after `start`: u32, whose sum cannot overflow, so that one bounds check is left.
+/// The segment of a slice that begins `offset` after `start`. The sum of two u32 cannot overflow here, so that one
+/// bounds check is left.
 #[inline(always)]
 fn segment<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
     let start = offset as usize + start as usize;
     &from[start..start + len]
 }
 
-/// A computation for any vector type. `run` and all it calls must be `#[inline(always)]`, and must not cross into another
-/// thread: only code inlined into [`Real::vectorize`] is compiled for the processor detected there. A closure cannot be
-/// `#[inline(always)]`: on vectors of several registers it may be left out of line, which is several times slower.
+/// A computation for any vector type. `run` and everything it calls must be `#[inline(always)]`, and must not cross
+/// into another thread: only code inlined into [`Real::vectorize`] is compiled for the processor detected there. A
+/// closure cannot be `#[inline(always)]`: for vectors of several registers the compiler may not inline it, which is
+/// several times slower.
 pub trait Kernel<F: Real> {
-    /// Its result.
+    /// The type of the result.
     type Output;
-    /// Computes it.
+    /// Computes the result.
     fn run<V: Vector<Element = F>>(self) -> Self::Output;
 }
 
-/// The instructions whose vectors are used.
+/// The instruction set whose vectors are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Instructions {
     Portable,
@@ -271,7 +277,7 @@ enum Instructions {
     Avx512,
 }
 
-/// Which vectors this process computes with: `portable`, `avx2` or `avx512`. Results have the same bits for one of them.
+/// The vectors of this process: `portable`, `avx2` or `avx512`. With the same vectors, results have the same bits.
 pub fn in_use() -> &'static str {
     match instructions() {
         Instructions::Portable => "portable",
@@ -283,7 +289,7 @@ pub fn in_use() -> &'static str {
 /// Checks that `SPIKESLAB_VECTORS` is not set, or names vectors.
 ///
 /// # Errors
-/// [`Error::Option`] if it names none.
+/// [`Error::Option`] if its value names no vectors.
 pub fn check_environment() -> Result<()> {
     match std::env::var("SPIKESLAB_VECTORS") {
         Err(std::env::VarError::NotPresent) => Ok(()),
@@ -295,7 +301,7 @@ pub fn check_environment() -> Result<()> {
     }
 }
 
-/// The widest instructions that the processor has and that the environment allows.
+/// The widest instruction set that the processor has and the environment allows.
 fn instructions() -> Instructions {
     static WIDEST: OnceLock<Instructions> = OnceLock::new();
     *WIDEST.get_or_init(|| {

@@ -1,10 +1,10 @@
-//! What every KL of one weight returns.
+//! The result of every KL of one weight.
 
 use super::vector::Vector;
 use std::ops::{Add, Mul};
 
-/// The KL of one weight, in nats, and its derivatives in that weight's posterior; or, of a vector type, that of several weights,
-/// a lane each.
+/// The KL of one weight, in nats, and its derivatives with respect to that weight's posterior; for a vector type, those
+/// of several weights, one in each lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightKl<F> {
     /// F.
@@ -32,7 +32,7 @@ impl<N: Copy + Default + Add<Output = N> + Mul<Output = N>> WeightKl<N> {
 }
 
 impl<V: Vector> WeightKl<V> {
-    /// `yes` in the lanes where the mask says yes, else `no`.
+    /// `yes` in the lanes where the mask is true, else `no`.
     #[inline(always)]
     pub fn select(mask: V::Mask, yes: Self, no: Self) -> Self {
         Self {

@@ -76,7 +76,8 @@ x86_vector!(
 
     #[inline(always)]
     fn pick(self, table: &[f32; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has all elements that are read. The lowest three bits choose.
+        // SAFETY: the module's invariant; the table has all elements that are read. The lowest three bits are the
+        // index.
         Self(unsafe { _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), _mm256_castps_si256(self.0)) })
     }
 
@@ -88,7 +89,7 @@ x86_vector!(
         Self(unsafe {
             let words = _mm256_set1_epi32(low);
             let values = _mm256_srlv_epi32(words, _mm256_loadu_si256(shifts.as_ptr().cast()));
-            // The lowest three bits of each; the fourth chooses the half of the table.
+            // The lowest three bits of each value are the index; the fourth selects the half of the table.
             let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), values);
             let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table[8..].as_ptr()), values);
             _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(values)))
@@ -99,7 +100,7 @@ x86_vector!(
     fn unzip(self, next: Self) -> (Self, Self) {
         // SAFETY: the module's invariant.
         unsafe {
-            // Of the first halves of both, then of the second halves.
+            // The lanes from the first halves of both vectors, then those from the second halves.
             let evens = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(self.0, next.0));
             let odds = _mm256_castps_pd(_mm256_shuffle_ps::<0b11_01_11_01>(self.0, next.0));
             let evens = _mm256_permute4x64_pd::<0b11_01_10_00>(evens);
@@ -160,8 +161,8 @@ x86_vector!(
 
     #[inline(always)]
     fn pick(self, table: &[f64; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has all elements that are read. Numbers of 64 bits are picked as two
-        // of 32, from the half of the table that the third bit says.
+        // SAFETY: the module's invariant; the table has all elements that are read. A number of 64 bits is picked as
+        // two of 32, from the half of the table that the third bit selects.
         Self(unsafe {
             let n = _mm256_castpd_si256(self.0);
             let twice = _mm256_slli_epi64::<1>(n);
@@ -175,7 +176,7 @@ x86_vector!(
     }
 );
 
-/// Both vector types are their own masks: all bits of a lane, or none.
+/// Both vector types are their own masks: all bits of a lane are set, or none.
 macro_rules! own_mask {
     ($name:ident, $and:ident, $or:ident, $signs:ident, $all:literal) => {
         impl std::ops::BitAnd for $name {

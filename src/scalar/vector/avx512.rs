@@ -107,7 +107,7 @@ x86_vector!(
 
     #[inline(always)]
     fn pick(self, table: &[f32; 8]) -> Self {
-        // SAFETY: the module's invariant; the table has all elements that are read. Four bits choose a lane; the fourth
+        // SAFETY: the module's invariant; the table has all elements that are read. The index has four bits; the fourth
         // does not matter, since both halves of the vector hold the table.
         Self(unsafe {
             let table = _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()));
@@ -127,13 +127,13 @@ x86_vector!(
 
     #[inline(always)]
     fn look_up(table: &[f32; MAX_LANES], fours: &[u8; MAX_LANES / 2]) -> Self {
-        // The fours of the first half go to the even lanes, those of the second to the odd ones.
+        // The numbers in the first half of `fours` go to the even lanes, those in the second half to the odd lanes.
         let shifts: [i32; 16] = std::array::from_fn(|lane| 4 * (lane as i32 / 2));
         // SAFETY: the module's invariant; the arrays have all elements that are read.
         Self(unsafe {
             let halves = _mm512_set1_epi64(i64::from_le_bytes(*fours));
             let values = _mm512_srlv_epi32(halves, _mm512_loadu_si512(shifts.as_ptr().cast()));
-            // The lowest four bits of each lane choose.
+            // The lowest four bits of each lane are the index.
             _mm512_permutexvar_ps(values, _mm512_loadu_ps(table.as_ptr()))
         })
     }
@@ -223,8 +223,8 @@ x86_vector!(
     }
 );
 
-/// A stage of the transposition: in every square of 2·`S` rows and lanes, the two squares of `S` off the diagonal change
-/// places.
+/// A stage of the transposition: in every square of 2·`S` rows and lanes, the two squares of `S` off the diagonal are
+/// exchanged.
 #[inline(always)]
 fn f32_stage<const S: usize>(rows: [F32x16; 16]) -> [F32x16; 16] {
     let lanes = const { [exchanged::<S>(false), exchanged::<S>(true)] };
@@ -237,7 +237,8 @@ fn f32_stage<const S: usize>(rows: [F32x16; 16]) -> [F32x16; 16] {
     exchanged
 }
 
-/// What the lanes of the first row of a pair become, or of the second: lanes of the first, or 16 more for lanes of the second.
+/// For each lane of the first row of a pair, or of the second: the lane of the first row, or of the second plus 16,
+/// that it is copied from.
 const fn exchanged<const S: usize>(second: bool) -> [i32; 16] {
     let mut lanes = [0; 16];
     let mut j = 0;

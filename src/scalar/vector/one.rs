@@ -1,4 +1,4 @@
-//! A single number as a vector of one lane: what is written for vectors is written for numbers too.
+//! A single number as a vector of one lane, so that code for vectors also computes single numbers.
 
 use super::{Mask, Vector, split};
 

@@ -1,5 +1,5 @@
-//! Two vectors as one. Where registers are few, a tile of fewer rows by twice the columns needs fewer loads for the same number of
-//! products; and of a long computation two run side by side, see [`Vector::Several`].
+//! Two vectors as one. With few registers, a tile of fewer rows by twice the columns needs fewer loads for the same
+//! number of products. A long computation runs on both vectors side by side: see [`Vector::Several`].
 
 use super::{MAX_LANES, Mask, Vector, segment};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
@@ -110,7 +110,7 @@ impl<V: Vector> Vector for Pair<V> {
 
     #[inline(always)]
     fn transpose(square: &mut [Self; MAX_LANES]) {
-        // Quarter by quarter: those off the diagonal change places as well.
+        // Quarter by quarter; the quarters off the diagonal are exchanged as well.
         let rows = *square;
         for (to, half) in [(0, false), (V::LANES, true)] {
             let [mut low, mut high] = [[V::zero(); MAX_LANES]; 2];

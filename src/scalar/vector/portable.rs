@@ -89,7 +89,7 @@ impl<F: Real> Vector for Portable<F> {
     }
 }
 
-/// Yes or no for each of the eight numbers.
+/// True or false for each of the eight numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Lanes([bool; LANES]);
 

@@ -1,10 +1,11 @@
-//! Of a positive normal number its exponent e and its fraction m, ½√2 ≤ m < √2, by its bits; and 2ⁿ, likewise.
+//! By operations on bits: the exponent e and the fraction m, ½√2 ≤ m < √2, of a positive normal number, and 2ⁿ.
 
 /// The bits of ½√2.
 pub(super) const F32_HALF_ROOT_2: i32 = 0x3F35_04F3;
 /// The bits of ½√2.
 pub(super) const F64_HALF_ROOT_2: i64 = 0x3FE6_A09E_667F_3BCD;
-/// The bits of 1 less those of ½√2: added to a number's, they carry into its exponent exactly where its fraction reaches √2.
+/// The bits of 1 minus the bits of ½√2: added to the bits of a number, they carry into the exponent exactly if the
+/// fraction is at least √2.
 pub(super) const F32_SHIFT: i32 = 0x3F80_0000 - F32_HALF_ROOT_2;
 /// As [`F32_SHIFT`].
 pub(super) const F64_SHIFT: i64 = 0x3FF0_0000_0000_0000 - F64_HALF_ROOT_2;
@@ -12,7 +13,7 @@ pub(super) const F64_SHIFT: i64 = 0x3FF0_0000_0000_0000 - F64_HALF_ROOT_2;
 pub(super) const F32_FRACTION: i32 = 0x007F_FFFF;
 /// The bits of the fraction.
 pub(super) const F64_FRACTION: i64 = 0x000F_FFFF_FFFF_FFFF;
-/// 1.5 · 2²³: of its sum with a whole number, the low bits are that number.
+/// 1.5 · 2²³: the low bits of its sum with an integer are that integer.
 pub(super) const F32_WHOLE: f32 = 12_582_912.0;
 /// 1.5 · 2⁵², likewise.
 pub(super) const F64_WHOLE: f64 = 6_755_399_441_055_744.0;

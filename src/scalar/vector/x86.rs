@@ -1,10 +1,10 @@
-//! What the vectors of x86-64 processors have in common.
+//! The methods that the vectors of x86-64 processors share.
 
-/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that differ between
-/// the types, or that a type has in place of a default.
+/// A vector type whose methods are one intrinsic each. `$more` are the methods of [`Vector`](super::Vector) that differ
+/// between the types, or that replace a default.
 ///
-/// Invariant of the module that invokes it: the type is named only where the instructions it stands for were detected; so
-/// wherever one of its methods runs, they exist.
+/// Invariant of the module that invokes it: the type is named only where its instructions were detected; so wherever
+/// one of its methods runs, the processor has these instructions.
 macro_rules! x86_vector {
     (@operator $name:ident, $trait:ident, $method:ident, $intrinsic:ident) => {
         impl std::ops::$trait for $name {
