@@ -1,12 +1,12 @@
-//! Buffers whose first element begins a cache line: where vectors follow one another from there, none of them lies across two
-//! lines, to read which takes twice as long.
+//! Buffers whose first element begins a cache line. If vectors follow one another from there, no vector crosses two
+//! lines, which would take twice as long to read.
 
 use std::ops::{Deref, DerefMut};
 
 /// The bytes of a cache line, and of the largest vector.
 const LINE: usize = 64;
 
-/// A vector of numbers that begins a cache line, a slice otherwise.
+/// A vector of numbers whose first element begins a cache line; it dereferences to a slice.
 ///
 /// ```
 /// use spikeslab::tensor::aligned::Aligned;
@@ -18,7 +18,7 @@ const LINE: usize = 64;
 /// ```
 #[derive(Debug)]
 pub struct Aligned<T> {
-    /// Those before the first of the line as well.
+    /// The buffer's elements, after unused elements before the beginning of the cache line.
     elements: Vec<T>,
     start: usize,
 }
@@ -30,7 +30,7 @@ impl<T> Default for Aligned<T> {
 }
 
 impl<T: Copy> Aligned<T> {
-    /// Leaves no element.
+    /// Removes all elements.
     pub fn clear(&mut self) {
         self.elements.truncate(self.start);
     }

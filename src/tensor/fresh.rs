@@ -1,11 +1,11 @@
-//! New arrays that several threads fill: nothing is cleared beforehand but what asks for [`FreshChunk::zeros`].
+//! New arrays that several threads fill. Memory is not cleared first, except by [`FreshChunk::zeros`].
 
 use ndarray::{Array, IntoDimension};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// An array in the making.
+/// An array that is being written.
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -21,11 +21,11 @@ pub struct Fresh<T> {
     /// Empty, with room for all elements.
     elements: Vec<T>,
     len: usize,
-    /// Of each chunk, whether it is full: in a place of its own, where no other thread is met.
+    /// Whether each chunk has been written; only the thread that writes a chunk sets its flag.
     full: Vec<AtomicBool>,
 }
 
-/// A chunk of an array in the making, written from front to back.
+/// A chunk of an array that is being written, from front to back.
 pub struct FreshChunk<'a, T> {
     unwritten: &'a mut [MaybeUninit<T>],
     full: &'a AtomicBool,
@@ -37,7 +37,7 @@ impl<T: Copy + Default + Send> Fresh<T> {
         Self { elements: Vec::with_capacity(len), len, full: Vec::new() }
     }
 
-    /// All of it in chunks of `len` elements; the last chunk may be shorter.
+    /// The whole array in chunks of `len` elements; the last chunk may be shorter.
     pub fn chunks(&mut self, len: usize) -> impl IndexedParallelIterator<Item = FreshChunk<'_, T>> {
         let Self { elements, len: all, full } = self;
         let len = len.max(1);
@@ -46,14 +46,14 @@ impl<T: Copy + Default + Send> Fresh<T> {
         chunks.zip(&*full).map(|(unwritten, full)| FreshChunk { unwritten, full })
     }
 
-    /// The array.
+    /// Returns the written array.
     ///
     /// # Panics
     /// If not all chunks are full, or the shape has another number of elements.
     pub fn finish<Sh: IntoDimension>(mut self, shape: Sh) -> Array<T, Sh::Dim> {
         let full = self.full.iter().all(|full| full.load(Ordering::Relaxed));
         assert!(full && (self.len == 0 || !self.full.is_empty()), "every chunk is full");
-        // SAFETY: all elements of the chunks that `chunks` last made, and so all elements, are written.
+        // SAFETY: all elements of the chunks that `chunks` last returned are written, and these are all `len` elements.
         unsafe { self.elements.set_len(self.len) };
         let shape = shape.into_dimension();
         Array::from_shape_vec(shape, self.elements).expect("as many elements as the shape has")
@@ -61,16 +61,16 @@ impl<T: Copy + Default + Send> Fresh<T> {
 }
 
 impl<'a, T: Copy + Default> FreshChunk<'a, T> {
-    /// How many elements are missing.
+    /// The number of elements that are not written yet.
     #[inline(always)]
     pub fn missing(&self) -> usize {
         self.unwritten.len()
     }
 
-    /// The next elements.
+    /// Writes the next elements.
     ///
     /// # Panics
-    /// If they are more than are missing, or fewer than the iterator's length says.
+    /// If there are more values than missing elements, or fewer than the iterator's length says.
     #[inline(always)]
     pub fn append(&mut self, values: impl ExactSizeIterator<Item = T>) {
         let next = values.len();
@@ -86,11 +86,11 @@ impl<'a, T: Copy + Default> FreshChunk<'a, T> {
         }
     }
 
-    /// All elements that are missing, each 0.
+    /// Writes 0 to all missing elements, and returns them.
     pub fn zeros(self) -> &'a mut [T] {
         self.unwritten.fill(MaybeUninit::new(T::default()));
         self.full.store(true, Ordering::Relaxed);
-        // SAFETY: all of them have just been written.
+        // SAFETY: all these elements have just been written.
         unsafe { &mut *(std::ptr::from_mut(self.unwritten) as *mut [T]) }
     }
 }

@@ -58,8 +58,9 @@ impl Window {
         Ok(output)
     }
 
-    /// Calls `visit(row of col, output row, first column of x, run)` for each in-image run of an image row: `run` is the
-    /// range of output columns whose element of the kernel lies inside the image, `first column of x` where it starts.
+    /// Calls `visit(row of col, output row, index in x, run)` for each element of the kernel and each output row at
+    /// which the element reads a row of the image. `run` is the range of output columns at which it reads a pixel of
+    /// the image; `index in x` is the index of the first of these pixels.
     fn for_each_run(
         &self,
         [channels, height, width]: [usize; 3],
@@ -113,7 +114,8 @@ pub fn im2col<F: Real>(x: &[F], shape: [usize; 3], window: &Window, output: [usi
     });
 }
 
-/// The adjoint of [`im2col`]: adds `col` (C·kh·kw, OH·OW) onto the image `dx` (C, H, W) it would have come from.
+/// The adjoint of [`im2col`]: adds each element of `col` (C·kh·kw, OH·OW) to the pixel of the image `dx` (C, H, W) that
+/// [`im2col`] copies to it.
 ///
 /// # Panics
 /// If the lengths do not fit the shapes.

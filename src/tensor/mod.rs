@@ -1,8 +1,9 @@
-//! The only plumbing: the definitions' matrix product, tiles of sums, im2col, sums, noise, new arrays, aligned buffers, and the one rule that
-//! keeps results the same at any thread count, for one width of vectors (see [`vector`](crate::scalar::vector)).
+//! The basic operations: the definitions' matrix product, tiles of sums, im2col, sums, noise, new arrays and aligned
+//! buffers. One rule keeps results the same at any thread count, for one width of vectors (see
+//! [`vector`](crate::scalar::vector)):
 //!
-//! **Determinism.** Work is cut into chunks whose size depends on the data alone, never on the number of threads; each
-//! chunk is computed serially, and where chunks are added up they are added in order.
+//! **Determinism.** Work is cut into chunks whose size depends only on the data, never on the number of threads; each
+//! chunk is computed serially, and chunks that are summed are added up in order.
 
 pub mod aligned;
 pub mod fresh;

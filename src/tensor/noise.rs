@@ -1,6 +1,6 @@
 //! The counter-based generator Philox4x32-10 (Salmon et al., *Parallel Random Numbers: As Easy as 1, 2, 3*, SC 2011).
 //!
-//! What is drawn depends on what it is for, never on thread count or order: element e of a stream is a function of
+//! A random number depends only on its purpose, never on thread count or order: element e of a stream is a function of
 //!
 //! ```text
 //! counter = (e/4 low, e/4 high, tensor id, step)     key = the seed's two words, low first
@@ -27,10 +27,10 @@ use ndarray::{Array, Dimension, IntoDimension};
 use ndarray_rand::rand::RngCore;
 use rayon::prelude::*;
 
-/// Blocks of four normals drawn by one thread at a time.
+/// The number of blocks of four normals that one thread draws at a time.
 const BLOCKS: usize = 1024;
 
-/// What a stream of random words is for; with the step it fixes the stream.
+/// The purpose of a stream of random words; with the seed and the step it determines the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// The noise ε of a layer in a training step.
@@ -43,7 +43,7 @@ pub enum Purpose {
     Augmentation,
     /// The noise ε of a layer's weights in a draw from the posterior, for evaluation.
     Evaluation(u32),
-    /// Which images of a data set are held out.
+    /// The choice of the images of a data set that are held out.
     HoldingOut,
 }
 
@@ -61,7 +61,7 @@ impl Purpose {
     }
 }
 
-/// A stream of random words, addressed by block; as an `RngCore` it is read from the beginning.
+/// A stream of random words, indexed by blocks of four; as an `RngCore` it is read from the beginning.
 #[derive(Clone, Debug)]
 pub struct Philox {
     pub(crate) key: [u32; 2],
@@ -106,14 +106,14 @@ impl Philox {
     }
 }
 
-/// The normals from block `first` on: what [`Philox::normals`] draws, to the bit, many blocks at a time.
+/// The normals from block `first` on: the same bits as [`Philox::normals`] returns, many blocks at a time.
 struct Normals<'a, F> {
     stream: &'a Philox,
     first: u64,
     elements: FreshChunk<'a, F>,
 }
 
-/// Blocks drawn together, word by word: every loop below is over independent, contiguous elements.
+/// The number of blocks drawn together, word by word: every loop below is over independent, contiguous elements.
 const TOGETHER: usize = 32;
 
 impl<F: Real> Kernel<F> for Normals<'_, F> {
@@ -122,7 +122,7 @@ impl<F: Real> Kernel<F> for Normals<'_, F> {
     #[inline(always)]
     fn run<V: Vector<Element = F>>(mut self) {
         let Philox { key, tensor, step, .. } = *self.stream;
-        // Made once: to clear them for each of the chunks takes a fifteenth of the time.
+        // Created once: clearing them for each of the chunks takes a fifteenth of the time.
         let [mut words0, mut words1, mut words2, mut words3] = [[0; TOGETHER]; 4];
         let mut normals = [[0.0; TOGETHER]; 4];
         let mut in_order = [F::zero(); 4 * TOGETHER];
@@ -171,7 +171,7 @@ impl RngCore for Philox {
     }
 }
 
-/// The ten rounds: two 32×32 → 64 bit products a round, the key raised by the Weyl constants between rounds.
+/// The ten rounds: two 32×32 → 64 bit products per round; the Weyl constants are added to the key between rounds.
 #[inline(always)]
 pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
@@ -191,8 +191,8 @@ fn split(word: u64) -> [u32; 2] {
     [word as u32, (word >> 32) as u32]
 }
 
-/// [`philox4x32_10`] on the low halves of 64-bit words, where a vectorized product needs them; what is in the high halves,
-/// before and after, is of no meaning.
+/// [`philox4x32_10`] on the low halves of 64-bit words, where a vectorized product needs them; the high halves of the
+/// argument and of the result have no meaning.
 #[inline(always)]
 fn philox_in_low_halves(mut counter: [u64; 4], mut key: [u32; 2]) -> [u64; 4] {
     for round in 0..10 {
@@ -224,7 +224,7 @@ fn box_muller(x0: u64, x1: u64) -> (f64, f64) {
 /// (x + ½) 2⁻³² for x in the low half.
 #[inline(always)]
 fn uniform(x: u64) -> f64 {
-    // As the low bits of 2⁵², x is read as a number; the difference is exact.
+    // x as the low bits of 2⁵² makes the number 2⁵² + x; the difference is exact.
     const TWO_52: f64 = 4_503_599_627_370_496.0;
     const STEP: f64 = 1.0 / 4_294_967_296.0;
     (f64::from_bits(x & LOW_HALF | TWO_52.to_bits()) - (TWO_52 - 0.5)) * STEP

@@ -4,8 +4,8 @@
 //! μ = Σ x / n        s² = Σ (x − μ)² / n        over the n = B · P values of a channel
 //! ```
 //!
-//! Shapes: x (B, C, P), P the positions of an image, 1 after a dense layer; μ, s² (C). Sums are formed as
-//! [`sum`](super::sum) says, a block of channels by one thread.
+//! Shapes: x (B, C, P), where P is the number of positions of an image, 1 after a dense layer; μ, s² (C). Sums are
+//! formed as in [`sum`](super::sum), those of a block of channels by one thread.
 
 use super::sum::{Sums, sum};
 use crate::arrays::check_shape;
@@ -16,10 +16,10 @@ use crate::team;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, ArrayView3, ArrayView4, Axis};
 
-/// Elements that one thread takes sooner than another would come to help.
+/// The number of elements below which one thread ends before another thread begins.
 pub(crate) const FEW: usize = 1 << 15;
 
-/// The mean and variance of each channel (C): biased of a batch, or running estimates.
+/// The mean and variance of each channel (C): biased if of a batch, or running estimates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics<F> {
     /// μ.
@@ -49,17 +49,18 @@ impl<F: Real> Statistics<F> {
     /// Checks that these are statistics of `channels` channels.
     ///
     /// # Errors
-    /// Names the vector that is of another length.
+    /// Names the vector that has another length.
     pub(crate) fn check(&self, channels: usize) -> Result<()> {
         check_shape("running_mean", &[channels], self.mean.shape())?;
         check_shape("running_var", &[channels], self.variance.shape())
     }
 }
 
-/// Checks that a batch of `shape` has statistics of its own: `count` values in each channel. Of a single one x̂ is 0, whatever it is.
+/// Checks that a batch of `shape`, with `count` values in each channel, can be normalized by its own statistics. With a
+/// single value x̂ is 0, whatever the value is.
 ///
 /// # Errors
-/// If there are fewer than two.
+/// If there are fewer than two values.
 pub(crate) fn check_count(shape: &[usize], count: usize) -> Result<()> {
     if count > 1 {
         return Ok(());
@@ -71,14 +72,14 @@ pub(crate) fn check_count(shape: &[usize], count: usize) -> Result<()> {
     ))
 }
 
-/// Channels computed by one thread at a time: few where each has many positions.
+/// The number of channels that one thread computes at a time: few if each has many positions.
 pub(crate) fn block(positions: usize) -> usize {
     (64 / positions.max(1)).max(1)
 }
 
-/// What every place of a block of channels, beginning with the one called `first`, has from its channel. A block `x` is of
-/// shape (B, channels, P); its places are (channel, position). The kernels below run over places alone, so that they are the
-/// same loops whether there are many channels or many positions.
+/// For every place of a block of channels, `of_channel` of its channel. The block `x` has shape (B, channels, P), and
+/// its first channel is `first`; its places are (channel, position). The kernels below run only over places, so that
+/// they are the same loops whether there are many channels or many positions.
 pub(crate) fn by_place<F: Real>(first: usize, x: &ArrayView3<'_, F>, of_channel: &dyn Fn(usize) -> F) -> Vec<F> {
     let (_, channels, positions) = x.dim();
     (first..first + channels).flat_map(|c| (0..positions).map(move |_| of_channel(c))).collect()

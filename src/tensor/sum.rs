@@ -1,39 +1,39 @@
-//! Sums of many numbers, about as exact as sums of few.
+//! Sums of many numbers, about as exact as sums of a few numbers.
 //!
-//! Added up one after another, numbers of one sign lose up to half a unit in the last place each time: of 60,000 times 0.1 in f32
-//! the fourth digit is wrong. Here [`BLOCK`] terms at most are added up in the working precision, where a vector holds more of
-//! them, and the sums of these blocks in f64:
+//! In a sum of numbers of one sign, each addition loses up to half a unit in the last place: the sum of 60,000 times
+//! 0.1 in f32 is wrong in the fourth digit. Here at most [`BLOCK`] terms are added up in the working precision, of
+//! which a vector holds more numbers, and the sums of these blocks in f64:
 //!
 //! ```text
 //! |seen − Σ x| ≤ (½ BLOCK ε + n/BLOCK · 1.1e-16) Σ |x|,      ε = 1.2e-7 in f32, 2.2e-16 in f64
 //! ```
 //!
-//! Blocks depend on the number of terms alone, and are added up in order.
+//! Blocks depend only on the number of terms, and are added up in order.
 
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use ndarray::{Array1, ArrayView2, Axis};
 
-/// Terms added up one after another in the working precision.
+/// The most terms that are added up in the working precision.
 pub const BLOCK: usize = 64;
 
-/// Sums at many places at once, a term at each place at a time.
+/// Sums at many places, to which one term at each place is added at a time.
 #[derive(Clone, Debug)]
 pub struct Sums<F> {
     block: Vec<F>,
     blocks: Vec<f64>,
-    /// Terms in the block.
+    /// The number of terms in the block.
     terms: usize,
 }
 
 impl<F: Real> Sums<F> {
-    /// Nothing yet at each of `places`.
+    /// Sums of 0 at each of `places` places.
     #[inline(always)]
     pub fn new(places: usize) -> Self {
         Self { block: vec![F::zero(); places], blocks: vec![0.0; places], terms: 0 }
     }
 
-    /// What the next term of each place is to be added to.
+    /// Begins the next term: returns the values to which it is to be added at each place.
     #[inline(always)]
     pub fn next_term(&mut self) -> &mut [F] {
         if self.terms == BLOCK {
@@ -58,7 +58,7 @@ impl<F: Real> Sums<F> {
     }
 }
 
-/// Σ x, by [`MAX_LANES`] running sums.
+/// Σ x, formed with [`MAX_LANES`] running sums.
 #[inline(always)]
 pub fn sum<F: Real>(x: &[F]) -> f64 {
     let mut total = 0.0;

@@ -1,13 +1,13 @@
-//! Tiles: what a kernel computes at once, some rows by two vectors, each sum in a register of its own.
+//! Tiles: the sums that a kernel computes at once, some rows by two vectors, each sum in its own register.
 
 use crate::scalar::vector::{MAX_LANES, Vector};
 
-/// The sizes of tiles: the larger ones for 32 registers only.
+/// The numbers of rows of tiles: the larger ones only with 32 registers.
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
 /// The rows of the largest tile.
 pub const LARGEST: usize = 12;
-/// What is better not left over: a single row, and rows that no tiles of at least four make up. The products of fewer are not
-/// enough to hide the time that each takes.
+/// The numbers of remaining rows to avoid: a single row, and fewer than 8 rows that cannot be cut into tiles of at
+/// least four. Smaller tiles have too few products to hide the time that each takes.
 const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
 /// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
@@ -16,8 +16,8 @@ pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
     tiles_up_to(LARGEST * V::REGISTERS / 32, count)
 }
 
-/// As [`tiles`], none of them larger than `largest`. Rows are left over that make up tiles of at least four, where it can be
-/// helped, and never a single one.
+/// As [`tiles`], with at most `largest` rows in each. The remaining rows can be cut into tiles of at least four where
+/// possible, and are a single row only where tiles have at most two.
 #[inline(always)]
 pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
     let awkward = if largest < 4 { &AWKWARD[..1] } else { &AWKWARD };
@@ -32,7 +32,7 @@ pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize,
     })
 }
 
-/// An expression in which the size of a tile is a constant.
+/// Evaluates an expression in which the size of a tile is a constant.
 macro_rules! by_size {
     ($size:expr, $vector:ty, $n:ident => $value:expr) => {
         by_size!(@ $size, $vector, $n, $value, 1 2 3, 4 6, 8 12)
@@ -40,7 +40,7 @@ macro_rules! by_size {
     (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($medium:literal)*, $($large:literal)*) => {
         match $size {
             $($small => { const $n: usize = $small; $value })*
-            // What is not used is not compiled.
+            // Sizes that are not used are not compiled.
             $($medium if <$vector>::REGISTERS >= 16 => { const $n: usize = $medium; $value })*
             $($large if <$vector>::REGISTERS >= 32 => { const $n: usize = $large; $value })*
             size => unreachable!("a tile of {size}"),
@@ -49,11 +49,11 @@ macro_rules! by_size {
 }
 pub(crate) use by_size;
 
-/// Vectors that the rows put side by side fill, at most.
+/// The most vectors that rows put side by side fill.
 const VECTORS: usize = 3;
 
-/// Puts rows of equal length side by side: element l of row r comes to l·`stride` + r. Vectors are stored whole, so up to a
-/// vector after the last element of all rows is overwritten too.
+/// Puts rows of equal length side by side: element l of row r is stored at l·`stride` + r. Vectors are stored whole, so
+/// up to a vector after the last element of all rows is overwritten too.
 ///
 /// # Panics
 /// If there are more rows than three vectors have lanes, if one is shorter than the first, or if `to` ends within a vector.
@@ -72,7 +72,7 @@ pub fn side_by_side<V: Vector>(rows: &[&[V::Element]], stride: usize, to: &mut [
             square[rows.len()..].fill(V::zero());
             V::transpose(square);
         }
-        // What a vector has too much, the next one overwrites.
+        // The next vector overwrites the extra lanes of a vector.
         for i in 0..lanes {
             for (square, row) in squares.iter().zip((0..).step_by(V::LANES)) {
                 square[i].store(&mut to[(at + i) * stride + row..]);
