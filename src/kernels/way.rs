@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 const VARIABLE: &str = "SPIKESLAB_KERNELS";
 const NAMES: [(&str, Way); 2] = [("definition", Way::Definition), ("fast", Way::Kernel)];
 
-/// What computes an operation.
+/// The way to compute an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// The definition in `layers`: array expressions, slow.

@@ -12,7 +12,7 @@ use ndarray::{Array, ArrayD, Dimension, Zip};
 /// The fewest elements that a thread takes: with fewer it ends before another thread begins.
 const FEW: usize = 1 << 14;
 
-/// Where x > 0.
+/// Whether x > 0, for each element.
 #[derive(Clone, Debug)]
 pub struct Cache(ArrayD<bool>);
 

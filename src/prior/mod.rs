@@ -212,9 +212,9 @@ struct Chunk<'a, F> {
     log_sigma2: &'a [F],
     /// The factor of the gradient with respect to θ and ln σ².
     scale: F,
-    /// Added to.
+    /// The scaled ∂F/∂θ is added to it.
     dtheta: &'a mut [F],
-    /// Added to.
+    /// The scaled ∂F/∂ln σ² is added to it.
     dlog_sigma2: &'a mut [F],
     /// Σ ∂F/∂ℓ (M), without the scale, added to.
     level_sums: &'a mut [f64],

@@ -65,7 +65,7 @@ pub(super) struct ActivationBackward<'a, F> {
     pub windows: usize,
     pub x: &'a [F],
     pub dy: &'a [F],
-    /// Added to.
+    /// dx is added to it.
     pub dx: &'a mut [F],
 }
 
