@@ -59,7 +59,7 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>) -> Array2<F> 
     product
 }
 
-/// Packs the rows of a tile by tile: for each l, the elements l of the tile's rows.
+/// Packs the rows of `a`, tile by tile: for each l, element l of each of the tile's rows.
 struct PackTiles<'a, F> {
     /// (rows, k).
     a: ArrayView2<'a, F>,

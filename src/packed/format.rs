@@ -14,7 +14,7 @@
 //! then for each layer and normalization of the network, in order:
 //!   layer      u8 M − 1, M × f32 levels
 //!     then     (M − 1) × u number of weights at each level but the last, u number of words, words × u32 (see super::entropy);
-//!              u has the fewest bytes that hold the layer's number of weights: 1 up to 255, 2 up to 65,535, 3 up to 16,777,215, else 4
+//!              u has the fewest bytes for the layer's number of weights: 1 up to 255, 2 up to 65,535, 3 up to 16,777,215, else 4
 //!   unquantized layer, in place of these: its weights in f32
 //!   then       O × f32 bias, if the layer has one
 //!   norm       C × f32 scale, C × f32 shift

@@ -65,7 +65,7 @@ pub(super) struct ActivationBackward<'a, F> {
     pub windows: usize,
     pub x: &'a [F],
     pub dy: &'a [F],
-    /// dx is added to it.
+    /// The gradient, added to; dx at the maxima.
     pub dx: &'a mut [F],
 }
 
