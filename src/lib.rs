@@ -75,6 +75,8 @@
 mod arrays;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "course")]
+pub mod course;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod error;

@@ -7,6 +7,8 @@
 mod cli;
 #[macro_use]
 mod common;
+#[cfg(feature = "course")]
+mod course;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "cli")]

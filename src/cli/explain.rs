@@ -1,125 +1,49 @@
 //! `spikeslab explain`.
 
+mod check;
+mod course;
+mod kl;
+
 use super::Outcome;
-use super::output::line;
 use super::threads::Threads;
-use crate::error::{Error, Result};
-use crate::files::write::{create_dir_all, write};
-use crate::prior::multi_spike::zero_level;
-use crate::prior::{Codebook, Form, MultiSpike};
-use crate::report::kl_forms::{FormValues, kl_forms};
-use crate::report::kl_funnels::{Grid, Surface, kl_funnels};
-use crate::scalar::spike_kl::Spike;
 use clap::{Args, Subcommand};
-use rayon::prelude::*;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 #[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  spikeslab explain --all --out course                    the course, as one page for any browser
+  spikeslab explain kl --codebook=-0.2,0,0.2 --out kl     the forms of the KL against the truth
+  spikeslab explain check spike-kl answer.py              an exercise of the course"
+)]
 pub(super) struct ExplainArguments {
     #[command(subcommand)]
-    topic: Topic,
+    topic: Option<Topic>,
+    /// The whole course, which derives everything the program computes
+    #[arg(long, required = true)]
+    all: bool,
+    /// Directory for the page
+    #[arg(long, value_name = "DIR", required = true)]
+    out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Topic {
     /// Each form of the KL against the true KL: two figures and a table of errors
-    #[command(after_help = "\
-Writes kl-forms.svg and kl-funnels.svg and prints, for each form, the smallest, largest and mean absolute error against
-quadrature over theta in [-range, range] and ln sigma^2 in -10, -8, ..., 0.
-
-Examples:
-  spikeslab explain kl --codebook=-0.2,0,0.2 --out kl
-  spikeslab explain kl --codebook=-0.3,-0.1,0.1,0.3 --spike fit --out kl-fit")]
-    Kl(KlArguments),
+    #[command(after_help = kl::HELP)]
+    Kl(kl::KlArguments),
+    /// Tells a right answer to an exercise of the course from a wrong one
+    #[command(after_help = check::HELP)]
+    Check(check::CheckArguments),
 }
-
-#[derive(Debug, Args)]
-struct KlArguments {
-    /// The levels, ascending
-    #[arg(
-        long,
-        value_name = "LEVELS",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        default_value = "-0.2,0,0.2"
-    )]
-    codebook: Vec<f64>,
-    /// KL to one spike: exact, or the published fit
-    #[arg(long, value_enum, default_value = "exact")]
-    spike: Spike,
-    /// The largest |theta|
-    #[arg(long, default_value_t = 0.6, allow_negative_numbers = true)]
-    range: f64,
-    /// Directory for the figures
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-}
-
-/// The values of ln σ² in the table and in the panels.
-const LOG_SIGMA2: [f64; 6] = [-10.0, -8.0, -6.0, -4.0, -2.0, 0.0];
 
 pub(super) fn run(arguments: &ExplainArguments) -> Outcome {
-    Threads::default().run(|| command(arguments))
-}
-
-fn command(arguments: &ExplainArguments) -> Outcome {
-    let Topic::Kl(arguments) = &arguments.topic;
-    if !(arguments.range > 0.0 && arguments.range.is_finite()) {
-        return Err(Error::option("range", "a positive number", arguments.range).into());
+    match &arguments.topic {
+        Some(Topic::Kl(arguments)) => Threads::default().run(|| kl::command(arguments)),
+        Some(Topic::Check(arguments)) => check::command(arguments),
+        None => course::command(arguments.out.as_deref().expect("clap requires it")),
     }
-    let codebook = Codebook::new(arguments.codebook.clone())?;
-    let published = if zero_level(codebook.levels()).is_some() { Form::Vnq } else { Form::Windows };
-    let forms = [Form::Quadrature, Form::Nearest, Form::Mixture, published];
-    let names: Vec<&str> = forms.iter().map(|form| form.name()).collect();
-    let kl = |form: Form, theta: &[f64], log_sigma2: f64| -> Vec<f64> {
-        let prior = MultiSpike::new(form, arguments.spike);
-        let weight_kl = prior.weight_kl(&codebook);
-        let dlevels = vec![0.0; codebook.levels().len()];
-        theta.par_iter().map(|theta| weight_kl(*theta, log_sigma2, &mut dlevels.clone()).value).collect()
-    };
-    let evenly = |count: usize| -> Vec<f64> {
-        (0..count).map(|i| arguments.range * (2.0 * i as f64 / (count - 1) as f64 - 1.0)).collect()
-    };
-
-    let theta = evenly(301);
-    let panels: Vec<FormValues> = LOG_SIGMA2
-        .iter()
-        .map(|&log_sigma2| FormValues {
-            log_sigma2,
-            kl: forms.iter().map(|form| kl(*form, &theta, log_sigma2)).collect(),
-        })
-        .collect();
-    let grid = Grid { theta: evenly(155), log_sigma2: (0..85).map(|row| 1.0 - 11.0 * f64::from(row) / 84.0).collect() };
-    let surfaces: Vec<Surface<'_>> = forms
-        .iter()
-        .map(|form| Surface {
-            name: form.name(),
-            kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
-        })
-        .collect();
-    save(arguments, "kl-forms.svg", &kl_forms(&names, &theta, codebook.levels(), &panels))?;
-    save(arguments, "kl-funnels.svg", &kl_funnels(&grid, codebook.levels(), &surfaces))?;
-
-    let theta = evenly(61);
-    let truth: Vec<Vec<f64>> = LOG_SIGMA2.iter().map(|at| kl(Form::Quadrature, &theta, *at)).collect();
-    line(&format!("{:<12}{:>12}{:>12}{:>16}", "form, nats", "smallest", "largest", "mean absolute"))?;
-    for form in &forms[1..] {
-        let errors: Vec<f64> = LOG_SIGMA2
-            .iter()
-            .zip(&truth)
-            .flat_map(|(at, truth)| kl(*form, &theta, *at).into_iter().zip(truth).map(|(kl, truth)| kl - truth))
-            .collect();
-        let smallest = errors.iter().copied().fold(f64::INFINITY, f64::min);
-        let largest = errors.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
-        line(&format!("{form:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
-    }
-    line(&format!("in {}: kl-forms.svg, kl-funnels.svg", arguments.out.display()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn save(arguments: &KlArguments, name: &str, svg: &str) -> Result<()> {
-    create_dir_all(&arguments.out)?;
-    write(&arguments.out.join(name), svg.as_bytes())
 }

@@ -6,6 +6,7 @@ use crate::common::crc32;
 use ndarray::{Array2, Array4, s};
 use spikeslab::nets::WeightMode;
 use spikeslab::packed::{PackedModel, format};
+use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::scalar::vector;
 use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Config, KlScale, Recipe, checkpoint};
@@ -140,6 +141,7 @@ fn a_configuration_of_version_1() {
     assert_eq!(config.codebook, [-0.2, 0.0, 0.2]);
     let expected = Recipe {
         prior: PriorName::Nearest,
+        spike: Spike::Fit,
         kl_scale: KlScale::PerWeight,
         kl_weight: 20.0,
         kl_warmup: Some(3.0),
