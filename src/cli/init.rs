@@ -6,7 +6,8 @@ use crate::files::read::{SMALL, read};
 use crate::nets::{Graph, Network};
 use crate::packed::format;
 use crate::prior::Codebook;
-use crate::train::init::{Init, of_run, pytorch};
+use crate::train::data::Dataset;
+use crate::train::init::{Init, of_run, pytorch, unfold};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -28,10 +29,11 @@ pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Ini
     Ok(init)
 }
 
-/// Copies to a network the weights that its run begins with.
-pub(super) fn begin(init: &Init, network: &mut Network<f32>) -> Result<()> {
+/// Copies to a network the weights that its run begins with; `data` are the images that it is trained on.
+pub(super) fn begin(init: &Init, network: &mut Network<f32>, data: &Dataset) -> Result<()> {
     let (from, _) = load(&init.path, &init.names, network.graph())?;
-    init.copy(&from, network)
+    init.copy(&from, network)?;
+    unfold(network, data)
 }
 
 /// The weights at `path`, a run, a packed model or a file of tensors, and the names of the tensors that are not used.

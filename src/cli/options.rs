@@ -11,8 +11,9 @@ use crate::reserve::reserve;
 use crate::train::config::{Config, VERSION};
 use crate::train::data::{Split, Standardization, load};
 use crate::train::objective::Forward;
+use crate::train::phase;
 use crate::train::projection::level_gap;
-use crate::train::recipe::{PriorName, Recipe};
+use crate::train::recipe::{InitLevels, PriorName, Recipe};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
@@ -210,6 +211,9 @@ impl TrainingOptions {
         };
         config.check(data.train.len())?;
         graph.check_batch(config.recipe.batch_size)?;
+        if config.recipe.init_levels == InitLevels::Kmeans {
+            phase::check_levels(&graph, config.codebook.len())?;
+        }
         // Each weight has a value, two moments and a gradient. If they do not fit into memory, no run is created.
         let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
         reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;

@@ -28,8 +28,8 @@ The definition of the operation computes it, or, with --kernels, the kernels tha
 entry computed_by of OUT says which.
 
 Without options an operation is its definition: --spike exact, --kl-scale dataset, --kl-weight 1,
-under which the loss bounds the evidence. `train` has a recipe that was measured instead: fit,
-per-weight, 0.2.
+under which the loss bounds the evidence. `train` has a recipe that was measured instead: per-weight,
+0.2.
 
 Examples:
   spikeslab oracle --list

@@ -97,11 +97,12 @@ fn command(arguments: &PredictArguments) -> Outcome {
 /// Predicts and prints the images of a data set.
 fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) -> std::result::Result<(), Failure> {
     let executor = Executor::new(model);
+    let width = (0..data.classes()).map(|class| named(model, class).chars().count()).max().unwrap_or(0);
     let numbers: Vec<usize> = (0..data.len()).collect();
     for numbers in numbers.chunks(BATCH) {
         let (x, labels) = data.batch(numbers);
         for (prediction, (image, label)) in predict(model, &executor, x)?.into_iter().zip(numbers.iter().zip(labels)) {
-            let place = format!("{image:<8}label {:<8}", named(model, label));
+            let place = format!("{image:<8}label {:<width$}  ", named(model, label));
             print(arguments, model, &place, &Prediction { image: Some(*image), label: Some(label), ..prediction })?;
         }
     }

@@ -4,7 +4,7 @@ use super::output::{json, line};
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::escape::Escaped;
-use crate::train::Run;
+use crate::train::{Run, comparison};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json as value};
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A row a run, in the order given. A run that was stopped has the figures of its last whole epoch; one
-that has none yet has its options alone. Accuracies are of the images that the run is watched by: the
-test images, or those held out with --validation.
+A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped has the figures of its last whole epoch; one
+that has none yet has its options alone. Accuracies are of the images that the column
+`on` names: the test images, or those held out with --validation.
 
 Examples:
   spikeslab summarize runs/*
   spikeslab summarize runs/seed-* --format csv > seeds.csv
   spikeslab summarize runs/* --format json")]
 pub(super) struct SummarizeArguments {
-    /// Run directories
+    /// Directories of runs or comparisons
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// How to print the runs: columns for a terminal, CSV, or one JSON object per line
@@ -38,7 +38,8 @@ enum Format {
 
 pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
     // All runs are read before the first is printed.
-    let rows = arguments.runs.iter().map(|dir| row(dir)).collect::<Result<Vec<_>>>()?;
+    let runs = arguments.runs.iter().map(|dir| runs_of(dir)).collect::<Result<Vec<_>>>()?.concat();
+    let rows = runs.iter().map(|dir| row(dir)).collect::<Result<Vec<_>>>()?;
     match arguments.format {
         Format::Table => table(&rows)?,
         Format::Csv => {
@@ -50,8 +51,16 @@ pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The directory itself, or the runs that exist of a comparison in it.
+fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
+    match comparison::names(dir)? {
+        None => Ok(vec![dir.to_path_buf()]),
+        Some(names) => Ok(names.iter().map(|name| dir.join(name)).filter(|run| run.is_dir()).collect()),
+    }
+}
+
 /// The columns, each with its number of decimals in the table; none if the table does not show the column.
-const COLUMNS: [(&str, Option<usize>); 17] = [
+const COLUMNS: [(&str, Option<usize>); 18] = [
     ("run", Some(0)),
     ("network", Some(0)),
     ("data", Some(0)),
@@ -65,6 +74,7 @@ const COLUMNS: [(&str, Option<usize>); 17] = [
     ("seed", Some(0)),
     ("epochs", None),
     ("epochs_done", Some(0)),
+    ("on", Some(0)),
     ("accuracy_mean", Some(4)),
     ("accuracy_quantized", Some(4)),
     ("quantized_loss", Some(2)),
@@ -100,6 +110,7 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         "seed": recipe.seed,
         "epochs": recipe.epochs,
         "epochs_done": metrics.as_ref().map_or(0, |metrics| metrics.epoch),
+        "on": if config.validation.is_some() { "validation" } else { "test" },
         "accuracy_mean": metrics.as_ref().map(|metrics| metrics.accuracy_mean),
         "accuracy_quantized": metrics.as_ref().map(|metrics| metrics.accuracy_quantized),
         "quantized_loss": metrics.as_ref().map(|metrics| metrics.quantized_loss),

@@ -89,7 +89,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let mut network = Network::new(config.graph(&data.train).map_err(in_range)?, &codebook);
     network.initialize(config.recipe.seed);
     let init = config.init.as_ref().filter(|_| state.is_none());
-    init.map_or(Ok(()), |init| init::begin(init, &mut network))?;
+    init.map_or(Ok(()), |init| init::begin(init, &mut network, &data.train))?;
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
     if init.is_some() && trainer.warmup_steps() == 0 {
         trainer.begin_second_phase()?;
@@ -296,9 +296,10 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     if !is_drawn || (loss <= NOTABLE_LOSS && share <= NOTABLE_SHARE) {
         return None;
     }
+    let costs = if loss > 0.0 { format!("quantizing costs {loss:.2} points of accuracy, and ") } else { String::new() };
     Some(format!(
-        "quantizing costs {loss:.2} points of accuracy, and {:.1} % of the weights lie between levels: try more steps \
-         (--epochs {}), a stronger prior (--kl-weight {}) or two phases (--warmup 0.8 --forward hard --init-levels kmeans)",
+        "{costs}{:.1} % of the weights lie between levels: try more steps (--epochs {}), a stronger prior (--kl-weight \
+         {}) or two phases (--warmup 0.8 --forward hard --init-levels kmeans)",
         100.0 * share,
         2 * u64::from(recipe.epochs),
         5.0 * recipe.kl_weight,

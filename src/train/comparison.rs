@@ -18,6 +18,7 @@ use crate::files::write::{PATIENCE, write_in};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The first file of a comparison.
@@ -79,17 +80,10 @@ impl Comparison {
     /// call fails.
     pub fn open(dir: &Path) -> Result<Self> {
         let held = Held::open(COMPARISON, dir)?;
-        let path = dir.join(COMPARE);
-        let json = read(&path, LARGEST).map_err(|error| match error {
+        let runs = runs(dir).map_err(|error| match error {
             Error::Io { source, .. } => none_of(COMPARISON, dir, source),
             other => other,
         })?;
-        let Contents { version, runs } =
-            serde_json::from_slice(&json).map_err(|error| Error::file(&path, "the runs of a comparison", error))?;
-        if version != VERSION {
-            return Err(Error::file(&path, format!("format version {VERSION}"), version));
-        }
-        check_names(&runs).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
         Ok(Self { held, runs })
     }
 
@@ -126,6 +120,32 @@ impl Comparison {
         let path = self.dir().join(FIGURE);
         write_in(self.held.place(), OsStr::new(FIGURE), svg.as_bytes(), &path, PATIENCE).map(drop)
     }
+}
+
+/// The names of the runs of the comparison in `dir`; none if there is no comparison.
+///
+/// # Errors
+/// [`Error::File`] if `compare.json` is not as [`Comparison::create`] writes it, [`Error::Io`] if a system call fails.
+pub fn names(dir: &Path) -> Result<Option<Vec<String>>> {
+    match runs(dir) {
+        Ok(runs) => Ok(Some(runs.into_iter().map(|run| run.name).collect())),
+        Err(Error::Io { source, .. }) if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The runs in `compare.json`.
+fn runs(dir: &Path) -> Result<Vec<Named>> {
+    let path = dir.join(COMPARE);
+    let Contents { version, runs } = serde_json::from_slice(&read(&path, LARGEST)?)
+        .map_err(|error| Error::file(&path, "the runs of a comparison", error))?;
+    if version != VERSION {
+        return Err(Error::file(&path, format!("format version {VERSION}"), version));
+    }
+    check_names(&runs).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
+    Ok(runs)
 }
 
 /// Checks that there is at least one run, and that the names of all runs are valid and different.

@@ -6,9 +6,12 @@
 pub mod pytorch;
 
 use super::checkpoint;
+use super::data::Dataset;
 use super::run::Run;
 use crate::error::{Error, Result};
-use crate::nets::{Network, Role};
+use crate::layers::batch_norm::EPSILON;
+use crate::nets::graph::NormLayer;
+use crate::nets::{Network, Normalization, Role, WeightMode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,11 +57,12 @@ impl Init {
 /// Copies all parameters except ln σ² and levels from one network to another of the same layers.
 ///
 /// # Errors
-/// Names the first parameter that differs in name or shape.
+/// [`Error::Tensor`] that tells how many tensors there are if their number differs, or else names the first that differs in name
+/// or shape.
 pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
     if from.parameters().len() != to.parameters().len() {
         let expected = format!("{} tensors", to.parameters().len());
-        return Err(Error::tensor("the network", expected, from.parameters().len()));
+        return Err(Error::tensor("list", expected, from.parameters().len()));
     }
     for (from, to) in from.parameters().iter().zip(to.parameters_mut()).filter(|(_, to)| is_taken_over(to.role)) {
         if from.name != to.name || from.value.shape() != to.value.shape() {
@@ -66,6 +70,60 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
             return Err(Error::tensor(&to.name, format!("shape {:?}", to.value.shape()), seen));
         }
         to.value.assign(&from.value);
+    }
+    Ok(())
+}
+
+/// The number of images from which [`unfold`] estimates statistics.
+const IMAGES: usize = 128;
+/// The distance from 1 of a folded normalization's variance, at most: 1 − ε in a packed model, 1 in its export.
+const FOLDED: f32 = 1e-4;
+
+/// Gives statistics to the normalizations that have none, because they were folded into a scale and a shift, as in a
+/// packed model: those of running mean 0 and running variance 1. The network computes the same before and after with
+/// running statistics; with the statistics of a batch, by which training normalizes, only after.
+///
+/// ```text
+/// y = scale · x + shift = γ (x − μ)/√(s² + ε) + β,    γ := scale √(s² + ε),   β := shift + scale · μ
+/// ```
+///
+/// with μ and s² over up to 128 images of `data`, evenly spread; first for the normalization that is computed first,
+/// since the statistics of a normalization depend on those before it.
+///
+/// # Errors
+/// [`Error::Option`] if there are too few images for a normalization; the errors of [`Network::forward`].
+pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
+    let is_folded = |norm: &&NormLayer| {
+        let [mean, variance] = [norm.running_mean, norm.running_var].map(|at| network.parameters()[at].as_slice());
+        mean.iter().all(|mean| *mean == 0.0) && variance.iter().all(|variance| (variance - 1.0).abs() <= FOLDED)
+    };
+    let norms: Vec<NormLayer> = network.graph().norms().filter(is_folded).cloned().collect();
+    if norms.is_empty() {
+        return Ok(());
+    }
+    let images = data.len().min(IMAGES);
+    network.graph().check_batch(images)?;
+    let (x, _) = data.batch(&(0..images).map(|i| i * data.len() / images).collect::<Vec<_>>());
+    let epsilon = EPSILON as f32;
+    for norm in norms {
+        let (_, tape) = network.forward(x.clone(), &WeightMode::Mean, Normalization::Batch)?;
+        let mut of_batch = network.clone();
+        of_batch.absorb_statistics(&tape, 1.0);
+        for channel in 0..network.parameters()[norm.gamma].as_slice().len() {
+            let value = |of: &Network<f32>, position: usize| of.parameters()[position].as_slice()[channel];
+            let scale = value(network, norm.gamma) / (value(network, norm.running_var) + epsilon).sqrt();
+            let shift = value(network, norm.beta);
+            let [mean, variance] = [norm.running_mean, norm.running_var].map(|position| value(&of_batch, position));
+            let new = [
+                (norm.gamma, scale * (variance + epsilon).sqrt()),
+                (norm.beta, shift + scale * mean),
+                (norm.running_mean, mean),
+                (norm.running_var, variance),
+            ];
+            for (position, value) in new {
+                network.parameters_mut()[position].as_slice_mut()[channel] = value;
+            }
+        }
     }
     Ok(())
 }

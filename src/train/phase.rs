@@ -24,7 +24,7 @@ use super::projection::{LEVEL_GAP, LOG_SIGMA2, smallest_gap};
 use crate::error::{Error, Result};
 use crate::layers::straight_through;
 use crate::nets::graph::BayesLayer;
-use crate::nets::{Network, Parameter};
+use crate::nets::{Graph, Network, Parameter};
 use crate::prior::kmeans::kmeans;
 use crate::scalar::Real;
 use ndarray::{Array1, ArrayD};
@@ -47,6 +47,20 @@ pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
         network.parameters_mut()[layer.levels].value = Array1::from(levels).into_dyn();
     }
     Ok(())
+}
+
+/// Checks that every quantized layer has as many weights as levels, `levels`, so that [`fit_levels`] may succeed.
+///
+/// # Errors
+/// [`Error::Option`] that names the first layer with fewer.
+pub fn check_levels(graph: &Graph, levels: usize) -> Result<()> {
+    match graph.layers().find(|layer| !layer.unquantized && graph.layer_weights(layer) < levels) {
+        None => Ok(()),
+        Some(layer) => {
+            let expected = format!("layers of at least {levels} weights for --init-levels kmeans");
+            Err(Error::option("levels", expected, format!("{} of {}", layer.name, graph.layer_weights(layer))))
+        }
+    }
 }
 
 /// Sets ln σ² of every weight of every quantized layer to 2 ln(0.1 g), clamped to [−10, 1].

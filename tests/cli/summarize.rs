@@ -17,8 +17,8 @@ fn a_row_a_run_as_columns_csv_and_json() {
 
     let csv = place.succeed(&["summarize", "a,1", "two", "--format", "csv"]);
     let rows: Vec<&str> = csv.lines().collect();
-    assert_eq!(rows[0].split(',').count(), 17, "{csv}");
-    assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,"), "{csv}");
+    assert_eq!(rows[0].split(',').count(), 18, "{csv}");
+    assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,test,"), "{csv}");
 
     let json = place.succeed(&["summarize", "a,1", "two", "--format", "json"]);
     let rows: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -29,6 +29,20 @@ fn a_row_a_run_as_columns_csv_and_json() {
     }
     assert_eq!(rows[1]["packed_bytes"], place.read("two/model.packed").len());
     assert!(rows[1]["images"].is_null() && rows.len() == 2, "{json}");
+}
+
+/// Where a directory holds a comparison, its runs; and which images the accuracies are of.
+#[test]
+fn comparisons_and_runs_watched_by_other_images() {
+    let place = Workplace::new();
+    place.succeed(&[&["compare", "mlp", "--data", "data", "--out", "pair"], &SHORT[..]].concat());
+    place.train("alone", &["--validation", "0.25"]);
+    let json = place.succeed(&["summarize", "pair", "alone", "--format", "json"]);
+    let rows: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> = rows.iter().map(|row| (row["run"].as_str().unwrap(), row["on"].as_str().unwrap())).collect();
+    assert_eq!(seen, [("pair/gaussian", "test"), ("pair/multi-spike", "test"), ("alone", "validation")]);
+    fs::write(place.path("pair/compare.json"), "{}").unwrap();
+    place.refuse(&["summarize", "pair"], 1, &["compare.json", "the runs of a comparison"]);
 }
 
 /// A run that was stopped before the end of its first epoch has no metrics yet.

@@ -1,9 +1,12 @@
 use super::{initialized, narrow, network, short_recipe, split};
 use crate::common::assert_error;
+use crate::common::compare::assert_close;
 use crate::common::networks::preset;
-use spikeslab::nets::{Network, Role};
+use crate::common::tolerance::{Floor, Tolerance};
+use spikeslab::nets::{Network, Normalization, Role, WeightMode};
+use spikeslab::packed::PackedModel;
 use spikeslab::train::fit::Position;
-use spikeslab::train::init::{Init, copy, of_run};
+use spikeslab::train::init::{Init, copy, of_run, unfold};
 use spikeslab::train::{Run, Trainer, checkpoint};
 use std::collections::BTreeMap;
 use std::fs;
@@ -64,4 +67,35 @@ fn the_first_parameter_that_differs_is_named() {
     let from: Network<f32> = network("mlp", &[12, 8, 10], 6);
     let mut to: Network<f32> = network("mlp", &[12, 9, 10], 6);
     assert_error(copy(&from, &mut to), &["fc2.theta", "[12, 9]", "[12, 8]"]);
+}
+
+/// Before and after the same function with running statistics; with those of the batch that they are estimated from too,
+/// where normalizations folded with other statistics give another.
+#[test]
+fn folded_normalizations_get_statistics_under_which_nothing_changes() {
+    let data = split(128, 10, 28).train;
+    let (x, labels) = data.batch(&(0..128).collect::<Vec<_>>());
+    let mut trainer =
+        Trainer::new(network::<f32>("lenet5", narrow("lenet5"), 28), short_recipe(), 128).expect("a trainer");
+    for _ in 0..3 {
+        trainer.step(x.clone(), &labels).expect("a step");
+    }
+    let folded = PackedModel::new("net", &trainer.network, None).decode();
+    let mut unfolded = folded.clone();
+    unfold(&mut unfolded, &data).expect("enough images");
+    let logits = |network: &Network<f32>, normalization| {
+        network.forward(x.clone(), &WeightMode::Mean, normalization).expect("it fits").0
+    };
+    let expected = logits(&folded, Normalization::Running);
+    let tolerance = Tolerance { relative: 1e-5, floor: Floor::Largest };
+    assert_close("running", &logits(&unfolded, Normalization::Running), &expected, tolerance);
+    // The batch's variance is biased, the running one is not: 1/127 at most, in each of four normalizations.
+    let tolerance = Tolerance { relative: 0.03, floor: Floor::Largest };
+    assert_close("batch", &logits(&unfolded, Normalization::Batch), &expected, tolerance);
+    let far = (logits(&folded, Normalization::Batch) - &expected).iter().fold(0.0, |far: f32, d| far.max(d.abs()));
+    assert!(far > 0.1 * expected.iter().fold(0.0, |largest: f32, y| largest.max(y.abs())), "{far}");
+    // A network with statistics of its own stays as it is.
+    let before = unfolded.clone();
+    unfold(&mut unfolded, &data).expect("enough images");
+    assert_eq!(unfolded, before);
 }

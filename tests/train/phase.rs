@@ -7,7 +7,7 @@ use spikeslab::prior::kmeans::kmeans;
 use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
-use spikeslab::train::phase::{fit_levels, quantize, reset_log_sigma2};
+use spikeslab::train::phase::{check_levels, fit_levels, quantize, reset_log_sigma2};
 use spikeslab::train::projection::smallest_gap;
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Forward, Recipe, Trainer};
@@ -196,4 +196,13 @@ fn an_unquantized_layer_has_no_noise_no_kl_and_no_levels() {
     let (x, _) = split(4, 4, SIZE).test.batch(&[0, 1]);
     trainer.network.predict(x, &WeightMode::Sample(&noise)).unwrap();
     assert_eq!(asked.into_inner(), ["fc2"]);
+}
+
+#[test]
+fn a_layer_with_fewer_weights_than_levels_is_found_before_the_training() {
+    let mut graph = preset("lenet5", [1, 28, 28]);
+    assert!(check_levels(&graph, 150).is_ok());
+    assert_error(check_levels(&graph, 151), &["levels", "at least 151 weights", "conv1 of 150"]);
+    graph.keep_first_and_last();
+    assert!(check_levels(&graph, 256).is_ok(), "an unquantized layer has no levels");
 }

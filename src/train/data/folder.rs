@@ -49,6 +49,11 @@ pub fn load(dir: &Path) -> Result<Split> {
         true => (train, Some(test).filter(|test| test.is_dir())),
         false => (dir.to_path_buf(), None),
     };
+    if train != dir
+        && let Some(other) = folders(dir)?.into_iter().find(|name| !["train", "test"].contains(&name.as_str()))
+    {
+        return Err(Error::file(dir, "no folders beside train and test", other));
+    }
     let classes = classes(&train)?;
     let labelled = [Some(list(&train, &classes, true)?), test.map(|test| list(&test, &classes, false)).transpose()?];
     let [train, test] = read(dir, &labelled, &classes)?;
@@ -62,10 +67,13 @@ pub fn load(dir: &Path) -> Result<Split> {
     Ok(Split::read_from(train, test, &place(dir), &format!("{dir:?}")))
 }
 
-/// The names of the folders in a directory, in ascending order.
+/// The folder that macOS adds to an archive, with metadata of the files in it.
+const MAC: &str = "__MACOSX";
+
+/// The names of the folders in a directory, in ascending order, without hidden ones.
 fn folders(dir: &Path) -> Result<Vec<String>> {
     let names = files::names(dir)?;
-    Ok(names.into_iter().filter(|name| !name.starts_with('.') && dir.join(name).is_dir()).collect())
+    Ok(names.into_iter().filter(|name| !name.starts_with('.') && name != MAC && dir.join(name).is_dir()).collect())
 }
 
 /// The names of the class folders, in the order of the classes.
@@ -110,8 +118,11 @@ fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBu
 
 /// Whether an entry of a class folder is an image.
 fn is_image(path: &Path) -> Result<bool> {
-    if fs::metadata(path).map_err(|source| Error::io(path, source))?.is_dir() {
-        return Err(Error::file(path, "images in the folder of a class", "a folder"));
+    let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
+    // A pipe, for one, would be waited for.
+    if !metadata.is_file() {
+        let seen = if metadata.is_dir() { "a folder" } else { "something else" };
+        return Err(Error::file(path, "images in the folder of a class", seen));
     }
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     if NOT_READ.contains(&ending.as_str()) {

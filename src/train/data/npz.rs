@@ -2,7 +2,7 @@
 //!
 //! | array | shape | numbers |
 //! |---|---|---|
-//! | `x_train` | see [`layout`](super::layout) | bytes; other whole numbers from 0 to 255; or floats, all from 0 to 1 or from 0 to 255 |
+//! | `x_train` | see [`layout`](super::layout) | bytes; other whole numbers from 0 to 255; or floats, all from 0 to 1, or from 0 to 255 with one above 128 |
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535 |
 //! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones |
 //!
@@ -10,7 +10,7 @@
 //! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
 //! Pickled objects are refused.
 
-use std::fs::File;
+use std::fs::{File, metadata};
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -30,7 +30,12 @@ use crate::files::npy::{self, Header};
 /// # Errors
 /// The errors of [`read`], and [`Error::Io`] if the file cannot be opened.
 pub fn load(path: &Path) -> Result<Split> {
-    read(File::open(path).map_err(|source| Error::io(path, source))?, path)
+    let io = |source| Error::io(path, source);
+    // To open a pipe would wait for its other end.
+    if !metadata(path).map_err(io)?.is_file() {
+        return Err(Error::file(path, "an .npz file", "something else"));
+    }
+    read(File::open(path).map_err(io)?, path)
 }
 
 /// Reads the arrays in `input`; `path` is only named in errors.
@@ -50,7 +55,11 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
             return Err(Error::file(path, format!("{missing} beside {there}"), "none"));
         }
     };
-    let scale = x_train.scale();
+    let scale = x_train.scale().map_err(|seen| {
+        let expected =
+            "floats from 0 to 1, or from 0 to 255, in x_train: divide them by the largest that a pixel can have";
+        Error::file(path, expected, seen)
+    })?;
     let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;
     let (train, test) = match tests {
         Some((x, y)) => {
@@ -85,13 +94,17 @@ fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Number
     let labels = y.whole().ok_or_else(|| Error::file(path, format!("{y_name} of whole numbers"), "floats"))?;
     let labels = labels_of(labels)
         .map_err(|seen| Error::file(path, format!("{y_name} from 0 to {}", MOST_CLASSES - 1), seen))?;
+    let as_elsewhere = if x_name == "x_train" { "" } else { ", as in x_train" };
     let pixels = x
         .bytes(scale)
-        .map_err(|seen| Error::file(path, format!("{x_name} from 0 to {}, as in x_train", 255.0 / scale), seen))?;
+        .map_err(|seen| Error::file(path, format!("{x_name} from 0 to {}{as_elsewhere}", 255.0 / scale), seen))?;
     let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     let data = Dataset::new(layout.channels_first(pixels), labels, layout.shape, classes);
     data.map_err(|error| Error::file(path, format!("images in {x_name}"), error))
 }
+
+/// The largest value of images of floats from 0 to 255 is above this: a smaller one is more likely of another scale.
+const DARKEST: f32 = 128.0;
 
 /// The numbers of an array.
 struct Numbers {
@@ -106,11 +119,13 @@ enum Values {
 }
 
 impl Numbers {
-    /// The factor that maps the numbers to 0 … 255.
-    fn scale(&self) -> f64 {
-        match &self.values {
-            Values::Floats(values) if values.iter().all(|&value| value <= 1.0) => 255.0,
-            _ => 1.0,
+    /// The factor that maps the numbers to 0 … 255; or a description of floats that are scaled neither to 1 nor to 255.
+    fn scale(&self) -> std::result::Result<f64, String> {
+        let Values::Floats(values) = &self.values else { return Ok(1.0) };
+        match values.iter().copied().fold(0.0, f32::max) {
+            ..=1.0 => Ok(255.0),
+            largest if largest > DARKEST => Ok(1.0),
+            largest => Err(format!("numbers up to {largest}")),
         }
     }
 

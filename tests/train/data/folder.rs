@@ -34,6 +34,7 @@ fn a_folder_for_each_class_in_training_and_test() {
         ("train/rose/1.png", "grey.png"),
         ("train/rose/2.PNG", "sixteen.png"),
         ("train/.hidden/2.png", "colour.png"),
+        ("train/__MACOSX/2.png", "colour.png"),
         ("train/rose/notes.txt", "grey.bin"),
         ("train/rose/.DS_Store", "grey.bin"),
         ("train/aster/a.jpg", "slope_grey.jpg"),
@@ -100,6 +101,8 @@ fn what_cannot_be_trained_on_is_refused() {
     assert_eq!(refused(&few), message);
     let test = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/c/1.png", "grey.png")]);
     assert_eq!(refused(&test), "DIR/test: expected no other folders than the 2 in train (saw: c)");
+    let val = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")]);
+    assert_eq!(refused(&val), "DIR: expected no folders beside train and test (saw: val)");
 }
 
 #[test]
