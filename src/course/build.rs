@@ -55,7 +55,13 @@ mod course {
             };
             let converted = converter.convert_with_local_state(inner.trim(), display);
             let math = converted.map_err(|error| format!("{}: {error:?} in {inner}", line()))?.mathml;
-            set.push_str(&escape(&math));
+            match display {
+                MathDisplay::Inline => set.push_str(&escape(&math)),
+                // A block of HTML, on lines of its own.
+                MathDisplay::Block => {
+                    set.push_str(&format!("\n\n<div style=\"margin: 1em 0\">{}</div>\n\n", escape(&math)));
+                }
+            }
             rest = &rest[end..];
         }
         set.push_str(rest);

@@ -32,8 +32,11 @@ pub struct Chapter {
 macro_rules! chapters {
     ($($name:ident = $file:literal, $exercises:literal;)+) => {
         $(
-            #[doc = include_str!(concat!(env!("OUT_DIR"), "/course/", $file))]
-            pub mod $name {}
+            pub mod $name {
+                #![doc = include_str!(concat!(env!("OUT_DIR"), "/course/", $file))]
+                // rustdoc's style sheet gives scroll bars to lines that a formula makes higher.
+                #![doc = "<style>.docblock > * { overflow: visible !important; }</style>"]
+            }
         )+
 
         /// The chapters, in reading order.

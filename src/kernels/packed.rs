@@ -4,8 +4,8 @@
 //! y = pool(ReLU(scale ⊙ (x ∗ w) + shift))          w = ℓ_index
 //! ```
 //!
-//! [`fields`] holds the indices and decodes them; [`dense`] and [`conv`] are the products, [`epilogue`] the operations
-//! on a sum while it is still in a register, [`max_pool`] the pooling that follows a convolution. The decoded network
+//! [`fields`] holds the indices and decodes them; `dense` and `conv` are the products, `epilogue` the operations
+//! on a sum while it is still in a register, `max_pool` the pooling that follows a convolution. The decoded network
 //! ([`PackedModel::decode`](crate::packed::PackedModel::decode)) defines their results.
 
 pub(crate) mod conv;
