@@ -250,7 +250,8 @@ fn finish(
             name: &layer.name,
             theta: values(layer.theta),
             log_sigma2: values(layer.log_sigma2),
-            levels: values(layer.levels),
+            // An unquantized layer has levels that nothing is drawn to.
+            levels: if layer.unquantized { &[] } else { values(layer.levels) },
         })
         .collect();
     let loss_by_epoch: Vec<f64> = metrics.iter().map(|epoch| epoch.quantized_loss).collect();

@@ -167,7 +167,7 @@ pub fn theta_axis(layer: &LayerPicture<'_>) -> Axis {
 }
 
 /// Draws the levels as dashed lines, each with its value above it and, if `shares` has it, its share of the weights
-/// above the value. A label that would touch the label before it is left out; more than 16 levels get ticks only. Call
+/// above the value. Where either would touch a label before it, both are left out; more than 16 levels get ticks only. Call
 /// this before the data are drawn, so that the lines lie below them.
 pub fn mark_levels(svg: &mut Svg, panel: &Panel, levels: &[f32], shares: &[f64]) {
     let crowded = levels.len() > 16;
@@ -182,20 +182,20 @@ pub fn mark_levels(svg: &mut Svg, panel: &Panel, levels: &[f32], shares: &[f64])
         return;
     }
     let digits = if panel.width < 150.0 { 2 } else { 3 };
-    let mut row = |baseline: f64, font: Font, text: &dyn Fn(usize) -> Option<String>| {
-        let mut free_from = f64::NEG_INFINITY;
-        for (i, x) in places() {
-            let Some(text) = text(i) else { continue };
-            let half = font.width(&text) / 2.0;
-            let x = x.min(panel.right() + RIGHT - 2.0 - half);
-            if x - half >= free_from {
-                svg.text(x, baseline, &text, font);
-                free_from = x + half + 3.0;
+    let mut free_from = f64::NEG_INFINITY;
+    for (i, x) in places() {
+        let value = label(f64::from(levels[i]), digits);
+        let share = shares.get(i).map_or_else(String::new, |share| percent(*share));
+        let half = Font::SMALL.width(&value).max(Font::SMALL.width(&share)) / 2.0;
+        let x = x.min(panel.right() + RIGHT - 2.0 - half);
+        if x - half >= free_from {
+            svg.text(x, panel.top - 5.0, &value, Font::SMALL.color(LEVEL));
+            if !share.is_empty() {
+                svg.text(x, panel.top - 5.0 - ROW, &share, Font::SMALL);
             }
+            free_from = x + half + 3.0;
         }
-    };
-    row(panel.top - 5.0, Font::SMALL.color(LEVEL), &|i| Some(label(f64::from(levels[i]), digits)));
-    row(panel.top - 5.0 - ROW, Font::SMALL, &|i| shares.get(i).map(|&share| percent(share)));
+    }
 }
 
 /// A share in percent, to two digits, from 99 % on to three; `<0.01%` for smaller shares above 0, `>99.9%` for larger

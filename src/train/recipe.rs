@@ -94,7 +94,7 @@ pub enum InitLevels {
     /// The levels of the codebook, in every layer.
     #[default]
     Given,
-    /// In each layer the M levels of least quantized loss of its θ: see [`kmeans`](crate::prior::kmeans).
+    /// In each layer the M levels of least quantized loss of its θ, which k-means finds.
     Kmeans,
 }
 

@@ -110,6 +110,12 @@ fn level_labels_do_not_touch() {
         assert!(labels.len() == m || m > 8, "{m} levels, {} labels", labels.len());
         assert!(labels.windows(2).all(|pair| pair[0].2 < pair[1].1), "{labels:?}");
         assert!(labels.iter().all(|label| label.2 <= WIDTH));
+        // Above each value stands the share of its level, and of no other.
+        let of = |e: &&Element| (e.number("x"), e.get("y").to_string());
+        let values: Vec<_> = elements.iter().filter(|e| e.name == "text" && e.get("fill") == "#d55e00").collect();
+        let shares: Vec<_> = elements.iter().filter(|e| e.name == "text" && e.text.ends_with('%')).collect();
+        assert_eq!(shares.len(), values.len());
+        assert!(shares.iter().zip(&values).all(|(share, value)| of(share).0 == of(value).0), "{m} levels");
     }
 }
 
