@@ -9,8 +9,10 @@
 //! ```
 //!
 //! The last six are PyTorch's names: its `load_state_dict` accepts the dequantized tensors. In a packed model the
-//! normalizations are folded: the running mean is then 0, and the running variance 1 − ε, with which PyTorch divides by
-//! 1. The metadata entry `spikeslab` is a JSON object: `name`; `network`, the lines of the network's text;
+//! normalizations are folded: the running mean is then 0, and the running variance 1 − ε, so that PyTorch computes the
+//! scale and the shift alone.
+//!
+//! The metadata entry `spikeslab` is a JSON object: `name`; `network`, the lines of the network's text;
 //! `standardization`, the mean and deviation by which pixels in [0, 1] are to be standardized, or null; `classes`, the
 //! names of the classes.
 

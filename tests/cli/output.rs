@@ -49,7 +49,7 @@ fn the_helps_say_where_defaults_differ_and_why() {
     let place = Workplace::new();
     for (command, parts) in [
         ("train", ["a recipe that was measured", "those of `oracle`", "bounds the evidence"]),
-        ("oracle", ["a recipe that was measured", "fit, per-weight, 0.2", "bounds the evidence"]),
+        ("oracle", ["a recipe that was measured", "instead: per-weight, 0.2", "bounds the evidence"]),
     ] {
         let help = place.command(&["help", command]).output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap().replace('\n', " ");
