@@ -4,7 +4,7 @@
 //! r_k = a_k e^{−D_k} / Σ_j a_j e^{−D_j}  (responsibilities)      ∂F/∂D_k = r_k
 //! ```
 //!
-//! F is an upper bound of F_true: see the [module](super). Moving the levels together saves up to ln M nats a weight,
+//! F is an upper bound of F_true: see the [module](super). Moving the levels close to each other saves up to ln M nats a weight,
 //! and with κ near 1 training does this.
 
 use super::spike::{Sigma, spike_kl};

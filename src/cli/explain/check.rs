@@ -44,8 +44,8 @@ for line in sys.stdin:
 
 /// The error allowed, as a share of the value expected.
 const RELATIVE: f64 = 1e-6;
-/// Below this size of the value expected, the error allowed no longer falls.
-const FLOOR: f64 = 1e-3;
+/// The error allowed where the value expected is 0.
+const AT_ZERO: f64 = 1e-9;
 
 pub(super) fn command(arguments: &CheckArguments) -> Outcome {
     let exercises = exercises()?;
@@ -73,7 +73,7 @@ pub(super) fn command(arguments: &CheckArguments) -> Outcome {
 }
 
 fn agree(seen: f64, expected: f64) -> bool {
-    (seen - expected).abs() <= RELATIVE * expected.abs().max(FLOOR)
+    (seen - expected).abs() <= if expected == 0.0 { AT_ZERO } else { RELATIVE * expected.abs() }
 }
 
 /// The number that the student's program writes for each case.
