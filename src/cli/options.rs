@@ -42,7 +42,7 @@ pub(super) struct TrainingOptions {
     /// Train on the 20 coarse labels of CIFAR-100, not the 100 fine ones
     #[arg(long)]
     coarse: bool,
-    /// Train on the first N training images only
+    /// Train on the first N training images only; all test images are used
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<usize>,
     /// Share of the training images to hold out: epochs are evaluated on these, and the test images are used once, at

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A quantity that compares the predictions of several networks of the posterior needs drawn weights. `lenet5` on the
-//! embedded data, means over eight times 50 draws with their standard errors:
+//! embedded data, trained with `--spike fit`; means over eight times 50 draws with their standard errors:
 //!
 //! | epochs | noise drawn for | mutual information, nats | entropy, nats | NLL, nats |
 //! |---|---|---|---|---|

@@ -86,7 +86,8 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
 
     let theta = evenly(61);
     let truth: Vec<Vec<f64>> = LOG_SIGMA2.iter().map(|at| kl(Form::Quadrature, &theta, *at)).collect();
-    line(&format!("{:<12}{:>12}{:>12}{:>16}", "form, nats", "smallest", "largest", "mean absolute"))?;
+    line("F less the true KL, nats a weight:")?;
+    line(&format!("{:<12}{:>12}{:>12}{:>16}", "form", "smallest", "largest", "mean absolute"))?;
     for form in &forms[1..] {
         let errors: Vec<f64> = LOG_SIGMA2
             .iter()
