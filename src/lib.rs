@@ -4,6 +4,8 @@
 //! after training every weight is replaced by its nearest level. Gradients are written by hand and verified
 //! numerically.
 //!
+//! The [`course`] derives all of it, in nine chapters, from Bayes' rule on; each file has the equations that it computes.
+//!
 //! # Notation
 //!
 //! | symbol  | identifier      | shape                                     | meaning                                      |

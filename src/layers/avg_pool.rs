@@ -6,6 +6,8 @@
 //! ```
 //!
 //! [`pool`](super::pool) defines the windows and n, which is kh·kw for a window within the image.
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::pool::{Pool, Span};
 use crate::error::Result;

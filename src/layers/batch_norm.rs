@@ -11,6 +11,8 @@
 //! r ← (1 − momentum) r + momentum · statistic, with the unbiased variance; ε = 1e-5 and momentum 0.1 unless given.
 //!
 //! Shapes: x, y (B, C, P), where P counts the positions of an image, 1 after a dense layer; γ, β, μ, s² (C).
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::{check_shape, in_standard_layout};
 use crate::error::{Error, Result};

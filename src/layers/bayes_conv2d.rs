@@ -14,6 +14,8 @@
 //!
 //! This file is the definition: it builds the columns of each image, and each product is a matrix product.
 //! [`Way::Kernel`] runs [`kernels::conv`](crate::kernels::conv) instead, which computes the same to rounding.
+//!
+//! Derived in [chapter 4 of the course](crate::course::local_reparameterization).
 
 use super::{V0, check_shape, in_standard_layout, sigma2};
 use crate::error::Result;

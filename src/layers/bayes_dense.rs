@@ -9,6 +9,8 @@
 //! ```
 //!
 //! Shapes: x (B, I), θ and ln σ² (I, O), b (O), ε and y (B, O).
+//!
+//! Derived in [chapter 4 of the course](crate::course::local_reparameterization).
 
 use super::{V0, check_shape, sigma2};
 use crate::error::Result;

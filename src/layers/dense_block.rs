@@ -11,6 +11,8 @@
 //! stores all channels in one array.
 //!
 //! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), where O is the number of outputs of a unit's last stage.
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::batch_norm::{self, BatchNorm, Statistics};
 use super::bayes_conv2d::{self, BayesConv2d};

@@ -6,6 +6,8 @@
 //! ```
 //!
 //! The windows are those of [`pool`](super::pool).
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::pool::{Pool, Span};
 use crate::error::Result;

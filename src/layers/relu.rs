@@ -4,6 +4,8 @@
 //! y = max(x, 0)
 //! dx = dy where x > 0, else 0
 //! ```
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use crate::scalar::Real;
 use ndarray::parallel::prelude::*;

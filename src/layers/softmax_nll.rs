@@ -16,6 +16,8 @@
 //! of the other classes, since neither is computed as 1 minus a rounded number.
 //!
 //! Shapes: logits z (B, K), labels (B), w (K).
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::check_shape;
 use crate::error::{Error, Result};

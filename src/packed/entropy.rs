@@ -43,6 +43,8 @@
 //! model = constriction.stream.model.Categorical((f - 1).astype(numpy.float64), perfect=False)
 //! index = constriction.stream.stack.AnsCoder(words).decode(model, n)
 //! ```
+//!
+//! Derived in [chapter 7 of the course](crate::course::levels).
 
 use constriction::stream::Decode;
 use constriction::stream::model::DefaultContiguousCategoricalEntropyModel as Categorical;

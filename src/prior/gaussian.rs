@@ -1,4 +1,6 @@
 //! The Gaussian prior N(μ₀, σ₀²) on every weight: the baseline of the published comparison (Chien & Chang 2020).
+//!
+//! Derived in [chapter 1 of the course](crate::course::posterior).
 
 use crate::scalar::gaussian_kl::{gaussian_kl_from_root, inverse_root_sigma};
 use crate::scalar::{Real, WeightKl};

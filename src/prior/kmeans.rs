@@ -15,6 +15,8 @@
 //! which nothing overflows: 63 − log₂ n, 44 for half a million weights. The loss Σ (x − Q(x))² is therefore the least
 //! possible, except for the rounding of the weights to that grid, of the sum over clusters, and of the means to the
 //! working precision.
+//!
+//! Derived in [chapter 7 of the course](crate::course::levels).
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;

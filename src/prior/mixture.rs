@@ -6,6 +6,8 @@
 //!
 //! F is an upper bound of F_true: see the [module](super). Moving the levels close to each other saves up to ln M nats a weight,
 //! and with κ near 1 training does this.
+//!
+//! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};

@@ -6,6 +6,8 @@
 //!
 //! D rises with t. The level closest to θ therefore wins, unless a level with a lower cost does; where all costs are
 //! equal, D is computed once.
+//!
+//! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};

@@ -23,6 +23,8 @@
 //! Error, absolute below 1 and relative above: at most 1e-13 for F and 2e-13 for its derivatives, for up to 16 levels,
 //! masses of at least 2⁻⁶⁰ and ln σ² of at least −60, compared with integrals of 50 to 100 digits. Beyond these ranges,
 //! the error grows with the terms that cancel: M · |ln σ²| · 1e-16.
+//!
+//! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
 use super::spike::{Sigma, spike_kl};
 use crate::scalar::spike_kl::Spike;

@@ -6,6 +6,8 @@
 //!
 //! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower level, θ on
 //! a level to that level. The level chosen is the one which maximizes the posterior's likelihood (Chien & Chang 2020).
+//!
+//! Derived in [chapter 7 of the course](crate::course::levels).
 
 use crate::scalar::Real;
 

@@ -6,6 +6,8 @@
 //! ```
 //!
 //! If two neighbouring levels are on one side of zero, 1 − Σ Ω_k can be negative.
+//!
+//! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};

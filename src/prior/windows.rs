@@ -7,6 +7,8 @@
 //! ```
 //!
 //! Kept for comparison: away from the windows, F has no gradient and is far below F_true.
+//!
+//! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};

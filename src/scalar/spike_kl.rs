@@ -33,6 +33,8 @@
 //! ```
 //!
 //! Written in t, D and D_fit are finite at θ = ℓ, and so are their derivatives; written in ln α = −ln t they are not.
+//!
+//! Derived in [chapter 2 of the course](crate::course::one_spike).
 
 use super::vector::Vector;
 use super::{HALF_GAMMA_PLUS_LN_2, Real, spike_pieces};

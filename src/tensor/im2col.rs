@@ -4,6 +4,8 @@
 //! ```text
 //! col[(c, i, j), (p, q)] = x[c, p·stride + i·dilation − padding, q·stride + j·dilation − padding]     (0 outside x)
 //! ```
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;

@@ -42,6 +42,8 @@
 //! An ensemble of ten such networks does not keep the posterior's uncertainty. In the runs above, after 40 epochs, its
 //! mutual information is 0.0008, that of ten drawn networks 0.0156; 0.4 % of the posterior's mass then lies outside of
 //! the cells of the means. After 8 epochs the values are 0.033 and 0.023, and 3.3 % of the mass lies outside.
+//!
+//! Derived in [chapter 8 of the course](crate::course::uncertainty).
 
 use crate::nets::Network;
 use crate::prior::quantizer::Quantizer;

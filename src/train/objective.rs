@@ -10,6 +10,8 @@
 //! to the constant of an improper prior). With the per-weight scale, which the published code uses, the KL draws the
 //! weights of small layers to their levels as strongly as the weights of large layers. NLL and KL are reported
 //! separately, the KL unscaled.
+//!
+//! Derived in [chapter 6 of the course](crate::course::objective).
 
 use crate::error::{Error, Result};
 use crate::layers::softmax_nll;

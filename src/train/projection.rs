@@ -4,6 +4,8 @@
 //!
 //! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
 //! [`prior`](crate::prior).
+//!
+//! Derived in [chapter 6 of the course](crate::course::objective).
 
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};

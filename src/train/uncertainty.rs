@@ -23,6 +23,8 @@
 //!
 //! The predicted class is the first k with the largest p̄_k, and the confidence is this p̄_k. Everything is computed in
 //! f64, from logits in f32 or f64. Images with equal confidences are a *tie*; no figure depends on the order of images.
+//!
+//! Derived in [chapter 8 of the course](crate::course::uncertainty).
 
 pub mod calibration;
 pub mod detection;
