@@ -6,8 +6,8 @@
 //! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
 //! ```
 //!
-//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N·loss is the evidence lower bound (up
-//! to the constant of an improper prior). With the per-weight scale, which the published code uses, the KL draws the
+//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N·loss is the evidence lower bound, up to
+//! the constant of an improper prior, of a network that is normalized by the statistics of such batches. With the per-weight scale, which the published code uses, the KL draws the
 //! weights of small layers to their levels as strongly as the weights of large layers. NLL and KL are reported
 //! separately, the KL unscaled.
 //!

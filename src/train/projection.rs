@@ -14,7 +14,7 @@ use crate::scalar::vector::{Kernel, Vector};
 pub const LOG_SIGMA2: [f64; 2] = [-10.0, 1.0];
 /// The smallest distance allowed between neighbouring levels, divided by the smallest distance in the initial codebook.
 pub const LEVEL_GAP: f64 = 1.0 / 200.0;
-/// How far θ may lie beyond the outermost levels, in units of σ: e⁻¹.
+/// How far θ may lie beyond the outermost levels, in units of σ: e⁻¹, a convention.
 pub const MARGIN: f64 = 0.3679;
 
 /// Clamps ln σ² to [−10, 1].

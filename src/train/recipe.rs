@@ -30,7 +30,7 @@
 //! network with six or more Bayesian layers is deep. κ rises from 0 over `kl_warmup` epochs: the network first learns
 //! to classify, then the prior draws its weights to levels. A deep network learns slowly, and a weight that the prior
 //! has drawn to a level stays there: with a linear rise all weights have their final levels after two epochs, hence the
-//! power. Every layer is followed by a normalization that cancels a common factor of its weights, so levels with a high
+//! power. Every layer but the last is followed by a normalization that cancels a common factor of its weights, so levels with a high
 //! rate shrink until their distances are no longer large against the smallest allowed σ: at a `level_rate` of 0.01 and
 //! this learning rate, to a tenth.
 
