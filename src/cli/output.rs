@@ -26,7 +26,7 @@ pub(super) fn json(text: &str) -> Result<(), Failure> {
 /// Writes an error to standard error, in one line of bounded length.
 pub(super) fn complain(message: &str) {
     let message: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    // The parts of an `Error` have limits of their own; clap's messages about arguments have none.
+    // `Error` itself cuts its parts to a length; clap's messages about arguments are not cut.
     note(&format!("error: {}", Escaped { text: message.join(" "), most: 10_000 }));
 }
 
