@@ -24,7 +24,7 @@ mod course {
                 let name = path.file_name().expect("a file has a name");
                 let text = fs::read_to_string(&path).expect("a chapter in UTF-8");
                 let set = set(&text).unwrap_or_else(|error| panic!("{}:{error}", path.display()));
-                fs::write(to.join(name), set).expect("a chapter is written");
+                fs::write(to.join(name), with_figures(&set)).expect("a chapter is written");
             }
         }
     }
@@ -66,6 +66,18 @@ mod course {
         }
         set.push_str(rest);
         Ok(set)
+    }
+
+    /// The chapter with each line `![caption](figures/name.svg)` replaced by the drawing itself.
+    fn with_figures(text: &str) -> String {
+        let figure = |line: &str| {
+            let (caption, path) = line.strip_prefix("![")?.strip_suffix(')')?.split_once("](")?;
+            let path = Path::new("src/course").join(path);
+            let svg = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let svg = svg.trim_end().replacen("<svg ", "<svg style=\"max-width: 100%; height: auto\" ", 1);
+            Some(format!("<figure style=\"margin: 1.5em 0\">{svg}<figcaption>{caption}</figcaption></figure>"))
+        };
+        text.lines().map(|line| figure(line).unwrap_or_else(|| line.to_string()) + "\n").collect()
     }
 
     /// MathML on one line, with references for the characters that Markdown would read as its own.

@@ -20,15 +20,15 @@ use crate::scalar::{Real, WeightKl};
 pub const WINDOW_RATIO: f64 = 0.15;
 
 /// Ω and its derivatives.
-pub(super) struct Omega<V> {
-    pub(super) value: V,
-    pub(super) dtheta: V,
-    pub(super) dlevel: V,
+pub(crate) struct Omega<V> {
+    pub(crate) value: V,
+    pub(crate) dtheta: V,
+    pub(crate) dlevel: V,
 }
 
 /// The window of a nonzero level, with ρ = `ratio`.
 #[inline(always)]
-pub(super) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
+pub(crate) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
     let (zero, two) = (V::zero(), V::of(2.0));
     let width = ratio * level;
     let (delta, width2) = (theta - level, width * width);

@@ -8,6 +8,7 @@
 //! | [`comparison`](comparison()) | quantized loss and accuracy by epoch, one curve a prior |
 //! | [`kl_forms`](kl_forms()) | each form of the KL against the truth, over θ |
 //! | [`kl_funnels`](kl_funnels()) | the funnels that the forms make over θ and ln σ² |
+//! | [`chart`](chart()) | functions as curves, for the topics of `spikeslab explain` and the course |
 //! | [`reliability`](reliability()) | accuracy against confidence, and the images of each confidence |
 //! | [`risk_coverage`](risk_coverage()) | the errors among the most confident images |
 //! | [`entropies`](entropies()) | predictive entropy, of the test images and of others |
@@ -21,6 +22,7 @@
 //! [`layers`] lays out one panel a layer.
 
 pub mod axes;
+pub mod chart;
 pub mod comparison;
 pub mod confusion;
 pub mod contact_sheet;
@@ -36,6 +38,7 @@ pub mod reliability;
 pub mod risk_coverage;
 pub mod svg;
 
+pub use chart::{Chart, Plot, chart};
 pub use comparison::{Curve, comparison};
 pub use confusion::{Confusion, confusion};
 pub use contact_sheet::{Picture, contact_sheet};

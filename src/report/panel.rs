@@ -108,12 +108,17 @@ impl Panel {
         path
     }
 
-    /// A very short segment at each of the values that [`Panel::curve`] passes through. Its length is not 0, since
-    /// renderers differ in how they draw segments of length 0.
+    /// A very short segment at each of the values that [`Panel::curve`] passes through.
     pub fn dots(&self, values: &[f64]) -> String {
+        self.scatter((1..).map(f64::from).zip(values.iter().copied()))
+    }
+
+    /// A very short segment at each point (x, y) on the axes. Its length is not 0, since renderers differ in how they
+    /// draw segments of length 0.
+    pub fn scatter(&self, points: impl IntoIterator<Item = (f64, f64)>) -> String {
         let mut path = String::new();
-        for (epoch, &value) in (1..).zip(values) {
-            if let Some((x, y)) = self.place_x(f64::from(epoch)).zip(self.place_y(value)) {
+        for (x, y) in points {
+            if let Some((x, y)) = self.place_x(x).zip(self.place_y(y)) {
                 let _ = write!(path, "M{} {}h.01", number(x), number(y));
             }
         }

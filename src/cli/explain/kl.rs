@@ -1,24 +1,29 @@
 //! `spikeslab explain kl`.
 
+use super::example::{curve, equations, evenly, positive, save};
 use crate::cli::Outcome;
 use crate::cli::output::line;
-use crate::error::{Error, Result};
-use crate::files::write::{create_dir_all, write};
 use crate::prior::multi_spike::zero_level;
-use crate::prior::{Codebook, Form, MultiSpike};
+use crate::prior::windows::window;
+use crate::prior::{Codebook, Form, MultiSpike, vnq, windows};
+use crate::report::axes::Axis;
+use crate::report::chart::{self, Chart, MARK, Plot};
 use crate::report::kl_forms::{FormValues, kl_forms};
 use crate::report::kl_funnels::{Grid, Surface, kl_funnels};
+use crate::scalar::Real;
 use crate::scalar::spike_kl::Spike;
+use crate::scalar::vector::Vector;
 use clap::Args;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
-Writes kl-forms.svg and kl-funnels.svg and prints, for each form, the smallest, largest and mean absolute error against
-quadrature over theta in [-range, range] and ln sigma^2 in -10, -8, ..., 0.
+Prints, for each form, the smallest, largest and mean absolute error against quadrature over theta in [-range, range] and
+ln sigma^2 in -10, -8, ..., 0.
 
 Examples:
+  spikeslab explain kl
   spikeslab explain kl --codebook=-0.2,0,0.2 --out kl
   spikeslab explain kl --codebook=-0.3,-0.1,0.1,0.3 --spike fit --out kl-fit";
 
@@ -41,16 +46,23 @@ pub(super) struct KlArguments {
     range: f64,
     /// Directory for the figures
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
 }
+
+const EQUATIONS: &str = "\
+Chapter 3 of the course. q(w) = N(theta, sigma^2), p(w) proportional to sum_k a_k/|w - level_k|, D_k = D((theta - level_k)^2/sigma^2):
+  quadrature  F = -E_q ln sum_k a_k/|w - level_k| - ln sigma + (gamma + ln 2)/2, the true KL up to a constant
+  mixture     F = -ln sum_k a_k exp(-D_k)          never below it
+  nearest     F = min_k (D_k - ln a_k)             never below mixture
+  vnq         F = sum of Omega_k D_k over the levels that are not 0 + (1 - sum Omega_k) D_zero, published
+  windows     F = sum_k Omega_k D_k, published for codebooks without a zero level
+              Omega_k = exp(-(theta - level_k)^2/(2 tau_k^2)), tau_k = 0.375 |level_k| (vnq), 0.15 |level_k| (windows)";
 
 /// The values of ln σ² in the table and in the panels.
 const LOG_SIGMA2: [f64; 6] = [-10.0, -8.0, -6.0, -4.0, -2.0, 0.0];
 
 pub(super) fn command(arguments: &KlArguments) -> Outcome {
-    if !(arguments.range > 0.0 && arguments.range.is_finite()) {
-        return Err(Error::option("range", "a positive number", arguments.range).into());
-    }
+    positive("range", arguments.range)?;
     let codebook = Codebook::new(arguments.codebook.clone())?;
     let published = if zero_level(codebook.levels()).is_some() { Form::Vnq } else { Form::Windows };
     let forms = [Form::Quadrature, Form::Nearest, Form::Mixture, published];
@@ -61,30 +73,9 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
         let dlevels = vec![0.0; codebook.levels().len()];
         theta.par_iter().map(|theta| weight_kl(*theta, log_sigma2, &mut dlevels.clone()).value).collect()
     };
-    let evenly = |count: usize| -> Vec<f64> {
-        (0..count).map(|i| arguments.range * (2.0 * i as f64 / (count - 1) as f64 - 1.0)).collect()
-    };
-
-    let theta = evenly(301);
-    let panels: Vec<FormValues> = LOG_SIGMA2
-        .iter()
-        .map(|&log_sigma2| FormValues {
-            log_sigma2,
-            kl: forms.iter().map(|form| kl(*form, &theta, log_sigma2)).collect(),
-        })
-        .collect();
-    let grid = Grid { theta: evenly(155), log_sigma2: (0..85).map(|row| 1.0 - 11.0 * f64::from(row) / 84.0).collect() };
-    let surfaces: Vec<Surface<'_>> = forms
-        .iter()
-        .map(|form| Surface {
-            name: form.name(),
-            kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
-        })
-        .collect();
-    save(arguments, "kl-forms.svg", &kl_forms(&names, &theta, codebook.levels(), &panels))?;
-    save(arguments, "kl-funnels.svg", &kl_funnels(&grid, codebook.levels(), &surfaces))?;
-
-    let theta = evenly(61);
+    let over_range = |count: usize| evenly(-arguments.range, arguments.range, count);
+    equations(EQUATIONS)?;
+    let theta = over_range(61);
     let truth: Vec<Vec<f64>> = LOG_SIGMA2.iter().map(|at| kl(Form::Quadrature, &theta, *at)).collect();
     line("F less the true KL, nats a weight:")?;
     line(&format!("{:<12}{:>12}{:>12}{:>16}", "form", "smallest", "largest", "mean absolute"))?;
@@ -99,11 +90,55 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
         let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
         line(&format!("{form:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
     }
-    line(&format!("in {}: kl-forms.svg, kl-funnels.svg", arguments.out.display()))?;
+    if arguments.out.is_some() {
+        let theta = over_range(301);
+        let panels: Vec<FormValues> = LOG_SIGMA2
+            .iter()
+            .map(|&log_sigma2| FormValues {
+                log_sigma2,
+                kl: forms.iter().map(|form| kl(*form, &theta, log_sigma2)).collect(),
+            })
+            .collect();
+        let grid = Grid {
+            theta: over_range(155),
+            log_sigma2: (0..85).map(|row| 1.0 - 11.0 * f64::from(row) / 84.0).collect(),
+        };
+        let surfaces: Vec<Surface<'_>> = forms
+            .iter()
+            .map(|form| Surface {
+                name: form.name(),
+                kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
+            })
+            .collect();
+        let figures = [
+            ("kl-forms.svg", kl_forms(&names, &theta, codebook.levels(), &panels)),
+            ("kl-funnels.svg", kl_funnels(&grid, codebook.levels(), &surfaces)),
+            ("kl-windows.svg", window_weights(&theta, codebook.levels())),
+        ];
+        save(arguments.out.as_ref(), &figures)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn save(arguments: &KlArguments, name: &str, svg: &str) -> Result<()> {
-    create_dir_all(&arguments.out)?;
-    write(&arguments.out.join(name), svg.as_bytes())
+/// The weights Ω_k of the published form, and their sum or, where there is a zero level, what they leave to it.
+fn window_weights(theta: &[f64], levels: &[f64]) -> String {
+    let zero = zero_level(levels);
+    let ratio = if zero.is_some() { vnq::WINDOW_RATIO } else { windows::WINDOW_RATIO };
+    let one = <f64 as Real>::One::splat;
+    let omega = |theta: f64, level: f64| window(one(theta), one(level), one(ratio)).value.first();
+    let nonzero: Vec<f64> = levels.iter().copied().filter(|level| *level != 0.0).collect();
+    let sum = |theta: f64| nonzero.iter().map(|level| omega(theta, *level)).sum::<f64>();
+    let mut curves: Vec<_> =
+        nonzero.iter().map(|level| (chart::line(1), curve(theta, |theta| omega(theta, *level)))).collect();
+    let (name, rest) = match zero {
+        Some(_) => ("1 − Σ Ω, the weight of the zero level", curve(theta, |theta| 1.0 - sum(theta))),
+        None => ("Σ Ω; where it is 0, no level pulls", curve(theta, sum)),
+    };
+    curves.push((chart::line(0), rest));
+    let ends = curves.iter().flat_map(|(_, points)| points).map(|(_, y)| *y).chain([0.0, 1.0]);
+    let y = ("weight", Axis::linear(ends));
+    let x = ("θ", Axis::linear(theta.iter().copied()));
+    let plot = Plot { title: String::new(), x, y, curves, levels: levels.to_vec() };
+    let entries = vec![(chart::line(1), "Ω of each level that is not 0"), (chart::line(0), name), (MARK, "level")];
+    chart::chart(&Chart { heading: "Weights of the levels in the published form", entries, plots: vec![plot] })
 }
