@@ -3,9 +3,12 @@
 //! ```text
 //! pixels (N, C, H, W) in [0, 1] → … → logits (N, classes)
 //!
-//! layer/indices (UINT2, UINT4 or UINT8) → Cast to INT32 → Gather from layer/levels → Conv or Gemm
-//! pixels → Sub the mean → Div by the deviation          where the model standardizes
-//! norm                  → Mul by the scale → Add the shift
+//! layer/indices (UINT2, UINT4 or UINT8)
+//!     → Cast to INT32 → Gather from layer/levels → Conv or Gemm
+//! pixels, where the model standardizes
+//!     → Sub the mean → Div by the deviation
+//! norm
+//!     → Mul by the scale → Add the shift
 //! ```
 //!
 //! The file contains indices; the program that loads it may expand the weights to f32 in memory. Elements of four bits

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! layer.levels       F32  ℓ (M), ascending
-//! layer.indices      U8   the level of each weight, of θ's shape: dense (I, O), conv (O, C/groups, kh, kw)
-//! layer.weight       F32  of an unquantized layer, and of every layer if dequantized: of PyTorch's shape, dense (O, I)
+//! layer.indices      U8   the level of each weight, of θ's shape:
+//!                         dense (I, O), conv (O, C/groups, kh, kw)
+//! layer.weight       F32  of an unquantized layer, and of every
+//!                         layer if dequantized: of PyTorch's shape,
+//!                         dense (O, I)
 //! layer.bias         F32  (O), where the layer has one
 //! norm.weight, .bias, .running_mean, .running_var     F32  (C)
 //! ```

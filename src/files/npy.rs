@@ -4,7 +4,8 @@
 //! magic      6 bytes   0x93 "NUMPY"
 //! version    2 bytes
 //! length     u16 in version 1, else u32, little-endian
-//! header     that number of bytes, a literal of Python: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }
+//! header     that number of bytes, a literal of Python:
+//!   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }
 //! ```
 //!
 //! This module reads only the headers that `numpy.save` writes for arrays of plain numbers, which have nothing nested:
@@ -72,7 +73,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 impl<'a> Fields<'a> {
-    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }`, with the entries in any order.
+    /// Parses the header that the [module](self) shows, with its entries in any order.
     fn parse(text: &'a str) -> Option<Self> {
         let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
         let mut header = Self::default();

@@ -1,9 +1,11 @@
 //! The products of a convolution on all threads, for each image and group. The columns of im2col are never built.
 //!
 //! ```text
-//! m = x ∗ θ + b               v = x² ∗ σ²                 y = m + √(v + v₀) ⊙ ε
-//! dm = dy                     dv = dy ⊙ ε / (2 √(v + v₀))
-//! dθ = Σ_batch dm colᵀ        dσ² = Σ_batch dv (col²)ᵀ     db = Σ_batch,positions dm
+//! m = x ∗ θ + b           v = x² ∗ σ²
+//! y = m + √(v + v₀) ⊙ ε
+//! dm = dy                 dv = dy ⊙ ε / (2 √(v + v₀))
+//! dθ = Σ_batch dm colᵀ    dσ² = Σ_batch dv (col²)ᵀ
+//! db = Σ_batch,positions dm
 //! dx = col2im(θᵀ dm + 2 col ⊙ ((σ²)ᵀ dv)),    col = im2col(x)
 //! ```
 //!

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! f₀ = x        f_{i+1} = [f_i, unit_i(f_i)]        y = f_n
-//! unit: one stage of batch normalization, ReLU and convolution, or two
-//! dunit_i = dy of the channels it appended;   dy of the channels before += dx of its backward
+//! unit: batch normalization, ReLU and convolution, once or twice
+//! dunit_i = dy of the channels it appended
+//! dy of the channels before += dx of its backward
 //! ```
 //!
 //! Every f_i is the first channels of y, so only y is stored, and beside it the input of each second stage.

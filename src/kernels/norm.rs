@@ -1,8 +1,10 @@
 //! The passes of a batch normalization over its input, block of channels by block.
 //!
 //! ```text
-//! forward:    y = scale · (x − μ) + shift                         scale = γ/√(s² + ε), shift = β
-//! backward:   dγ = Σ dy x̂, dβ = Σ dy; then dx in the place of dy   dx = γ/√(s² + ε) · (dy − mean dy − x̂ · mean(dy x̂))
+//! forward:    y = scale · (x − μ) + shift
+//!             scale = γ/√(s² + ε), shift = β
+//! backward:   dγ = Σ dy x̂, dβ = Σ dy; then dx in the place of dy:
+//!             dx = γ/√(s² + ε) · (dy − mean dy − x̂ · mean(dy x̂))
 //! ```
 //!
 //! The means are left out where μ and s² are constants.

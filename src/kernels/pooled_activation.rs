@@ -1,8 +1,10 @@
 //! Batch normalization, ReLU and max pooling by 2×2, in one pass over the images.
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)        y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
-//! g = dy where y > 0, else 0     dγ = Σ g x̂ and dβ = Σ g, x̂ at the maxima
+//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
+//! y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
+//! g = dy where y > 0, else 0
+//! dγ = Σ g x̂ and dβ = Σ g, x̂ at the maxima
 //! dx = γ/√(s² + ε) · (g at the maxima, 0 elsewhere)
 //! ```
 //!

@@ -4,6 +4,8 @@
 //! y = x₁ + x₂ + …
 //! dx_i = dy
 //! ```
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::check_shape;
 use crate::error::{Error, Result};

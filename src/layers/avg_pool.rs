@@ -1,7 +1,9 @@
 //! Average pooling.
 //!
 //! ```text
-//! y[b, c, p, q] = 1/n_pq Σ_{i<kh, j<kw} x[b, c, p·sh − ph + i, q·sw − pw + j]      over the elements that are pixels
+//! y[b, c, p, q] = 1/n_pq Σ_{i<kh, j<kw}
+//!                 x[b, c, p·sh − ph + i, q·sw − pw + j]
+//!                 over the elements that are pixels
 //! dx = the sum of dy/n_pq over the windows that contain the pixel
 //! ```
 //!

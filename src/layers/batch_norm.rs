@@ -3,8 +3,10 @@
 //! ```text
 //! x̂ = (x − μ) / √(s² + ε)        y = γ x̂ + β
 //! dγ = Σ dy x̂      dβ = Σ dy      dx̂ = γ dy
-//! batch statistics (μ, s² the mean and biased variance of x):   dx = (dx̂ − mean dx̂ − x̂ · mean(dx̂ x̂)) / √(s² + ε)
-//! running statistics (μ, s² constants):                          dx = dx̂ / √(s² + ε)
+//! batch statistics (μ, s² the mean and biased variance of x):
+//!     dx = (dx̂ − mean dx̂ − x̂ · mean(dx̂ x̂)) / √(s² + ε)
+//! running statistics (μ, s² constants):
+//!     dx = dx̂ / √(s² + ε)
 //! ```
 //!
 //! Sums and means run over batch and positions, per channel. The running estimates follow

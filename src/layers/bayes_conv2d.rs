@@ -2,9 +2,11 @@
 //! product.
 //!
 //! ```text
-//! m = x ∗ θ + b               v = x² ∗ σ²                 y = m + √(v + v₀) ⊙ ε
-//! dm = dy                     dv = dy ⊙ ε / (2 √(v + v₀))
-//! dθ = Σ_batch dm colᵀ        dlnσ² = σ² ⊙ Σ_batch dv (col²)ᵀ      db = Σ_batch,positions dm
+//! m = x ∗ θ + b           v = x² ∗ σ²
+//! y = m + √(v + v₀) ⊙ ε
+//! dm = dy                 dv = dy ⊙ ε / (2 √(v + v₀))
+//! dθ = Σ_batch dm colᵀ    dlnσ² = σ² ⊙ Σ_batch dv (col²)ᵀ
+//! db = Σ_batch,positions dm
 //! dx = col2im(θᵀ dm + 2 col ⊙ ((σ²)ᵀ dv)),    col = im2col(x)
 //! ```
 //!

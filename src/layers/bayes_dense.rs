@@ -2,9 +2,10 @@
 //! noise of the pre-activations, whose variance is exact.
 //!
 //! ```text
-//! m = x θ + b                 v = x² σ²                   y = m + √(v + v₀) ⊙ ε
-//! dm = dy                     dv = dy ⊙ ε / (2 √(v + v₀))
-//! dθ = xᵀ dm                  dlnσ² = σ² ⊙ (x²)ᵀ dv       db = Σ_batch dm
+//! m = x θ + b       v = x² σ²
+//! y = m + √(v + v₀) ⊙ ε
+//! dm = dy           dv = dy ⊙ ε / (2 √(v + v₀))
+//! dθ = xᵀ dm        dlnσ² = σ² ⊙ (x²)ᵀ dv       db = Σ_batch dm
 //! dx = dm θᵀ + 2 x ⊙ (dv (σ²)ᵀ)
 //! ```
 //!

@@ -6,6 +6,8 @@
 //! ```
 //!
 //! Shapes: x_i (B, C_i, H, W) or (B, C_i), y (B, Σ C_i, H, W) or (B, Σ C_i).
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! f₀ = x        f_{i+1} = [f_i, unit_i(f_i)]        y = f_n
-//! unit: one stage of batch normalization, ReLU and convolution, or two
-//! dunit_i = dy of the channels it appended;   dy of the channels before += dx of its backward
+//! unit: batch normalization, ReLU and convolution, once or twice
+//! dunit_i = dy of the channels it appended
+//! dy of the channels before += dx of its backward
 //! ```
 //!
 //! The definition computes each stage's [`batch_norm`], [`relu`] and [`bayes_conv2d`] in turn, and appends the output

@@ -1,4 +1,11 @@
 //! Flattening: each image (C, H, W) becomes a row of C·H·W features, in that order.
+//!
+//! ```text
+//! y[b, (c H + h) W + w] = x[b, c, h, w]
+//! dx = dy in the shape of x
+//! ```
+//!
+//! Derived in [chapter 5 of the course](crate::course::backward).
 
 use super::in_standard_layout;
 use crate::scalar::Real;

@@ -1,8 +1,11 @@
 //! Max pooling.
 //!
 //! ```text
-//! y[b, c, p, q] = max_{i<kh, j<kw} x[b, c, p·sh − ph + i, q·sw − pw + j]      over the elements that are pixels
-//! dx = dy at the maximum, 0 elsewhere; a tie's gradient goes to its first element in row-major order
+//! y[b, c, p, q] = max_{i<kh, j<kw}
+//!                 x[b, c, p·sh − ph + i, q·sw − pw + j]
+//!                 over the elements that are pixels
+//! dx = dy at the maximum, 0 elsewhere; a tie's gradient goes to its
+//!      first element in row-major order
 //! ```
 //!
 //! The windows are those of [`pool`](super::pool).

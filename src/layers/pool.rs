@@ -1,8 +1,11 @@
 //! The geometry of pooling, with PyTorch's conventions.
 //!
 //! ```text
-//! OH = ⌊(H + 2·pad − k)/s⌋ + 1        rounded up under `ceil_mode`, but for a last window that would begin beyond H + pad
-//! window p covers the rows p·s − pad … p·s − pad + k − 1; of these, those in 0 … H − 1 are pixels
+//! OH = ⌊(H + 2·pad − k)/s⌋ + 1
+//!      rounded up under `ceil_mode`, but for a last window that
+//!      would begin beyond H + pad
+//! window p covers the rows p·s − pad … p·s − pad + k − 1;
+//!      of these, those in 0 … H − 1 are pixels
 //! ```
 //!
 //! and likewise for columns. The padding is at most half of the kernel, so that every window contains a pixel. Max

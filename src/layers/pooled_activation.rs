@@ -1,13 +1,16 @@
 //! Batch normalization, ReLU and max pooling by 2×2, one after the other.
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)        y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
+//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
+//! y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
 //! ```
 //!
 //! The definition is [`batch_norm`], [`relu`] and [`max_pool`] in turn. [`Way::Kernel`] runs
 //! [`kernels::pooled_activation`](crate::kernels::pooled_activation) instead, which computes the three in one pass.
 //!
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
+//!
+//! The three backwards are derived in [chapter 5 of the course](crate::course::backward).
 
 use super::batch_norm::{self, BatchNorm, Statistics};
 use super::pool::Pool;

@@ -1,11 +1,17 @@
 //! Softmax and the negative log-likelihood of the labels: cross-entropy, in nats, as a mean over the batch.
 //!
 //! ```text
-//! nll_bk = ln Σ_j e^{z_bj} − z_bk = (z_ba − z_bk) + ln(1 + Σ_{j≠a} e^{z_bj − z_ba}),      z_ba the largest of the row
+//! nll_bk = ln Σ_j e^{z_bj} − z_bk
+//!        = (z_ba − z_bk) + ln(1 + Σ_{j≠a} e^{z_bj − z_ba}),
+//!          z_ba the largest of the row
 //! q_bk = w_k ((1 − s) [k = label_b] + s/K)
 //! nll = Σ_b Σ_k q_bk nll_bk / W      W = Σ_b w_{label_b}
-//! dz_bk = (softmax(z_b)_k Σ_j q_bj − q_bk) / W for k ≠ label_b, and at the label minus the sum of these
+//! dz_bk = (softmax(z_b)_k Σ_j q_bj − q_bk) / W for k ≠ label_b,
+//!         and at the label minus the sum of these
 //! ```
+//!
+//! dz_bj is the sum over k of q_bk/W · ∂nll_bk/∂z_bj, with ∂nll_bk/∂z_bj = softmax(z_b)_j − [j = k]. The sum of dz over
+//! the classes is 0, since the softmax sums to 1: this gives the gradient at the label.
 //!
 //! b runs over the images whose label is not ignored; the gradient of other images is 0. Without a [`Weighting`] no
 //! label is ignored, the label smoothing s is 0 and the class weights w are 1: nll is the mean of −ln

@@ -2,8 +2,9 @@
 //! the gradient with respect to Q(θ) is used as the gradient with respect to θ, as if Q were the identity.
 //!
 //! ```text
-//! w = Q(θ) = ℓ_k(θ)           k(θ): the level that the quantizer replaces θ by
-//! dθ := dw                    the choice of level has no derivative: this is the approximation
+//! w = Q(θ) = ℓ_k(θ)       k(θ): the level that replaces θ
+//! dθ := dw                an approximation: the choice of level has
+//!                         no derivative
 //! dℓ_k = Σ_{i: k(θ_i) = k} dw_i        exact
 //! ```
 //!

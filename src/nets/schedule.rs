@@ -3,8 +3,12 @@
 //! decided: networks on the CPU, on a GPU and packed models all follow it. Both compute the same, to rounding.
 //!
 //! ```text
-//! chain         conv or dense → norm → ReLU → max-pool, any of them in this order, each read only by the next
-//! dense block   x → [x, unit(x)] → …: units of one or two norm → ReLU → conv, each unit's outputs appended to what it read
+//! chain         conv or dense → norm → ReLU → max-pool,
+//!               any of them in this order,
+//!               each read only by the next
+//! dense block   x → [x, unit(x)] → …:
+//!               units of one or two norm → ReLU → conv,
+//!               each unit's outputs appended to what it read
 //! ```
 
 use super::graph::{Graph, Node, NormLayer, Op};

@@ -3,17 +3,18 @@
 //! ```text
 //! [name] operation arguments [of values]
 //!
-//! input CxHxW                                          the shape of an image; the first line
-//! conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias] [unquantized]
-//! dense OUTPUTS [bias] [unquantized]                   of features
-//! norm                                                 batch normalization
+//! input CxHxW               the shape of an image; the first line
+//! conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G]
+//!                     [bias] [unquantized]
+//! dense OUTPUTS [bias] [unquantized]                  of features
+//! norm                      batch normalization
 //! relu
 //! max-pool KERNEL [stride S] [pad P] [ceil-mode]
 //! avg-pool KERNEL [stride S] [pad P] [ceil-mode] [exclude-pad]
-//! global-avg-pool                                      the mean of each channel
-//! flatten                                              images to features
-//! add of VALUE VALUE …                                 the sum of values of one shape
-//! concat of VALUE VALUE …                              values one after another along their channels
+//! global-avg-pool           the mean of each channel
+//! flatten                   images to features
+//! add of VALUE VALUE …      the sum of values of one shape
+//! concat of VALUE VALUE …   values one after another along channels
 //! ```
 //!
 //! A line reads the output of the line above; with `of` it reads the values named, and `in` is the network's input.

@@ -2,7 +2,9 @@
 //! the least significant:
 //!
 //! ```text
-//! byte = d₀ + d₁ M + d₂ M² + … < Mⁿ ≤ 256          n = 8 for M = 2, 5 for 3, 4 for 4, 3 for 5 and 6, 2 up to 16, else 1
+//! byte = d₀ + d₁ M + d₂ M² + … < Mⁿ ≤ 256
+//! n = 8 for M = 2, 5 for 3, 4 for 4, 3 for 5 and 6,
+//!     2 up to 16, else 1
 //! ```
 //!
 //! The unused digits of the last byte are 0.

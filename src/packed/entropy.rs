@@ -5,14 +5,17 @@
 //! to level k:
 //!
 //! ```text
-//! C_k = c_0 + … + c_{k−1}        F_k = k + ⌊C_k (P − M)/n⌋        F_M = P        f_k = F_{k+1} − F_k ≥ 1
+//! C_k = c_0 + … + c_{k−1}      F_k = k + ⌊C_k (P − M)/n⌋
+//! F_M = P                      f_k = F_{k+1} − F_k ≥ 1
 //! ```
 //!
 //! so that a weight at level k takes log₂(P/f_k) bits. The code is a stack of words of 32 bits; the last word is popped
 //! first. The decoder holds a state of 64 bits and returns the indices from the first weight to the last.
 //!
 //! ```text
-//! refill: while state < 2³² and there are words: state = 2³² state + pop()
+//! refill:
+//!     while state < 2³² and there are words:
+//!         state = 2³² state + pop()
 //!
 //! state = 0; refill
 //! for each weight:
@@ -37,11 +40,12 @@
 //!
 //! The code is that of `AnsCoder` with a categorical model, from the library
 //! [constriction](https://bamler-lab.github.io/constriction/), which this file calls. In the library's Python package,
-//! `perfect=False` makes F_k from the numbers f_k − 1:
+//! `perfect=False` makes F_k from the numbers f_k − 1, with `from constriction import stream`:
 //!
 //! ```text
-//! model = constriction.stream.model.Categorical((f - 1).astype(numpy.float64), perfect=False)
-//! index = constriction.stream.stack.AnsCoder(words).decode(model, n)
+//! shares = (f - 1).astype(numpy.float64)
+//! model = stream.model.Categorical(shares, perfect=False)
+//! index = stream.stack.AnsCoder(words).decode(model, n)
 //! ```
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).

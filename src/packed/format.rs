@@ -7,14 +7,20 @@
 //! about      u32 length, a block compressed by zlib (RFC 1950):
 //!   data       u8      1 if the training data are known, else 0
 //!     then     u8 length, the data set's name, UTF-8; u32 checksum;
-//!              u16 number of classes (the network's outputs), for each u8 length, its name, UTF-8
-//!   network    the network's text (see crate::nets::text), UTF-8, to the end of the block
+//!              u16 number of classes (the network's outputs),
+//!              for each u8 length, its name, UTF-8
+//!   network    the network's text (see crate::nets::text), UTF-8,
+//!              to the end of the block
 //! pixels     u8        1 if the model standardizes them, else 0
 //!   then     C × f32 mean, C × f32 deviation
 //! then for each layer and normalization of the network, in order:
 //!   layer      u8 M − 1, M × f32 levels
-//!     then     (M − 1) × u number of weights at each level but the last, u number of words, words × u32 (see super::entropy);
-//!              u has the fewest bytes for the layer's number of weights: 1 up to 255, 2 up to 65,535, 3 up to 16,777,215, else 4
+//!     then     (M − 1) × u number of weights at each level but the
+//!              last, u number of words,
+//!              words × u32 (see super::entropy);
+//!              u has the fewest bytes for the layer's number of
+//!              weights: 1 up to 255, 2 up to 65,535,
+//!              3 up to 16,777,215, else 4
 //!   unquantized layer, in place of these: its weights in f32
 //!   then       O × f32 bias, if the layer has one
 //!   norm       C × f32 scale, C × f32 shift
@@ -32,13 +38,15 @@
 //! weights and the words. Version 3 has, in place of the block about the model,
 //!
 //! ```text
-//! network    u32 length, the network's text in UTF-8, compressed by zlib
+//! network    u32 length, the network's text in UTF-8,
+//!            compressed by zlib
 //! ```
 //!
 //! Version 1, and version 2, whose models standardize, have in place of the fields from name to pixels:
 //!
 //! ```text
-//! network    u8 length, mlp, lenet5, lenet-caffe, densenet or densenet-bottleneck
+//! network    u8 length, mlp, lenet5, lenet-caffe, densenet or
+//!            densenet-bottleneck
 //! input      3 × u32   C, H, W
 //! widths     u8 count, count × u32: the outputs of each layer
 //! ```

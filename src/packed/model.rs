@@ -1,7 +1,10 @@
 //! A quantized network: packed weights, and each normalization folded into one scale and one shift per channel.
 //!
 //! ```text
-//! w = ℓ_index          y = scale · x + shift,   scale = γ/√(running variance + ε),   shift = β − scale · running mean
+//! w = ℓ_index
+//! y = scale · x + shift
+//!     scale = γ/√(running variance + ε)
+//!     shift = β − scale · running mean
 //! ```
 //!
 //! Its input pixels are in [0, 1]; if the network was trained on standardized images, the model standardizes them with
@@ -9,6 +12,8 @@
 //! cannot be folded into a bias either: a convolution pads with the mean colour, which is 0 after standardization.
 //!
 //! Its logits are those of the network with quantized weights, to rounding.
+//!
+//! Derived in [chapter 7 of the course](crate::course::levels).
 
 use super::executor::Executor;
 use crate::error::Result;

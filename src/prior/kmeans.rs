@@ -1,11 +1,12 @@
 //! Exact k-means on the line: the codebook of M levels that is best for weights trained without a codebook.
 //!
 //! ```text
-//! E_k(j) = min_{i<j} [E_{k−1}(i) + cost(i, j)],   cost(i, j) = Σ_{i≤n<j} (x_n − mean)²,   x the weights, sorted
+//! E_k(j) = min_{i<j} [E_{k−1}(i) + cost(i, j)]
+//! cost(i, j) = Σ_{i≤n<j} (x_n − mean)²,   x the weights, sorted
 //! ```
 //!
 //! This is the baseline of a multi-spike prior: rounding after training, to the levels of least quantized loss. On the
-//! line, the clusters of an optimum are runs of the sorted weights, and the best i rises with j. A row E_k therefore
+//! line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k thus
 //! takes n log n steps by divide and conquer: the best i of the middle j bounds the best i of the j in both halves (Wu
 //! 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts with O(n) memory, each row after the middle one
 //! stores where the first half of the clusters of its optimum ends. Both halves are then divided in the same way

@@ -1,7 +1,8 @@
 //! `mixture`: soft assignment, F = − ln Σ_k a_k e^{−D(t_k)}, the assignment averaged out as in a Gaussian mixture.
 //!
 //! ```text
-//! r_k = a_k e^{−D_k} / Σ_j a_j e^{−D_j}  (responsibilities)      ∂F/∂D_k = r_k
+//! r_k = a_k e^{−D_k} / Σ_j a_j e^{−D_j}       (responsibilities)
+//! ∂F/∂D_k = r_k
 //! ```
 //!
 //! F is an upper bound of F_true: see the [module](super). Moving the levels close to each other saves up to ln M nats a weight,

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! p(w) ∝ Σ_k a_k / |w − ℓ_k|,      Σ_k a_k = 1
-//! F_true = − E_q ln Σ_k a_k/|w − ℓ_k| − ln σ + ½(γ + ln 2)      [nats a weight],   q(w) = N(θ, σ²)
+//! F_true = − E_q ln Σ_k a_k/|w − ℓ_k| − ln σ + ½(γ + ln 2),
+//!          q(w) = N(θ, σ²)                          [nats a weight]
 //! ```
 //!
 //! (Achterhold et al. 2018; Chien & Chang 2020, 2023). The constant is such that F_true of a single level is
@@ -42,6 +43,8 @@
 //! The published code trains with θ·s but evaluates with c/s, keeps only the last layer's KL and doubles it, discards
 //! the clip of ln σ², passes ln σ² where ln σ is expected, puts a sigmoid on the logits, evaluates with batch
 //! statistics and does not shuffle. This crate implements the equations.
+//!
+//! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
 pub mod codebook;
 pub mod gaussian;

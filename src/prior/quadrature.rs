@@ -1,17 +1,24 @@
 //! `quadrature`: F_true itself, by numerical integration; slow, for tests, tables and figures.
 //!
 //! ```text
-//! F_true = Σ_k [D(t_k) + ln σ − ½(γ + ln 2)] − E_q ln P(w) − ln σ + ½(γ + ln 2),   P(w) = Σ_k a_k Π_{j≠k} |w − ℓ_j|
+//! F_true = Σ_k [D(t_k) + ln σ − ½(γ + ln 2)]
+//!          − E_q ln P(w) − ln σ + ½(γ + ln 2),
+//! P(w)   = Σ_k a_k Π_{j≠k} |w − ℓ_j|
 //! ```
 //!
-//! The first sum is exact; the integrand ln P is bounded below, with kinks at the levels, where the integral is split.
+//! This is the definition, since Σ_k a_k/|w − ℓ_k| = P(w) / Π_k |w − ℓ_k| and ln|w − ℓ_k| has the mean D(t_k) + ln σ −
+//! ½(γ + ln 2). The first sum is exact; the integrand ln P is bounded below, with kinks at the levels, where the
+//! integral is split.
 //! With n the level nearest to w and R = Σ_k a_k |w − ℓ_n|/|w − ℓ_k| ≥ a_n,
 //!
 //! ```text
 //! ln P        = Σ_{j≠n} ln|w − ℓ_j| + ln R
-//! d ln P/dw   = Σ_{j≠n} 1/(w − ℓ_j) + 1/R Σ_{k≠n} a_k (s_n − s_k |w − ℓ_n|/|w − ℓ_k|)/|w − ℓ_k|,   s_k = sgn(w − ℓ_k)
-//! ∂ ln P/∂ℓ_j = [a_j |w − ℓ_n|/|w − ℓ_j| / R − 1]/(w − ℓ_j)   (j ≠ n)
+//! d ln P/dw   = Σ_{j≠n} 1/(w − ℓ_j)
+//!               + 1/R Σ_{k≠n} a_k (s_n − s_k |w − ℓ_n|/|w − ℓ_k|)
+//!                                 / |w − ℓ_k|
+//! ∂ ln P/∂ℓ_j = [a_j |w − ℓ_n|/|w − ℓ_j| / R − 1]/(w − ℓ_j), j ≠ n
 //! ∂ ln P/∂ℓ_n = −s_n/R Σ_{k≠n} a_k/|w − ℓ_k|
+//! s_k         = sgn(w − ℓ_k)
 //! ```
 //!
 //! have no cancelling singularities. The derivatives in θ and ln σ² follow from w = θ + σε: dw/dθ = 1, dw/d ln σ² = ½σε.
@@ -24,7 +31,7 @@
 //! masses of at least 2⁻⁶⁰ and ln σ² of at least −60, compared with integrals of 50 to 100 digits. Beyond these ranges,
 //! the error grows with the terms that cancel: M · |ln σ²| · 1e-16.
 //!
-//! Derived in [chapter 3 of the course](crate::course::many_spikes).
+//! F_true is derived in [chapter 3 of the course](crate::course::many_spikes).
 
 use super::spike::{Sigma, spike_kl};
 use crate::scalar::spike_kl::Spike;

@@ -1,7 +1,8 @@
 //! The quantizer: every weight is replaced by its nearest level.
 //!
 //! ```text
-//! Q(θ) = ℓ_k for p_{k−1} < θ ≤ p_k,   p_k = (ℓ_k + ℓ_{k+1})/2,   p_{−1} = −∞,   p_{M−1} = ∞
+//! Q(θ) = ℓ_k for p_{k−1} < θ ≤ p_k,
+//! p_k = (ℓ_k + ℓ_{k+1})/2,   p_{−1} = −∞,   p_{M−1} = ∞
 //! ```
 //!
 //! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower level, θ on

@@ -1,11 +1,15 @@
 //! The KL from one weight's posterior to one spike, D((θ − ℓ)²/σ²), and the chain rule that every form shares.
 //!
 //! ```text
-//! u = (θ − ℓ)/σ, t = u²     ∂D/∂θ = D′(t) 2u/σ     ∂D/∂ln σ² = −t D′(t)     ∂D/∂ℓ = −∂D/∂θ
+//! u = (θ − ℓ)/σ             t = u²
+//! ∂D/∂θ = D′(t) 2u/σ        ∂D/∂ln σ² = −t D′(t)
+//! ∂D/∂ℓ = −∂D/∂θ
 //! ```
 //!
 //! 1/σ is finite where 1/σ² no longer is: for ln σ² above −177 in f32, above −1419 in f64. Where |u| exceeds [`FAR`], or 1/σ
 //! overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so that every finite θ − ℓ and ln σ² has the right KL.
+//!
+//! Derived in [chapter 2 of the course](crate::course::one_spike).
 
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::{Mask, Vector};

@@ -1,8 +1,9 @@
 //! `vnq`: the published form (Achterhold et al. 2018; Chien & Chang 2020), for codebooks with a zero level.
 //!
 //! ```text
-//! F = Σ_{ℓ_k≠0} Ω_k D(t_k) + (1 − Σ Ω_k) D(t_zero),   Ω_k the windows of windows with ρ = 0.075/0.2 = 0.375
+//! F = Σ_{ℓ_k≠0} Ω_k D(t_k) + (1 − Σ Ω_k) D(t_zero)
 //!   = D(t_zero) + Σ_{ℓ_k≠0} Ω_k [D(t_k) − D(t_zero)]
+//! Ω_k: as in windows, with ρ = 0.075/0.2 = 0.375
 //! ```
 //!
 //! If two neighbouring levels are on one side of zero, 1 − Σ Ω_k can be negative.

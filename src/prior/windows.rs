@@ -3,7 +3,8 @@
 //! ```text
 //! F   = Σ_k Ω_k D(t_k)
 //! Ω_k = exp(−(θ − ℓ_k)²/(2τ_k²)),  τ_k = ρ|ℓ_k|,  ρ = 0.15
-//! ∂Ω_k/∂θ = −Ω_k (θ − ℓ_k)/τ_k²     ∂Ω_k/∂ℓ_k = Ω_k (θ − ℓ_k) θ/(τ_k² ℓ_k)     (through τ_k too)
+//! ∂Ω_k/∂θ   = −Ω_k (θ − ℓ_k)/τ_k²
+//! ∂Ω_k/∂ℓ_k = Ω_k (θ − ℓ_k) θ/(τ_k² ℓ_k)        (through τ_k too)
 //! ```
 //!
 //! Kept for comparison: away from the windows, F has no gradient and is far below F_true.

@@ -1,9 +1,12 @@
 //! eˣ, ln x and ln(1 + x) in f32, for one number or for the lanes of a vector, without a branch or a call.
 //!
 //! ```text
-//! x = n ln 2 + r,  |r| ≤ ½ ln 2          eˣ = 2ⁿ (1 + r + r² P(r))
-//! x = 2ᵉ (1 + f),  ½√2 ≤ 1 + f < √2      ln x = e ln 2 + f − f²/2 + f³ Q(f)
-//! u = 1 + x as rounded                   ln(1 + x) = ln u + (x − (u − 1))/u
+//! x = n ln 2 + r,  |r| ≤ ½ ln 2
+//!     eˣ = 2ⁿ (1 + r + r² P(r))
+//! x = 2ᵉ (1 + f),  ½√2 ≤ 1 + f < √2
+//!     ln x = e ln 2 + f − f²/2 + f³ Q(f)
+//! u = 1 + x as rounded
+//!     ln(1 + x) = ln u + (x − (u − 1))/u
 //! ```
 //!
 //! P and Q are the minimax polynomials for the relative errors of eˣ and ln x, which are 3.1e-9 and 5.9e-9, at most a

@@ -1,8 +1,10 @@
 //! The KL between two Gaussians: the baseline prior of the published comparison (Chien & Chang 2020).
 //!
 //! ```text
-//! KL(N(θ, σ²) ‖ N(μ₀, σ₀²)) = ½ [ln σ₀² − ln σ² + (σ² + (θ − μ₀)²)/σ₀² − 1]      [nats]
-//!                           = ½ [(eʳ − 1 − r) + u²],   r = ln σ² − ln σ₀²,   u = (θ − μ₀)/σ₀
+//! KL(N(θ, σ²) ‖ N(μ₀, σ₀²))                                  [nats]
+//!          = ½ [ln σ₀² − ln σ² + (σ² + (θ − μ₀)²)/σ₀² − 1]
+//!          = ½ [(eʳ − 1 − r) + u²],
+//!            r = ln σ² − ln σ₀²,   u = (θ − μ₀)/σ₀
 //! ∂/∂θ     = (θ − μ₀)/σ₀²
 //! ∂/∂ln σ² = ½ [σ²/σ₀² − 1] = ½ (eʳ − 1)
 //! ```

@@ -2,8 +2,9 @@
 //! [`spike_pieces`](super::spike_pieces).
 //!
 //! ```text
-//! u = 2ᵉ m,  ½√2 ≤ m < √2        s = (m − 1)/(m + 1),  |s| ≤ 0.1716
-//! ln u = e ln 2 + 2 artanh s,    2 artanh s = 2 s + s R,    R = s² A(s²)
+//! u = 2ᵉ m,  ½√2 ≤ m < √2       s = (m − 1)/(m + 1),  |s| ≤ 0.1716
+//! ln u = e ln 2 + 2 artanh s
+//! 2 artanh s = 2 s + s R,       R = s² A(s²)
 //! ```
 //!
 //! A is the minimax polynomial, with an error of 1.3e-18 of the result. With f = m − 1 (exact), 2 artanh s = f − s (f −

@@ -3,7 +3,8 @@
 //! polynomials with them.
 //!
 //! ```text
-//! q = t/16     u = 1 + q     w = q/u, in [0, 1)     k = ⌊8w⌋     s = w − k/8
+//! q = t/16      u = 1 + q      w = q/u, in [0, 1)
+//! k = ⌊8w⌋      s = w − k/8
 //!
 //! k = 0:   D = t P₀(s)              D′ = E₀(s)
 //! k ≥ 1:   D = ½ ln u + P_k(s)      D′ = E_k(s)/u
@@ -17,6 +18,8 @@
 //! Largest relative error of D and of D′: in f32 2e-7 and 3e-7 over every t ≥ 0, except where they are subnormal: there
 //! it is 0.5 and 1.3 of the spacing; in f64 5e-16 each. Where a product and a sum are rounded once, it is 1.71e-7 and
 //! 2.69e-7 in f32. D(∞) = ∞ and D′(∞) = 0; for a NaN both are NaN.
+//!
+//! The two functions are derived in [chapter 2 of the course](crate::course::one_spike).
 
 mod table;
 

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// squares.chunks(3).enumerate().for_each(|(row, mut chunk)| {
 ///     chunk.append((0..3).map(|column| (3 * row + column).pow(2)));
 /// });
-/// assert_eq!(squares.finish((2, 3)), ndarray::array![[0, 1, 4], [9, 16, 25]]);
+/// let squares = squares.finish((2, 3));
+/// assert_eq!(squares, ndarray::array![[0, 1, 4], [9, 16, 25]]);
 /// ```
 pub struct Fresh<T> {
     /// Empty, with room for all elements.

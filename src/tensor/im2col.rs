@@ -2,7 +2,9 @@
 //! is its adjoint.
 //!
 //! ```text
-//! col[(c, i, j), (p, q)] = x[c, p·stride + i·dilation − padding, q·stride + j·dilation − padding]     (0 outside x)
+//! col[(c, i, j), (p, q)] = x[c, p·stride + i·dilation − padding,
+//!                               q·stride + j·dilation − padding]
+//!                          (0 outside x)
 //! ```
 //!
 //! Derived in [chapter 5 of the course](crate::course::backward).

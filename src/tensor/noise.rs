@@ -3,7 +3,8 @@
 //! A random number depends only on its purpose, never on thread count or order: element e of a stream is a function of
 //!
 //! ```text
-//! counter = (e/4 low, e/4 high, tensor id, step)     key = the seed's two words, low first
+//! counter = (e/4 low, e/4 high, tensor id, step)
+//! key     = the seed's two words, low first
 //! ```
 //!
 //! | tensor id          | what it is for            | step                |
@@ -17,6 +18,8 @@
 //!
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.
+//!
+//! Derived in [chapter 9 of the course](crate::course::verification).
 
 use super::fresh::{Fresh, FreshChunk};
 use crate::scalar::Real;

@@ -1,7 +1,8 @@
 //! The mean and variance of each channel of a batch.
 //!
 //! ```text
-//! μ = Σ x / n        s² = Σ (x − μ)² / n        over the n = B · P values of a channel
+//! μ = Σ x / n        s² = Σ (x − μ)² / n
+//! over the n = B · P values of a channel
 //! ```
 //!
 //! Shapes: x (B, C, P), where P is the number of positions of an image, 1 after a dense layer; μ, s² (C). Sums are

@@ -5,7 +5,8 @@
 //! which a vector holds more numbers, and the sums of these blocks in f64:
 //!
 //! ```text
-//! |seen − Σ x| ≤ (½ BLOCK ε + n/BLOCK · 1.1e-16) Σ |x|,      ε = 1.2e-7 in f32, 2.2e-16 in f64
+//! |seen − Σ x| ≤ (½ BLOCK ε + n/BLOCK · 1.1e-16) Σ |x|
+//! ε = 1.2e-7 in f32, 2.2e-16 in f64
 //! ```
 //!
 //! Blocks depend only on the number of terms, and are added up in order.

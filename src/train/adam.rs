@@ -4,7 +4,9 @@
 //! ```text
 //! g ← max(−clip, min(g, clip))
 //! m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
-//! p ← (1 − rate · λ) p − (rate / (1 − β₁ⁿ)) · m / (√v / √(1 − β₂ⁿ) + ε)        n = 1, 2, … the step
+//! p ← (1 − rate · λ) p
+//!     − (rate / (1 − β₁ⁿ)) · m / (√v / √(1 − β₂ⁿ) + ε)
+//! n = 1, 2, … the step
 //! ```
 //!
 //! Derived in [chapter 6 of the course](crate::course::objective).

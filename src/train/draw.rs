@@ -8,8 +8,9 @@
 //! independent of each other; under drawn weights they are correlated:
 //!
 //! ```text
-//! Cov(y_i, y_j) = Σ_w x_iw x_jw σ_w²          drawn weights: i, j two images, or two positions of a convolution
-//!               = 0                           drawn pre-activations
+//! Cov(y_i, y_j) = Σ_w x_iw x_jw σ_w²      drawn weights
+//!               = 0                       drawn pre-activations
+//! i, j: two images, or two positions of a convolution
 //! ```
 //!
 //! A quantity that compares the predictions of several networks of the posterior needs drawn weights. `lenet5` on the

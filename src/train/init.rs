@@ -84,7 +84,9 @@ const FOLDED: f32 = 1e-4;
 /// running statistics; with the statistics of a batch, by which training normalizes, only after.
 ///
 /// ```text
-/// y = scale · x + shift = γ (x − μ)/√(s² + ε) + β,    γ := scale √(s² + ε),   β := shift + scale · μ
+/// y = scale · x + shift = γ (x − μ)/√(s² + ε) + β
+/// γ := scale √(s² + ε)
+/// β := shift + scale · μ
 /// ```
 ///
 /// with μ and s² over up to 128 images of `data`, evenly spread; first for the normalization that is computed first,

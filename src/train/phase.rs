@@ -13,8 +13,10 @@
 //! The second phase begins, in each layer, with
 //!
 //! ```text
-//! ℓ       the codebook, or the M levels of least Σ (θ − Q(θ))²        (see prior::kmeans)
-//! ln σ² = 2 ln(0.1 g)        g = min_k (ℓ_{k+1} − ℓ_k): σ is a tenth of the smallest gap
+//! ℓ:      the codebook, or the M levels of least Σ (θ − Q(θ))²
+//!         (see prior::kmeans)
+//! ln σ² = 2 ln(0.1 g),   g = min_k (ℓ_{k+1} − ℓ_k):
+//!         σ is a tenth of the smallest gap
 //! ```
 //!
 //! and with Adam's moments and its count of steps at 0, since the objective changes here. Where the layers compute with

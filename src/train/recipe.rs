@@ -33,6 +33,8 @@
 //! power. Every layer but the last is followed by a normalization that cancels a common factor of its weights, so levels with a high
 //! rate shrink until their distances are no longer large against the smallest allowed σ: at a `level_rate` of 0.01 and
 //! this learning rate, to a tenth.
+//!
+//! The rise of κ and the fall of the learning rate are derived in [chapter 6 of the course](crate::course::objective).
 
 use super::adam::Adam;
 use super::objective::{Forward, KlScale};

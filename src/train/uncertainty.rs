@@ -3,10 +3,13 @@
 //! With draws s = 1 … S of the weights, p_s = softmax(logits_s) of an image with K classes, y its label:
 //!
 //! ```text
-//! p̄ = 1/S Σ_s p_s                       the predictive distribution
-//! H[p] = −Σ_k p_k ln p_k                entropy, nats; 0 · ln 0 = 0; at most ln K
-//! H[p̄] = E H[p_s] + I                   predictive entropy = expected entropy + mutual information
-//! NLL = −ln p̄_y                         Brier = Σ_k (p̄_k − [k = y])²
+//! p̄     = 1/S Σ_s p_s            the predictive distribution
+//! H[p]  = −Σ_k p_k ln p_k        entropy, nats; 0 · ln 0 = 0;
+//!                                at most ln K
+//! H[p̄]  = E H[p_s] + I           predictive entropy = expected
+//!                                entropy + mutual information
+//! NLL   = −ln p̄_y
+//! Brier = Σ_k (p̄_k − [k = y])²
 //! ```
 //!
 //! The expected entropy is the uncertainty that remains when the weights are known: images that look like several

@@ -1,7 +1,8 @@
 //! An image in an array of NumPy (`numpy.save`): bytes, or floats in [0, 1].
 //!
 //! ```text
-//! (C, H, W), (H, W, C), or (H, W) where C is 1      a shape that is both of the first two is (C, H, W)
+//! (C, H, W), (H, W, C), or (H, W) where C is 1
+//! a shape that is both of the first two is (C, H, W)
 //! ```
 
 use super::{of_byte, other_shape};

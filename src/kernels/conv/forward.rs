@@ -1,7 +1,8 @@
 //! The forward of one group of one image: mean and variance in a single pass, then the output from them.
 //!
 //! ```text
-//! m[o, (p, q)] = b_o + Σ_k θ[o, k] col[k, (p, q)]        v[o, (p, q)] = Σ_k σ²[o, k] col[k, (p, q)]²
+//! m[o, (p, q)] = b_o + Σ_k θ[o, k] col[k, (p, q)]
+//! v[o, (p, q)] = Σ_k σ²[o, k] col[k, (p, q)]²
 //! ```
 
 use super::layout::Layout;

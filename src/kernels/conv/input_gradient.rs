@@ -1,7 +1,8 @@
 //! The input gradient of one group of one image.
 //!
 //! ```text
-//! da[c, (h, w)] = Σ θ[o, (c, i, j)] dm[o, (p, q)] + 2 a[c, (h, w)] Σ σ²[o, (c, i, j)] dv[o, (p, q)]
+//! da[c, (h, w)] = Σ θ[o, (c, i, j)] dm[o, (p, q)]
+//!                 + 2 a[c, (h, w)] Σ σ²[o, (c, i, j)] dv[o, (p, q)]
 //! ```
 //!
 //! over all o and all (i, j) for which (c, i, j) reads (h, w) at (p, q); a is the image x, or its activation. There are

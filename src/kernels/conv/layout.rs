@@ -6,7 +6,8 @@
 //! [`crate::tensor`],
 //!
 //! ```text
-//! col[(c, i, j), (p, q)] = image[p · row_step + offsets[(c, i, j)] + q]
+//! col[(c, i, j), (p, q)]
+//!     = image[p · row_step + offsets[(c, i, j)] + q]
 //! ```
 //!
 //! **Sums** over the kernel's elements, at each output position: a row has OW positions, rounded up to `row`, a
@@ -105,7 +106,9 @@ impl Layout {
     /// OH, OW) with each kernel rotated by 180°.
     ///
     /// ```text
-    /// da[c, (h, w)] = Σ_(o, i', j') weight[o, (c, kh − 1 − i', kw − 1 − j')] · laid out[(o, i', j'), (h, w)]
+    /// da[c, (h, w)]
+    ///     = Σ_(o, i', j') weight[o, (c, kh − 1 − i', kw − 1 − j')]
+    ///                     · laid out[(o, i', j'), (h, w)]
     /// ```
     pub(crate) fn transposed(&self, window: &Window) -> Self {
         let [channels, height, width] = self.image;

@@ -1,7 +1,8 @@
 //! The two products of the forward and of the input gradient, at all positions of one group of one image.
 //!
 //! ```text
-//! first[o, (p, q)] = Σ_k w[o, k] a[k, (p, q)]        second[o, (p, q)] = Σ_k u[o, k] b[k, (p, q)]
+//! first[o, (p, q)]  = Σ_k w[o, k] a[k, (p, q)]
+//! second[o, (p, q)] = Σ_k u[o, k] b[k, (p, q)]
 //! ```
 //!
 //! In the forward b is a²; in the input gradient b is a second operand of a's size. A tile holds the sums of up to

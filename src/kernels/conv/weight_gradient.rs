@@ -1,7 +1,8 @@
 //! The weight gradient, summed over one group of a few images.
 //!
 //! ```text
-//! dθ[o, k] = Σ_images,positions dm[o, (p, q)] col[k, (p, q)]        dσ²[o, k] = Σ_images,positions dv[o, (p, q)] col[k, (p, q)]²
+//! dθ[o, k]  = Σ_images,positions dm[o, (p, q)] col[k, (p, q)]
+//! dσ²[o, k] = Σ_images,positions dv[o, (p, q)] col[k, (p, q)]²
 //! ```
 //!
 //! There are two methods, which differ in what the lanes of a vector are: [`elements`] of the kernel, or [`positions`].

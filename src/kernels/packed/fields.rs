@@ -1,7 +1,9 @@
 //! The indices of levels in memory: fields of 1, 2 or 4 bits in cells of four, or of 8 bits.
 //!
 //! ```text
-//! w[k, o] = ℓ_field          field (k, o): bits r·`bits` and up of cell (⌊k/R⌋, o), r = k mod R, R = 4/`bits`
+//! w[k, o] = ℓ_field
+//! field (k, o): bits r·`bits` and up of cell (⌊k/R⌋, o),
+//!               r = k mod R, R = 4/`bits`
 //! ```
 //!
 //! A row of cells begins at a byte, with its first cell in the lowest bits. It holds the weights of all outputs for R

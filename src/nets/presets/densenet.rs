@@ -3,8 +3,11 @@
 //!
 //! ```text
 //! unit:                   bn → ReLU → conv 3×3, k outputs
-//! unit with bottleneck:   bn1 → ReLU → conv1 1×1, 4k outputs → bn2 → ReLU → conv2 3×3, k outputs
-//! between blocks:         trans.bn → ReLU → trans.conv 1×1, ⌊compression · channels⌋ outputs → 2×2 average pooling
+//! unit with bottleneck:   bn1 → ReLU → conv1 1×1, 4k outputs
+//!                         → bn2 → ReLU → conv2 3×3, k outputs
+//! between blocks:         trans.bn → ReLU → trans.conv 1×1,
+//!                           ⌊compression · channels⌋ outputs
+//!                         → 2×2 average pooling
 //! ```
 //!
 //! Each unit's outputs are appended to its input. The depth L is the number of Bayesian layers: 3n + 4 with n units per

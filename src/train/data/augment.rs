@@ -2,8 +2,11 @@
 //! mirrored or not.
 //!
 //! ```text
-//! y[c, i, j] = x[c, i + down − PAD, j' + right − PAD], 0 outside of x      j' = W − 1 − j if mirrored, else j
-//! down, right uniform in 0 … 2 PAD, mirrored with probability ½, one draw an image
+//! y[c, i, j] = x[c, i + down − PAD, j' + right − PAD],
+//!              0 outside of x
+//! j' = W − 1 − j if mirrored, else j
+//! down, right uniform in 0 … 2 PAD, mirrored with probability ½,
+//! one draw an image
 //! ```
 //!
 //! Images are augmented after they are standardized, so the padding of standardized images has the mean colour.

@@ -1,7 +1,8 @@
 //! Standardization of pixels: each channel gets mean 0 and standard deviation 1 over the training images.
 //!
 //! ```text
-//! y = (x − mean) / deviation          x in [0, 1]; mean and deviation of its channel
+//! y = (x − mean) / deviation
+//! x in [0, 1]; mean and deviation of its channel
 //! ```
 //!
 //! Mean and deviation belong to the model: all images that it is evaluated on are standardized by those of its training

@@ -1,8 +1,9 @@
 //! Calibration: of the images that a network predicts with a confidence of 0.8, are 80 % predicted right?
 //!
 //! ```text
-//! error_b = |accuracy_b − confidence_b|            means over the n_b images of bin b
-//! ECE = Σ_b n_b/N · error_b                        MCE = max_b error_b
+//! error_b = |accuracy_b − confidence_b|
+//!           means over the n_b images of bin b
+//! ECE = Σ_b n_b/N · error_b           MCE = max_b error_b
 //! ```
 //!
 //! - **Equal width** (Naeini et al. 2015; Guo et al. 2017): bin b holds confidences in (b/B, (b + 1)/B], B = 15; a
@@ -14,6 +15,8 @@
 //!
 //! The error of a bin without images is 0; with N < B images some bins of equal mass have no images. The error of a bin
 //! with few images is mostly chance, and so is an MCE from it: read it together with the number of images.
+//!
+//! Derived in [chapter 8 of the course](crate::course::uncertainty).
 
 use super::check_confidence;
 use super::selective::Ranking;

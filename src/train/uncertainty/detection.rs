@@ -5,9 +5,12 @@
 //! the scores a of N own images and b of M other images:
 //!
 //! ```text
-//! AUROC = P(b > a) + ½ P(b = a)                      over all pairs: ties count half (Mann & Whitney 1947)
-//! AUPR  = Σ_t (recall_t − recall_{t−1}) precision_t  over the distinct scores t, each a threshold
-//! FPR at 95 % TPR = share of b ≤ t                   t the least score with at least 95 % of a ≤ t
+//! AUROC = P(b > a) + ½ P(b = a)
+//!         over all pairs: ties count half (Mann & Whitney 1947)
+//! AUPR  = Σ_t (recall_t − recall_{t−1}) precision_t
+//!         over the distinct scores t, each a threshold
+//! FPR at 95 % TPR = share of b ≤ t,
+//!         t the least score with at least 95 % of a ≤ t
 //! ```
 //!
 //! - **AUPR** is the average precision, without interpolation, as scikit-learn's `average_precision_score`: images with
@@ -19,6 +22,8 @@
 //!   accepted where at least 95 % of the own images are. It is the first such point of scikit-learn's `roc_curve`,
 //!   without interpolation; a tie is accepted as a whole. A score without information has 0.95 or, if all its values
 //!   are one tie, 1.
+//!
+//! Derived in [chapter 8 of the course](crate::course::uncertainty).
 
 use crate::error::{Error, Result};
 

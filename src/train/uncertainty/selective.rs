@@ -2,14 +2,17 @@
 //! (El-Yaniv & Wiener 2010).
 //!
 //! ```text
-//! coverage_n = n/N                     the n most confident of N images are answered
+//! coverage_n = n/N, the n most confident of N images are answered
 //! risk_n = 1 − accuracy on these n
-//! AURC = 1/N Σ_{n=1}^N risk_n          (Geifman & El-Yaniv 2017; Geifman, Uziel & El-Yaniv 2019)
+//! AURC = 1/N Σ_{n=1}^N risk_n
+//!        (Geifman & El-Yaniv 2017; Geifman, Uziel & El-Yaniv 2019)
 //! ```
 //!
 //! Where only part of a tie is answered, risk_n is the expected risk when this part is chosen at random: every image of
 //! a tie counts with the accuracy of the tie. The accuracy at a coverage of c percent is the accuracy on the n = max(1,
 //! ⌈c N/100⌉) most confident images.
+//!
+//! Derived in [chapter 8 of the course](crate::course::uncertainty).
 
 use super::check_confidence;
 use crate::error::Result;
