@@ -155,7 +155,8 @@ impl Bench {
         const CLASSES: usize = 10;
         let graph = network.graph(Given { classes: Some(CLASSES), ..Given::default() })?;
         let shape = graph.input;
-        let recipe = Recipe::for_layers(graph.layers().count());
+        // Every step has noise and a prior, as the steps of a second phase have.
+        let recipe = Recipe::in_one_phase(graph.layers().count());
         let batch_size = batch_size.unwrap_or(recipe.batch_size);
         let mut words = Philox::new(0, Purpose::Initialization(0), 0);
         let mut bytes = |count: usize| -> Vec<u8> {

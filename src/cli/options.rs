@@ -13,7 +13,7 @@ use crate::train::data::{Split, Standardization, load};
 use crate::train::objective::Forward;
 use crate::train::phase;
 use crate::train::projection::level_gap;
-use crate::train::recipe::{InitLevels, PriorName, Recipe};
+use crate::train::recipe::{DEEP, InitLevels, PriorName, Recipe, RecipeName};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
@@ -62,16 +62,20 @@ pub(super) struct TrainingOptions {
     /// JSON object of the tensors with other names in the file of --init: {"conv1.weight": "features.0.weight"}
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
-    /// Leave the first and the last layer in full precision, without noise or levels
-    #[arg(long)]
-    keep_first_last: bool,
+    /// Whether the first and the last layer stay in full precision, without noise or levels [default: false, and true for
+    /// deep networks]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    keep_first_last: Option<bool>,
+    /// The defaults of the options below
+    #[arg(long = "recipe", value_enum, value_name = "NAME", default_value = "best")]
+    recipe_name: RecipeName,
     #[command(flatten)]
     recipe: GivenRecipe,
 }
 
 /// The options of [`TrainingOptions`], without those of the recipe, that cannot be given together with `--resume`.
-pub(super) const TRAINING_OPTIONS: [&str; 8] =
-    ["coarse", "limit", "validation", "levels", "codebook", "init", "init_names", "keep_first_last"];
+pub(super) const TRAINING_OPTIONS: [&str; 9] =
+    ["coarse", "limit", "validation", "levels", "codebook", "init", "init_names", "keep_first_last", "recipe_name"];
 /// The only field of a run's recipe that can be changed with `--resume`.
 const CHANGEABLE: &str = "epochs";
 
@@ -169,10 +173,12 @@ impl TrainingOptions {
             classes: Some(data.train.classes()),
             outputs: None,
         })?;
-        if self.keep_first_last {
+        let layers = graph.layers().count();
+        let is_two_phased = layers >= DEEP && self.recipe_name == RecipeName::Best;
+        if self.keep_first_last.unwrap_or(is_two_phased) {
             graph.keep_first_and_last();
         }
-        let default = Recipe::for_layers(graph.layers().count());
+        let default = self.default_recipe(layers);
         // The default number of epochs depends on the batch size, which may be given.
         let mut default = self.recipe.over(default).with_enough_steps(data.train.len());
         if self.data.is_none() {
@@ -182,6 +188,12 @@ impl TrainingOptions {
         if recipe.forward == Forward::StraightThrough {
             // Straight-through has no prior, so that `--prior none` need not be given.
             recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
+        } else if matches!(recipe.prior, PriorName::None | PriorName::Gaussian) {
+            // Without a prior of levels there is one phase, unless the options say otherwise.
+            recipe = self.recipe.over(Recipe { forward: Forward::Sampled, warmup: 0.0, ..recipe });
+        } else if recipe.prior == PriorName::Vnq {
+            // The levels of k-means have no level at 0, which this prior needs.
+            recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
         }
         let codebook = match &self.codebook {
             Some(levels) => given(levels)?,
@@ -218,6 +230,20 @@ impl TrainingOptions {
         let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
         reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;
         Ok(config)
+    }
+
+    /// The defaults for a network of `layers` layers, from which `--init` takes the first phase.
+    fn default_recipe(&self, layers: usize) -> Recipe {
+        let has_zero_level = match &self.codebook {
+            Some(levels) => levels.iter().any(|level| level.used == 0.0),
+            None => self.levels.unwrap_or(3) % 2 == 1,
+        };
+        let recipe = match self.recipe_name {
+            RecipeName::Best => Recipe::for_layers(layers),
+            RecipeName::OnePhase => Recipe::in_one_phase(layers),
+            RecipeName::Published => Recipe::published(layers, has_zero_level),
+        };
+        if self.init.is_some() { Recipe { warmup: 0.0, ..recipe } } else { recipe }
     }
 
     /// The images to train and test on.

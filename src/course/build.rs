@@ -75,6 +75,11 @@ mod course {
             let path = Path::new("src/course").join(path);
             let svg = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let svg = svg.trim_end().replacen("<svg ", "<svg style=\"max-width: 100%; height: auto\" ", 1);
+            // Markdown leaves backticks in HTML as they are.
+            let parts = caption.split('`').enumerate();
+            let caption: String = parts
+                .map(|(i, part)| if i % 2 == 0 { part.to_string() } else { format!("<code>{part}</code>") })
+                .collect();
             Some(format!("<figure style=\"margin: 1.5em 0\">{svg}<figcaption>{caption}</figcaption></figure>"))
         };
         text.lines().map(|line| figure(line).unwrap_or_else(|| line.to_string()) + "\n").collect()

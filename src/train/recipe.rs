@@ -1,33 +1,35 @@
 //! The recipe of a training run, checked before use.
 //!
-//! | name              | default             | deep      | range                              |
-//! |-------------------|---------------------|-----------|------------------------------------|
-//! | `prior`           | `nearest`           |           |                                    |
-//! | `spike`           | `exact`             |           |                                    |
-//! | `kl_scale`        | per weight          |           |                                    |
-//! | `kl_weight` κ     | 0.2                 | 20        | ≥ 0                                |
-//! | `kl_warmup`       | all epochs          |           | ≥ 0 epochs                         |
-//! | `kl_warmup_power` | 1                   | 6         | 1 to 16                            |
-//! | `warmup`          | 0                   |           | 0 to below 1                       |
-//! | `forward`         | sampled             |           |                                    |
-//! | `init_levels`     | given               |           |                                    |
-//! | `epochs`          | 32; see below       |           | ≥ 1                                |
-//! | `batch_size`      | 128                 | 64        | 1 to the number of training images |
-//! | `learning_rate`   | 0.005               |           | > 0                                |
-//! | `decay_from`      | `warmup`            |           | 0 to below 1                       |
-//! | `level_rate`      | 0.004               |           | ≥ 0                                |
-//! | `level_gap`       | 0.001               |           | ≥ 0; the command: see below        |
-//! | `gradient_clip`   | 1                   |           | > 0                                |
-//! | `weight_decay`    | 0                   |           | ≥ 0; rate · decay below 1          |
-//! | `augment`         | no                  |           |                                    |
-//! | `seed`            | 0                   |           |                                    |
+//! | name              | default             | deep             | range                              |
+//! |-------------------|---------------------|------------------|------------------------------------|
+//! | `prior`           | `nearest`           |                  |                                    |
+//! | `spike`           | `exact`             |                  |                                    |
+//! | `kl_scale`        | per weight          |                  |                                    |
+//! | `kl_weight` κ     | 0.2                 | 20               | ≥ 0                                |
+//! | `kl_warmup`       | all epochs          |                  | ≥ 0 epochs                         |
+//! | `kl_warmup_power` | 1                   | 6                | 1 to 16                            |
+//! | `warmup`          | 0                   | 0.8              | 0 to below 1                       |
+//! | `forward`         | sampled             | hard             |                                    |
+//! | `init_levels`     | given               | k-means          |                                    |
+//! | `epochs`          | 32; see below       |                  | ≥ 1                                |
+//! | `batch_size`      | 128                 |                  | 1 to the number of training images |
+//! | `learning_rate`   | 0.005               | 0.001            | > 0                                |
+//! | `decay_from`      | `warmup`            |                  | 0 to below 1                       |
+//! | `level_rate`      | 0.004               | 0.1              | ≥ 0                                |
+//! | `level_gap`       | 0.001               |                  | ≥ 0; the command: see below        |
+//! | `gradient_clip`   | 1                   |                  | > 0                                |
+//! | `weight_decay`    | 0                   | 0.1              | ≥ 0; rate · decay below 1          |
+//! | `augment`         | no                  |                  |                                    |
+//! | `seed`            | 0                   |                  |                                    |
+//!
+//! A network with six or more Bayesian layers is deep. The command leaves its first and its last layer in full
+//! precision.
 //!
 //! Levels are kept at least `level_gap` apart. The command's default is a 200th of the smallest spacing of its codebook
 //! ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2. How near weights come to their
 //! levels depends on the number of steps, not of epochs: where 32 epochs are fewer than 4,000 steps, the default is the
 //! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
-//! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. A
-//! network with six or more Bayesian layers is deep. κ rises from 0 over `kl_warmup` epochs: the network first learns
+//! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises from 0 over `kl_warmup` epochs: the network first learns
 //! to classify, then the prior draws its weights to levels. A deep network learns slowly, and a weight that the prior
 //! has drawn to a level stays there: with a linear rise all weights have their final levels after two epochs, hence the
 //! power. Every layer but the last is followed by a normalization that cancels a common factor of its weights, so levels with a high
@@ -88,6 +90,19 @@ impl PriorName {
     }
 }
 
+/// A set of defaults by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum RecipeName {
+    /// What was measured to be best: of a deep network, two phases, the first and the last layer in full precision
+    #[default]
+    Best,
+    /// The prior from the first step on, all layers quantized
+    OnePhase,
+    /// As one-phase, with the published forms of the KL: vnq or, without a zero level, windows; the fitted D
+    Published,
+}
+
 /// The levels that the second phase begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -125,15 +140,16 @@ pub struct Recipe {
     /// networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
-    /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: 0]
+    /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: 0, and 0.8 for deep
+    /// networks without --init]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub warmup: f64,
-    /// The weights that the layers compute with after the --warmup steps [default: sampled]
+    /// The weights that the layers compute with after the --warmup steps [default: sampled, and hard for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub forward: Forward,
-    /// The levels that the layers begin with after the --warmup steps [default: given]
+    /// The levels that the layers begin with after the --warmup steps [default: given, and kmeans for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub init_levels: InitLevels,
@@ -141,16 +157,16 @@ pub struct Recipe {
     /// embedded images]
     #[cfg_attr(feature = "cli", arg(long, value_name = "E", allow_negative_numbers = true))]
     pub epochs: u32,
-    /// Images per step [default: 128, and 64 for deep networks]
+    /// Images per step [default: 128]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", allow_negative_numbers = true))]
     pub batch_size: usize,
-    /// Adam's rate for the weights; it falls linearly to 0 in the end [default: 0.005]
+    /// Adam's rate for the weights; it falls linearly to 0 in the end [default: 0.005, and 0.001 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub learning_rate: f64,
     /// Share of the steps, from 0 to below 1, after which the rate begins to fall [default: the share of --warmup]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     pub decay_from: Option<f64>,
-    /// The levels' rate divided by the weights' [default: 0.004]
+    /// The levels' rate divided by the weights' [default: 0.004, and 0.1 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub level_rate: f64,
     /// The smallest distance between neighbouring levels of a layer [default: a 200th of that in the codebook]
@@ -159,7 +175,8 @@ pub struct Recipe {
     /// Entries of the gradient are clipped to ± this [default: 1]
     #[cfg_attr(feature = "cli", arg(long, value_name = "G", allow_negative_numbers = true))]
     pub gradient_clip: f64,
-    /// Decoupled weight decay: each step shrinks every θ by this times the learning rate [default: 0]
+    /// Decoupled weight decay: each step shrinks every θ by this times the learning rate [default: 0, and 0.1 for
+    /// deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "D", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub weight_decay: f64,
@@ -197,7 +214,7 @@ impl Default for Recipe {
     }
 }
 
-/// The smallest number of Bayesian layers of a deep network, for which κ rises late.
+/// The smallest number of Bayesian layers of a deep network, which is trained in two phases.
 pub const DEEP: usize = 6;
 /// The smallest number of steps of a training whose number of epochs is the default. On 2,000 images of Fashion-MNIST,
 /// quantizing cost `mlp` 2.7 points of accuracy after 1,840 steps and 0.4 after 4,000.
@@ -206,12 +223,37 @@ pub const LEAST_STEPS: u32 = 4000;
 const STEEPEST_WARMUP: u32 = 16;
 
 impl Recipe {
-    /// The defaults for a network of `layers` Bayesian layers.
+    /// The defaults for a network of `layers` Bayesian layers. A deep one is trained in two phases: see
+    /// [`phase`](super::phase).
     pub fn for_layers(layers: usize) -> Self {
         if layers < DEEP {
             return Self::default();
         }
+        Self {
+            warmup: 0.8,
+            forward: Forward::Hard,
+            init_levels: InitLevels::Kmeans,
+            batch_size: 128,
+            learning_rate: 0.001,
+            level_rate: 0.1,
+            weight_decay: 0.1,
+            ..Self::in_one_phase(layers)
+        }
+    }
+
+    /// The defaults of [`RecipeName::OnePhase`]: the prior draws the weights from the first step on.
+    pub fn in_one_phase(layers: usize) -> Self {
+        if layers < DEEP {
+            return Self::default();
+        }
         Self { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..Self::default() }
+    }
+
+    /// The defaults of [`RecipeName::Published`] for a codebook with or without a zero level. The sources do not give κ
+    /// or the epochs over which it rises; they are those of [`in_one_phase`](Self::in_one_phase).
+    pub fn published(layers: usize, has_zero_level: bool) -> Self {
+        let prior = if has_zero_level { PriorName::Vnq } else { PriorName::Windows };
+        Self { prior, spike: Spike::Fit, ..Self::in_one_phase(layers) }
     }
 
     /// The recipe with a batch size of at most `images`, the number of training images, and with enough epochs for at

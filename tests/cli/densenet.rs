@@ -16,7 +16,7 @@ fn place() -> Workplace {
 const SMALL: &str = "densenet:depth=7,growth=3";
 
 fn train(place: &Workplace, out: &str, options: &[&str]) -> String {
-    let arguments = ["train", SMALL, "--data", "ten", "--out", out, "--learning-rate", "0.01"];
+    let arguments = ["train", SMALL, "--data", "ten", "--out", out, "--recipe", "one-phase", "--learning-rate", "0.01"];
     place.succeed(&[&arguments, options].concat())
 }
 
@@ -98,6 +98,44 @@ fn its_sizes_are_options_and_part_of_the_run() {
     checkpoint.header(|header| header["origin"] = Value::Null);
     fs::write(place.path("cut/checkpoint.safetensors"), checkpoint.sealed()).unwrap();
     place.refuse(&["eval", "cut"], 1, &["checkpoint", "a checkpoint of densenet", "another network"]);
+}
+
+#[test]
+fn a_deep_network_has_two_phases_unless_another_recipe_is_named() {
+    let place = place();
+    let begun = |out: &str, options: &[&str]| {
+        let arguments = ["train", SMALL, "--data", "ten", "--epochs", "1", "--batch-size", "50", "--out", out];
+        place.succeed(&[&arguments, options].concat());
+        let config = config(&place, out);
+        let unquantized = text(&config).lines().filter(|line| line.ends_with("unquantized")).count();
+        (config["recipe"].clone(), unquantized)
+    };
+    let field =
+        |recipe: &Value, names: &[&str]| -> Vec<Value> { names.iter().map(|name| recipe[name].clone()).collect() };
+    let phases = ["warmup", "forward", "init_levels", "prior", "spike"];
+    let (best, unquantized) = begun("best", &[]);
+    assert_eq!(field(&best, &phases), [json!(0.8), json!("hard"), json!("kmeans"), json!("nearest"), json!("exact")]);
+    assert_eq!(
+        (field(&best, &["learning_rate", "level_rate", "weight_decay"]), unquantized),
+        (vec![json!(0.001), json!(0.1), json!(0.1)], 2)
+    );
+    let (one, unquantized) = begun("one", &["--recipe", "one-phase"]);
+    assert_eq!(field(&one, &phases), [json!(0.0), json!("sampled"), json!("given"), json!("nearest"), json!("exact")]);
+    assert_eq!((&one["kl_weight"], &one["kl_warmup_power"], unquantized), (&json!(20.0), &json!(6), 0));
+    for (levels, prior) in [("3", "vnq"), ("4", "windows")] {
+        let (published, _) = begun(prior, &["--recipe", "published", "--levels", levels]);
+        assert_eq!(field(&published, &phases[3..]), [json!(prior), json!("fit")]);
+    }
+    // What is given stands; what it excludes changes with it.
+    let (given, unquantized) =
+        begun("given", &["--forward", "straight-through", "--keep-first-last=false", "--warmup", "0.5"]);
+    assert_eq!(field(&given, &phases[..4]), [json!(0.5), json!("straight-through"), json!("kmeans"), json!("none")]);
+    assert_eq!(unquantized, 0);
+    let (first, _) = begun("first", &["--prior", "none"]);
+    assert_eq!(field(&first, &phases[..2]), [json!(0.0), json!("sampled")]);
+    let (second, _) = begun("second", &["--init", "first"]);
+    assert_eq!(field(&second, &phases[..3]), [json!(0.0), json!("hard"), json!("kmeans")]);
+    place.refuse(&["train", "--resume", "best", "--recipe", "published"], 2, &["--recipe", "--resume"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The course: its formulas, its links, its exercises, and how a browser shows it.
 
+mod documentation;
 mod exercises;
+mod figures;
 mod page;
 
 use spikeslab::course::CHAPTERS;

@@ -4,7 +4,7 @@ use spikeslab::course::page::page;
 use std::process::Command;
 
 /// The values of an attribute.
-fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
+pub(super) fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
     let start = format!(" {attribute}=\"");
     page.split(&start).skip(1).map(|rest| rest.split('"').next().expect("a value ends")).collect()
 }
@@ -47,22 +47,29 @@ fn a_browser_shows_all_of_it() {
     if !is_there("a_browser_shows_all_of_it", "CHROMIUM", "chromium", &["--version"]) {
         return;
     }
+    let measured = browser(&page().replace("</body>", MEASURE), 1000);
+    assert_eq!(measured["wide"].as_array().unwrap().len(), 0, "{measured}");
+    assert_eq!(measured["errors"], 0);
+    assert!(measured["formulas"].as_u64().unwrap() > 500, "{measured}");
+}
+
+/// What a script has written into the title of `page`, as JSON, in a window of `width` pixels.
+pub(super) fn browser(page: &str, width: u32) -> serde_json::Value {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("course.html");
-    std::fs::write(&path, page().replace("</body>", MEASURE)).unwrap();
+    let path = dir.path().join("page.html");
+    std::fs::write(&path, page).unwrap();
     let output = succeed(
         Command::new("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            // Frames of files may then be measured by a page that is a file.
+            .arg("--allow-file-access-from-files")
             .arg(format!("--user-data-dir={}", dir.path().join("browser").display()))
-            .args(["--window-size=1000,800", "--dump-dom"])
+            .args([format!("--window-size={width},800"), "--dump-dom".to_string()])
             .arg(format!("file://{}", path.display())),
     );
     let text = String::from_utf8(output.stdout).unwrap();
     let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")).unwrap().0;
-    let measured: serde_json::Value =
-        serde_json::from_str(&title.replace("&quot;", "\"").replace("&amp;", "&")).unwrap();
-    assert_eq!(measured["wide"].as_array().unwrap().len(), 0, "{measured}");
-    assert_eq!(measured["errors"], 0);
-    assert!(measured["formulas"].as_u64().unwrap() > 500, "{measured}");
+    serde_json::from_str(&title.replace("&quot;", "\"").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
+        .unwrap_or_else(|error| panic!("{error}: {title}"))
 }

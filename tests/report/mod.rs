@@ -1,6 +1,7 @@
 //! The figures, read back from their SVG.
 
 mod axes;
+mod chart;
 mod comparison;
 mod confusion;
 mod contact_sheet;

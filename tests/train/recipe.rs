@@ -21,12 +21,29 @@ fn the_defaults_are_those_of_the_table() {
 
     for layers in [0, 1, 5] {
         assert_eq!(Recipe::for_layers(layers), default);
+        assert_eq!(Recipe::in_one_phase(layers), default);
     }
     for layers in [6, 7, 40, usize::MAX] {
-        let deep = Recipe::for_layers(layers);
-        assert_eq!((deep.kl_weight, deep.kl_warmup_power, deep.batch_size), (20.0, 6, 64));
-        assert_eq!(deep, Recipe { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..default.clone() });
-        deep.check::<f32>(IMAGES).unwrap();
+        let one = Recipe::in_one_phase(layers);
+        assert_eq!(one, Recipe { kl_weight: 20.0, kl_warmup_power: 6, batch_size: 64, ..default.clone() });
+        let two = Recipe::for_layers(layers);
+        assert_eq!((two.warmup, two.forward, two.init_levels), (0.8, Forward::Hard, InitLevels::Kmeans));
+        assert_eq!((two.learning_rate, two.level_rate, two.weight_decay), (0.001, 0.1, 0.1));
+        assert_eq!((two.kl_weight, two.kl_warmup_power, two.batch_size), (20.0, 6, 128));
+        for recipe in [one, two] {
+            recipe.check::<f32>(IMAGES).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_published_recipe_has_the_published_forms() {
+    for (has_zero_level, prior) in [(true, PriorName::Vnq), (false, PriorName::Windows)] {
+        for layers in [3, 20] {
+            let published = Recipe::published(layers, has_zero_level);
+            assert_eq!(published, Recipe { prior, spike: Spike::Fit, ..Recipe::in_one_phase(layers) });
+            published.check::<f32>(IMAGES).unwrap();
+        }
     }
 }
 

@@ -222,7 +222,7 @@ pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
         Ok((at(step)? - at(-step)?) / (2.0 * step))
     };
     equations(operation.equations())?;
-    line(&format!("loss {}; central difference: [loss(v + h) - loss(v - h)]/(2h), h = {}", six(loss), six(*step)))?;
+    line(&format!("loss {}; central difference: [loss(v + h) - loss(v - h)]/(2h), h = {step:e}", six(loss)))?;
     line("")?;
     line(&format!("{:<20}{:>13}{:>13}{:>13}{:>13}", "", "value", "by hand", "difference", "they differ"))?;
     let mut first = 0;
@@ -233,13 +233,13 @@ pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
             let (by_hand, measured) = (gradient[first + i], difference(first + i, *step)?);
             worst = worst.max((by_hand - measured).abs());
             if i < SHOWN {
-                let row = [values[first + i], by_hand, measured, by_hand - measured];
-                line(&format!("{:<20}{}", format!("{name} {}", i + 1), columns(row)))?;
+                let row = columns([values[first + i], by_hand, measured]);
+                line(&format!("{:<20}{row}{:>13.1e}", format!("{name} {}", i + 1), by_hand - measured))?;
             }
         }
         line(&format!(
-            "  all {size} of {name}: they differ by at most {} of the largest, {}",
-            six(worst / scale),
+            "  all {size} of {name}: they differ by at most {:.1e} of the largest, {}",
+            worst / scale,
             six(scale)
         ))?;
         first += size;

@@ -7,7 +7,7 @@ use crate::prior::multi_spike::zero_level;
 use crate::prior::windows::window;
 use crate::prior::{Codebook, Form, MultiSpike, vnq, windows};
 use crate::report::axes::Axis;
-use crate::report::chart::{self, Chart, MARK, Plot};
+use crate::report::chart::{self, Chart, MARK, Plot, TRUTH};
 use crate::report::kl_forms::{FormValues, kl_forms};
 use crate::report::kl_funnels::{Grid, Surface, kl_funnels};
 use crate::scalar::Real;
@@ -128,17 +128,16 @@ fn window_weights(theta: &[f64], levels: &[f64]) -> String {
     let omega = |theta: f64, level: f64| window(one(theta), one(level), one(ratio)).value.first();
     let nonzero: Vec<f64> = levels.iter().copied().filter(|level| *level != 0.0).collect();
     let sum = |theta: f64| nonzero.iter().map(|level| omega(theta, *level)).sum::<f64>();
-    let mut curves: Vec<_> =
-        nonzero.iter().map(|level| (chart::line(1), curve(theta, |theta| omega(theta, *level)))).collect();
-    let (name, rest) = match zero {
-        Some(_) => ("1 − Σ Ω, the weight of the zero level", curve(theta, |theta| 1.0 - sum(theta))),
-        None => ("Σ Ω; where it is 0, no level pulls", curve(theta, sum)),
+    let (paint, name, rest) = match zero {
+        Some(_) => (chart::line(0), "1 − Σ Ω, the weight of the zero level", curve(theta, |theta| 1.0 - sum(theta))),
+        None => (TRUTH, "Σ Ω; where it is 0, no level pulls", curve(theta, sum)),
     };
-    curves.push((chart::line(0), rest));
+    let each = nonzero.iter().map(|level| (chart::line(1), curve(theta, |theta| omega(theta, *level))));
+    let curves: Vec<_> = std::iter::once((paint, rest)).chain(each).collect();
     let ends = curves.iter().flat_map(|(_, points)| points).map(|(_, y)| *y).chain([0.0, 1.0]);
     let y = ("weight", Axis::linear(ends));
     let x = ("θ", Axis::linear(theta.iter().copied()));
     let plot = Plot { title: String::new(), x, y, curves, levels: levels.to_vec() };
-    let entries = vec![(chart::line(1), "Ω of each level that is not 0"), (chart::line(0), name), (MARK, "level")];
+    let entries = vec![(chart::line(1), "Ω of each level that is not 0"), (paint, name), (MARK, "level")];
     chart::chart(&Chart { heading: "Weights of the levels in the published form", entries, plots: vec![plot] })
 }

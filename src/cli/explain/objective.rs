@@ -125,6 +125,7 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     let ObjectiveArguments { kl_weight, epochs, out, .. } = arguments;
     in_range("epochs", "1 to 1000", f64::from(*epochs), |epochs| (1.0..=1000.0).contains(&epochs))?;
     kl_weight.iter().try_for_each(|k| in_range("kl-weight", "finite numbers of at least 0", *k, |k| k >= 0.0))?;
+    Codebook::new(arguments.codebook.clone())?;
     equations(EQUATIONS)?;
     line(&format!(
         "{:>8}{:>10}{:>14}{:>12}{:>12}{:>14}{:>12}",
