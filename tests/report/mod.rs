@@ -10,6 +10,7 @@ mod histogram;
 mod kl_forms;
 mod kl_funnels;
 mod layers;
+mod levels;
 mod panel;
 #[cfg(feature = "files")]
 mod quantized_loss;

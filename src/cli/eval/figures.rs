@@ -19,10 +19,11 @@ const MOST_CERTAIN: usize = 8;
 
 /// Writes the figures into `dir`, which is created if it does not exist.
 pub(super) fn write(dir: &Path, task: &Task<'_>, evaluation: &Evaluation) -> Result<()> {
+    let other = task.other.as_ref().map_or("", |other| &other.name.name);
     let figures = [
         ("reliability.svg", reliability(&each(evaluation, |of| of_bins(of, evaluation))?)),
         ("risk-coverage.svg", risk_coverage(&each(evaluation, |of| of_risks(of, evaluation))?)),
-        ("entropy.svg", entropies(&each(evaluation, |of| Ok(of_entropy(of, task)))?)),
+        ("entropy.svg", entropies(&each(evaluation, |of| Ok(of_entropy(of, task)))?, &task.own.name, other)),
         ("confusion.svg", confusion(&each(evaluation, |of| Ok(of_classes(of, task, evaluation)))?)),
         ("images.svg", sheet(task, evaluation)),
     ];
