@@ -19,6 +19,7 @@ mod options;
 mod oracle;
 mod output;
 mod predict;
+mod progress;
 mod quantize;
 mod signals;
 mod source;

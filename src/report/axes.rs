@@ -167,13 +167,13 @@ pub fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
 }
 
 /// Ticks between 10^`low` and 10^`high`: the first of these series that has at least three and at most `most` ticks: 1,
-/// 2, 5 · 10^k; 1, 2, 3, 5, 7 · 10^k; 1, 3 · 10^k; 10^k or, if these are too many, every second, every third … of them;
-/// 3 · 10^k; within a power of ten, ticks at equal distances. If none has three, the first of them that has two.
+/// 2, 5 · 10^k; 1, 2, 3, 5, 7 · 10^k; 10^k; 1, 3 · 10^k; every second, every third … of 10^k; 3 · 10^k; within a power
+/// of ten, ticks at equal distances. If none has three, the first of them that has two.
 pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     if !(high > low && high - low < LONGEST) || most == 0 {
         return Vec::new();
     }
-    let mut series: Vec<Vec<f64>> = [&[1.0, 2.0, 5.0][..], &[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0, 3.0]]
+    let mut series: Vec<Vec<f64>> = [&[1.0, 2.0, 5.0][..], &[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0], &[1.0, 3.0]]
         .into_iter()
         .map(|digits| multiples(digits, (1, 0), low, high))
         .collect();

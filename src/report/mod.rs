@@ -5,6 +5,7 @@
 //! | [`histogram`](histogram()) | how the posterior means θ of each layer gather at its levels |
 //! | [`funnel`](funnel()) | θ against ln σ²: weights at a level may be uncertain, those between may not |
 //! | [`quantized_loss`](quantized_loss()) | Σ(θ − Q(θ))² of the network by epoch |
+//! | [`accuracy`](accuracy()) | the error with mean and with quantized weights, and the NLL, by epoch |
 //! | [`comparison`](comparison()) | quantized loss and error by epoch, one curve a prior |
 //! | [`kl_forms`](kl_forms()) | each form of the KL against the truth, over θ |
 //! | [`kl_funnels`](kl_funnels()) | the funnels that the forms make over θ and ln σ² |
@@ -20,6 +21,7 @@
 //! [`svg`] writes elements, [`axes`] maps values to positions and finds ticks, [`panel`] draws a framed plot,
 //! [`layers`] lays out one panel a layer, [`levels`] marks the levels in it.
 
+pub mod accuracy;
 pub mod axes;
 pub mod comparison;
 pub mod confusion;
@@ -37,6 +39,7 @@ pub mod reliability;
 pub mod risk_coverage;
 pub mod svg;
 
+pub use accuracy::{Accuracies, accuracy};
 pub use comparison::{Curve, comparison};
 pub use confusion::{Confusion, confusion};
 pub use contact_sheet::{Picture, contact_sheet};

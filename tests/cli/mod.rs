@@ -163,6 +163,7 @@ impl Workplace {
         let names = [
             "checkpoint.safetensors",
             "model.packed",
+            "figures/accuracy.svg",
             "figures/funnel.svg",
             "figures/histogram.svg",
             "figures/quantized-loss.svg",

@@ -1,5 +1,6 @@
 //! The figures, read back from their SVG.
 
+mod accuracy;
 mod axes;
 mod comparison;
 mod confusion;

@@ -16,6 +16,7 @@ fn metrics(epoch: u32) -> EpochMetrics {
         kl: 1e300,
         kl_weight: 5e-324,
         quantized_loss: 0.0,
+        share_at_level: (epoch > 1).then_some(0.75),
         accuracy_mean: 0.97,
         accuracy_quantized: 0.25,
         levels: BTreeMap::from([("fc1".into(), vec![-0.2, 0.0, 0.1]), ("fc2".into(), vec![0.1, 0.3])]),
