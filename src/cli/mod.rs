@@ -11,6 +11,7 @@ mod download;
 mod eval;
 mod explain;
 mod export;
+mod figures;
 mod init;
 mod inspect;
 mod memory;

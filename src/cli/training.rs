@@ -2,6 +2,7 @@
 
 use super::checkpoints::Checkpoints;
 use super::device::{Gpu, on};
+use super::figures;
 use super::init;
 use super::output::{line, note};
 use super::progress::Progress;
@@ -13,6 +14,7 @@ use crate::nets::{Graph, Network, Role};
 use crate::packed::{PackedModel, format};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
+use crate::report::formats::Formats;
 use crate::report::{self, Accuracies, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
@@ -125,6 +127,7 @@ pub(super) fn train(
     checkpoints: &Checkpoints,
     changes: &Changes,
     gpu: Option<&Gpu>,
+    formats: &Formats,
     resume: &str,
 ) -> Outcome {
     let Ready { config, data, origin, trainer, position, metrics } = ready(run, checkpoints, changes)?;
@@ -159,7 +162,7 @@ pub(super) fn train(
         return Ok(asked_to_end().map_or(ExitCode::FAILURE, ExitCode::from));
     }
     let model = packed(&config, &training.fetch()?.network);
-    finish(run, &model, training.as_ref(), &data, &observer.metrics)?;
+    finish(run, &model, training.as_ref(), &data, &observer.metrics, formats)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -240,6 +243,7 @@ fn finish(
     training: &dyn Training<f32>,
     data: &Split,
     metrics: &[EpochMetrics],
+    formats: &Formats,
 ) -> std::result::Result<(), Failure> {
     let network = &training.trainer().network;
     let values = |position: usize| network.parameters()[position].as_slice();
@@ -265,7 +269,7 @@ fn finish(
         ("quantized-loss", report::quantized_loss(&by_epoch(|epoch| epoch.quantized_loss))),
         ("accuracy", report::accuracy(&accuracies)),
     ] {
-        run.write_figure(name, &figure)?;
+        run.write_figure(name, &figure, formats)?;
     }
     run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
 
@@ -284,7 +288,11 @@ fn finish(
     line("")?;
     table::bytes(model, format::to_bytes(model).len())?;
     line("")?;
-    line(&format!("in {}: metrics.jsonl, checkpoint.safetensors, model.packed, figures/*.svg", run.dir().display()))?;
+    line(&format!(
+        "in {}: metrics.jsonl, checkpoint.safetensors, model.packed, {}",
+        run.dir().display(),
+        figures::names("figures/*", formats)
+    ))?;
     let accuracy = |row: usize| 100.0 * rows[row].1.accuracy;
     match advice(training.trainer(), accuracy(0) - accuracy(rows.len() - 1)) {
         Some(advice) => line(&advice),

@@ -19,7 +19,8 @@
 //! finite leaves a gap in a curve, and is counted in the title of a layer.
 //!
 //! [`svg`] writes elements, [`axes`] maps values to positions and finds ticks, [`panel`] draws a framed plot,
-//! [`layers`] lays out one panel a layer, [`levels`] marks the levels in it.
+//! [`layers`] lays out one panel a layer, [`levels`] marks the levels in it. [`formats`] converts a finished figure into
+//! PNG and PDF.
 
 pub mod accuracy;
 pub mod axes;
@@ -27,6 +28,7 @@ pub mod comparison;
 pub mod confusion;
 pub mod contact_sheet;
 pub mod entropies;
+pub mod formats;
 pub mod funnel;
 pub mod histogram;
 pub mod kl_forms;

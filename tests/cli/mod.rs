@@ -14,6 +14,7 @@ mod export;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;
+mod figures;
 mod init;
 mod inspect;
 #[cfg(target_os = "linux")]

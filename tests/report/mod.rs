@@ -6,6 +6,8 @@ mod comparison;
 mod confusion;
 mod contact_sheet;
 mod entropies;
+#[cfg(feature = "files")]
+mod formats;
 mod funnel;
 mod histogram;
 mod kl_forms;

@@ -1,9 +1,9 @@
 //! `spikeslab explain kl`.
 
 use crate::cli::Outcome;
+use crate::cli::figures::{self, FigureFormats, save};
 use crate::cli::output::line;
-use crate::error::{Error, Result};
-use crate::files::write::{create_dir_all, write};
+use crate::error::Error;
 use crate::prior::multi_spike::zero_level;
 use crate::prior::{Codebook, Form, MultiSpike};
 use crate::report::kl_forms::{FormValues, kl_forms};
@@ -42,6 +42,8 @@ pub(super) struct KlArguments {
     /// Directory for the figures
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    figure_formats: FigureFormats,
 }
 
 /// The values of ln σ² in the table and in the panels.
@@ -51,6 +53,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
     if !(arguments.range > 0.0 && arguments.range.is_finite()) {
         return Err(Error::option("range", "a positive number", arguments.range).into());
     }
+    let formats = arguments.figure_formats.load()?;
     let codebook = Codebook::new(arguments.codebook.clone())?;
     let published = if zero_level(codebook.levels()).is_some() { Form::Vnq } else { Form::Windows };
     let forms = [Form::Quadrature, Form::Nearest, Form::Mixture, published];
@@ -81,8 +84,8 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
             kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
         })
         .collect();
-    save(arguments, "kl-forms.svg", &kl_forms(&names, &theta, codebook.levels(), &panels))?;
-    save(arguments, "kl-funnels.svg", &kl_funnels(&grid, codebook.levels(), &surfaces))?;
+    save(&arguments.out, "kl-forms", &kl_forms(&names, &theta, codebook.levels(), &panels), &formats)?;
+    save(&arguments.out, "kl-funnels", &kl_funnels(&grid, codebook.levels(), &surfaces), &formats)?;
 
     let theta = evenly(61);
     let truth: Vec<Vec<f64>> = LOG_SIGMA2.iter().map(|at| kl(Form::Quadrature, &theta, *at)).collect();
@@ -99,11 +102,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
         let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
         line(&format!("{form:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
     }
-    line(&format!("in {}: kl-forms.svg, kl-funnels.svg", arguments.out.display()))?;
+    let [forms, funnels] = ["kl-forms", "kl-funnels"].map(|name| figures::names(name, &formats));
+    line(&format!("in {}: {forms}, {funnels}", arguments.out.display()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn save(arguments: &KlArguments, name: &str, svg: &str) -> Result<()> {
-    create_dir_all(&arguments.out)?;
-    write(&arguments.out.join(name), svg.as_bytes())
 }
