@@ -2,6 +2,7 @@
 
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
+use super::figures::{self, FigureFormats};
 use super::options::{TRAINING_OPTIONS, TrainingOptions};
 use super::output::line;
 use super::threads::Threads;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and
-accuracy by epoch in one picture; compare.json tells how the runs begin. With --warmup or --init
+error by epoch in one picture; compare.json tells how the runs begin. With --warmup or --init
 there are two more, hard/ and straight-through/, which compute with quantized weights once the
 network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
 --resume goes on wherever the comparison was stopped or killed; with --data, where the data have
@@ -51,6 +52,8 @@ pub(super) struct CompareArguments {
     )]
     resume: Option<PathBuf>,
     #[command(flatten)]
+    figure_formats: FigureFormats,
+    #[command(flatten)]
     checkpoints: Checkpoints,
     #[command(flatten)]
     device: DeviceOption,
@@ -66,6 +69,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     let device = arguments.device.device;
     // Opened before anything is written.
     let gpu = device.open()?;
+    let formats = arguments.figure_formats.load()?;
     let (comparison, changes) = match &arguments.resume {
         Some(dir) => (Comparison::open(dir)?, arguments.options.changes()?),
         None => (begin(arguments)?, Changes::default()),
@@ -75,9 +79,9 @@ fn command(arguments: &CompareArguments) -> Outcome {
         // All runs are changed before one goes on, so that a later `--resume` does not need the same options.
         runs.iter_mut().try_for_each(|run| training::change(run, &arguments.checkpoints, &changes))?;
     }
-    let resume = resume_command("compare", comparison.dir()) + &device.argument();
+    let resume = resume_command("compare", comparison.dir()) + &device.argument() + &figures::argument(&formats);
     for run in &mut runs {
-        let code = training::train(run, &arguments.checkpoints, &Changes::default(), gpu.as_ref(), &resume)?;
+        let code = training::train(run, &arguments.checkpoints, &Changes::default(), gpu.as_ref(), &formats, &resume)?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }
@@ -85,11 +89,11 @@ fn command(arguments: &CompareArguments) -> Outcome {
     }
     let outcomes = runs.iter().map(Outcomes::of).collect::<Result<Vec<_>>>()?;
     let curves: Vec<Curve> = outcomes.iter().map(|outcome| outcome.curve.clone()).collect();
-    comparison.write_figure(&report::comparison(&curves))?;
+    comparison.write_figure(&report::comparison(&curves), &formats)?;
     table(&outcomes)?;
     line("")?;
     let names: String = comparison.names().map(|name| format!(", {name}/")).collect();
-    line(&format!("in {}: {FIGURE}{names}", comparison.dir().display()))?;
+    line(&format!("in {}: {}{names}", comparison.dir().display(), figures::names(FIGURE, &formats)))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ mod logits;
 mod printed;
 
 use super::device::{DeviceName, DeviceOption, predictions};
+use super::figures::FigureFormats;
 use super::output::note;
 use super::source::{Source, check_data, check_images, data_for, refit_levels, training_images};
 use super::threads::Threads;
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::layers::check_shape;
 use crate::nets::{Graph, WeightMode};
 use crate::packed::Executor;
+use crate::report::formats::Formats;
 use crate::train::data::{Dataset, Split, load};
 use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
 use crate::train::recalibrate::recalibrate;
@@ -56,7 +58,7 @@ without --ood.
 --save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and those of \
 --ood as other_mean, ...; and labels (N), I64.
 
---figures writes reliability, risk-coverage, entropy, confusion and images, each .svg.
+--figures writes reliability, risk-coverage, entropy, confusion and images, each in every format.
 
 Examples:
   spikeslab eval runs/lenet5-1
@@ -105,6 +107,8 @@ pub(super) struct EvalArguments {
     /// Directory for the figures, created if it does not exist
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    #[command(flatten)]
+    figure_formats: FigureFormats,
     /// Write the logits of every draw to a safetensors file
     #[arg(long, value_name = "FILE")]
     save_logits: Option<PathBuf>,
@@ -121,6 +125,8 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
 fn command(arguments: &EvalArguments) -> Outcome {
     logits::check_place(arguments.save_logits.as_deref())?;
     let gpu = arguments.device.device.open()?;
+    arguments.figure_formats.check("figures", arguments.figures.is_some())?;
+    let formats = arguments.figure_formats.load()?;
     match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
@@ -163,7 +169,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 note("without a prior no posterior was learned: sampled weights have the variance of the beginning");
             }
             let task = Task { kinds: &Kind::ALL, samples, own, test, other };
-            finish(arguments, &task, loss, &predict)
+            finish(arguments, &formats, &task, loss, &predict)
         }
         Source::Packed(model) => {
             for (option, is_given) in
@@ -187,7 +193,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 predictions_by(data, classes, 1, |_| Ok(Box::new(|x| executor.predict(x))), sink)
             };
             let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, own, test, other };
-            finish(arguments, &task, None, &predict)
+            finish(arguments, &formats, &task, None, &predict)
         }
     }
 }
@@ -196,14 +202,20 @@ fn command(arguments: &EvalArguments) -> Outcome {
 type Predict<'a> = dyn Fn(Kind, &Dataset, &mut Sink<'_, f32>) -> Result<Predictions> + 'a;
 
 /// Evaluates, writes the files that the options name, and prints the figures of merit.
-fn finish(arguments: &EvalArguments, task: &Task<'_>, loss: Option<f64>, predict: &Predict<'_>) -> Outcome {
+fn finish(
+    arguments: &EvalArguments,
+    formats: &Formats,
+    task: &Task<'_>,
+    loss: Option<f64>,
+    predict: &Predict<'_>,
+) -> Outcome {
     let evaluate = |sink: &mut Sink<'_, f32>| Evaluation::of(task, predict, sink);
     let evaluation = match &arguments.save_logits {
         None => evaluate(&mut |_| Ok(()))?,
         Some(path) => logits::save(path, task, evaluate)?,
     };
     if let Some(dir) = &arguments.figures {
-        figures::write(dir, task, &evaluation)?;
+        figures::write(dir, task, &evaluation, formats)?;
     }
     let printed: std::result::Result<(), Failure> = match arguments.json {
         true => printed::object(task, &evaluation, loss),

@@ -3,6 +3,7 @@
 use super::Outcome;
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
+use super::figures::{self, FigureFormats};
 use super::options::{TRAINING_OPTIONS, TrainingOptions};
 use super::threads::Threads;
 use super::training::{self, Changes};
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
-The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and figures/.
+The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and, in
+figures/, histogram, funnel, quantized-loss and accuracy.
 Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the same bits, after a
 crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
 sums are rounded in another order.
@@ -25,7 +27,7 @@ With --resume, --epochs gives the run another number of epochs, whether it was s
 ended; from there on the learning rate and the weight of the KL follow the new number. config.json
 keeps the earlier one, and the step at which it changed. Until the new end, model.packed and
 figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
-checksum decides.
+checksum decides. --figure-formats is not kept: give it again.
 Where nothing is given, --kl-scale and --kl-weight are a recipe that was measured; those of `oracle`
 (dataset, 1) are the definitions, under which, with --spike exact, the loss bounds the evidence.
 --spike fit is the published function.
@@ -57,6 +59,8 @@ pub(super) struct TrainArguments {
     #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = TRAINING_OPTIONS)]
     resume: Option<PathBuf>,
     #[command(flatten)]
+    figure_formats: FigureFormats,
+    #[command(flatten)]
     checkpoints: Checkpoints,
     #[command(flatten)]
     device: DeviceOption,
@@ -74,6 +78,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
     let device = arguments.device.device;
     // Opened before anything is written.
     let gpu = device.open()?;
+    let formats = arguments.figure_formats.load()?;
     let mut changes = Changes::default();
     let mut run = match (&arguments.resume, &arguments.network) {
         (Some(dir), network) => {
@@ -99,8 +104,8 @@ fn command(arguments: &TrainArguments) -> Outcome {
             }
         }
     };
-    let resume = resume_command("train", run.dir()) + &device.argument();
-    training::train(&mut run, &arguments.checkpoints, &changes, gpu.as_ref(), &resume)
+    let resume = resume_command("train", run.dir()) + &device.argument() + &figures::argument(&formats);
+    training::train(&mut run, &arguments.checkpoints, &changes, gpu.as_ref(), &formats, &resume)
 }
 
 /// The command that continues the run or comparison in `dir`, as it is typed.

@@ -1,9 +1,11 @@
 //! Training in a run directory: from the initial weights or the checkpoint to the figures and the packed model.
 
-use super::checkpoints::{Checkpoints, Interval};
+use super::checkpoints::Checkpoints;
 use super::device::{Gpu, on};
+use super::figures;
 use super::init;
 use super::output::{line, note};
+use super::progress::Progress;
 use super::signals::{self, asked_to_end};
 use super::source::packed;
 use super::{Failure, Outcome, table};
@@ -12,15 +14,14 @@ use crate::nets::{Graph, Network, Role};
 use crate::packed::{PackedModel, format};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
-use crate::report::{self, LayerPicture};
+use crate::report::formats::Formats;
+use crate::report::{self, Accuracies, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::{Split, load};
 use crate::train::evaluate::{Weights, quantized_loss, share_between_levels};
-use crate::train::fit::{Control, EpochMetrics, Observer, Position, fit};
-use crate::train::{Loss, Run, Trainer, Training, checkpoint};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use crate::train::fit::{Control, EpochMetrics, Position, fit};
+use crate::train::{Run, Trainer, Training, checkpoint};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -126,6 +127,7 @@ pub(super) fn train(
     checkpoints: &Checkpoints,
     changes: &Changes,
     gpu: Option<&Gpu>,
+    formats: &Formats,
     resume: &str,
 ) -> Outcome {
     let Ready { config, data, origin, trainer, position, metrics } = ready(run, checkpoints, changes)?;
@@ -145,7 +147,7 @@ pub(super) fn train(
     let mut observer = Progress::new(run, origin, metrics, checkpoints.every, &trainer);
     let mut training = on(gpu, trainer)?;
     let control = fit(training.as_mut(), &data, position, &mut observer);
-    observer.bar.finish_and_clear();
+    observer.clear();
     let stopped = || note(&format!("stopped; go on with: {resume}"));
     match observer.failure {
         Some(Failure::OutputClosed) => {
@@ -160,7 +162,7 @@ pub(super) fn train(
         return Ok(asked_to_end().map_or(ExitCode::FAILURE, ExitCode::from));
     }
     let model = packed(&config, &training.fetch()?.network);
-    finish(run, &model, training.as_ref(), &data, &observer.metrics)?;
+    finish(run, &model, training.as_ref(), &data, &observer.metrics, formats)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -241,6 +243,7 @@ fn finish(
     training: &dyn Training<f32>,
     data: &Split,
     metrics: &[EpochMetrics],
+    formats: &Formats,
 ) -> std::result::Result<(), Failure> {
     let network = &training.trainer().network;
     let values = |position: usize| network.parameters()[position].as_slice();
@@ -254,10 +257,20 @@ fn finish(
             levels: if layer.unquantized { &[] } else { values(layer.levels) },
         })
         .collect();
-    let loss_by_epoch: Vec<f64> = metrics.iter().map(|epoch| epoch.quantized_loss).collect();
-    run.write_figure("histogram", &report::histogram(&pictures))?;
-    run.write_figure("funnel", &report::funnel(&pictures))?;
-    run.write_figure("quantized-loss", &report::quantized_loss(&loss_by_epoch))?;
+    let by_epoch = |of: fn(&EpochMetrics) -> f64| metrics.iter().map(of).collect::<Vec<f64>>();
+    let accuracies = Accuracies {
+        mean: by_epoch(|epoch| epoch.accuracy_mean),
+        quantized: by_epoch(|epoch| epoch.accuracy_quantized),
+        nll: by_epoch(|epoch| epoch.nll),
+    };
+    for (name, figure) in [
+        ("histogram", report::histogram(&pictures)),
+        ("funnel", report::funnel(&pictures)),
+        ("quantized-loss", report::quantized_loss(&by_epoch(|epoch| epoch.quantized_loss))),
+        ("accuracy", report::accuracy(&accuracies)),
+    ] {
+        run.write_figure(name, &figure, formats)?;
+    }
     run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
 
     let sampled = Weights::Sampled { samples: SAMPLES, seed: training.trainer().recipe().seed };
@@ -275,7 +288,11 @@ fn finish(
     line("")?;
     table::bytes(model, format::to_bytes(model).len())?;
     line("")?;
-    line(&format!("in {}: metrics.jsonl, checkpoint.safetensors, model.packed, figures/*.svg", run.dir().display()))?;
+    line(&format!(
+        "in {}: metrics.jsonl, checkpoint.safetensors, model.packed, {}",
+        run.dir().display(),
+        figures::names("figures/*", formats)
+    ))?;
     let accuracy = |row: usize| 100.0 * rows[row].1.accuracy;
     match advice(training.trainer(), accuracy(0) - accuracy(rows.len() - 1)) {
         Some(advice) => line(&advice),
@@ -305,109 +322,4 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
         2 * u64::from(recipe.epochs),
         5.0 * recipe.kl_weight,
     ))
-}
-
-/// Saves and shows the progress of a run.
-struct Progress<'a> {
-    run: &'a Run,
-    origin: Origin,
-    metrics: Vec<EpochMetrics>,
-    checkpoint_every: Interval,
-    epochs: u32,
-    bar: ProgressBar,
-    /// Whether standard error is a terminal: a progress bar is then drawn, and each epoch's line is printed above it.
-    on_terminal: bool,
-    /// Whether the head of the table of epochs has been printed.
-    has_head: bool,
-    /// The error for which nothing can be printed any more.
-    failure: Option<Failure>,
-}
-
-impl<'a> Progress<'a> {
-    fn new(
-        run: &'a Run,
-        origin: Origin,
-        metrics: Vec<EpochMetrics>,
-        checkpoint_every: Interval,
-        trainer: &Trainer<f32>,
-    ) -> Self {
-        let on_terminal = std::io::stderr().is_terminal();
-        let bar = if on_terminal { ProgressBar::new(trainer.steps()) } else { ProgressBar::hidden() };
-        let template = "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {msg}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_position(trainer.step);
-        bar.reset_eta();
-        let epochs = trainer.recipe().epochs;
-        let has_head = false;
-        Self { run, origin, metrics, checkpoint_every, epochs, bar, on_terminal, has_head, failure: None }
-    }
-
-    fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
-        let path = Run::checkpoint_path(self.run.dir());
-        self.run.write_checkpoint(&checkpoint::checked_bytes(&path, trainer, position, Some(&self.origin))?)
-    }
-
-    /// Prints an epoch's row of a table, at most 80 columns wide, and the table's head above the first row.
-    fn show(&mut self, metrics: &EpochMetrics) {
-        let epoch = format!("epoch {:>3}/{}", metrics.epoch, self.epochs);
-        let width = epoch.len();
-        let head = (!self.has_head).then(|| {
-            let names = ["loss", "NLL", "quantized loss", "accuracy", "quantized", "seconds"];
-            let [loss, nll, quantized_loss, accuracy, quantized, seconds] = names;
-            format!("{:width$}{loss:>9}{nll:>9}{quantized_loss:>16}{accuracy:>10}{quantized:>11}{seconds:>9}", "")
-        });
-        self.has_head = true;
-        let row = format!(
-            "{epoch}{:>9}{:>9}{:>16}{:>9.2}%{:>10.2}%{:>9.1}",
-            figure(metrics.loss),
-            figure(metrics.nll),
-            figure(metrics.quantized_loss),
-            100.0 * metrics.accuracy_mean,
-            100.0 * metrics.accuracy_quantized,
-            metrics.seconds,
-        );
-        let shown = self.bar.suspend(|| head.iter().chain([&row]).try_for_each(|text| line(text)));
-        self.failure = shown.err();
-    }
-}
-
-/// A number in at most eight characters, with the decimals that fit, up to four.
-fn figure(value: f64) -> String {
-    let digits = value.abs().max(1.0).log10() as usize;
-    if digits < 6 { format!("{value:.0$}", 4_usize.saturating_sub(digits)) } else { format!("{value:.1e}") }
-}
-
-impl Observer<f32> for Progress<'_> {
-    fn after_step(&mut self, training: &mut dyn Training<f32>, position: &Position, loss: &Loss) -> Result<Control> {
-        let step = training.trainer().step;
-        if self.on_terminal {
-            self.bar.set_message(format!("loss {:.4}", loss.loss));
-            self.bar.set_position(step);
-        }
-        let stop = asked_to_end().is_some();
-        if stop || self.checkpoint_every.is_due_after_step(step) {
-            self.save(training.fetch()?, position)?;
-        }
-        Ok(if stop { Control::Stop } else { Control::Continue })
-    }
-
-    fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
-        self.bar.set_position(trainer.step);
-        // The metrics are written first: they may have more epochs than the checkpoint, never fewer. Only what is on
-        // disk is shown.
-        self.metrics.push(metrics.clone());
-        self.run.write_metrics(&self.metrics)?;
-        let last = position.epoch == trainer.recipe().epochs;
-        let interrupted = asked_to_end().is_some() && !last;
-        let saved = interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step);
-        if saved {
-            self.save(trainer, position)?;
-        }
-        self.show(&metrics);
-        let stop = interrupted || self.failure.is_some();
-        if stop && !saved {
-            self.save(trainer, position)?;
-        }
-        Ok(if stop { Control::Stop } else { Control::Continue })
-    }
 }

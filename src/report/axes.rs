@@ -16,7 +16,13 @@ pub struct Axis {
     /// The ends, as values (linear) or as their logarithms to base 10 (logarithmic).
     low: f64,
     high: f64,
+    /// Whether a logarithmic axis has a place for 0: its low end.
+    has_zero: bool,
 }
+
+/// The low end of a logarithmic axis that shows 0 lies this many times below its smallest positive value, so that 0 is
+/// apart from it; on a long axis it is this share of the axis.
+const BELOW_SMALLEST: (f64, f64) = (2.0, 0.12);
 
 /// Values whose size is not below this are treated as infinite, so that no difference of two values overflows.
 const LARGEST: f64 = 1e300;
@@ -34,23 +40,35 @@ impl Axis {
         } else {
             0.1 * low.abs().max(high.abs())
         };
-        Axis { scale: Scale::Linear, low: low - margin, high: high + margin }
+        Axis { scale: Scale::Linear, low: low - margin, high: high + margin, has_zero: false }
+    }
+
+    /// A linear axis from 0 to the largest finite value of `values`, with a margin above it; from 0 to 1 if no value is
+    /// positive.
+    pub fn from_zero(values: impl IntoIterator<Item = f64>) -> Axis {
+        let positive = values.into_iter().filter(|&v| v > 0.0 && v < LARGEST);
+        let high = ends(positive).map_or(1.0, |(_, largest)| 1.04 * largest);
+        Axis { scale: Scale::Linear, low: 0.0, high, has_zero: false }
     }
 
     /// A logarithmic axis over the positive, finite values of `values`, or over [0.1, 10] if there are none, with a
-    /// margin.
+    /// margin. If 0 is among the values, it has the lowest tick, at the low end.
     pub fn log10(values: impl IntoIterator<Item = f64>) -> Axis {
-        let powers = values.into_iter().filter(|&v| v > 0.0 && v < LARGEST).map(f64::log10);
+        let mut has_zero = false;
+        let values = values.into_iter().inspect(|v| has_zero |= *v == 0.0);
+        let powers = values.filter(|&v| v > 0.0 && v < LARGEST).map(f64::log10);
         let (low, high) = ends(powers).unwrap_or((-1.0, 1.0));
         let margin = if high - low > 0.1 { 0.05 * (high - low) } else { 0.3 };
-        Axis { scale: Scale::Log10, low: low - margin, high: high + margin }
+        let (times, share) = BELOW_SMALLEST;
+        let below = if has_zero { times.log10().max(share * (high - low)) } else { margin };
+        Axis { scale: Scale::Log10, low: low - below, high: high + margin, has_zero }
     }
 
     /// A linear axis for epochs 1 to `count`, with ticks at whole numbers.
     pub fn epochs(count: usize) -> Axis {
         let last = count.max(1) as f64;
         let margin = if count > 1 { 0.03 * (last - 1.0) } else { 0.5 };
-        Axis { scale: Scale::Whole, low: 1.0 - margin, high: last + margin }
+        Axis { scale: Scale::Whole, low: 1.0 - margin, high: last + margin, has_zero: false }
     }
 
     /// The values at the ends of the axis.
@@ -81,10 +99,39 @@ impl Axis {
                 let ticks = linear_ticks(self.low, self.high, most);
                 ticks.into_iter().filter(|&tick| tick >= 1.0 && tick.fract() == 0.0).collect()
             }
-            Scale::Log10 => log_ticks(self.low, self.high, most),
+            Scale::Log10 => {
+                let zero = self.has_zero.then_some(0.0);
+                let ticks = log_ticks(self.low, self.high, most.saturating_sub(zero.iter().len()));
+                zero.into_iter().chain(ticks).collect()
+            }
         }
     }
+
+    /// The labels of these ticks of the axis. Ticks at equal distances have the same number of decimals.
+    pub fn labels(self, ticks: &[f64]) -> Vec<String> {
+        let is_even = match self.scale {
+            Scale::Linear | Scale::Whole => true,
+            // Ticks of a short logarithmic axis are at equal distances.
+            Scale::Log10 => self.high - self.low < 0.7,
+        };
+        if is_even { labels(ticks, 9) } else { ticks.iter().map(|tick| label(*tick, 9)).collect() }
+    }
+
+    /// The values at which a logarithmic axis has short marks without a label: 2, 3 … 9 · 10^k or, on an axis of more
+    /// than `decades` powers of ten, the powers. Their distances, which shrink towards the next power, show that the
+    /// axis is logarithmic. None on a linear axis.
+    pub fn marks(self, decades: usize) -> Vec<f64> {
+        if self.scale != Scale::Log10 || !(self.high > self.low && self.high - self.low < LONGEST) {
+            return Vec::new();
+        }
+        let digits: &[f64] =
+            if self.high - self.low <= decades as f64 { &[1., 2., 3., 4., 5., 6., 7., 8., 9.] } else { &[1.] };
+        multiples(digits, (1, 0), self.low, self.high)
+    }
 }
+
+/// The largest number of powers of ten on a logarithmic axis that has ticks.
+const LONGEST: f64 = 1000.0;
 
 /// The smallest and the largest of `values`; none if there are none.
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -119,32 +166,47 @@ pub fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     Vec::new()
 }
 
-/// Ticks between 10^`low` and 10^`high`: the first of these series with at most `most` ticks: 1, 2, 5 · 10^k; 10^k;
-/// every second 10^k, every third … If the series has fewer than two ticks, those of a linear axis.
+/// Ticks between 10^`low` and 10^`high`: the first of these series that has at least three and at most `most` ticks: 1,
+/// 2, 5 · 10^k; 1, 2, 3, 5, 7 · 10^k; 10^k; 1, 3 · 10^k; every second, every third … of 10^k; 3 · 10^k; within a power
+/// of ten, ticks at equal distances. If none has three, the first of them that has two.
 pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
-    if !(high > low && high - low < 1000.0) || most == 0 {
+    if !(high > low && high - low < LONGEST) || most == 0 {
         return Vec::new();
     }
-    let (from, to) = (10f64.powf(low), 10f64.powf(high));
-    let multiples = |digits: &[f64], stride: i32| -> Vec<f64> {
-        (low.floor() as i32..=high.ceil() as i32)
-            .filter(|power| power.rem_euclid(stride) == 0)
-            .flat_map(|power| {
-                digits.iter().map(move |digit| match power {
-                    0.. => digit * 10f64.powi(power),
-                    _ => digit / 10f64.powi(-power),
-                })
-            })
-            .filter(|tick| tick.is_normal() && (from..=to).contains(tick))
-            .collect()
-    };
-    let mut ticks = multiples(&[1.0, 2.0, 5.0], 1);
-    let mut stride = 1;
-    while ticks.len() > most {
-        ticks = multiples(&[1.0], stride);
-        stride += 1;
+    let mut series: Vec<Vec<f64>> = [&[1.0, 2.0, 5.0][..], &[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0], &[1.0, 3.0]]
+        .into_iter()
+        .map(|digits| multiples(digits, (1, 0), low, high))
+        .collect();
+    let longest = (high - low).ceil() as i32 + 1;
+    let of_stride = |stride| (0..stride).map(move |phase| multiples(&[1.0], (stride, phase), low, high));
+    // From the first stride with few enough ticks on, there are ever fewer.
+    series.extend((1..=longest).map(of_stride).find_map(|phases| {
+        let fitting = phases.filter(|ticks| ticks.len() <= most);
+        // The first of the longest.
+        fitting.reduce(|best, ticks| if ticks.len() > best.len() { ticks } else { best })
+    }));
+    series.push(multiples(&[3.0], (1, 0), low, high));
+    if high - low < 1.0 {
+        series.push(linear_ticks(10f64.powf(low), 10f64.powf(high), most));
     }
-    if ticks.len() < 2 { linear_ticks(from, to, most) } else { ticks }
+    let least = |least: usize| series.iter().find(|ticks| (least..=most).contains(&ticks.len()));
+    least(3).or_else(|| least(2)).or_else(|| least(1)).cloned().unwrap_or_default()
+}
+
+/// The multiples digit · 10^k in [10^`low`, 10^`high`] for which k is `phase` more than a multiple of `stride`,
+/// ascending.
+fn multiples(digits: &[f64], (stride, phase): (i32, i32), low: f64, high: f64) -> Vec<f64> {
+    let (from, to) = (10f64.powf(low), 10f64.powf(high));
+    (low.floor() as i32..=high.ceil() as i32)
+        .filter(|power| power.rem_euclid(stride) == phase)
+        .flat_map(|power| {
+            digits.iter().map(move |digit| match power {
+                0.. => digit * 10f64.powi(power),
+                _ => digit / 10f64.powi(-power),
+            })
+        })
+        .filter(|tick| tick.is_normal() && (from..=to).contains(tick))
+        .collect()
 }
 
 /// `value` as text for a reader, to `digits` significant digits: −0.2, 12,500, 3·10⁻⁷.
@@ -182,6 +244,38 @@ pub fn label(value: f64, digits: usize) -> String {
         }
     };
     if value < 0.0 { format!("−{magnitude}") } else { magnitude }
+}
+
+/// `values` as texts that stand in one row: with the same number of decimals, as many as the value of the largest size
+/// needs for `digits` significant digits, or more, where otherwise different values had the same text, and without zeros
+/// that all of them end in. 0 is `0`. Values too large or too small for decimals have each the text of [`label`].
+pub fn labels(values: &[f64], digits: usize) -> Vec<String> {
+    let largest = values.iter().filter(|value| value.is_finite()).map(|value| value.abs()).fold(0.0, f64::max);
+    let power = largest.log10().floor();
+    if !(-4.0..5.0).contains(&power) {
+        return values.iter().map(|value| label(*value, digits)).collect();
+    }
+    let fixed =
+        |decimals: usize| -> Vec<String> { values.iter().map(|value| with_decimals(*value, decimals)).collect() };
+    let differ = |texts: &[String]| {
+        let pairs = values.windows(2).zip(texts.windows(2));
+        pairs.into_iter().all(|(values, texts)| values[0] == values[1] || texts[0] != texts[1])
+    };
+    let enough = (digits as i32 - 1 - power as i32).max(0) as usize;
+    let decimals = (enough..enough + 4).find(|decimals| differ(&fixed(*decimals))).unwrap_or(enough);
+    let needed = |text: &String| text.split_once('.').map_or(0, |(_, fraction)| fraction.trim_end_matches('0').len());
+    fixed(fixed(decimals).iter().map(needed).max().unwrap_or(0))
+}
+
+/// `value` with this number of decimals; exactly 0 without.
+fn with_decimals(value: f64, decimals: usize) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return label(value, 1);
+    }
+    let fixed = format!("{:.decimals$}", value.abs());
+    let (whole, fraction) = fixed.split_at(fixed.find('.').unwrap_or(fixed.len()));
+    let is_zero = !fixed.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+    format!("{}{}{fraction}", if value < 0.0 && !is_zero { "−" } else { "" }, thousands(whole))
 }
 
 /// `count` with its digits in groups of three: 235,200.

@@ -1,4 +1,4 @@
-//! The published comparison of a multi-spike and a Gaussian prior: the quantized loss and the accuracy with quantized
+//! The published comparison of a multi-spike and a Gaussian prior: the quantized loss and the error with quantized
 //! weights by epoch.
 
 use super::WIDTH;
@@ -23,9 +23,14 @@ pub struct Curve {
 /// Height and width of the plots.
 const PLOT: (f64, f64) = (260.0, 310.0);
 
-/// Quantized loss (left, logarithmic) and accuracy (right, in percent) by epoch, one colour per curve, as SVG.
-/// The accuracy with mean weights is a broad, pale line: where quantized weights have the same accuracy, their line
-/// is inside it.
+/// The width of the line of mean weights.
+pub(super) const THIN: f64 = 1.2;
+/// Name of the error on a logarithmic axis.
+pub(super) const ERROR: &str = "error: 100 − accuracy, %, log scale";
+
+/// Quantized loss (left) and error (right, in percent) by epoch, both on logarithmic axes, one colour per curve, as SVG.
+/// On such an axis errors of 2 % and 3 % are apart, whatever the error of the first epochs. The error with mean weights
+/// is a thin, dashed line.
 pub fn comparison(curves: &[Curve]) -> String {
     let right = WIDTH - 20.0 - PLOT.1;
     let paints: Vec<[Paint; 2]> = (0..curves.len()).map(paints).collect();
@@ -34,12 +39,12 @@ pub fn comparison(curves: &[Curve]) -> String {
     // The runs' names share a row with the key to the right plot if there is room for both.
     let rows = if 14.0 + legend_width(&runs) > right { 2.0 } else { 1.0 };
     let top = 36.0 + 25.0 * rows;
-    let mut svg = Svg::new(WIDTH, top + PLOT.0 + 46.0, "Quantized loss and accuracy by epoch");
-    svg.text(14.0, 24.0, "Quantized loss and accuracy by epoch", Font::HEADING);
+    let mut svg = Svg::new(WIDTH, top + PLOT.0 + 46.0, "Quantized loss and error by epoch");
+    svg.text(14.0, 24.0, "Quantized loss and error by epoch", Font::HEADING);
     legend(&mut svg, 14.0, 48.0, &runs);
     let kinds: &Entries<'_> = &[
         (&[Paint::Line(GREY, 1.8), Paint::Discs(GREY, 5.5)], "quantized weights"),
-        (&[Paint::Line(PALE, 9.0)], "mean weights"),
+        (&[Paint::Dashed(GREY, THIN)], "mean weights"),
     ];
     legend(&mut svg, right, top - 13.0, kinds);
 
@@ -51,8 +56,8 @@ pub fn comparison(curves: &[Curve]) -> String {
     };
     let loss = plot(78.0, Axis::log10(curves.iter().flat_map(|c| c.quantized_loss.iter().copied())));
     let accuracies = curves.iter().flat_map(|c| c.accuracy_mean.iter().chain(&c.accuracy_quantized));
-    let accuracy = plot(right, Axis::linear(accuracies.map(|v| v * 100.0)));
-    for (panel, name, distance) in [(&loss, NAME, 60.0), (&accuracy, "accuracy, %", 44.0)] {
+    let error = plot(right, Axis::log10(errors(accuracies)));
+    for (panel, name, distance) in [(&loss, NAME, 60.0), (&error, ERROR, 44.0)] {
         panel.draw_axes(&mut svg);
         panel.name_x(&mut svg, "epoch");
         panel.name_y(&mut svg, name, distance);
@@ -61,27 +66,22 @@ pub fn comparison(curves: &[Curve]) -> String {
         }
     }
 
-    // Broad lines are drawn below all others, each narrower than the line before, so that all are visible where they
-    // coincide.
-    let widths = (0..curves.len()).rev().map(|i| 5.0 + 4.0 * i as f64);
-    for ((i, curve), width) in curves.iter().enumerate().zip(widths) {
-        let (_, tint) = CURVES[i % CURVES.len()];
-        let mean = percent(&curve.accuracy_mean);
-        svg.path(&accuracy.curve(&mean), Paint::Line(tint, width));
-        svg.path(&accuracy.dots(&mean), Paint::Discs(tint, width));
-    }
     for (curve, paints) in curves.iter().zip(&paints) {
-        let quantized = percent(&curve.accuracy_quantized);
-        for (panel, values) in [(&loss, &curve.quantized_loss), (&accuracy, &quantized)] {
+        let quantized = errors(&curve.accuracy_quantized);
+        for (panel, values) in [(&loss, &curve.quantized_loss), (&error, &quantized)] {
             svg.path(&panel.curve(values), paints[0]);
             svg.path(&panel.dots(values), paints[1]);
         }
     }
+    // Above all others: where quantized weights have the same error, the dashes would not be seen under their line.
+    for (i, curve) in curves.iter().enumerate() {
+        let (color, _) = CURVES[i % CURVES.len()];
+        let mean = errors(&curve.accuracy_mean);
+        svg.path(&error.curve(&mean), Paint::Dashed(color, THIN));
+        svg.path(&error.dots(&mean), Paint::Discs(color, 2.0 * THIN));
+    }
     svg.finish()
 }
-
-/// The colour of the broad line in the legend.
-const PALE: &str = "#cccccc";
 
 /// The line and the points of curve `index`. Discs and squares alternate, so that curves differ also without colour.
 fn paints(index: usize) -> [Paint; 2] {
@@ -90,6 +90,7 @@ fn paints(index: usize) -> [Paint; 2] {
     [Paint::Line(color, 1.8), points]
 }
 
-fn percent(fractions: &[f64]) -> Vec<f64> {
-    fractions.iter().map(|v| v * 100.0).collect()
+/// The errors in percent of accuracies given as fractions.
+pub(super) fn errors<'a>(accuracies: impl IntoIterator<Item = &'a f64>) -> Vec<f64> {
+    accuracies.into_iter().map(|accuracy| 100.0 * (1.0 - accuracy)).collect()
 }

@@ -1,7 +1,7 @@
 //! Histograms of the predictive entropy, of the test images and of others.
 
 use super::WIDTH;
-use super::axes::{Axis, label};
+use super::axes::{Axis, labels};
 use super::layers::Grid;
 use super::panel::{Panel, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg, WEIGHT, number};
@@ -23,21 +23,31 @@ pub struct Entropies {
 /// Bins of a histogram.
 const BINS: usize = 40;
 
+/// The width of an entry of the legend, which names a data set, at most.
+const WIDEST_NAME: f64 = 340.0;
+
 /// The shares of the images by their entropy, from 0 to ln K, on a logarithmic axis, one panel for each kind of
-/// weights, as SVG. Images of another data set are a line: the part of it to the right of the bars are the images that
-/// entropy separates from the test images.
-pub fn entropies(kinds: &[Entropies]) -> String {
+/// weights, as SVG. The test images are of the data set `own`; the images of the data set `other` are a line: the part of
+/// it to the right of the bars are the images that entropy separates from the test images.
+pub fn entropies(kinds: &[Entropies], own: &str, other: &str) -> String {
     let grid = Grid::new(kinds.len(), 0);
     let mut svg = Svg::new(WIDTH, grid.height(), "Predictive entropy");
     svg.text(14.0, 24.0, "Predictive entropy of the images", Font::HEADING);
-    let own: (&[Paint], &str) = (&[Paint::Fill(WEIGHT)], "test images");
-    let other: (&[Paint], &str) = (&[Paint::Line(LEVEL, 2.0)], "images of another data set");
+    let named = |what: &str, name: &str| match name {
+        "" => what.to_string(),
+        name => Font::NAME.cut(&format!("{what}: {name}"), WIDEST_NAME),
+    };
+    let (own, other) = (named("test images", own), named("images of another data set", other));
+    let own: (&[Paint], &str) = (&[Paint::Fill(WEIGHT)], &own);
+    let other: (&[Paint], &str) = (&[Paint::Line(LEVEL, 2.0)], &other);
     let has_other = kinds.iter().any(|kind| kind.other.is_some());
     legend(&mut svg, 14.0, 47.0, &[own, other][..if has_other { 2 } else { 1 }]);
     if kinds.is_empty() {
         svg.text(WIDTH / 2.0, grid.height() / 2.0, "no weights", Font::SMALL.anchor(Anchor::Middle));
     }
-    for (index, kind) in kinds.iter().enumerate() {
+    let aurocs = kinds.iter().map(|kind| kind.other.as_ref().map_or(f64::NAN, |(_, auroc)| *auroc));
+    let aurocs = labels(&aurocs.collect::<Vec<f64>>(), 3);
+    for (index, (kind, auroc)) in kinds.iter().zip(aurocs).enumerate() {
         let most = (kind.classes.max(2) as f64).ln();
         let others = kind.other.as_ref().map(|(values, _)| values);
         let fewest = 1.0 / kind.own.len().max(others.map_or(0, Vec::len)).max(1) as f64;
@@ -49,11 +59,11 @@ pub fn entropies(kinds: &[Entropies]) -> String {
             panel.name_x(&mut svg, "entropy, nats");
         }
         if panel.left == grid.panel(0, panel.x, panel.y).left {
-            panel.name_y(&mut svg, "share of the images, %", 51.0);
+            panel.name_y(&mut svg, "share of the images, %, log scale", 51.0);
         }
         svg.text(panel.left - 42.0, panel.top - 10.0, &kind.name, Font::TITLE);
-        if let Some((_, auroc)) = &kind.other {
-            let auroc = format!("AUROC {}", label(*auroc, 3));
+        if kind.other.is_some() {
+            let auroc = format!("AUROC {auroc}");
             svg.text(panel.right(), panel.top - 10.0, &auroc, Font::SMALL.anchor(Anchor::End));
         }
         let bars = outline(&panel, &kind.own, most);

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::WIDTH;
 use super::axes::Axis;
-use super::layers::{Grid, LayerPicture, mark_levels, theta_axis};
+use super::layers::{Grid, LayerPicture, theta_axis};
+use super::levels::{mark_levels, tiers};
 use super::panel::{Panel, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg};
 
@@ -29,7 +30,7 @@ const CELL: f64 = 2.0;
 /// Posterior means against log variances of each layer, as SVG: a raster whose shades give the number of weights per
 /// cell. All panels have the same vertical axis. A weight is drawn if both its values are finite.
 pub fn funnel(layers: &[LayerPicture<'_>]) -> String {
-    let grid = Grid::new(layers.len(), 1);
+    let grid = Grid::new(layers.len(), tiers(layers, &[]));
     let mut svg = Svg::new(WIDTH, grid.height(), "Posterior means against log variances of each layer");
     svg.text(14.0, 24.0, "Posterior mean θ against log variance ln σ² by layer", Font::HEADING);
     legend(&mut svg, 14.0, 47.0, &[(&[Paint::Dashed(LEVEL, 1.2)], "level")]);

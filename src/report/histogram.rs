@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use super::WIDTH;
 use super::axes::Axis;
-use super::layers::{Grid, LayerPicture, mark_levels, theta_axis};
+use super::layers::{Grid, LayerPicture, theta_axis};
+use super::levels::{mark_levels, tiers};
 use super::panel::{Entries, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg, WEIGHT, number};
 
@@ -15,7 +16,10 @@ const BAR: f64 = 2.0;
 /// Histogram of the posterior means of each layer, as SVG. The vertical axis is logarithmic, so that a level with one
 /// weight in a thousand is visible beside a level with the rest, and so are the weights between them.
 pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
-    let grid = Grid::new(layers.len(), 2);
+    let is_finite = |layer: &LayerPicture<'_>| layer.theta.iter().any(|theta| theta.is_finite());
+    let shares_of = |layer| if is_finite(layer) { shares(layer.theta, layer.levels) } else { Vec::new() };
+    let all_shares: Vec<Vec<f64>> = layers.iter().map(shares_of).collect();
+    let grid = Grid::new(layers.len(), 2 * tiers(layers, &all_shares));
     let mut svg = Svg::new(WIDTH, grid.height(), "Histogram of the posterior means of each layer");
     svg.text(14.0, 24.0, "Posterior means θ by layer", Font::HEADING);
     let level = "level: its value, and its share of the weights";
@@ -24,7 +28,7 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
     if layers.is_empty() {
         svg.text(WIDTH / 2.0, grid.height() / 2.0, "no layers", Font::SMALL.anchor(Anchor::Middle));
     }
-    for (index, layer) in layers.iter().enumerate() {
+    for (index, (layer, shares)) in layers.iter().zip(&all_shares).enumerate() {
         let x = theta_axis(layer);
         let (low, high) = x.ends();
         let bars = (grid.panel(index, x, x).width / BAR) as usize;
@@ -33,10 +37,9 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
         let most = counts.iter().copied().max().unwrap_or(0).max(10);
         let panel = grid.panel(index, x, Axis::log10([0.8, most as f64]));
         let drawn = counts.iter().sum();
-        grid.frame(&mut svg, index, &panel, layer, drawn, "weights per bin");
+        grid.frame(&mut svg, index, &panel, layer, drawn, "weights per bin, log scale");
 
-        let shares = if drawn > 0 { shares(layer.theta, layer.levels) } else { Vec::new() };
-        mark_levels(&mut svg, &panel, layer.levels, &shares);
+        mark_levels(&mut svg, &panel, layer.levels, shares);
         let width = panel.width / bars as f64;
         let mut outline = format!("M{} {}", number(panel.left), number(panel.bottom()));
         for (i, &count) in counts.iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::WIDTH;
-use super::axes::{Axis, label};
+use super::axes::{Axis, labels};
 use super::panel::{Panel, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg, number};
 
@@ -45,10 +45,11 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
     if step.is_finite() {
         let font = Font::NAME.anchor(Anchor::Start);
         svg.text(110.0, 47.0, "nats, from", font);
-        for (shade, color) in SHADES.into_iter().enumerate() {
+        let from: Vec<f64> = (0..SHADES.len()).map(|shade| low + step * shade as f64).collect();
+        for (shade, (color, text)) in SHADES.into_iter().zip(labels(&from, 2)).enumerate() {
             let x = 184.0 + 72.0 * shade as f64;
             svg.rect(x, 37.0, 18.0, 12.0, color);
-            svg.text(x + 22.0, 47.0, &label(low + step * shade as f64, 2), font);
+            svg.text(x + 22.0, 47.0, &text, font);
         }
     }
     for (index, surface) in surfaces.iter().enumerate() {

@@ -1,11 +1,9 @@
 //! The layout that the figures of the weights share: one panel for each layer.
 
-use std::fmt::Write;
-
 use super::WIDTH;
 use super::axes::{Axis, count, label};
 use super::panel::Panel;
-use super::svg::{Anchor, Font, GREY, LEVEL, Paint, Svg, number};
+use super::svg::{Anchor, Font, GREY, LEVEL, Svg};
 use crate::nets::graph::BayesLayer;
 use crate::nets::schedule::Work;
 use crate::nets::{Graph, Schedule};
@@ -62,13 +60,13 @@ const HEADER: f64 = 62.0;
 /// Space left of each plot, for tick labels and the axis's name.
 const LEFT: f64 = 64.0;
 /// Space right of each plot.
-const RIGHT: f64 = 12.0;
+pub(super) const RIGHT: f64 = 12.0;
 /// Space below each plot, for tick labels.
 const BELOW: f64 = 28.0;
 /// Space below the last row, for the axes' names.
 const FOOTER: f64 = 16.0;
 /// Height of a row of text.
-const ROW: f64 = 14.0;
+pub(super) const ROW: f64 = 14.0;
 
 impl Grid {
     /// A grid of `panels` plots with `rows` rows of level labels above each.
@@ -164,38 +162,6 @@ fn shorten(text: &str, font: Font, room: f64) -> String {
 /// The horizontal axis of a layer's plot, over its finite weights and levels.
 pub fn theta_axis(layer: &LayerPicture<'_>) -> Axis {
     Axis::linear(layer.theta.iter().chain(layer.levels).map(|&v| f64::from(v)))
-}
-
-/// Draws the levels as dashed lines, each with its value above it and, if `shares` has it, its share of the weights
-/// above the value. Where either would touch a label before it, both are left out; more than 16 levels get ticks only. Call
-/// this before the data are drawn, so that the lines lie below them.
-pub fn mark_levels(svg: &mut Svg, panel: &Panel, levels: &[f32], shares: &[f64]) {
-    let crowded = levels.len() > 16;
-    let places = || levels.iter().enumerate().filter_map(|(i, &level)| Some((i, panel.place_x(f64::from(level))?)));
-    let mut lines = String::new();
-    for (_, x) in places() {
-        let length = if crowded { 8.0 } else { panel.height };
-        let _ = write!(lines, "M{} {}v{}", number(x), number(panel.top), number(length));
-    }
-    svg.path(&lines, if crowded { Paint::Line(LEVEL, 0.5) } else { Paint::Dashed(LEVEL, 1.2) });
-    if crowded {
-        return;
-    }
-    let digits = if panel.width < 150.0 { 2 } else { 3 };
-    let mut free_from = f64::NEG_INFINITY;
-    for (i, x) in places() {
-        let value = label(f64::from(levels[i]), digits);
-        let share = shares.get(i).map_or_else(String::new, |share| percent(*share));
-        let half = Font::SMALL.width(&value).max(Font::SMALL.width(&share)) / 2.0;
-        let x = x.min(panel.right() + RIGHT - 2.0 - half);
-        if x - half >= free_from {
-            svg.text(x, panel.top - 5.0, &value, Font::SMALL.color(LEVEL));
-            if !share.is_empty() {
-                svg.text(x, panel.top - 5.0 - ROW, &share, Font::SMALL);
-            }
-            free_from = x + half + 3.0;
-        }
-    }
 }
 
 /// A share in percent, to two digits, from 99 % on to three; `<0.01%` for smaller shares above 0, `>99.9%` for larger

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::axes::{Axis, label};
+use super::axes::Axis;
 use super::svg::{Anchor, Font, GREY, GRID, Paint, Svg, number};
 
 /// A plot: the position of its frame in the figure, and its two axes.
@@ -24,6 +24,10 @@ pub struct Panel {
 
 /// The smallest distance between neighbouring ticks of the horizontal and of the vertical axis, in SVG units.
 const BETWEEN_TICKS: (f64, f64) = (38.0, 26.0);
+/// The least length of a power of ten on a logarithmic axis whose marks are nine a power, in SVG units.
+const DECADE: f64 = 18.0;
+/// The length of a mark of a logarithmic axis, in SVG units.
+const MARK: f64 = 3.5;
 
 impl Panel {
     /// Lower edge of the frame.
@@ -46,30 +50,38 @@ impl Panel {
         Some(self.bottom() - self.y.place(y)? * self.height)
     }
 
-    /// Draws grid, frame and tick labels. Call this before the data are drawn on top.
+    /// Draws grid, frame, tick labels and, outside the frame, the marks of logarithmic axes. A label that would touch the
+    /// label before it is left out. Call this before the data are drawn on top.
     pub fn draw_axes(&self, svg: &mut Svg) {
         let (bottom, right) = (self.bottom(), self.right());
         let mut grid = String::new();
+        let ticks = self.x.ticks((self.width / BETWEEN_TICKS.0) as usize);
         let mut free_from = f64::NEG_INFINITY;
-        for tick in self.x.ticks((self.width / BETWEEN_TICKS.0) as usize) {
-            if let Some(x) = self.place_x(tick) {
-                let _ = write!(grid, "M{} {}V{}", number(x), number(self.top), number(bottom));
-                let text = label(tick, 9);
-                let half = Font::SMALL.width(&text) / 2.0;
-                // A label that would touch the label before it is left out.
-                if x - half >= free_from {
-                    svg.text(x, bottom + 15.0, &text, Font::SMALL);
-                    free_from = x + half + 4.0;
-                }
+        for (tick, text) in ticks.iter().zip(self.x.labels(&ticks)) {
+            let Some(x) = self.place_x(*tick) else { continue };
+            let _ = write!(grid, "M{} {}V{}", number(x), number(self.top), number(bottom));
+            let half = Font::SMALL.width(&text) / 2.0;
+            if x - half >= free_from {
+                svg.text(x, bottom + 15.0, &text, Font::SMALL);
+                free_from = x + half + 4.0;
             }
         }
-        for tick in self.y.ticks((self.height / BETWEEN_TICKS.1) as usize) {
-            if let Some(y) = self.place_y(tick) {
-                let _ = write!(grid, "M{} {}H{}", number(self.left), number(y), number(right));
-                svg.text(self.left - 6.0, y + 4.0, &label(tick, 9), Font::SMALL.anchor(Anchor::End));
+        let ticks = self.y.ticks((self.height / BETWEEN_TICKS.1) as usize);
+        let mut free_to = f64::INFINITY;
+        for (tick, text) in ticks.iter().zip(self.y.labels(&ticks)) {
+            let Some(y) = self.place_y(*tick) else { continue };
+            let _ = write!(grid, "M{} {}H{}", number(self.left), number(y), number(right));
+            if y <= free_to {
+                svg.text(self.left - 6.0, y + 4.0, &text, Font::SMALL.anchor(Anchor::End));
+                free_to = y - Font::SMALL.size - 1.0;
             }
         }
         svg.path(&grid, Paint::Line(GRID, 1.0));
+        let across = self.x.marks((self.width / DECADE) as usize).into_iter().filter_map(|x| self.place_x(x));
+        let along = self.y.marks((self.height / DECADE) as usize).into_iter().filter_map(|y| self.place_y(y));
+        let marks = across.map(|x| format!("M{} {}v{MARK}", number(x), number(bottom)));
+        let marks = marks.chain(along.map(|y| format!("M{} {}h-{MARK}", number(self.left), number(y))));
+        svg.path(&marks.collect::<String>(), Paint::Line(GREY, 0.8));
         let [left, top, right, bottom] = [self.left, self.top, right, bottom].map(number);
         svg.path(&format!("M{left} {top}V{bottom}H{right}"), Paint::Line(GREY, 1.0));
     }

@@ -1,7 +1,7 @@
 //! The reliability diagram: accuracy against confidence, and the number of images of each confidence.
 
 use super::WIDTH;
-use super::axes::{Axis, label};
+use super::axes::{Axis, labels};
 use super::panel::{Panel, legend};
 use super::svg::{Anchor, CURVES, Font, GREY, Paint, Svg, number};
 use crate::train::uncertainty::calibration::{Bin, expected};
@@ -19,9 +19,12 @@ pub struct Reliability {
 /// The largest side of an accuracy plot.
 const SIDE: f64 = 300.0;
 /// Height of the plot of counts.
-const COUNTS: f64 = 74.0;
+const COUNTS: f64 = 84.0;
 const TOP: f64 = 90.0;
-const LEFT: f64 = 56.0;
+/// Space left of each plot, for labels up to 10,000 and the axis's name.
+const LEFT: f64 = 62.0;
+/// From a kind's name to the left edge of its plots.
+const OVERHANG: f64 = 48.0;
 
 /// One column for each kind of weights, as SVG. The upper plot has the accuracy of each bin as a bar and, at the bin's
 /// mean confidence, as a disc; the lower plot has the number of the bin's images, on a logarithmic axis. The discs of a
@@ -29,7 +32,15 @@ const LEFT: f64 = 56.0;
 pub fn reliability(kinds: &[Reliability]) -> String {
     let pitch = WIDTH / kinds.len().max(1) as f64;
     let side = (pitch - LEFT - 8.0).min(SIDE);
-    let mut svg = Svg::new(WIDTH, TOP + side + 40.0 + COUNTS + 46.0, "Reliability diagram");
+    let eces = labels(&kinds.iter().map(|kind| expected(&kind.bins)).collect::<Vec<f64>>(), 3);
+    let eces: Vec<String> = eces.iter().map(|ece| format!("ECE {ece}")).collect();
+    // Where a kind's name and its ECE have no room side by side, the ECE is below the name.
+    let fits = |(kind, ece): (&Reliability, &String)| {
+        Font::TITLE.width(&kind.name) + 6.0 + Font::SMALL.width(ece) <= side + OVERHANG
+    };
+    let lower = if kinds.iter().zip(&eces).all(fits) { 0.0 } else { 15.0 };
+    let top = TOP + lower;
+    let mut svg = Svg::new(WIDTH, top + side + 40.0 + COUNTS + 46.0, "Reliability diagram");
     svg.text(14.0, 24.0, "Accuracy against confidence", Font::HEADING);
     let (color, tint) = CURVES[4];
     let entries: &[(&[Paint], &str)] = &[
@@ -42,22 +53,21 @@ pub fn reliability(kinds: &[Reliability]) -> String {
         svg.text(WIDTH / 2.0, TOP + SIDE / 2.0, "no weights", Font::SMALL.anchor(Anchor::Middle));
     }
     let most = kinds.iter().flat_map(|kind| &kind.bins).map(|bin| bin.images).max().unwrap_or(0).max(10) as f64;
-    for (i, kind) in kinds.iter().enumerate() {
+    for (i, (kind, ece)) in kinds.iter().zip(&eces).enumerate() {
         let (color, tint) = CURVES[i % CURVES.len()];
         let left = i as f64 * pitch + LEFT;
         let x = Axis::linear([0.0, 1.0]);
-        let above = Panel { left, top: TOP, width: side, height: side, x, y: Axis::linear([0.0, 1.0]) };
+        let above = Panel { left, top, width: side, height: side, x, y: Axis::linear([0.0, 1.0]) };
         let below = Panel { top: above.bottom() + 40.0, height: COUNTS, y: Axis::log10([0.8, most]), ..above };
         let title = Font::TITLE.color(color);
-        svg.text(left - 42.0, TOP - 12.0, &kind.name, title);
-        let ece = format!("ECE {}", label(expected(&kind.bins), 2));
-        svg.text(above.right(), TOP - 12.0, &ece, Font::SMALL.anchor(Anchor::End));
+        svg.text(left - OVERHANG, top - 12.0 - lower, &kind.name, title);
+        svg.text(above.right(), top - 12.0, ece, Font::SMALL.anchor(Anchor::End));
         above.draw_axes(&mut svg);
         below.draw_axes(&mut svg);
         below.name_x(&mut svg, "confidence");
         if i == 0 {
-            above.name_y(&mut svg, "accuracy", 36.0);
-            below.name_y(&mut svg, "images", 44.0);
+            above.name_y(&mut svg, "accuracy", 40.0);
+            below.name_y(&mut svg, "images, log scale", 49.0);
         }
         let width = 1.0 / kind.bins.len().max(1) as f64;
         let (mut bars, mut counts, mut discs) = (String::new(), String::new(), String::new());

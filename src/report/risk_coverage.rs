@@ -1,7 +1,7 @@
 //! Risk against coverage: the errors among the most confident images.
 
 use super::WIDTH;
-use super::axes::{Axis, label};
+use super::axes::{Axis, labels};
 use super::panel::{Panel, legend, legend_width};
 use super::svg::{CURVES, Font, Paint, Svg};
 
@@ -22,7 +22,9 @@ const POINTS: usize = 600;
 /// Risk by coverage, both in percent, one curve for each kind of weights, as SVG.
 pub fn risk_coverage(kinds: &[RiskCurve]) -> String {
     let paints: Vec<[Paint; 1]> = (0..kinds.len()).map(|i| [paint(i, kinds.len())]).collect();
-    let names: Vec<String> = kinds.iter().map(|kind| format!("{}: area {}", kind.name, label(kind.area, 3))).collect();
+    let areas = labels(&kinds.iter().map(|kind| kind.area).collect::<Vec<f64>>(), 3);
+    let names: Vec<String> =
+        kinds.iter().zip(areas).map(|(kind, area)| format!("{}: area {area}", kind.name)).collect();
     let entries: Vec<(&[Paint], &str)> =
         paints.iter().map(|paint| &paint[..]).zip(names.iter().map(String::as_str)).collect();
     // All entries in one row if they have room there, else two per row.
@@ -41,7 +43,7 @@ pub fn risk_coverage(kinds: &[RiskCurve]) -> String {
         width: WIDTH - 66.0 - 24.0,
         height: 280.0,
         x: Axis::linear([0.0, 100.0]),
-        y: Axis::linear(risks.chain([0.0])),
+        y: Axis::from_zero(risks),
     };
     panel.draw_axes(&mut svg);
     panel.name_x(&mut svg, "coverage: share of the images answered, %");

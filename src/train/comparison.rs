@@ -4,7 +4,7 @@
 //! |------------------|------------------|-----------------------------------------------------------------|
 //! | `compare.json`   | first, once      | the name of each run, and the configuration it begins with      |
 //! | `<name>/`        | after it         | the directory of that run: see [`run`](super::run)              |
-//! | `comparison.svg` | at the end       | see [`report`](crate::report)                                   |
+//! | `comparison.*`   | at the end       | the picture of all runs: see [`report`](crate::report)          |
 //!
 //! `compare.json` is complete before the first run is created, so that a comparison can be continued wherever it was
 //! killed: runs that do not exist yet are created from it.
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::held::{Held, Kind, check_free, none_of};
 use crate::files::read::read;
 use crate::files::write::{PATIENCE, write_in};
+use crate::report::formats::Formats;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -23,8 +24,8 @@ use std::path::Path;
 
 /// The first file of a comparison.
 pub const COMPARE: &str = "compare.json";
-/// The picture of all its runs.
-pub const FIGURE: &str = "comparison.svg";
+/// The name of the picture of all its runs, without an ending.
+pub const FIGURE: &str = "comparison";
 const VERSION: u32 = 1;
 const COMPARISON: Kind = Kind { name: "comparison", first: COMPARE };
 /// The largest size of `compare.json`, in bytes: a few configurations, each with the text of a network.
@@ -111,14 +112,15 @@ impl Comparison {
         self.runs.iter().map(run).collect()
     }
 
-    /// Writes the picture of all runs.
+    /// Writes the picture of all runs, in each format.
     ///
     /// # Errors
-    /// The errors of [`Held::check_in_place`], and [`Error::Io`] if a system call fails.
-    pub fn write_figure(&self, svg: &str) -> Result<()> {
+    /// The errors of [`Held::check_in_place`] and [`Formats::files`], and [`Error::Io`] if a system call fails.
+    pub fn write_figure(&self, svg: &str, formats: &Formats) -> Result<()> {
         self.held.check_in_place()?;
-        let path = self.dir().join(FIGURE);
-        write_in(self.held.place(), OsStr::new(FIGURE), svg.as_bytes(), &path, PATIENCE).map(drop)
+        formats.files(FIGURE, svg)?.iter().try_for_each(|(name, bytes)| {
+            write_in(self.held.place(), OsStr::new(name), bytes, &self.dir().join(name), PATIENCE).map(drop)
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `checkpoint.safetensors` | each epoch, when stopped   | [`checkpoint`](super::checkpoint)                   |
 //! | `metrics.jsonl`          | each epoch                 | one [`EpochMetrics`] object a line, from epoch 1    |
 //! | `model.packed`           | at the end                 | the quantized model: see [`packed`](crate::packed)  |
-//! | `figures/*.svg`          | at the end                 | see [`report`](crate::report)                       |
+//! | `figures/*`              | at the end                 | see [`report`](crate::report)                       |
 //!
 //! Each file is replaced as a whole. The user can choose another interval for checkpoints, in epochs or in steps. After
 //! a crash `metrics.jsonl` may have more epochs than the checkpoint; resuming drops them.
@@ -19,6 +19,7 @@ use crate::files::dir::is_there;
 use crate::files::held::{Held, Kind, check_free, none_of};
 use crate::files::read::{self, read};
 use crate::files::write::{PATIENCE, write, write_in};
+use crate::report::formats::{Format, Formats};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,8 @@ impl Run {
         let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
         let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
         let needed = [CONFIG, CHECKPOINT, METRICS].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
-        let of_comparison = (name == COMPARE || name == FIGURE) && is_there(&dir.join(COMPARE)).unwrap_or(true);
+        let is_figure = Format::ALL.iter().any(|format| *name == *format!("{FIGURE}.{}", format.name()));
+        let of_comparison = (name == COMPARE || is_figure) && is_there(&dir.join(COMPARE)).unwrap_or(true);
         let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
         if figure || of_comparison || (needed && is_run(dir)) {
             let run = if figure { dir.parent().unwrap_or(dir) } else { dir };
@@ -202,15 +204,17 @@ impl Run {
         self.write(METRICS, lines.as_bytes())
     }
 
-    /// Writes `figures/<name>.svg`.
+    /// Writes `figures/<name>`, with the ending of each format.
     ///
     /// # Errors
-    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
-    pub fn write_figure(&self, name: &str, svg: &str) -> Result<()> {
+    /// The errors of [`Run::check_in_place`] and [`Formats::files`], and [`Error::Io`] if a system call fails.
+    pub fn write_figure(&self, name: &str, svg: &str, formats: &Formats) -> Result<()> {
         self.check_in_place()?;
-        let (dir, name) = (self.dir().join(FIGURES), format!("{name}.svg"));
+        let dir = self.dir().join(FIGURES);
         let place = self.held.place().make_dir(OsStr::new(FIGURES)).map_err(|source| Error::io(&dir, source))?;
-        write_in(&place, OsStr::new(&name), svg.as_bytes(), &dir.join(&name), PATIENCE).map(drop)
+        formats.files(name, svg)?.iter().try_for_each(|(name, bytes)| {
+            write_in(&place, OsStr::new(name), bytes, &dir.join(name), PATIENCE).map(drop)
+        })
     }
 
     /// Replaces the file `name` or, if it is a link, the file that it leads to.

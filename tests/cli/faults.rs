@@ -149,8 +149,8 @@ fn check_durable(calls: &[Call]) {
         assert!(synced(calls.get(i + 1), dir), "{call:?}");
         renamed += 1;
     }
-    // The configuration, metrics and checkpoint of each epoch, three figures, the packed model.
-    assert_eq!(renamed, 1 + 2 * 2 + 3 + 1);
+    // The configuration, metrics and checkpoint of each epoch, four figures, the packed model.
+    assert_eq!(renamed, 1 + 2 * 2 + 4 + 1);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod export;
 mod extremes;
 #[cfg(target_os = "linux")]
 mod faults;
+mod figures;
 mod init;
 mod inspect;
 #[cfg(target_os = "linux")]
@@ -163,6 +164,7 @@ impl Workplace {
         let names = [
             "checkpoint.safetensors",
             "model.packed",
+            "figures/accuracy.svg",
             "figures/funnel.svg",
             "figures/histogram.svg",
             "figures/quantized-loss.svg",

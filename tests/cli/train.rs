@@ -18,6 +18,7 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
         "checkpoint.safetensors",
         "config.json",
         "figures",
+        "figures/accuracy.svg",
         "figures/funnel.svg",
         "figures/histogram.svg",
         "figures/quantized-loss.svg",
@@ -33,6 +34,7 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
         "kl",
         "kl_weight",
         "quantized_loss",
+        "share_at_level",
         "accuracy_mean",
         "accuracy_quantized",
         "levels",
@@ -54,7 +56,7 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
     }
     assert!(metrics[1]["accuracy_mean"].as_f64().unwrap() > 0.5, "{:?}", metrics[1]);
 
-    for name in ["funnel", "histogram", "quantized-loss"] {
+    for name in ["accuracy", "funnel", "histogram", "quantized-loss"] {
         let figure = String::from_utf8(place.read(format!("runs/first/figures/{name}.svg"))).unwrap();
         assert!(figure.starts_with("<svg") && figure.trim_end().ends_with("</svg>"), "{name}");
     }
@@ -62,7 +64,7 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
     let data = "256 training and 64 test images of data, 1 x 12 x 12 in 10 classes";
     assert_eq!(lines[0], format!("mlp on {data}, from {:?}", absolute(&place)));
     for start in [
-        "                loss ",
+        "Quantized loss: squared distance of the weights to their levels, Σ(θ − Q(θ))²",
         "epoch   1/2 ",
         "epoch   2/2 ",
         "mean ",
@@ -80,11 +82,25 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
     // The table of epochs fits into 80 columns, and its head is printed once.
     let head = lines.iter().position(|line| line.ends_with("seconds")).unwrap();
     assert_eq!(lines.iter().filter(|line| line.ends_with("seconds")).count(), 1, "{printed}");
-    let names: Vec<&str> = lines[head].split("  ").map(str::trim).filter(|name| !name.is_empty()).collect();
-    assert_eq!(names, ["loss", "NLL", "quantized loss", "accuracy", "quantized", "seconds"]);
+    let names: Vec<&str> = lines[head].split_whitespace().collect();
+    assert_eq!(names, ["NLL", "κ", "weight", "loss", "level", "mean", "quantized", "seconds"]);
     for line in &lines[head..head + 3] {
-        assert!(line.chars().count() == lines[head].chars().count() && line.chars().count() <= 80, "{line}");
+        assert_eq!(line.chars().count(), lines[head].chars().count(), "{line}");
     }
+    assert!(lines[head - 4..head + 3].iter().all(|line| line.chars().count() <= 80), "{printed}");
+    // The last epoch's row holds what its metrics hold.
+    let row: Vec<&str> = lines[head + 2].split_whitespace().skip(2).collect();
+    let number = |name: &str| metrics[1][name].as_f64().unwrap();
+    let weights = f64::from(144 * 256 + 256 * 128 + 128 * 10);
+    let kl_per_weight = number("kl") / weights;
+    for (at, value) in [(0, number("nll")), (1, number("kl_weight")), (2, kl_per_weight), (3, number("quantized_loss"))]
+    {
+        let seen: f64 = row[at].parse().unwrap();
+        assert!((seen - value).abs() <= 0.01 * value.abs() + 1e-4, "{value} in {row:?}");
+    }
+    assert_eq!(row[4], format!("{:.1}%", 100.0 * number("share_at_level")));
+    assert_eq!(row[5], format!("{:.2}%", 100.0 * number("accuracy_mean")));
+    assert_eq!(row[6], format!("{:.2}%", 100.0 * number("accuracy_quantized")));
     let percent = format!("{:.2}%", 100.0 * metrics[1]["accuracy_mean"].as_f64().unwrap());
     assert!(lines.iter().any(|line| line.starts_with("mean ") && line.contains(&percent)), "{printed}");
 }

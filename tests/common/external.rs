@@ -1,5 +1,5 @@
-//! External programs that a test needs. If a program is not found, the test prints that it is skipped, or fails if
-//! required.
+//! What a test needs of the system: programs, and fonts. If it is not found, the test prints that it is skipped, or fails
+//! if required.
 
 use std::io::Write;
 use std::process::{Command, Output};
@@ -13,12 +13,27 @@ pub fn is_there(test: &str, what: &str, program: &str, arguments: &[&str]) -> bo
         Ok(output) => String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_string(),
         Err(error) => error.to_string(),
     };
-    let required = std::env::var(format!("REQUIRE_{what}")).is_ok_and(|value| value == "1");
-    assert!(!required, "REQUIRE_{what}=1, but {program}: {reason}");
-    // Not with `eprintln`, whose output is hidden if the test passes.
-    let line = format!("SKIPPED {test}: {program}: {reason}\n");
-    std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
+    skip(test, what, &format!("{program}: {reason}"));
     false
+}
+
+/// Whether this system has a font, which figures as PNG and PDF need; if not, prints that `test` is skipped, or fails if
+/// the variable REQUIRE_FONTS is 1.
+#[cfg(feature = "figures")]
+#[track_caller]
+pub fn has_fonts(test: &str) -> bool {
+    use spikeslab::report::formats::{Format, Formats};
+    let fonts = Formats::new(&[Format::Png]);
+    fonts.inspect_err(|error| skip(test, "FONTS", &error.to_string())).is_ok()
+}
+
+#[track_caller]
+fn skip(test: &str, what: &str, reason: &str) {
+    let required = std::env::var(format!("REQUIRE_{what}")).is_ok_and(|value| value == "1");
+    assert!(!required, "REQUIRE_{what}=1, but {reason}");
+    // Not with `eprintln`, whose output is hidden if the test passes.
+    let line = format!("SKIPPED {test}: {reason}\n");
+    std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
 }
 
 /// Runs a program that must succeed.

@@ -25,31 +25,55 @@ fn each_run_has_three_curves_and_a_name() {
         let paths = paths(&elements, "stroke", color);
         paths.iter().map(|e| e.get("d").to_string()).filter(|d| d.contains('L')).collect()
     };
-    for (color, tint) in [("#d55e00", "#f3cdb0"), ("#0072b2", "#a9cfe6")] {
-        let (lines, broad) = (drawn(color), drawn(tint));
-        assert_eq!((lines.len(), broad.len()), (2, 1), "{color}");
-        assert!(lines.iter().chain(&broad).all(|d| d.matches('L').count() == 2), "three epochs");
+    for color in ["#d55e00", "#0072b2"] {
+        let lines = drawn(color);
+        assert_eq!(lines.len(), 3, "{color}");
+        assert!(lines.iter().all(|d| d.matches('L').count() == 2), "three epochs");
+        let dashed = paths(&elements, "stroke", color).into_iter().filter(|e| e.has("stroke-dasharray"));
+        assert_eq!(dashed.count(), 1, "mean weights");
     }
-    // Both runs have the same accuracy with mean weights: the same path, and the later line is narrower.
-    assert_eq!(drawn("#f3cdb0"), drawn("#a9cfe6"));
-    let width = |tint| paths(&elements, "stroke", tint)[0].number("stroke-width");
-    assert!(width("#f3cdb0") > width("#a9cfe6"));
+    // Both runs have the same accuracy with mean weights.
+    assert_eq!(drawn("#d55e00")[2], drawn("#0072b2")[2]);
     let texts = texts(&elements);
     for text in ["Gaussian prior", "multi-spike prior", "quantized weights", "mean weights"] {
         assert_eq!(texts.iter().filter(|t| **t == text).count(), 1, "{text}");
     }
-    for text in ["quantized loss Σ(θ − Q(θ))²", "accuracy, %", "100", "40"] {
+    for text in ["quantized loss Σ(θ − Q(θ))², log scale", "error: 100 − accuracy, %, log scale", "1", "50"] {
         assert!(texts.contains(&text), "{text} in {texts:?}");
     }
     assert_eq!(texts.iter().filter(|t| **t == "epoch").count(), 2);
 }
 
-/// Where mean and quantized weights have equal accuracy, the thin line is along the broad line.
+/// Where mean and quantized weights have equal accuracy, the dashed line is along the other.
 #[test]
 fn equal_accuracies_coincide() {
     let elements = read(&comparison(&[curve("a", &[1.0, 2.0], &[0.5, 0.7], &[0.5, 0.7])]));
-    let broad = paths(&elements, "stroke", "#f3cdb0")[0].get("d").to_string();
-    assert!(paths(&elements, "stroke", "#d55e00").iter().any(|e| e.get("d") == broad), "{broad}");
+    let lines: Vec<_> =
+        paths(&elements, "stroke", "#d55e00").into_iter().filter(|e| e.get("d").contains('L')).collect();
+    let dashed = lines.iter().find(|e| e.has("stroke-dasharray")).unwrap().get("d");
+    assert_eq!(lines.iter().filter(|e| e.get("d") == dashed).count(), 2, "{dashed}");
+}
+
+/// Accuracies of 97 and 98 % are as far apart as those of 40 and 60 %, although the first epochs are at 45 %.
+#[test]
+fn late_epochs_are_apart() {
+    let accuracies = [&[0.45, 0.97, 0.97], &[0.45, 0.98, 0.98]];
+    let curves = accuracies.map(|accuracy| curve("a", &[1.0; 3], accuracy, accuracy));
+    let elements = read(&comparison(&curves));
+    let last = |color: &str| -> f64 {
+        let lines = paths(&elements, "stroke", color);
+        let d = lines.iter().find(|e| e.has("stroke-dasharray")).unwrap().get("d");
+        d.rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    assert!(last("#0072b2") - last("#d55e00") > 20.0);
+}
+
+#[test]
+fn no_errors_are_drawn_at_zero() {
+    let elements = read(&comparison(&[curve("a", &[1.0, 0.0], &[0.9, 1.0], &[0.9, 1.0])]));
+    // The lowest tick of both axes.
+    let zeros: Vec<f64> = elements.iter().filter(|e| e.text == "0").map(|e| e.number("y")).collect();
+    assert!(zeros.len() == 2 && zeros[0] == zeros[1], "{zeros:?}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn bars_are_as_high_as_their_counts() {
     assert!(floor > one + 5.0, "one weight is seen");
     assert!((one - ten - (ten - hundred)).abs() < 0.02, "{heights:?}");
     let texts = texts(&elements);
-    for label in ["−0.2", "0.9%", "0", "9%", "0.2", "90%", "111 weights", "θ", "weights per bin"] {
+    for label in ["−0.2", "0.9%", "0", "9%", "0.2", "90%", "111 weights", "θ", "weights per bin, log scale"] {
         assert!(texts.contains(&label), "{label} in {texts:?}");
     }
 }

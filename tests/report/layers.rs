@@ -4,7 +4,7 @@ use spikeslab::report::layers::{Grid, percent, pictured, theta_axis};
 use spikeslab::report::svg::Font;
 use spikeslab::report::{LayerPicture, WIDTH, funnel, histogram};
 
-use super::{read, texts, xml::Element};
+use super::{read, texts};
 
 /// θ in three spikes, and ln σ² between −10 and 0.
 fn spikes(weights: usize) -> (Vec<f32>, Vec<f32>) {
@@ -83,52 +83,6 @@ fn a_long_name_keeps_its_ends_and_its_escapes() {
         assert_eq!(names.len(), 5);
         assert!(names.iter().all(|n| n.starts_with("<first") && n.ends_with("last")), "{names:?}");
         assert!(Font::TITLE.width(names[0]) < WIDTH / 3.0);
-    }
-}
-
-/// The level labels of a figure: text, left end, right end.
-fn labels(elements: &[Element]) -> Vec<(&str, f64, f64)> {
-    elements
-        .iter()
-        .filter(|e| e.name == "text" && e.get("fill") == "#d55e00")
-        .map(|e| {
-            let half = Font::SMALL.width(&e.text) / 2.0;
-            (e.text.as_str(), e.number("x") - half, e.number("x") + half)
-        })
-        .collect()
-}
-
-#[test]
-fn level_labels_do_not_touch() {
-    let (theta, log_sigma2) = spikes(300);
-    for m in [2, 3, 4, 8, 16] {
-        let levels: Vec<f32> = (0..m).map(|k| -0.4 + 0.8 * k as f32 / (m - 1) as f32).collect();
-        let layer = LayerPicture { name: "fc", theta: &theta, log_sigma2: &log_sigma2, levels: &levels };
-        let elements = read(&histogram(&[layer]));
-        let labels = labels(&elements);
-        assert_eq!(labels[0].0, "−0.4");
-        assert!(labels.len() == m || m > 8, "{m} levels, {} labels", labels.len());
-        assert!(labels.windows(2).all(|pair| pair[0].2 < pair[1].1), "{labels:?}");
-        assert!(labels.iter().all(|label| label.2 <= WIDTH));
-        // Above each value stands the share of its level, and of no other.
-        let of = |e: &&Element| (e.number("x"), e.get("y").to_string());
-        let values: Vec<_> = elements.iter().filter(|e| e.name == "text" && e.get("fill") == "#d55e00").collect();
-        let shares: Vec<_> = elements.iter().filter(|e| e.name == "text" && e.text.ends_with('%')).collect();
-        assert_eq!(shares.len(), values.len());
-        assert!(shares.iter().zip(&values).all(|(share, value)| of(share).0 == of(value).0), "{m} levels");
-    }
-}
-
-#[test]
-fn many_levels_are_ticked_only() {
-    let (theta, log_sigma2) = spikes(300);
-    let levels: Vec<f32> = (0..256).map(|k| -0.5 + k as f32 / 256.0).collect();
-    let layer = LayerPicture { name: "fc", theta: &theta, log_sigma2: &log_sigma2, levels: &levels };
-    for figure in [histogram(&[layer]), funnel(&[layer])] {
-        let elements = read(&figure);
-        assert!(labels(&elements).is_empty());
-        let ticks = super::paths(&elements, "stroke", "#d55e00");
-        assert!(ticks.iter().any(|path| path.get("d").matches("v8").count() == 256));
     }
 }
 

@@ -1,16 +1,20 @@
 //! The figures, read back from their SVG.
 
+mod accuracy;
 mod axes;
 mod chart;
 mod comparison;
 mod confusion;
 mod contact_sheet;
 mod entropies;
+#[cfg(feature = "files")]
+mod formats;
 mod funnel;
 mod histogram;
 mod kl_forms;
 mod kl_funnels;
 mod layers;
+mod levels;
 mod panel;
 #[cfg(feature = "files")]
 mod quantized_loss;

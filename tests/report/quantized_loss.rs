@@ -23,7 +23,7 @@ fn a_falling_loss_falls() {
         assert!((triple[0][1] + triple[2][1] - 2.0 * triple[1][1]).abs() < 0.03, "{triple:?}");
     }
     let texts = texts(&elements);
-    for text in ["700", "0.798", "epoch", "quantized loss Σ(θ − Q(θ))²", "20", "1", "10", "100"] {
+    for text in ["700", "0.798", "epoch", "quantized loss Σ(θ − Q(θ))², log scale", "20", "1", "10", "100"] {
         assert!(texts.contains(&text), "{text} in {texts:?}");
     }
 }
@@ -34,7 +34,7 @@ fn gaps_and_zeros() {
     let elements = read(&figure);
     let (line, dots) = curve(&elements);
     assert_eq!((line.matches('M').count(), line.matches('L').count(), dots), (3, 2, 5));
-    assert!(texts(&elements).contains(&"0"), "the last value is written out");
+    assert_eq!(texts(&elements).iter().filter(|text| **text == "0").count(), 2, "a tick, and the last value");
 }
 
 #[test]
@@ -45,6 +45,16 @@ fn few_epochs() {
     assert_eq!(texts(&elements).iter().filter(|text| **text == "12.5").count(), 1);
     assert!(texts(&read(&quantized_loss(&[]))).contains(&"no epochs"));
     assert!(texts(&read(&quantized_loss(&[f64::NAN, f64::INFINITY]))).contains(&"no finite values"));
+}
+
+/// The grid has a line for each tick.
+#[test]
+fn a_short_run_has_three_ticks() {
+    for losses in [&[3.1, 2.8][..], &[12.0, 5.0, 1.3], &[0.71, 0.7], &[1.0, 0.5]] {
+        let elements = read(&quantized_loss(losses));
+        let grid = paths(&elements, "stroke", "#e4e4e4")[0].get("d").matches('H').count();
+        assert!(grid >= 3, "{losses:?}: {grid}");
+    }
 }
 
 #[test]

@@ -48,6 +48,25 @@ fn a_calibrated_bin_lies_on_the_diagonal() {
     }
 }
 
+/// No text begins before the text left of it on the same baseline has ended.
+#[test]
+fn names_and_errors_stand_apart() {
+    use spikeslab::report::svg::Font;
+    let (confidence, right) = ([0.3001, 0.9, 1.0], [false, true, true]);
+    for name in ["mean", "sampled M-ary", "sampled M-ary, hard"] {
+        let kinds: Vec<_> = (0..4).map(|_| kind(name, &confidence, &right)).collect();
+        let elements = read(&reliability(&kinds));
+        let of = |start: &'static str| elements.iter().filter(move |e| e.text.starts_with(start));
+        // The left end of each ECE, whose right end is its place, and the right end of each name.
+        let eces = of("ECE").map(|e| (e.number("x") - Font::SMALL.width(&e.text), e.number("y")));
+        let names = of(name).map(|e| (e.number("x") + Font::TITLE.width(&e.text), e.number("y")));
+        assert_eq!((eces.clone().count(), names.clone().count()), (4, 4));
+        for (ece, name) in eces.zip(names) {
+            assert!(ece.0 > name.0 || ece.1 > name.1 + 12.0, "{ece:?}, {name:?}");
+        }
+    }
+}
+
 #[test]
 fn odd_kinds_are_drawn() {
     assert!(texts(&read(&reliability(&[]))).contains(&"no weights"));

@@ -40,6 +40,21 @@ fn four_long_names_take_two_rows() {
 }
 
 #[test]
+fn risks_begin_at_zero() {
+    for risks in [&[0.0; 4][..], &[0.0, 0.0, 0.01]] {
+        let elements = read(&risk_coverage(&[curve("mean", risks)]));
+        let texts = texts(&elements);
+        assert!(texts.contains(&"0") && !texts.iter().any(|text| text.starts_with('−')), "{texts:?}");
+        // The end of the curve's first point is on the frame's lower edge.
+        let bottom = 62.0 + 280.0;
+        let d =
+            paths(&elements, "stroke", "#d55e00").into_iter().map(|e| e.get("d")).find(|d| d.contains('L')).unwrap();
+        let first = d.split('L').next().unwrap().rsplit_once(' ').unwrap().1;
+        assert_eq!(first.parse::<f64>().unwrap(), bottom, "{d}");
+    }
+}
+
+#[test]
 fn odd_kinds_are_drawn() {
     for kinds in [vec![], vec![curve("mean", &[])], vec![curve("one image", &[1.0]), curve("none", &[])]] {
         let has_none = kinds.iter().all(|kind| kind.risks.is_empty());

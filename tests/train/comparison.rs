@@ -1,6 +1,7 @@
 use super::config::config;
 use crate::common::assert_error;
 use serde_json::{Value, json};
+use spikeslab::report::formats::Formats;
 use spikeslab::train::comparison::Named;
 use spikeslab::train::{Comparison, Config, Recipe, Run};
 use std::fs;
@@ -48,7 +49,7 @@ fn a_comparison_is_a_list_of_runs_that_are_made_when_they_are_asked_for() {
     let comparison = Comparison::open(&path).unwrap();
     let runs = comparison.runs().unwrap();
     assert_eq!(Run::config(runs[1].dir()).unwrap(), changed);
-    comparison.write_figure("<svg/>").unwrap();
+    comparison.write_figure("<svg/>", &Formats::default()).unwrap();
     assert_eq!(fs::read(path.join("comparison.svg")).unwrap(), b"<svg/>");
 }
 
@@ -118,7 +119,7 @@ fn what_is_in_the_way_of_a_run_is_an_error_and_stays() {
     fs::rename(&path, dir.path().join("moved")).unwrap();
     let parts = ["two", "the directory of the comparison in training"];
     assert_error(comparison.runs(), &parts);
-    assert_error(comparison.write_figure("<svg/>"), &parts);
+    assert_error(comparison.write_figure("<svg/>", &Formats::default()), &parts);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::config::config;
 use crate::common::assert_error;
+use spikeslab::report::formats::Formats;
 use spikeslab::train::comparison::Named;
 use spikeslab::train::fit::EpochMetrics;
 use spikeslab::train::{Comparison, Config, Recipe, Run};
@@ -16,6 +17,7 @@ fn metrics(epoch: u32) -> EpochMetrics {
         kl: 1e300,
         kl_weight: 5e-324,
         quantized_loss: 0.0,
+        share_at_level: (epoch > 1).then_some(0.75),
         accuracy_mean: 0.97,
         accuracy_quantized: 0.25,
         levels: BTreeMap::from([("fc1".into(), vec![-0.2, 0.0, 0.1]), ("fc2".into(), vec![0.1, 0.3])]),
@@ -118,7 +120,7 @@ fn only_the_directory_taken_hold_of_is_written_to() {
     drop(Run::create(&path, &config()).unwrap());
     assert_error(run.check_in_place(), &parts);
     assert_error(run.write_metrics(&[metrics(1)]), &parts);
-    assert_error(run.write_figure("funnel", "<svg/>"), &parts);
+    assert_error(run.write_figure("funnel", "<svg/>", &Formats::default()), &parts);
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     fs::remove_dir_all(&path).unwrap();
     fs::rename(&moved, &path).unwrap();
@@ -220,7 +222,7 @@ fn metrics_that_do_not_cover_the_epochs_are_refused() {
 #[test]
 fn figures_have_their_own_folder() {
     let (dir, run) = with_metrics("");
-    run.write_figure("quantized-loss", "<svg/>").unwrap();
+    run.write_figure("quantized-loss", "<svg/>", &Formats::default()).unwrap();
     assert_eq!(fs::read(dir.path().join("run/figures/quantized-loss.svg")).unwrap(), b"<svg/>");
 }
 
@@ -285,7 +287,7 @@ fn what_a_run_needs_is_known_by_any_name() {
     let [own, other] = ["own", "other"].map(|name| dir.path().join(name));
     for path in [&own, &other] {
         let run = Run::create(path, &config()).unwrap();
-        run.write_figure("funnel", "<svg/>").unwrap();
+        run.write_figure("funnel", "<svg/>", &Formats::default()).unwrap();
         run.write_packed(b"bytes").unwrap();
     }
     let refused = |path: std::path::PathBuf| assert_error(Run::check_not_needed(Some(&own), &path), &["no run needs"]);

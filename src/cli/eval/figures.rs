@@ -1,8 +1,9 @@
 //! `--figures`: pictures of the predictions of every kind of weights.
 
 use super::kinds::{Evaluation, Kind, OfKind, Task};
+use crate::cli::figures::save;
 use crate::error::Result;
-use crate::files::write::{create_dir_all, write as write_file};
+use crate::report::formats::Formats;
 use crate::report::{
     Confusion, Entropies, Picture, Reliability, RiskCurve, confusion, contact_sheet, entropies, reliability,
     risk_coverage,
@@ -18,16 +19,16 @@ const LEAST_CERTAIN: usize = 16;
 const MOST_CERTAIN: usize = 8;
 
 /// Writes the figures into `dir`, which is created if it does not exist.
-pub(super) fn write(dir: &Path, task: &Task<'_>, evaluation: &Evaluation) -> Result<()> {
+pub(super) fn write(dir: &Path, task: &Task<'_>, evaluation: &Evaluation, formats: &Formats) -> Result<()> {
+    let other = task.other.as_ref().map_or("", |other| &other.name.name);
     let figures = [
-        ("reliability.svg", reliability(&each(evaluation, |of| of_bins(of, evaluation))?)),
-        ("risk-coverage.svg", risk_coverage(&each(evaluation, |of| of_risks(of, evaluation))?)),
-        ("entropy.svg", entropies(&each(evaluation, |of| Ok(of_entropy(of, task)))?)),
-        ("confusion.svg", confusion(&each(evaluation, |of| Ok(of_classes(of, task, evaluation)))?)),
-        ("images.svg", sheet(task, evaluation)),
+        ("reliability", reliability(&each(evaluation, |of| of_bins(of, evaluation))?)),
+        ("risk-coverage", risk_coverage(&each(evaluation, |of| of_risks(of, evaluation))?)),
+        ("entropy", entropies(&each(evaluation, |of| Ok(of_entropy(of, task)))?, &task.own.name, other)),
+        ("confusion", confusion(&each(evaluation, |of| Ok(of_classes(of, task, evaluation)))?)),
+        ("images", sheet(task, evaluation)),
     ];
-    create_dir_all(dir)?;
-    figures.iter().try_for_each(|(name, svg)| write_file(&dir.join(name), svg.as_bytes()))
+    figures.iter().try_for_each(|(name, svg)| save(dir, name, svg, formats))
 }
 
 fn each<T>(evaluation: &Evaluation, of: impl FnMut(&OfKind) -> Result<T>) -> Result<Vec<T>> {

@@ -1,20 +1,53 @@
 //! What the topics share: checks of the numbers given, printed numbers, and the topic's figure.
 
 use crate::cli::Failure;
+use crate::cli::figures::{FigureFormats, names, save};
 use crate::cli::output::line;
 use crate::error::{Error, Result};
-use crate::files::write::{create_dir_all, write};
 use crate::report::axes::label;
+use crate::report::formats::Formats;
+use clap::Args;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Nothing, or why it failed.
 pub(super) type Done = std::result::Result<(), Failure>;
 
-/// Prints the equations of a topic, then an empty line.
-pub(super) fn equations(text: &str) -> Done {
+/// The options of a topic's figures.
+#[derive(Debug, Args)]
+pub(super) struct FigureOptions {
+    /// Directory for the topic's figures
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    formats: FigureFormats,
+}
+
+/// Where and how a topic saves its figures; nowhere, if they are not asked for.
+pub(super) struct Figures<'a> {
+    out: Option<&'a Path>,
+    formats: Formats,
+}
+
+/// Prints the equations of a topic, then an empty line, if its figures can be saved as the options say.
+pub(super) fn begin<'a>(text: &str, options: &'a FigureOptions) -> std::result::Result<Figures<'a>, Failure> {
+    options.formats.check("out", options.out.is_some())?;
+    let formats = options.formats.load()?;
     text.lines().try_for_each(line)?;
-    line("")
+    line("")?;
+    Ok(Figures { out: options.out.as_deref(), formats })
+}
+
+impl Figures<'_> {
+    /// Saves the figures that `draw` returns with their names and says where, if they are asked for.
+    pub(super) fn save<const N: usize>(&self, draw: impl FnOnce() -> Result<[(&'static str, String); N]>) -> Done {
+        let Some(out) = self.out else { return Ok(()) };
+        let drawn = draw()?;
+        drawn.iter().try_for_each(|(name, svg)| save(out, name, svg, &self.formats))?;
+        let names: Vec<String> = drawn.iter().map(|(name, _)| names(name, &self.formats)).collect();
+        line("")?;
+        line(&format!("in {}: {}", out.display(), names.join(", ")))
+    }
 }
 
 /// Prints a name and a value, to six digits.
@@ -67,14 +100,4 @@ pub(super) fn curve(x: &[f64], f: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
 /// The density of N(mean, variance) at x.
 pub(super) fn density(x: f64, mean: f64, variance: f64) -> f64 {
     (-0.5 * (x - mean).powi(2) / variance).exp() / (std::f64::consts::TAU * variance).sqrt()
-}
-
-/// Writes figures into `out`, where it is given, and says so.
-pub(super) fn save(out: Option<&PathBuf>, figures: &[(&str, String)]) -> Done {
-    let Some(out) = out else { return Ok(()) };
-    create_dir_all(out)?;
-    figures.iter().try_for_each(|(name, svg)| write(&out.join(Path::new(name)), svg.as_bytes()))?;
-    let names: Vec<&str> = figures.iter().map(|(name, _)| *name).collect();
-    line("")?;
-    line(&format!("in {}: {}", out.display(), names.join(", ")))
 }

@@ -1,6 +1,6 @@
 //! `spikeslab explain gradients`: an operation's hand-written gradient beside central differences.
 
-use super::example::{columns, equations, in_range, save, six};
+use super::example::{FigureOptions, begin, columns, in_range, six};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Result;
@@ -17,7 +17,6 @@ use crate::tensor::im2col::Window;
 use crate::tensor::noise::Philox;
 use clap::{Args, ValueEnum};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView, ArrayView1, IntoDimension};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -39,9 +38,8 @@ pub(super) struct GradientsArguments {
     /// Seed of the inputs
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 /// An operation with its arguments in one vector.
@@ -209,7 +207,7 @@ fn half_squares<'a>(y: impl Iterator<Item = &'a f64>) -> f64 {
 const SHOWN: usize = 3;
 
 pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
-    let GradientsArguments { operation, step, seed, out } = arguments;
+    let GradientsArguments { operation, step, seed, figures } = arguments;
     in_range("step", "a number from 1e-12 to 0.1", *step, |step| (1e-12..=0.1).contains(&step))?;
     let values = operation.values(*seed);
     let (loss, gradient) = operation.evaluate(&values, *seed)?;
@@ -221,7 +219,7 @@ pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
         };
         Ok((at(step)? - at(-step)?) / (2.0 * step))
     };
-    equations(operation.equations())?;
+    let figures = begin(operation.equations(), figures)?;
     line(&format!("loss {}; central difference: [loss(v + h) - loss(v - h)]/(2h), h = {step:e}", six(loss)))?;
     line("")?;
     line(&format!("{:<20}{:>13}{:>13}{:>13}{:>13}", "", "value", "by hand", "difference", "they differ"))?;
@@ -244,7 +242,7 @@ pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
         ))?;
         first += size;
     }
-    save(out.as_ref(), &[("gradients.svg", figure(&gradient, difference)?)])?;
+    figures.save(|| Ok([("gradients", figure(&gradient, difference)?)]))?;
     Ok(ExitCode::SUCCESS)
 }
 

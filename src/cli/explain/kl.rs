@@ -1,6 +1,6 @@
 //! `spikeslab explain kl`.
 
-use super::example::{curve, equations, evenly, positive, save};
+use super::example::{FigureOptions, begin, curve, evenly, positive};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::prior::multi_spike::zero_level;
@@ -15,7 +15,6 @@ use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use clap::Args;
 use rayon::prelude::*;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -44,9 +43,8 @@ pub(super) struct KlArguments {
     /// The largest |theta|
     #[arg(long, default_value_t = 0.6, allow_negative_numbers = true)]
     range: f64,
-    /// Directory for the figures
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 const EQUATIONS: &str = "\
@@ -74,7 +72,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
         theta.par_iter().map(|theta| weight_kl(*theta, log_sigma2, &mut dlevels.clone()).value).collect()
     };
     let over_range = |count: usize| evenly(-arguments.range, arguments.range, count);
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, &arguments.figures)?;
     let theta = over_range(61);
     let truth: Vec<Vec<f64>> = LOG_SIGMA2.iter().map(|at| kl(Form::Quadrature, &theta, *at)).collect();
     line("F less the true KL, nats a weight:")?;
@@ -90,7 +88,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
         let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
         line(&format!("{form:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
     }
-    if arguments.out.is_some() {
+    figures.save(|| {
         let theta = over_range(301);
         let panels: Vec<FormValues> = LOG_SIGMA2
             .iter()
@@ -110,13 +108,12 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
                 kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
             })
             .collect();
-        let figures = [
-            ("kl-forms.svg", kl_forms(&names, &theta, codebook.levels(), &panels)),
-            ("kl-funnels.svg", kl_funnels(&grid, codebook.levels(), &surfaces)),
-            ("kl-windows.svg", window_weights(&theta, codebook.levels())),
-        ];
-        save(arguments.out.as_ref(), &figures)?;
-    }
+        Ok([
+            ("kl-forms", kl_forms(&names, &theta, codebook.levels(), &panels)),
+            ("kl-funnels", kl_funnels(&grid, codebook.levels(), &surfaces)),
+            ("kl-windows", window_weights(&theta, codebook.levels())),
+        ])
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,6 @@
 //! `spikeslab explain levels`: what the prior pulls on: the weight, its variance, and each level.
 
-use super::example::{Done, columns, curve, equations, evenly, in_range, save};
+use super::example::{Done, FigureOptions, begin, columns, curve, evenly, in_range};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::prior::{Codebook, Form, MultiSpike};
@@ -9,7 +9,6 @@ use crate::report::chart::{self, Chart, MARK, Plot, TRUTH};
 use crate::scalar::WeightKl;
 use crate::scalar::spike_kl::{Spike, exact};
 use clap::Args;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -43,21 +42,20 @@ pub(super) struct LevelsArguments {
     /// ln sigma^2 of the weight
     #[arg(long, default_value_t = -5.0, allow_negative_numbers = true)]
     log_sigma2: f64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 const FORMS: [Form; 3] = [Form::Quadrature, Form::Nearest, Form::Mixture];
 
 pub(super) fn command(arguments: &LevelsArguments) -> Outcome {
-    let LevelsArguments { codebook, theta, log_sigma2, out } = arguments;
+    let LevelsArguments { codebook, theta, log_sigma2, figures } = arguments;
     let codebook = Codebook::new(codebook.clone())?;
     in_range("theta", "a number of size below 1e6", *theta, |v| v.abs() < 1e6)?;
     in_range("log-sigma2", "a number from -40 to 20", *log_sigma2, |v| (-40.0..=20.0).contains(&v))?;
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     table(&codebook, *theta, *log_sigma2)?;
-    save(out.as_ref(), &[("levels.svg", figure(&codebook, *log_sigma2))])?;
+    figures.save(|| Ok([("levels", figure(&codebook, *log_sigma2))]))?;
     Ok(ExitCode::SUCCESS)
 }
 

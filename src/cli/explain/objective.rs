@@ -1,6 +1,6 @@
 //! `spikeslab explain objective`: a small network trained with several κ, and one layer's weights at five of its epochs.
 
-use super::example::{Done, columns, equations, in_range, save};
+use super::example::{Done, FigureOptions, begin, columns, in_range};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::{Error, Result};
@@ -15,7 +15,6 @@ use crate::train::evaluate::share_between_levels;
 use crate::train::fit::Control;
 use crate::train::{EpochMetrics, Loss, Observer, Position, Recipe, Trainer, Training, fit};
 use clap::Args;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -53,9 +52,8 @@ pub(super) struct ObjectiveArguments {
     /// Seed of the trainings
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Directory for the figures
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 const NETWORK: &str = "\
@@ -122,11 +120,11 @@ fn train(arguments: &ObjectiveArguments, kl_weight: f64) -> Result<Trained> {
 }
 
 pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
-    let ObjectiveArguments { kl_weight, epochs, out, .. } = arguments;
+    let ObjectiveArguments { kl_weight, epochs, figures, .. } = arguments;
     in_range("epochs", "1 to 1000", f64::from(*epochs), |epochs| (1.0..=1000.0).contains(&epochs))?;
     kl_weight.iter().try_for_each(|k| in_range("kl-weight", "finite numbers of at least 0", *k, |k| k >= 0.0))?;
     Codebook::new(arguments.codebook.clone())?;
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     line(&format!(
         "{:>8}{:>10}{:>14}{:>12}{:>12}{:>14}{:>12}",
         "kappa", "NLL", "KL a weight", "accuracy", "quantized", "quant. loss", "at levels"
@@ -147,7 +145,7 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     let Some(drawn) = all.iter().find(|trained| trained.between < 0.01).or(all.last()) else {
         return Err(Error::option("kl-weight", "at least one number", "none").into());
     };
-    save(out.as_ref(), &[("kappa.svg", kappas(&all)), ("epochs.svg", five_epochs(drawn))])?;
+    figures.save(|| Ok([("kappa", kappas(&all)), ("epochs", five_epochs(drawn))]))?;
     Ok(ExitCode::SUCCESS)
 }
 

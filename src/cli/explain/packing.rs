@@ -1,6 +1,6 @@
 //! `spikeslab explain packing`: how many bytes the levels' indices take.
 
-use super::example::{columns, curve, equations, evenly, in_range, save, six, value};
+use super::example::{FigureOptions, begin, columns, curve, evenly, in_range, six, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Error;
@@ -11,7 +11,6 @@ use crate::report::chart::{self, Chart, Plot, TRUTH};
 use crate::tensor::noise::Philox;
 use clap::Args;
 use ndarray_rand::rand::seq::SliceRandom;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -35,9 +34,8 @@ pub(super) struct PackingArguments {
     /// Seed of the order of the weights
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 /// −Σ f_k log₂ f_k.
@@ -53,7 +51,7 @@ fn field_bits(levels: usize) -> u32 {
 }
 
 pub(super) fn command(arguments: &PackingArguments) -> Outcome {
-    let PackingArguments { counts, seed, out } = arguments;
+    let PackingArguments { counts, seed, figures } = arguments;
     let levels = counts.len();
     if !(2..=256).contains(&levels) {
         return Err(Error::option("counts", "2 to 256 numbers, one for each level", levels).into());
@@ -75,7 +73,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
     let mut decoded = Vec::new();
     let is_same = decode(words, counts, &mut decoded) && decoded == indices;
 
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     line(&format!("{:<28}{}", "level", columns((1..=levels).map(|level| level as f64))))?;
     line(&format!("{:<28}{}", "share f", columns(counts.iter().map(|count| *count as f64 / weights as f64))))?;
     line(&format!(
@@ -111,7 +109,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
         line(&format!("{name:<28}{bytes:>12}{:>14}{times:>14}", six(bits)))?;
     }
     line(&format!("decoded: {}", if is_same { "the same indices" } else { "other indices" }))?;
-    save(out.as_ref(), &[("packing.svg", figure())])?;
+    figures.save(|| Ok([("packing", figure())]))?;
     Ok(ExitCode::SUCCESS)
 }
 

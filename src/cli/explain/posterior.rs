@@ -1,13 +1,12 @@
 //! `spikeslab explain posterior`: the bound on the evidence, where everything can be computed exactly: one weight, Gaussian noise.
 
-use super::example::{curve, density, equations, evenly, finite, in_range, positive, same_count, save, value};
+use super::example::{FigureOptions, begin, curve, density, evenly, finite, in_range, positive, same_count, value};
 use crate::cli::Outcome;
 use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, Plot, TRUTH};
 use crate::scalar::gaussian_kl::gaussian_kl;
 use clap::Args;
 use std::f64::consts::TAU;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -49,13 +48,12 @@ pub(super) struct PosteriorArguments {
     /// The deviation sigma of q
     #[arg(long, default_value_t = 0.2, allow_negative_numbers = true)]
     sigma: f64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 pub(super) fn command(arguments: &PosteriorArguments) -> Outcome {
-    let PosteriorArguments { x, y, noise, prior, theta, sigma, out } = arguments;
+    let PosteriorArguments { x, y, noise, prior, theta, sigma, figures } = arguments;
     finite("x", x)?;
     finite("y", y)?;
     same_count("y", y, "x", x)?;
@@ -74,7 +72,7 @@ pub(super) fn command(arguments: &PosteriorArguments) -> Outcome {
     let to_prior = gaussian_kl(*theta, sigma2.ln(), 0.0, prior2.ln()).value;
     let to_posterior = gaussian_kl(*theta, sigma2.ln(), mean, variance.ln()).value;
 
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     value("m, the mean of the posterior", mean)?;
     value("sqrt V, its deviation", variance.sqrt())?;
     value("E_q ln p(D | w), nats", fit)?;
@@ -104,12 +102,7 @@ pub(super) fn command(arguments: &PosteriorArguments) -> Outcome {
         levels: Vec::new(),
     };
     let entries = plot.curves.iter().map(|(paint, _)| *paint).zip(names).collect();
-    save(
-        out.as_ref(),
-        &[(
-            "posterior.svg",
-            chart::chart(&Chart { heading: "One weight: prior, posterior, approximation", entries, plots: vec![plot] }),
-        )],
-    )?;
+    let chart = Chart { heading: "One weight: prior, posterior, approximation", entries, plots: vec![plot] };
+    figures.save(|| Ok([("posterior", chart::chart(&chart))]))?;
     Ok(ExitCode::SUCCESS)
 }

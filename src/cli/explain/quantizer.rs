@@ -1,6 +1,6 @@
 //! `spikeslab explain quantizer`: weights and their nearest levels, k-means, and the straight-through gradient.
 
-use super::example::{columns, curve, equations, evenly, finite, same_count, save, value};
+use super::example::{FigureOptions, begin, columns, curve, evenly, finite, same_count, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::layers::straight_through;
@@ -11,7 +11,6 @@ use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, MARK, Plot};
 use clap::Args;
 use ndarray::ArrayView1;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -51,13 +50,12 @@ pub(super) struct QuantizerArguments {
     /// The gradient with respect to w, a number for each weight [default: 1 for each]
     #[arg(long, value_name = "DW", value_delimiter = ',', allow_hyphen_values = true)]
     dw: Option<Vec<f64>>,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 pub(super) fn command(arguments: &QuantizerArguments) -> Outcome {
-    let QuantizerArguments { codebook, theta, dw, out } = arguments;
+    let QuantizerArguments { codebook, theta, dw, figures } = arguments;
     let codebook = Codebook::new(codebook.clone())?;
     let levels = codebook.levels();
     finite("theta", theta)?;
@@ -69,7 +67,7 @@ pub(super) fn command(arguments: &QuantizerArguments) -> Outcome {
     let dlevels =
         straight_through::level_gradient(ArrayView1::from(theta).into_dyn(), levels, ArrayView1::from(&dw).into_dyn());
 
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     let partitions = levels.windows(2).map(|pair| crate::prior::quantizer::partition(pair[0], pair[1]));
     line(&format!("{:<12}{}", "levels", columns(levels.iter().copied())))?;
     line(&format!("{:<18}{}", "partitions", columns(partitions)))?;
@@ -94,7 +92,7 @@ pub(super) fn command(arguments: &QuantizerArguments) -> Outcome {
     value("quantized loss", quantizer.loss(theta))?;
     line(&format!("{:<12}{}", "k-means", columns(best.iter().copied())))?;
     value("quantized loss with the levels of k-means", Quantizer::new(&best).loss(theta))?;
-    save(out.as_ref(), &[("quantizer.svg", figure(levels, theta, &best))])?;
+    figures.save(|| Ok([("quantizer", figure(levels, theta, &best))]))?;
     Ok(ExitCode::SUCCESS)
 }
 

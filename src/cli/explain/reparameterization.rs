@@ -1,6 +1,6 @@
 //! `spikeslab explain reparameterization`: noise of the pre-activation in place of noise of the weights.
 
-use super::example::{columns, curve, density, equations, evenly, finite, in_range, same_count, save, value};
+use super::example::{FigureOptions, begin, columns, curve, density, evenly, finite, in_range, same_count, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Error;
@@ -9,7 +9,6 @@ use crate::report::chart::{self, Chart, Plot, TRUTH};
 use crate::tensor::noise::Philox;
 use clap::Args;
 use ndarray::{Array1, Array2};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -52,9 +51,8 @@ pub(super) struct ReparameterizationArguments {
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 /// The mean and the variance of numbers.
@@ -70,7 +68,7 @@ fn covariance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 pub(super) fn command(arguments: &ReparameterizationArguments) -> Outcome {
-    let ReparameterizationArguments { x, other, theta, log_sigma2, draws, seed, out } = arguments;
+    let ReparameterizationArguments { x, other, theta, log_sigma2, draws, seed, figures } = arguments;
     for (name, values) in [("x", x), ("other", other), ("theta", theta), ("log-sigma2", log_sigma2)] {
         finite(name, values)?;
         same_count(name, values, "x", x)?;
@@ -105,7 +103,7 @@ pub(super) fn command(arguments: &ReparameterizationArguments) -> Outcome {
     let by_outputs: Vec<f64> = eps.iter().map(|eps| mean + variance.sqrt() * eps).collect();
     let other_by_outputs: Vec<f64> = other_eps.iter().map(|eps| other_mean + other_variance.sqrt() * eps).collect();
 
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     value("m", mean)?;
     value("v", variance)?;
     line("")?;
@@ -141,7 +139,8 @@ pub(super) fn command(arguments: &ReparameterizationArguments) -> Outcome {
         levels: Vec::new(),
     };
     let entries = vec![(TRUTH, "N(m, v)"), (chart::line(0), "noise of the weights"), (chart::line(1), "noise of y")];
-    save(out.as_ref(), &[("reparameterization.svg", chart::chart(&Chart { heading, entries, plots: vec![plot] }))])?;
+    let chart = Chart { heading, entries, plots: vec![plot] };
+    figures.save(|| Ok([("reparameterization", chart::chart(&chart))]))?;
     Ok(ExitCode::SUCCESS)
 }
 

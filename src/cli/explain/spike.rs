@@ -1,6 +1,6 @@
 //! `spikeslab explain spike`: D(t), the divergence from one weight's posterior to one spike.
 
-use super::example::{curve, equations, evenly, in_range, save, six, value};
+use super::example::{FigureOptions, begin, curve, evenly, in_range, six, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::report::axes::Axis;
@@ -10,7 +10,6 @@ use crate::scalar::dawson::dawson;
 use crate::scalar::spike_kl::{exact, exact_derivative, fit, fit_derivative};
 use crate::tensor::noise::Philox;
 use clap::Args;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -46,9 +45,8 @@ pub(super) struct SpikeArguments {
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 /// Steps of Simpson's rule.
@@ -65,7 +63,7 @@ fn by_dawson(t: f64) -> f64 {
 }
 
 pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
-    let SpikeArguments { theta, log_sigma2, level, draws, seed, out } = arguments;
+    let SpikeArguments { theta, log_sigma2, level, draws, seed, figures } = arguments;
     in_range("theta", "a number of size below 1e6", *theta, |v| v.abs() < 1e6)?;
     in_range("level", "a number of size below 1e6", *level, |v| v.abs() < 1e6)?;
     in_range("log-sigma2", "a number from -60 to 60", *log_sigma2, |v| v.abs() <= 60.0)?;
@@ -73,7 +71,7 @@ pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
     let (delta, sigma2) = (theta - level, log_sigma2.exp());
     let t = delta * delta / sigma2;
     let slope = exact_derivative(t);
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     value("t", t)?;
     value("D(t), nats, by the Poisson sum", exact(t))?;
     value("  by Dawson's integral (Simpson's rule)", by_dawson(t))?;
@@ -91,7 +89,7 @@ pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
         _ => format!("moves towards {}, and sigma^2 grows", six(*level)),
     };
     line(&format!("A step that lowers D: theta {direction}."))?;
-    save(out.as_ref(), &[("spike.svg", figure())])?;
+    figures.save(|| Ok([("spike", figure())]))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,6 @@
 //! `spikeslab explain uncertainty`: what the spread of the logits over draws of the weights says about a prediction.
 
-use super::example::{columns, equations, evenly, finite, in_range, same_count, save, value};
+use super::example::{FigureOptions, begin, columns, evenly, finite, in_range, same_count, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::{Error, Result};
@@ -10,7 +10,6 @@ use crate::tensor::noise::Philox;
 use crate::train::uncertainty::Predictions;
 use clap::Args;
 use ndarray::{Array2, Array3, Axis as Dimension};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
@@ -45,13 +44,12 @@ pub(super) struct UncertaintyArguments {
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Directory for the figure
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureOptions,
 }
 
 pub(super) fn command(arguments: &UncertaintyArguments) -> Outcome {
-    let UncertaintyArguments { logits, deviations, label, draws, seed, out } = arguments;
+    let UncertaintyArguments { logits, deviations, label, draws, seed, figures } = arguments;
     let classes = logits.len();
     finite("logits", logits)?;
     same_count("deviations", deviations, "logits", logits)?;
@@ -71,7 +69,7 @@ pub(super) fn command(arguments: &UncertaintyArguments) -> Outcome {
     let noise: Array2<f64> = Philox::with_tensor_id(*seed, 0, 0).standard_normal((*draws, classes));
     let of = |scale: f64| predictions(logits, deviations, scale, &noise);
     let (drawn, at_mean) = (of(1.0)?, of(0.0)?);
-    equations(EQUATIONS)?;
+    let figures = begin(EQUATIONS, figures)?;
     line(&format!("{:<44}{}", "class", columns((1..=classes).map(|class| class as f64))))?;
     line(&format!("{:<44}{}", "probability at the mean logits", probabilities(&at_mean)))?;
     line(&format!("{:<44}{}", format!("p, the mean of {draws} draws"), probabilities(&drawn)))?;
@@ -84,9 +82,7 @@ pub(super) fn command(arguments: &UncertaintyArguments) -> Outcome {
     value("  at the mean logits", at_mean.nll(&[label - 1])?[0])?;
     value("Brier score", drawn.brier(&[label - 1])?[0])?;
     value("  at the mean logits", at_mean.brier(&[label - 1])?[0])?;
-    if out.is_some() {
-        save(out.as_ref(), &[("uncertainty.svg", figure(of)?)])?;
-    }
+    figures.save(|| Ok([("uncertainty", figure(of)?)]))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,143 @@
+//! The progress of a training: what it saves, and the table of its epochs.
+
+use super::Failure;
+use super::checkpoints::Interval;
+use super::output::line;
+use super::signals::asked_to_end;
+use crate::error::Result;
+use crate::train::checkpoint::Origin;
+use crate::train::fit::{Control, EpochMetrics, Observer, Position};
+use crate::train::{Loss, Run, Trainer, Training, checkpoint};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+
+/// Saves and shows the progress of a run.
+pub(super) struct Progress<'a> {
+    run: &'a Run,
+    origin: Origin,
+    /// The metrics of all epochs so far.
+    pub(super) metrics: Vec<EpochMetrics>,
+    checkpoint_every: Interval,
+    epochs: u32,
+    /// The number of weights that have a KL, at least 1.
+    weights: f64,
+    bar: ProgressBar,
+    /// Whether standard error is a terminal: a progress bar is then drawn, and each epoch's line is printed above it.
+    on_terminal: bool,
+    /// Whether the head of the table of epochs has been printed.
+    has_head: bool,
+    /// The error for which nothing can be printed any more.
+    pub(super) failure: Option<Failure>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(
+        run: &'a Run,
+        origin: Origin,
+        metrics: Vec<EpochMetrics>,
+        checkpoint_every: Interval,
+        trainer: &Trainer<f32>,
+    ) -> Self {
+        let on_terminal = std::io::stderr().is_terminal();
+        let bar = if on_terminal { ProgressBar::new(trainer.steps()) } else { ProgressBar::hidden() };
+        let template = "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {msg}";
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_position(trainer.step);
+        bar.reset_eta();
+        let epochs = trainer.recipe().epochs;
+        let graph = trainer.network.graph();
+        let quantized = graph.layers().filter(|layer| !layer.unquantized);
+        let weights = quantized.map(|layer| graph.layer_weights(layer)).sum::<usize>().max(1) as f64;
+        let has_head = false;
+        Self { run, origin, metrics, checkpoint_every, epochs, weights, bar, on_terminal, has_head, failure: None }
+    }
+
+    /// Removes the progress bar.
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {
+        let path = Run::checkpoint_path(self.run.dir());
+        self.run.write_checkpoint(&checkpoint::checked_bytes(&path, trainer, position, Some(&self.origin))?)
+    }
+
+    /// Prints an epoch's row of a table and, above the first row, what its columns are. Up to 999 epochs, all lines are
+    /// at most 80 columns wide.
+    fn show(&mut self, metrics: &EpochMetrics) {
+        let epoch = format!("epoch {:>3}/{}", metrics.epoch, self.epochs);
+        let mut lines = Vec::new();
+        if !self.has_head {
+            let names = |[nll, kappa, kl, loss, at]: [&str; 5], accuracy: &str, seconds: &str| {
+                let width = epoch.len();
+                format!("{:width$}{nll:>8}{kappa:>8}{kl:>8}{loss:>10}{at:>7}{accuracy:>18}{seconds:>8}", "")
+            };
+            lines.extend(COLUMNS.map(str::to_string));
+            lines.push(names(["", "", "KL per", "quantized", "at"], "accuracy     ", "").trim_end().to_string());
+            lines.push(names(["NLL", "κ", "weight", "loss", "level"], "mean quantized", "seconds"));
+        }
+        self.has_head = true;
+        let at_level = metrics.share_at_level.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
+        lines.push(format!(
+            "{epoch}{:>8}{:>8}{:>8}{:>10}{at_level:>7}{:>7.2}%{:>9.2}%{:>8.1}",
+            figure(metrics.nll),
+            figure(metrics.kl_weight),
+            figure(metrics.kl / self.weights),
+            figure(metrics.quantized_loss),
+            100.0 * metrics.accuracy_mean,
+            100.0 * metrics.accuracy_quantized,
+            metrics.seconds,
+        ));
+        let shown = self.bar.suspend(|| lines.iter().try_for_each(|text| line(text)));
+        self.failure = shown.err();
+    }
+}
+
+/// What the columns of the table of epochs are.
+const COLUMNS: [&str; 3] = [
+    "NLL, KL: means over the epoch, nats; the KL per weight, of weight κ in the loss.",
+    "At level: weights within a quarter of the distance to the next level.",
+    "Quantized loss: squared distance of the weights to their levels, Σ(θ − Q(θ))².",
+];
+
+/// A number in at most eight characters: with the decimals that fit, up to four, or in powers of ten.
+fn figure(value: f64) -> String {
+    let digits = value.abs().max(1.0).log10() as usize;
+    let is_tiny = value != 0.0 && value.abs() < 1e-3;
+    if digits < 6 && !is_tiny { format!("{value:.0$}", 4_usize.saturating_sub(digits)) } else { format!("{value:.1e}") }
+}
+
+impl Observer<f32> for Progress<'_> {
+    fn after_step(&mut self, training: &mut dyn Training<f32>, position: &Position, loss: &Loss) -> Result<Control> {
+        let step = training.trainer().step;
+        if self.on_terminal {
+            self.bar.set_message(format!("loss {:.4}", loss.loss));
+            self.bar.set_position(step);
+        }
+        let stop = asked_to_end().is_some();
+        if stop || self.checkpoint_every.is_due_after_step(step) {
+            self.save(training.fetch()?, position)?;
+        }
+        Ok(if stop { Control::Stop } else { Control::Continue })
+    }
+
+    fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
+        self.bar.set_position(trainer.step);
+        // The metrics are written first: they may have more epochs than the checkpoint, never fewer. Only what is on
+        // disk is shown.
+        self.metrics.push(metrics.clone());
+        self.run.write_metrics(&self.metrics)?;
+        let last = position.epoch == trainer.recipe().epochs;
+        let interrupted = asked_to_end().is_some() && !last;
+        let saved = interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step);
+        if saved {
+            self.save(trainer, position)?;
+        }
+        self.show(&metrics);
+        let stop = interrupted || self.failure.is_some();
+        if stop && !saved {
+            self.save(trainer, position)?;
+        }
+        Ok(if stop { Control::Stop } else { Control::Continue })
+    }
+}
