@@ -11,7 +11,6 @@ use crate::report::chart::{self, Chart, MARK, Plot};
 use crate::report::histogram::bin;
 use crate::report::svg::{GREY, Paint};
 use crate::train::data::mnist::embedded;
-use crate::train::evaluate::share_between_levels;
 use crate::train::fit::Control;
 use crate::train::{EpochMetrics, Loss, Observer, Position, Recipe, Trainer, Training, fit};
 use clap::Args;
@@ -69,10 +68,17 @@ fc2 dense classes bias
 struct Trained {
     kl_weight: f64,
     metrics: EpochMetrics,
-    /// The share of weights between levels.
-    between: f64,
+    /// The number of weights.
+    weights: usize,
     /// After each epoch, the first layer's θ and its levels.
     first_layer: Vec<(Vec<f32>, Vec<f32>)>,
+}
+
+impl Trained {
+    /// The share of weights at their level.
+    fn at_level(&self) -> f64 {
+        self.metrics.share_at_level.unwrap_or(0.0)
+    }
 }
 
 /// Keeps what a [`Trained`] holds.
@@ -97,7 +103,7 @@ impl Observer<f32> for Watch {
             self.kept = Some(Trained {
                 kl_weight: self.kl_weight,
                 metrics,
-                between: share_between_levels(&trainer.network),
+                weights: trainer.network.weights(),
                 first_layer: std::mem::take(&mut self.first_layer),
             });
         }
@@ -142,7 +148,7 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     )?;
     line("to their level than a quarter of the way to the next.")?;
     // The weights of the first layer are drawn for the smallest kappa that brings nearly all to their levels.
-    let Some(drawn) = all.iter().find(|trained| trained.between < 0.01).or(all.last()) else {
+    let Some(drawn) = all.iter().find(|trained| trained.at_level() > 0.99).or(all.last()) else {
         return Err(Error::option("kl-weight", "at least one number", "none").into());
     };
     figures.save(|| Ok([("kappa", kappas(&all)), ("epochs", five_epochs(drawn))]))?;
@@ -150,16 +156,15 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
 }
 
 fn row(trained: &Trained) -> Done {
-    let Trained { kl_weight, metrics, between, first_layer } = trained;
-    let weights = first_layer.last().map_or(0, |(theta, _)| theta.len()) + 320;
+    let Trained { kl_weight, metrics, weights, .. } = trained;
     line(&format!(
         "{kl_weight:>8}{:>10.4}{:>14.4}{:>11.1}%{:>11.1}%{}{:>11.1}%",
         metrics.nll,
-        metrics.kl / weights as f64,
+        metrics.kl / *weights as f64,
         100.0 * metrics.accuracy_mean,
         100.0 * metrics.accuracy_quantized,
         format_args!("{:>14}", columns([metrics.quantized_loss]).trim_start()),
-        100.0 * (1.0 - between),
+        100.0 * trained.at_level(),
     ))
 }
 
