@@ -175,7 +175,7 @@ impl Svg {
         let _ = writeln!(
             self.text,
             "<image x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
-             image-rendering=\"pixelated\" href=\"{}\"/>",
+             style=\"image-rendering:pixelated\" href=\"{}\"/>",
             escape(address)
         );
     }
