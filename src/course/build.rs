@@ -24,7 +24,7 @@ mod course {
                 let name = path.file_name().expect("a file has a name");
                 let text = fs::read_to_string(&path).expect("a chapter in UTF-8");
                 let set = set(&text).unwrap_or_else(|error| panic!("{}:{error}", path.display()));
-                fs::write(to.join(name), with_figures(&set)).expect("a chapter is written");
+                fs::write(to.join(name), with_folded_answers(&with_figures(&set))).expect("a chapter is written");
             }
         }
     }
@@ -83,6 +83,16 @@ mod course {
             Some(format!("<figure style=\"margin: 1.5em 0\">{svg}<figcaption>{caption}</figcaption></figure>"))
         };
         text.lines().map(|line| figure(line).unwrap_or_else(|| line.to_string()) + "\n").collect()
+    }
+
+    /// The chapter with its last part, the answers, folded: the reader opens it.
+    fn with_folded_answers(text: &str) -> String {
+        match text.split_once("\n## Answers\n") {
+            Some((chapter, answers)) => {
+                format!("{chapter}\n<details><summary>Answers</summary>\n\n{answers}\n</details>\n")
+            }
+            None => text.to_string(),
+        }
     }
 
     /// MathML on one line, with references for the characters that Markdown would read as its own.

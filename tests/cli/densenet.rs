@@ -76,7 +76,7 @@ fn its_sizes_are_options_and_part_of_the_run() {
     assert_eq!((&recipe["kl_weight"], &recipe["kl_warmup_power"]), (&json!(20.0), &json!(6)));
 
     let densenet = "densenet:depth=10,growth=2,bottleneck=true,compression=0.5";
-    let options = ["train", densenet, "--data", "ten", "--epochs", "2", "--out"];
+    let options = ["train", densenet, "--data", "ten", "--recipe", "one-phase", "--epochs", "2", "--out"];
     place.succeed(&[&options[..], &["run", "--threads", "1"]].concat());
     assert_eq!(text(&config(&place, "run")), text_of(densenet));
     let inspected = place.succeed(&["inspect", "run"]);

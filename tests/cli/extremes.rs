@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of the commands whose value is not a number.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 18] = [
     "--data",
     "--base-url",
     "--out",
@@ -25,6 +25,8 @@ const OTHERS: [&str; 16] = [
     "--device",
     "--ood",
     "--figures",
+    "--figure-formats",
+    "--recipe",
     "--save-logits",
     "--to",
 ];
@@ -93,7 +95,9 @@ fn extremes(option: &str) -> Vec<String> {
     EXTREMES
         .iter()
         .flat_map(|extreme| match option {
-            "--codebook" => vec![extreme.to_string(), format!("-2,{extreme}"), format!("{extreme},2,{extreme}")],
+            "--codebook" | "--x" | "--theta" | "--logits" | "--counts" => {
+                vec![extreme.to_string(), format!("-2,{extreme}"), format!("{extreme},2,{extreme}")]
+            }
             "--checkpoint-every" => vec![extreme.to_string(), format!("{extreme}steps"), format!("{extreme}epochs")],
             _ => vec![extreme.to_string()],
         })
@@ -235,11 +239,34 @@ fn predict_and_export() {
 #[test]
 fn explain() {
     let place = Workplace::new();
-    assert_complete(&place, &["explain", "kl"], &["--codebook", "--range"]);
-    for option in ["--codebook", "--range"] {
-        // For each value that is accepted, the command computes the table, which takes some time.
-        for value in extremes(option).into_iter().step_by(2) {
-            assert_ends_well(&place, &["explain".into(), "kl".into(), "--out=kl".into(), value], true);
+    let topics: [(&str, &[&str]); 10] = [
+        ("posterior", &["--x", "--y", "--noise", "--prior-deviation", "--theta", "--sigma"]),
+        ("spike", &["--theta", "--log-sigma2", "--level", "--draws", "--seed"]),
+        ("kl", &["--codebook", "--range"]),
+        ("reparameterization", &["--x", "--other", "--theta", "--log-sigma2", "--draws", "--seed"]),
+        ("gradients", &["--step", "--seed"]),
+        ("objective", &["--kl-weight", "--epochs", "--codebook", "--seed"]),
+        ("levels", &["--codebook", "--theta", "--log-sigma2"]),
+        ("quantizer", &["--codebook", "--theta", "--dw"]),
+        ("packing", &["--counts", "--seed"]),
+        ("uncertainty", &["--logits", "--deviations", "--label", "--draws", "--seed"]),
+    ];
+    for (topic, options) in topics {
+        assert_complete(&place, &["explain", topic], options);
+        for option in options {
+            // For each value that is accepted, the command computes its table and figures, which takes some time.
+            for value in extremes(option).into_iter().step_by(if topic == "objective" { 5 } else { 2 }) {
+                let mut arguments: Vec<String> =
+                    ["explain", topic, "--out=figures"].iter().map(ToString::to_string).collect();
+                if topic == "objective" && *option != "--kl-weight" {
+                    arguments.push("--kl-weight=1".into());
+                }
+                if topic == "objective" && *option != "--epochs" {
+                    arguments.push("--epochs=1".into());
+                }
+                arguments.push(value);
+                assert_ends_well(&place, &arguments, true);
+            }
         }
     }
 }

@@ -320,7 +320,8 @@ fn definitions_train_as_kernels_do() {
     fs::write(place.path("small.net"), text).unwrap();
     for network in ["small.net", "densenet:depth=7,growth=3"] {
         let train = |out: &str, ways: Option<&str>| {
-            let arguments = [&["train", network, "--data", "data", "--out", out], &SHORT[..]].concat();
+            let recipe = ["--recipe", "one-phase"];
+            let arguments = [&["train", network, "--data", "data", "--out", out], &recipe[..], &SHORT[..]].concat();
             let mut command = place.command(&arguments);
             ways.map(|way| command.env("SPIKESLAB_KERNELS", way));
             let output = command.output().unwrap();

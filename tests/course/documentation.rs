@@ -71,6 +71,7 @@ fn a_browser_shows_all_of_the_documentation() {
             const seen = {pages: 0, blocks: 0, wide: []};
             for (const frame of document.querySelectorAll('iframe')) {
                 const page = frame.contentDocument;
+                page.querySelectorAll('.docblock details').forEach(answers => answers.open = true);
                 const column = page.querySelector('#main-content').getBoundingClientRect().right + 1;
                 const blocks = [...page.querySelectorAll('.docblock :is(pre, table, math, p, li, svg)')];
                 seen.pages += 1;

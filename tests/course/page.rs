@@ -35,6 +35,7 @@ fn the_page_is_complete() {
 #[test]
 fn a_browser_shows_all_of_it() {
     const MEASURE: &str = "<script>
+        document.querySelectorAll('details').forEach(answers => answers.open = true);
         const column = document.querySelector('article').getBoundingClientRect().right + 1;
         const wide = [...document.querySelectorAll('p, li, table, math, pre, code')].filter(
             element => element.getBoundingClientRect().right > column || element.scrollWidth > element.clientWidth + 1

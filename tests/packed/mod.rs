@@ -6,6 +6,8 @@ mod executor;
 #[cfg(feature = "files")]
 mod format;
 mod model;
+#[cfg(feature = "files")]
+mod models;
 
 use crate::common::random::Random;
 use spikeslab::nets::{Description, Graph, Network};

@@ -55,7 +55,7 @@ pub(super) fn command(arguments: &CheckArguments) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let exercise = exercises.iter().find(|exercise| exercise.name == *name).ok_or_else(|| {
+    let exercise = exercises.iter().find(|exercise| exercise.name == name.replace('_', "-")).ok_or_else(|| {
         let names: Vec<&str> = exercises.iter().map(|exercise| exercise.name.as_str()).collect();
         Error::option("exercise", format!("one of {}", names.join(", ")), name)
     })?;

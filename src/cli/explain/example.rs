@@ -4,7 +4,7 @@ use crate::cli::Failure;
 use crate::cli::figures::{FigureFormats, names, save};
 use crate::cli::output::line;
 use crate::error::{Error, Result};
-use crate::report::axes::label;
+use crate::files::write::create_dir_all;
 use crate::report::formats::Formats;
 use clap::Args;
 use std::fmt::Display;
@@ -29,10 +29,11 @@ pub(super) struct Figures<'a> {
     formats: Formats,
 }
 
-/// Prints the equations of a topic, then an empty line, if its figures can be saved as the options say.
+/// Creates the directory for a topic's figures, if they are asked for, and prints the topic's equations and an empty line.
 pub(super) fn begin<'a>(text: &str, options: &'a FigureOptions) -> std::result::Result<Figures<'a>, Failure> {
     options.formats.check("out", options.out.is_some())?;
     let formats = options.formats.load()?;
+    options.out.as_deref().map_or(Ok(()), create_dir_all)?;
     text.lines().try_for_each(line)?;
     line("")?;
     Ok(Figures { out: options.out.as_deref(), formats })
@@ -58,20 +59,46 @@ pub(super) fn value(name: &str, value: f64) -> Done {
 
 /// A number to six digits.
 pub(super) fn six(value: f64) -> String {
-    label(value, 6)
+    digits(value, 6)
 }
 
-/// Numbers to three digits, in columns.
+/// Numbers to four digits, in columns.
 pub(super) fn columns(values: impl IntoIterator<Item = f64>) -> String {
-    values.into_iter().map(|value| format!("{:>13}", label(value, 4))).collect()
+    values.into_iter().map(|value| format!("{:>13}", digits(value, 4))).collect()
 }
 
-pub(super) fn positive(option: &str, value: f64) -> Result<()> {
-    in_range(option, "a positive number", value, |value| value > 0.0)
+/// Numbers to six digits, in columns.
+pub(super) fn long_columns(values: impl IntoIterator<Item = f64>) -> String {
+    values.into_iter().map(|value| format!("{:>13}", six(value))).collect()
 }
 
-pub(super) fn finite(option: &str, values: &[f64]) -> Result<()> {
-    values.iter().try_for_each(|value| in_range(option, "finite numbers", *value, |_| true))
+/// `value` to this many significant digits, without trailing zeros, as a program reads it: 0.346571, -8.2, 1.5e-9.
+fn digits(value: f64, digits: usize) -> String {
+    let scientific = format!("{value:.*e}", digits - 1);
+    let (Ok(rounded), Some((mantissa, power))) = (scientific.parse::<f64>(), scientific.split_once('e')) else {
+        return value.to_string();
+    };
+    let power: i32 = power.parse().unwrap_or(0);
+    if rounded == 0.0 || (-4..7).contains(&power) {
+        return (rounded + 0.0).to_string();
+    }
+    let mantissa = if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+    format!("{mantissa}e{power}")
+}
+
+/// The largest size of a number that a topic computes with, so that no square of one is infinite.
+const LARGEST: f64 = 1e6;
+
+/// Checks that each number is of a size that the topics compute with.
+pub(super) fn moderate(option: &str, values: &[f64]) -> Result<()> {
+    values
+        .iter()
+        .try_for_each(|value| in_range(option, "numbers of size up to 1e6", *value, |value| value.abs() <= LARGEST))
+}
+
+/// Checks that a deviation, or another positive number, is of a size that the topics compute with.
+pub(super) fn moderate_positive(option: &str, value: f64) -> Result<()> {
+    in_range(option, "a number from 1e-6 to 1e6", value, |value| (1.0 / LARGEST..=LARGEST).contains(&value))
 }
 
 pub(super) fn in_range(option: &str, expected: &str, value: f64, is_right: impl Fn(f64) -> bool) -> Result<()> {

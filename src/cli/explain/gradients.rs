@@ -1,6 +1,6 @@
 //! `spikeslab explain gradients`: an operation's hand-written gradient beside central differences.
 
-use super::example::{FigureOptions, begin, columns, in_range, six};
+use super::example::{FigureOptions, begin, in_range, long_columns, six};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Result;
@@ -20,7 +20,7 @@ use ndarray::{Array1, Array2, Array3, Array4, ArrayView, ArrayView1, IntoDimensi
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
-The loss is half the sum of the output's squares; that of softmax and mixture is their value. All inputs are drawn from the seed.
+All inputs are drawn from the seed. Of an argument with more than twelve elements the first three are shown.
 
 Examples:
   spikeslab explain gradients
@@ -62,25 +62,29 @@ Chapter 4 of the course. x (2, 3), theta and ln sigma^2 (3, 2), b (2), fixed noi
   m = x theta + b        v = x^2 sigma^2        y = m + sqrt(v + v0) eps
   dm = dy                dv = dy eps/(2 sqrt(v + v0))
   dtheta = x' dm         dln sigma^2 = sigma^2 times (x^2)' dv        db = sum of dm over the images
-  dx = dm theta' + 2 x times dv (sigma^2)'";
+  dx = dm theta' + 2 x times dv (sigma^2)'
+  loss = sum of y^2/2, so that dy = y";
 const CONVOLUTION: &str = "\
 Chapters 4 and 5 of the course. x (1, 2, 4, 4), theta and ln sigma^2 (2, 2, 3, 3), b (2), fixed noise; * is the convolution:
   m = x * theta + b      v = x^2 * sigma^2      y = m + sqrt(v + v0) eps
   dm = dy                dv = dy eps/(2 sqrt(v + v0))
   dtheta, dln sigma^2: products of dm and dv with the columns of x and x^2
-  dx = dm *' theta + 2 x times dv *' sigma^2,   *' the adjoint of the convolution";
+  dx = dm *' theta + 2 x times dv *' sigma^2,   *' the adjoint of the convolution
+  loss = sum of y^2/2, so that dy = y";
 const BATCH_NORM: &str = "\
 Chapter 5 of the course. x (3, 2, 4), gamma and beta (2), each channel over its 12 values:
   h = (x - mean)/sqrt(variance + epsilon)       y = gamma h + beta
   dbeta = sum dy         dgamma = sum dy h
-  dx = gamma/sqrt(variance + epsilon) (dy - mean of dy - h times mean of dy h)";
+  dx = gamma/sqrt(variance + epsilon) (dy - mean of dy - h times mean of dy h)
+  loss = sum of y^2/2 + y^3/3, so that dy = y + y^2";
 const SOFTMAX: &str = "\
 Chapter 5 of the course. Logits z (3, 4), labels 0, 1, 2:
   p = exp z/sum exp z    loss = -mean of ln p_label        dz = (p - 1 at the label)/3";
 const MIXTURE: &str = "\
 Chapter 3 of the course. theta and ln sigma^2 (4), levels (3) of weights a = 1/3:
   F = -ln sum_k a_k exp(-D(t_k))        r_k = a_k exp(-D(t_k))/sum_j a_j exp(-D(t_j))
-  dtheta = sum_k r_k dD_k/dtheta        dlevel_k = -r_k dD_k/dtheta        dln sigma^2 = -sum_k r_k t_k D'(t_k)";
+  dtheta = sum_k r_k dD_k/dtheta        dlevel_k = -r_k dD_k/dtheta        dln sigma^2 = -sum_k r_k t_k D'(t_k)
+  loss = sum of F over the four weights";
 
 /// The loss and its gradient at the arguments.
 type Evaluated = (f64, Vec<f64>);
@@ -203,7 +207,8 @@ fn half_squares<'a>(y: impl Iterator<Item = &'a f64>) -> f64 {
     0.5 * y.map(|y| y * y).sum::<f64>()
 }
 
-/// Elements of each argument in the table.
+/// The largest size of an argument of which the table shows all elements, and the elements it shows of a larger one.
+const SHORT: usize = 12;
 const SHOWN: usize = 3;
 
 pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
@@ -230,8 +235,8 @@ pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
         for i in 0..*size {
             let (by_hand, measured) = (gradient[first + i], difference(first + i, *step)?);
             worst = worst.max((by_hand - measured).abs());
-            if i < SHOWN {
-                let row = columns([values[first + i], by_hand, measured]);
+            if i < SHOWN || *size <= SHORT {
+                let row = long_columns([values[first + i], by_hand, measured]);
                 line(&format!("{:<20}{row}{:>13.1e}", format!("{name} {}", i + 1), by_hand - measured))?;
             }
         }

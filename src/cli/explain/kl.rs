@@ -1,6 +1,6 @@
 //! `spikeslab explain kl`.
 
-use super::example::{FigureOptions, begin, curve, evenly, positive};
+use super::example::{FigureOptions, begin, curve, evenly, moderate, moderate_positive};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::prior::multi_spike::zero_level;
@@ -18,8 +18,8 @@ use rayon::prelude::*;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
-Prints, for each form, the smallest, largest and mean absolute error against quadrature over theta in [-range, range] and
-ln sigma^2 in -10, -8, ..., 0.
+Prints, for each form, the smallest, largest and mean absolute error against quadrature over 61 values of theta in
+[-range, range] and ln sigma^2 in -10, -8, ..., 0.
 
 Examples:
   spikeslab explain kl
@@ -60,7 +60,8 @@ Chapter 3 of the course. q(w) = N(theta, sigma^2), p(w) proportional to sum_k a_
 const LOG_SIGMA2: [f64; 6] = [-10.0, -8.0, -6.0, -4.0, -2.0, 0.0];
 
 pub(super) fn command(arguments: &KlArguments) -> Outcome {
-    positive("range", arguments.range)?;
+    moderate_positive("range", arguments.range)?;
+    moderate("codebook", &arguments.codebook)?;
     let codebook = Codebook::new(arguments.codebook.clone())?;
     let published = if zero_level(codebook.levels()).is_some() { Form::Vnq } else { Form::Windows };
     let forms = [Form::Quadrature, Form::Nearest, Form::Mixture, published];
@@ -86,7 +87,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
         let smallest = errors.iter().copied().fold(f64::INFINITY, f64::min);
         let largest = errors.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mean = errors.iter().map(|error| error.abs()).sum::<f64>() / errors.len() as f64;
-        line(&format!("{form:<12}{smallest:>12.3}{largest:>12.3}{mean:>16.3}"))?;
+        line(&format!("{form:<12}{:>12.3}{:>12.3}{mean:>16.3}", smallest + 0.0, largest + 0.0))?;
     }
     figures.save(|| {
         let theta = over_range(301);

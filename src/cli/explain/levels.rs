@@ -1,6 +1,6 @@
 //! `spikeslab explain levels`: what the prior pulls on: the weight, its variance, and each level.
 
-use super::example::{Done, FigureOptions, begin, columns, curve, evenly, in_range};
+use super::example::{Done, FigureOptions, begin, columns, curve, evenly, in_range, moderate};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::prior::{Codebook, Form, MultiSpike};
@@ -18,7 +18,7 @@ Examples:
   spikeslab explain levels --codebook=-0.3,-0.1,0.1,0.3 --out figures";
 
 const EQUATIONS: &str = "\
-Chapters 3 and 7 of the course. One weight N(theta, sigma^2), M levels of weights a_k = 1/M, D_k = D((theta - level_k)^2/sigma^2):
+Chapters 3 and 7 of the course. One weight N(theta, sigma^2), M levels of masses a_k = 1/M, D_k = D((theta - level_k)^2/sigma^2):
   nearest   F = min_k (D_k - ln a_k)            the level of least D_k alone pulls
   mixture   F = -ln sum_k a_k exp(-D_k)         each level pulls by its responsibility r_k
             r_k = a_k exp(-D_k)/sum_j a_j exp(-D_j)
@@ -50,8 +50,9 @@ const FORMS: [Form; 3] = [Form::Quadrature, Form::Nearest, Form::Mixture];
 
 pub(super) fn command(arguments: &LevelsArguments) -> Outcome {
     let LevelsArguments { codebook, theta, log_sigma2, figures } = arguments;
+    moderate("codebook", codebook)?;
     let codebook = Codebook::new(codebook.clone())?;
-    in_range("theta", "a number of size below 1e6", *theta, |v| v.abs() < 1e6)?;
+    moderate("theta", &[*theta])?;
     in_range("log-sigma2", "a number from -40 to 20", *log_sigma2, |v| (-40.0..=20.0).contains(&v))?;
     let figures = begin(EQUATIONS, figures)?;
     table(&codebook, *theta, *log_sigma2)?;

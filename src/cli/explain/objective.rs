@@ -27,9 +27,9 @@ Examples:
 const EQUATIONS: &str = "\
 Chapter 6 of the course. A step lowers, over the images of a batch and the layers l of W_l weights,
   loss = NLL + kappa(e) sum_l KL_l/W_l        kappa(e) = kappa e/E at epoch e of E
-  NLL  = mean over the images of -ln p_label, with weights drawn from the posterior, nats
+  NLL  = mean over the training images of -ln p_label, with weights drawn from the posterior, nats
   KL_l = sum over the layer's weights of the form `nearest`, nats
-The larger kappa, the nearer the weights come to their levels, and the less the network can fit.";
+The larger kappa, the nearer the weights come to their levels; a large kappa leaves the network less freedom to fit.";
 
 #[derive(Debug, Args)]
 pub(super) struct ObjectiveArguments {
@@ -127,7 +127,7 @@ fn train(arguments: &ObjectiveArguments, kl_weight: f64) -> Result<Trained> {
 
 pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     let ObjectiveArguments { kl_weight, epochs, figures, .. } = arguments;
-    in_range("epochs", "1 to 1000", f64::from(*epochs), |epochs| (1.0..=1000.0).contains(&epochs))?;
+    in_range("epochs", "1 to 200", f64::from(*epochs), |epochs| (1.0..=200.0).contains(&epochs))?;
     kl_weight.iter().try_for_each(|k| in_range("kl-weight", "finite numbers of at least 0", *k, |k| k >= 0.0))?;
     Codebook::new(arguments.codebook.clone())?;
     let figures = begin(EQUATIONS, figures)?;

@@ -1,6 +1,6 @@
 //! `spikeslab explain packing`: how many bytes the levels' indices take.
 
-use super::example::{FigureOptions, begin, columns, curve, evenly, in_range, six, value};
+use super::example::{FigureOptions, begin, columns, curve, evenly, six, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Error;
@@ -14,17 +14,19 @@ use ndarray_rand::rand::seq::SliceRandom;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
+The figure is of three levels, whatever the counts.
+
 Examples:
   spikeslab explain packing
   spikeslab explain packing --counts 50,900,50
   spikeslab explain packing --counts 25000,25000,25000,25000 --out figures";
 
 const EQUATIONS: &str = "\
-Chapter 7 of the course. n weights, c_k of them at level k, f_k = c_k/n:
-  entropy         H = -sum f_k log2 f_k bits a weight: no code that knows the f_k alone has a shorter mean
-  fixed fields    the smallest whole number of bits that tells M levels apart
+Chapter 7 of the course. n weights, c_k of them at level k:
+  entropy         H = -sum (c_k/n) log2(c_k/n) bits a weight: no code that knows the c_k alone has a shorter mean
+  fields          1, 2, 4 or 8 bits for M up to 2, 4, 16, 256, as in memory
   base-M digits   as many in a byte as fit: the largest d with M^d <= 256
-  entropy coder   log2(2^24/F_k) bits for a weight at level k, F_k the share of 2^24 that level k has";
+  entropy coder   log2(2^24/f_k) bits for a weight at level k, f_k the length of the run of level k, as in (7.12)";
 
 #[derive(Debug, Args)]
 pub(super) struct PackingArguments {
@@ -38,16 +40,16 @@ pub(super) struct PackingArguments {
     figures: FigureOptions,
 }
 
-/// −Σ f_k log₂ f_k.
+/// −Σ (c_k/n) log₂(c_k/n).
 fn entropy(counts: &[usize]) -> f64 {
     let total = counts.iter().sum::<usize>() as f64;
     let bits = |count: usize| if count == 0 { 0.0 } else { count as f64 / total * (total / count as f64).log2() };
     counts.iter().map(|count| bits(*count)).sum()
 }
 
-/// The bits of a fixed field for one of `levels`.
+/// The bits of a field for one of `levels`.
 fn field_bits(levels: usize) -> u32 {
-    levels.next_power_of_two().trailing_zeros()
+    levels.next_power_of_two().trailing_zeros().next_power_of_two()
 }
 
 pub(super) fn command(arguments: &PackingArguments) -> Outcome {
@@ -58,13 +60,9 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
     }
     let weights = counts.iter().try_fold(0usize, |sum, count| sum.checked_add(*count));
     let weights = weights.filter(|weights| (1..=10_000_000).contains(weights)).ok_or_else(|| {
-        Error::option(
-            "counts",
-            "1 to 10000000 weights in all",
-            columns(counts.iter().map(|count| *count as f64)).trim(),
-        )
+        let seen: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        Error::option("counts", "1 to 10000000 weights in all", seen.join(","))
     })?;
-    in_range("counts", "at least one weight", weights as f64, |weights| weights >= 1.0)?;
     let mut indices: Vec<u8> =
         counts.iter().enumerate().flat_map(|(level, count)| std::iter::repeat_n(level as u8, *count)).collect();
     indices.shuffle(&mut Philox::with_tensor_id(*seed, 0, 0));
@@ -75,15 +73,15 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
 
     let figures = begin(EQUATIONS, figures)?;
     line(&format!("{:<28}{}", "level", columns((1..=levels).map(|level| level as f64))))?;
-    line(&format!("{:<28}{}", "share f", columns(counts.iter().map(|count| *count as f64 / weights as f64))))?;
+    line(&format!("{:<28}{}", "share c/n", columns(counts.iter().map(|count| *count as f64 / weights as f64))))?;
     line(&format!(
         "{:<28}{}",
-        "log2(2^24/F), bits",
+        "log2(2^24/f), bits",
         columns(widths(counts).iter().map(|f| 24.0 - f64::from(*f).log2()))
     ))?;
     line("")?;
     value("H, bits a weight", entropy(counts))?;
-    let head: String = indices.iter().take(40).map(|index| format!("{} ", index + 1)).collect();
+    let head: String = indices.iter().take(40).map(|index| format!("{} ", usize::from(*index) + 1)).collect();
     line(&format!("the first weights' levels: {}", head.trim_end()))?;
     line("")?;
     line(&format!(
@@ -98,7 +96,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
     let digits = format!("base-{levels} digits, {} a byte", digits_per_byte(levels));
     for (name, bytes) in [
         ("f32".to_string(), 4 * weights),
-        (format!("fixed fields of {} bits", field_bits(levels)), fields),
+        (format!("fields of {} bits", field_bits(levels)), fields),
         (digits, packed_len(weights, levels)),
         ("entropy coder".to_string(), coded),
         ("bound n H".to_string(), bound),
@@ -130,7 +128,7 @@ fn figure() -> String {
         (share, 32.0 * encode(&indices, &counts).len() as f64 / weights as f64)
     });
     let entries = vec![
-        (chart::line(4), "fixed fields"),
+        (chart::line(4), "fields of 2 bits"),
         (chart::line(2), "base-3 digits"),
         (TRUTH, "entropy H"),
         (chart::points(0), "entropy coder, 4,096 weights"),

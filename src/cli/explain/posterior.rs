@@ -1,6 +1,6 @@
 //! `spikeslab explain posterior`: the bound on the evidence, where everything can be computed exactly: one weight, Gaussian noise.
 
-use super::example::{FigureOptions, begin, curve, density, evenly, finite, in_range, positive, same_count, value};
+use super::example::{FigureOptions, begin, curve, density, evenly, moderate, moderate_positive, same_count, value};
 use crate::cli::Outcome;
 use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, Plot, TRUTH};
@@ -41,7 +41,7 @@ pub(super) struct PosteriorArguments {
     noise: f64,
     /// The deviation tau of the prior
     #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
-    prior: f64,
+    prior_deviation: f64,
     /// The mean theta of q
     #[arg(long, default_value_t = 0.4, allow_negative_numbers = true)]
     theta: f64,
@@ -53,12 +53,14 @@ pub(super) struct PosteriorArguments {
 }
 
 pub(super) fn command(arguments: &PosteriorArguments) -> Outcome {
-    let PosteriorArguments { x, y, noise, prior, theta, sigma, figures } = arguments;
-    finite("x", x)?;
-    finite("y", y)?;
+    let PosteriorArguments { x, y, noise, prior_deviation: prior, theta, sigma, figures } = arguments;
+    moderate("x", x)?;
+    moderate("y", y)?;
     same_count("y", y, "x", x)?;
-    [("noise", noise), ("prior", prior), ("sigma", sigma)].iter().try_for_each(|(name, v)| positive(name, **v))?;
-    in_range("theta", "a finite number", *theta, |_| true)?;
+    [("noise", noise), ("prior-deviation", prior), ("sigma", sigma)]
+        .iter()
+        .try_for_each(|(name, v)| moderate_positive(name, **v))?;
+    moderate("theta", &[*theta])?;
     let (noise2, prior2, sigma2) = (noise * noise, prior * prior, sigma * sigma);
     let xx: f64 = x.iter().map(|x| x * x).sum();
     let xy: f64 = x.iter().zip(y).map(|(x, y)| x * y).sum();

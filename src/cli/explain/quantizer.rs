@@ -1,6 +1,6 @@
 //! `spikeslab explain quantizer`: weights and their nearest levels, k-means, and the straight-through gradient.
 
-use super::example::{FigureOptions, begin, columns, curve, evenly, finite, same_count, value};
+use super::example::{FigureOptions, begin, columns, curve, evenly, moderate, same_count, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::layers::straight_through;
@@ -56,11 +56,12 @@ pub(super) struct QuantizerArguments {
 
 pub(super) fn command(arguments: &QuantizerArguments) -> Outcome {
     let QuantizerArguments { codebook, theta, dw, figures } = arguments;
+    moderate("codebook", codebook)?;
     let codebook = Codebook::new(codebook.clone())?;
     let levels = codebook.levels();
-    finite("theta", theta)?;
+    moderate("theta", theta)?;
     let dw = dw.clone().unwrap_or_else(|| vec![1.0; theta.len()]);
-    finite("dw", &dw)?;
+    moderate("dw", &dw)?;
     same_count("dw", &dw, "theta", theta)?;
     let quantizer = Quantizer::new(levels);
     let best = kmeans(theta, levels.len())?;
@@ -91,6 +92,9 @@ pub(super) fn command(arguments: &QuantizerArguments) -> Outcome {
     line(&format!("{:<12}{}", "dl", columns(dlevels)))?;
     value("quantized loss", quantizer.loss(theta))?;
     line(&format!("{:<12}{}", "k-means", columns(best.iter().copied())))?;
+    if best.len() < levels.len() {
+        line("  (the weights have no more distinct values)")?;
+    }
     value("quantized loss with the levels of k-means", Quantizer::new(&best).loss(theta))?;
     figures.save(|| Ok([("quantizer", figure(levels, theta, &best))]))?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! `spikeslab explain reparameterization`: noise of the pre-activation in place of noise of the weights.
 
-use super::example::{FigureOptions, begin, columns, curve, density, evenly, finite, in_range, same_count, value};
+use super::example::{FigureOptions, begin, columns, curve, density, evenly, in_range, moderate, same_count, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Error;
@@ -70,7 +70,7 @@ fn covariance(a: &[f64], b: &[f64]) -> f64 {
 pub(super) fn command(arguments: &ReparameterizationArguments) -> Outcome {
     let ReparameterizationArguments { x, other, theta, log_sigma2, draws, seed, figures } = arguments;
     for (name, values) in [("x", x), ("other", other), ("theta", theta), ("log-sigma2", log_sigma2)] {
-        finite(name, values)?;
+        moderate(name, values)?;
         same_count(name, values, "x", x)?;
     }
     log_sigma2

@@ -1,6 +1,6 @@
 //! `spikeslab explain spike`: D(t), the divergence from one weight's posterior to one spike.
 
-use super::example::{FigureOptions, begin, curve, evenly, in_range, six, value};
+use super::example::{FigureOptions, begin, curve, evenly, in_range, moderate, six, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::report::axes::Axis;
@@ -50,22 +50,28 @@ pub(super) struct SpikeArguments {
 }
 
 /// Steps of Simpson's rule.
-const STEPS: usize = 200;
+const STEPS: usize = 400;
+/// Where the asymptotic series of Dawson's function, 1/(2s) + 1/(4s³) + 3/(8s⁵) + …, takes over.
+const FAR: f64 = 10.0;
 
-/// 2 ∫₀^√(t/2) daw(s) ds by Simpson's rule.
+/// 2 ∫₀^√(t/2) daw(s) ds by Simpson's rule up to [`FAR`], by the series beyond.
 fn by_dawson(t: f64) -> f64 {
-    let step = (t / 2.0).sqrt() / STEPS as f64;
+    let end = (t / 2.0).sqrt();
+    let near = end.min(FAR);
+    let integral = |s: f64| 0.5 * s.ln() - 1.0 / (8.0 * s * s) - 3.0 / (32.0 * s.powi(4));
+    let beyond = if end > FAR { 2.0 * (integral(end) - integral(FAR)) } else { 0.0 };
+    let step = near / STEPS as f64;
     let weighted = |i: usize| {
         let weight = if i == 0 || i == STEPS { 1.0 } else { 2.0 + 2.0 * (i % 2) as f64 };
         weight * dawson(i as f64 * step)
     };
-    2.0 * step / 3.0 * (0..=STEPS).map(weighted).sum::<f64>()
+    beyond + 2.0 * step / 3.0 * (0..=STEPS).map(weighted).sum::<f64>()
 }
 
 pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
     let SpikeArguments { theta, log_sigma2, level, draws, seed, figures } = arguments;
-    in_range("theta", "a number of size below 1e6", *theta, |v| v.abs() < 1e6)?;
-    in_range("level", "a number of size below 1e6", *level, |v| v.abs() < 1e6)?;
+    moderate("theta", &[*theta])?;
+    moderate("level", &[*level])?;
     in_range("log-sigma2", "a number from -60 to 60", *log_sigma2, |v| v.abs() <= 60.0)?;
     in_range("draws", "1 to 10000000", f64::from(*draws), |v| (1.0..=1e7).contains(&v))?;
     let (delta, sigma2) = (theta - level, log_sigma2.exp());
@@ -73,11 +79,13 @@ pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
     let slope = exact_derivative(t);
     let figures = begin(EQUATIONS, figures)?;
     value("t", t)?;
-    value("D(t), nats, by the Poisson sum", exact(t))?;
+    value("D(t), nats, as the program computes it", exact(t))?;
     value("  by Dawson's integral (Simpson's rule)", by_dawson(t))?;
     let noise: ndarray::Array1<f64> = Philox::with_tensor_id(*seed, 0, 0).standard_normal(*draws as usize);
-    let mean = noise.iter().map(|eps| (delta + sigma2.sqrt() * eps).abs().ln()).sum::<f64>() / f64::from(*draws);
+    let logs = noise.mapv(|eps| (delta + sigma2.sqrt() * eps).abs().ln());
+    let mean = logs.sum() / f64::from(*draws);
     value(&format!("  by the mean over {draws} draws of w"), mean - 0.5 * log_sigma2 + HALF_GAMMA_PLUS_LN_2)?;
+    value("    the standard error of this mean", logs.std(0.0) / f64::from(*draws).sqrt())?;
     value("  by the published fit", fit(t))?;
     value("D'(t)", slope)?;
     value("  of the fit", fit_derivative(t))?;
@@ -89,12 +97,12 @@ pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
         _ => format!("moves towards {}, and sigma^2 grows", six(*level)),
     };
     line(&format!("A step that lowers D: theta {direction}."))?;
-    figures.save(|| Ok([("spike", figure())]))?;
+    figures.save(|| Ok([("spike", figure(t))]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// D, its fit, its two limits; the fit's error; D′.
-fn figure() -> String {
+/// D, its fit, its two limits; the fit's error; D′. The weight is a point where `t` is within the axes.
+fn figure(t: f64) -> String {
     let log_t = evenly(-6.0, 10.0, 241);
     let of = |f: fn(f64) -> f64| curve(&log_t, |log_t| f(log_t.exp()));
     let x = || ("ln t", Axis::linear(log_t.iter().copied()));
@@ -111,9 +119,14 @@ fn figure() -> String {
         (near, of(|t| t / 2.0)),
         (far, of(|t| 0.5 * t.ln() + HALF_GAMMA_PLUS_LN_2)),
         (chart::line(0), of(fit::<f64>)),
+        (chart::points(3), vec![(t.ln(), exact(t))]),
     ];
     let errors = vec![(chart::line(0), of(|t| 1000.0 * (fit(t) - exact(t))))];
-    let slopes = vec![(TRUTH, of(exact_derivative)), (chart::line(0), of(fit_derivative::<f64>))];
+    let slopes = vec![
+        (TRUTH, of(exact_derivative)),
+        (chart::line(0), of(fit_derivative::<f64>)),
+        (chart::points(3), vec![(t.ln(), exact_derivative(t))]),
+    ];
     chart::chart(&Chart {
         heading: "The divergence D(t) to one spike",
         entries: vec![
@@ -121,6 +134,7 @@ fn figure() -> String {
             (chart::line(0), "published fit"),
             (near, "t/2, the limit near the level"),
             (far, "½ ln t + ½(γ + ln 2), far from it"),
+            (chart::points(3), "this weight"),
         ],
         plots: vec![
             plot("D", "nats", [0.0, 6.0], values),

@@ -1,0 +1,39 @@
+//! The models in `fixtures/models`: each is right on exactly as many of the committed images as its record says.
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use spikeslab::packed::{Executor, format};
+use spikeslab::train::data::cifar::{self, CIFAR10};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/models")
+}
+
+#[test]
+fn each_model_is_right_on_as_many_images_as_its_record_says() {
+    let record: Value = serde_json::from_slice(&std::fs::read(models().join("record.json")).unwrap()).unwrap();
+    let record = record.as_object().unwrap();
+    let packed = std::fs::read_dir(models()).unwrap().map(|entry| entry.unwrap().path());
+    let packed: Vec<PathBuf> = packed.filter(|path| path.extension().is_some_and(|e| e == "packed")).collect();
+    assert_eq!(packed.len(), record.len());
+    assert!(!packed.is_empty());
+    let images = models().join("cifar10-first-200.bin.gz");
+    for path in packed {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let of = &record[name];
+        let model = format::load(&path).unwrap();
+        let data = cifar::read(GzDecoder::new(File::open(&images).unwrap()), &images, &CIFAR10, false).unwrap();
+        // The model standardizes the pixels itself.
+        let (x, labels) = data.batch(&(0..data.len()).collect::<Vec<_>>());
+        let logits = Executor::new(&model).predict(x).unwrap();
+        let best =
+            |row: ndarray::ArrayView1<'_, f32>| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
+        let right = logits.rows().into_iter().zip(&labels).filter(|(row, label)| best(row.view()) == **label).count();
+        assert_eq!((data.len() as u64, right as u64), (200, of["right_of_200"].as_u64().unwrap()), "{name}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), of["bytes"].as_u64().unwrap(), "{name}");
+        assert!(of["command"].as_str().unwrap().starts_with("spikeslab train resnet20 "), "{name}");
+        assert!(of["accuracy"].as_f64().unwrap() > 0.85, "{name}");
+    }
+}
