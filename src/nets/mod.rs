@@ -28,15 +28,19 @@
 //!           global-avg-pool
 //!           flatten
 //!           dense classes bias";
-//! let graph = Graph::parse("stripes", text, Given { classes: Some(2), ..Given::default() })?;
-//! let mut network = Network::<f32>::new(graph, &Codebook::symmetric(3)?);
+//! let given = Given { classes: Some(2), ..Given::default() };
+//! let graph = Graph::parse("stripes", text, given)?;
+//! let codebook = Codebook::<f32>::symmetric(3)?;
+//! let mut network = Network::new(graph, &codebook);
 //! network.initialize(0);
 //!
 //! // Eight images with stripes down and eight with stripes across.
-//! let labels: Vec<usize> = (0..16).map(|image| image % 2).collect();
-//! let stripe = |(image, _, row, column)| [row, column][image % 2] / 2 % 2;
-//! let x = Array4::from_shape_fn((16, 1, 8, 8), |at| stripe(at) as f32);
-//! let recipe = Recipe { epochs: 40, batch_size: 16, ..Recipe::default() };
+//! let labels: Vec<usize> = (0..16).map(|i| i % 2).collect();
+//! let stripe = |(i, _, row, column)| [row, column][i % 2] / 2 % 2;
+//! let shape = (16, 1, 8, 8);
+//! let x = Array4::from_shape_fn(shape, |at| stripe(at) as f32);
+//! let recipe =
+//!     Recipe { epochs: 40, batch_size: 16, ..Recipe::default() };
 //! let mut trainer = Trainer::new(network, recipe, labels.len())?;
 //! for _ in 0..trainer.steps() {
 //!     trainer.step(x.clone(), &labels)?;
@@ -47,7 +51,9 @@
 //! # let path = dir.path().join("stripes.packed");
 //! format::save(&path, &model)?;
 //! let logits = format::load(&path)?.predict(x)?;
-//! assert!(logits.rows().into_iter().zip(&labels).all(|(row, label)| row[*label] > row[1 - *label]));
+//! for (row, label) in logits.rows().into_iter().zip(&labels) {
+//!     assert!(row[*label] > row[1 - *label]);
+//! }
 //! # Ok::<(), spikeslab::Error>(())
 //! ```
 
