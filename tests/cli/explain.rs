@@ -51,7 +51,7 @@ fn the_bound_and_the_divergence_sum_to_the_evidence() {
     for (theta, sigma) in [("0", "1"), ("1", "0.5"), ("-3", "0.01")] {
         let text = place.succeed(&[&given[..], &["--theta", theta, "--sigma", sigma]].concat());
         assert_number(&text, "m, the mean of the posterior", &[1.0], 0.0);
-        assert_number(&text, "sqrt V, its deviation", &[0.707107], 1e-6);
+        assert_number(&text, "sqrt V, its deviation", &[std::f64::consts::FRAC_1_SQRT_2], 1e-6);
         assert_number(&text, "ln p(D), nats", &[evidence], 1e-4);
         assert_number(&text, "their sum, nats", &[evidence], 1e-4);
         assert!(numbers(&text, "ELBO, nats")[0] < evidence, "{text}");
@@ -161,7 +161,7 @@ fn a_larger_weight_of_the_kl_draws_weights_to_levels() {
 fn numbers_out_of_range_are_refused() {
     let place = Workplace::new();
     let cases: [(&[&str], &[&str]); 22] = [
-        (&["posterior", "--x", "1,2", "--y", "1"], &["y", "as many numbers as --x, 2", "1"]),
+        (&["posterior", "--x", "1,2", "--y", "1"], &["y", "2 numbers, one for each of --x", "1"]),
         (&["posterior", "--noise", "0"], &["noise", "1e-6 to 1e6", "0"]),
         (&["posterior", "--sigma=-1"], &["sigma", "1e-6 to 1e6", "-1"]),
         (&["posterior", "--x", "inf,1,1,1"], &["x", "up to 1e6", "inf"]),
@@ -169,7 +169,7 @@ fn numbers_out_of_range_are_refused() {
         (&["spike", "--log-sigma2", "1000"], &["log-sigma2", "-60 to 60", "1000"]),
         (&["reparameterization", "--x", "0,0,0,0"], &["x", "not 0"]),
         (&["reparameterization", "--draws", "1"], &["draws", "2 to"]),
-        (&["reparameterization", "--theta", "1"], &["theta", "as many numbers as --x, 4", "1"]),
+        (&["reparameterization", "--theta", "1"], &["theta", "4 numbers, one for each of --x", "1"]),
         (&["gradients", "--step", "0"], &["step", "1e-12 to 0.1", "0"]),
         (&["objective", "--epochs", "0"], &["epochs", "1 to 200", "0"]),
         (&["objective", "--kl-weight=nan"], &["kl-weight", "at least 0", "NaN"]),
@@ -177,7 +177,7 @@ fn numbers_out_of_range_are_refused() {
         (&["levels", "--codebook=0.2"], &["codebook", "2 to 256", "1"]),
         (&["levels", "--theta=nan"], &["theta", "NaN"]),
         (&["quantizer", "--theta=nan"], &["theta", "up to 1e6", "NaN"]),
-        (&["quantizer", "--theta=1,2", "--dw=1"], &["dw", "as many numbers as --theta, 2", "1"]),
+        (&["quantizer", "--theta=1,2", "--dw=1"], &["dw", "2 numbers, one for each of --theta", "1"]),
         (&["packing", "--counts", "1"], &["counts", "2 to 256", "1"]),
         (&["packing", "--counts", "0,0"], &["counts", "1 to 10000000 weights"]),
         (&["uncertainty", "--label", "4"], &["label", "1 to 3", "4"]),

@@ -5,9 +5,9 @@ use crate::cli::figures::{FigureFormats, names, save};
 use crate::cli::output::line;
 use crate::error::{Error, Result};
 use crate::files::write::create_dir_all;
+use crate::prior::Codebook;
 use crate::report::formats::Formats;
 use clap::Args;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Nothing, or why it failed.
@@ -21,6 +21,27 @@ pub(super) struct FigureOptions {
     out: Option<PathBuf>,
     #[command(flatten)]
     formats: FigureFormats,
+}
+
+/// The option of a codebook.
+#[derive(Debug, Args)]
+pub(super) struct CodebookOption {
+    /// The levels, ascending
+    #[arg(
+        long,
+        value_name = "LEVELS",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        default_value = "-0.2,0,0.2"
+    )]
+    codebook: Vec<f64>,
+}
+
+impl CodebookOption {
+    pub(super) fn codebook(&self) -> Result<Codebook<f64>> {
+        moderate("codebook", &self.codebook)?;
+        Codebook::new(self.codebook.clone())
+    }
 }
 
 /// Where and how a topic saves its figures; nowhere, if they are not asked for.
@@ -105,13 +126,13 @@ pub(super) fn in_range(option: &str, expected: &str, value: f64, is_right: impl 
     if value.is_finite() && is_right(value) { Ok(()) } else { Err(Error::option(option, expected, value)) }
 }
 
-/// Checks that `option` has as many numbers as `other` has.
+/// Checks that `option` has a number for each number of the option `other`.
 pub(super) fn same_count(option: &str, values: &[f64], other: &str, others: &[f64]) -> Result<()> {
-    check_count(option, values.len(), others.len(), format_args!("as many numbers as --{other}, {}", others.len()))
-}
-
-pub(super) fn check_count(option: &str, seen: usize, expected: usize, told: impl Display) -> Result<()> {
-    if seen == expected { Ok(()) } else { Err(Error::option(option, told.to_string(), seen)) }
+    if values.len() == others.len() {
+        return Ok(());
+    }
+    let expected = format!("{} numbers, one for each of --{other}", others.len());
+    Err(Error::option(option, expected, values.len()))
 }
 
 /// `count` evenly spaced numbers from `low` to `high`.

@@ -1,11 +1,11 @@
 //! `spikeslab explain kl`.
 
-use super::example::{FigureOptions, begin, curve, evenly, moderate, moderate_positive};
+use super::example::{CodebookOption, FigureOptions, begin, curve, evenly, moderate_positive};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::prior::multi_spike::zero_level;
 use crate::prior::windows::window;
-use crate::prior::{Codebook, Form, MultiSpike, vnq, windows};
+use crate::prior::{Form, MultiSpike, vnq, windows};
 use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, MARK, Plot, TRUTH};
 use crate::report::kl_forms::{FormValues, kl_forms};
@@ -28,15 +28,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct KlArguments {
-    /// The levels, ascending
-    #[arg(
-        long,
-        value_name = "LEVELS",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        default_value = "-0.2,0,0.2"
-    )]
-    codebook: Vec<f64>,
+    #[command(flatten)]
+    levels: CodebookOption,
     /// KL to one spike: exact, or the published fit
     #[arg(long, value_enum, default_value = "exact")]
     spike: Spike,
@@ -61,8 +54,7 @@ const LOG_SIGMA2: [f64; 6] = [-10.0, -8.0, -6.0, -4.0, -2.0, 0.0];
 
 pub(super) fn command(arguments: &KlArguments) -> Outcome {
     moderate_positive("range", arguments.range)?;
-    moderate("codebook", &arguments.codebook)?;
-    let codebook = Codebook::new(arguments.codebook.clone())?;
+    let codebook = arguments.levels.codebook()?;
     let published = if zero_level(codebook.levels()).is_some() { Form::Vnq } else { Form::Windows };
     let forms = [Form::Quadrature, Form::Nearest, Form::Mixture, published];
     let names: Vec<&str> = forms.iter().map(|form| form.name()).collect();

@@ -1,6 +1,6 @@
 //! `spikeslab explain levels`: what the prior pulls on: the weight, its variance, and each level.
 
-use super::example::{Done, FigureOptions, begin, columns, curve, evenly, in_range, moderate};
+use super::example::{CodebookOption, Done, FigureOptions, begin, columns, curve, evenly, in_range, moderate};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::prior::{Codebook, Form, MultiSpike};
@@ -27,15 +27,8 @@ A step goes against the gradient: theta to its level, the level to theta. quadra
 
 #[derive(Debug, Args)]
 pub(super) struct LevelsArguments {
-    /// The levels, ascending
-    #[arg(
-        long,
-        value_name = "LEVELS",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        default_value = "-0.2,0,0.2"
-    )]
-    codebook: Vec<f64>,
+    #[command(flatten)]
+    levels: CodebookOption,
     /// The mean theta of the weight
     #[arg(long, default_value_t = 0.13, allow_negative_numbers = true)]
     theta: f64,
@@ -49,9 +42,8 @@ pub(super) struct LevelsArguments {
 const FORMS: [Form; 3] = [Form::Quadrature, Form::Nearest, Form::Mixture];
 
 pub(super) fn command(arguments: &LevelsArguments) -> Outcome {
-    let LevelsArguments { codebook, theta, log_sigma2, figures } = arguments;
-    moderate("codebook", codebook)?;
-    let codebook = Codebook::new(codebook.clone())?;
+    let LevelsArguments { levels, theta, log_sigma2, figures } = arguments;
+    let codebook = levels.codebook()?;
     moderate("theta", &[*theta])?;
     in_range("log-sigma2", "a number from -40 to 20", *log_sigma2, |v| (-40.0..=20.0).contains(&v))?;
     let figures = begin(EQUATIONS, figures)?;

@@ -1,10 +1,9 @@
 //! `spikeslab explain quantizer`: weights and their nearest levels, k-means, and the straight-through gradient.
 
-use super::example::{FigureOptions, begin, columns, curve, evenly, moderate, same_count, value};
+use super::example::{CodebookOption, FigureOptions, begin, columns, curve, evenly, moderate, same_count, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::layers::straight_through;
-use crate::prior::Codebook;
 use crate::prior::kmeans::kmeans;
 use crate::prior::quantizer::Quantizer;
 use crate::report::axes::Axis;
@@ -29,15 +28,8 @@ Straight through: the layer computes with w = Q(theta). Given dw, dtheta := dw, 
 
 #[derive(Debug, Args)]
 pub(super) struct QuantizerArguments {
-    /// The levels, ascending
-    #[arg(
-        long,
-        value_name = "LEVELS",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        default_value = "-0.2,0,0.2"
-    )]
-    codebook: Vec<f64>,
+    #[command(flatten)]
+    levels: CodebookOption,
     /// The weights
     #[arg(
         long,
@@ -55,9 +47,8 @@ pub(super) struct QuantizerArguments {
 }
 
 pub(super) fn command(arguments: &QuantizerArguments) -> Outcome {
-    let QuantizerArguments { codebook, theta, dw, figures } = arguments;
-    moderate("codebook", codebook)?;
-    let codebook = Codebook::new(codebook.clone())?;
+    let QuantizerArguments { levels, theta, dw, figures } = arguments;
+    let codebook = levels.codebook()?;
     let levels = codebook.levels();
     moderate("theta", theta)?;
     let dw = dw.clone().unwrap_or_else(|| vec![1.0; theta.len()]);

@@ -23,7 +23,7 @@ Chapter 4 of the course. One output y = sum_i x_i w_i of one image x, weights w_
 y has the same distribution either way. For the loss y^2/2, with dy = y:
   noise of the weights       dln sigma_i^2 = dy x_i sigma_i eps_i/2
   noise of y                 dln sigma_i^2 = dy x_i^2 sigma_i^2 eps/(2 sqrt v)
-Two images that share the weights' noise have outputs of covariance sum x_i x'_i sigma_i^2; with noise of their own, 0.";
+Two images that share the weights' noise have outputs of covariance sum x_i x'_i sigma_i^2; with independent noise, 0.";
 
 #[derive(Debug, Args)]
 pub(super) struct ReparameterizationArguments {
@@ -124,7 +124,7 @@ pub(super) fn command(arguments: &ReparameterizationArguments) -> Outcome {
         row(&format!("dln sigma^2 of weight {}: mean", i + 1), [mean_w, mean_y])?;
         row("  deviation", [variance_w.sqrt(), variance_y.sqrt()])?;
     }
-    let heading = "One output with noise of the weights, and with noise of its own";
+    let heading = "One output, with noise of the weights and with noise of the output";
     let reach = 4.0 * variance.sqrt();
     let y = evenly(mean - reach, mean + reach, 161);
     let plot = Plot {
