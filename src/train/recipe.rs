@@ -5,7 +5,7 @@
 //! | `prior`           | `nearest`           |                  |                                    |
 //! | `spike`           | `exact`             |                  |                                    |
 //! | `kl_scale`        | per weight          |                  |                                    |
-//! | `kl_weight` κ     | 0.2                 | 20               | ≥ 0                                |
+//! | `kl_weight` κ     | 0.2                 | 1                | ≥ 0                                |
 //! | `kl_warmup`       | all epochs          |                  | ≥ 0 epochs                         |
 //! | `kl_warmup_power` | 1                   | 6                | 1 to 16                            |
 //! | `warmup`          | 0                   | 0.8              | 0 to below 1                       |
@@ -130,7 +130,7 @@ pub struct Recipe {
     /// What a layer's KL is divided by: the training images, or its weights [default: per-weight]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub kl_scale: KlScale,
-    /// Weight κ of the KL in the objective [default: 0.2, and 20 for deep networks]
+    /// Weight κ of the KL in the objective [default: 0.2, and for deep networks 1, or 20 in one phase]
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", allow_negative_numbers = true))]
     pub kl_weight: f64,
     /// Epochs over which that weight rises from 0 [default: all of them]
@@ -230,6 +230,7 @@ impl Recipe {
             return Self::default();
         }
         Self {
+            kl_weight: 1.0,
             warmup: 0.8,
             forward: Forward::Hard,
             init_levels: InitLevels::Kmeans,
