@@ -41,12 +41,12 @@ pub fn line(index: usize) -> Paint {
     Paint::Line(CURVES[index % CURVES.len()].0, 1.8)
 }
 
-/// A dashed line in the colour of [`line`].
+/// A dashed line in the colour of [`line`](line()).
 pub fn dashed(index: usize) -> Paint {
     Paint::Dashed(CURVES[index % CURVES.len()].0, 1.4)
 }
 
-/// The points of curve `index`, in the colour of [`line`].
+/// The points of curve `index`, in the colour of [`line`](line()).
 pub fn points(index: usize) -> Paint {
     Paint::Discs(CURVES[index % CURVES.len()].0, 5.0)
 }
