@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::nets::{Description, Given};
 use crate::prior::Codebook;
 use crate::prior::codebook::check_levels;
+use crate::prior::multi_spike::zero_level;
 use crate::reserve::reserve;
 use crate::train::config::{Config, VERSION};
 use crate::train::data::{Split, Standardization, load};
@@ -23,6 +24,8 @@ use std::str::FromStr;
 /// levels, in under a minute.
 const EMBEDDED_EPOCHS: u32 = 40;
 const EMBEDDED_SHAPE: [usize; 3] = [1, 28, 28];
+/// The default number of levels.
+const LEVELS: usize = 3;
 
 /// Where CIFAR-10 is published, and how to get it.
 const ADVICE: &str = if cfg!(feature = "download") {
@@ -178,7 +181,7 @@ impl TrainingOptions {
         if self.keep_first_last.unwrap_or(is_two_phased) {
             graph.keep_first_and_last();
         }
-        let default = self.default_recipe(layers);
+        let default = self.default_recipe(layers)?;
         // The default number of epochs depends on the batch size, which may be given.
         let mut default = self.recipe.over(default).with_enough_steps(data.train.len());
         if self.data.is_none() {
@@ -198,7 +201,7 @@ impl TrainingOptions {
         let codebook = match &self.codebook {
             Some(levels) => given(levels)?,
             None => {
-                let default = if recipe.prior == PriorName::Windows { 4 } else { 3 };
+                let default = if recipe.prior == PriorName::Windows { 4 } else { LEVELS };
                 Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec()
             }
         };
@@ -232,18 +235,18 @@ impl TrainingOptions {
         Ok(config)
     }
 
-    /// The defaults for a network of `layers` layers, from which `--init` takes the first phase.
-    fn default_recipe(&self, layers: usize) -> Recipe {
+    /// The defaults for a network of `layers` layers. With `--init` there is no first phase: the weights have had one.
+    fn default_recipe(&self, layers: usize) -> Result<Recipe> {
         let has_zero_level = match &self.codebook {
             Some(levels) => levels.iter().any(|level| level.used == 0.0),
-            None => self.levels.unwrap_or(3) % 2 == 1,
+            None => zero_level(Codebook::<f32>::symmetric(self.levels.unwrap_or(LEVELS))?.levels()).is_some(),
         };
         let recipe = match self.recipe_name {
             RecipeName::Best => Recipe::for_layers(layers),
             RecipeName::OnePhase => Recipe::in_one_phase(layers),
             RecipeName::Published => Recipe::published(layers, has_zero_level),
         };
-        if self.init.is_some() { Recipe { warmup: 0.0, ..recipe } } else { recipe }
+        Ok(if self.init.is_some() { Recipe { warmup: 0.0, ..recipe } } else { recipe })
     }
 
     /// The images to train and test on.

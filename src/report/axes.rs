@@ -246,9 +246,9 @@ pub fn label(value: f64, digits: usize) -> String {
     if value < 0.0 { format!("−{magnitude}") } else { magnitude }
 }
 
-/// `values` as texts that stand in one row: with the same number of decimals, as many as the value of the largest size
-/// needs for `digits` significant digits, or more, where otherwise different values had the same text, and without zeros
-/// that all of them end in. 0 is `0`. Values too large or too small for decimals have each the text of [`label`].
+/// `values` as texts that stand in one row, all with one number of decimals: the number that gives the value of the
+/// largest size `digits` significant digits; a larger number where different values would have the same text; without
+/// zeros that all texts end in. 0 is `0`. Values too large or too small for decimals have each the text of [`label`].
 pub fn labels(values: &[f64], digits: usize) -> Vec<String> {
     let largest = values.iter().filter(|value| value.is_finite()).map(|value| value.abs()).fold(0.0, f64::max);
     let power = largest.log10().floor();

@@ -51,6 +51,12 @@ pub fn points(index: usize) -> Paint {
     Paint::Discs(CURVES[index % CURVES.len()].0, 5.0)
 }
 
+/// The outline of bars of equal width between `low` and `high`: the points of a curve.
+pub fn bars(low: f64, high: f64, heights: &[f64]) -> Vec<(f64, f64)> {
+    let edge = |i: usize| low + (high - low) * i as f64 / heights.len() as f64;
+    heights.iter().enumerate().flat_map(|(i, height)| [(edge(i), *height), (edge(i + 1), *height)]).collect()
+}
+
 /// Space above the plots without the legend, between rows of plots, and below the last row.
 const ABOVE: f64 = 40.0;
 const TITLE: f64 = 26.0;

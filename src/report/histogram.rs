@@ -54,9 +54,9 @@ pub fn histogram(layers: &[LayerPicture<'_>]) -> String {
 
 /// The number of `values` in each of `bins` equal parts of [low, high]. A value on the edge between two bins counts
 /// in the upper bin, `high` in the last bin, and a value outside or NaN in none.
-pub fn bin(values: &[f32], low: f64, high: f64, bins: usize) -> Vec<usize> {
+pub fn bin<V: Copy + Into<f64>>(values: &[V], low: f64, high: f64, bins: usize) -> Vec<usize> {
     let mut counts = vec![0; bins];
-    for value in values.iter().map(|&v| f64::from(v)) {
+    for value in values.iter().map(|value| (*value).into()) {
         if bins > 0 && (low..=high).contains(&value) {
             let i = ((value - low) / (high - low) * bins as f64) as usize;
             counts[i.min(bins - 1)] += 1;

@@ -29,12 +29,14 @@
 //! ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2. How near weights come to their
 //! levels depends on the number of steps, not of epochs: where 32 epochs are fewer than 4,000 steps, the default is the
 //! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
-//! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises from 0 over `kl_warmup` epochs: the network first learns
-//! to classify, then the prior draws its weights to levels. A deep network learns slowly, and a weight that the prior
-//! has drawn to a level stays there: with a linear rise all weights have their final levels after two epochs, hence the
-//! power. Every layer but the last is followed by a normalization that cancels a common factor of its weights, so levels with a high
-//! rate shrink until their distances are no longer large against the smallest allowed σ: at a `level_rate` of 0.01 and
-//! this learning rate, to a tenth.
+//! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises
+//! from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior draws its weights to levels. A
+//! deep network learns slowly, and a weight that the prior has drawn to a level stays there. With a linear rise in one
+//! phase all weights have their final levels after two epochs, hence the power. In two phases κ ends at 1: with 20 the
+//! weights of ResNet-20 had their final levels after two thirds of the second phase, and the quantized network lost 0.7
+//! points of accuracy. Every layer but the last is followed by a normalization that cancels a common factor of its
+//! weights. In one phase, levels with a high rate therefore shrink until their distances are no longer large against the
+//! smallest allowed σ: at a `level_rate` of 0.01 and a rate of 0.005, to a tenth.
 //!
 //! The rise of κ and the fall of the learning rate are derived in [chapter 6 of the course](crate::course::objective).
 

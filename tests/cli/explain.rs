@@ -135,7 +135,7 @@ fn levels_quantizer_packing_and_uncertainty() {
     assert!(numbers(&text, "entropy coder ").ends_with(&[20.8]), "{text}");
     assert!(text.contains("decoded: the same indices"), "{text}");
 
-    // As many levels as there can be, the last of them in use.
+    // The largest number of levels, 256, with all weights at the last level.
     let counts = ["0,"; 255].concat() + "5";
     let text = place.succeed(&["explain", "packing", "--counts", &counts]);
     assert!(text.contains("levels: 256 256 256 256 256\n") && text.contains("fields of 8 bits"), "{text}");

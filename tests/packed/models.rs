@@ -1,4 +1,5 @@
-//! The models in `fixtures/models`: each is right on exactly as many of the committed images as its record says.
+//! The models in `fixtures/models`: the number of committed images that each predicts correctly is the number in its
+//! record.
 
 use flate2::read::GzDecoder;
 use serde_json::Value;

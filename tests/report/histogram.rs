@@ -30,7 +30,7 @@ fn bin_edges() {
     let values = [-1.0, -0.5, 0.0, 0.5, 1.0, -1.1, 1.1, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
     assert_eq!(bin(&values, -1.0, 1.0, 4), [1, 1, 1, 2]);
     assert!(bin(&values, -1.0, 1.0, 0).is_empty());
-    assert_eq!(bin(&[], -1.0, 1.0, 2), [0, 0]);
+    assert_eq!(bin::<f32>(&[], -1.0, 1.0, 2), [0, 0]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `spikeslab explain objective`: a small network trained with several κ, and one layer's weights at five of its epochs.
 
-use super::example::{Done, FigureOptions, begin, columns, in_range};
+use super::example::{CodebookOption, Done, FigureOptions, begin, in_range, six};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, MARK, Plot};
 use crate::report::histogram::bin;
 use crate::report::svg::{GREY, Paint};
+use crate::train::data::Split;
 use crate::train::data::mnist::embedded;
 use crate::train::fit::Control;
 use crate::train::{EpochMetrics, Loss, Observer, Position, Recipe, Trainer, Training, fit};
@@ -39,15 +40,8 @@ pub(super) struct ObjectiveArguments {
     /// Epochs of each training
     #[arg(long, default_value_t = 12)]
     epochs: u32,
-    /// The levels to begin with, ascending
-    #[arg(
-        long,
-        value_name = "LEVELS",
-        value_delimiter = ',',
-        allow_hyphen_values = true,
-        default_value = "-0.2,0,0.2"
-    )]
-    codebook: Vec<f32>,
+    #[command(flatten)]
+    levels: CodebookOption,
     /// Seed of the trainings
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -64,12 +58,13 @@ bn1 norm
 fc2 dense classes bias
 ";
 
-/// The end of a training, and what happened on the way.
+/// A training.
 struct Trained {
     kl_weight: f64,
-    metrics: EpochMetrics,
     /// The number of weights.
     weights: usize,
+    /// The metrics of the last epoch.
+    metrics: EpochMetrics,
     /// After each epoch, the first layer's θ and its levels.
     first_layer: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -81,10 +76,10 @@ impl Trained {
     }
 }
 
-/// Keeps what a [`Trained`] holds.
+/// Keeps the metrics of the last epoch, and the first layer after each epoch.
+#[derive(Default)]
 struct Watch {
-    kept: Option<Trained>,
-    kl_weight: f64,
+    metrics: Option<EpochMetrics>,
     first_layer: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
@@ -94,42 +89,34 @@ impl Observer<f32> for Watch {
     }
 
     fn after_epoch(&mut self, trainer: &Trainer<f32>, _: &Position, metrics: EpochMetrics) -> Result<Control> {
-        let parameters = trainer.network.parameters();
-        if let Some(layer) = trainer.network.layers().next() {
-            let values = |position: usize| parameters[position].as_slice().to_vec();
-            self.first_layer.push((values(layer.theta), values(layer.levels)));
-        }
-        if metrics.epoch == trainer.recipe().epochs {
-            self.kept = Some(Trained {
-                kl_weight: self.kl_weight,
-                metrics,
-                weights: trainer.network.weights(),
-                first_layer: std::mem::take(&mut self.first_layer),
-            });
-        }
+        let values = |position: usize| trainer.network.parameters()[position].as_slice().to_vec();
+        self.first_layer
+            .extend(trainer.network.layers().next().map(|layer| (values(layer.theta), values(layer.levels))));
+        self.metrics = Some(metrics);
         Ok(Control::Continue)
     }
 }
 
-fn train(arguments: &ObjectiveArguments, kl_weight: f64) -> Result<Trained> {
-    let data = embedded()?;
-    let codebook = Codebook::new(arguments.codebook.clone())?;
+fn train(arguments: &ObjectiveArguments, codebook: &Codebook<f32>, data: &Split, kl_weight: f64) -> Result<Trained> {
+    let ObjectiveArguments { epochs, seed, .. } = *arguments;
     let given = Given { classes: Some(data.train.classes()), ..Given::default() };
     let graph = Description::new("small.net", NETWORK).graph(given)?;
-    let mut network = Network::new(graph, &codebook);
-    network.initialize(arguments.seed);
-    let recipe = Recipe { kl_weight, epochs: arguments.epochs, seed: arguments.seed, ..Recipe::default() };
-    let mut trainer = Trainer::new(network, recipe, data.train.len())?;
-    let mut watch = Watch { kept: None, kl_weight, first_layer: Vec::new() };
-    fit(&mut trainer, &data, Position::default(), &mut watch)?;
-    watch.kept.ok_or_else(|| Error::option("epochs", "at least 1", arguments.epochs))
+    let mut network = Network::new(graph, codebook);
+    network.initialize(seed);
+    let weights = network.weights();
+    let mut trainer = Trainer::new(network, Recipe { kl_weight, epochs, seed, ..Recipe::default() }, data.train.len())?;
+    let mut watch = Watch::default();
+    fit(&mut trainer, data, Position::default(), &mut watch)?;
+    let metrics = watch.metrics.ok_or_else(|| Error::option("epochs", "at least 1", epochs))?;
+    Ok(Trained { kl_weight, weights, metrics, first_layer: watch.first_layer })
 }
 
 pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     let ObjectiveArguments { kl_weight, epochs, figures, .. } = arguments;
     in_range("epochs", "1 to 200", f64::from(*epochs), |epochs| (1.0..=200.0).contains(&epochs))?;
     kl_weight.iter().try_for_each(|k| in_range("kl-weight", "finite numbers of at least 0", *k, |k| k >= 0.0))?;
-    Codebook::new(arguments.codebook.clone())?;
+    let levels = arguments.levels.codebook()?.levels().iter().map(|level| *level as f32).collect();
+    let (codebook, data) = (Codebook::new(levels)?, embedded()?);
     let figures = begin(EQUATIONS, figures)?;
     line(&format!(
         "{:>8}{:>10}{:>14}{:>12}{:>12}{:>14}{:>12}",
@@ -137,7 +124,7 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     ))?;
     let mut all = Vec::new();
     for kl_weight in kl_weight {
-        let trained = train(arguments, *kl_weight)?;
+        let trained = train(arguments, &codebook, &data, *kl_weight)?;
         row(&trained)?;
         all.push(trained);
     }
@@ -158,12 +145,12 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
 fn row(trained: &Trained) -> Done {
     let Trained { kl_weight, metrics, weights, .. } = trained;
     line(&format!(
-        "{kl_weight:>8}{:>10.4}{:>14.4}{:>11.1}%{:>11.1}%{}{:>11.1}%",
+        "{kl_weight:>8}{:>10.4}{:>14.4}{:>11.1}%{:>11.1}%{:>14}{:>11.1}%",
         metrics.nll,
         metrics.kl / *weights as f64,
         100.0 * metrics.accuracy_mean,
         100.0 * metrics.accuracy_quantized,
-        format_args!("{:>14}", columns([metrics.quantized_loss]).trim_start()),
+        six(metrics.quantized_loss),
         100.0 * trained.at_level(),
     ))
 }
@@ -178,7 +165,6 @@ fn kappas(all: &[Trained]) -> String {
     let axis = Axis::log10(positive.iter().copied());
     let (first, last) = axis.ends();
     let x = || ("κ, logarithmic", axis);
-    let (blue, orange, green) = (chart::line(1), chart::line(0), chart::line(2));
     // A curve over κ > 0, its points, and the value at κ = 0 as a dashed line.
     let drawn = |index: usize, values: &[(f64, f64)]| -> Vec<(Paint, Vec<(f64, f64)>)> {
         let (at_zero, above): (Vec<_>, Vec<_>) = values.iter().copied().partition(|(kl_weight, _)| *kl_weight == 0.0);
@@ -203,9 +189,9 @@ fn kappas(all: &[Trained]) -> String {
         },
     ];
     let entries = vec![
-        (blue, "mean weights"),
-        (orange, "quantized weights"),
-        (green, "quantized loss"),
+        (chart::line(1), "mean weights"),
+        (chart::line(0), "quantized weights"),
+        (chart::line(2), "quantized loss"),
         (Paint::Dashed(GREY, 1.4), "κ = 0"),
     ];
     chart::chart(&Chart { heading: "What κ does to accuracy and to the distance from the levels", entries, plots })
@@ -224,20 +210,16 @@ fn five_epochs(trained: &Trained) -> String {
     let shown = (0..EPOCHS.min(count)).map(|i| i * (count - 1) / (EPOCHS.min(count) - 1).max(1));
     let levels = || trained.first_layer.iter().flat_map(|(_, levels)| levels).map(|level| f64::from(*level));
     let reach = 1.5 * levels().fold(0.0, |most: f64, level| most.max(level.abs()));
-    let width = 2.0 * reach / BINS as f64;
     let plots = shown.map(|epoch| {
         let (theta, levels) = &trained.first_layer[epoch];
         // A bin without weights is drawn at the lower end.
         let share = |count: usize| (100.0 * count as f64 / theta.len() as f64).max(LEAST);
-        let edges = bin(theta, -reach, reach, BINS).into_iter().enumerate().flat_map(|(i, count)| {
-            let left = i as f64 * width - reach;
-            [(left, share(count)), (left + width, share(count))]
-        });
+        let heights: Vec<f64> = bin(theta, -reach, reach, BINS).into_iter().map(share).collect();
         Plot {
             title: format!("after epoch {}", epoch + 1),
             x: ("θ", Axis::linear([-reach, reach])),
             y: ("% of weights, logarithmic", Axis::log10([LEAST, 100.0])),
-            curves: vec![(chart::line(1), edges.collect())],
+            curves: vec![(chart::line(1), chart::bars(-reach, reach, &heights))],
             levels: levels.iter().map(|level| f64::from(*level)).collect(),
         }
     });

@@ -4,6 +4,7 @@ use super::example::{FigureOptions, begin, columns, curve, evenly, six, value};
 use crate::cli::Outcome;
 use crate::cli::output::line;
 use crate::error::Error;
+use crate::kernels::packed::fields::field_bits;
 use crate::packed::digits::{digits_per_byte, packed_len};
 use crate::packed::entropy::{decode, encode, widths};
 use crate::report::axes::Axis;
@@ -25,7 +26,7 @@ const EQUATIONS: &str = "\
 Chapter 7 of the course. n weights, c_k of them at level k:
   entropy         H = -sum (c_k/n) log2(c_k/n) bits a weight: no code that knows the c_k alone has a shorter mean
   fields          1, 2, 4 or 8 bits for M up to 2, 4, 16, 256, as in memory
-  base-M digits   as many in a byte as fit: the largest d with M^d <= 256
+  base-M digits   d of them in a byte, the largest d with M^d <= 256
   entropy coder   log2(2^24/f_k) bits for a weight at level k, f_k the length of the run of level k, as in (7.12)";
 
 #[derive(Debug, Args)]
@@ -47,9 +48,12 @@ fn entropy(counts: &[usize]) -> f64 {
     counts.iter().map(|count| bits(*count)).sum()
 }
 
-/// The bits of a field for one of `levels`.
-fn field_bits(levels: usize) -> u32 {
-    levels.next_power_of_two().trailing_zeros().next_power_of_two()
+/// Indices of which `counts[k]` are k, in random order.
+fn shuffled(counts: &[usize], seed: u64) -> Vec<u8> {
+    let of_level = |(level, count): (usize, &usize)| std::iter::repeat_n(level as u8, *count);
+    let mut indices: Vec<u8> = counts.iter().enumerate().flat_map(of_level).collect();
+    indices.shuffle(&mut Philox::with_tensor_id(seed, 0, 0));
+    indices
 }
 
 pub(super) fn command(arguments: &PackingArguments) -> Outcome {
@@ -63,9 +67,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
         let seen: Vec<String> = counts.iter().map(ToString::to_string).collect();
         Error::option("counts", "1 to 10000000 weights in all", seen.join(","))
     })?;
-    let mut indices: Vec<u8> =
-        counts.iter().enumerate().flat_map(|(level, count)| std::iter::repeat_n(level as u8, *count)).collect();
-    indices.shuffle(&mut Philox::with_tensor_id(*seed, 0, 0));
+    let indices = shuffled(counts, *seed);
     let words = encode(&indices, counts);
     let coded = 4 * words.len();
     let mut decoded = Vec::new();
@@ -92,7 +94,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
         "less than f32"
     ))?;
     let bound = (entropy(counts) * weights as f64 / 8.0).ceil() as usize;
-    let fields = (weights * field_bits(levels) as usize).div_ceil(8);
+    let fields = (weights * field_bits(levels)).div_ceil(8);
     let digits = format!("base-{levels} digits, {} a byte", digits_per_byte(levels));
     for (name, bytes) in [
         ("f32".to_string(), 4 * weights),
@@ -123,9 +125,8 @@ fn figure() -> String {
     let flat = |bits: f64| curve(&shares, move |_| bits);
     let coder = evenly(0.0, 1.0, 21).into_iter().map(|share| {
         let counts = of_three(share);
-        let mut indices: Vec<u8> = (0..3).flat_map(|level| std::iter::repeat_n(level as u8, counts[level])).collect();
-        indices.shuffle(&mut Philox::with_tensor_id(0, 0, 0));
-        (share, 32.0 * encode(&indices, &counts).len() as f64 / weights as f64)
+        let words = encode(&shuffled(&counts, 0), &counts);
+        (share, 32.0 * words.len() as f64 / weights as f64)
     });
     let entries = vec![
         (chart::line(4), "fields of 2 bits"),
@@ -139,7 +140,7 @@ fn figure() -> String {
         y: ("bits a weight", Axis::linear([0.0, 2.1])),
         curves: vec![
             (TRUTH, curve(&shares, |share| entropy(&of_three(share)))),
-            (chart::line(4), flat(f64::from(field_bits(3)))),
+            (chart::line(4), flat(field_bits(3) as f64)),
             (chart::line(2), flat(8.0 / digits_per_byte(3) as f64)),
             (chart::points(0), coder.collect()),
         ],

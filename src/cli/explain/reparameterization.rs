@@ -6,6 +6,7 @@ use crate::cli::output::line;
 use crate::error::Error;
 use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, Plot, TRUTH};
+use crate::report::histogram::bin;
 use crate::tensor::noise::Philox;
 use clap::Args;
 use ndarray::{Array1, Array2};
@@ -147,17 +148,9 @@ pub(super) fn command(arguments: &ReparameterizationArguments) -> Outcome {
 /// Bins of a histogram.
 const BINS: usize = 60;
 
-/// The outline of a histogram of `values` between `low` and `high`, as a density.
+/// The histogram of `values` between `low` and `high`, as a density.
 fn outline(values: &[f64], low: f64, high: f64) -> Vec<(f64, f64)> {
-    let width = (high - low) / BINS as f64;
-    let mut counts = [0usize; BINS];
-    for value in values.iter().filter(|value| (low..high).contains(*value)) {
-        counts[(((value - low) / width) as usize).min(BINS - 1)] += 1;
-    }
-    let height = |count: usize| count as f64 / (values.len() as f64 * width);
-    let edges = |(bin, count): (usize, usize)| {
-        let left = low + bin as f64 * width;
-        [(left, height(count)), (left + width, height(count))]
-    };
-    counts.into_iter().enumerate().flat_map(edges).collect()
+    let all = values.len() as f64 * (high - low) / BINS as f64;
+    let heights: Vec<f64> = bin(values, low, high, BINS).iter().map(|count| *count as f64 / all).collect();
+    chart::bars(low, high, &heights)
 }

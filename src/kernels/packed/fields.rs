@@ -20,6 +20,16 @@ pub(super) const MAX_ROWS: usize = 4;
 type Table = [f32; MAX_LANES];
 const NOTHING: Table = [0.0; MAX_LANES];
 
+/// The bits of a field for an index below `levels`: 1, 2, 4 or 8.
+pub fn field_bits(levels: usize) -> usize {
+    match levels {
+        ..=2 => 1,
+        3..=4 => 2,
+        5..=16 => 4,
+        _ => 8,
+    }
+}
+
 /// The fields of a matrix of indices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fields {
@@ -32,13 +42,7 @@ pub struct Fields {
 impl Fields {
     /// The fields of indices below `levels`, in the order of rows, with `columns` in each row.
     pub(crate) fn new(indices: impl IntoIterator<Item = usize>, columns: usize, levels: usize) -> Self {
-        let bits = match levels {
-            ..=2 => 1,
-            3..=4 => 2,
-            5..=16 => 4,
-            _ => 8,
-        };
-        let mut fields = Self { bits, row_len: 0, bytes: Vec::new() };
+        let mut fields = Self { bits: field_bits(levels), row_len: 0, bytes: Vec::new() };
         fields.row_len = (columns * fields.cell_bits()).div_ceil(8);
         for (i, index) in indices.into_iter().enumerate() {
             let (byte, shift) = fields.place(i / columns, i % columns);
