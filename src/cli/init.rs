@@ -20,9 +20,7 @@ pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Ini
             .map_err(|error| Error::file(file, "a JSON object of tensors' names by PyTorch's", error))
     })?;
     let (network, unused) = load(path, &names, graph)?;
-    if !unused.is_empty() {
-        note(&format!("{}: not used: {}", path.display(), unused.join(", ")));
-    }
+    tell_unused(path, &unused);
     let init = Init::new(path, names, &network)?;
     // Checked before a directory is created.
     init.copy(&network, &mut Network::new(graph.clone(), &Codebook::symmetric(2)?))?;
@@ -37,7 +35,11 @@ pub(super) fn begin(init: &Init, network: &mut Network<f32>, data: &Dataset) -> 
 }
 
 /// The weights at `path`, a run, a packed model or a file of tensors, and the names of the tensors that are not used.
-fn load(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
+pub(super) fn load(
+    path: &Path,
+    names: &BTreeMap<String, String>,
+    graph: &Graph,
+) -> Result<(Network<f32>, Vec<String>)> {
     let is_file_of_tensors = !path.is_dir() && !is_packed(path)?;
     if !is_file_of_tensors && !names.is_empty() {
         return Err(Error::option("init-names", "a safetensors file to begin with", path.display()));
@@ -49,7 +51,15 @@ fn load(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<
     })
 }
 
-fn is_packed(path: &Path) -> Result<bool> {
+/// Prints which tensors of a file are not used.
+pub(super) fn tell_unused(path: &Path, unused: &[String]) {
+    if !unused.is_empty() {
+        note(&format!("{}: not used: {}", path.display(), unused.join(", ")));
+    }
+}
+
+/// Whether a file is a packed model.
+pub(super) fn is_packed(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
     let mut file = File::open(path).map_err(|source| Error::io(path, source))?;
     file.by_ref().take(8).read_to_end(&mut start).map_err(|source| Error::io(path, source))?;

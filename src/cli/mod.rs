@@ -26,6 +26,7 @@ mod signals;
 mod source;
 mod summarize;
 mod table;
+mod teacher;
 mod threads;
 mod train;
 mod training;

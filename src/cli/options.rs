@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::init;
+use super::teacher::Student;
 use super::training::Changes;
 use crate::error::{Error, Result};
 use crate::nets::{Description, Given};
@@ -65,6 +66,13 @@ pub(super) struct TrainingOptions {
     /// JSON object of the tensors with other names in the file of --init: {"conv1.weight": "features.0.weight"}
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
+    /// Learn from the predictions of a trained network too: a run or a packed model, or a safetensors file of the same
+    /// network with PyTorch's names
+    #[arg(long, value_name = "RUN|PACKED|FILE")]
+    teacher: Option<PathBuf>,
+    /// Share of the labels that the teacher gives, 0 to 1 [default: 1]
+    #[arg(long, value_name = "SHARE", requires = "teacher", allow_negative_numbers = true)]
+    teacher_share: Option<f64>,
     /// Whether the first and the last layer stay in full precision, without noise or levels [default: false, and true for
     /// deep networks]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -77,8 +85,18 @@ pub(super) struct TrainingOptions {
 }
 
 /// The options of [`TrainingOptions`], without those of the recipe, that cannot be given together with `--resume`.
-pub(super) const TRAINING_OPTIONS: [&str; 9] =
-    ["coarse", "limit", "validation", "levels", "codebook", "init", "init_names", "keep_first_last", "recipe_name"];
+pub(super) const TRAINING_OPTIONS: [&str; 10] = [
+    "coarse",
+    "limit",
+    "validation",
+    "levels",
+    "codebook",
+    "init",
+    "init_names",
+    "teacher_share",
+    "keep_first_last",
+    "recipe_name",
+];
 /// The only field of a run's recipe that can be changed with `--resume`.
 const CHANGEABLE: &str = "epochs";
 
@@ -160,7 +178,8 @@ impl TrainingOptions {
     /// The changes that the options make to a run with `--resume`.
     pub(super) fn changes(&self) -> Result<Changes> {
         let epochs = self.recipe.0.get_one::<u32>(CHANGEABLE).copied();
-        Ok(Changes { epochs, data: self.data.as_deref().map(absolute).transpose()? })
+        let [data, teacher] = [&self.data, &self.teacher].map(|path| path.as_deref().map(absolute).transpose());
+        Ok(Changes { epochs, data: data?, teacher: teacher? })
     }
 
     /// The checked configuration of a run that trains the network on the data that the options name.
@@ -208,6 +227,9 @@ impl TrainingOptions {
         let recipe = self.recipe.over(Recipe { level_gap: level_gap(&codebook), ..recipe });
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
+        let share = self.teacher_share.unwrap_or(1.0);
+        let student = Student { graph: &graph, standardization: standardization.as_ref(), data: &data.train };
+        let teacher = self.teacher.as_deref().map(|path| student.begin(path, share)).transpose()?;
         let config = Config {
             version: VERSION,
             network: network.short_name().to_string(),
@@ -220,6 +242,7 @@ impl TrainingOptions {
             validation: self.validation,
             standardization,
             init,
+            teacher,
             codebook,
             recipe,
             earlier_epochs: Vec::new(),

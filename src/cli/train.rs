@@ -43,6 +43,7 @@ Examples:
   spikeslab train lenet5 --codebook=-0.2,0,0.2 --prior mixture --kl-scale dataset
   spikeslab train resnet20 --data cifar10 --augment --warmup 0.8 --forward hard --init-levels kmeans
   spikeslab train resnet20 --data cifar10 --augment --init runs/none --forward straight-through
+  spikeslab train resnet20 --data cifar10 --augment --init runs/none --teacher runs/none
   spikeslab train --resume runs/eight
   spikeslab train --resume runs/eight --epochs 8          more epochs than it was begun with
   spikeslab train --resume runs/eight --data /mnt/mnist   its data have moved")]
@@ -55,7 +56,8 @@ pub(super) struct TrainArguments {
     /// Run directory, new or empty [default: the next free runs/NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the run in this directory, with the options it was begun with; --epochs and --data may change
+    /// Go on with the run in this directory, with the options it was begun with; --epochs, --data and --teacher may
+    /// change
     #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = TRAINING_OPTIONS)]
     resume: Option<PathBuf>,
     #[command(flatten)]

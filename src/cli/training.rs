@@ -8,6 +8,7 @@ use super::output::{line, note};
 use super::progress::Progress;
 use super::signals::{self, asked_to_end};
 use super::source::packed;
+use super::teacher::Student;
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
 use crate::nets::{Graph, Network, Role};
@@ -35,12 +36,14 @@ pub(super) struct Changes {
     pub(super) epochs: Option<u32>,
     /// The present path of the run's data.
     pub(super) data: Option<PathBuf>,
+    /// The present path of the run's teacher.
+    pub(super) teacher: Option<PathBuf>,
 }
 
 impl Changes {
     /// Whether nothing is changed.
     pub(super) fn is_none(&self) -> bool {
-        self.epochs.is_none() && self.data.is_none()
+        self.epochs.is_none() && self.data.is_none() && self.teacher.is_none()
     }
 }
 
@@ -66,6 +69,12 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let mut config = written.clone();
     if let Some(data) = &changes.data {
         config.data = Some(data.clone());
+    }
+    if let Some(path) = &changes.teacher {
+        let Some(teacher) = &mut config.teacher else {
+            return Err(Error::option("teacher", "none, as the run was begun without one", path.display()));
+        };
+        teacher.path.clone_from(path);
     }
     let data = load_data(run, &config)?;
     let path = Run::checkpoint_path(run.dir());
@@ -94,6 +103,15 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
     if init.is_some() && trainer.warmup_steps() == 0 {
         trainer.begin_second_phase()?;
+    }
+    if let Some(teacher) = &config.teacher {
+        let student = Student {
+            graph: trainer.network.graph(),
+            standardization: config.standardization.as_ref(),
+            data: &data.train,
+        };
+        let teacher = student.teacher(teacher)?;
+        trainer = trainer.with_teacher(teacher)?;
     }
     let origin = Origin::new(&config, data.test.checksum());
     if let Some(state) = state {

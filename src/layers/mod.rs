@@ -11,6 +11,7 @@ pub mod bayes_conv2d;
 pub mod bayes_dense;
 pub mod concat;
 pub mod dense_block;
+pub mod distillation;
 pub mod flatten;
 pub mod max_pool;
 pub mod pool;

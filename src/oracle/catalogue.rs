@@ -246,6 +246,21 @@ pub const OPERATIONS: &[Operation] = &[
         f64: layers::softmax_nll,
     },
     Operation {
+        name: "distillation",
+        module: "layers::distillation",
+        inputs: &[input("logits", "B, K"), input("teacher_logits", "B, K")],
+        labels: true,
+        options: &[option(
+            "teacher-share",
+            "a number from 0 to 1, the share of the labels that the teacher gives",
+            "1",
+        )],
+        outputs: "loss (1) and nll (1), means; dlogits (B, K)",
+        domain: "labels from 0 to K - 1; loss and NLL, summed over the batch, below the largest number",
+        f32: layers::distillation,
+        f64: layers::distillation,
+    },
+    Operation {
         name: "adam",
         module: "train::adam",
         inputs: &[input("parameter", "…"), input("gradient", "…"), input("m", "…"), input("v", "…")],

@@ -1,4 +1,4 @@
-//! `dense`, `conv2d`, `batch-norm`, `relu`, `max-pool`, `avg-pool`, `softmax-nll`.
+//! `dense`, `conv2d`, `batch-norm`, `relu`, `max-pool`, `avg-pool`, `softmax-nll`, `distillation`.
 
 use super::options::Options;
 use super::tensors::{Inputs, Outputs, Stored, class};
@@ -8,7 +8,9 @@ use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::bayes_dense::BayesDense;
 use crate::layers::pool::Pool;
 use crate::layers::softmax_nll::Weighting;
-use crate::layers::{avg_pool as avg, check_shape, max_pool as max, relu as rectifier, softmax_nll as softmax};
+use crate::layers::{
+    avg_pool as avg, check_shape, distillation as distill, max_pool as max, relu as rectifier, softmax_nll as softmax,
+};
 use crate::tensor::im2col::Window;
 use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
 
@@ -190,6 +192,16 @@ pub(super) fn softmax_nll<F: Stored>(inputs: &Inputs<F>, options: &Options) -> R
     let (weighting, labels) = weighting(inputs, options, class_weights.as_ref())?;
     let (nll, cache) = weighting.forward(inputs.array::<Ix2>("logits")?.view(), &labels)?;
     Ok(Outputs::default().with("nll", &ndarray::arr1(&[nll])).with("dlogits", &softmax::backward(&cache)))
+}
+
+pub(super) fn distillation<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
+    let [logits, teacher_logits] = [inputs.array::<Ix2>("logits")?, inputs.array::<Ix2>("teacher_logits")?];
+    let share = options.number("teacher-share")?;
+    let (value, cache) = distill::forward(logits.view(), teacher_logits.view(), &inputs.labels()?, share)?;
+    Ok(Outputs::default()
+        .with_scalar::<F>("loss", value.loss)
+        .with_scalar::<F>("nll", value.nll)
+        .with("dlogits", &distill::backward(&cache)))
 }
 
 /// The weighting of the labels, and the labels. A label that is ignored need not be a valid class.

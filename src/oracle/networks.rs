@@ -71,7 +71,7 @@ pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shap
 pub(super) fn network<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let Problem { network, objective, kl_weight, x } = problem(inputs, options)?;
     let noise = |layer: &BayesLayer, shape: &[usize]| eps(inputs, layer, shape).cloned();
-    let evaluation = objective.evaluate(&network, x, &inputs.labels()?, &noise, kl_weight)?;
+    let evaluation = objective.evaluate(&network, x, &inputs.labels()?, &noise, kl_weight, None)?;
     let mut outputs = Outputs::default()
         .with_scalar::<F>("loss", evaluation.loss.loss)
         .with_scalar::<F>("nll", evaluation.loss.nll)

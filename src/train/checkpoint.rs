@@ -75,7 +75,7 @@ impl Origin {
 
     /// The entries in which this origin differs from that of a checkpoint of `steps` steps: the name of the entry, for
     /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The path of the data is not
-    /// compared, since their checksums are. If the configuration was changed when the run had taken exactly `steps`
+    /// compared, nor that of the teacher, since their checksums are. If the configuration was changed when the run had taken exactly `steps`
     /// steps, the configuration before the change is compared: see [`Config::at_step`].
     pub fn differences(&self, checkpoint: &Self, steps: u64) -> Vec<(String, String, String)> {
         let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
@@ -84,7 +84,7 @@ impl Origin {
         let own = Self { config: then.unwrap_or_else(|| self.config.clone()), ..self.clone() };
         let mut differences = Vec::new();
         compare("", &json(&own), &json(checkpoint), &mut differences);
-        differences.retain(|(name, ..)| name != "config.data");
+        differences.retain(|(name, ..)| !["config.data", "config.teacher.path"].contains(&name.as_str()));
         differences
     }
 }

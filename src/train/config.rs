@@ -5,6 +5,7 @@ mod version1;
 use super::data::{Dataset, Standardization, TrainedOn};
 use super::init::Init;
 use super::recipe::Recipe;
+use super::teacher::TeacherOrigin;
 use crate::error::{Error, Result};
 use crate::files::read::{SMALL, read};
 use crate::nets::presets::names_preset;
@@ -48,6 +49,9 @@ pub struct Config {
     /// The origin of the initial weights; none if they are drawn at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<Init>,
+    /// The origin of the teacher; none if the labels are those of the data alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherOrigin>,
     /// The levels that every layer begins with.
     pub codebook: Vec<f32>,
     /// The recipe of the training.

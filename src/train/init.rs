@@ -146,7 +146,8 @@ fn is_taken_over(role: Role) -> bool {
     !matches!(role, Role::LogSigma2 | Role::Levels)
 }
 
-fn checksum(network: &Network<f32>) -> u32 {
+/// CRC-32 of all parameters except ln σ² and levels.
+pub fn checksum(network: &Network<f32>) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)) {
         parameter.value.iter().for_each(|value| hasher.update(&value.to_le_bytes()));

@@ -20,6 +20,7 @@ pub mod recalibrate;
 pub mod recipe;
 #[cfg(feature = "files")]
 pub mod run;
+pub mod teacher;
 pub mod trainer;
 pub mod uncertainty;
 
@@ -32,4 +33,5 @@ pub use objective::{Forward, KlScale, Loss, Objective};
 pub use recipe::Recipe;
 #[cfg(feature = "files")]
 pub use run::Run;
+pub use teacher::Teacher;
 pub use trainer::{Trainer, Training};

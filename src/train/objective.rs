@@ -1,7 +1,8 @@
 //! The objective: the one place where the KL is scaled.
 //!
 //! ```text
-//! loss = nll + κ · kl_scaled
+//! loss = nll + κ · kl_scaled        with a teacher, nll is replaced by
+//!                                   the loss of distillation
 //! data set:    kl_scaled = Σ_layers KL_layer / N_train
 //! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
 //! ```
@@ -13,8 +14,9 @@
 //!
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
+use super::teacher::Teacher;
 use crate::error::{Error, Result};
-use crate::layers::softmax_nll;
+use crate::layers::{distillation, softmax_nll};
 use crate::nets::graph::BayesLayer;
 use crate::nets::network::Noise;
 use crate::nets::{Gradients, Network, Normalization, Tape, WeightMode};
@@ -75,7 +77,7 @@ pub struct Objective {
 /// The value of the objective on a batch, in nats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Loss {
-    /// nll + κ · kl_scaled.
+    /// nll, or the loss of distillation, + κ · kl_scaled.
     pub loss: f64,
     /// Mean negative log-likelihood of the batch.
     pub nll: f64,
@@ -98,7 +100,8 @@ pub struct Evaluation<F> {
 
 impl Objective {
     /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ. The layers
-    /// compute with the weights that [`Objective::forward`] names, and with the noise `noise`.
+    /// compute with the weights that [`Objective::forward`] names, and with the noise `noise`. With a teacher, the loss
+    /// is that of [`distillation`].
     ///
     /// # Errors
     /// If a shape does not fit, a label is not a class, or a codebook is not ascending.
@@ -109,6 +112,7 @@ impl Objective {
         labels: &[usize],
         noise: &Noise<'_, F>,
         kl_weight: f64,
+        teacher: Option<&Teacher<F>>,
     ) -> Result<Evaluation<F>> {
         let weights = match self.forward {
             Forward::Sampled if self.prior == Prior::None => WeightMode::Mean,
@@ -116,10 +120,19 @@ impl Objective {
             Forward::Hard => WeightMode::Hard(noise),
             Forward::StraightThrough => WeightMode::Quantized,
         };
+        let teacher = teacher.map(|teacher| Ok((teacher.logits(x.clone())?, teacher.share()))).transpose()?;
         let (logits, tape) = network.forward(x, &weights, Normalization::Batch)?;
-        let (nll, cache) = softmax_nll::forward(logits.view(), labels)?;
-        let mut gradients = network.backward(&tape, softmax_nll::backward(&cache));
-        let mut loss = Loss { loss: nll.as_f64(), nll: nll.as_f64(), kl: 0.0 };
+        let (mut loss, dlogits) = match teacher {
+            None => {
+                let (nll, cache) = softmax_nll::forward(logits.view(), labels)?;
+                (Loss { loss: nll.as_f64(), nll: nll.as_f64(), kl: 0.0 }, softmax_nll::backward(&cache))
+            }
+            Some((of_teacher, share)) => {
+                let (value, cache) = distillation::forward(logits.view(), of_teacher.view(), labels, share)?;
+                (Loss { loss: value.loss, nll: value.nll, kl: 0.0 }, distillation::backward(&cache))
+            }
+        };
+        let mut gradients = network.backward(&tape, dlogits);
         self.add_kl(network, kl_weight, &mut loss, &mut gradients)?;
         Ok(Evaluation { loss, logits, gradients, tape })
     }

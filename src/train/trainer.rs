@@ -6,6 +6,7 @@ use super::objective::{Evaluation, Forward, Loss, Objective};
 use super::phase;
 use super::projection::{project_levels, project_log_sigma2, project_theta};
 use super::recipe::{InitLevels, Recipe};
+use super::teacher::Teacher;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm;
 use crate::nets::graph::BayesLayer;
@@ -36,6 +37,7 @@ pub struct Trainer<F> {
     pub(crate) objective: Objective,
     /// The position of each layer's zero level, if it has one; a zero level stays 0.
     pub(crate) zero_levels: Vec<Option<usize>>,
+    pub(crate) teacher: Option<Teacher<F>>,
 }
 
 /// A network in training, whose steps are computed on the CPU or on another device.
@@ -112,7 +114,16 @@ impl<F: Real> Trainer<F> {
             })
             .collect();
         let objective = Objective { prior, forward: recipe.forward, kl_scale: recipe.kl_scale, train_size };
-        Ok(Self { network, moments, step: 0, recipe, objective, zero_levels })
+        Ok(Self { network, moments, step: 0, recipe, objective, zero_levels, teacher: None })
+    }
+
+    /// The trainer with a teacher, from the next step on.
+    ///
+    /// # Errors
+    /// The errors of [`Teacher::check`].
+    pub fn with_teacher(self, teacher: Teacher<F>) -> Result<Self> {
+        teacher.check(self.network.graph())?;
+        Ok(Self { teacher: Some(teacher), ..self })
     }
 
     /// The recipe.
@@ -176,7 +187,7 @@ impl<F: Real> Trainer<F> {
         } else {
             self.objective.clone()
         };
-        objective.evaluate(&self.network, x, labels, noise, self.kl_weight())
+        objective.evaluate(&self.network, x, labels, noise, self.kl_weight(), self.teacher.as_ref())
     }
 
     /// Takes the step from an evaluation: updates running statistics, clips gradients, applies Adam and projects.

@@ -29,6 +29,7 @@ mod quantize;
 mod source;
 mod summarize;
 mod surroundings;
+mod teacher;
 mod train;
 mod training;
 

@@ -7,6 +7,7 @@ mod bayes_conv2d;
 mod bayes_dense;
 mod concat;
 mod dense_block;
+mod distillation;
 mod flatten;
 mod max_pool;
 pub mod pool;

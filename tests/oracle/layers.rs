@@ -89,6 +89,15 @@ fn softmax_nll() {
 }
 
 #[test]
+fn distillation() {
+    for_each_case::<f64>("layers/distillation", 10, |case| {
+        let outputs = ["loss", "nll", "dlogits"].map(|name| (name, name));
+        let options = [("teacher-share", number(case, "share"))];
+        assert_case(case, "distillation", &["logits", "teacher_logits", "labels"], &options, &outputs);
+    });
+}
+
+#[test]
 fn one_value_a_channel_has_no_statistics() {
     let tensor = |name: &str, shape: &[usize]| {
         Stored::floats::<f64>(name, &Tensor { shape: shape.to_vec(), values: vec![0.5; shape.iter().product()] })

@@ -23,6 +23,7 @@ pub(super) fn config() -> Config {
         coarse: true,
         limit: Some(7),
         init: None,
+        teacher: None,
         standardization: Some(Standardization { mean: vec![0.1, 0.5, 1.0], deviation: vec![0.25, 1e-9, 0.3] }),
         codebook: vec![-0.1, 0.0, 0.3],
         recipe: recipe(),

@@ -11,6 +11,7 @@ mod phase;
 mod projection;
 mod recalibrate;
 mod recipe;
+mod teacher;
 mod trainer;
 pub(crate) mod uncertainty;
 

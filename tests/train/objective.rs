@@ -55,7 +55,7 @@ fn evaluate(
 ) -> Evaluation<f64> {
     let objective = Objective { prior: prior.clone(), forward: Forward::Sampled, kl_scale, train_size: TRAIN_SIZE };
     let noise = |layer: &BayesLayer, _: &[usize]| Ok(batch.eps[layer.index].clone());
-    objective.evaluate(network, batch.x.clone(), &batch.labels, &noise, kl_weight).unwrap()
+    objective.evaluate(network, batch.x.clone(), &batch.labels, &noise, kl_weight, None).unwrap()
 }
 
 /// Each kind of prior, with a codebook for which it is defined.
@@ -176,7 +176,7 @@ fn bad_batches_and_codebooks_are_refused() {
     let noise = |layer: &BayesLayer, _: &[usize]| Ok(batch.eps[layer.index].clone());
     let network = random_network(&[-0.2, 0.0, 0.25]);
     let refused = |network: &Network<f64>, x: Array4<f64>, labels: &[usize], parts: &[&str]| {
-        assert_error(objective.evaluate(network, x, labels, &noise, 1.0), parts);
+        assert_error(objective.evaluate(network, x, labels, &noise, 1.0, None), parts);
     };
     refused(&network, batch.x.clone(), &[0, 1, 2, 3, 0], &["labels", "below 3", "3"]);
     refused(&network, batch.x.clone(), &[0, 1], &["labels", "[5]", "[2]"]);

@@ -33,9 +33,12 @@ impl<F: Real> Trainer<F> {
     /// Continues a trainer's training on a device.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the training needs something that only the CPU computes, or the device fails.
     pub fn new(device: &Device, host: train::Trainer<F>) -> Result<Self> {
         check_supported(host.recipe())?;
+        if host.teacher.is_some() {
+            return Err(Error::option("teacher", "none on a GPU; --device cpu computes it", "a teacher"));
+        }
         let network = Network::from_host(device, &host.network)?;
         let moments = host.moments.iter().map(|[first, second]| {
             Ok([Buffer::from_host(device, first.view())?, Buffer::from_host(device, second.view())?])

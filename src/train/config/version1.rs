@@ -85,6 +85,7 @@ impl Config {
             limit: self.limit,
             standardization: self.standardization,
             init: None,
+            teacher: None,
             codebook: self.codebook,
             recipe,
             earlier_epochs: Vec::new(),

@@ -1,0 +1,109 @@
+//! Trainings that learn from the predictions of a trained network.
+
+use super::{SHORT, Workplace, assert_same_results, write_data};
+use serde_json::{Value, json};
+use std::fs;
+
+/// A workplace with the teacher `teacher`, a run of `mlp`.
+fn workplace() -> Workplace {
+    let place = Workplace::new();
+    place.train("teacher", &["--prior", "none", "--seed", "1"]);
+    place
+}
+
+fn config(place: &Workplace, run: &str) -> Value {
+    serde_json::from_slice(&place.read(format!("{run}/config.json"))).unwrap()
+}
+
+#[test]
+fn a_run_learns_from_a_run_and_from_its_packed_model() {
+    let place = workplace();
+    let loss = |run: &str| {
+        let metrics = place.metrics(run);
+        [&metrics[1]["loss"], &metrics[1]["nll"]].map(|value| value.as_f64().unwrap())
+    };
+    place.train("none", &["--prior", "none"]);
+    place.train("whole", &["--prior", "none", "--teacher", "teacher"]);
+    place.train("half", &["--prior", "none", "--teacher", "teacher", "--teacher-share", "0.5"]);
+    place.train("packed", &["--prior", "none", "--teacher", "teacher/model.packed"]);
+    assert_eq!(loss("none")[0], loss("none")[1]);
+    for run in ["whole", "half", "packed"] {
+        assert!(loss(run)[0] != loss(run)[1], "{run}: {:?}", loss(run));
+    }
+    // The teacher's weights are not at their levels: its packed model computes something else.
+    assert_ne!(loss("whole"), loss("packed"));
+    let teacher = &config(&place, "half")["teacher"];
+    let path = place.path("teacher").canonicalize().unwrap();
+    assert_eq!((&teacher["share"], &teacher["path"]), (&json!(0.5), &json!(path)));
+    assert_eq!(config(&place, "whole")["teacher"]["share"], json!(1.0));
+    assert!(config(&place, "none").get("teacher").is_none());
+}
+
+#[test]
+fn a_resumed_run_learns_from_the_same_teacher_wherever_it_lies() {
+    let place = workplace();
+    let options = |epochs| ["--teacher", "teacher", "--teacher-share", "0.5", "--epochs", epochs];
+    let train = |out: &str, epochs| {
+        place.succeed(&[&["train", "mlp", "--data", "data", "--out", out], &SHORT[2..], &options(epochs)].concat())
+    };
+    train("run", "2");
+    place.copy("run", "again");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
+        fs::remove_file(place.path("again").join(name)).unwrap();
+    }
+    fs::rename(place.path("teacher"), place.path("moved")).unwrap();
+    place.refuse(&["train", "--resume", "again"], 1, &["teacher", "No such file"]);
+    place.succeed(&["train", "--resume", "again", "--teacher", "moved"]);
+    // The runs are the same but for the path of the teacher.
+    let path = |run: &str| config(&place, run)["teacher"]["path"].clone();
+    assert_eq!(path("again"), json!(place.path("moved").canonicalize().unwrap()));
+    let text = String::from_utf8(place.read("again/config.json")).unwrap();
+    let (own, original) = (path("again").to_string(), path("run").to_string());
+    fs::write(place.path("again/config.json"), text.replace(&own, &original)).unwrap();
+    let checkpoint = |run: &str| place.read(format!("{run}/model.packed"));
+    assert_eq!(checkpoint("again"), checkpoint("run"));
+    let metrics = |run: &str| -> Vec<Value> {
+        place.metrics(run).into_iter().map(|epoch| json!([epoch["loss"], epoch["nll"], epoch["levels"]])).collect()
+    };
+    assert_eq!(metrics("again"), metrics("run"));
+
+    // Another teacher is refused, and a teacher for a run that was begun without one.
+    place.train("other", &["--prior", "none", "--seed", "2"]);
+    let seen = ["other", "the teacher that a run was begun with"];
+    place.refuse(&["train", "--resume", "run", "--epochs", "3", "--teacher", "other"], 1, &seen);
+    let none = ["teacher", "none, as the run was begun without one", "moved"];
+    place.refuse(&["train", "--resume", "other", "--epochs", "3", "--teacher", "moved"], 2, &none);
+    place.refuse(&["train", "--resume", "run", "--teacher-share", "1"], 2, &["--teacher-share", "--resume"]);
+}
+
+#[test]
+fn a_resumed_run_has_the_same_bits() {
+    let place = workplace();
+    let options = ["--teacher", "teacher", "--warmup", "0.5", "--forward", "hard", "--init-levels", "kmeans"];
+    place.train("run", &options);
+    place.train("begun", &[&options[..], &["--checkpoint-every", "3steps"]].concat());
+    fs::remove_file(place.path("begun/model.packed")).unwrap();
+    fs::remove_file(place.path("begun/checkpoint.safetensors")).unwrap();
+    place.succeed(&["train", "--resume", "begun"]);
+    assert_same_results(&place, "run", "begun");
+}
+
+#[test]
+fn a_teacher_that_does_not_fit_is_refused_before_a_directory_is_made() {
+    let place = workplace();
+    write_data(&place.path("wider"), 64, 32, 13);
+    let train = ["train", "mlp", "--data", "wider", "--out", "run", "--teacher"];
+    let refuse = |teacher: &str, code, parts: &[&str]| place.refuse(&[&train[..], &[teacher]].concat(), code, parts);
+    refuse("teacher", 1, &["teacher", "a teacher for the images of this training", "[1, 12, 12]", "[1, 13, 13]"]);
+    refuse("teacher/model.packed", 1, &["model.packed", "a teacher for the images of this training"]);
+    refuse("none", 1, &["none", "No such file"]);
+    refuse("wider", 1, &["wider", "a run directory"]);
+    fs::write(place.path("text"), "not a model").unwrap();
+    refuse("text", 1, &["text", "safetensors"]);
+    let share = |share| ["train", "mlp", "--data", "data", "--teacher", "teacher", "--teacher-share", share];
+    for out in ["-1", "1.01", "nan"] {
+        place.refuse(&share(out), 2, &["teacher-share", "a number from 0 to 1"]);
+    }
+    place.refuse(&["train", "mlp", "--data", "data", "--teacher-share", "1"], 2, &["--teacher"]);
+    assert!(!place.path("run").exists() && !place.path("runs").exists());
+}
