@@ -58,7 +58,7 @@ pub fn forward<F: Real>(
     Weighting::<F>::default().check(logits.dim(), labels)?;
     let mut targets = log_softmax(teacher_logits.to_owned()).mapv(|log| F::of(share) * log.exp());
     for (mut row, label) in targets.rows_mut().into_iter().zip(labels) {
-        row[*label] = row[*label] + F::of(1.0 - share);
+        row[*label] += F::of(1.0 - share);
     }
     let log_softmax = log_softmax(logits.to_owned());
     let (mut loss, mut nll) = (0.0, 0.0);

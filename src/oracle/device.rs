@@ -12,9 +12,10 @@ use super::training::{adam_options, noise_options, second_moment};
 use crate::cuda::layers::batch_norm::{BatchNorm, Statistics, absorb};
 use crate::cuda::layers::bayes_conv2d::BayesConv2d;
 use crate::cuda::layers::bayes_dense::BayesDense;
-use crate::cuda::layers::{avg_pool, max_pool, relu, softmax_nll};
+use crate::cuda::layers::{avg_pool, distillation, max_pool, relu, softmax_nll};
 use crate::cuda::prior::{Codebook, kl, quantizer};
-use crate::cuda::train::{adam, objective};
+use crate::cuda::train::adam;
+use crate::cuda::train::objective::{Costs, Objective};
 use crate::cuda::{Buffer, Device, Real, nets, tensor};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
@@ -41,6 +42,7 @@ pub(super) fn compute<F: Stored + Real>(
         "max-pool" => on.max_pool(),
         "avg-pool" => on.avg_pool(),
         "softmax-nll" => on.softmax_nll(),
+        "distillation" => on.distillation(),
         "adam" => on.adam(),
         "noise" => on.noise(),
         NETWORK => on.network(),
@@ -174,6 +176,17 @@ impl<F: Stored + Real> On<'_, F> {
         Outputs::default().with_buffer("nll", &nll)?.with_buffer("dlogits", &softmax_nll::backward(&cache)?)
     }
 
+    fn distillation(&self) -> Result<Outputs> {
+        let [logits, teacher_logits] = [self.buffer("logits")?, self.buffer("teacher_logits")?];
+        let share = self.options.number("teacher-share")?;
+        let (values, cache) = distillation::forward(&logits, &teacher_logits, &self.inputs.labels()?, share)?;
+        let values = values.to_vec()?;
+        Outputs::default()
+            .with_scalar::<F>("loss", values[0].as_f64())
+            .with_scalar::<F>("nll", values[1].as_f64())
+            .with_buffer("dlogits", &distillation::backward(&cache)?)
+    }
+
     fn adam(&self) -> Result<Outputs> {
         let (adam, step, rate) = adam_options::<F>(self.options)?;
         second_moment(self.inputs)?;
@@ -199,9 +212,10 @@ impl<F: Stored + Real> On<'_, F> {
             Buffer::from_host(self.device, eps(self.inputs, layer, shape)?.view())
         };
         let on_device = nets::Network::from_host(self.device, &network)?;
-        let costs = objective::Costs::new(self.device, &network)?;
+        let costs = Costs::new(self.device, &network)?;
+        let objective = Objective { of: &objective, costs: &costs, teacher: None };
         let (x, labels) = (Buffer::from_host(self.device, x.view())?, self.inputs.labels()?);
-        let evaluation = objective::evaluate(&objective, &on_device, &costs, x, &labels, &noise, kl_weight)?;
+        let evaluation = objective.evaluate(&on_device, x, &labels, &noise, kl_weight)?;
         let mut outputs = Outputs::default()
             .with_scalar::<F>("loss", evaluation.loss.loss)
             .with_scalar::<F>("nll", evaluation.loss.nll)

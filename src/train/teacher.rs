@@ -40,6 +40,11 @@ impl<F: Real> Teacher<F> {
         Ok(Self { network, share })
     }
 
+    /// The trained network.
+    pub fn network(&self) -> &Network<F> {
+        &self.network
+    }
+
     /// λ.
     pub fn share(&self) -> f64 {
         self.share

@@ -141,9 +141,10 @@ impl<F: Real> Trainer<F> {
         self.steps_per_epoch() * u64::from(self.recipe.epochs)
     }
 
-    /// κ of the next step; 0 in the first phase.
+    /// κ of the next step; 0 in the first phase and without a prior, where there is no KL.
     pub fn kl_weight(&self) -> f64 {
         match self.step.checked_sub(self.warmup_steps()) {
+            Some(_) if self.objective.prior == Prior::None => 0.0,
             Some(steps) => self.recipe.kl_weight_at(steps as f64 / self.steps_per_epoch() as f64),
             None => 0.0,
         }
@@ -182,12 +183,16 @@ impl<F: Real> Trainer<F> {
     /// # Errors
     /// The errors of [`Objective::evaluate`].
     pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
-        let objective = if self.in_warmup() {
+        self.objective_of_step().evaluate(&self.network, x, labels, noise, self.kl_weight(), self.teacher.as_ref())
+    }
+
+    /// The objective of the next step: in the first phase there is no prior, and the layers compute with θ.
+    pub(crate) fn objective_of_step(&self) -> Objective {
+        if self.in_warmup() {
             Objective { prior: Prior::None, forward: Forward::Sampled, ..self.objective.clone() }
         } else {
             self.objective.clone()
-        };
-        objective.evaluate(&self.network, x, labels, noise, self.kl_weight(), self.teacher.as_ref())
+        }
     }
 
     /// Takes the step from an evaluation: updates running statistics, clips gradients, applies Adam and projects.

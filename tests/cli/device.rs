@@ -122,6 +122,40 @@ mod with_feature {
         refuses_a_packed_model(&out.join("model.packed"));
     }
 
+    /// Two phases, k-means, Q(θ) with noise, and the first and the last layer in full precision; with a teacher.
+    #[test]
+    fn a_deep_network_is_trained_by_its_default_recipe_on_both() {
+        let place = Workplace::new();
+        let layers = (1..6).map(|k| format!("fc{k} dense 8\nbn{k} norm\nrelu\n")).collect::<String>();
+        std::fs::write(place.path("deep.net"), format!("input 1x12x12\nflatten\n{layers}fc6 dense classes bias\n"))
+            .unwrap();
+        let train = |out: &str, device: &str, options: &[&str]| {
+            let mut command = emulated("a deep network on a device")?;
+            command.current_dir(place.dir.path());
+            let all = ["train", "deep.net", "--data", "data", "--epochs", "5", "--device", device, "--out", out];
+            let output = command.args(all).args(options).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let config: serde_json::Value = serde_json::from_slice(&place.read(format!("{out}/config.json"))).unwrap();
+            assert_eq!(
+                (&config["recipe"]["forward"], &config["recipe"]["init_levels"]),
+                (&"hard".into(), &"kmeans".into())
+            );
+            Some(place.metrics(out))
+        };
+        for options in [&[][..], &["--teacher", "cpu-0", "--teacher-share", "0.5"]] {
+            let run = |device: &str| train(&format!("{device}-{}", options.len()), device, options);
+            let (Some(on_cpu), Some(on_gpu)) = (run("cpu"), run("cuda")) else { return };
+            assert_eq!(on_gpu.len(), 5);
+            for (expected, seen) in on_cpu.iter().zip(&on_gpu) {
+                for key in ["loss", "nll", "kl"] {
+                    let [expected, seen] = [expected, seen].map(|epoch| epoch[key].as_f64().unwrap());
+                    assert!((seen - expected).abs() < 1e-3 * (1.0 + expected), "{key}: {expected} and {seen}");
+                }
+            }
+            assert_eq!(on_gpu[4]["quantized_loss"], 0.0);
+        }
+    }
+
     fn refuses_a_packed_model(model: &Path) {
         let mut command = emulated("a run on a device").unwrap();
         let output = command.arg("eval").arg(model).args(["--device", "cuda"]).output().unwrap();

@@ -7,19 +7,11 @@ extern "C" __global__ void forward(const real *logits, const u32 *labels, const 
     real *nll, u32 batch, u32 classes, f64 smoothing, f64 total) {
     f64 sum = 0;
     for (u32 b = threadIdx.x; b < batch; b += THREADS) {
-        const real *row = logits + size_t(b) * classes;
+        LogSoftmax row(logits + size_t(b) * classes, classes);
         real *out = softmax + size_t(b) * classes;
-        // As on the CPU, the maximum ignores NaN.
-        u32 first = 0;
-        for (u32 k = 1; k < classes; k++)
-            if (isnan(row[first]) || row[k] > row[first]) first = k;
-        f64 others = 0;
-        for (u32 k = 0; k < classes; k++)
-            if (k != first) others += (f64)c_exp(row[k] - row[first]);
-        real log_total = c_ln_1p(real(others));
         f64 of_all = 0;
         for (u32 k = 0; k < classes; k++) {
-            real log_softmax = (row[k] - row[first]) - log_total;
+            real log_softmax = row.of(k);
             if (k == labels[b]) sum -= (1 - smoothing) * (f64)class_weights[k] * (f64)log_softmax;
             of_all += (f64)class_weights[k] * (f64)log_softmax;
             out[k] = c_exp(log_softmax);

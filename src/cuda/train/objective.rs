@@ -1,17 +1,31 @@
 //! [`train::objective`](crate::train::objective) on the device.
 
-use crate::cuda::layers::softmax_nll;
+use super::teacher::Teacher;
+use crate::cuda::layers::{distillation, softmax_nll};
 use crate::cuda::nets::network::Noise;
 use crate::cuda::nets::{Gradients, Network, Tape, WeightMode};
 use crate::cuda::prior::{Codebook, kl};
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
 use crate::error::{Error, Result};
+use crate::nets::graph::BayesLayer;
 use crate::nets::{self, Normalization};
 use crate::prior::multi_spike::{costs, zero_level};
 use crate::prior::{self, Prior};
-use crate::train::{Forward, Loss, Objective};
+use crate::train::{self, Forward, Loss};
 
-/// The values that the KL of each layer depends on besides its parameters: −ln a_k, and the index of its zero level.
+/// The objective, and what its terms depend on besides the network's parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective<'a, F> {
+    /// Prior, forward weights, scale and data-set size.
+    pub of: &'a train::Objective,
+    /// The costs of the levels of the network's quantized layers.
+    pub costs: &'a Costs<F>,
+    /// The teacher, if there is one.
+    pub teacher: Option<&'a Teacher<F>>,
+}
+
+/// The values that the KL of each quantized layer depends on besides its parameters: −ln a_k, and the index of its zero
+/// level.
 #[derive(Debug)]
 pub struct Costs<F>(Vec<(Buffer<F>, Option<usize>)>);
 
@@ -34,76 +48,89 @@ impl<F: Real> Costs<F> {
     /// # Errors
     /// If a codebook is not ascending, or the device fails.
     pub fn new(device: &Device, network: &nets::Network<F>) -> Result<Self> {
-        let of = |layer: &nets::graph::BayesLayer| {
+        let of = |layer: &BayesLayer| {
             let levels = &network.parameters()[layer.levels];
             let codebook = prior::Codebook::new(levels.as_slice().to_vec())
                 .map_err(|error| Error::tensor(&levels.name, "a codebook", error))?;
             let costs = Buffer::from_slice(device, &[codebook.levels().len()], &costs(&codebook))?;
             Ok((costs, zero_level(codebook.levels())))
         };
-        Ok(Self(network.layers().map(of).collect::<Result<_>>()?))
+        Ok(Self(network.layers().filter(|layer| !layer.unquantized).map(of).collect::<Result<_>>()?))
     }
 }
 
-/// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ. Weights are
-/// sampled with `noise`; without a prior they are θ.
-///
-/// # Errors
-/// If a shape does not fit, a label is not a class, `forward` is not `sampled` or the form is `quadrature`, which only
-/// the CPU computes, or the device fails.
-pub fn evaluate<F: Real>(
-    objective: &Objective,
-    network: &Network<F>,
-    costs: &Costs<F>,
-    x: Buffer<F>,
-    labels: &[usize],
-    noise: &Noise<'_, F>,
-    kl_weight: f64,
-) -> Result<Evaluation<F>> {
-    if objective.forward != Forward::Sampled {
-        return Err(Error::option(
-            "forward",
-            "sampled on a GPU; --device cpu computes it",
-            format!("{:?}", objective.forward),
-        ));
-    }
-    let weights = if objective.prior == Prior::None { WeightMode::Mean } else { WeightMode::Sample(noise) };
-    let (logits, tape) = network.forward(x, &weights, Normalization::Batch)?;
-    let (nll, cache) = softmax_nll::forward(&logits, labels)?;
-    let mut gradients = network.backward(&tape, softmax_nll::backward(&cache)?)?;
-    let kl = add_kl(objective, network, costs, kl_weight, &mut gradients)?;
-    let nll = nll.to_vec()?[0].as_f64();
-    let mut loss = Loss { loss: nll, nll, kl: 0.0 };
-    for (layer, kl) in network.graph().layers().zip(kl.to_vec()?) {
-        loss.kl += kl;
-        loss.loss += kl_weight / objective.divisor(network.parameters()[layer.theta].len()) * kl;
-    }
-    Ok(Evaluation { loss, logits, gradients, tape })
-}
-
-/// The KL of each layer, in the order of the layers; it stays on the device. Adds the gradient of κ times their scaled
-/// sum to `gradients`.
-fn add_kl<F: Real>(
-    objective: &Objective,
-    network: &Network<F>,
-    costs: &Costs<F>,
-    kl_weight: f64,
-    gradients: &mut Gradients<F>,
-) -> Result<Buffer<f64>> {
-    let mut values = Buffer::zeros(network.device(), &[costs.0.len()])?;
-    for (i, (layer, (costs, zero))) in network.graph().layers().zip(&costs.0).enumerate() {
-        let [theta, log_sigma2, levels] =
-            [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
-        let codebook = Codebook { levels, costs, zero: *zero };
-        let Some(d) = kl(&objective.prior, theta, log_sigma2, &codebook, &mut values, i)? else { continue };
-        let scale = F::of(kl_weight / objective.divisor(theta.len()));
-        add(&mut gradients[layer.theta], scale, &d.dtheta)?;
-        add(&mut gradients[layer.log_sigma2], scale, &d.dlog_sigma2)?;
-        if let Prior::MultiSpike(_) = objective.prior {
-            add(&mut gradients[layer.levels], scale, &d.dlevels)?;
+impl<F: Real> Objective<'_, F> {
+    /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ: see
+    /// [`train::Objective::evaluate`].
+    ///
+    /// # Errors
+    /// If a shape does not fit, a label is not a class or the form is `quadrature`, which only the CPU computes; if the
+    /// device fails.
+    pub fn evaluate(
+        &self,
+        network: &Network<F>,
+        x: Buffer<F>,
+        labels: &[usize],
+        noise: &Noise<'_, F>,
+        kl_weight: f64,
+    ) -> Result<Evaluation<F>> {
+        let weights = match self.of.forward {
+            Forward::Sampled if self.of.prior == Prior::None => WeightMode::Mean,
+            Forward::Sampled => WeightMode::Sample(noise),
+            Forward::Hard => WeightMode::Hard(noise),
+            Forward::StraightThrough => WeightMode::Quantized,
+        };
+        let teacher = self.teacher.map(|teacher| Ok((teacher.logits(x.copy()?)?, teacher.share()))).transpose()?;
+        let (logits, tape) = network.forward(x, &weights, Normalization::Batch)?;
+        // The loss without the KL, and the NLL, which stay on the device until the backward pass has been launched.
+        let (values, dlogits) = match teacher {
+            None => {
+                let (nll, cache) = softmax_nll::forward(&logits, labels)?;
+                (nll, softmax_nll::backward(&cache)?)
+            }
+            Some((of_teacher, share)) => {
+                let (values, cache) = distillation::forward(&logits, &of_teacher, labels, share)?;
+                (values, distillation::backward(&cache)?)
+            }
+        };
+        let mut gradients = network.backward(&tape, dlogits)?;
+        let kl = self.add_kl(network, kl_weight, &mut gradients)?;
+        let values = values.to_vec()?;
+        let [loss, nll] = [values[0], values[values.len() - 1]].map(|value| value.as_f64());
+        let mut loss = Loss { loss, nll, kl: 0.0 };
+        for (layer, kl) in quantized_layers(network).zip(kl.to_vec()?) {
+            loss.kl += kl;
+            loss.loss += kl_weight / self.of.divisor(network.parameters()[layer.theta].len()) * kl;
         }
+        Ok(Evaluation { loss, logits, gradients, tape })
     }
-    Ok(values)
+
+    /// The KL of each quantized layer, in the order of the layers; it stays on the device. Adds the gradient of κ times
+    /// their scaled sum to `gradients`.
+    fn add_kl(&self, network: &Network<F>, kl_weight: f64, gradients: &mut Gradients<F>) -> Result<Buffer<f64>> {
+        let costs = &self.costs.0;
+        let mut values = Buffer::zeros(network.device(), &[costs.len()])?;
+        for (i, (layer, (costs, zero))) in quantized_layers(network).zip(costs).enumerate() {
+            let [theta, log_sigma2, levels] =
+                [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
+            let codebook = Codebook { levels, costs, zero: *zero };
+            let Some(d) = kl(&self.of.prior, theta, log_sigma2, &codebook, &mut values, i)? else { continue };
+            let scale = F::of(kl_weight / self.of.divisor(theta.len()));
+            add(&mut gradients[layer.theta], scale, &d.dtheta)?;
+            add(&mut gradients[layer.log_sigma2], scale, &d.dlog_sigma2)?;
+            if let Prior::MultiSpike(_) = self.of.prior {
+                add(&mut gradients[layer.levels], scale, &d.dlevels)?;
+            } else {
+                // Under another prior the levels are fixed.
+                gradients[layer.levels] = None;
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn quantized_layers<F: Real>(network: &Network<F>) -> impl Iterator<Item = &BayesLayer> {
+    network.graph().layers().filter(|layer| !layer.unquantized)
 }
 
 fn add<F: Real>(gradient: &mut Option<Buffer<F>>, scale: F, addend: &Buffer<F>) -> Result<()> {

@@ -14,9 +14,16 @@ __device__ real spacing(real level, real gap, real next_number, real smallest) {
 }
 
 // Computed by one thread, since each level depends on the level before. The levels are moved away from level `fixed`,
-// which is set to 0 if `has_zero`.
-extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, real gap, real next_number, real smallest, u32 count) {
+// which is set to 0 if `has_zero`. Neighbours are kept `gap` apart: `most_gap` or, if `share` is above 0 and this is
+// less, that share of the mean distance between neighbours.
+extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, f64 most_gap, f64 share, real next_number,
+                                  real smallest, u32 count) {
     if (blockIdx.x > 0 || threadIdx.x > 0) return;
+    if (share > 0) {
+        f64 scaled = share * ((f64)levels[count - 1] - (f64)levels[0]) / (f64)(count - 1);
+        if (scaled < most_gap) most_gap = scaled;
+    }
+    real gap = real(most_gap);
     if (has_zero) levels[fixed] = 0;
     for (u32 k = fixed + 1; k < count; k++) {
         real least = levels[k - 1] + spacing(levels[k - 1], gap, next_number, smallest);

@@ -2,7 +2,7 @@
 
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
-use crate::train::projection::{LOG_SIGMA2, MARGIN, next_number};
+use crate::train::projection::{LEVEL_GAP, LOG_SIGMA2, MARGIN, next_number};
 
 /// Clamps ln σ² to [−10, 1].
 ///
@@ -16,17 +16,18 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut Buffer<F>) -> Result<()> {
 }
 
 /// Sets the zero level, if the codebook has one at position `zero`, to 0, then moves levels that are less than `gap`
-/// apart.
+/// apart. If `is_scaled`, `gap` is at most a 200th of the mean distance between neighbours.
 ///
 /// # Errors
 /// If the device fails.
-pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>, gap: F) -> Result<()> {
+pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>, gap: f64, is_scaled: bool) -> Result<()> {
     let (device, count) = (levels.device().clone(), levels.len());
     let arguments = [
         Argument::from(levels),
         Argument::size(zero.unwrap_or(0)),
         Argument::word(zero.is_some().into()),
         Argument::real(gap),
+        Argument::real(if is_scaled { LEVEL_GAP } else { 0.0 }),
         Argument::real(next_number::<F>()),
         Argument::real(F::min_positive_value()),
         Argument::size(count),

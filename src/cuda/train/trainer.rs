@@ -1,8 +1,9 @@
 //! [`train::trainer`] on the device: a step copies images and labels from the host, and returns the loss.
 
-use super::objective::{Costs, Evaluation};
+use super::objective::{Costs, Evaluation, Objective};
 use super::projection::{project_levels, project_log_sigma2, project_theta};
-use super::{adam, evaluate, objective};
+use super::teacher::Teacher;
+use super::{adam, evaluate, phase};
 use crate::cuda::nets::{Gradients, Network, Tape};
 use crate::cuda::tensor::noise::standard_normal;
 use crate::cuda::{Argument, Buffer, Device, Grid, Real};
@@ -13,9 +14,9 @@ use crate::prior::Prior;
 use crate::tensor::noise::{Philox, Purpose};
 use crate::train::data::Dataset;
 use crate::train::evaluate::{Score, Weights};
-use crate::train::recipe::{InitLevels, Recipe};
-use crate::train::{self, Loss, Training};
-use ndarray::Array4;
+use crate::train::recipe::InitLevels;
+use crate::train::{self, Forward, Loss, Training};
+use ndarray::{Array4, ArrayD};
 
 /// A network in training on a device.
 #[derive(Debug)]
@@ -27,24 +28,19 @@ pub struct Trainer<F> {
     /// Adam's moments of each parameter; empty for running statistics.
     moments: Vec<[Buffer<F>; 2]>,
     costs: Costs<F>,
+    teacher: Option<Teacher<F>>,
 }
 
 impl<F: Real> Trainer<F> {
     /// Continues a trainer's training on a device.
     ///
     /// # Errors
-    /// If the training needs something that only the CPU computes, or the device fails.
+    /// If the device fails.
     pub fn new(device: &Device, host: train::Trainer<F>) -> Result<Self> {
-        check_supported(host.recipe())?;
-        if host.teacher.is_some() {
-            return Err(Error::option("teacher", "none on a GPU; --device cpu computes it", "a teacher"));
-        }
         let network = Network::from_host(device, &host.network)?;
-        let moments = host.moments.iter().map(|[first, second]| {
-            Ok([Buffer::from_host(device, first.view())?, Buffer::from_host(device, second.view())?])
-        });
-        let (moments, costs) = (moments.collect::<Result<_>>()?, Costs::new(device, &host.network)?);
-        Ok(Self { fetched_at: host.step, network, moments, costs, host })
+        let (moments, costs) = (moments(device, &host)?, Costs::new(device, &host.network)?);
+        let teacher = host.teacher.as_ref().map(|teacher| Teacher::from_host(device, teacher)).transpose()?;
+        Ok(Self { fetched_at: host.step, network, moments, costs, teacher, host })
     }
 
     /// The objective of the next step and its gradient, with the noise of the step.
@@ -54,37 +50,72 @@ impl<F: Real> Trainer<F> {
         let noise = |layer: &BayesLayer, shape: &[usize]| {
             standard_normal(device, &Philox::new(seed, Purpose::Layer(layer.index as u32), step), shape)
         };
-        let (objective, kl_weight) = (&self.host.objective, self.host.kl_weight());
         let x = Buffer::from_host(device, x.view())?;
-        objective::evaluate(objective, &self.network, &self.costs, x, labels, &noise, kl_weight)
+        let of = self.host.objective_of_step();
+        let objective = Objective { of: &of, costs: &self.costs, teacher: self.teacher.as_ref() };
+        objective.evaluate(&self.network, x, labels, &noise, self.host.kl_weight())
     }
 
-    /// Updates running statistics, clips gradients, applies Adam and projects.
+    /// Updates running statistics, clips gradients, applies Adam and projects. Begins the second phase after the first,
+    /// and ends with quantized weights where training computes with them.
     fn apply(&mut self, gradients: &Gradients<F>, tape: &Tape<F>) -> Result<()> {
         self.network.absorb_statistics(tape)?;
         let recipe = self.host.recipe().clone();
         let rate = recipe.learning_rate_at(self.host.step as f64 / self.host.steps() as f64);
-        let (level_rate, level_gap) = (recipe.level_rate, F::of(recipe.level_gap));
+        let start = if self.host.in_warmup() { 0 } else { self.host.warmup_steps() };
         self.host.step += 1;
         for (position, (gradient, moments)) in gradients.iter().zip(&mut self.moments).enumerate() {
             let Some(gradient) = gradient else { continue };
             let role = self.network.role(position);
-            let rate = if role == Role::Levels { level_rate * rate } else { rate };
+            let rate = if role == Role::Levels { recipe.level_rate * rate } else { rate };
             let adam = recipe.adam(role);
             let parameter = &mut self.network.parameters_mut()[position];
-            adam::step(&adam, parameter, gradient, moments, self.host.step, rate)?;
+            adam::step(&adam, parameter, gradient, moments, self.host.step - start, rate)?;
+            if role == Role::LogSigma2 {
+                project_log_sigma2(parameter)?;
+            }
         }
+        self.project()?;
+        if self.host.step == self.host.warmup_steps() {
+            // k-means needs finite weights.
+            self.check_parameters()?;
+            self.begin_second_phase()?;
+        }
+        if self.host.step == self.host.steps() && recipe.forward != Forward::Sampled {
+            phase::quantize(&mut self.network)?;
+        }
+        Ok(())
+    }
+
+    /// Projects levels and θ in the second phase.
+    fn project(&mut self) -> Result<()> {
+        if self.host.step <= self.host.warmup_steps() {
+            return Ok(());
+        }
+        let recipe = self.host.recipe();
+        let is_scaled = recipe.init_levels == InitLevels::Kmeans;
         let layers: Vec<BayesLayer> = self.network.graph().layers().cloned().collect();
-        for (layer, zero) in layers.iter().zip(&self.host.zero_levels) {
+        for (layer, zero) in layers.iter().zip(&self.host.zero_levels).filter(|(layer, _)| !layer.unquantized) {
             let positions = [layer.theta, layer.log_sigma2, layer.levels];
             let [theta, log_sigma2, levels] =
                 self.network.parameters_mut().get_disjoint_mut(positions).expect("three parameters");
-            project_log_sigma2(log_sigma2)?;
-            project_levels(levels, *zero, level_gap)?;
-            if let Prior::MultiSpike(_) = self.host.objective.prior {
+            project_levels(levels, *zero, recipe.level_gap, is_scaled)?;
+            if recipe.forward != Forward::Sampled {
+                phase::bound_theta(theta, levels)?;
+            } else if let Prior::MultiSpike(_) = self.host.objective.prior {
                 project_theta(theta, log_sigma2, levels)?;
             }
         }
+        Ok(())
+    }
+
+    /// Begins the second phase on the CPU, where k-means runs.
+    fn begin_second_phase(&mut self) -> Result<()> {
+        self.fetch()?;
+        self.host.begin_second_phase()?;
+        let device = self.network.device().clone();
+        self.network = Network::from_host(&device, &self.host.network)?;
+        self.moments = moments(&device, &self.host)?;
         Ok(())
     }
 
@@ -106,17 +137,6 @@ impl<F: Real> Trainer<F> {
             None => Ok(()),
         }
     }
-}
-
-/// Checks that a recipe needs nothing that only the CPU computes; `forward` is checked by the objective.
-fn check_supported(recipe: &Recipe) -> Result<()> {
-    if recipe.warmup > 0.0 {
-        return Err(Error::option("warmup", "0 on a GPU; --device cpu computes it", recipe.warmup));
-    }
-    if recipe.init_levels == InitLevels::Kmeans {
-        return Err(Error::option("init-levels", "given on a GPU; --device cpu computes it", "kmeans"));
-    }
-    Ok(())
 }
 
 impl<F: Real> Training<F> for Trainer<F> {
@@ -146,6 +166,14 @@ impl<F: Real> Training<F> for Trainer<F> {
     fn score(&self, data: &Dataset, weights: Weights) -> Result<Score> {
         evaluate::evaluate(&self.network, data, weights)
     }
+}
+
+/// Copies of Adam's moments on the device.
+fn moments<F: Real>(device: &Device, host: &train::Trainer<F>) -> Result<Vec<[Buffer<F>; 2]>> {
+    let of = |[first, second]: &[ArrayD<F>; 2]| {
+        Ok([Buffer::from_host(device, first.view())?, Buffer::from_host(device, second.view())?])
+    };
+    host.moments.iter().map(of).collect()
 }
 
 /// The first element that is not finite, and the position of its buffer, if there is one.

@@ -4,6 +4,7 @@ use crate::common::networks::{MODES, Problem};
 use spikeslab::cuda::layers::softmax_nll;
 use spikeslab::cuda::nets::{Network, WeightMode};
 use spikeslab::layers::batch_norm::MOMENTUM;
+use spikeslab::layers::softmax_nll as nll;
 use spikeslab::nets::graph::BayesLayer;
 use spikeslab::nets::{self, Given, Graph, Normalization};
 use spikeslab::prior::Codebook;
@@ -58,6 +59,49 @@ fn parity<F: DevicePrecision>() {
     }
 }
 
+/// Passes that compute with Q(θ), with and without noise, and with and without layers in full precision: the logits and
+/// every gradient.
+fn parity_of_quantized_weights<F: DevicePrecision>() {
+    let Some(device) = device(&format!("nets::network, quantized weights {:?}", F::DTYPE)) else { return };
+    // A layer of one weight before a normalization has a gradient that is the difference of two nearly equal sums.
+    let has_lone_weight = |name: &str| name == "a network drawn with seed 3";
+    for (name, problem) in problems::<F>().into_iter().filter(|(name, _)| !has_lone_weight(name)) {
+        for keeps in [false, true] {
+            let mut graph = problem.network.graph().clone();
+            if keeps {
+                graph.keep_first_and_last();
+            }
+            let problem =
+                Problem::of(nets::Network::new(graph, &Codebook::<F>::symmetric(2).expect("two levels")), 3, 1);
+            let noise = |layer: &BayesLayer, _: &[usize]| Ok(problem.eps[layer.index].clone());
+            let noise_on_gpu = |layer: &BayesLayer, _: &[usize]| Ok(on_device(&device, &problem.eps[layer.index]));
+            let network = Network::from_host(&device, &problem.network).expect("memory");
+            for (weights, weights_on_gpu) in [
+                (nets::WeightMode::Quantized, WeightMode::Quantized),
+                (nets::WeightMode::Hard(&noise), WeightMode::Hard(&noise_on_gpu)),
+            ] {
+                let is_hard = matches!(weights, nets::WeightMode::Hard(_));
+                let what = |of: &str| format!("{of} of {name}, hard: {is_hard}, keeps first and last: {keeps}");
+                let x = problem.x.clone();
+                let (logits, tape) = problem.network.forward(x, &weights, Normalization::Batch).expect("it fits");
+                let (_, cache) = nll::forward(logits.view(), &problem.labels).expect("it fits");
+                let gradients = problem.network.backward(&tape, nll::backward(&cache));
+                let x = on_device(&device, &problem.x);
+                let (logits_on_gpu, tape) = network.forward(x, &weights_on_gpu, Normalization::Batch).expect("it runs");
+                assert_parity("network on the device", &what("logits"), &logits_on_gpu, &logits);
+                let (_, cache) = softmax_nll::forward(&logits_on_gpu, &problem.labels).expect("it runs");
+                let on_gpu = network.backward(&tape, softmax_nll::backward(&cache).expect("it runs")).expect("it runs");
+                for ((on_gpu, gradient), parameter) in on_gpu.iter().zip(&gradients).zip(problem.network.parameters()) {
+                    assert_eq!(on_gpu.is_some(), gradient.is_some(), "{}", what(&parameter.name));
+                    if let (Some(on_gpu), Some(gradient)) = (on_gpu, gradient) {
+                        assert_parity("network on the device", &what(&parameter.name), on_gpu, gradient);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Prediction with each kind of weights, and the running statistics, which training changes too.
 fn state<F: DevicePrecision>() {
     let Some(device) = device(&format!("nets::network, state {:?}", F::DTYPE)) else { return };
@@ -96,6 +140,16 @@ fn parity_f32() {
 #[test]
 fn parity_f64() {
     parity::<f64>();
+}
+
+#[test]
+fn parity_of_quantized_weights_f32() {
+    parity_of_quantized_weights::<f32>();
+}
+
+#[test]
+fn parity_of_quantized_weights_f64() {
+    parity_of_quantized_weights::<f64>();
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn parity<F: DevicePrecision>() {
     ] {
         let mut levels: Array1<F> = levels.into_iter().map(F::of).collect();
         let mut on_gpu_levels = on_device(&device, &levels);
-        on_gpu::project_levels(&mut on_gpu_levels, zero, gap).expect("it runs");
+        on_gpu::project_levels(&mut on_gpu_levels, zero, 1e-3, false).expect("it runs");
         project_levels(levels.as_slice_mut().expect("standard layout"), zero, gap);
         assert_same_bits("levels", &on_gpu_levels, &levels);
     }

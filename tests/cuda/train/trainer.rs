@@ -2,12 +2,12 @@ use crate::common::compare::{Tensor, ToTensor, assert_close};
 use crate::common::device::{DevicePrecision, device};
 use crate::common::networks::NETWORKS;
 use crate::common::tolerance::{Check, tolerance};
-use crate::train::{narrow, network, short_recipe, split};
+use crate::train::{initialized, narrow, network, short_recipe, split};
 use spikeslab::cuda::{self, Device};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::evaluate::Weights;
-use spikeslab::train::recipe::PriorName;
-use spikeslab::train::{Loss, Recipe, Trainer, Training};
+use spikeslab::train::evaluate::{Weights, quantized_loss};
+use spikeslab::train::recipe::{InitLevels, PriorName};
+use spikeslab::train::{Forward, Loss, Recipe, Teacher, Trainer, Training};
 
 const SIZE: usize = 16;
 const IMAGES: usize = 64;
@@ -73,6 +73,20 @@ fn parity_f64() {
     parity::<f64>();
 }
 
+/// Compares all parameters and moments.
+fn assert_same_state(what: &str, seen: &Trainer<f64>, expected: &Trainer<f64>) {
+    let within = tolerance("trainer on the device", crate::common::Dtype::F64, Check::Reference);
+    for (seen, expected) in seen.network.parameters().iter().zip(expected.network.parameters()) {
+        assert_close(&format!("{what}: {}", seen.name), &seen.value, &expected.value, within);
+    }
+    assert_eq!(seen.moments.len(), expected.moments.len());
+    for (seen, expected) in seen.moments.iter().flatten().zip(expected.moments.iter().flatten()) {
+        if !expected.is_empty() {
+            assert_close(&format!("{what}: moments"), seen, expected, within);
+        }
+    }
+}
+
 /// Takes a few steps under every prior and with every network, and compares all parameters and moments.
 #[test]
 fn parity_of_every_prior_and_network() {
@@ -91,16 +105,52 @@ fn parity_of_every_prior_and_network() {
         let mut on_gpu = on_device(&device, &on_host);
         let (expected, seen) = (steps(&mut on_host, 3), steps(&mut on_gpu, 3));
         assert_close(&what, &losses(&seen), &losses(&expected), within);
-        let fetched = on_gpu.fetch().expect("it runs");
-        for (seen, expected) in fetched.network.parameters().iter().zip(on_host.network.parameters()) {
-            assert_close(&format!("{what}: {}", seen.name), &seen.value, &expected.value, within);
+        assert_same_state(&what, on_gpu.fetch().expect("it runs"), &on_host);
+    }
+}
+
+/// Trainings with a second phase, with each forward that sees the levels, with layers in full precision and with a
+/// teacher: all parameters and moments after each of the steps around the switch, and at the end.
+#[test]
+fn parity_of_two_phases() {
+    let Some(device) = device("train::trainer, two phases") else { return };
+    let within = tolerance("trainer on the device", crate::common::Dtype::F64, Check::Reference);
+    let cases = [
+        ("lenet5", PriorName::Nearest, Forward::Hard, InitLevels::Kmeans, true),
+        ("densenet", PriorName::Nearest, Forward::Hard, InitLevels::Given, false),
+        ("mlp", PriorName::None, Forward::StraightThrough, InitLevels::Kmeans, false),
+        ("mlp", PriorName::Gaussian, Forward::Hard, InitLevels::Kmeans, true),
+        ("mlp", PriorName::Nearest, Forward::Sampled, InitLevels::Kmeans, false),
+    ];
+    for (name, prior, forward, init_levels, keeps) in cases {
+        // 8 steps, the first half of them without a prior.
+        let recipe = Recipe {
+            prior,
+            forward,
+            init_levels,
+            warmup: 0.5,
+            epochs: 2,
+            level_rate: 0.1,
+            weight_decay: 0.1,
+            ..short_recipe()
+        };
+        let own = network::<f64>(name, narrow(name), SIZE);
+        let mut graph = own.graph().clone();
+        if keeps {
+            graph.keep_first_and_last();
         }
-        assert_eq!(fetched.moments.len(), on_host.moments.len());
-        for (seen, expected) in fetched.moments.iter().flatten().zip(on_host.moments.iter().flatten()) {
-            if !expected.is_empty() {
-                assert_close(&format!("{what}: moments"), seen, expected, within);
-            }
+        let host = Trainer::new(initialized(graph), recipe, IMAGES).unwrap();
+        let teacher = Teacher::new(own, 0.5).unwrap();
+        let mut on_host = if keeps { host.with_teacher(teacher).unwrap() } else { host };
+        let mut on_gpu = on_device(&device, &on_host);
+        for count in [3, 1, 1, 3] {
+            let (expected, seen) = (steps(&mut on_host, count), steps(&mut on_gpu, count));
+            let what = format!("{name}, {prior:?}, {forward:?}, step {}", on_host.step);
+            assert_close(&what, &losses(&seen), &losses(&expected), within);
+            assert_same_state(&what, on_gpu.fetch().expect("it runs"), &on_host);
         }
+        let is_quantized = quantized_loss(&on_gpu.fetch().expect("it runs").network) == 0.0;
+        assert_eq!(is_quantized, forward != Forward::Sampled, "{name}");
     }
 }
 

@@ -1,0 +1,12 @@
+// The sums of each block for dℓ_k = Σ_{i: k(θ_i) = k} dw_i: sums (blocks, count).
+extern "C" __global__ void level_gradient(const real *theta, const real *levels, const real *dw, real *sums, u32 count,
+                                          u32 n) {
+    for (u32 k = 0; k < count; k++) {
+        f64 sum = 0;
+        FOR_EACH(i, n) {
+            if (nearest_level(theta[i], levels, count) == k) sum += (f64)dw[i];
+        }
+        sum = block_sum(sum);
+        if (threadIdx.x == 0) sums[blockIdx.x * count + k] = real(sum);
+    }
+}
