@@ -65,7 +65,9 @@ fn parity_of_quantized_weights<F: DevicePrecision>() {
     let Some(device) = device(&format!("nets::network, quantized weights {:?}", F::DTYPE)) else { return };
     // A layer of one weight before a normalization has a gradient that is the difference of two nearly equal sums.
     let has_lone_weight = |name: &str| name == "a network drawn with seed 3";
-    // Levels of the size of the weights, so that normalizations do not enlarge gradients and their rounding.
+    /// So many that the variances of a normalization after a dense layer, of one value an image, are not near 0: it would
+    /// enlarge differences in rounding. For the same reason the levels are of the size of the weights.
+    const IMAGES: usize = 8;
     let codebook = Codebook::new([-0.5, 0.5].map(F::of).to_vec()).expect("two levels");
     for (name, problem) in problems::<F>().into_iter().filter(|(name, _)| !has_lone_weight(name)) {
         for keeps in [false, true] {
@@ -73,7 +75,7 @@ fn parity_of_quantized_weights<F: DevicePrecision>() {
             if keeps {
                 graph.keep_first_and_last();
             }
-            let problem = Problem::of(nets::Network::new(graph, &codebook), 3, 1);
+            let problem = Problem::of(nets::Network::new(graph, &codebook), IMAGES, 1);
             let noise = |layer: &BayesLayer, _: &[usize]| Ok(problem.eps[layer.index].clone());
             let noise_on_gpu = |layer: &BayesLayer, _: &[usize]| Ok(on_device(&device, &problem.eps[layer.index]));
             let network = Network::from_host(&device, &problem.network).expect("memory");
