@@ -233,12 +233,13 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
         return Err((format!("a checkpoint of this run, with {}", shape(graph)), shape(seen)));
     }
     let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
-    for layer in graph.layers() {
+    for (layer, zero) in graph.layers().zip(&trainer.zero_levels) {
         let (own, seen) = (levels(&trainer.network, layer.levels), levels(&state.network, layer.levels));
         if own.len() != seen.len() {
             return Err((format!("a checkpoint of this run, with {} levels", own.len()), seen.len().to_string()));
         }
-        if zero_level(&own).is_some() && zero_level(&own) != zero_level(&seen) {
+        // Levels that are fitted to weights need no level at 0.
+        if zero.is_some() && *zero != zero_level(&seen) {
             return Err((format!("a zero level in {} where the codebook has it", layer.name), format!("{seen:?}")));
         }
     }

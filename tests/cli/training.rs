@@ -65,6 +65,27 @@ fn a_signal_to_end_leaves_a_run_that_resume_continues_to_the_same_bits() {
     assert_same_results(&place, "whole", "a run");
 }
 
+/// A run with a teacher and levels of k-means, stopped in each of its two phases.
+#[cfg(unix)]
+#[test]
+fn a_run_of_two_phases_is_resumed_in_each_to_the_same_bits() {
+    let place = Workplace::new();
+    place.train("teacher", &["--prior", "none"]);
+    let phases = ["--warmup", "0.25", "--forward", "hard", "--init-levels", "kmeans", "--teacher", "teacher"];
+    let train = |out: &'static str| [&["train", "--out", out], &LONG[..], &phases].concat();
+    place.succeed(&train("whole"));
+    for (epoch, arguments) in [(1, &train("run")[..]), (5, &["train", "--resume", "run"])] {
+        let mut child = start(&place, arguments);
+        let mut stdout = wait_for_epoch(&mut child, epoch);
+        signal(&child, "TERM");
+        stdout.read_to_end(&mut Vec::new()).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
+        assert!(place.metrics("run").len() < 12);
+    }
+    place.succeed(&["train", "--resume", "run"]);
+    assert_same_results(&place, "whole", "run");
+}
+
 /// A signal that the process was started to ignore, as under `nohup` or in the background of a script.
 #[cfg(unix)]
 #[test]

@@ -29,7 +29,7 @@ fn the_defaults_are_those_of_the_table() {
         let two = Recipe::for_layers(layers);
         assert_eq!((two.warmup, two.forward, two.init_levels), (0.8, Forward::Hard, InitLevels::Kmeans));
         assert_eq!((two.learning_rate, two.level_rate, two.weight_decay), (0.001, 0.1, 0.1));
-        assert_eq!((two.kl_weight, two.kl_warmup_power, two.batch_size), (1.0, 6, 128));
+        assert_eq!((two.kl_weight, two.kl_warmup_power, two.batch_size), (0.1, 6, 128));
         for recipe in [one, two] {
             recipe.check::<f32>(IMAGES).unwrap();
         }
