@@ -58,7 +58,8 @@ impl<F: Real> Teacher<F> {
         self.network.predict(x, &WeightMode::Mean)
     }
 
-    /// Checks that the teacher's network is for images of the same shape, and for as many classes, as `graph`.
+    /// Checks that the teacher's network takes images of the same shape as the network of `graph`, and tells as many
+    /// classes apart.
     ///
     /// # Errors
     /// If it is not.
