@@ -10,13 +10,14 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of the commands whose value is not a number.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 19] = [
     "--data",
     "--base-url",
     "--out",
     "--resume",
     "--init",
     "--init-names",
+    "--teacher",
     "--prior",
     "--forward",
     "--init-levels",
@@ -33,7 +34,7 @@ const OTHERS: [&str; 18] = [
 
 /// The sizes in the name of a densenet.
 const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
-const TRAINING: [&str; 19] = [
+const TRAINING: [&str; 20] = [
     "--limit",
     "--validation",
     "--levels",
@@ -50,6 +51,7 @@ const TRAINING: [&str; 19] = [
     "--level-gap",
     "--gradient-clip",
     "--weight-decay",
+    "--teacher-share",
     "--seed",
     "--checkpoint-every",
     "--threads",
