@@ -13,7 +13,7 @@
 //! The part of the teacher is, up to its entropy H(p_b), which does not depend on z, the Kullback-Leibler divergence
 //! from its probabilities: −Σ_k p_bk ln softmax(z_b)_k = KL(p_b ‖ softmax(z_b)) + H(p_b). ∂loss/∂z_bk follows from
 //! ∂(−ln softmax(z_b)_j)/∂z_bk = softmax(z_b)_k − [j = k] and Σ_k q_bk = 1. At λ = 0 the loss is that of
-//! [`softmax_nll`].
+//! [`softmax_nll`](super::softmax_nll).
 //!
 //! Shapes: logits z and the teacher's logits u (B, K), labels (B). λ, the teacher's share, from 0 to 1.
 //!

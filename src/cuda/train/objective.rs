@@ -1,4 +1,4 @@
-//! [`train::objective`](crate::train::objective) on the device.
+//! [`train::objective`] on the device.
 
 use super::teacher::Teacher;
 use crate::cuda::layers::{distillation, softmax_nll};

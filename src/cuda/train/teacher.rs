@@ -1,4 +1,4 @@
-//! [`train::teacher`](crate::train::teacher) on the device.
+//! [`train::teacher`] on the device.
 
 use crate::cuda::nets::{Network, WeightMode};
 use crate::cuda::{Buffer, Device, Real};
