@@ -55,13 +55,9 @@ fn a_resumed_run_learns_from_the_same_teacher_wherever_it_lies() {
     place.refuse(&["train", "--resume", "again"], 1, &["teacher", "No such file"]);
     place.succeed(&["train", "--resume", "again", "--teacher", "moved"]);
     // The runs are the same but for the path of the teacher.
-    let path = |run: &str| config(&place, run)["teacher"]["path"].clone();
-    assert_eq!(path("again"), json!(place.path("moved").canonicalize().unwrap()));
-    let text = String::from_utf8(place.read("again/config.json")).unwrap();
-    let (own, original) = (path("again").to_string(), path("run").to_string());
-    fs::write(place.path("again/config.json"), text.replace(&own, &original)).unwrap();
-    let checkpoint = |run: &str| place.read(format!("{run}/model.packed"));
-    assert_eq!(checkpoint("again"), checkpoint("run"));
+    let path = config(&place, "again")["teacher"]["path"].clone();
+    assert_eq!(path, json!(place.path("moved").canonicalize().unwrap()));
+    assert_eq!(place.read("again/model.packed"), place.read("run/model.packed"));
     let metrics = |run: &str| -> Vec<Value> {
         place.metrics(run).into_iter().map(|epoch| json!([epoch["loss"], epoch["nll"], epoch["levels"]])).collect()
     };
