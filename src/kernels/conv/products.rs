@@ -7,9 +7,10 @@
 //!
 //! In the forward b is a²; in the input gradient b is a second operand of a's size. A tile holds the sums of up to
 //! twelve channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that
-//! each load of a and b serves many products. The loop takes the elements k of a few input channels at a time, so that
-//! their weights and pixels stay in the nearest cache; each sum adds its terms in the order of k, however the channels
-//! are cut.
+//! each load of a and b serves many products. Without the second product, and with 32 registers, it holds the sums at two
+//! vectors of positions instead, so that each load of a weight serves two products. The loop takes the elements k of a
+//! few input channels at a time, so that their weights and pixels stay in the nearest cache; each sum adds its terms in
+//! the order of k, however the channels are cut.
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
@@ -97,12 +98,36 @@ pub(super) const OTHER: u8 = 2;
 
 impl<F: Real> Products<'_, F> {
     #[inline(always)]
-    pub(super) fn run<V: Vector<Element = F>, const SECOND: u8>(self) {
-        by_size!(self.tile.1, V, N => self.vectors::<V, N, SECOND>());
+    pub(super) fn run<V: Vector<Element = F>, const SECOND: u8>(mut self) {
+        by_size!(self.tile.1, V, N => if SECOND == NONE && V::REGISTERS >= 32 {
+            self.planes::<V, N, 2, SECOND>()
+        } else {
+            self.planes::<V, N, 1, SECOND>()
+        });
     }
 
+    /// The products at all positions, `VECTORS` vectors of them at a time.
     #[inline(always)]
-    fn vectors<V: Vector<Element = F>, const N: usize, const SECOND: u8>(self) {
+    fn planes<V: Vector<Element = F>, const N: usize, const VECTORS: usize, const SECOND: u8>(&mut self) {
+        let mut segments = self.segments.chunks_exact(VECTORS * V::SEGMENTS);
+        let mut at = 0;
+        for starts in &mut segments {
+            self.vectors::<V, N, VECTORS, SECOND>(at, starts);
+            at += VECTORS * V::LANES;
+        }
+        for starts in segments.remainder().chunks_exact(V::SEGMENTS) {
+            self.vectors::<V, N, 1, SECOND>(at, starts);
+            at += V::LANES;
+        }
+    }
+
+    /// The products at the vectors of positions from the element `at` of a plane on, whose segments begin at `starts`.
+    #[inline(always)]
+    fn vectors<V: Vector<Element = F>, const N: usize, const VECTORS: usize, const SECOND: u8>(
+        &mut self,
+        at: usize,
+        starts: &[u32],
+    ) {
         let Self { layout, a, b, weights, sums: [first, second], .. } = self;
         let elements = self.block.1 * layout.taps();
         let before = self.block.0 * layout.taps() * layout.channels_out + self.tile.0 * elements;
@@ -111,33 +136,52 @@ impl<F: Real> Products<'_, F> {
         let plane = layout.plane();
         // Since both have one length, one bounds check of a segment serves both.
         let b = if SECOND == OTHER { &b[..a.len()] } else { b };
-        for (i, starts) in self.segments.chunks_exact(V::SEGMENTS).enumerate() {
-            let at = |o: usize| o * plane + i * V::LANES;
-            let (mut of_first, mut of_second) = ([V::zero(); N], [V::zero(); N]);
-            if self.block.0 > 0 {
-                for o in 0..N {
-                    of_first[o] = V::load(&first[at(o)..]);
+        let at = |o: usize, vector: usize| o * plane + at + vector * V::LANES;
+        let mut of_first = [[V::zero(); VECTORS]; N];
+        let mut of_second = [[V::zero(); VECTORS]; N];
+        if self.block.0 > 0 {
+            for o in 0..N {
+                for i in 0..VECTORS {
+                    of_first[o][i] = V::load(&first[at(o, i)..]);
                     if SECOND != NONE {
-                        of_second[o] = V::load(&second[at(o)..]);
+                        of_second[o][i] = V::load(&second[at(o, i)..]);
                     }
                 }
             }
-            for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {
-                let a = V::load_segments(a, *offset, starts);
-                for o in 0..N {
-                    of_first[o] = V::splat(weights[o]).mul_add(a, of_first[o]);
-                }
-                if SECOND != NONE {
-                    let b = if SECOND == SQUARE { a.mul(a) } else { V::load_segments(b, *offset, starts) };
-                    for o in 0..N {
-                        of_second[o] = V::splat(weights[N + o]).mul_add(b, of_second[o]);
-                    }
-                }
+        }
+        for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {
+            let mut a_here = [V::zero(); VECTORS];
+            for i in 0..VECTORS {
+                a_here[i] = V::load_segments(a, *offset, &starts[i * V::SEGMENTS..]);
             }
             for o in 0..N {
-                of_first[o].store(&mut first[at(o)..]);
+                let weight = V::splat(weights[o]);
+                for i in 0..VECTORS {
+                    of_first[o][i] = weight.mul_add(a_here[i], of_first[o][i]);
+                }
+            }
+            if SECOND != NONE {
+                let mut b_here = [V::zero(); VECTORS];
+                for i in 0..VECTORS {
+                    b_here[i] = if SECOND == SQUARE {
+                        a_here[i].mul(a_here[i])
+                    } else {
+                        V::load_segments(b, *offset, &starts[i * V::SEGMENTS..])
+                    };
+                }
+                for o in 0..N {
+                    let weight = V::splat(weights[N + o]);
+                    for i in 0..VECTORS {
+                        of_second[o][i] = weight.mul_add(b_here[i], of_second[o][i]);
+                    }
+                }
+            }
+        }
+        for o in 0..N {
+            for i in 0..VECTORS {
+                of_first[o][i].store(&mut first[at(o, i)..]);
                 if SECOND != NONE {
-                    of_second[o].store(&mut second[at(o)..]);
+                    of_second[o][i].store(&mut second[at(o, i)..]);
                 }
             }
         }

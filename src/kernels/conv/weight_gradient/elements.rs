@@ -2,7 +2,8 @@
 //!
 //! A vector holds the pixels that several elements k read at one position; [`Patches`] stores these pixels side by
 //! side. dm and dv of a position are side by side as well. A tile is up to twelve channels o, for dθ and for dσ², by
-//! one vector of k: each accumulator adds the products of all positions in order.
+//! one vector of k, or, for dθ alone and with 32 registers, by the vectors of two taps: each accumulator adds the
+//! products of all positions in order.
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::Layout;
@@ -160,15 +161,14 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
             let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];
             let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
             for (places, outputs) in some {
-                for (tap, start) in patches.taps.iter().enumerate() {
-                    let x = &buffer[*start as usize * V::LANES..];
-                    let sums = &mut sums[patches.sums(block, V::LANES, *tile, tap)..];
-                    by_size!(tile.1, V, N => if dv.is_empty() {
-                        add_tile::<V, N, false>(x, places, outputs, sums);
-                    } else {
-                        add_tile::<V, N, true>(x, places, outputs, sums);
-                    });
-                }
+                let sums = &mut sums[patches.sums(block, V::LANES, *tile, 0)..];
+                by_size!(tile.1, V, N => if dv.is_empty() && V::REGISTERS >= 32 {
+                    add_taps::<V, N, 2, false>(buffer, &patches.taps, places, outputs, sums);
+                } else if dv.is_empty() {
+                    add_taps::<V, N, 1, false>(buffer, &patches.taps, places, outputs, sums);
+                } else {
+                    add_taps::<V, N, 1, true>(buffer, &patches.taps, places, outputs, sums);
+                });
             }
         }
     }
@@ -199,34 +199,68 @@ fn put_side_by_side<V: Vector>(
     }
 }
 
-/// Adds the products of some positions to dθ and dσ² of N output channels (2, N, lanes). `places` has the index of each
-/// position's vector in x.
+/// Adds the products of some positions to the sums of N output channels at all taps, `TAPS` of them at a time.
 #[inline(always)]
-fn add_tile<V: Vector, const N: usize, const VARIANCE: bool>(
+fn add_taps<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     x: &[V::Element],
+    taps: &[u32],
     places: &[u32],
     outputs: &[V::Element],
     sums: &mut [V::Element],
 ) {
-    let (mut dtheta, mut dsigma2) = ([V::zero(); N], [V::zero(); N]);
+    let of_tap = 2 * N * V::LANES;
+    let whole = taps.len() / TAPS * TAPS;
+    for (taps, sums) in taps[..whole].chunks_exact(TAPS).zip(sums.chunks_exact_mut(TAPS * of_tap)) {
+        add_tile::<V, N, TAPS, VARIANCE>(x, taps, places, outputs, sums);
+    }
+    for (taps, sums) in taps[whole..].chunks_exact(1).zip(sums[whole * of_tap..].chunks_exact_mut(of_tap)) {
+        add_tile::<V, N, 1, VARIANCE>(x, taps, places, outputs, sums);
+    }
+}
+
+/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, 2, N, lanes). `places` has
+/// the index of each position's vector in x, from that of the tap on.
+#[inline(always)]
+fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
+    x: &[V::Element],
+    taps: &[u32],
+    places: &[u32],
+    outputs: &[V::Element],
+    sums: &mut [V::Element],
+) {
+    let x_of_tap: [&[V::Element]; TAPS] = std::array::from_fn(|tap| &x[taps[tap] as usize * V::LANES..]);
+    let (mut dtheta, mut dsigma2) = ([[V::zero(); TAPS]; N], [[V::zero(); TAPS]; N]);
     for (place, outputs) in places.iter().zip(outputs.chunks_exact(2 * N)) {
         let place = *place as usize * V::LANES;
-        let x = V::load(&x[place..place + V::LANES]);
+        let mut x = [V::zero(); TAPS];
+        for tap in 0..TAPS {
+            x[tap] = V::load(&x_of_tap[tap][place..place + V::LANES]);
+        }
         for o in 0..N {
-            dtheta[o] = V::splat(outputs[o]).mul_add(x, dtheta[o]);
+            let output = V::splat(outputs[o]);
+            for tap in 0..TAPS {
+                dtheta[o][tap] = output.mul_add(x[tap], dtheta[o][tap]);
+            }
         }
         if VARIANCE {
-            let x2 = x.mul(x);
+            for tap in 0..TAPS {
+                x[tap] = x[tap].mul(x[tap]);
+            }
             for o in 0..N {
-                dsigma2[o] = V::splat(outputs[N + o]).mul_add(x2, dsigma2[o]);
+                let output = V::splat(outputs[N + o]);
+                for tap in 0..TAPS {
+                    dsigma2[o][tap] = output.mul_add(x[tap], dsigma2[o][tap]);
+                }
             }
         }
     }
-    for o in 0..N {
-        let (at, at2) = (o * V::LANES, (N + o) * V::LANES);
-        V::load(&sums[at..]).add(dtheta[o]).store(&mut sums[at..]);
-        if VARIANCE {
-            V::load(&sums[at2..]).add(dsigma2[o]).store(&mut sums[at2..]);
+    for tap in 0..TAPS {
+        for o in 0..N {
+            let (at, at2) = ((2 * N * tap + o) * V::LANES, (2 * N * tap + N + o) * V::LANES);
+            V::load(&sums[at..]).add(dtheta[o][tap]).store(&mut sums[at..]);
+            if VARIANCE {
+                V::load(&sums[at2..]).add(dsigma2[o][tap]).store(&mut sums[at2..]);
+            }
         }
     }
 }
