@@ -5,7 +5,7 @@ use super::output::line;
 use super::source::{Source, check_other};
 use super::threads::Threads;
 use crate::error::Error;
-use crate::export::safetensors::WeightEncoding;
+use crate::export::safetensors::{Precision, WeightEncoding};
 use crate::export::{c, onnx, safetensors};
 use crate::files::write::{check_replaceable, write};
 use crate::train::Run;
@@ -23,13 +23,15 @@ c            one C99 file with the function `int predict(const float *image, flo
 library; a weight takes 1, 2, 4 or 8 bits. The file begins with its sizes.
 safetensors  <layer>.levels, .indices (U8, of theta's shape: dense (I, O)), .bias; <layer>.weight of what is unquantized; \
 <norm>.weight, .bias, .running_mean, .running_var, folded in those of a packed model. With --dequantized <layer>.weight of every \
-layer in place of levels and indices, dense (O, I): what torch's load_state_dict takes.
+layer in place of levels and indices, dense (O, I): what torch's load_state_dict takes. With --mean <layer>.weight is the \
+mean weight, not quantized: what --init and --teacher of `train` take too, and the logits are those of the mean weights.
 
 Examples:
   spikeslab export runs/lenet5-1 --to onnx --out lenet5.onnx
   spikeslab export lenet5.packed --to onnx --opset 25 --out lenet5.onnx
   spikeslab export lenet5.packed --to c --out lenet5.c
-  spikeslab export runs/lenet5-1 --to safetensors --dequantized --out lenet5.safetensors")]
+  spikeslab export runs/lenet5-1 --to safetensors --dequantized --out lenet5.safetensors
+  spikeslab export runs/lenet5-1 --to safetensors --mean --half --out mean.safetensors")]
 pub(super) struct ExportArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
@@ -44,8 +46,14 @@ pub(super) struct ExportArguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     opset: Option<i64>,
     /// Write the dequantized weights to safetensors instead of levels and indices
-    #[arg(long)]
+    #[arg(long, conflicts_with = "mean")]
     dequantized: bool,
+    /// Write the mean weights of a run to safetensors, not quantized
+    #[arg(long)]
+    mean: bool,
+    /// Round the numbers of --mean to F16
+    #[arg(long, requires = "mean")]
+    half: bool,
 }
 
 /// The format that a model is exported to.
@@ -61,10 +69,12 @@ pub(super) fn run(arguments: &ExportArguments) -> Outcome {
 }
 
 fn command(arguments: &ExportArguments) -> Outcome {
-    let ExportArguments { source, to, out, opset, dequantized } = arguments;
-    for (option, format, is_given) in
-        [("opset", Format::Onnx, opset.is_some()), ("dequantized", Format::Safetensors, *dequantized)]
-    {
+    let ExportArguments { source, to, out, opset, dequantized, mean, half } = arguments;
+    for (option, format, is_given) in [
+        ("opset", Format::Onnx, opset.is_some()),
+        ("dequantized", Format::Safetensors, *dequantized),
+        ("mean", Format::Safetensors, *mean),
+    ] {
         if is_given && *to != format {
             let [expected, seen] = [format, *to].map(|format| format!("--to {format:?}").to_lowercase());
             return Err(Error::option(option, expected, seen).into());
@@ -73,7 +83,8 @@ fn command(arguments: &ExportArguments) -> Outcome {
     check_replaceable(out)?;
     Run::check_not_needed(None, out)?;
     check_other(source, out)?;
-    let source = Source::load(source)?;
+    let path = source;
+    let source = Source::load(path)?;
     let model = source.model();
     let (bytes, what) = match to {
         Format::Onnx => {
@@ -90,8 +101,15 @@ fn command(arguments: &ExportArguments) -> Outcome {
                 Source::Run(_, checkpoint) => Some(&checkpoint.network),
                 Source::Packed(_) => None,
             };
-            let weights = if *dequantized { WeightEncoding::Dequantized } else { WeightEncoding::Indices };
-            (safetensors::to_bytes(&model, network, weights)?, "safetensors".to_string())
+            let bytes = if *mean {
+                let network = network.ok_or_else(|| Error::file(path, "a run, for --mean", "a packed model"))?;
+                let precision = if *half { Precision::F16 } else { Precision::F32 };
+                safetensors::mean_to_bytes(&model, network, precision)?
+            } else {
+                let weights = if *dequantized { WeightEncoding::Dequantized } else { WeightEncoding::Indices };
+                safetensors::to_bytes(&model, network, weights)?
+            };
+            (bytes, "safetensors".to_string())
         }
     };
     write(out, &bytes)?;

@@ -13,7 +13,7 @@
 //!
 //! The last six are PyTorch's names: its `load_state_dict` accepts the dequantized tensors. In a packed model the
 //! normalizations are folded: the running mean is then 0, and the running variance 1 − ε, so that PyTorch computes the
-//! scale and the shift alone.
+//! scale and the shift alone. [`mean_to_bytes`] writes θ itself as `layer.weight`, in F32 or F16.
 //!
 //! The metadata entry `spikeslab` is a JSON object: `name`; `network`, the lines of the network's text;
 //! `standardization`, the mean and deviation by which pixels in [0, 1] are to be standardized, or null; `classes`, the
@@ -23,9 +23,11 @@ use super::check_finite;
 use crate::error::{Error, Result};
 use crate::files::read::{HEADER, TENSORS};
 use crate::layers::batch_norm::EPSILON;
-use crate::nets::Network;
+use crate::nets::{Network, Role};
 use crate::packed::PackedModel;
 use crate::packed::model::PackedLayer;
+use crate::train::init::{is_taken_over, pytorch};
+use half::f16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;
@@ -38,6 +40,15 @@ pub enum WeightEncoding {
     Indices,
     /// The weights that a quantized layer computes with.
     Dequantized,
+}
+
+/// The type of the numbers of a file of mean weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits, exact.
+    F32,
+    /// 16 bits, rounded to the nearest.
+    F16,
 }
 
 /// The name, type, shape and bytes of a tensor.
@@ -70,6 +81,42 @@ pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: We
             }
         }
     }
+    serialize(model, tensors)
+}
+
+/// The bytes of a file of the weights θ of `network`, with its biases, normalizations and their statistics: what
+/// [`pytorch::read`] reads, and with it `--init` and `--teacher`. `model` is the packed model of `network`.
+///
+/// # Errors
+/// [`Error::Tensor`] if a number is not finite in this precision, or the file would be too large.
+pub fn mean_to_bytes(model: &PackedModel, network: &Network<f32>, precision: Precision) -> Result<Vec<u8>> {
+    let mut tensors: Vec<Tensor> = Vec::new();
+    for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)) {
+        let is_dense = parameter.role == Role::Theta && parameter.value.ndim() == 2;
+        let value = if is_dense { parameter.value.t() } else { parameter.value.view() };
+        let name = pytorch::name(parameter);
+        let is_representable = |value: f32| match precision {
+            Precision::F32 => value.is_finite(),
+            Precision::F16 => f16::from_f32(value).is_finite(),
+        };
+        if let Some(odd) = value.iter().find(|value| !is_representable(**value)) {
+            return Err(Error::tensor(&name, format!("finite numbers of {precision:?}"), odd));
+        }
+        let shape = value.shape().to_vec();
+        let values = value.iter().copied().collect();
+        tensors.push(match precision {
+            Precision::F32 => floats(name, shape, values),
+            Precision::F16 => {
+                let bytes = values.iter().flat_map(|value: &f32| f16::from_f32(*value).to_le_bytes()).collect();
+                (name, Dtype::F16, shape, bytes)
+            }
+        });
+    }
+    serialize(model, tensors)
+}
+
+/// The bytes of a file of these tensors, with the metadata of the model.
+fn serialize(model: &PackedModel, tensors: Vec<Tensor>) -> Result<Vec<u8>> {
     let text = model.graph().to_string();
     let metadata = json!({
         "name": model.name,

@@ -142,7 +142,7 @@ pub fn of_run(dir: &Path) -> Result<Network<f32>> {
     Ok(checkpoint::load(&Run::checkpoint_path(dir))?.network)
 }
 
-fn is_taken_over(role: Role) -> bool {
+pub(crate) fn is_taken_over(role: Role) -> bool {
     !matches!(role, Role::LogSigma2 | Role::Levels)
 }
 

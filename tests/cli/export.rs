@@ -1,6 +1,6 @@
 use super::Workplace;
 use safetensors::SafeTensors;
-use spikeslab::export::safetensors::WeightEncoding;
+use spikeslab::export::safetensors::{Precision, WeightEncoding};
 use spikeslab::export::{c, onnx, safetensors as tensors};
 use spikeslab::packed::format;
 use spikeslab::train::checkpoint;
@@ -40,6 +40,33 @@ fn each_format_is_that_of_the_library() {
     }
 }
 
+/// The mean weights of a run are those with which another begins.
+#[test]
+fn mean_weights() {
+    let place = Workplace::with_run();
+    let export = |options: &[&str]| {
+        place.succeed(&[&["export", "run", "--to", "safetensors", "--out", "mean", "--mean"], options].concat());
+        place.read("mean")
+    };
+    let model = format::load(&place.path("run/model.packed")).unwrap();
+    let network = checkpoint::load(&place.path("run/checkpoint.safetensors")).unwrap().network;
+    for (options, precision) in [(&[][..], Precision::F32), (&["--half"], Precision::F16)] {
+        assert_eq!(export(options), tensors::mean_to_bytes(&model, &network, precision).unwrap());
+    }
+    export(&[]);
+    let train = |init: &str, out: &str| {
+        let begin = ["train", "mlp", "--data", "data", "--epochs", "1", "--init", init, "--out", out];
+        place.succeed(&begin);
+        checkpoint::load(&place.path(&format!("{out}/checkpoint.safetensors"))).unwrap().network
+    };
+    let [of_run, of_file] = [train("run", "a"), train("mean", "b")];
+    for (one, other) in of_run.parameters().iter().zip(of_file.parameters()) {
+        assert_eq!(one.value, other.value, "{}", one.name);
+    }
+    let packed = ["export", "run/model.packed", "--to", "safetensors", "--mean", "--out", "x"];
+    place.refuse(&packed, 1, &["run/model.packed", "a run", "a packed model"]);
+}
+
 #[test]
 fn what_cannot_be_written_is_refused() {
     let place = Workplace::with_run();
@@ -55,6 +82,9 @@ fn what_cannot_be_written_is_refused() {
         2,
         &["dequantized", "--to safetensors", "--to onnx"],
     );
+    place.refuse(&export(&["c", "--out", "x", "--mean"]), 2, &["mean", "--to safetensors", "--to c"]);
+    place.refuse(&export(&["safetensors", "--out", "x", "--half"]), 2, &["--mean"]);
+    place.refuse(&export(&["safetensors", "--out", "x", "--mean", "--dequantized"]), 2, &["--mean", "--dequantized"]);
     place.refuse(&export(&["c", "--out", "data"]), 1, &["data", "a file to write", "a directory"]);
     place.refuse(&export(&["c", "--out", "none/x"]), 1, &["none/x", "No such file"]);
     for needed in ["run/config.json", "run/checkpoint.safetensors", "run/model.packed"] {

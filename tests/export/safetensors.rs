@@ -1,11 +1,13 @@
-use super::{bytes, graphs, model, models, network};
+use super::{LEVELS, bytes, graphs, model, models, network};
 use crate::common::external::{is_there, succeed};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype, SafeTensors};
-use spikeslab::export::safetensors::{WeightEncoding, to_bytes};
+use spikeslab::export::safetensors::{Precision, WeightEncoding, mean_to_bytes, to_bytes};
 use spikeslab::layers::batch_norm::EPSILON;
-use spikeslab::nets::{Given, Graph};
+use spikeslab::nets::{Given, Graph, Role};
 use spikeslab::packed::PackedModel;
+use spikeslab::train::init::pytorch;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -89,6 +91,55 @@ fn normalizations() {
         };
         let error = (normalized(&learned) - normalized(&folded)).mapv(f64::abs).into_iter().fold(0.0, f64::max);
         assert!(error < 1e-6, "{name}: {error}");
+    }
+}
+
+/// Mean weights, biases, normalizations and statistics are read again as they were, and from F16 rounded by half a step at
+/// most.
+#[test]
+fn mean_weights_are_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mean.safetensors");
+    for graph in graphs() {
+        let network = network(graph.clone(), LEVELS[1]);
+        let model = PackedModel::new("model", &network, None);
+        for precision in [Precision::F32, Precision::F16] {
+            fs::write(&path, mean_to_bytes(&model, &network, precision).unwrap()).unwrap();
+            let (again, unused) = pytorch::read(&path, &BTreeMap::new(), &graph).unwrap();
+            assert!(unused.is_empty());
+            let pairs = network.parameters().iter().zip(again.parameters());
+            let pairs = pairs.filter(|(own, _)| !matches!(own.role, Role::LogSigma2 | Role::Levels));
+            for (own, again) in pairs.flat_map(|(own, again)| own.value.iter().zip(&again.value)) {
+                // F16 has 11 significant bits; below 2⁻¹⁴ its numbers are 2⁻²⁴ apart.
+                let half_a_step = (own.abs() / 2048.0).max(2.0_f32.powi(-25));
+                let most = if precision == Precision::F32 { 0.0 } else { half_a_step };
+                assert!((own - again).abs() <= most, "{precision:?}: {own} {again}");
+            }
+        }
+    }
+}
+
+/// 65,504 is the largest number of F16.
+#[test]
+fn numbers_beyond_f16_are_refused() {
+    let mut network = network(graphs().swap_remove(1), 3);
+    let at = network.graph().norms().next().unwrap().running_var;
+    for (value, precision, is_written) in [
+        (65_504.0, Precision::F16, true),
+        (65_520.0, Precision::F16, false),
+        (65_520.0, Precision::F32, true),
+        (f32::INFINITY, Precision::F32, false),
+    ] {
+        network.parameters_mut()[at].value[0] = value;
+        let model = PackedModel::new("lenet5", &network, None);
+        match mean_to_bytes(&model, &network, precision) {
+            Ok(_) => assert!(is_written, "{value} {precision:?}"),
+            Err(error) => {
+                assert!(!is_written, "{value} {precision:?}");
+                let error = error.to_string();
+                assert!(error.contains("bn1.running_var") && error.contains(&format!("{precision:?}")), "{error}");
+            }
+        }
     }
 }
 
