@@ -57,7 +57,7 @@ fn mean_weights() {
     let train = |init: &str, out: &str| {
         let begin = ["train", "mlp", "--data", "data", "--epochs", "1", "--init", init, "--out", out];
         place.succeed(&begin);
-        checkpoint::load(&place.path(&format!("{out}/checkpoint.safetensors"))).unwrap().network
+        checkpoint::load(&place.path(format!("{out}/checkpoint.safetensors"))).unwrap().network
     };
     let [of_run, of_file] = [train("run", "a"), train("mean", "b")];
     for (one, other) in of_run.parameters().iter().zip(of_file.parameters()) {

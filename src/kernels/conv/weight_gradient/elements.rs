@@ -243,8 +243,8 @@ fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
             }
         }
         if VARIANCE {
-            for tap in 0..TAPS {
-                x[tap] = x[tap].mul(x[tap]);
+            for x in &mut x {
+                *x = x.mul(*x);
             }
             for o in 0..N {
                 let output = V::splat(outputs[N + o]);
