@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &ExportArguments) -> Outcome {
 }
 
 fn command(arguments: &ExportArguments) -> Outcome {
-    let ExportArguments { source, to, out, opset, dequantized, mean, half } = arguments;
+    let ExportArguments { source: path, to, out, opset, dequantized, mean, half } = arguments;
     for (option, format, is_given) in [
         ("opset", Format::Onnx, opset.is_some()),
         ("dequantized", Format::Safetensors, *dequantized),
@@ -82,8 +82,7 @@ fn command(arguments: &ExportArguments) -> Outcome {
     }
     check_replaceable(out)?;
     Run::check_not_needed(None, out)?;
-    check_other(source, out)?;
-    let path = source;
+    check_other(path, out)?;
     let source = Source::load(path)?;
     let model = source.model();
     let (bytes, what) = match to {

@@ -6,7 +6,8 @@
 //! | [`c`] | devices: one C99 file without a heap, whose weights take one, two, four or eight bits |
 //! | `safetensors` | whoever computes in Python: levels and indices, or weights that `torch.load_state_dict` takes |
 //!
-//! Each computes the logits of the [packed model](crate::packed) to rounding.
+//! Each computes the logits of the [packed model](crate::packed) to rounding. `safetensors` can also hold the weights of a
+//! network that is not quantized.
 
 pub mod c;
 #[cfg(feature = "onnx")]

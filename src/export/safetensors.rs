@@ -23,7 +23,7 @@ use super::check_finite;
 use crate::error::{Error, Result};
 use crate::files::read::{HEADER, TENSORS};
 use crate::layers::batch_norm::EPSILON;
-use crate::nets::{Network, Role};
+use crate::nets::Network;
 use crate::packed::PackedModel;
 use crate::packed::model::PackedLayer;
 use crate::train::init::{is_taken_over, pytorch};
@@ -92,8 +92,8 @@ pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: We
 pub fn mean_to_bytes(model: &PackedModel, network: &Network<f32>, precision: Precision) -> Result<Vec<u8>> {
     let mut tensors: Vec<Tensor> = Vec::new();
     for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)) {
-        let is_dense = parameter.role == Role::Theta && parameter.value.ndim() == 2;
-        let value = if is_dense { parameter.value.t() } else { parameter.value.view() };
+        let is_transposed = pytorch::is_transposed(parameter);
+        let value = if is_transposed { parameter.value.t() } else { parameter.value.view() };
         let name = pytorch::name(parameter);
         let is_representable = |value: f32| match precision {
             Precision::F32 => value.is_finite(),

@@ -100,15 +100,15 @@ impl<F: Real> Products<'_, F> {
     #[inline(always)]
     pub(super) fn run<V: Vector<Element = F>, const SECOND: u8>(mut self) {
         by_size!(self.tile.1, V, N => if SECOND == NONE && V::REGISTERS >= 32 {
-            self.planes::<V, N, 2, SECOND>()
+            self.all_positions::<V, N, 2, SECOND>()
         } else {
-            self.planes::<V, N, 1, SECOND>()
+            self.all_positions::<V, N, 1, SECOND>()
         });
     }
 
     /// The products at all positions, `VECTORS` vectors of them at a time.
     #[inline(always)]
-    fn planes<V: Vector<Element = F>, const N: usize, const VECTORS: usize, const SECOND: u8>(&mut self) {
+    fn all_positions<V: Vector<Element = F>, const N: usize, const VECTORS: usize, const SECOND: u8>(&mut self) {
         let mut segments = self.segments.chunks_exact(VECTORS * V::SEGMENTS);
         let mut at = 0;
         for starts in &mut segments {

@@ -31,6 +31,11 @@ pub fn name(parameter: &Parameter<f32>) -> String {
     format!("{owner}.{own}")
 }
 
+/// Whether PyTorch's tensor is the transpose of the parameter: (O, I) of a dense θ (I, O).
+pub(crate) fn is_transposed(parameter: &Parameter<f32>) -> bool {
+    parameter.role == Role::Theta && parameter.value.ndim() == 2
+}
+
 /// The network of `graph` with the weights in the file `path`, and the names of the file's tensors that it does not
 /// use. `names` maps PyTorch's name of a tensor to its name in the file, where the two differ.
 ///
@@ -52,9 +57,9 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
         match tensors.tensor(&there) {
             Ok(tensor) => {
                 let in_file = |expected: String, seen: String| Error::file(path, expected, seen);
-                let is_dense = parameter.role == Role::Theta && parameter.value.ndim() == 2;
+                let is_transposed = is_transposed(parameter);
                 let mut shape = parameter.value.shape().to_vec();
-                if is_dense {
+                if is_transposed {
                     shape.reverse();
                 }
                 if tensor.shape() != shape {
@@ -67,7 +72,7 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
                     return Err(in_file(format!("finite numbers in {there}"), odd.to_string()));
                 }
                 let values = ArrayD::from_shape_vec(shape, values).expect("numbers of that shape");
-                parameter.value.assign(&if is_dense { values.t() } else { values.view() });
+                parameter.value.assign(&if is_transposed { values.t() } else { values.view() });
             }
             Err(_) => missing.push(there),
         }
