@@ -20,7 +20,6 @@ use crate::report::formats::Formats;
 use crate::train::data::{Dataset, Split, load};
 use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
 use crate::train::recalibrate::recalibrate;
-use crate::train::recipe::PriorName;
 use crate::train::uncertainty::Predictions;
 use clap::Args;
 use kinds::{DataName, Evaluation, Kind, Other, Task};
@@ -30,7 +29,8 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the same S \
-networks with every weight rounded to its layer's nearest level. A packed model has quantized weights only.
+networks with every weight rounded to its layer's nearest level. A run without a prior has no posterior to draw from: it has mean and \
+quantized weights. A packed model has quantized weights only.
 
 Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats. The Brier score goes from 0 \
 to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images that is answered, the \
@@ -52,7 +52,7 @@ ones or the others as positives. FPR at 95 % TPR is the share of the others that
   ood                   n, name, path
   data                  name and path of the test images' data set, null for those
                         in the program
-null stands for weights that a packed model lacks, for expected entropy and mutual information without draws, and for ood \
+null stands for weights that a packed model or a run without a prior lacks, for expected entropy and mutual information without draws, and for ood \
 without --ood.
 
 --save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and those of \
@@ -165,10 +165,13 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 predictions(gpu.as_ref(), network.unwrap_or(&checkpoint.network), data, weights, sink)
             };
             let loss = Some(quantized_loss(network));
-            if config.recipe.prior == PriorName::None {
-                note("without a prior no posterior was learned: sampled weights have the variance of the beginning");
-            }
-            let task = Task { kinds: &Kind::ALL, samples, own, test, other };
+            let kinds: &[Kind] = if config.recipe.prior.has_noise() {
+                &Kind::ALL
+            } else {
+                note("without a prior no posterior was learned, from which weights could be drawn");
+                &[Kind::Mean, Kind::Quantized]
+            };
+            let task = Task { kinds, samples, own, test, other };
             finish(arguments, &formats, &task, loss, &predict)
         }
         Source::Packed(model) => {

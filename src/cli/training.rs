@@ -292,11 +292,13 @@ fn finish(
     }
     run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
 
-    let sampled = Weights::Sampled { samples: SAMPLES, seed: training.trainer().recipe().seed };
+    let recipe = training.trainer().recipe();
+    let sampled = (table::sampled(SAMPLES), Weights::Sampled { samples: SAMPLES, seed: recipe.seed });
+    let sampled = recipe.prior.has_noise().then_some(sampled);
+    let mean = ("mean".to_string(), Weights::Mean);
+    let quantized = ("quantized".to_string(), Weights::Quantized);
     let mut rows = Vec::new();
-    for (name, weights) in
-        [("mean".into(), Weights::Mean), (table::sampled(SAMPLES), sampled), ("quantized".into(), Weights::Quantized)]
-    {
+    for (name, weights) in [Some(mean), sampled, Some(quantized)].into_iter().flatten() {
         rows.push((name, training.score(&data.test, weights)?));
     }
     line("")?;

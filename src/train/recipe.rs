@@ -78,6 +78,11 @@ impl PriorName {
         }
     }
 
+    /// Whether the weights of the layers have noise. Without it a training learns no posterior, only θ.
+    pub fn has_noise(self) -> bool {
+        self != Self::None
+    }
+
     /// The prior, built on `spike`.
     pub fn prior(self, spike: Spike) -> Prior {
         let multi_spike = |form| Prior::MultiSpike(MultiSpike::new(form, spike));
@@ -325,7 +330,7 @@ impl Recipe {
 
     /// Checks that the prior is one for which `forward` and `init_levels` are defined.
     fn check_forward(&self) -> Result<()> {
-        let has_noise = self.prior != PriorName::None;
+        let has_noise = self.prior.has_noise();
         match self.forward {
             Forward::Hard if !has_noise => Err(Error::option(
                 "prior",

@@ -153,7 +153,7 @@ fn four_runs_on_one_schedule() {
         let row = printed.lines().rfind(|line| line.starts_with(&format!("{label} "))).unwrap();
         let bytes = place.read(format!("four/{name}/model.packed")).len();
         assert!(row.ends_with(&format!(" {bytes}")) && row.chars().count() <= 80, "{row}");
-        // For the run without a prior, a line on stderr says that its sampled weights are meaningless.
+        // For the run without a prior, a line on stderr says that it has no sampled weights.
         let output = place.run(&["eval", &format!("four/{name}"), "--samples", "1", "--json"]);
         let eval: Value = serde_json::from_slice(&output.stdout).unwrap();
         let figure = format!("{:.4}", eval["nll_quantized"].as_f64().unwrap());

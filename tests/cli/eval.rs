@@ -246,12 +246,27 @@ fn logits_are_saved_where_nothing_is_lost_and_only_as_many_as_can_be_read() {
 }
 
 #[test]
-fn without_a_prior_there_is_a_remark_on_sampled_weights() {
+fn without_a_prior_no_weights_are_drawn() {
     let place = Workplace::new();
-    place.train("run", &["--prior", "none"]);
-    let output = place.run(&["eval", "run"]);
+    let trained = place.train("run", &["--prior", "none"]);
+    assert!(trained.contains("\nmean ") && !trained.contains("sampled"), "{trained}");
+    let output = place.run(&["eval", "run", "--samples", "2", "--save-logits", "logits.safetensors"]);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && stderr.starts_with("without a prior no posterior was learned"), "{stderr}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(cells(&table, "weights"), ["mean", "quantized"]);
+    assert!(!table.contains("draws"), "{table}");
+    let logits = place.read("logits.safetensors");
+    let logits = SafeTensors::deserialize(&logits).unwrap();
+    assert_eq!(logits.names().into_iter().collect::<BTreeSet<_>>(), ["labels", "mean", "quantized"].into());
+
+    let json: Value = serde_json::from_slice(&place.run(&["eval", "run", "--json"]).stdout).unwrap();
+    for name in ["accuracy_mean", "accuracy_quantized", "nll_mean", "nll_quantized", "quantized_loss"] {
+        assert!(json[name].is_f64(), "{name}: {}", json[name]);
+    }
+    for name in ["accuracy_sample", "nll_sample", "samples"] {
+        assert_eq!(json[name], Value::Null, "{name}");
+    }
 }
 
 #[test]
