@@ -29,8 +29,8 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the same S \
-networks with every weight rounded to its layer's nearest level. A run without a prior has no posterior to draw from: it has mean and \
-quantized weights. A packed model has quantized weights only.
+networks with every weight rounded to its layer's nearest level. A run without a prior has no posterior to draw from: it has \
+mean and quantized weights. A packed model has quantized weights only.
 
 Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats. The Brier score goes from 0 \
 to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images that is answered, the \
@@ -52,8 +52,8 @@ ones or the others as positives. FPR at 95 % TPR is the share of the others that
   ood                   n, name, path
   data                  name and path of the test images' data set, null for those
                         in the program
-null stands for weights that a packed model or a run without a prior lacks, for expected entropy and mutual information without draws, and for ood \
-without --ood.
+null stands for weights that a packed model or a run without a prior lacks, for expected entropy and mutual information \
+without draws, and for ood without --ood.
 
 --save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and those of \
 --ood as other_mean, ...; and labels (N), I64.
