@@ -2,8 +2,8 @@
 
     python peers.py NETWORK THREADS train|predict|onnx     one JSON object on standard output
 
-A step is forward by local reparameterization, the KL of `nearest` with the fitted spike to three levels, backward, and
-Adam, on random images, the same step as in `spikeslab bench`. Inference uses the mean weights in f32 and running
+A step is forward by local reparameterization, the KL of `nearest` to three levels, backward, and Adam, on random images. It
+is the step of `spikeslab bench`, but with the fitted spike: PyTorch has no function for the exact one. Inference uses the mean weights in f32 and running
 statistics.
 """
 import json

@@ -16,13 +16,14 @@
 //! | a_k     | `level_weights` | (M), sum 1                                | prior mass of each spike                     |
 //! | t_k     | `t`             | like θ                                    | (θ − ℓ_k)²/σ², the inverse of α              |
 //! | D(t)    | `spike_kl`      |                                           | KL to one log-uniform spike, nats            |
-//! | F       | `kl`            |                                           | KL to the prior, nats, a weight              |
+//! | F       | `kl`            |                                           | KL of one weight to the prior, nats          |
 //! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
 //! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
 //! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss in v                    |
 //! | κ       | `kl_weight`     |                                           | weight of the KL in the objective            |
 //!
-//! Logarithms are natural, every KL is in nats and a sum over weights. A variance is never called `sigma`.
+//! Logarithms are natural; every KL is in nats. The KL of a layer is the sum of F over its weights. A variance is never
+//! called `sigma`.
 //!
 //! # Reading order
 //!
@@ -64,6 +65,8 @@
 //! | `files`    | yes     | reading and writing data sets, checkpoints, run directories       |
 //! | `onnx`     | yes     | [`export`] as ONNX                                                |
 //! | `cli`      | yes     | the command                                                       |
+//! | `course`   | yes     | the course, which derives what the crate computes                 |
+//! | `figures`  | no      | figures as PNG and PDF                                            |
 //! | `download` | no      | `train --download`                                                |
 //! | `cuda`     | no      | `cuda`: the same operations on an NVIDIA GPU                      |
 //!

@@ -1,9 +1,9 @@
 //! Memory for arrays whose size a file or an option determines: if there is too little, the caller gets an error.
 //!
 //! [`reserve`] allocates the bytes of a file that is read as a whole (checkpoints, configurations, metrics, packed
-//! models, the oracle's inputs), the numbers of a tensor of the oracle's input, the indices of a packed layer, and the
-//! noise that the oracle computes. Before a run directory is created it also checks that the weights of the network,
-//! with moments and gradients, fit into memory. Everything else (activations, gradients, bytes to be written) is
+//! models, the oracle's inputs), the numbers of a tensor of the oracle's input and the indices of a packed layer. It also
+//! checks, and frees the memory at once, that the noise which the oracle computes fits, and, before a run directory is
+//! created, that the weights of the network with moments and gradients do. Everything else (activations, gradients, bytes to be written) is
 //! allocated by Rust as usual, which ends the process if there is too little memory. The process of the command ends
 //! with a one-line message and exit code 1 and not with a signal, because of its allocator `cli::Allocator`.
 

@@ -7,10 +7,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The smallest number of multiplications for which a thread is woken.
-const WORTH_WAKING: usize = 1 << 20;
-/// The smallest number of multiplications that are given to a thread that is awake.
-const WORTH_HANDING_OVER: usize = 1 << 16;
+/// The number of multiplications for each thread of a team: with fewer, waking the thread takes longer than it saves.
+const FOR_EACH_WOKEN: usize = 1 << 20;
+/// The number of multiplications for each thread that shares a task, where the threads are awake already.
+const FOR_EACH_AWAKE: usize = 1 << 16;
 /// The number of multiplications that a thread computes until another thread has begun its part.
 const HEAD_START: usize = 1 << 16;
 
@@ -23,18 +23,18 @@ thread_local! {
 pub(crate) fn size(multiplications: usize) -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(usize::MAX, usize::from));
-    rayon::current_num_threads().min(cores).min(multiplications / WORTH_WAKING).max(1)
+    rayon::current_num_threads().min(cores).min(multiplications / FOR_EACH_WOKEN).max(1)
 }
 
-/// The fewest items of a parallel loop that a thread takes: all of them if the loop has less than `few` to compute (`to_do`), since
-/// it then ends before another thread begins.
+/// The argument of rayon's `with_min_len` for a parallel loop. If the loop has less than `few` to compute (`to_do`), one
+/// thread computes all items, since it ends before another would begin; otherwise rayon may divide them as it likes.
 pub(crate) fn min_len(to_do: usize, few: usize) -> usize {
     if to_do < few { usize::MAX } else { 1 }
 }
 
 /// The number of threads of a team of `size` that share `multiplications`.
 pub(crate) fn share(multiplications: usize, size: usize) -> usize {
-    (multiplications / WORTH_HANDING_OVER).clamp(1, size)
+    (multiplications / FOR_EACH_AWAKE).clamp(1, size)
 }
 
 /// The range of the `count` items, with `multiplications` in all, that thread number `thread` of `threads` computes.

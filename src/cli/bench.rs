@@ -1,7 +1,7 @@
 //! `spikeslab bench`: a training step by its phases, and inference on packed weights, on random images.
 
 use super::device::{DeviceOption, Gpu, on};
-use super::output::{self, line};
+use super::output::{self, count, line};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ fn command(arguments: &BenchArguments) -> Outcome {
     }
     let peak = peak();
     if !arguments.json {
-        line(&format!("{threads} threads, peak of a matrix product {peak:.0} GFLOP/s"))?;
+        line(&format!("{}, peak of a matrix product {peak:.0} GFLOP/s", count(threads as u64, "thread")))?;
     }
     let mut measured = Vec::new();
     for network in &networks {
@@ -322,7 +322,7 @@ fn peak() -> f64 {
 fn print(step: &Step, packed: &Inference, peak: f64) -> std::result::Result<(), Failure> {
     let rate = step.gflop / step.milliseconds * 1e3;
     line("")?;
-    line(&format!("{}, step of {} images", step.network, step.batch_size))?;
+    line(&format!("{}, step of {}", step.network, count(step.batch_size as u64, "image")))?;
     for (phase, milliseconds) in PHASES.iter().zip(step.phases) {
         line(&format!("  {phase:<12}{milliseconds:>10.3} ms{:>7.1}%", 100.0 * milliseconds / step.milliseconds))?;
     }

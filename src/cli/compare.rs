@@ -24,9 +24,9 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and
-error by epoch in one picture; compare.json tells how the runs begin. With --warmup or --init
-there are two more, hard/ and straight-through/, which compute with quantized weights once the
-network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
+error by epoch in one picture; compare.json tells how the runs begin. With --warmup, the default of
+deep networks, or --init there are two more, hard/ and straight-through/, which compute with
+quantized weights once the network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
 --resume goes on wherever the comparison was stopped or killed; with --data, where the data have
 moved.
 
@@ -45,7 +45,8 @@ pub(super) struct CompareArguments {
     /// Directory, new or empty [default: the next free runs/compare-NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the comparison in this directory, with the options it was begun with; --data may change
+    /// Go on with the comparison in this directory, with the options it was begun with; --data and
+    /// --teacher may change
     #[arg(
         long, value_name = "DIR",
         conflicts_with_all = ["network", "out", "epochs"], conflicts_with_all = TRAINING_OPTIONS
@@ -100,6 +101,10 @@ fn command(arguments: &CompareArguments) -> Outcome {
 /// Creates the directory of a comparison, without its runs.
 fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failure> {
     let network = describe(arguments.network.as_deref().unwrap_or_default())?;
+    if let Some(forward) = arguments.options.forward().filter(|forward| *forward != Forward::Sampled) {
+        let expected = "none, or sampled: `compare` trains with each in turn";
+        return Err(Error::option("forward", expected, forward.name()).into());
+    }
     let config = arguments.options.config(&network)?;
     let runs = runs(&config)?;
     let begin = |dir: &Path| Comparison::create(dir, runs);
@@ -116,9 +121,6 @@ fn runs(config: &Config) -> Result<Vec<Named>> {
     if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
         let seen = config.recipe.prior.name();
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen));
-    }
-    if config.recipe.forward != Forward::Sampled {
-        return Err(Error::option("forward", "none: `compare` tries each in turn", config.recipe.forward.name()));
     }
     let with = |prior: PriorName, forward: Forward| Config {
         recipe: Recipe { prior, forward, ..config.recipe.clone() },

@@ -8,7 +8,7 @@ mod printed;
 use super::device::{DeviceName, DeviceOption, predictions};
 use super::figures::FigureFormats;
 use super::output::note;
-use super::source::{Source, check_data, check_images, data_for, refit_levels, training_images};
+use super::source::{Source, check_data, check_images, data_for, own_data, refit_levels, training_images};
 use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Failure, Outcome};
@@ -66,8 +66,8 @@ Examples:
   spikeslab eval runs/lenet5-1 --ood fashion --figures uncertainty
   spikeslab eval runs/lenet5-1 --save-logits logits.safetensors
   spikeslab eval runs/lenet5-1/model.packed --data mnist
-  spikeslab eval runs/densenet-1 --recalibrate            statistics estimated for the weights evaluated
-  spikeslab eval runs/without-prior --kmeans 3            weights rounded to the levels of k-means")]
+  spikeslab eval runs/densenet-1 --recalibrate    statistics of the weights evaluated
+  spikeslab eval runs/without-prior --kmeans 3    weights rounded to k-means' levels")]
 pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
@@ -130,7 +130,8 @@ fn command(arguments: &EvalArguments) -> Outcome {
     match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
-            let data = load(dir, arguments.coarse || config.coarse)?;
+            let coarse = arguments.coarse || config.coarse;
+            let data = if arguments.data.is_some() { load(dir, coarse)? } else { own_data(&config, coarse)? };
             if let Some(levels) = arguments.kmeans {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
@@ -168,7 +169,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let kinds: &[Kind] = if config.recipe.prior.has_noise() {
                 &Kind::ALL
             } else {
-                note("without a prior no posterior was learned, from which weights could be drawn");
+                note("a run without a prior has no posterior: no weights are drawn");
                 &[Kind::Mean, Kind::Quantized]
             };
             let task = Task { kinds, samples, own, test, other };

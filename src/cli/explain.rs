@@ -23,6 +23,7 @@ use std::path::PathBuf;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    arg_required_else_help = true,
     after_help = "\
 Examples:
   spikeslab explain --all --out course                    the course, as one page for any browser

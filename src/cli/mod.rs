@@ -1,7 +1,8 @@
 //! The command line. An error is printed as one line.
 //!
 //! Exit codes: 0 for success, 1 for an error, 2 for wrong arguments, and 128 plus the signal's number after a signal
-//! that asks the process to end (130 for Ctrl-C). If standard output is closed, the command ends without a message.
+//! that asks the process to end (130 for Ctrl-C). If standard output is closed, the command ends without a message, but
+//! for `train` and `compare`, which print how to go on.
 
 mod bench;
 mod checkpoints;
@@ -35,7 +36,7 @@ use crate::error::Error;
 use crate::files::notice;
 use crate::kernels;
 use crate::scalar::vector;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -70,18 +71,21 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  spikeslab train lenet5                                  train on embedded MNIST images, under a minute
-  spikeslab train lenet5 --data mnist --levels 4          train on the four MNIST files in mnist/
-  spikeslab train lenet5 --codebook=-0.1,0,0.3            levels of your own to begin with
-  spikeslab train --resume runs/lenet5-1                  go on with a run that was stopped
-  spikeslab eval runs/lenet5-1 --ood fashion              what it knows, with each kind of weights, and what it does not
-  spikeslab compare lenet5                                Gaussian against multi-spike prior, one figure
-  spikeslab quantize runs/lenet5-1 --out lenet5.packed    the packed model
-  spikeslab inspect lenet5.packed                         layers, levels, occupancy, bits, bytes
-  spikeslab predict lenet5.packed seven.png               the class of an image, and its probability
-  spikeslab export lenet5.packed --to onnx --out it.onnx  a model for ONNX Runtime; or C, or safetensors
-  spikeslab network resnet20                              its text: edit it, and train what you wrote
-  spikeslab oracle kl in.safetensors out.safetensors      an operation and its gradients on your own tensors";
+  spikeslab train lenet5                          on embedded images, in a minute
+  spikeslab train lenet5 --data mnist --levels 4  on the four MNIST files in mnist/
+  spikeslab train lenet5 --codebook=-0.1,0,0.3    levels of your own to begin with
+  spikeslab train --resume runs/lenet5-1          go on with a run that was stopped
+  spikeslab eval runs/lenet5-1 --ood fashion      what it knows, and what it does not
+  spikeslab compare lenet5                        Gaussian against multi-spike prior
+  spikeslab quantize runs/lenet5-1 --out l.packed the packed model
+  spikeslab inspect l.packed                      layers, levels, occupancy, bytes
+  spikeslab predict l.packed seven.png            the class of an image
+  spikeslab export l.packed --to c --out lenet.c  as C, ONNX or safetensors
+  spikeslab network resnet20                      its text: edit it, and train it
+  spikeslab explain spike --theta 0.19            a topic of the course
+  spikeslab summarize runs/*                      one table of many runs
+  spikeslab bench lenet5                          a training step by its phases
+  spikeslab oracle kl in.st out.st                an operation on your own tensors";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -101,7 +105,7 @@ enum Command {
     Export(export::ExportArguments),
     /// Evaluate one operation and its gradients on your own tensors
     Oracle(oracle::OracleArguments),
-    /// Draw and tabulate the approximations
+    /// The mathematics, topic by topic, on numbers of your own; exercises; the whole course
     Explain(explain::ExplainArguments),
     /// Print a network's text, and what each of its lines costs
     Network(network::NetworkArguments),
@@ -163,6 +167,15 @@ fn usage(error: &clap::Error) -> ExitCode {
     // The message without the advice that follows it. A value quoted in the message may contain any text.
     let advice = ["\n\nUsage:", "\n\nFor more information", "\n\n  tip:"];
     let end = advice.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
-    output::complain(text[..end].trim_start_matches("error: "));
+    let similar =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand].into_iter().find_map(|kind| {
+            match error.get(kind)? {
+                ContextValue::String(name) => Some(name.clone()),
+                ContextValue::Strings(names) => names.first().cloned(),
+                _ => None,
+            }
+        });
+    let similar = similar.map_or(String::new(), |name| format!("; there is {name}"));
+    output::complain(&format!("{}{similar}", text[..end].trim_start_matches("error: ")));
     ExitCode::from(2)
 }

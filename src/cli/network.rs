@@ -1,7 +1,7 @@
 //! `spikeslab network`.
 
 use super::Outcome;
-use super::output::line;
+use super::output::{count, line};
 use crate::error::Error;
 use crate::nets::graph::Op;
 use crate::nets::{Given, Graph};
@@ -11,26 +11,29 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints the text of a network, the shape of the images and the number of classes filled in, and, as comments of that text, a
-table of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation arguments [of values]`:
+Prints the text of a network, with the shape of the images and the number of classes filled in, and, \
+as comments of that text, a table of what each line costs for one image: all of it is a text again. A \
+text has one operation a line, `[name] operation arguments [of values]`:
 
-  input CxHxW                                    the shape of an image; without this line, that of the data's images
-  conv OUTPUTS KERNEL [stride S] [pad P] [dilation D] [groups G] [bias] [unquantized]
-  dense OUTPUTS [bias] [unquantized]             OUTPUTS may be `classes`, the number of classes of the data
-  norm                                           batch normalization
+  input CxHxW                         an image's shape; unless given, that of the data
+  conv OUTPUTS KERNEL [WORDS]         WORDS: stride S, pad P, dilation D, groups G,
+                                      bias, unquantized
+  dense OUTPUTS [bias] [unquantized]  OUTPUTS may be `classes`, the data's number
+  norm                                batch normalization
   relu
   max-pool KERNEL [stride S] [pad P] [ceil-mode]
   avg-pool KERNEL [stride S] [pad P] [ceil-mode] [exclude-pad]
   global-avg-pool
-  flatten                                        images to features: before dense
+  flatten                             images to features: before dense
   add of VALUE VALUE ...
   concat of VALUE VALUE ...
 
-A line reads the output of the line above, with `of` the values named; `in` is the network's input. The last line gives the
-logits. The weights of an `unquantized` layer have no noise, no prior and no levels. What follows # is a comment.
+A line reads the output of the line above, with `of` the \
+values named; `in` is the network's input. The last line gives the logits. The weights of an `unquantized` layer have no noise, no prior and no levels. What follows # is a comment.
 
-Presets: mlp, lenet5, lenet-caffe, vgg7, densenet:depth=40,growth=12,bottleneck=false,compression=1,
-resnet20:width=16, resnet32, resnet44, resnet56; the sizes given here are the defaults.
+Presets: mlp, lenet5, lenet-caffe, vgg7, \
+densenet:depth=40,growth=12,bottleneck=false,compression=1, resnet20:width=16, resnet32, resnet44, \
+resnet56; the sizes given here are the defaults.
 
 Examples:
   spikeslab network lenet5
@@ -89,5 +92,6 @@ fn table(graph: &Graph) -> Result<(), super::Failure> {
     line(&format!("{:<width$}{:>14}{:>14}{:>18}", "sum", "", graph.weights(), sum))?;
     let norms: usize = graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_))).map(|node| node.shape[0]).sum();
     line("")?;
-    line(&format!("{} layers with weights, {norms} normalized channels", graph.layers().count()))
+    let layers = count(graph.layers().count() as u64, "layer");
+    line(&format!("{layers} with weights, {}", count(norms as u64, "normalized channel")))
 }

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::init;
 use super::teacher::Student;
-use super::training::Changes;
+use super::training::{Changes, trainer};
 use crate::error::{Error, Result};
 use crate::nets::{Description, Given};
 use crate::prior::Codebook;
@@ -16,6 +16,7 @@ use crate::train::objective::Forward;
 use crate::train::phase;
 use crate::train::projection::level_gap;
 use crate::train::recipe::{DEEP, InitLevels, PriorName, Recipe, RecipeName};
+use crate::train::trainer::check_level_gap;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
@@ -175,6 +176,11 @@ impl GivenRecipe {
 }
 
 impl TrainingOptions {
+    /// The value of `--forward`, if it is given.
+    pub(super) fn forward(&self) -> Option<Forward> {
+        self.recipe.0.get_one("forward").copied()
+    }
+
     /// The changes that the options make to a run with `--resume`.
     pub(super) fn changes(&self) -> Result<Changes> {
         let epochs = self.recipe.0.get_one::<u32>(CHANGEABLE).copied();
@@ -199,6 +205,10 @@ impl TrainingOptions {
         let is_two_phased = layers >= DEEP && self.recipe_name == RecipeName::Best;
         if self.keep_first_last.unwrap_or(is_two_phased) {
             graph.keep_first_and_last();
+            if graph.layers().all(|layer| layer.unquantized) {
+                let expected = "a network of three layers or more, of which one is then quantized";
+                return Err(Error::option("keep-first-last", expected, layers).into());
+            }
         }
         let default = self.default_recipe(layers)?;
         // The default number of epochs depends on the batch size, which may be given.
@@ -216,6 +226,15 @@ impl TrainingOptions {
         } else if recipe.prior == PriorName::Vnq {
             // The levels of k-means have no level at 0, which this prior needs.
             recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
+        }
+        let steps = recipe.steps_per_epoch(data.train.len()) as u64 * u64::from(recipe.epochs);
+        if self.init.is_none() && recipe.warmup_steps(steps) == 0 {
+            // The weights are random: there is nothing to fit levels to.
+            recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
+            if recipe.init_levels == InitLevels::Kmeans {
+                let expected = "given, or trained weights to fit levels to, by --warmup or --init";
+                return Err(Error::option("init-levels", expected, "kmeans").into());
+            }
         }
         let codebook = match &self.codebook {
             Some(levels) => given(levels)?,
@@ -247,14 +266,23 @@ impl TrainingOptions {
             recipe,
             earlier_epochs: Vec::new(),
         };
-        config.check(data.train.len())?;
-        graph.check_batch(config.recipe.batch_size)?;
+        let codebook = config.check(data.train.len())?;
+        let gap = config.recipe.level_gap;
+        check_level_gap("codebook", codebook.levels(), gap).map_err(|error| match error {
+            Error::Tensor { seen, .. } => {
+                let expected = format!("at most the smallest distance of levels in the codebook, here of {seen}");
+                Error::option("level-gap", expected, gap)
+            }
+            other => other,
+        })?;
         if config.recipe.init_levels == InitLevels::Kmeans {
             phase::check_levels(&graph, config.codebook.len())?;
         }
         // Each weight has a value, two moments and a gradient. If they do not fit into memory, no run is created.
         let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
         reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;
+        // What would fail at the first step fails here, before a directory is created.
+        trainer(&config, config.graph(&data.train)?, &codebook, &data.train, true)?;
         Ok(config)
     }
 

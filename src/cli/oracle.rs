@@ -28,8 +28,8 @@ The definition of the operation computes it, or, with --kernels, the kernels tha
 entry computed_by of OUT says which.
 
 Without options an operation is its definition: --spike exact, --kl-scale dataset, --kl-weight 1,
-under which the loss bounds the evidence. `train` has a recipe that was measured instead: per-weight,
-0.2.
+under which the loss of a network of dense layers bounds -ln evidence, up to a constant. `train` has a recipe that was measured instead: per-weight,
+and a weight that depends on the network, see `train --help`.
 
 Examples:
   spikeslab oracle --list
@@ -65,7 +65,14 @@ fn command(arguments: &OracleArguments) -> Outcome {
         let operations: Vec<&Operation> = match named[..] {
             [] => OPERATIONS.iter().collect(),
             [name] => vec![find(&name.to_string_lossy())?],
-            [_, more, ..] => return Err(Error::option("oracle", "--list alone", more.to_string_lossy()).into()),
+            [_, more, ..] => {
+                return Err(Error::option(
+                    "oracle",
+                    "at most one operation with --list or --help",
+                    more.to_string_lossy(),
+                )
+                .into());
+            }
         };
         if arguments.json || asks_for("--json") {
             json(&Value::from_iter(operations.into_iter().map(in_json)).to_string())?;
@@ -91,8 +98,8 @@ fn command(arguments: &OracleArguments) -> Outcome {
                 options.push((name.to_string(), "true".to_string()));
             }
             Some((name, _)) => {
-                let value = rest.next().ok_or_else(|| Error::option(name, "a value", "none"))?;
-                options.push((name.to_string(), value.to_string_lossy().into_owned()));
+                let value = rest.next().map_or_else(String::new, |value| value.to_string_lossy().into_owned());
+                options.push((name.to_string(), value));
             }
         }
     }
@@ -102,7 +109,7 @@ fn command(arguments: &OracleArguments) -> Outcome {
             (operation, Some(Path::new(input)), Path::new(output))
         }
         [operation, input, output] => (operation, Some(Path::new(input)), Path::new(output)),
-        [operation, output] => (operation, None, Path::new(output)),
+        [operation, output] if *operation == "noise" => (operation, None, Path::new(output)),
         _ => {
             let seen = format!("{} of them", files.len());
             return Err(Error::option("oracle", "OP IN.safetensors OUT.safetensors", seen).into());
@@ -160,11 +167,13 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
 }
 
 /// The inputs of a network as `--list` prints them: their names depend on the network.
-const OF_NETWORKS: &str = "x (B, C, H, W), every parameter by its name, eps.<layer>";
+const OF_NETWORKS: &str = "x (B, C, H, W), or (B, I) for an input of 1x1xI; every trained parameter by its name, also \
+                           those that the prior does not read; unless the prior is none, eps.<layer> of the shape of \
+                           the layer's output. Normalizations take the batch's statistics; every level has the mass 1/M";
 
 fn option(option: &OptionSpec) -> Result<(), Failure> {
     let default = if option.default.is_empty() { String::new() } else { format!(" [{}]", option.default) };
-    line(&format!("    --{:<17}{}{default}", option.name, option.values))
+    line(&format!("    --{:<18}{}{default}", option.name, option.values))
 }
 
 /// An operation as `--list --json` prints it. The inputs of networks are null; the default of an option without one is

@@ -16,6 +16,12 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
     })
 }
 
+/// A number of things, with the plural's s unless it is 1.
+pub(super) fn count(number: impl Into<u64>, thing: &str) -> String {
+    let number = number.into();
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Writes JSON to standard output, in one line; unprintable characters, which only strings have, are escaped as in
 /// JSON.
 pub(super) fn json(text: &str) -> Result<(), Failure> {

@@ -73,6 +73,8 @@ impl<'a> Progress<'a> {
                 format!("{:width$}{nll:>8}{kappa:>8}{kl:>8}{loss:>10}{at:>7}{accuracy:>18}{seconds:>8}", "")
             };
             lines.extend(COLUMNS.map(str::to_string));
+            let on = if self.origin.config.validation.is_some() { "images held out" } else { "test images" };
+            lines.push(format!("Accuracy: on the {on}."));
             lines.push(names(["", "", "KL per", "quantized", "at"], "accuracy     ", "").trim_end().to_string());
             lines.push(names(["NLL", "κ", "weight", "loss", "level"], "mean quantized", "seconds"));
         }

@@ -1,7 +1,7 @@
 //! `spikeslab quantize`.
 
 use super::output::line;
-use super::source::{check_data, load_run, packed, refit_levels, training_images};
+use super::source::{check_data, load_run, own_data, packed, refit_levels, training_images};
 use super::threads::Threads;
 use super::{Outcome, table};
 use crate::files::write::check_replaceable;
@@ -56,7 +56,10 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
         refit_levels(&mut checkpoint.network, levels.into())?;
     }
     if let Some(images) = arguments.recalibrate {
-        let data = load(arguments.data.as_deref().or(config.data.as_deref()), config.coarse)?;
+        let data = match &arguments.data {
+            Some(path) => load(Some(path), config.coarse)?,
+            None => own_data(&config, config.coarse)?,
+        };
         check_data(&arguments.run, &config, &checkpoint, &data)?;
         let data = training_images(&config, data.train)?;
         let (images, network) = (images as usize, &checkpoint.network);

@@ -1,5 +1,6 @@
 //! The models that commands such as `eval` and `inspect` read: run directories and packed models.
 
+use super::init::is_packed;
 use super::training::check_origin;
 use crate::error::{Error, Result};
 use crate::nets::{Given, Graph, Network};
@@ -25,6 +26,8 @@ impl Source {
         if path.is_dir() {
             let (config, checkpoint) = load_run(path)?;
             Ok(Self::Run(Box::new(config), Box::new(checkpoint)))
+        } else if path.is_file() && !is_packed(path)? {
+            Err(Error::file(path, "a run directory or a packed model", "a file that is neither"))
         } else {
             Ok(Self::Packed(Box::new(format::load(path)?)))
         }
@@ -78,6 +81,16 @@ pub(super) fn load_run(dir: &Path) -> Result<(Config, Checkpoint)> {
 pub(super) fn packed(config: &Config, network: &Network<f32>) -> PackedModel {
     let model = PackedModel::new(&config.network, network, config.standardization.clone());
     model.with_trained_on(config.trained_on.clone())
+}
+
+/// The data set that a run's configuration names.
+pub(super) fn own_data(config: &Config, coarse: bool) -> Result<Split> {
+    match &config.data {
+        Some(path) if !path.exists() => {
+            Err(Error::file(path, "the data of the run; --data PATH tells where they are now", "nothing of that name"))
+        }
+        path => load(path.as_deref(), coarse),
+    }
 }
 
 /// The data set at `path` or, without a path, the images in the program, for a packed model. The images in the program

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped has the figures of its last whole epoch; one
-that has none yet has its options alone. Accuracies are of the images that the column
-`on` names: the test images, or those held out with --validation.
+A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped \
+has the figures of its last whole epoch; one that has none yet has its options alone. Accuracies are \
+of the images that the column `on` names: the test images, or those held out with --validation.
 
 Examples:
   spikeslab summarize runs/*

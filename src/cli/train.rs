@@ -24,12 +24,12 @@ Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the 
 crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
 sums are rounded in another order.
 With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
-ended; from there on the learning rate and the weight of the KL follow the new number. config.json
+ended; a run whose second phase has begun keeps its number. From there on the learning rate and the weight of the KL follow the new number. config.json
 keeps the earlier one, and the step at which it changed. Until the new end, model.packed and
 figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
 checksum decides. --figure-formats is not kept: give it again.
 Where nothing is given, --kl-scale and --kl-weight are a recipe that was measured; those of `oracle`
-(dataset, 1) are the definitions, under which, with --spike exact, the loss bounds the evidence.
+(dataset, 1) are the definitions: with --spike exact the loss of dense layers then bounds -ln evidence.
 --spike fit is the published function.
 
 Examples:

@@ -4,24 +4,26 @@ use super::checkpoints::Checkpoints;
 use super::device::{Gpu, on};
 use super::figures;
 use super::init;
-use super::output::{line, note};
+use super::output::{count, line, note};
 use super::progress::Progress;
 use super::signals::{self, asked_to_end};
-use super::source::packed;
+use super::source::{own_data, packed};
 use super::teacher::Student;
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
 use crate::nets::{Graph, Network, Role};
 use crate::packed::{PackedModel, format};
-use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
+use crate::prior::{Codebook, Prior};
 use crate::report::formats::Formats;
 use crate::report::{self, Accuracies, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
-use crate::train::data::{Split, load};
+use crate::train::data::{Dataset, Split};
 use crate::train::evaluate::{Weights, quantized_loss, share_between_levels};
 use crate::train::fit::{Control, EpochMetrics, Position, fit};
+use crate::train::objective::Forward;
+use crate::train::recipe::{PriorName, Recipe};
 use crate::train::{Run, Trainer, Training, checkpoint};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -86,6 +88,12 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
             let expected = format!("at least {begun}, as many as the run in {} has begun", run.dir().display());
             return Err(Error::option("epochs", expected, epochs));
         }
+        // Without a step to come, the weights would stay between the levels that the layers compute with.
+        let is_over = epochs == begun && position.step == 0;
+        if is_over && epochs != config.recipe.epochs && config.recipe.forward != Forward::Sampled {
+            let expected = format!("at least {}: the last step of a run quantizes its weights", begun + 1);
+            return Err(Error::option("epochs", expected, epochs));
+        }
         check_phases(&config, epochs, steps, data.train.len())?;
         config = config.with_epochs(epochs, steps);
     }
@@ -96,14 +104,8 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
         None => Error::file(run.dir(), "a run whose configuration is in range", error),
     };
     let codebook = config.check(data.train.len()).map_err(in_range)?;
-    let mut network = Network::new(config.graph(&data.train).map_err(in_range)?, &codebook);
-    network.initialize(config.recipe.seed);
-    let init = config.init.as_ref().filter(|_| state.is_none());
-    init.map_or(Ok(()), |init| init::begin(init, &mut network, &data.train))?;
-    let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len())?;
-    if init.is_some() && trainer.warmup_steps() == 0 {
-        trainer.begin_second_phase()?;
-    }
+    let graph = config.graph(&data.train).map_err(in_range)?;
+    let mut trainer = trainer(&config, graph, &codebook, &data.train, state.is_none())?;
     if let Some(teacher) = &config.teacher {
         let student = Student {
             graph: trainer.network.graph(),
@@ -126,13 +128,36 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     Ok(Ready { config, data, origin, trainer, position, metrics })
 }
 
+/// The trainer of a run at its first step, without its teacher. The weights of `--init` are read if the run begins: if
+/// it goes on, its checkpoint replaces them.
+pub(super) fn trainer(
+    config: &Config,
+    graph: Graph,
+    codebook: &Codebook<f32>,
+    data: &Dataset,
+    begins: bool,
+) -> Result<Trainer<f32>> {
+    let mut network = Network::new(graph, codebook);
+    network.initialize(config.recipe.seed);
+    let init = config.init.as_ref().filter(|_| begins);
+    init.map_or(Ok(()), |init| init::begin(init, &mut network, data))?;
+    let mut trainer = Trainer::new(network, config.recipe.clone(), data.len())?;
+    if init.is_some() && trainer.warmup_steps() == 0 {
+        trainer.begin_second_phase()?;
+    }
+    Ok(trainer)
+}
+
 /// Checks that another number of epochs does not move the beginning of a second phase that has already begun.
 fn check_phases(config: &Config, epochs: u32, steps: u64, images: usize) -> Result<()> {
     let recipe = &config.recipe;
     let begins = |epochs: u32| recipe.warmup_steps(recipe.steps_per_epoch(images) as u64 * u64::from(epochs));
     let (before, after) = (begins(recipe.epochs), begins(epochs));
     if before != after && steps >= before.min(after) {
-        let expected = format!("{}: the run's second phase has begun, at step {before}", recipe.epochs);
+        let expected = format!(
+            "{}, as the run's second phase has begun, at step {before}; for more epochs begin a new run with --init",
+            recipe.epochs
+        );
         return Err(Error::option("epochs", expected, format!("{epochs}, which begin it at step {after}")));
     }
     Ok(())
@@ -151,13 +176,17 @@ pub(super) fn train(
     let Ready { config, data, origin, trainer, position, metrics } = ready(run, checkpoints, changes)?;
     let run = &*run;
     line(&format!("{} on {}", config.network, data.source))?;
+    let forward = match config.recipe.forward {
+        Forward::Sampled => String::new(),
+        other => format!(", forward {}", other.name()),
+    };
     line(&format!(
-        "{} weights, {} prior, {} levels, {} epochs of {} steps, in {}",
+        "{} weights, prior {}{forward}, {} levels, {} of {}, in {}",
         trainer.network.weights(),
         config.recipe.prior.name(),
         config.codebook.len(),
-        config.recipe.epochs,
-        trainer.steps_per_epoch(),
+        count(config.recipe.epochs, "epoch"),
+        count(trainer.steps_per_epoch(), "step"),
         run.dir().display()
     ))?;
 
@@ -191,7 +220,7 @@ pub(super) fn load_data(run: &Run, config: &Config) -> Result<Split> {
         Error::Option { .. } => Error::file(run.dir(), "the data it was begun on", error),
         other => other,
     };
-    let mut data = load(config.data.as_deref(), config.coarse).map_err(expected)?;
+    let mut data = own_data(config, config.coarse).map_err(expected)?;
     config.limit.map_or(Ok(()), |images| data.limit(images)).map_err(expected)?;
     if data.train.checksum() != config.data_checksum {
         let expected = format!("the data it was begun on, checksum {:08x}", config.data_checksum);
@@ -336,11 +365,14 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
         return None;
     }
     let costs = if loss > 0.0 { format!("quantizing costs {loss:.2} points of accuracy, and ") } else { String::new() };
+    let stronger =
+        if recipe.kl_weight > 0.0 { (5.0 * recipe.kl_weight) as f32 } else { Recipe::default().kl_weight as f32 };
+    // This prior needs a level at 0, which k-means does not give.
+    let levels = if recipe.prior == PriorName::Vnq { "" } else { " --init-levels kmeans" };
     Some(format!(
         "{costs}{:.1} % of the weights lie between levels: try more steps (--epochs {}), a stronger prior (--kl-weight \
-         {}) or two phases (--warmup 0.8 --forward hard --init-levels kmeans)",
+         {stronger}) or two phases (--warmup 0.8 --forward hard{levels})",
         100.0 * share,
         2 * u64::from(recipe.epochs),
-        5.0 * recipe.kl_weight,
     ))
 }

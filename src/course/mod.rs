@@ -26,7 +26,8 @@ pub struct Chapter {
     pub name: &'static str,
     /// Markdown, its formulas in MathML.
     pub text: &'static str,
-    /// Its exercises: JSON, a list of objects with `name`, `arguments`, and `cases` of `arguments` and `value`.
+    /// Its exercises: JSON, a list of objects with `name`, `arguments`, `python`, an answer, and `cases` of
+    /// `arguments` and `value`.
     pub exercises: &'static str,
 }
 

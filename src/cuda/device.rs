@@ -61,13 +61,15 @@ impl Grid {
 pub struct Argument<'a> {
     kind: Kind,
     bits: u64,
+    /// The device of a buffer.
+    device: Option<*const Inner>,
     borrowed: PhantomData<&'a ()>,
 }
 
 impl Argument<'_> {
     /// A number of the working precision.
     pub fn real<F: Real>(value: F) -> Self {
-        Self { kind: Kind::Value(F::TYPE), bits: value.in_low_bits(), borrowed: PhantomData }
+        Self { kind: Kind::Value(F::TYPE), bits: value.in_low_bits(), device: None, borrowed: PhantomData }
     }
 
     /// A size or an index.
@@ -80,14 +82,15 @@ impl Argument<'_> {
 
     /// A word of 32 bits.
     pub fn word(value: u32) -> Self {
-        Self { kind: Kind::Value("u32"), bits: value.into(), borrowed: PhantomData }
+        Self { kind: Kind::Value("u32"), bits: value.into(), device: None, borrowed: PhantomData }
     }
 }
 
 impl<'a, T: Element> From<&'a Buffer<T>> for Argument<'a> {
     fn from(buffer: &'a Buffer<T>) -> Self {
-        let (pointer, _) = buffer.slice().device_ptr(buffer.device().stream());
-        Self { kind: Kind::Read(T::TYPE), bits: pointer, borrowed: PhantomData }
+        let device = buffer.device();
+        let (pointer, _) = buffer.slice().device_ptr(device.stream());
+        Self { kind: Kind::Read(T::TYPE), bits: pointer, device: Some(device.address()), borrowed: PhantomData }
     }
 }
 
@@ -95,7 +98,7 @@ impl<'a, T: Element> From<&'a mut Buffer<T>> for Argument<'a> {
     fn from(buffer: &'a mut Buffer<T>) -> Self {
         let device = buffer.device().clone();
         let (pointer, _) = buffer.slice_mut().device_ptr_mut(device.stream());
-        Self { kind: Kind::Write(T::TYPE), bits: pointer, borrowed: PhantomData }
+        Self { kind: Kind::Write(T::TYPE), bits: pointer, device: Some(device.address()), borrowed: PhantomData }
     }
 }
 
@@ -150,7 +153,8 @@ impl Device {
             Error::device(&*called, expected, cause(error))
         };
         let context = CudaContext::new(ordinal).map_err(opened)?;
-        // SAFETY: there will be only one stream, so that no order between streams needs to be kept.
+        // SAFETY: all buffers of a launch belong to one `Device`, which has one stream (`launch` checks this), so that no
+        // order between streams needs to be kept.
         unsafe { context.disable_event_tracking() };
         let name = context.name().map_err(opened)?;
         let compute = context.compute_capability().map_err(opened)?;
@@ -184,8 +188,8 @@ impl Device {
     /// [`Error::Device`] if the kernel cannot be compiled or launched.
     ///
     /// # Panics
-    /// If there is no such kernel, or the arguments do not have the types of its parameters.
-    pub fn launch<F: Real>(
+    /// If there is no such kernel, the arguments do not have the types of its parameters, or a buffer is another device's.
+    pub(super) fn launch<F: Real>(
         &self,
         path: &'static str,
         name: &str,
@@ -197,6 +201,8 @@ impl Device {
         let kinds: Vec<Kind> = arguments.iter().map(|argument| argument.kind).collect();
         let fit = kinds.len() == parameters.len() && kinds.iter().zip(parameters).all(|(kind, of)| of.takes(*kind));
         assert!(fit, "{path} {name}: expected arguments {parameters:?} (saw: {kinds:?})");
+        let is_own = |argument: &Argument<'_>| argument.device.is_none_or(|device| device == self.address());
+        assert!(arguments.iter().all(is_own), "{path} {name}: expected buffers of {self}");
         if grid.0.contains(&0) {
             return Ok(());
         }
@@ -207,7 +213,8 @@ impl Device {
         let mut pointers: Vec<_> = bits.iter_mut().map(|bits| std::ptr::from_mut(bits).cast()).collect();
         self.check("context", self.0.context.bind_to_thread())?;
         // SAFETY: number, types and mutability of the arguments are those of the parameters; a buffer that is freed
-        // later is freed in the order of the same stream. Each kernel itself stays within its buffers.
+        // later is freed in the order of the same stream. The callers, all in `cuda`, pass the sizes of the buffers,
+        // within which each kernel stays.
         let launched = unsafe {
             result::launch_kernel(
                 function.cu_function(),
@@ -219,6 +226,11 @@ impl Device {
             )
         };
         self.check(&format!("kernel {path} {name}"), launched)
+    }
+
+    /// What is the same for clones and no other device.
+    fn address(&self) -> *const Inner {
+        Arc::as_ptr(&self.0)
     }
 
     /// The stream.

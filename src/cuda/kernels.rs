@@ -1,5 +1,6 @@
 //! The sources of the kernels, the types of their parameters, and their compilation.
 
+use crate::layers::V0;
 use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 
 /// The functions that all kernels share, which can be compiled as C++ too.
@@ -121,7 +122,8 @@ fn kind(parameter: &str, real: &'static str) -> Kind {
 /// # Panics
 /// If there is no such file, or no compiler: see [`is_compiler_present`].
 pub fn compile(path: &str, real: &str, (major, minor): (i32, i32)) -> Result<Ptx, (String, String)> {
-    let source = format!("#define REAL {real}\n{HEADER}\n#line 1 \"{path}.cu\"\n{}", source(path));
+    let constants = format!("#define REAL {real}\n#define V0 {V0:e}");
+    let source = format!("{constants}\n{HEADER}\n#line 1 \"{path}.cu\"\n{}", source(path));
     let options = CompileOptions {
         fmad: Some(false),
         options: vec![format!("--gpu-architecture=compute_{major}{minor}"), "--std=c++17".to_string()],

@@ -10,7 +10,8 @@
 //! Kernels are compiled so that products and sums are fused only where they call fma (`fmad=false`), as in the CPU's
 //! code, so that + − × ÷ √ and fma round as on the CPU. Operations that use only these, and the functions of
 //! [`scalar`](crate::scalar) written with them (eˣ and ln in f32, the noise), have the same bits on both wherever the
-//! order of operations is the same; the C library's functions differ by a unit or two in the last place. The order of
+//! order of operations is the same. The C library's functions differ by a unit or two in the last place; the
+//! convolutions and the projection of θ compute σ² with them. The order of
 //! every sum depends only on the shapes, and no sum uses floating-point atomics: the same input gives the same bits in
 //! every run on one GPU. `tests/cuda` compares every operation with the CPU's.
 //!
@@ -29,4 +30,5 @@ pub mod tensor;
 pub mod train;
 
 pub use buffer::{Buffer, Element, Real};
-pub use device::{Argument, Device, Grid};
+pub use device::Device;
+pub(crate) use device::{Argument, Grid};

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `onnx` | ONNX Runtime and what else reads ONNX: the levels are gathered by indices of two, four or eight bits |
 //! | [`c`] | devices: one C99 file without a heap, whose weights take one, two, four or eight bits |
-//! | `safetensors` | whoever computes in Python: levels and indices, or weights that `torch.load_state_dict` takes |
+//! | `safetensors` | whoever computes in Python: levels and indices, or weights that `load_state_dict` of a PyTorch module takes |
 //!
 //! Each computes the logits of the [packed model](crate::packed) to rounding. `safetensors` can also hold the weights of a
 //! network that is not quantized.

@@ -125,14 +125,16 @@ fn serialize(model: &PackedModel, tensors: Vec<Tensor>) -> Result<Vec<u8>> {
         "classes": model.class_names(),
     });
     let metadata = HashMap::from([("spikeslab".to_string(), metadata.to_string())]);
-    let too_many = |seen: String| Error::tensor("weights", "tensors that a safetensors file can hold", seen);
+    let too_many = |seen: String| {
+        Error::tensor("weights", format!("a file of at most {TENSORS} bytes, with a header of at most {HEADER}"), seen)
+    };
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         (name, TensorView::new(*dtype, shape.clone(), bytes).expect("as many bytes as elements"))
     });
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| too_many(error.to_string()))?;
     let header_len = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     if header_len > HEADER || bytes.len() as u64 > TENSORS {
-        return Err(too_many(format!("{} bytes, in a header {header_len}", bytes.len())));
+        return Err(too_many(format!("{} bytes, a header of {header_len}", bytes.len())));
     }
     Ok(bytes)
 }

@@ -152,7 +152,7 @@ pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
 pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
     let numbered = |number: u32| dir.join(format!("{name}-{number}"));
     if fs::metadata(dir).is_ok_and(|there| !there.is_dir()) {
-        return Err(Error::file(&numbered(1), FREE, "a file"));
+        return Err(Error::file(dir, "a directory", "a file"));
     }
     create_dir_all(dir)?;
     for path in (1..10_000).map(numbered) {

@@ -1,4 +1,5 @@
-//! Normalization and ReLU of an image's channels, wherever a kernel reads them, and the backward of both.
+//! Normalization and ReLU of an image's channels, wherever a kernel reads them, and the backward of both. By definition
+//! they are [`layers::batch_norm`](crate::layers::batch_norm) and [`layers::relu`](crate::layers::relu).
 //!
 //! ```text
 //! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
@@ -6,8 +7,8 @@
 //! dx, with μ and s² held:        dx += γ/√(s² + ε) · g
 //! ```
 //!
-//! Where μ and s² are the batch's own, this dx lacks the gradient that flows through them; [`BatchTerm`] is that part.
-//! It is linear in dγ and dβ. All activations that normalize a channel with the same statistics have the same formula
+//! Where μ and s² are the batch's own, this dx lacks the gradient that flows through them; [`BatchTerm`] is minus that
+//! gradient. It is linear in dγ and dβ. All activations that normalize a channel with the same statistics have the same formula
 //! for it, so they add their parts to one [`BatchTerm`], which is subtracted from dx once.
 //!
 //! ```text
@@ -176,7 +177,8 @@ fn total<V: Vector>(sums: [V; VECTORS]) -> f64 {
     lanes.into_iter().map(V::Element::as_f64).sum()
 }
 
-/// The gradient that flows into x through the batch's own μ and s², summed over the activations that normalize x, per channel.
+/// Minus the gradient that flows into x through the batch's own μ and s², summed over the activations that normalize x,
+/// per channel.
 #[derive(Clone, Debug)]
 pub struct BatchTerm<F> {
     mean: Vec<F>,

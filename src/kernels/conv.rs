@@ -16,7 +16,7 @@
 //! An [`Activation`] in front of the convolution is applied to the images as they are laid out; its backward runs as dx
 //! is gathered. The gradient dy is an [`OutputGradient`]: an array, or an object that forms dy a few images at a time.
 //!
-//! Shapes as in [`bayes_conv2d`](crate::layers::bayes_conv2d): x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and
+//! The definition is [`layers::bayes_conv2d`](crate::layers::bayes_conv2d), with the same shapes: x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and
 //! y (B, O, OH, OW).
 
 mod backward;
@@ -246,10 +246,11 @@ impl<F: Real> Conv2d<'_, F> {
     }
 
     /// Returns the gradient with respect to the parameters, including those of the activation, and adds the gradient
-    /// with respect to x to `dx`, whose images are contiguous.
+    /// with respect to x to `dx`, whose images are contiguous. With an activation, `dx` must be given: dγ and dβ are
+    /// computed with it.
     ///
     /// # Panics
-    /// If a shape differs from that of the forward.
+    /// If a shape differs from that of the forward, or there is an activation without `dx`.
     pub fn backward(
         &self,
         x: ArrayView4<'_, F>,
@@ -261,6 +262,9 @@ impl<F: Real> Conv2d<'_, F> {
         let sizes = self.sizes(x.shape()).expect("the forward checked the shapes");
         let (y_shape, group) = self.y_shape(x.dim().0, &sizes);
         assert_eq!(dy.dim(), y_shape, "dy has y's shape");
+        assert!(dv_per_dy.is_none_or(|dv_per_dy| dv_per_dy.dim() == y_shape), "dv_per_dy has y's shape");
+        assert!(dx.as_ref().is_none_or(|dx| dx.dim() == x.dim()), "dx has x's shape");
+        assert!(activation.is_none() || dx.is_some(), "dγ and dβ are computed with dx");
         let layout = &self.layout(&sizes);
         let output = self.groups * group;
         let adjoint = &Adjoint::new(layout, &self.window);

@@ -12,6 +12,8 @@
 //! has the same mean and variance in every unit that normalizes it, so they are computed once. The gradient that flows
 //! through them is subtracted once, after the backward of all units that read the channel.
 //!
+//! The definition is [`layers::dense_block`](crate::layers::dense_block).
+//!
 //! Shapes: x (B, C, H, W), y (B, C + Σ O, H, W), where O is the number of outputs of a unit's last stage.
 
 use super::activation::{Activation, BatchTerm};

@@ -156,15 +156,9 @@ fn tile<'a, V: Vector, const N: usize>(
         for (i, row) in rows.iter_mut().enumerate() {
             let (to_left, to_right) = row.split_at_mut(row.len().min(V::LANES));
             for (sum, to) in [(left[i], to_left), (right[i], to_right)] {
-                let sum = if block == 0 { sum } else { load_some::<V>(to).add(sum) };
+                let sum = if block == 0 { sum } else { V::load_some(to).add(sum) };
                 sum.store_some(to);
             }
         }
     }
-}
-
-/// Loads a slice of at most a vector's length, padded with zeros.
-#[inline(always)]
-fn load_some<V: Vector>(from: &[V::Element]) -> V {
-    if from.len() == V::LANES { V::load(from) } else { V::load_part(from) }
 }

@@ -1,13 +1,13 @@
 //! The passes of a batch normalization over its input, block of channels by block.
 //!
 //! ```text
-//! forward:    y = scale · (x − μ) + shift
-//!             scale = γ/√(s² + ε), shift = β
+//! forward:    y = scale · (x − μ) + β,  scale = γ/√(s² + ε)
 //! backward:   dγ = Σ dy x̂, dβ = Σ dy; then dx in the place of dy:
 //!             dx = γ/√(s² + ε) · (dy − mean dy − x̂ · mean(dy x̂))
 //! ```
 //!
-//! The means are left out where μ and s² are constants.
+//! The means are left out where μ and s² are constants. The definition is
+//! [`layers::batch_norm`](crate::layers::batch_norm).
 
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
@@ -17,12 +17,12 @@ use crate::tensor::sum::Sums;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView3, ArrayViewMut3, Axis};
 
-/// y (B, C, P), from `x` in standard layout, with the mean, scale and shift of each channel (C).
+/// y (B, C, P), from `x` in standard layout, with μ, the scale and β of each channel (C).
 pub(crate) fn forward<F: Real>(
     x: ArrayView3<'_, F>,
     mean: ArrayView1<'_, F>,
     scale: ArrayView1<'_, F>,
-    shift: ArrayView1<'_, F>,
+    beta: ArrayView1<'_, F>,
 ) -> Array3<F> {
     let mut y = Array3::zeros(x.dim());
     let size = block(x.dim().2);
@@ -32,8 +32,8 @@ pub(crate) fn forward<F: Real>(
         .enumerate()
         .for_each(|(i, (y, x))| {
             let of_place = |of_channel: ArrayView1<'_, F>| by_place(i * size, &x, &|c| of_channel[c]);
-            let (mean, scale, shift) = (&of_place(mean), &of_place(scale), &of_place(shift));
-            F::vectorize(Normalize { mean, scale, shift, x, y });
+            let (mean, scale, beta) = (&of_place(mean), &of_place(scale), &of_place(beta));
+            F::vectorize(Normalize { mean, scale, beta, x, y });
         });
     y
 }
@@ -66,7 +66,7 @@ pub(crate) fn backward<F: Real>(
     [dgamma.into(), dbeta.into()]
 }
 
-/// y = γ x̂ + β = scale · (x − μ) + shift on a block of channels.
+/// y = γ x̂ + β = scale · (x − μ) + β on a block of channels.
 struct Normalize<'a, F> {
     x: ArrayView3<'a, F>,
     y: ArrayViewMut3<'a, F>,
@@ -74,7 +74,7 @@ struct Normalize<'a, F> {
     /// γ / √(s² + ε).
     scale: &'a [F],
     /// β.
-    shift: &'a [F],
+    beta: &'a [F],
 }
 
 impl<F: Real> Kernel<F> for Normalize<'_, F> {
@@ -84,9 +84,9 @@ impl<F: Real> Kernel<F> for Normalize<'_, F> {
     fn run<V: Vector<Element = F>>(mut self) {
         for (x, mut y) in self.x.outer_iter().zip(self.y.outer_iter_mut()) {
             let (x, y) = (x.to_slice().expect(CONTIGUOUS), y.as_slice_mut().expect(CONTIGUOUS));
-            let of_place = self.mean.iter().zip(self.scale).zip(self.shift);
-            for ((y, x), ((mean, scale), shift)) in y.iter_mut().zip(x).zip(of_place) {
-                *y = *scale * (*x - *mean) + *shift;
+            let of_place = self.mean.iter().zip(self.scale).zip(self.beta);
+            for ((y, x), ((mean, scale), beta)) in y.iter_mut().zip(x).zip(of_place) {
+                *y = *scale * (*x - *mean) + *beta;
             }
         }
     }

@@ -8,8 +8,8 @@
 //! dx = γ/√(s² + ε) · (g at the maxima, 0 elsewhere)
 //! ```
 //!
-//! The result is that of the three operations one after the other, each of which reads images as large as x. Here
-//! neither a nor its gradient is stored, and beside x the backward keeps one pixel and its place for each window, a
+//! The result is that of the definition, [`layers::pooled_activation`](crate::layers::pooled_activation): three operations
+//! one after the other, each of which reads images as large as x. Here neither a nor its gradient is stored, and beside x the backward keeps one pixel and its place for each window, a
 //! quarter of x's pixels. Where μ and s² are the batch's own, [`BatchTerm`] is subtracted from dx.
 //!
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
@@ -50,7 +50,8 @@ pub struct Cache<F> {
     at_maximum: Array4<F>,
     /// The place of that element in the window, in row-major order.
     place: Array4<u8>,
-    /// The gradient that flows through the batch's statistics, 0 until the backward; none if the statistics were given.
+    /// What is subtracted from dx because the batch's statistics depend on x: 0 until the backward, and none if the
+    /// statistics were given.
     term: Option<BatchTerm<F>>,
 }
 
@@ -93,9 +94,9 @@ impl<F: Real> PooledActivation<'_, F> {
         let chunks = (images, y.chunks(image), at_maximum.chunks(image), place.chunks(image)).into_par_iter();
         chunks.for_each_init(
             || spares.take(),
-            |maxima_so_far, (x, y, at_maximum, place)| {
+            |buffers, (x, y, at_maximum, place)| {
                 let size = [height, width];
-                F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, maxima_so_far });
+                F::vectorize(Forward { activation: &activation, size, x, y, at_maximum, place, buffers });
             },
         );
         let (y, at_maximum, place) = (y.finish(shape), at_maximum.finish(shape), place.finish(shape));

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! OH = ⌊(H + 2·pad − k)/s⌋ + 1
-//!      rounded up under `ceil_mode`, but for a last window that
-//!      would begin beyond H + pad
+//!      rounded up under `ceil_mode`, but without a last window
+//!      that would begin after the last row, p·s − pad ≥ H
 //! window p covers the rows p·s − pad … p·s − pad + k − 1;
 //!      of these, those in 0 … H − 1 are pixels
 //! ```

@@ -3,13 +3,14 @@
 //!
 //! ```text
 //! w = Q(θ) = ℓ_k(θ)       k(θ): the level that replaces θ
-//! dθ := dw                an approximation: the choice of level has
-//!                         no derivative
-//! dℓ_k = Σ_{i: k(θ_i) = k} dw_i        exact
+//! dθ := dw                an estimator: the derivative of Q is 0
+//!                         almost everywhere
+//! dℓ_k = Σ_{i: k(θ_i) = k} dw_i        exact while no θ is halfway
+//!                                      between two levels
 //! ```
 //!
 //! Shapes: θ, w, dθ and dw have one shape, ℓ and dℓ (M). Under [`hard`](crate::train::Forward::Hard) training, a
-//! layer's noise is added to the pre-activations as usual: y = x Q(θ) + √(x² σ² + v₀) ⊙ ε. Its dx is computed with Q(θ)
+//! layer's noise is added to the pre-activations as usual: y = x Q(θ) + b + √(x² σ² + v₀) ⊙ ε. Its dx is computed with Q(θ)
 //! too.
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).

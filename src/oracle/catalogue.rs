@@ -68,7 +68,11 @@ pub(super) const NETWORK: &str = "network";
 const NETWORK_OPTIONS: &[OptionSpec] = &[
     option(NETWORK, "a preset, or the file of a network's text; the command takes it after the operation", ""),
     option("prior", "nearest, mixture, vnq, windows, quadrature, gaussian or none", "nearest"),
-    option("forward", "sampled, hard or straight-through: see train::Forward", "sampled"),
+    option(
+        "forward",
+        "sampled, hard or straight-through; in the last two d.<layer>.theta is the straight-through estimate",
+        "sampled",
+    ),
     SPIKE,
     option("kl-scale", "dataset or per-weight", "dataset"),
     option("train-size", "a whole number of at least 1", "60000"),
@@ -109,7 +113,8 @@ pub const OPERATIONS: &[Operation] = &[
             option("window-ratio", "a positive number; the form's own unless given", ""),
         ],
         outputs: "kl (…), one a weight; of their sum: dtheta (…), dlog_sigma2 (…), dlevels (M)",
-        domain: "levels: 2 to 256, strictly ascending, for vnq with 0 among them, for windows without; level_weights: positive, of sum 1",
+        domain: "levels: 2 to 256, strictly ascending, for vnq with 0 among them, for windows without; \
+                 level_weights: positive, of sum 1 to within 1e-4; for quadrature log_sigma2 below 1415",
         f32: priors::kl,
         f64: priors::kl,
     },
@@ -241,7 +246,8 @@ pub const OPERATIONS: &[Operation] = &[
             option("ignore-index", "a whole number, the label of images that do not count; none unless given", ""),
         ],
         outputs: "nll (1), the mean; dlogits (B, K)",
-        domain: "labels from 0 to K - 1; the sum of the NLL over the batch below the largest number",
+        domain: "labels from 0 to K - 1, or the ignored one; class_weights of at least 0; a label that is not ignored, of a \
+                 class whose weight is not 0; the sum of the NLL over the batch below the largest number",
         f32: layers::softmax_nll,
         f64: layers::softmax_nll,
     },
@@ -315,8 +321,8 @@ pub const OPERATIONS: &[Operation] = &[
         inputs: &[],
         labels: true,
         options: NETWORK_OPTIONS,
-        outputs: "loss, nll, kl (sum, unscaled), logits (B, classes), d.<parameter>",
-        domain: "labels from 0 to classes - 1; running variances of at least 0; every sum on the way below the largest number",
+        outputs: "loss, nll, kl (sum, unscaled), logits (B, classes), d.<parameter> of each that the loss depends on",
+        domain: "labels from 0 to classes - 1; every sum on the way below the largest number",
         f32: networks::network,
         f64: networks::network,
     },

@@ -3,7 +3,10 @@
 //! Those who implement these layers in another program evaluate an operation here on their inputs, and compare the
 //! outputs. Input and output are safetensors files. The arithmetic is done in the type of the inputs, F64 or F32; F16
 //! and BF16 are read as F32. Every derivative is complete: the derivative with respect to the levels includes that of
-//! the window widths, and a zero level is not fixed. Scalars are tensors of shape (1).
+//! the window widths, and a zero level is not fixed. The exception is `network` with `--forward hard` or
+//! `straight-through`: there the derivative in θ is the straight-through estimate, the gradient of the loss in Q(θ) plus
+//! that of the KL in θ. It agrees with that definition, and not with differences of the loss in θ; the derivative in the
+//! levels is exact. Scalars are tensors of shape (1).
 //!
 //! The oracle evaluates the operation's definition, in [`layers`](crate::layers); with the option `kernels`, the kernel
 //! that training uses. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the
@@ -55,7 +58,7 @@ fn of_preset<'a>(name: &'a str, options: &[(String, String)]) -> (&'a str, Vec<(
 }
 
 /// Like [`evaluate`], on a GPU. Outputs for which the GPU has no kernel are left out: the moments of `dense` and
-/// `conv2d`, and the KL of each weight, which is replaced by the sum.
+/// `conv2d`, and the KL of each weight, in place of which the output `kl_sum` (1) is their sum.
 ///
 /// # Errors
 /// The errors of [`evaluate`]; also if the device fails or has no such operation.

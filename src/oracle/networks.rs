@@ -136,8 +136,11 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     };
     let drawn = description.graph(Given { input, classes: Some(1), outputs: None });
     let drawn = match drawn {
-        // A text that is not a preset may contain the number of classes.
-        Err(_) if !description.is_preset() => description.graph(Given { input, classes: None, outputs: None }),
+        // A text that is not a preset may contain the number of classes. If it is not right without one either, the
+        // first error is the text's.
+        Err(error) if !description.is_preset() => {
+            description.graph(Given { input, classes: None, outputs: None }).map_err(|_| error)
+        }
         drawn => drawn,
     };
     let outputs = |layer: &BayesLayer| {

@@ -1,5 +1,6 @@
 //! The options of an operation: `--name value`, each with a default.
 
+use super::catalogue::COMMON;
 use crate::error::{Error, Result};
 use crate::kernels::Way;
 use crate::scalar::Real;
@@ -29,11 +30,10 @@ impl Options {
     /// # Errors
     /// If an option is not one of `specs`, or is given twice.
     pub fn new(specs: &[OptionSpec], given: &[(String, String)]) -> Result<Self> {
-        let names = specs.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+        let names = specs.iter().chain(COMMON).map(|spec| spec.name).collect::<Vec<_>>().join(", ");
         for (i, (name, _)) in given.iter().enumerate() {
             if !specs.iter().any(|spec| spec.name == name) {
-                let expected = if names.is_empty() { "no option".to_string() } else { names };
-                return Err(Error::option("option", expected, name));
+                return Err(Error::option("option", names, name));
             }
             if given[..i].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Error::option(name, "one value", "two"));

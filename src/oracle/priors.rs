@@ -40,8 +40,25 @@ pub(super) fn kl_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
     if !options.text("window-ratio").is_empty() {
         prior.window_ratio = options.real_for("window-ratio", |ratio: F| ratio > F::zero())?;
     }
+    check_used(&prior, inputs.get("level_weights").is_some(), options)?;
     prior.check(codebook.levels())?;
     Ok((prior, codebook))
+}
+
+/// Checks that the form depends on every input and option that is given.
+fn check_used(prior: &MultiSpike, has_masses: bool, options: &Options) -> Result<()> {
+    let (form, ratio) = (prior.form.name(), options.text("window-ratio"));
+    let has_windows = matches!(prior.form, Form::Vnq | Form::Windows);
+    if has_windows && has_masses {
+        return Err(Error::tensor("level_weights", format!("none for --prior {form}, which has no masses"), "some"));
+    }
+    if !has_windows && !ratio.is_empty() {
+        return Err(Error::option("window-ratio", format!("none for --prior {form}, which has no windows"), ratio));
+    }
+    if prior.form == Form::Quadrature && prior.spike == Spike::Fit {
+        return Err(Error::option("spike", "exact for --prior quadrature, which is no sum over spikes", "fit"));
+    }
+    Ok(())
 }
 
 pub(super) fn gaussian_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {

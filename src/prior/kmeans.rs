@@ -12,8 +12,8 @@
 //! stores where the first half of the clusters of its optimum ends. Both halves are then divided in the same way
 //! (Hirschberg 1975), which takes twice the time. In total, O(M n log n).
 //!
-//! Costs are exact: the sums of x and x² are integers in units of 2^−b of the weights' range, with the largest b at
-//! which nothing overflows: 63 − log₂ n, 44 for half a million weights. The loss Σ (x − Q(x))² is therefore the least
+//! Costs are exact: each x is rounded to a multiple of 2^−b of the weights' range, b = 63 − ⌈log₂ n⌉ (44 for half a million
+//! weights), so that the sums of these integers and of their squares do not overflow. The loss Σ (x − Q(x))² is therefore the least
 //! possible, except for the rounding of the weights to that grid, of the sum over clusters, and of the means to the
 //! working precision.
 //!

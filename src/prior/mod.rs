@@ -26,9 +26,12 @@
 //!
 //! # What training maximizes
 //!
-//! Under `mixture` and `nearest`, with D exact, κ = 1 and the data-set scale, the negative loss times the size of the
-//! data set is a lower bound on the evidence up to the constant of the prior. With another κ or scale it is a tempered
-//! objective; with the fitted D, or under `vnq` and `windows`, it is no bound, since those can lie below F_true.
+//! Under `mixture` and `nearest`, with D exact, κ = 1, the data-set scale, sampled weights, no teacher and a network of
+//! dense layers, the negative loss times the size of the data set estimates a lower bound on the logarithm of the
+//! evidence, up to v₀ and the constant of the prior. A convolution draws the noise of each position by itself (see
+//! [`train::draw`](crate::train::draw)), so that with convolutions it is a bound only approximately. Where the layers
+//! compute with Q(θ), it is one only where θ = Q(θ). With another κ or scale it is a tempered objective; with the fitted
+//! D, or under `vnq` and `windows`, it is no bound, since those can lie below F_true.
 //!
 //! # The prior is improper
 //!

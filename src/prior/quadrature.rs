@@ -37,17 +37,21 @@ use super::spike::{Sigma, spike_kl};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{HALF_GAMMA_PLUS_LN_2, WeightKl};
 
-/// The integral ends at ±this many σ; the posterior's mass beyond, 1e-19, is left out.
+/// The integral ends at ±this many σ; the posterior's mass beyond, 2e-19, is left out.
 const REACH: f64 = 9.0;
 /// The largest length of an interval, in σ.
 const INTERVAL: f64 = 3.0;
 /// The step of the tanh-sinh rule over an interval on which the function bends no more sharply than over the interval's
 /// length.
 const STEP: f64 = 1.0 / 16.0;
+/// The greatest depth of a bend to which the step is fitted; where σ or a_n is out of the range of f64, it would be
+/// infinite.
+const DEEPEST: f64 = 2000.0;
 /// The rule leaves out the fraction e^−`END` of an interval at either end.
 const END: f64 = 46.0;
 
-/// F_true of one weight; adds its derivative with respect to the levels to `dlevels` (M).
+/// F_true of one weight, whose 9σ must be finite: ln σ² below 1415. Adds its derivative with respect to the levels to
+/// `dlevels` (M).
 pub fn quadrature(
     theta: f64,
     log_sigma2: f64,
@@ -76,7 +80,8 @@ pub fn quadrature(
         let intervals = ((to - from) / INTERVAL).ceil();
         let half = 0.5 * (to - from) / intervals;
         let bends = [left, right].into_iter().flatten().map(|n| bend(n, levels, level_weights));
-        let (step, steps) = rule(bends.fold(0.0, |depth, c| f64::max(depth, (2.0 * half * sigma / c).ln())));
+        let depth = bends.fold(0.0, |depth, c| f64::max(depth, (2.0 * half).ln() + log_sigma - c.ln()));
+        let (step, steps) = rule(depth.min(DEEPEST));
         for interval in 0..intervals as usize {
             for i in -steps..=steps {
                 let (from_start, from_end, weight) = tanh_sinh(step * f64::from(i));

@@ -2,6 +2,7 @@
 
 use super::WIDTH;
 use super::axes::{Axis, label};
+use super::chart::TRUTH;
 use super::panel::{Panel, legend};
 use super::svg::{CURVES, Font, GRID, INK, LEVEL, Paint, Svg, number};
 
@@ -63,7 +64,7 @@ pub fn kl_forms(names: &[&str], theta: &[f64], levels: &[f64], panels: &[FormVal
 
 fn paint(form: usize) -> Paint {
     match form {
-        0 => Paint::Line("#bdbdbd", 6.0),
+        0 => TRUTH,
         _ => Paint::Line(CURVES.get(form).map_or(INK, |(color, _)| color), 1.6),
     }
 }

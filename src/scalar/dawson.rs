@@ -22,7 +22,7 @@
 //! In the first line x^{2j} has the coefficient 1/j! − 2j/(j! (2j − 1)), from e^{x²} and from 2x times the power series.
 //!
 //! The rounding error of x² is the same in the exponential and in the series, where it almost cancels: the relative
-//! change of daw(x)/x as a function of x² is at most that of x².
+//! change of daw(x)/x as a function of x² is at most 1.19 times that of x² (at |x| = 2.09).
 //!
 //! Relative error at most 5e-15 for every finite x, in f64. For the derivative, where it is a normal number, at most
 //! 1e-14; between |x| = 0.85 and 1, where the derivative vanishes (at 0.9241…), at most 1e-14 of 0.05.

@@ -31,10 +31,6 @@ pub trait Real: NdFloat + SampleUniform + Sum + Default {
     fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V;
     /// eˣ by the method of [`Real::exp_of`], so that a loop over it is vectorized in f32.
     fn exp_in_loop(self) -> Self;
-    /// ln x by the method of [`Real::ln_of`], likewise.
-    fn ln_in_loop(self) -> Self;
-    /// ln(1 + x) for x ≥ 0 by the method of [`Real::ln_1p_of`], likewise.
-    fn ln_1p_in_loop(self) -> Self;
     /// Runs a kernel with the widest vectors of the processor.
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
@@ -89,14 +85,6 @@ impl Real for f32 {
     fn exp_in_loop(self) -> Self {
         elementary::exp(self)
     }
-    #[inline(always)]
-    fn ln_in_loop(self) -> Self {
-        elementary::ln(self)
-    }
-    #[inline(always)]
-    fn ln_1p_in_loop(self) -> Self {
-        elementary::ln_1p(self)
-    }
     #[inline]
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {
         vectorize_f32(kernel)
@@ -136,14 +124,6 @@ impl Real for f64 {
     #[inline(always)]
     fn exp_in_loop(self) -> Self {
         self.exp()
-    }
-    #[inline(always)]
-    fn ln_in_loop(self) -> Self {
-        self.ln()
-    }
-    #[inline(always)]
-    fn ln_1p_in_loop(self) -> Self {
-        self.ln_1p()
     }
     #[inline]
     fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {

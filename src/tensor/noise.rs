@@ -14,7 +14,7 @@
 //! | 2·2²⁸              | shuffling                 | epoch               |
 //! | 3·2²⁸              | augmentation              | training step       |
 //! | 4·2²⁸ + layer      | weights of an evaluation  | draw                |
-//! | 5·2²⁸              | images held out           | which part          |
+//! | 5·2²⁸              | test images held out, validation images held out, order of a folder's images | 0, 1, 2 |
 //!
 //! Four words make four normals (Box & Muller 1958): u_i = (x_i + ½) 2⁻³², then √(−2 ln u₀) (cos, sin)(2π u₁) and the
 //! same with u₂ and u₃, in f64, rounded once to the working precision.

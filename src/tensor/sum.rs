@@ -1,11 +1,11 @@
 //! Sums of many numbers, about as exact as sums of a few numbers.
 //!
 //! In a sum of numbers of one sign, each addition loses up to half a unit in the last place: the sum of 60,000 times
-//! 0.1 in f32 is wrong in the fourth digit. Here at most [`BLOCK`] terms are added up in the working precision, of
-//! which a vector holds more numbers, and the sums of these blocks in f64:
+//! 0.1 in f32 is wrong in the fourth digit. Here at most [`BLOCK`] terms are added up in the working precision, in
+//! which a vector holds more numbers than in f64; the sums of these blocks are added up in f64:
 //!
 //! ```text
-//! |seen − Σ x| ≤ (½ BLOCK ε + n/BLOCK · 1.1e-16) Σ |x|
+//! |computed − Σ x| ≤ (½ BLOCK ε + n/BLOCK · 1.1e-16) Σ |x|
 //! ε = 1.2e-7 in f32, 2.2e-16 in f64
 //! ```
 //!

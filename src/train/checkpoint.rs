@@ -55,7 +55,7 @@ pub struct Header {
     pub checksums: BTreeMap<String, u32>,
 }
 
-/// What the bits of a run depend on.
+/// What the bits of a run depend on, besides the device and `SPIKESLAB_KERNELS`, which may differ when a run goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {

@@ -23,7 +23,8 @@ pub const VERSION: u32 = 2;
 pub struct Config {
     /// The version of the format.
     pub version: u32,
-    /// The name of the network: a preset with its sizes, or the name of the file of its text, without the folder.
+    /// The name of the network: a preset without its sizes, or the name of the file of its text without folder and
+    /// ending. In a run of version 1, a preset with its sizes.
     pub network: String,
     /// The lines of the network's text, with the shape of the images and the number of classes filled in. None in a run
     /// of version 1, whose network is a preset.

@@ -190,5 +190,6 @@ pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
         .layers()
         .filter(|layer| !layer.unquantized)
         .map(|layer| Quantizer::new(parameters[layer.levels].as_slice()).loss(parameters[layer.theta].as_slice()))
-        .sum()
+        // The sum of no numbers is −0 by `sum`.
+        .fold(0.0, |sum, loss| sum + loss)
 }

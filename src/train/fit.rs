@@ -81,13 +81,18 @@ pub trait Observer<F: Real> {
 /// Trains from `position` to the last epoch of the recipe, or until the observer stops it.
 ///
 /// # Errors
-/// If the images do not fit the network, a number is not finite, or the observer fails.
+/// If there are not as many training images as the trainer is for, the images do not fit the network, a number is not
+/// finite, or the observer fails.
 pub fn fit<F: Real>(
     training: &mut dyn Training<F>,
     data: &Split,
     mut position: Position,
     observer: &mut impl Observer<F>,
 ) -> Result<Control> {
+    let (expected, seen) = (training.trainer().objective.train_size, data.train.len());
+    if seen != expected {
+        return Err(Error::tensor("images", format!("{expected}, as many as the trainer is for"), seen));
+    }
     let recipe = training.trainer().recipe().clone();
     let (batch_size, steps) = (recipe.batch_size, training.trainer().steps_per_epoch());
     while position.epoch < recipe.epochs {

@@ -7,10 +7,10 @@
 //! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
 //! ```
 //!
-//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N·loss is the evidence lower bound, up to
-//! the constant of an improper prior, of a network that is normalized by the statistics of such batches. With the per-weight scale, which the published code uses, the KL draws the
-//! weights of small layers to their levels as strongly as the weights of large layers. NLL and KL are reported
-//! separately, the KL unscaled.
+//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N·loss estimates the evidence lower
+//! bound, under the conditions in [`prior`](crate::prior), of a network that is normalized by the statistics of such
+//! batches. With the per-weight scale, which the published code uses, the KL draws the weights of small layers to their
+//! levels as strongly as the weights of large layers. NLL and KL are reported separately, the KL unscaled.
 //!
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
@@ -180,7 +180,7 @@ impl Objective {
             .collect();
         for (layer, of_layer) in layers.into_iter().zip(of_layers) {
             for (position, gradient) in positions(layer).into_iter().zip(of_layer) {
-                let is_trained = position != layer.levels || matches!(self.prior, Prior::MultiSpike(_));
+                let is_trained = position != layer.levels || self.trains_levels();
                 gradients[position] = is_trained.then_some(gradient);
             }
         }
@@ -189,6 +189,11 @@ impl Objective {
             loss.loss += scaled;
         }
         Ok(())
+    }
+
+    /// Whether the levels of the layers are learned: from the KL, or from the loss in Q(θ).
+    pub(crate) fn trains_levels(&self) -> bool {
+        self.forward == Forward::Hard || matches!(self.prior, Prior::MultiSpike(_))
     }
 
     /// The divisor of the KL of a layer with `weights` weights.

@@ -8,7 +8,8 @@
 //! | levels | not yet | learned |
 //!
 //! With a prior from the first step on, weights are drawn to their nearest levels before the network has learned which
-//! levels suit them, and they stay there. Without a first phase, a run starts in the second.
+//! levels suit them, and they stay there. Without a first phase, a run starts in the second, with the codebook and the ln σ² of a new network; only
+//! if its weights are those of another training does it begin as follows.
 //!
 //! The second phase begins, in each layer, with
 //!

@@ -1,12 +1,12 @@
 //! The recipe of a training run, checked before use.
 //!
-//! | name              | default             | deep             | range                              |
+//! | name              | default             | deep, two phases | range                              |
 //! |-------------------|---------------------|------------------|------------------------------------|
 //! | `prior`           | `nearest`           |                  |                                    |
 //! | `spike`           | `exact`             |                  |                                    |
 //! | `kl_scale`        | per weight          |                  |                                    |
 //! | `kl_weight` κ     | 0.2                 | 0.1              | ≥ 0                                |
-//! | `kl_warmup`       | all epochs          |                  | ≥ 0 epochs                         |
+//! | `kl_warmup`       | the second phase    |                  | ≥ 0 epochs                         |
 //! | `kl_warmup_power` | 1                   | 6                | 1 to 16                            |
 //! | `warmup`          | 0                   | 0.8              | 0 to below 1                       |
 //! | `forward`         | sampled             | hard             |                                    |
@@ -23,7 +23,7 @@
 //! | `seed`            | 0                   |                  |                                    |
 //!
 //! A network with six or more Bayesian layers is deep. The command leaves its first and its last layer in full
-//! precision.
+//! precision. In one phase a deep network has κ = 20, the power 6, batches of 64, and else the first column.
 //!
 //! Levels are kept at least `level_gap` apart. The command's default is a 200th of the smallest spacing of its codebook
 //! ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2. How near weights come to their
@@ -141,7 +141,7 @@ pub struct Recipe {
     /// phase]
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", allow_negative_numbers = true))]
     pub kl_weight: f64,
-    /// Epochs over which that weight rises from 0 [default: all of them]
+    /// Epochs over which that weight rises from 0 [default: all after the --warmup steps]
     #[cfg_attr(feature = "cli", arg(long, value_name = "EPOCHS", allow_negative_numbers = true))]
     pub kl_warmup: Option<f64>,
     /// Power of the share of these epochs with which κ rises: the higher, the later [default: 1, and 6 for deep
@@ -165,7 +165,7 @@ pub struct Recipe {
     /// embedded images]
     #[cfg_attr(feature = "cli", arg(long, value_name = "E", allow_negative_numbers = true))]
     pub epochs: u32,
-    /// Images per step [default: 128]
+    /// Images per step [default: 128, and 64 for deep networks in one phase; at most the training images]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", allow_negative_numbers = true))]
     pub batch_size: usize,
     /// Adam's rate for the weights; it falls linearly to 0 in the end [default: 0.005, and 0.001 for deep networks]
@@ -347,9 +347,14 @@ impl Recipe {
         }
     }
 
-    /// The number of steps of the first phase, out of `steps` steps in all: see [`phase`](super::phase).
+    /// The number of steps of the first phase, out of `steps` steps in all: see [`phase`](super::phase). If `warmup` is
+    /// above 0 and there are at least two steps, each phase has at least one.
     pub fn warmup_steps(&self, steps: u64) -> u64 {
-        (self.warmup * steps as f64).round() as u64
+        if self.warmup == 0.0 {
+            return 0;
+        }
+        let rounded = (self.warmup * steps as f64).round() as u64;
+        rounded.max(1).min(steps.saturating_sub(1))
     }
 
     /// Share of the steps after which the rate begins to fall.

@@ -155,7 +155,8 @@ impl<F: Real> Trainer<F> {
     ///
     /// # Errors
     /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step. If
-    /// the step makes a parameter overflow; the network can then no longer be used.
+    /// the step makes a parameter overflow; the network can then no longer be used. If the step ends the first phase and
+    /// a layer has fewer distinct weights than levels.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         team::lead(self.team_size(labels.len()), || self.step_in_team(x, labels))
     }
@@ -199,7 +200,8 @@ impl<F: Real> Trainer<F> {
     ///
     /// # Errors
     /// If the loss or a gradient is not finite, or the moments do not have the shapes of the parameters; the parameters
-    /// are then as before. If the step makes a parameter overflow; the network can then no longer be used.
+    /// are then as before. If the step makes a parameter overflow; the network can then no longer be used. If the step
+    /// ends the first phase and a layer has fewer distinct weights than levels.
     pub fn apply(&mut self, evaluation: Evaluation<F>) -> Result<()> {
         self.check_moments()?;
         self.check_finite(&evaluation.loss, &evaluation.gradients)?;
@@ -341,7 +343,7 @@ impl<F: Real> Trainer<F> {
 }
 
 /// Checks that [`project_levels`] would not change `levels`, which errors call `name`.
-fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Result<()> {
+pub(crate) fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Result<()> {
     let mut projected = levels.to_vec();
     project_levels(&mut projected, zero_level(levels), F::of(gap));
     match projected.iter().zip(levels).position(|(projected, level)| projected != level) {

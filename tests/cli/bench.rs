@@ -41,7 +41,7 @@ fn a_table_for_people() {
 fn a_densenet_of_the_sizes_asked_for() {
     let densenet = "densenet:depth=10,growth=2,bottleneck=true";
     let printed = Workplace::new().succeed(&["bench", densenet, "--batch-size", "1"]);
-    assert!(printed.contains(&format!("{densenet}, step of 1 images")), "{printed}");
+    assert!(printed.contains(&format!("{densenet}, step of 1 image")), "{printed}");
 }
 
 #[test]

@@ -159,6 +159,11 @@ fn four_runs_on_one_schedule() {
         let figure = format!("{:.4}", eval["nll_quantized"].as_f64().unwrap());
         assert!(row.contains(&figure), "{row}: {figure}");
     }
+    // A deep network has two phases, and computes with quantized weights, unless options say otherwise.
+    fs::write(place.path("deep.net"), "flatten\n".to_string() + &"dense 6\nnorm\nrelu\n".repeat(5) + "dense classes\n")
+        .unwrap();
+    let printed = place.succeed(&[&["compare", "deep.net", "--data", "data", "--out", "deep"], &SHORT[..]].concat());
+    assert!(printed.contains("straight-through"), "{printed}");
     let refused = ["compare", "mlp", "--data", "data", "--warmup", "0.5", "--forward", "hard"];
     place.refuse(&refused, 2, &["forward", "each in turn", "hard"]);
 }

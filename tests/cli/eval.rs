@@ -252,7 +252,7 @@ fn without_a_prior_no_weights_are_drawn() {
     assert!(trained.contains("\nmean ") && !trained.contains("sampled"), "{trained}");
     let output = place.run(&["eval", "run", "--samples", "2", "--save-logits", "logits.safetensors"]);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && stderr.starts_with("without a prior no posterior was learned"), "{stderr}");
+    assert!(output.status.success() && stderr.starts_with("a run without a prior has no posterior"), "{stderr}");
     let table = String::from_utf8(output.stdout).unwrap();
     assert_eq!(cells(&table, "weights"), ["mean", "quantized"]);
     assert!(!table.contains("draws"), "{table}");
@@ -337,7 +337,7 @@ fn other_data_may_be_given_if_it_fits() {
     }
     place.refuse(&["eval", "run/model.packed"], 2, &["--data with data, which the model was trained on", "MNIST"]);
     fs::rename(place.path("data"), place.path("elsewhere")).unwrap();
-    place.refuse(&["eval", "run"], 1, &["data", "a directory with the files of MNIST", "nothing of that name"]);
+    place.refuse(&["eval", "run"], 1, &["data", "--data PATH tells where", "nothing of that name"]);
     assert_eq!(eval(&place, &["run", "--data", "elsewhere"])["n"], 64);
 }
 

@@ -165,7 +165,7 @@ fn numbers_out_of_range_are_refused() {
         (&["posterior", "--noise", "0"], &["noise", "1e-6 to 1e6", "0"]),
         (&["posterior", "--sigma=-1"], &["sigma", "1e-6 to 1e6", "-1"]),
         (&["posterior", "--x", "inf,1,1,1"], &["x", "up to 1e6", "inf"]),
-        (&["spike", "--draws", "0"], &["draws", "1 to 10000000", "0"]),
+        (&["spike", "--draws", "0"], &["draws", "2 to 10000000", "0"]),
         (&["spike", "--log-sigma2", "1000"], &["log-sigma2", "-60 to 60", "1000"]),
         (&["reparameterization", "--x", "0,0,0,0"], &["x", "not 0"]),
         (&["reparameterization", "--draws", "1"], &["draws", "2 to"]),
@@ -210,7 +210,10 @@ fn the_course_is_one_page() {
     assert_eq!(line, "in the course/index.html: open it in a browser\n");
     assert!(place.read("the course/index.html").starts_with(b"<!DOCTYPE html>"));
     place.refuse(&["explain", "--all"], 2, &["--out"]);
-    place.refuse(&["explain"], 2, &["--all"]);
+    // Without a topic, the help goes to stderr.
+    let output = place.run(&["explain"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("  posterior "));
 }
 
 /// The answers that the course gives are right; one with the usual mistake is not, in some cases.

@@ -20,8 +20,7 @@ pub(super) fn is_there(program: &str, test: &str) -> bool {
 
 /// Prints that something is not tested because strace cannot do it here, or fails if strace is required.
 pub(super) fn skip(what: &str, why: &str) {
-    assert!(std::env::var_os("REQUIRE_STRACE").is_none(), "{what}: {why}");
-    println!("SKIPPED {what}: {why}");
+    external::skip(what, "STRACE", why);
 }
 
 /// The command, run by a user whose processes may not start threads.

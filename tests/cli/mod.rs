@@ -8,6 +8,8 @@ mod compare;
 mod data;
 mod densenet;
 mod device;
+#[cfg(feature = "download")]
+mod download;
 mod eval;
 mod explain;
 mod export;

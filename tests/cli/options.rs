@@ -89,6 +89,21 @@ fn every_option_out_of_range_is_named_in_one_line() {
     }
 }
 
+/// What only the network, or the weights it begins with, can tell.
+#[test]
+fn what_the_first_step_would_refuse_is_refused_before_a_directory_is_created() {
+    let place = Workplace::new();
+    place.train("first", &[]);
+    let train = |options: &[&'static str]| [&["train", "mlp", "--data", "data", "--out", "run"], options].concat();
+    place.refuse(&train(&["--level-gap", "0.5"]), 2, &["level-gap", "of -0.2 and 0", "0.5"]);
+    let packed = ["--init", "first/model.packed", "--levels", "8", "--init-levels", "kmeans", "--forward", "hard"];
+    place.refuse(&train(&packed), 1, &["at least 8 distinct weights", "3"]);
+    fs::write(place.path("two.net"), "flatten\ndense 8\nrelu\ndense classes\n").unwrap();
+    let two = ["train", "two.net", "--data", "data", "--out", "run", "--keep-first-last"];
+    place.refuse(&two, 2, &["keep-first-last", "three layers or more", "2"]);
+    assert!(!place.path("run").exists());
+}
+
 #[test]
 fn levels_that_round_to_one_are_shown_as_they_were_given() {
     let place = Workplace::new();

@@ -34,7 +34,7 @@ fn a_hard_training_ends_at_the_levels_of_each_layer() {
 fn straight_through_has_no_prior_unless_another_is_asked_for() {
     let place = Workplace::new();
     let printed = place.train("run", &["--forward", "straight-through", "--warmup", "0.5", "--init-levels", "kmeans"]);
-    assert!(printed.contains("none prior"), "{printed}");
+    assert!(printed.contains("prior none, forward straight-through,"), "{printed}");
     assert_eq!(config(&place, "run")["recipe"]["prior"], "none");
     assert_eq!(place.metrics("run")[1]["quantized_loss"], json!(0.0));
     let arguments = |options: &[&'static str]| [&["train", "mlp", "--data", "data"], options].concat();
@@ -44,7 +44,8 @@ fn straight_through_has_no_prior_unless_another_is_asked_for() {
             ["prior", "none for --forward straight-through"],
         ),
         (&["--forward", "hard", "--prior", "none"], ["prior", "one with noise for --forward hard"]),
-        (&["--init-levels", "kmeans", "--prior", "vnq"], ["init-levels", "given for --prior vnq"]),
+        (&["--init-levels", "kmeans", "--prior", "vnq", "--warmup", "0.5"], ["init-levels", "given for --prior vnq"]),
+        (&["--init-levels", "kmeans"], ["init-levels", "--warmup or --init"]),
         (&["--warmup", "1"], ["warmup", "0 to below 1"]),
         (&["--weight-decay", "-1"], ["weight-decay", "at least 0"]),
         (&["--weight-decay", "1e9"], ["weight-decay", "the learning rate"]),
@@ -63,7 +64,7 @@ fn a_run_may_begin_with_the_weights_of_another() {
     let init = &config(&place, "second")["init"];
     assert_eq!(init["run"].as_str().map(std::path::PathBuf::from), Some(place.path("first").canonicalize().unwrap()));
     // Its NLL after the first epoch is lower than that of a run that begins with random weights.
-    place.train("alone", &HARD);
+    place.train("alone", &["--forward", "hard", "--kl-weight", "20"]);
     let nll = |run: &str| place.metrics(run)[0]["nll"].as_f64().unwrap();
     assert!(nll("second") < 0.5 * nll("alone"), "{} and {}", nll("second"), nll("alone"));
     // Resumed without a checkpoint, the run begins with the same weights.

@@ -221,7 +221,7 @@ fn a_packed_model_that_is_not_whole_is_refused() {
     let good = place.read("run/model.packed");
     let cases: [(Vec<u8>, &str); 5] = [
         (good[..good.len() - 1].to_vec(), "checksum"),
-        (Vec::new(), "8 bytes of magic"),
+        (Vec::new(), "a packed model"),
         (b"spikslab".to_vec(), "4 bytes of version"),
         ([b"PK\x03\x04", &good[4..]].concat(), "a packed model"),
         ([&good[..8], &[5], &good[9..]].concat(), "format version 1 to 4"),

@@ -297,7 +297,7 @@ fn a_directory_in_use_or_a_file_is_no_place_for_a_run() {
         }
     }
     fs::write(place.path("runs"), "a file where the default directory is").unwrap();
-    place.refuse(&["train", "mlp", "--data", "data"], 1, &["runs/mlp-1", "a directory", "a file"]);
+    place.refuse(&["train", "mlp", "--data", "data"], 1, &["runs: ", "a directory", "a file"]);
 }
 
 #[test]

@@ -27,8 +27,9 @@ pub fn has_fonts(test: &str) -> bool {
     fonts.inspect_err(|error| skip(test, "FONTS", &error.to_string())).is_ok()
 }
 
+/// Prints that `test` is skipped, or fails if the variable REQUIRE_`what` is 1.
 #[track_caller]
-fn skip(test: &str, what: &str, reason: &str) {
+pub fn skip(test: &str, what: &str, reason: &str) {
     let required = std::env::var(format!("REQUIRE_{what}")).is_ok_and(|value| value == "1");
     assert!(!required, "REQUIRE_{what}=1, but {reason}");
     // Not with `eprintln`, whose output is hidden if the test passes.

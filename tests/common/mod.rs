@@ -19,6 +19,8 @@ pub mod networks;
 #[cfg(feature = "files")]
 pub mod parsers;
 pub mod random;
+#[cfg(feature = "download")]
+pub mod server;
 pub mod threads;
 pub mod tolerance;
 

@@ -172,7 +172,7 @@ pub fn network(bytes: &[u8]) -> bool {
     true
 }
 
-/// A PNG; the first byte is the number of channels of the model.
+/// A PNG or JPEG file; the first byte is the number of channels of the model.
 pub fn picture(bytes: &[u8]) -> bool {
     image(bytes, spikeslab::files::image::picture::decode)
 }

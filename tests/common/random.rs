@@ -18,6 +18,33 @@ impl Random {
         word ^ (word >> 31)
     }
 
+    /// A whole number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.word() % bound as u64) as usize
+    }
+
+    /// Bytes that look random.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.below(256) as u8).collect()
+    }
+
+    /// `bytes` with one to four changes: a byte overwritten or removed, bytes inserted, or the end removed.
+    pub fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len().max(1));
+            match self.below(8) {
+                0 => bytes.truncate(at),
+                1 if at < bytes.len() => drop(bytes.remove(at)),
+                2 => bytes.insert(at, self.below(256) as u8),
+                3 => bytes.extend(Self::new(at as u64).bytes(self.below(50))),
+                _ if at < bytes.len() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, at as u8][self.below(6)],
+                _ => {}
+            }
+        }
+        bytes
+    }
+
     /// Uniform in [low, high).
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * (self.word() >> 11) as f64 / (1_u64 << 53) as f64

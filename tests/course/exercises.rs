@@ -1,5 +1,6 @@
+use crate::common::Dtype;
 use crate::common::compare::assert_close;
-use crate::common::tolerance::{Floor, Tolerance};
+use crate::common::tolerance::{Check, tolerance};
 use spikeslab::course::CHAPTERS;
 use spikeslab::course::exercises::{Case, exercises};
 use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
@@ -57,7 +58,7 @@ fn the_crate_answers_its_own_exercises() {
         for Case { arguments, value } in &exercise.cases {
             let arguments: Vec<f64> = arguments.iter().filter_map(serde_json::Value::as_f64).collect();
             let Some(own) = own(&exercise.name, &arguments) else { continue };
-            let tolerance = Tolerance { relative: 1e-11, floor: Floor::At(1e-3) };
+            let tolerance = tolerance("exercises", Dtype::F64, Check::Golden);
             assert_close(&format!("{} of {arguments:?}", exercise.name), &own, value, tolerance);
             answered += 1;
         }

@@ -10,7 +10,7 @@ use spikeslab::scalar::circle::circle;
 use spikeslab::scalar::gaussian_kl::gaussian_kl;
 use spikeslab::scalar::ln_unit::ln_unit;
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::scalar::vector::Vector;
+use spikeslab::scalar::vector::{MAX_LANES, Vector};
 use spikeslab::scalar::{Real, WeightKl};
 use spikeslab::tensor::noise::{Philox, philox4x32_10};
 use std::fs;
@@ -109,13 +109,20 @@ fn of_weight<F: Real>(kl: WeightKl<F>) -> [f64; 3] {
     [kl.value, kl.dtheta, kl.dlog_sigma2].map(Real::as_f64)
 }
 
+/// A function of a vector, of one number.
+fn in_lane<F: Real>(x: F, function: impl Fn(F::One) -> F::One) -> f64 {
+    let mut lanes = [F::zero(); MAX_LANES];
+    function(F::One::splat(x)).store(&mut lanes);
+    lanes[0].as_f64()
+}
+
 fn functions_of_the_working_precision<F: Real + Element>() {
     let Some(probe) = Probe::new(F::TYPE) else { return };
     let of = F::of;
     let one = |x: F| [x.as_f64()];
     probe.assert_same("exp_in_loop", numbers::<F>(1).map(|x| [x]), |[x]| one(of(x).exp_in_loop()));
-    probe.assert_same("ln_in_loop", numbers::<F>(2).map(|x| [x]), |[x]| one(of(x).ln_in_loop()));
-    probe.assert_same("ln_1p_in_loop", positive::<F>(3).map(|x| [x]), |[x]| one(of(x).ln_1p_in_loop()));
+    probe.assert_same("ln_in_loop", numbers::<F>(2).map(|x| [x]), |[x]| [in_lane(of(x), Vector::ln)]);
+    probe.assert_same("ln_1p_in_loop", positive::<F>(3).map(|x| [x]), |[x]| [in_lane(of(x), Vector::ln_1p)]);
     probe.assert_same("is_finite", numbers::<F>(4).map(|x| [x]), |[x]| [f64::from(u8::from(of(x).is_finite()))]);
     for (name, spike) in [("exact", Spike::Exact), ("fit", Spike::Fit)] {
         probe.assert_same(name, positive::<F>(5).map(|t| [t]), |[t]| {

@@ -4,7 +4,7 @@ use crate::common::gradient::{assert_gradient, weighted_sum};
 use crate::common::random::Random;
 use crate::common::threads::assert_same_bits_at_any_thread_count;
 use crate::common::{Precision, assert_error, assert_panics};
-use crate::layers::pool::golden_pool;
+use crate::layers::pool::{as_of_either_pooling, golden_pool};
 use ndarray::{Array4, Ix4};
 use spikeslab::layers::avg_pool::{backward, forward};
 use spikeslab::layers::pool::Pool;
@@ -77,45 +77,7 @@ fn nan_spoils_its_window_alone() {
     }
 }
 
-#[test]
-fn the_layout_in_memory_does_not_matter() {
-    let x: Array4<f64> = Random::new(4).bells((2, 3, 4, 5));
-    let pool = Pool::new([2, 2], [1, 2]);
-    let (y, cache) = forward(x.view(), &pool).expect("it fits");
-    let dy: Array4<f64> = Random::new(5).bells(y.dim());
-    for axes in [[3, 2, 1, 0], [1, 0, 3, 2], [0, 2, 3, 1]] {
-        // The same images, with their axes in another order in memory.
-        let inverse = [0, 1, 2, 3].map(|axis| axes.iter().position(|other| *other == axis).expect("a permutation"));
-        let permuted = |array: &Array4<f64>| {
-            array.view().permuted_axes(axes).as_standard_layout().into_owned().permuted_axes(inverse)
-        };
-        let (other, other_cache) = forward(permuted(&x).view(), &pool).expect("it fits");
-        assert_eq!(other, y, "{axes:?}");
-        assert_eq!(backward(&other_cache, permuted(&dy).view()), backward(&cache, dy.view()), "{axes:?}");
-    }
-}
-
-#[test]
-fn windows_that_do_not_fit_are_refused() {
-    let x = Array4::<f64>::zeros((1, 1, 3, 4));
-    for (pool, expected) in [
-        (Pool::new([4, 2], [1, 1]), ["window", "fits into 3 pixels"]),
-        (Pool::new([2, 5], [1, 1]), ["window", "fits into 4 pixels"]),
-        (Pool::new([2, 2], [0, 1]), ["window", "at least 1"]),
-        (Pool { padding: [1, 2], ..Pool::new([3, 3], [1, 1]) }, ["padding", "half of the kernel of 3 (saw: 2)"]),
-    ] {
-        assert_error(forward(x.view(), &pool), &expected);
-    }
-}
-
-#[test]
-fn a_gradient_of_another_shape_panics() {
-    let x = Array4::<f64>::zeros((2, 3, 4, 6));
-    let (_, cache) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
-    for shape in [(2, 3, 3, 2), (2, 3, 2, 2), (1, 3, 2, 3), (2, 1, 2, 3)] {
-        assert_panics(&format!("{shape:?}"), || backward(&cache, Array4::<f64>::zeros(shape).view()));
-    }
-}
+as_of_either_pooling!();
 
 #[test]
 fn the_same_bits_at_any_thread_count() {

@@ -287,7 +287,10 @@ fn the_same_bits_at_any_thread_count(way: Way) {
         assert_same_bits_at_any_thread_count("densely connected block", || {
             let (y, d) = problem.run(mode);
             let parameters = d.units.iter().flatten();
-            let parameters = parameters.flat_map(|d| [d.dgamma.to_tensor(), d.dbeta.to_tensor(), d.dtheta.to_tensor()]);
+            let parameters = parameters.flat_map(|d| {
+                let always = [d.dgamma.to_tensor(), d.dbeta.to_tensor(), d.dtheta.to_tensor()];
+                always.into_iter().chain(d.dlog_sigma2.iter().map(ToTensor::to_tensor))
+            });
             [y.to_tensor(), d.dx.to_tensor()].into_iter().chain(parameters).collect()
         });
     }

@@ -14,6 +14,56 @@ pub fn golden_pool<F: Precision>(case: &Case<F>) -> Pool {
     }
 }
 
+/// The tests that max pooling and average pooling have in common, with the `forward` and `backward` of the file.
+macro_rules! as_of_either_pooling {
+    () => {
+        #[test]
+        fn the_layout_in_memory_does_not_matter() {
+            let x: Array4<f64> = Random::new(4).bells((2, 3, 4, 5));
+            let pool = Pool::new([2, 2], [1, 2]);
+            let (y, cache) = forward(x.view(), &pool).expect("it fits");
+            let dy: Array4<f64> = Random::new(5).bells(y.dim());
+            for axes in [[3, 2, 1, 0], [1, 0, 3, 2], [0, 2, 3, 1]] {
+                // The same images, with their axes in another order in memory.
+                let inverse =
+                    [0, 1, 2, 3].map(|axis| axes.iter().position(|other| *other == axis).expect("a permutation"));
+                let permuted = |array: &Array4<f64>| {
+                    array.view().permuted_axes(axes).as_standard_layout().into_owned().permuted_axes(inverse)
+                };
+                let (other, other_cache) = forward(permuted(&x).view(), &pool).expect("it fits");
+                assert_eq!(other, y, "{axes:?}");
+                assert_eq!(backward(&other_cache, permuted(&dy).view()), backward(&cache, dy.view()), "{axes:?}");
+            }
+        }
+
+        #[test]
+        fn windows_that_do_not_fit_are_refused() {
+            let x = Array4::<f64>::zeros((1, 1, 3, 4));
+            for (pool, expected) in [
+                (Pool::new([4, 2], [1, 1]), ["window", "fits into 3 pixels"]),
+                (Pool::new([2, 5], [1, 1]), ["window", "fits into 4 pixels"]),
+                (Pool::new([2, 2], [0, 1]), ["window", "at least 1"]),
+                (
+                    Pool { padding: [1, 2], ..Pool::new([3, 3], [1, 1]) },
+                    ["padding", "half of the kernel of 3 (saw: 2)"],
+                ),
+            ] {
+                assert_error(forward(x.view(), &pool), &expected);
+            }
+        }
+
+        #[test]
+        fn a_gradient_of_another_shape_panics() {
+            let x = Array4::<f64>::zeros((2, 3, 4, 6));
+            let (_, cache) = forward(x.view(), &Pool::new([2, 2], [2, 2])).expect("it fits");
+            for shape in [(2, 3, 3, 2), (2, 3, 2, 2), (1, 3, 2, 3), (2, 1, 2, 3)] {
+                assert_panics(&format!("{shape:?}"), || backward(&cache, Array4::<f64>::zeros(shape).view()));
+            }
+        }
+    };
+}
+pub(super) use as_of_either_pooling;
+
 /// For every small geometry, each window contains a pixel, no window that fits is left out, and under `ceil_mode` every
 /// pixel that windows could reach is in one.
 #[test]

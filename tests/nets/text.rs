@@ -367,6 +367,15 @@ fn sizes_out_of_range_are_refused() {
         refuse_line(&format!("max-pool {size}"), "kernel", &["a number from 1 to 65535"]);
         refuse_line(&format!("conv 4 {size}"), "kernel", &[&seen]);
     }
+    // Padding may not make an image larger than a text can say: a pooling of the whole image is printed with its size.
+    for line in ["conv 1 1x1 pad 1x0", "max-pool 1x1 pad 0", "avg-pool 2x1 stride 1 pad 1x0"] {
+        let text = format!("input 1x65535x1\n{line}\nglobal-avg-pool\nflatten\ndense classes");
+        if line.ends_with("pad 0") {
+            assert!(Graph::parse("text", &text, Given { classes: Some(2), ..Given::default() }).is_ok());
+        } else {
+            refuse(&text, 2, line.split(' ').next().unwrap(), &["at most 65535 pixels in each direction"]);
+        }
+    }
     for input in ["0x4x4", "1x65536x4", "1x4x0", "65536x1x1"] {
         refuse(&format!("\ninput {input}\nflatten\ndense classes"), 2, "input", &["sizes from 1 to 65535"]);
     }

@@ -4,7 +4,7 @@
 use super::{Stored, write};
 use crate::common::compare::Tensor;
 use crate::common::extremes::EXTREMES;
-use crate::train::Rng;
+use crate::common::random::Random;
 use spikeslab::oracle::catalogue::Input;
 use spikeslab::oracle::tensors::File;
 use spikeslab::oracle::{OPERATIONS, Operation, compute};
@@ -15,7 +15,7 @@ const NUMBERS: [f64; 14] =
     [0.0, -0.0, 1.0, -1.0, 1e-45, 5e-324, -100.0, 100.0, 1e19, -3.4e38, 3.4e38, -1e308, 1e308, f64::MAX];
 
 /// Numbers that fit the operation, extreme numbers, or NaN.
-fn values(random: &mut Rng, len: usize) -> Vec<f64> {
+fn values(random: &mut Random, len: usize) -> Vec<f64> {
     let kind = random.below(20);
     let value = |_| match kind {
         0..14 => random.below(2001) as f64 / 1000.0 - 1.0,
@@ -32,7 +32,7 @@ fn values(random: &mut Rng, len: usize) -> Vec<f64> {
 }
 
 /// The shape that the catalogue has for an input, with a size for each letter.
-fn shape(input: &Input, sizes: &mut BTreeMap<&'static str, Vec<usize>>, random: &mut Rng) -> Vec<usize> {
+fn shape(input: &Input, sizes: &mut BTreeMap<&'static str, Vec<usize>>, random: &mut Random) -> Vec<usize> {
     let is_convolution = sizes.contains_key("kh");
     let sized = |letter: &'static str| {
         let size = match letter {
@@ -50,7 +50,7 @@ fn shape(input: &Input, sizes: &mut BTreeMap<&'static str, Vec<usize>>, random: 
     input.shape.split(", ").filter(|letter| !letter.is_empty()).flat_map(sized).collect()
 }
 
-fn input(operation: &Operation, random: &mut Rng) -> Vec<Stored> {
+fn input(operation: &Operation, random: &mut Random) -> Vec<Stored> {
     let mut sizes = BTreeMap::new();
     let single = random.below(2) == 0;
     let mut tensors = Vec::new();
@@ -84,7 +84,7 @@ fn input(operation: &Operation, random: &mut Rng) -> Vec<Stored> {
 }
 
 /// Some of the operation's options, with one of their choices, a pair or an extreme value.
-fn options(operation: &Operation, random: &mut Rng) -> Vec<(String, String)> {
+fn options(operation: &Operation, random: &mut Random) -> Vec<(String, String)> {
     let mut options = Vec::new();
     for option in operation.options {
         let choices: Vec<&str> = option.values.split([' ', ',']).filter(|choice| !choice.is_empty()).collect();
@@ -104,7 +104,7 @@ fn options(operation: &Operation, random: &mut Rng) -> Vec<(String, String)> {
 fn every_operation_gives_outputs_or_one_line() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("in.safetensors");
-    let mut random = Rng(9);
+    let mut random = Random::new(9);
     for operation in OPERATIONS.iter().filter(|operation| !operation.inputs.is_empty()) {
         let (mut computed, mut refused) = (0, 0);
         for _ in 0..400 {

@@ -58,7 +58,11 @@ fn numbers_are_checked_as_they_are_used() {
     refused("gaussian-kl", &gaussian, "prior-log-sigma2", "1e39", &["a number", "in F32 inf"]);
     refused("gaussian-kl", &gaussian, "prior-mean", "1e39", &["a number", "in F32 inf"]);
     let kl: [(&str, &[f64]); 3] = [("theta", &[0.1]), ("log_sigma2", &[-4.0]), ("levels", &[-0.2, 0.2])];
-    refused("kl", &kl, "window-ratio", "1e-46", &["a positive number", "in F32 0"]);
+    let (single, double): (Vec<Stored>, Vec<Stored>) =
+        kl.iter().map(|(name, values)| tensor(name, values)).map(|[single, double]| (single, double)).unzip();
+    let options = [("prior", "windows".to_string()), ("window-ratio", "1e-46".to_string())];
+    assert_error(run("kl", Some(&single), &options), &["window-ratio", "a positive number", "in F32 0"]);
+    run("kl", Some(&double), &options).expect("a positive number in F64");
     for (option, value) in [("epsilon", "0"), ("epsilon", "nan"), ("beta2", "1"), ("step", "0"), ("weight-decay", "-1")]
     {
         let inputs: Vec<Stored> =

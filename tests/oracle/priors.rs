@@ -88,6 +88,14 @@ fn a_codebook_or_a_form_that_does_not_fit_is_an_error() {
     for ((levels, masses, form), parts) in cases {
         assert_error(run("kl", Some(&weights(levels, masses)), &[("prior", form.to_string())]), parts);
     }
+    // An input or an option that the form does not depend on.
+    let given = [("prior", "vnq".to_string())];
+    let parts = ["level_weights", "none for --prior vnq"];
+    assert_error(run("kl", Some(&weights(&[0.0, 0.2], Some(&[0.5, 0.5]))), &given), &parts);
+    let given = [("prior", "mixture".to_string()), ("window-ratio", "0.2".to_string())];
+    assert_error(run("kl", Some(&weights(&[0.0, 0.2], None)), &given), &["window-ratio", "none for --prior mixture"]);
+    let given = [("prior", "quadrature".to_string()), ("spike", "fit".to_string())];
+    assert_error(run("kl", Some(&weights(&[0.0, 0.2], None)), &given), &["spike", "exact for --prior quadrature"]);
     let negative = Stored::floats::<f64>("t", &Tensor { shape: vec![2], values: vec![1.0, -1.0] });
     assert_error(run("spike-kl", Some(&[negative]), &[]), &["t", "at least 0", "-1"]);
 }

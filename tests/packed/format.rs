@@ -5,8 +5,8 @@ mod older;
 use super::{packed, standardized};
 use crate::common::fixture::{for_each_case, note};
 use crate::common::networks::NETWORKS;
+use crate::common::random::Random;
 use crate::common::{assert_error, crc32};
-use crate::train::Rng;
 use ndarray::ArrayD;
 use spikeslab::Result;
 use spikeslab::nets::Role;
@@ -253,7 +253,7 @@ fn mutations_with_the_right_checksum_never_panic() {
         (to_bytes(&packed("lenet5", 3, 16)), 300),
     ];
     for (good, count) in files {
-        let mut random = Rng(2);
+        let mut random = Random::new(2);
         let mut accepted = 0;
         for i in 0..count {
             let bytes = sealed(random.mutate(&good));

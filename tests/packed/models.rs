@@ -3,8 +3,11 @@
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use spikeslab::nets::{Description, Given};
 use spikeslab::packed::{Executor, format};
 use spikeslab::train::data::cifar::{self, CIFAR10, CIFAR100};
+use spikeslab::train::init::pytorch;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -45,5 +48,17 @@ fn each_model_is_right_on_as_many_images_as_its_record_says() {
         let accuracy = of["accuracy"].as_f64().unwrap();
         let standard_error = (accuracy * (1.0 - accuracy) / 200.0).sqrt();
         assert!((right as f64 / 200.0 - accuracy).abs() < 4.0 * standard_error, "{name}");
+    }
+}
+
+/// The weights to begin with have PyTorch's names and the shapes of the preset.
+#[test]
+fn the_weights_to_begin_with_are_those_of_the_preset() {
+    for (name, classes) in [("resnet20-phase-a", 10), ("resnet20-cifar100-none", 100)] {
+        let given = Given { input: Some([3, 32, 32]), classes: Some(classes), outputs: None };
+        let graph = Description::preset("resnet20").unwrap().graph(given).unwrap();
+        let path = models().join(name).with_extension("safetensors");
+        let (_, unused) = pytorch::read(&path, &BTreeMap::new(), &graph).unwrap();
+        assert!(unused.is_empty(), "{name}: {unused:?}");
     }
 }

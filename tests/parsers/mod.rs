@@ -2,7 +2,7 @@
 //! mutations of it. The corpus has small valid files, and minimized files that the fuzzer derived from them.
 
 use crate::common::parsers::PARSERS;
-use crate::train::Rng;
+use crate::common::random::Random;
 use std::fs;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn the_corpus_is_partly_accepted_and_its_mutations_never_panic() {
     for (name, parser) in PARSERS {
         let corpus = corpus(name);
         assert!(corpus.iter().any(|file| parser(file)), "{name}: nothing in its corpus is as it should be");
-        let mut random = Rng(8);
+        let mut random = Random::new(8);
         let accepted = (0..MUTATIONS).filter(|i| parser(&random.mutate(&corpus[i % corpus.len()]))).count();
         assert!((1..MUTATIONS).contains(&accepted), "{name}: {accepted} of {MUTATIONS}");
     }

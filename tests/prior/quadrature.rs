@@ -41,6 +41,17 @@ fn gradients() {
     assert_gradients(Form::Quadrature);
 }
 
+/// Its value is finite while 9σ is; it ends in any case.
+#[test]
+fn it_ends_for_every_finite_sigma() {
+    for log_sigma2 in [1000.0, 1400.0, 1415.0] {
+        let kl = quadrature(0.1, log_sigma2, &[-0.2, 0.2], &[0.5, 0.5], &mut [0.0; 2]);
+        assert!(kl.value.is_finite(), "{log_sigma2}: {}", kl.value);
+    }
+    let kl = quadrature(0.1, 1500.0, &[-0.2, 0.2], &[1e-308, 1.0], &mut [0.0; 2]);
+    assert!(!kl.value.is_finite(), "{}", kl.value);
+}
+
 #[test]
 fn unchanged_when_all_is_scaled_together() {
     assert_unchanged_by_scale(Form::Quadrature);

@@ -23,6 +23,7 @@ mod risk_coverage;
 mod svg;
 mod xml;
 
+use crate::common::random::Random;
 use xml::Element;
 
 /// Reads a figure and checks the properties of all figures: it is well formed, 800 units wide, white, and no text is
@@ -67,9 +68,6 @@ fn paths<'a>(elements: &'a [Element], key: &str, color: &str) -> Vec<&'a Element
 
 /// Numbers in [0, 1), the same in every run.
 fn uniform(seed: u64) -> impl Iterator<Item = f64> {
-    let mut state = seed;
-    std::iter::repeat_with(move || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 11) as f64 / (1u64 << 53) as f64
-    })
+    let mut random = Random::new(seed);
+    std::iter::repeat_with(move || random.uniform(0.0, 1.0))
 }

@@ -78,9 +78,9 @@ fn at_the_ends_of_the_domain() {
 #[test]
 fn in_f64_they_are_the_standard_library_s() {
     for x in [1e-300, 0.3, 1.0, 7.5, 300.0] {
-        assert_eq!((x.exp_in_loop(), x.ln_in_loop(), x.ln_1p_in_loop()), (f64::exp(x), f64::ln(x), f64::ln_1p(x)));
+        assert_eq!(x.exp_in_loop(), f64::exp(x));
     }
-    assert_eq!((0.3_f32.exp_in_loop(), 0.3_f32.ln_in_loop(), 0.3_f32.ln_1p_in_loop()), (exp(0.3), ln(0.3), ln_1p(0.3)));
+    assert_eq!(0.3_f32.exp_in_loop(), exp(0.3));
 }
 
 /// |x|, or the nearest normal number.

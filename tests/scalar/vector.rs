@@ -209,14 +209,17 @@ fn vectors_of_this_processor() {
 /// vectors.
 #[test]
 fn kernels_with_narrower_vectors() {
-    const KERNELS: [&str; 12] = [
+    const KERNELS: [&str; 15] = [
         "vectors_of_this_processor",
         "layers::avg_pool",
         "layers::batch_norm",
         "layers::bayes_conv2d",
+        "layers::bayes_dense",
+        "layers::dense_block",
         "layers::max_pool",
+        "layers::pooled_activation",
         "kernels::",
-        "packed::model",
+        "packed::model::",
         "prior::weight_form",
         "scalar::elementary",
         "scalar::spike_pieces",
@@ -228,7 +231,10 @@ fn kernels_with_narrower_vectors() {
         let output = Command::new(tests).args(KERNELS).env("SPIKESLAB_VECTORS", vectors).output().unwrap();
         let seen = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{vectors}: {seen}");
-        assert!(seen.contains("vectors_of_this_processor ... ok"), "{vectors}: {seen}");
+        for name in KERNELS {
+            let is_passed = |line: &str| line.starts_with("test ") && line.contains(name) && line.ends_with("... ok");
+            assert!(seen.lines().any(is_passed), "{vectors}: no test of {name} in {seen}");
+        }
     }
 }
 

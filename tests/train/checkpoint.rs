@@ -1,6 +1,7 @@
 use super::config::config;
-use super::{Rng, bits, narrow, network, short_recipe, split};
+use super::{bits, narrow, network, short_recipe, split};
 use crate::common::networks::NETWORKS;
+use crate::common::random::Random;
 use crate::common::{assert_error, crc32};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
@@ -373,7 +374,7 @@ fn mutations_are_refused_or_finite_but_never_a_panic() {
     let good = fs::read(&path).unwrap();
     // Mutations of the present version, most of which the checksums detect; and of version 1, which has no checksums.
     for (good, most) in [(good.clone(), 3000), (Parts::of(&good).older().bytes(), 2999)] {
-        let mut random = Rng(1);
+        let mut random = Random::new(1);
         let mut refused = 0;
         for i in 0..3000 {
             match loaded(&path, &random.mutate(&good)) {

@@ -27,12 +27,10 @@ mod init;
 mod run;
 
 #[cfg(feature = "files")]
-pub(crate) use checkpoint::Parts;
-#[cfg(feature = "files")]
-pub(crate) use data::Rng;
-
 use crate::common::compare::{Tensor, ToTensor};
 use crate::common::random::Random;
+#[cfg(feature = "files")]
+pub(crate) use checkpoint::Parts;
 use spikeslab::Result;
 use spikeslab::nets::{Description, Graph, Network};
 use spikeslab::prior::Codebook;

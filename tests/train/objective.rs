@@ -106,6 +106,30 @@ fn the_gradient_of_the_whole_objective_is_that_of_its_differences() {
     }
 }
 
+/// Where the layers compute with Q(θ), the levels are trained under a Gaussian prior too: their gradient is that of the
+/// loss in Q(θ), since the prior does not depend on them.
+#[test]
+fn levels_that_the_layers_compute_with_are_trained() {
+    let (batch, levels) = (batch(), [-0.2, 0.0, 0.25]);
+    let network = random_network(&levels);
+    let noise = |layer: &BayesLayer, _: &[usize]| Ok(batch.eps[layer.index].clone());
+    let gradients = |prior: Prior, forward: Forward| {
+        let objective = Objective { prior, forward, kl_scale: KlScale::Dataset, train_size: TRAIN_SIZE };
+        objective.evaluate(&network, batch.x.clone(), &batch.labels, &noise, 0.0, None).unwrap().gradients
+    };
+    let nearest = || Prior::MultiSpike(MultiSpike::new(Form::Nearest, Spike::Exact));
+    let gaussian = || Prior::Gaussian(Gaussian::default());
+    let [sampled, of_gaussian, of_nearest] =
+        [(gaussian(), Forward::Sampled), (gaussian(), Forward::Hard), (nearest(), Forward::Hard)]
+            .map(|(prior, forward)| gradients(prior, forward));
+    for layer in network.layers() {
+        assert!(sampled[layer.levels].is_none(), "{}", layer.name);
+        // Without a weight of the KL, both are the gradient of the NLL.
+        assert_eq!(of_gaussian[layer.levels], of_nearest[layer.levels], "{}", layer.name);
+        assert!(of_gaussian[layer.levels].as_ref().is_some_and(|d| d.iter().any(|d| *d != 0.0)), "{}", layer.name);
+    }
+}
+
 #[test]
 fn the_kl_is_scaled_as_documented_and_reported_unscaled() {
     let batch = batch();

@@ -1,7 +1,7 @@
 //! What `eval` prints: a table with a row for each figure of merit and a column for each kind of weights, or one JSON
 //! object.
 
-use super::super::output::{json, line};
+use super::super::output::{count, json, line};
 use super::super::{Failure, table};
 use super::kinds::{DataName, Evaluation, Kind, OfKind, Task};
 use crate::train::uncertainty::detection::Detection;
@@ -23,7 +23,7 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     rows(kinds, &figures())?;
     if let Some(other) = &task.other {
         line("")?;
-        line(&format!("{} other images of {}", other.test.len(), other.name))?;
+        line(&format!("{} of {}", count(other.test.len() as u64, "other image"), other.name))?;
         rows(kinds, &[row("entropy, nats", |of| four(of.other.as_ref().map(|other| mean(&other.0.entropy()))))])?;
         for (name, score) in SCORES {
             rows(kinds, &detection(name, score))?;
@@ -33,9 +33,9 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     if let Some(loss) = loss {
         line(&table::quantized_loss(loss))?;
     }
-    line(&format!("{} test images of {}", task.test.len(), task.own))?;
+    line(&format!("{} of {}", count(task.test.len() as u64, "test image"), task.own))?;
     if kinds.iter().any(|of| of.kind.is_drawn()) {
-        line(&format!("{} draws of the weights", task.samples))?;
+        line(&format!("{} of the weights", count(task.samples, "draw")))?;
     }
     Ok(())
 }

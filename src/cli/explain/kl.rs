@@ -18,8 +18,8 @@ use rayon::prelude::*;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
-Prints, for each form, the smallest, largest and mean absolute error against quadrature over 61 values of theta in
-[-range, range] and ln sigma^2 in -10, -8, ..., 0.
+Prints, for each form, the smallest, largest and mean absolute error against quadrature over 61 values \
+of theta in [-range, range] and ln sigma^2 in -10, -8, ..., 0.
 
 Examples:
   spikeslab explain kl

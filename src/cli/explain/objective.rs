@@ -18,8 +18,8 @@ use clap::Args;
 use std::process::ExitCode;
 
 pub(super) const HELP: &str = "\
-The network has a dense layer of 32 outputs, batch normalization, ReLU and a dense layer of 10. It is trained on the 6,000 embedded
-images of MNIST and tested on 1,000 others; all else is as in `spikeslab train`.
+The network has a dense layer of 32 outputs, batch normalization, ReLU and a dense layer of 10. It is \
+trained on the 6,000 embedded images of MNIST and tested on 1,000 others; all else is as in `spikeslab train`.
 
 Examples:
   spikeslab explain objective

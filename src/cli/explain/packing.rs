@@ -2,7 +2,7 @@
 
 use super::example::{FigureOptions, begin, columns, curve, evenly, six, value};
 use crate::cli::Outcome;
-use crate::cli::output::line;
+use crate::cli::output::{count, line};
 use crate::error::Error;
 use crate::kernels::packed::fields::field_bits;
 use crate::packed::digits::{digits_per_byte, packed_len};
@@ -88,7 +88,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
     line("")?;
     line(&format!(
         "{:<28}{:>12}{:>14}{:>14}",
-        format!("{weights} weights"),
+        count(weights as u64, "weight"),
         "bytes",
         "bits a weight",
         "less than f32"
@@ -98,7 +98,7 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
     let digits = format!("base-{levels} digits, {} a byte", digits_per_byte(levels));
     for (name, bytes) in [
         ("f32".to_string(), 4 * weights),
-        (format!("fields of {} bits", field_bits(levels)), fields),
+        (format!("fields of {}", count(field_bits(levels) as u64, "bit")), fields),
         (digits, packed_len(weights, levels)),
         ("entropy coder".to_string(), coded),
         ("bound n H".to_string(), bound),

@@ -73,7 +73,7 @@ pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
     moderate("theta", &[*theta])?;
     moderate("level", &[*level])?;
     in_range("log-sigma2", "a number from -60 to 60", *log_sigma2, |v| v.abs() <= 60.0)?;
-    in_range("draws", "1 to 10000000", f64::from(*draws), |v| (1.0..=1e7).contains(&v))?;
+    in_range("draws", "2 to 10000000", f64::from(*draws), |v| (2.0..=1e7).contains(&v))?;
     let (delta, sigma2) = (theta - level, log_sigma2.exp());
     let t = delta * delta / sigma2;
     let slope = exact_derivative(t);
@@ -85,7 +85,7 @@ pub(super) fn command(arguments: &SpikeArguments) -> Outcome {
     let logs = noise.mapv(|eps| (delta + sigma2.sqrt() * eps).abs().ln());
     let mean = logs.sum() / f64::from(*draws);
     value(&format!("  by the mean over {draws} draws of w"), mean - 0.5 * log_sigma2 + HALF_GAMMA_PLUS_LN_2)?;
-    value("    the standard error of this mean", logs.std(0.0) / f64::from(*draws).sqrt())?;
+    value("    the standard error of this mean", logs.std(1.0) / f64::from(*draws).sqrt())?;
     value("  by the published fit", fit(t))?;
     value("D'(t)", slope)?;
     value("  of the fit", fit_derivative(t))?;

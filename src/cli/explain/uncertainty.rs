@@ -2,7 +2,7 @@
 
 use super::example::{FigureOptions, begin, columns, evenly, in_range, moderate, same_count, value};
 use crate::cli::Outcome;
-use crate::cli::output::line;
+use crate::cli::output::{count, line};
 use crate::error::{Error, Result};
 use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, Plot, TRUTH};
@@ -71,7 +71,7 @@ pub(super) fn command(arguments: &UncertaintyArguments) -> Outcome {
     let figures = begin(EQUATIONS, figures)?;
     line(&format!("{:<44}{}", "class", columns((1..=classes).map(|class| class as f64))))?;
     line(&format!("{:<44}{}", "probability at the mean logits", probabilities(&at_mean)))?;
-    line(&format!("{:<44}{}", format!("p, the mean of {draws} draws"), probabilities(&drawn)))?;
+    line(&format!("{:<44}{}", format!("p, the mean of {}", count(*draws as u64, "draw")), probabilities(&drawn)))?;
     line("")?;
     value("entropy H[p], nats", drawn.entropy()[0])?;
     value("expected entropy, nats", drawn.expected_entropy()[0])?;

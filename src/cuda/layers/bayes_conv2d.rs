@@ -115,9 +115,10 @@ const IN_REGISTERS: usize = 12;
 /// Twice the number of blocks that fill a GPU.
 const BLOCKS: usize = 264;
 
-/// The number of teams into which a block's threads are divided, for `places` columns of ROWS positions: the smallest
-/// with which these blocks, times `others` blocks in the other dimensions, are at least half of [`BLOCKS`]. The threads
-/// of a warp are in the same team, and each team computes at least one of the `shares`.
+/// The number of teams into which the threads of a block are divided. Each of the `places` columns of ROWS positions is
+/// computed by one thread of every team, so that more teams make more blocks. The result is the smallest number for which
+/// the blocks, `others` of them in the other dimensions, are at least half of [`BLOCKS`]; but there are at most as many
+/// teams as `shares`, so that each has something to compute, and at most 8, so that all threads of a warp are in one team.
 fn teams(places: usize, others: usize, shares: usize) -> usize {
     let fills = |teams: &usize| 2 * blocks(places, *teams) * others >= BLOCKS;
     let most = 1 << shares.max(1).ilog2().min(3);
@@ -134,6 +135,15 @@ impl<F: Real> BayesConv2d<'_, F> {
         let bias = self.bias.map(Buffer::shape);
         let Sizes { image: [channels, height, width], output } =
             Sizes::of(self.theta.shape(), self.log_sigma2.shape(), bias, &self.window, self.groups, &x.shape)?;
+        // A stride of the padded size or more, and the dilation of a single element, change nothing. Cut to what is
+        // needed, they fit into the 32 bits of a kernel's argument.
+        let mut window = self.window;
+        for (axis, size) in [height, width].into_iter().enumerate() {
+            window.stride[axis] = window.stride[axis].min(size + 2 * window.padding[axis]);
+            if window.kernel[axis] == 1 {
+                window.dilation[axis] = 1;
+            }
+        }
         Ok(Geometry {
             batch: x.shape[0],
             groups: self.groups,
@@ -141,7 +151,7 @@ impl<F: Real> BayesConv2d<'_, F> {
             image: [height, width],
             outputs: self.theta.shape()[0] / self.groups,
             output,
-            window: self.window,
+            window,
             x_image: x.image,
             x_first: x.first,
         })
@@ -221,8 +231,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         } else {
             None
         };
-        let [dtheta, dlog_sigma2] = self.weight_gradient(Images::of(x), None, factor, Images::of(dy))?;
-        let dtheta = dtheta.expect("there always is one");
+        let (dtheta, dlog_sigma2) = self.weight_gradient(Images::of(x), None, factor, Images::of(dy))?;
         let dbias = self.bias.map(|_| weight_gradient::bias(dy)).transpose()?;
         Ok(Gradients { dx, dtheta, dlog_sigma2, dbias })
     }
@@ -262,7 +271,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         activation: Option<&Activation<'_, F>>,
         dv_per_dy: Option<&Buffer<F>>,
         dy: Images<'_>,
-    ) -> Result<[Option<Buffer<F>>; 2]> {
+    ) -> Result<(Buffer<F>, Option<Buffer<F>>)> {
         let geometry = self.geometry(x).expect("the forward checked the shapes");
         assert_eq!(dy.shape, geometry.y_shape(), "dy has y's shape");
         weight_gradient::launch(self, &geometry, x, activation, dv_per_dy, dy)

@@ -95,7 +95,7 @@ extern "C" __global__ void forward(const real *x, const real *theta, const real 
         size_t at = size_t(b) * outputs + o;
         if (biased) m += bias[o];
         if (sampled) {
-            real deviation = c_sqrt(v + real(1e-6)), noise = eps[at];
+            real deviation = c_sqrt(v + real(V0)), noise = eps[at];
             m += deviation * noise;
             eps[at] = real(0.5) * noise / deviation;
         }

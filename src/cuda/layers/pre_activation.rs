@@ -40,7 +40,8 @@ pub struct Gradients<F> {
     pub dlog_sigma2: Option<Buffer<F>>,
 }
 
-/// The part of dx that comes through the batch's μ and s², from all operations that normalize x, per channel.
+/// Minus the gradient that flows into x through the batch's own μ and s², summed over all operations that normalize x,
+/// per channel. It is subtracted from dx.
 #[derive(Debug)]
 pub struct BatchTerm<F> {
     /// Σ γ/√(s² + ε) · mean g.
@@ -82,8 +83,8 @@ impl<F: Real> PreActivation<'_, F> {
         self.conv.convolve(x, Some(&self.activation), y, eps)
     }
 
-    /// The gradient, from `dy`. Adds dx with μ and s² taken as constants to `dx`, and the part of dx through μ and s²
-    /// to `term`. `dv_per_dy` is from the forward pass; none with mean weights.
+    /// The gradient, from `dy`. Adds dx with μ and s² taken as constants to `dx`, and minus the gradient through μ
+    /// and s² to `term`. `dv_per_dy` is from the forward pass; none with mean weights.
     ///
     /// # Errors
     /// If the device fails.
@@ -99,7 +100,7 @@ impl<F: Real> PreActivation<'_, F> {
         term: Option<&mut BatchTerm<F>>,
     ) -> Result<Gradients<F>> {
         let Self { activation, conv } = self;
-        let [dtheta, dlog_sigma2] = conv.weight_gradient(x, Some(activation), dv_per_dy, dy)?;
+        let (dtheta, dlog_sigma2) = conv.weight_gradient(x, Some(activation), dv_per_dy, dy)?;
         let sums = conv.input_gradient(x, Some(activation), dv_per_dy, dy, dx)?.expect("there is an activation");
         let device = sums.device();
         let channels = activation.channels();
@@ -116,7 +117,7 @@ impl<F: Real> PreActivation<'_, F> {
         ]
         .concat();
         device.launch::<F>(PATH, "gradients", Grid::columns(channels), &arguments)?;
-        Ok(Gradients { dgamma, dbeta, dtheta: dtheta.expect("there always is one"), dlog_sigma2 })
+        Ok(Gradients { dgamma, dbeta, dtheta, dlog_sigma2 })
     }
 }
 

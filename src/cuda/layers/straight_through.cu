@@ -1,4 +1,4 @@
-// The sums of each block for dℓ_k = Σ_{i: k(θ_i) = k} dw_i: sums (blocks, count).
+// What each block adds to dℓ_k, the sum of dw over the weights whose nearest level is ℓ_k: sums (blocks, count).
 extern "C" __global__ void level_gradient(const real *theta, const real *levels, const real *dw, real *sums, u32 count,
                                           u32 n) {
     for (u32 k = 0; k < count; k++) {

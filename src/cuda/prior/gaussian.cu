@@ -3,7 +3,7 @@ struct Gaussian {
     WeightKl kl;
 
     __device__ Gaussian(real theta, real log_sigma2, const Prior &prior)
-        : kl(gaussian_kl(theta, log_sigma2, prior.ratio, prior.prior_log_sigma2)) {}
+        : kl(gaussian_kl(theta, log_sigma2, prior.ratio_or_mean, prior.prior_log_sigma2)) {}
 
     __device__ real dlevel(u32, const Prior &) const { return 0; }
 };

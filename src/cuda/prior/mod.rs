@@ -44,7 +44,7 @@ pub fn kl<F: Real>(
 ) -> Result<Option<KlGradient<F>>> {
     assert_eq!(theta.len(), log_sigma2.len(), "theta and log_sigma2 are of one length");
     let (device, n) = (theta.device(), theta.len());
-    let (path, levels, spike, ratio, prior_log_sigma2) = match prior {
+    let (path, levels, spike, ratio_or_mean, prior_log_sigma2) = match prior {
         Prior::None => return Ok(None),
         Prior::Gaussian(Gaussian { mean, log_sigma2 }) => ("prior/gaussian", 0, Spike::Exact, *mean, *log_sigma2),
         Prior::MultiSpike(MultiSpike { form, spike, window_ratio }) => {
@@ -82,7 +82,7 @@ pub fn kl<F: Real>(
         Argument::size(codebook.zero.unwrap_or(0)),
         // As the header's SPIKE_EXACT and SPIKE_FIT.
         Argument::word(u32::from(spike == Spike::Fit)),
-        Argument::real(F::of(ratio)),
+        Argument::real(F::of(ratio_or_mean)),
         Argument::real(F::of(prior_log_sigma2)),
         Argument::from(&mut gradient.dtheta),
         Argument::from(&mut gradient.dlog_sigma2),

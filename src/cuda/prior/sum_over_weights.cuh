@@ -8,7 +8,7 @@ struct Prior {
     u32 count;
     u32 zero; // vnq: the index of the zero level
     u32 spike;
-    real ratio; // vnq, windows: ρ; Gaussian: μ₀
+    real ratio_or_mean; // vnq, windows: ρ; Gaussian: μ₀
     real prior_log_sigma2; // Gaussian: ln σ₀²
 };
 
@@ -32,10 +32,10 @@ __device__ void sum_over_weights(const real *theta, const real *log_sigma2, cons
     }
 }
 
-#define KL_KERNEL(Form)                                                                                                  \
+#define KL_KERNEL(Form)                                                                                                 \
     extern "C" __global__ void kl(const real *theta, const real *log_sigma2, const real *levels, const real *costs,     \
-                                  u32 count, u32 zero, u32 spike, real ratio, real prior_log_sigma2, real *dtheta,      \
+                                  u32 count, u32 zero, u32 spike, real ratio_or_mean, real prior_log_sigma2, real *dtheta, \
                                   real *dlog_sigma2, f64 *values, real *dlevels, u32 n) {                               \
-        Prior prior = {levels, costs, count, zero, spike, ratio, prior_log_sigma2};                                     \
+        Prior prior = {levels, costs, count, zero, spike, ratio_or_mean, prior_log_sigma2};                             \
         sum_over_weights<Form>(theta, log_sigma2, prior, dtheta, dlog_sigma2, values, dlevels, n);                      \
     }

@@ -15,7 +15,7 @@ struct Vnq {
         for (u32 k = 0; k < prior.count; k++) {
             if (k == prior.zero) continue;
             WeightKl one = to(k, prior);
-            Window of_k = window(theta, prior.levels[k], prior.ratio);
+            Window of_k = window(theta, prior.levels[k], prior.ratio_or_mean);
             add_scaled(kl, of_k.value, one);
             kl.dtheta += of_k.dtheta * (one.value - at_zero.value);
             remainder -= of_k.value;
@@ -26,7 +26,7 @@ struct Vnq {
     __device__ real dlevel(u32 k, const Prior &prior) const {
         if (k == prior.zero) return -(remainder * at_zero.dtheta);
         WeightKl one = to(k, prior);
-        Window of_k = window(theta, prior.levels[k], prior.ratio);
+        Window of_k = window(theta, prior.levels[k], prior.ratio_or_mean);
         return of_k.dlevel * (one.value - at_zero.value) - of_k.value * one.dtheta;
     }
 };

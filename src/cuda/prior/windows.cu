@@ -9,7 +9,7 @@ struct Windows {
         kl = WeightKl{0, 0, 0};
         for (u32 k = 0; k < prior.count; k++) {
             WeightKl one = spike_kl(prior.spike, theta, sigma, prior.levels[k]);
-            Window of_k = window(theta, prior.levels[k], prior.ratio);
+            Window of_k = window(theta, prior.levels[k], prior.ratio_or_mean);
             add_scaled(kl, of_k.value, one);
             kl.dtheta += of_k.dtheta * one.value;
         }
@@ -17,7 +17,7 @@ struct Windows {
 
     __device__ real dlevel(u32 k, const Prior &prior) const {
         WeightKl one = spike_kl(prior.spike, theta, sigma, prior.levels[k]);
-        Window of_k = window(theta, prior.levels[k], prior.ratio);
+        Window of_k = window(theta, prior.levels[k], prior.ratio_or_mean);
         return of_k.dlevel * one.value - of_k.value * one.dtheta;
     }
 };

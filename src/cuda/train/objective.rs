@@ -120,8 +120,8 @@ impl<F: Real> Objective<'_, F> {
             add(&mut gradients[layer.log_sigma2], scale, &d.dlog_sigma2)?;
             if let Prior::MultiSpike(_) = self.of.prior {
                 add(&mut gradients[layer.levels], scale, &d.dlevels)?;
-            } else {
-                // Under another prior the levels are fixed.
+            }
+            if !self.of.trains_levels() {
                 gradients[layer.levels] = None;
             }
         }

@@ -113,8 +113,8 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
         }
 
         let segments = products.segments::<V::Wide>(0..products.output[0]);
-        let met = layout.segments::<V>(0..layout.output[0]);
-        let met = &met[..layout.output[0] * layout.row / V::SEGMENT];
+        let pixels = layout.segments::<V>(0..layout.output[0]);
+        let pixels = &pixels[..layout.output[0] * layout.row / V::SEGMENT];
         for tile in tiles::<V::Wide>(products.channels_out) {
             for block in channel_blocks(products) {
                 let from = block.0 * products.channel;
@@ -129,7 +129,7 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
                     products.clear_ends(mean);
                     products.clear_ends(variance);
                     let offset = layout.offsets[channel] as usize;
-                    scatter::<V>(met, (mean, variance), &image[offset..], &mut da[offset..]);
+                    scatter::<V>(pixels, (mean, variance), &image[offset..], &mut da[offset..]);
                 } else {
                     products.without_ends(mean);
                     products.without_ends(variance);
@@ -192,8 +192,8 @@ fn scatter<V: Vector>(
     let two = V::Element::of(2.0);
     let sums = mean.chunks_exact(V::SEGMENT).zip(variance.chunks_exact(V::SEGMENT));
     for (start, (mean, variance)) in segments.iter().zip(sums) {
-        let met = *start as usize..*start as usize + V::SEGMENT;
-        let (a, da) = (&a[met.clone()], &mut da[met]);
+        let pixels = *start as usize..*start as usize + V::SEGMENT;
+        let (a, da) = (&a[pixels.clone()], &mut da[pixels]);
         // A segment is read as a whole, then written: the compiler need not know that the slices do not overlap.
         let mut sums = [V::Element::of(0.0); SEGMENT];
         for i in 0..V::SEGMENT {

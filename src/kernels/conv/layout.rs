@@ -173,7 +173,7 @@ impl Layout {
     }
 
     /// The elements of a laid-out channel that these output rows read.
-    pub(crate) fn met_by(&self, rows: Range<usize>) -> Range<usize> {
+    pub(crate) fn read_by(&self, rows: Range<usize>) -> Range<usize> {
         let last = rows.end.saturating_sub(1) * self.row_step;
         rows.start * self.row_step..(last + self.reach).min(self.channel)
     }

@@ -55,16 +55,16 @@ impl<'a> Convolution<'a> {
         Self { weights, layout: Layout::new(input, window, output, weights.outputs), before, epilogue, pool }
     }
 
-    /// Lays out the elements `met` of each channel of an image, those that the output rows read.
+    /// Lays out these `elements` of each channel of an image, those that the output rows read.
     #[inline(always)]
-    fn lay_out(&self, met: Range<usize>, x: &[f32], laid_out: &mut [f32]) {
+    fn lay_out(&self, elements: Range<usize>, x: &[f32], laid_out: &mut [f32]) {
         // The padding is 0.
         for channel in laid_out.chunks_exact_mut(self.layout.channel) {
-            channel[met.clone()].fill(0.0);
+            channel[elements.clone()].fill(0.0);
         }
         match self.before {
-            None => self.layout.lay_out_part(met, x, laid_out, |_| |x| x),
-            Some(before) => self.layout.lay_out_part(met, x, laid_out, |channel| {
+            None => self.layout.lay_out_part(elements, x, laid_out, |_| |x| x),
+            Some(before) => self.layout.lay_out_part(elements, x, laid_out, |channel| {
                 let (scale, shift) = before.of(channel);
                 move |x| {
                     let y = scale * x + shift;
@@ -163,10 +163,10 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Buffers) {
         let Convolution { weights: packed, layout, epilogue, pool, .. } = convolution;
         let image_len = layout.image_len(layout.image[0]);
         let convolved = convolution.convolved(&rows);
-        let met = layout.met_by(convolved.clone());
+        let elements = layout.read_by(convolved.clone());
         enlarge(&mut buffers.images, images.len() * image_len);
         for ((x, _), laid_out) in images.iter().zip(buffers.images.chunks_exact_mut(image_len)) {
-            convolution.lay_out(met.clone(), x, laid_out);
+            convolution.lay_out(elements.clone(), x, laid_out);
         }
 
         let squares = pool.as_ref().is_some_and(is_of_squares);

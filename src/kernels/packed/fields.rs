@@ -157,9 +157,11 @@ impl<'a> PackedWeights<'a> {
     }
 
     /// Writes the weights of a block, in rows that are `stride` apart, and up to [`MAX_LANES`] numbers after them. A
-    /// block has at most 15 columns, or its first column is even.
+    /// block has at most 15 columns, or its first column is even. It has no more columns than a vector has lanes, or
+    /// `stride` is a multiple of the lanes: otherwise the numbers after a row would overwrite the row after it.
     #[inline(always)]
     pub(super) fn decode<V: Vector<Element = f32>>(&self, block: &Block, stride: usize, weights: &mut [f32]) {
+        debug_assert!(block.columns.len() <= V::LANES || stride.is_multiple_of(V::LANES));
         match (self.in_tables(), self.rows()) {
             (false, _) if !self.values.is_empty() => {
                 for (row, weights) in block.rows.clone().zip(weights.chunks_mut(stride)) {

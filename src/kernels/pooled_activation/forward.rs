@@ -30,7 +30,7 @@ pub(super) struct Forward<'a, F> {
     pub y: FreshChunk<'a, F>,
     pub at_maximum: FreshChunk<'a, F>,
     pub place: FreshChunk<'a, u8>,
-    pub maxima_so_far: &'a mut ChannelMaxima<F>,
+    pub buffers: &'a mut ChannelMaxima<F>,
 }
 
 impl<F: Real> Kernel<F> for Forward<'_, F> {
@@ -41,7 +41,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         let [height, width] = self.size;
         let (output_h, output_w) = (height / 2, width / 2);
         let windows = output_h * output_w;
-        let ChannelMaxima { pairs, pair_places, y, at_maximum, place } = self.maxima_so_far;
+        let ChannelMaxima { pairs, pair_places, y, at_maximum, place } = self.buffers;
         pairs.resize(height * output_w + MAX_LANES, F::zero());
         pair_places.resize(height * output_w + MAX_LANES, 0);
         [&mut *y, &mut *at_maximum].into_iter().for_each(|of| of.resize(windows + MAX_LANES, F::zero()));

@@ -1,7 +1,7 @@
 //! Builds the graph that lines describe, node by node.
 
 use super::lines::{Arguments, Line, Place};
-use super::{Given, MOST_ELEMENTS, MOST_WEIGHTS, by_x};
+use super::{Given, LARGEST_SIZE, MOST_ELEMENTS, MOST_WEIGHTS, by_x};
 use crate::error::{Error, Result};
 use crate::layers::pool::Pool;
 use crate::nets::graph::{BayesLayer, Convolution, Graph, Node, NormLayer, Op, ParameterShape, elements};
@@ -194,6 +194,7 @@ impl<'a> Builder<'a> {
             return Err(arguments.error("groups", expected, groups));
         }
         let [output_h, output_w] = fit(arguments, &window, [channels, height, width])?;
+        check_image(arguments, [output_h, output_w])?;
         let shape = [outputs, channels / groups, window.kernel[0], window.kernel[1]];
         let layer = self.bayes_layer(name, &shape, elements(&[output_h, output_w]), &words);
         Ok((Op::Conv2d(Convolution { layer, window, groups }), vec![outputs, output_h, output_w]))
@@ -327,6 +328,7 @@ pub(super) fn pooling(arguments: &mut Arguments<'_, '_>, image: [usize; 3]) -> R
     let [channels, height, width] = image;
     let output = pool.output_size([height, width]);
     let [output_h, output_w] = output.map_err(|error| in_text(arguments, error))?;
+    check_image(arguments, [output_h, output_w])?;
     Ok((pool, vec![channels, output_h, output_w]))
 }
 
@@ -342,6 +344,15 @@ pub(super) fn fit(
         return Err(arguments.error("pad", expected, by_x(&padded)));
     }
     window.output_size([height, width]).map_err(|error| in_text(arguments, error))
+}
+
+/// Checks that an image's sizes can be written in a text: a pooling of a whole image is printed with them.
+fn check_image(arguments: &Arguments<'_, '_>, size: [usize; 2]) -> Result<()> {
+    if size.into_iter().all(|size| size <= LARGEST_SIZE) {
+        return Ok(());
+    }
+    let expected = format!("images of at most {LARGEST_SIZE} pixels in each direction");
+    Err(arguments.error(arguments.operation, expected, by_x(&size)))
 }
 
 /// An error of the geometry as an error of the line.

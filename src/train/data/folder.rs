@@ -40,8 +40,8 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// Reads the images in the folders of `dir`.
 ///
 /// # Errors
-/// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class has no image, `test` has
-/// a class that `train` lacks, an image cannot be decoded, is transparent, or has another size than the first, or the
+/// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class or `test` has no image,
+/// `test` has a class that `train` lacks, the name of a folder is not UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the
 /// images have more than [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
     let [train, test] = ["train", "test"].map(|part| dir.join(part));
@@ -56,6 +56,9 @@ pub fn load(dir: &Path) -> Result<Split> {
     }
     let classes = classes(&train)?;
     let labelled = [Some(list(&train, &classes, true)?), test.map(|test| list(&test, &classes, false)).transpose()?];
+    if labelled[1].as_ref().is_some_and(Vec::is_empty) {
+        return Err(Error::file(&dir.join("test"), "images in folders of the classes of train", "none"));
+    }
     let [train, test] = read(dir, &labelled, &classes)?;
     let train = train.ok_or_else(|| Error::file(dir, "images", "none"))?;
     let (train, test) = match test {
@@ -73,6 +76,10 @@ const MAC: &str = "__MACOSX";
 /// The names of the folders in a directory, in ascending order, without hidden ones.
 fn folders(dir: &Path) -> Result<Vec<String>> {
     let names = files::names(dir)?;
+    let is_missing = |name: &&String| name.contains(char::REPLACEMENT_CHARACTER) && !dir.join(name).exists();
+    if let Some(name) = names.iter().find(is_missing) {
+        return Err(Error::file(dir, "names in UTF-8", name));
+    }
     Ok(names.into_iter().filter(|name| !name.starts_with('.') && name != MAC && dir.join(name).is_dir()).collect())
 }
 

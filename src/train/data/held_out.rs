@@ -15,12 +15,12 @@ pub(super) const TEST_SHARE: f64 = 0.2;
 pub(super) enum Part {
     /// Test images, if a data set has none.
     #[cfg(feature = "files")]
-    Test,
+    Test = 0,
     /// Validation images.
-    Validation,
+    Validation = 1,
     /// The order of the images in a folder.
     #[cfg(feature = "files")]
-    Order,
+    Order = 2,
 }
 
 impl Part {

@@ -38,7 +38,7 @@ pub fn read(images: impl Read, images_path: &Path, labels: impl Read, labels_pat
     let mut images = Idx { input: images, path: images_path };
     let mut labels = Idx { input: labels, path: labels_path };
     let (kind, sizes) = labels.header("labels", &LABELS.map(|(kind, _)| (kind, 1)))?;
-    let (n, bytes) = (sizes[0], LABELS.iter().find(|(of, _)| *of == kind).map_or(1, |(_, bytes)| *bytes));
+    let (n, bytes) = (sizes[0], bytes_of(kind));
     let (_, sizes) = images.header("images", &[(BYTES, 3), (BYTES, 4)])?;
     if sizes[0] != n {
         let expected = format!("{n} images, one for each label in {}", labels_path.display());
@@ -50,12 +50,16 @@ pub fn read(images: impl Read, images_path: &Path, labels: impl Read, labels_pat
         return Err(Error::file(images_path, expected, product(&sizes)));
     };
     let labels = labels.body(&[n], bytes)?;
-    let labels: Vec<i64> = labels.chunks_exact(bytes).map(signed).collect();
-    let labels = labels_of(labels)
+    let labels = labels_of(labels.chunks_exact(bytes).map(signed))
         .map_err(|seen| Error::file(labels_path, format!("labels from 0 to {}", MOST_CLASSES - 1), seen))?;
     let pixels = layout.channels_first(images.body(&sizes, 1)?);
     let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     Dataset::new(pixels, labels, layout.shape, classes)
+}
+
+/// The number of bytes of a number of a type.
+fn bytes_of(kind: u8) -> usize {
+    LABELS.iter().find(|(of, _)| *of == kind).map_or(1, |(_, bytes)| *bytes)
 }
 
 /// A big-endian number: an unsigned byte, or a signed number of two or four bytes.
@@ -80,7 +84,7 @@ struct Idx<'a, R> {
 
 impl<R: Read> Idx<'_, R> {
     /// Reads a header: the type of the numbers, and the sizes. Checks that the type and the number of sizes are among
-    /// `kinds`, that no size is zero, and that the product of the sizes is at most [`MOST_BYTES`].
+    /// `kinds`, that no size is zero, and that the numbers have at most [`MOST_BYTES`] in all.
     fn header(&mut self, what: &str, kinds: &[(u8, usize)]) -> Result<(u8, Vec<u32>)> {
         let header = header_bytes(kinds[0].1);
         let mut bytes = self.take(header, 0, &format!("a header of {header} bytes"))?;
@@ -98,7 +102,8 @@ impl<R: Read> Idx<'_, R> {
         }
         let word = |w: &[u8]| u32::from_be_bytes([w[0], w[1], w[2], w[3]]);
         let sizes: Vec<u32> = bytes.chunks_exact(4).skip(1).map(word).collect();
-        let count = sizes.iter().try_fold(1, |n: u64, &size| n.checked_mul(size.into()));
+        let bytes_each = bytes_of(kind) as u64;
+        let count = sizes.iter().try_fold(bytes_each, |n: u64, &size| n.checked_mul(size.into()));
         if !count.is_some_and(|n| (1..=MOST_BYTES).contains(&n)) {
             let expected = format!("a size of 1 to {MOST_BYTES} bytes");
             return Err(Error::file(self.path, expected, product(&sizes)));

@@ -63,6 +63,10 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;
     let (train, test) = match tests {
         Some((x, y)) => {
+            if scale == 1.0 && x.scale() == Ok(255.0) {
+                let expected = "x_test from 0 to 255, as x_train";
+                return Err(Error::file(path, expected, "floats from 0 to 1"));
+            }
             let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
             if test.shape() != train.shape() {
                 let expected = format!("x_test of {}, as x_train", by(train.shape()));
@@ -91,9 +95,8 @@ fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Number
         let expected = format!("{y_name} of {count} labels, one for each image in {x_name}");
         return Err(Error::file(path, expected, format!("shape {:?}", y.shape)));
     }
-    let labels = y.whole().ok_or_else(|| Error::file(path, format!("{y_name} of whole numbers"), "floats"))?;
-    let labels = labels_of(labels)
-        .map_err(|seen| Error::file(path, format!("{y_name} from 0 to {}", MOST_CLASSES - 1), seen))?;
+    let labels = y.labels().ok_or_else(|| Error::file(path, format!("{y_name} of whole numbers"), "floats"))?;
+    let labels = labels.map_err(|seen| Error::file(path, format!("{y_name} from 0 to {}", MOST_CLASSES - 1), seen))?;
     let as_elsewhere = if x_name == "x_train" { "" } else { ", as in x_train" };
     let pixels = x
         .bytes(scale)
@@ -129,11 +132,11 @@ impl Numbers {
         }
     }
 
-    /// The numbers, unless they are floats.
-    fn whole(self) -> Option<Vec<i64>> {
-        match self.values {
-            Values::Bytes(bytes) => Some(bytes.into_iter().map(i64::from).collect()),
-            Values::Integers(integers) => Some(integers),
+    /// The numbers as labels, or a description of the first number that is not a label; none if they are floats.
+    fn labels(&self) -> Option<std::result::Result<Vec<u16>, String>> {
+        match &self.values {
+            Values::Bytes(bytes) => Some(labels_of(bytes.iter().copied().map(i64::from))),
+            Values::Integers(integers) => Some(labels_of(integers.iter().copied())),
             Values::Floats(_) => None,
         }
     }
@@ -188,7 +191,7 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
         if is_fortran && shape.len() > 1 {
             return Err(file("one in the order of columns; numpy.ascontiguousarray gives it that of rows".to_string()));
         }
-        let (order, kind) = descr.split_at(descr.len().min(1));
+        let (order, kind) = descr.split_at_checked(1).unwrap_or((&descr, ""));
         let bytes = kind.get(1..).and_then(|bytes| bytes.parse().ok()).unwrap_or(1_usize);
         let count = shape.iter().try_fold(1, |count: usize, &size| count.checked_mul(size));
         let Some(count) = count.filter(|count| (1..=MOST_BYTES as usize / bytes.max(1)).contains(count)) else {

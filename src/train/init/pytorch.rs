@@ -41,7 +41,7 @@ pub(crate) fn is_transposed(parameter: &Parameter<f32>) -> bool {
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file; if it lacks tensors, all of which the error names; if a tensor has
-/// another type or shape or is not finite; or if `names` has a name that no parameter has. [`Error::Io`] if a system
+/// another type or shape, is not finite, or holds a negative variance; or if `names` has a name that no parameter has. [`Error::Io`] if a system
 /// call fails.
 pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
     let bytes = read_tensors(path)?;
@@ -70,6 +70,11 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
                 })?;
                 if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
                     return Err(in_file(format!("finite numbers in {there}"), odd.to_string()));
+                }
+                if parameter.role == Role::RunningVar
+                    && let Some(odd) = values.iter().find(|value| **value < 0.0)
+                {
+                    return Err(in_file(format!("numbers of at least 0 in {there}"), odd.to_string()));
                 }
                 let values = ArrayD::from_shape_vec(shape, values).expect("numbers of that shape");
                 parameter.value.assign(&if is_transposed { values.t() } else { values.view() });

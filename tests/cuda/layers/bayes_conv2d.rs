@@ -13,7 +13,7 @@ type Shape = ([usize; 4], usize, usize, [[usize; 2]; 4]);
 /// Square kernels without stride and dilation, with few channels and with more than a block has or than fit into shared
 /// memory, on images for all sizes of tiles; then other windows; then so many images that a block processes several
 /// tiles.
-const SHAPES: [Shape; 18] = [
+const SHAPES: [Shape; 19] = [
     ([3, 1, 28, 28], 6, 1, [[5, 5], [1, 1], [0, 0], [1, 1]]),
     ([2, 27, 8, 8], 13, 1, [[5, 5], [1, 1], [2, 2], [1, 1]]),
     ([2, 3, 32, 32], 12, 1, [[3, 3], [1, 1], [1, 1], [1, 1]]),
@@ -32,6 +32,8 @@ const SHAPES: [Shape; 18] = [
     ([140, 1, 5, 5], 2, 1, [[3, 3], [1, 1], [1, 1], [1, 1]]),
     ([300, 2, 3, 3], 3, 1, [[1, 1], [1, 1], [0, 0], [1, 1]]),
     ([280, 1, 4, 4], 1, 1, [[2, 2], [1, 1], [0, 0], [1, 1]]),
+    // A stride and a dilation of more than 32 bits.
+    ([2, 3, 4, 5], 2, 1, [[1, 2], [1 << 40, 1 << 40], [0, 0], [1 << 40, 1]]),
 ];
 
 fn assert_gradients_close<F: DevicePrecision>(what: &str, on_gpu: &Gradients<F>, d: &bayes_conv2d::Gradients<F>) {

@@ -102,7 +102,9 @@ fn each_is_found_by_its_name() {
         let own = Description::new(name, preset.text()).graph(Given { classes: Some(10), ..Given::default() });
         assert_eq!(own.expect("a network"), preset.graph(Given::default()).expect("a network"), "{name}");
     }
-    for name in ["", "lenet", "LENET5", "lenet_caffe", "resnet", "resnet110", "vgg", " mlp", "mlp ", ":", ":depth=40"] {
+    for name in
+        ["", "lenet", "LENET5", "lenet_caffe", "densenet-bottleneck", "resnet", "resnet110", "vgg", " mlp", "mlp ", ":"]
+    {
         let seen = format!("(saw: {name})");
         assert_error(
             Description::preset(name),

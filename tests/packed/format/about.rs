@@ -2,8 +2,8 @@
 
 use super::{BLOCK, Flaw, LENGTH, TEXT, after_block, assert_flaws, digits, read, sealed, small};
 use crate::common::assert_error;
+use crate::common::random::Random;
 use crate::packed::packed;
-use crate::train::Rng;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -122,7 +122,7 @@ fn what_no_head_has_is_refused_by_name() {
 fn mutations_of_the_block_never_panic() {
     let model = packed("mlp", 3, 2).with_trained_on(Some(digits()));
     let good = to_bytes(&model);
-    let mut random = Rng(3);
+    let mut random = Random::new(3);
     let mut accepted = 0;
     for _ in 0..4000 {
         if let Ok(model) = read(&with_block(&good, &random.mutate(&block(&good)))) {
@@ -136,7 +136,7 @@ fn mutations_of_the_block_never_panic() {
 #[test]
 fn mutations_of_the_text_never_panic() {
     let good = small();
-    let mut random = Rng(3);
+    let mut random = Random::new(3);
     let mut accepted = 0;
     for _ in 0..4000 {
         if let Ok(model) = read(&with_text(&good, &random.mutate(TEXT.as_bytes()))) {

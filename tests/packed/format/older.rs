@@ -2,9 +2,9 @@
 
 use super::about::compressed;
 use super::{Flaw, assert_flaws, assert_flaws_of_the_figures, patched, read, sealed};
+use crate::common::random::Random;
 use crate::packed::digits::pack;
 use crate::packed::{packed, standardized};
-use crate::train::Rng;
 use spikeslab::nets::Role;
 use spikeslab::packed::PackedModel;
 use spikeslab::packed::format::to_bytes;
@@ -121,7 +121,7 @@ fn mutations_with_the_right_checksum_never_panic() {
     for model in [packed("mlp", 3, 2), standardized("mlp", 3, 2)] {
         for with_text in [false, true] {
             let good = older(&model, with_text);
-            let mut random = Rng(2);
+            let mut random = Random::new(2);
             let mut accepted = 0;
             for i in 0..3000 {
                 if let Ok(model) = read(&sealed(random.mutate(&good))) {

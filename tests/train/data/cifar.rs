@@ -1,3 +1,4 @@
+use crate::common::random::Random;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +9,6 @@ use spikeslab::train::data::Dataset;
 use spikeslab::train::data::cifar::{CIFAR10, CIFAR100, Layout, MAX_RECORDS, load};
 use tempfile::TempDir;
 
-use super::Rng;
 use super::mnist::{gz, put};
 use crate::common::cifar::{PIXELS, records10, records100, write10, write100};
 
@@ -240,7 +240,7 @@ fn a_raw_file_that_is_too_long_is_not_read() {
 fn mutations_never_panic() {
     let (good, packed) = (records100(2, 1), gz(&records100(2, 1)));
     let dir = small100();
-    let mut rng = Rng(4);
+    let mut rng = Random::new(4);
     let (mut read, mut refused) = (0, 0);
     for i in 0..2000 {
         let (name, bytes) = if i % 2 == 0 { ("train.bin", &good) } else { ("train.bin.gz", &packed) };

@@ -101,6 +101,15 @@ fn what_cannot_be_trained_on_is_refused() {
     assert_eq!(refused(&few), message);
     let test = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/c/1.png", "grey.png")]);
     assert_eq!(refused(&test), "DIR/test: expected no other folders than the 2 in train (saw: c)");
+    let untested = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/1.png", "grey.png")]);
+    assert_eq!(refused(&untested), "DIR/test: expected images in folders of the classes of train (saw: none)");
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let latin = with(&[]);
+        fs::create_dir(latin.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"))).unwrap();
+        assert_eq!(refused(&latin), "DIR: expected names in UTF-8 (saw: caf\u{fffd})");
+    }
     let val = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")]);
     assert_eq!(refused(&val), "DIR: expected no folders beside train and test (saw: val)");
 }

@@ -1,9 +1,10 @@
+use crate::common::random::Random;
 use std::io::{self, Read};
 use std::path::Path;
 
 use spikeslab::train::data::{Dataset, idx};
 
-use super::{Rng, idx_images, idx_labels, noise};
+use super::{idx_images, idx_labels, noise};
 
 fn read(images: &[u8], labels: &[u8]) -> Result<Dataset, String> {
     idx::read(images, Path::new("images"), labels, Path::new("labels")).map_err(|e| e.to_string())
@@ -170,7 +171,7 @@ fn an_error_of_the_system_keeps_its_reason() {
 #[test]
 fn mutations_never_panic() {
     let (images, labels) = (idx_images([5, 4, 4], &noise(80, 1)), idx_labels(5, &[3, 1, 4, 1, 5]));
-    let (mut rng, mut good) = (Rng(2), 0);
+    let (mut rng, mut good) = (Random::new(2), 0);
     for _ in 0..5000 {
         let (images, labels) = (rng.mutate(&images), rng.mutate(&labels));
         if let Ok(data) = read(&images, &labels) {

@@ -1,3 +1,4 @@
+use crate::common::random::Random;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +8,7 @@ use flate2::write::GzEncoder;
 use spikeslab::train::data::mnist;
 use tempfile::TempDir;
 
-use super::{Rng, idx_images, idx_labels, noise};
+use super::{idx_images, idx_labels, noise};
 
 pub(super) fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -189,7 +190,7 @@ fn mutations_of_a_gz_never_panic() {
     let packed = gz(&idx_images([3, 2, 2], &noise(12, 1)));
     replace_by_gz(&dir, "train-images-idx3-ubyte", &packed);
     let expected = mnist::load(dir.path(), "").unwrap().train.batch::<f32>(&[0, 1, 2]);
-    let mut rng = Rng(3);
+    let mut rng = Random::new(3);
     for _ in 0..3000 {
         put(&dir, "train-images-idx3-ubyte.gz", &rng.mutate(&packed));
         if let Ok(split) = mnist::load(dir.path(), "") {

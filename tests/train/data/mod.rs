@@ -21,6 +21,7 @@ mod split;
 mod standardization;
 
 use crate::common::assert_error;
+use crate::common::random::Random;
 use spikeslab::train::data::Dataset;
 
 /// An IDX file of images with these sizes in its header.
@@ -36,38 +37,7 @@ fn idx_labels(count: u32, labels: &[u8]) -> Vec<u8> {
 
 /// `n` bytes that look random, the same in every run.
 fn noise(n: usize, seed: u64) -> Vec<u8> {
-    let mut rng = Rng(seed);
-    (0..n).map(|_| rng.below(256) as u8).collect()
-}
-
-/// SplitMix64: enough to choose mutations.
-pub(crate) struct Rng(pub(crate) u64);
-
-impl Rng {
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
-
-    /// Makes one to four changes: overwrites or removes a byte, inserts bytes, or removes the end.
-    pub(crate) fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len().max(1));
-            match self.below(8) {
-                0 => bytes.truncate(at),
-                1 if at < bytes.len() => drop(bytes.remove(at)),
-                2 => bytes.insert(at, self.below(256) as u8),
-                3 => bytes.extend(noise(self.below(50), at as u64)),
-                _ if at < bytes.len() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, at as u8][self.below(6)],
-                _ => {}
-            }
-        }
-        bytes
-    }
+    Random::new(seed).bytes(n)
 }
 
 #[test]

@@ -115,6 +115,22 @@ fn whole_numbers_and_floats_from_0_to_255() {
     assert!(refused("x_train", &large).contains("expected x_train from 0 to 255"));
 }
 
+/// Floats from 0 to 1 beside bytes would all be 0 or 1 of 255.
+#[test]
+fn test_images_have_the_scale_of_the_training_images() {
+    let (x, y) = (bytes("(10, 1, 2)", &[9; 20]), bytes("(10,)", &[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]));
+    let of = |value: f32| npy("'<f4'", "(10, 1, 2)", "False", &value.to_le_bytes().repeat(20));
+    let read_with = |train: &[u8], test: &[u8]| {
+        read(&archive(&[("x_train", train), ("y_train", &y), ("x_test", test), ("y_test", &y)]))
+    };
+    for train in [&x, &of(200.0)] {
+        let message = read_with(train, &of(0.5)).unwrap_err();
+        assert_eq!(message, "digits.npz: expected x_test from 0 to 255, as x_train (saw: floats from 0 to 1)");
+        assert_eq!(read_with(train, &of(130.0)).unwrap().test.pixels(0), [130, 130]);
+    }
+    assert_eq!(read_with(&of(0.5), &of(1.0)).unwrap().test.pixels(0), [255, 255]);
+}
+
 #[test]
 fn arrays_that_are_missing_or_misshapen() {
     assert!(
@@ -148,6 +164,8 @@ fn headers_that_lie_cost_nothing() {
     assert!(refused("x_train", &npy("'|O'", "(10, 1, 2)", "False", b"pickle")).contains("pickled objects"));
     assert!(refused("x_train", &npy("[('a', '<f4')]", "(10,)", "False", &[0; 40])).contains("another header"));
     assert!(refused("x_train", &npy("'<c8'", "(10,)", "False", &[0; 80])).starts_with(start));
+    let seen = refused("x_train", &npy("'é1'", "(10, 1, 2)", "False", &[0; 20]));
+    assert!(seen.contains("elements of type é1"), "{seen}");
     assert!(refused("x_train", &npy("'|u1'", "(10, 2)", "True", &[0; 20])).contains("numpy.ascontiguousarray"));
     let sizes = "(10, 4294967295, 4294967295)";
     assert!(

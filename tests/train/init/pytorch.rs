@@ -48,12 +48,15 @@ fn the_logits_are_those_of_pytorch() {
     assert!(seen < ROUNDING, "{seen}");
 }
 
+/// The type, the shape and the bytes of a tensor.
+type Tensor = (Dtype, Vec<usize>, Vec<u8>);
+
 /// The same file with its tensors renamed to the names of the text, and each tensor changed by `change`.
-fn renamed(change: impl Fn(&str, Dtype, Vec<usize>, Vec<u8>) -> Option<(Dtype, Vec<usize>, Vec<u8>)>) -> tempfile::NamedTempFile {
+fn renamed(change: impl Fn(&str, Dtype, Vec<usize>, Vec<u8>) -> Option<Tensor>) -> tempfile::NamedTempFile {
     let bytes = fs::read(path("pytorch.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let own: BTreeMap<String, String> = names().into_iter().map(|(own, there)| (there, own)).collect();
-    let changed: Vec<(String, (Dtype, Vec<usize>, Vec<u8>))> = tensors
+    let changed: Vec<(String, Tensor)> = tensors
         .iter()
         .map(|(name, tensor)| (own.get(name).cloned().unwrap_or(name.to_string()), tensor))
         .filter_map(|(name, tensor)| {
@@ -61,9 +64,9 @@ fn renamed(change: impl Fn(&str, Dtype, Vec<usize>, Vec<u8>) -> Option<(Dtype, V
             Some((name, changed))
         })
         .collect();
-    let views = changed.iter().map(|(name, (dtype, shape, data))| {
-        (name, TensorView::new(*dtype, shape.clone(), data).unwrap())
-    });
+    let views = changed
+        .iter()
+        .map(|(name, (dtype, shape, data))| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), serialize(views, None).unwrap()).unwrap();
     file
@@ -125,8 +128,13 @@ fn tensors_that_are_missing_unknown_or_misshapen_are_named() {
         _ => Some((dtype, shape, data)),
     });
     assert_eq!(refused(&infinite, &none), "FILE: expected finite numbers in fc2.bias (saw: inf)");
+    let negative = renamed(|name, dtype, shape, data| match name {
+        "bn1.running_var" => Some((dtype, shape, (-5_f32).to_le_bytes().repeat(data.len() / 4))),
+        _ => Some((dtype, shape, data)),
+    });
+    assert_eq!(refused(&negative, &none), "FILE: expected numbers of at least 0 in bn1.running_var (saw: -5)");
     let odd = BTreeMap::from([("fc9.weight".to_string(), "7.weight".to_string())]);
-    let message = refused(&infinite, &odd);
+    let message = refused(&renamed(|_, dtype, shape, data| Some((dtype, shape, data))), &odd);
     assert!(message.starts_with("FILE: expected names of the network's tensors: bn1.bias, "), "{message}");
     assert!(message.ends_with("(saw: fc9.weight)"), "{message}");
 }

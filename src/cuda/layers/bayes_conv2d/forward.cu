@@ -75,7 +75,7 @@ __device__ void square_window(Sums &sums, const real *weights, i32 first, i32 co
 // Stores y and, if SAMPLED, the factor from dy to dv, which is written over ε.
 template <bool SAMPLED> __device__ __forceinline__ void put(real *y, real *eps, real m, real v) {
     if (SAMPLED) {
-        real deviation = c_sqrt(v + real(1e-6));
+        real deviation = c_sqrt(v + real(V0));
         real noise = *eps;
         *y = fma(deviation, noise, m);
         *eps = real(0.5) * noise / deviation;

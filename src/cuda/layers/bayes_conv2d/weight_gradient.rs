@@ -85,7 +85,7 @@ pub(super) fn launch<F: Real>(
     activation: Option<&Activation<'_, F>>,
     dv_per_dy: Option<&Buffer<F>>,
     dy: Images<'_>,
-) -> Result<[Option<Buffer<F>>; 2]> {
+) -> Result<(Buffer<F>, Option<Buffer<F>>)> {
     let device = conv.device();
     let tiles = Tiles::new(geometry);
     let (shares, weights) = (tiles.grid[0], conv.theta.len());
@@ -115,7 +115,7 @@ pub(super) fn launch<F: Real>(
         Argument::size(dv_per_dy.is_some().into()),
     ];
     device.launch::<F>(PATH, "combine", Grid::columns(weights), &arguments)?;
-    Ok([Some(dtheta), dlog_sigma2])
+    Ok((dtheta, dlog_sigma2))
 }
 
 /// db, from `dy` (B, O, OH, OW).

@@ -124,13 +124,13 @@ impl<F: Real> TileProducts<'_, F> {
             });
             for k in (0..fan_in).step_by(elements) {
                 // Beyond the last k, the products of the last k are formed again, and dropped.
-                let met: [&[F]; ELEMENTS] =
+                let pixels: [&[F]; ELEMENTS] =
                     std::array::from_fn(|j| &self.x[self.layout.offsets[(k + j).min(fan_in - 1)] as usize..]);
                 let mut tile = [[V::zero(); ELEMENTS]; N];
                 for (i, starts) in starts.chunks_exact(V::SEGMENTS).enumerate() {
                     let mut x = [V::zero(); ELEMENTS];
                     for j in 0..elements {
-                        x[j] = V::load_segments(met[j], 0, starts);
+                        x[j] = V::load_segments(pixels[j], 0, starts);
                         if SQUARED {
                             x[j] = x[j].mul(x[j]);
                         }

@@ -1,8 +1,9 @@
+use crate::common::random::Random;
 use std::io::{Cursor, ErrorKind, Read};
 
 use spikeslab::train::data::download::tar::Entry;
 
-use super::super::{Rng, noise};
+use super::super::noise;
 
 /// An archive of these entries, each with its name, its kind and its contents.
 pub(super) fn tar(entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
@@ -119,7 +120,7 @@ fn what_is_no_header_is_refused() {
 #[test]
 fn mutations_never_panic() {
     let archive = tar(&[("folder/", b'5', b""), ("folder/a.bin", b'0', &noise(700, 3)), ("b", b'0', &noise(5, 4))]);
-    let mut rng = Rng(5);
+    let mut rng = Random::new(5);
     let read = (0..3000).filter(|_| files(&rng.mutate(&archive)).is_ok()).count();
     assert!((100..2900).contains(&read), "{read} of 3000 were read");
 }
