@@ -1,11 +1,12 @@
 //! Memory for arrays whose size a file or an option determines: if there is too little, the caller gets an error.
 //!
 //! [`reserve`] allocates the bytes of a file that is read as a whole (checkpoints, configurations, metrics, packed
-//! models, the oracle's inputs), the numbers of a tensor of the oracle's input and the indices of a packed layer. It also
-//! checks, and frees the memory at once, that the noise which the oracle computes fits, and, before a run directory is
-//! created, that the weights of the network with moments and gradients do. Everything else (activations, gradients, bytes to be written) is
-//! allocated by Rust as usual, which ends the process if there is too little memory. The process of the command ends
-//! with a one-line message and exit code 1 and not with a signal, because of its allocator `cli::Allocator`.
+//! models, the oracle's inputs), the numbers of a tensor of the oracle's input and the indices of a packed layer. It
+//! also checks, and frees the memory at once, that the noise which the oracle computes fits, and, before a run
+//! directory is created, that the weights of the network with moments and gradients do. Everything else (activations,
+//! gradients, bytes to be written) is allocated by Rust as usual, which ends the process if there is too little memory.
+//! The process of the command ends with a one-line message and exit code 1 and not with a signal, because of its
+//! allocator `cli::Allocator`.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;

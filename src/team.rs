@@ -26,8 +26,9 @@ pub(crate) fn size(multiplications: usize) -> usize {
     rayon::current_num_threads().min(cores).min(multiplications / FOR_EACH_WOKEN).max(1)
 }
 
-/// The argument of rayon's `with_min_len` for a parallel loop. If the loop has less than `few` to compute (`to_do`), one
-/// thread computes all items, since it ends before another would begin; otherwise rayon may divide them as it likes.
+/// The argument of rayon's `with_min_len` for a parallel loop. If the loop has less than `few` to compute (`to_do`),
+/// one thread computes all items, since it ends before another would begin; otherwise rayon may divide them as it
+/// likes.
 pub(crate) fn min_len(to_do: usize, few: usize) -> usize {
     if to_do < few { usize::MAX } else { 1 }
 }

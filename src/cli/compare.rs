@@ -3,7 +3,7 @@
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
 use super::figures::{self, FigureFormats};
-use super::options::{TRAINING_OPTIONS, TrainingOptions};
+use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::output::line;
 use super::threads::Threads;
 use super::train::{in_free_directory, resume_command};
@@ -49,7 +49,7 @@ pub(super) struct CompareArguments {
     /// --teacher may change
     #[arg(
         long, value_name = "DIR",
-        conflicts_with_all = ["network", "out", "epochs"], conflicts_with_all = TRAINING_OPTIONS
+        conflicts_with_all = ["network", "out", "epochs"], conflicts_with_all = FIXED_ON_RESUME
     )]
     resume: Option<PathBuf>,
     #[command(flatten)]

@@ -36,8 +36,9 @@ Table and figures are of the test images. Entropy = expected entropy + mutual in
 to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images that is answered, the \
 most confident first.
 
-With --ood a score, the higher the stranger, is to tell other images from the test images. AUROC counts ties half. AUPR takes the \
-ones or the others as positives. FPR at 95 % TPR is the share of the others that is let through where 95 % of the test images are.
+With --ood, each of three scores (1 - confidence, entropy, mutual information) is to be higher for the images of the other data \
+set than for the test images. AUROC counts ties half. AUPR is given with the other images as positives, and with the test images. \
+FPR at 95 % TPR is the share of the other images that are accepted where 95 % of the test images are.
 
 --json prints one object:
   accuracy_K, nll_K     K = mean, sample, quantized: fractions and nats

@@ -56,7 +56,7 @@ enum Topic {
     /// 4. Noise of an output in place of noise of its weights
     #[command(after_help = reparameterization::HELP)]
     Reparameterization(reparameterization::ReparameterizationArguments),
-    /// 4., 5. The gradient of an operation beside central differences
+    /// 3. to 5. The gradient of an operation beside central differences
     #[command(after_help = gradients::HELP)]
     Gradients(gradients::GradientsArguments),
     /// 6. A small network, trained with several weights of the KL

@@ -21,7 +21,7 @@ onnx         input `pixels` (N, C, H, W), output `logits` (N, classes). Weights 
 levels: UINT4, and from opset 25 on UINT2 for up to 4 levels; before opset 21 and for more than 16 levels UINT8.
 c            one C99 file with the function `int predict(const float *image, float *logits)`, which returns the class. No heap, no \
 library; a weight takes 1, 2, 4 or 8 bits. The file begins with its sizes.
-safetensors  <layer>.levels, .indices (U8, of theta's shape: dense (I, O)), .bias; <layer>.weight of what is unquantized; \
+safetensors  <layer>.levels, .indices (U8, of theta's shape: dense (I, O)), .bias; <layer>.weight of each unquantized layer; \
 <norm>.weight, .bias, .running_mean, .running_var, folded in those of a packed model. With --dequantized <layer>.weight of every \
 layer in place of levels and indices, dense (O, I): what torch's load_state_dict takes. With --mean <layer>.weight is the \
 mean weight, not quantized: what --init and --teacher of `train` take too, and the logits are those of the mean weights.
@@ -81,7 +81,7 @@ fn command(arguments: &ExportArguments) -> Outcome {
         }
     }
     check_replaceable(out)?;
-    Run::check_not_needed(None, out)?;
+    Run::check_may_write(None, out)?;
     check_other(path, out)?;
     let source = Source::load(path)?;
     let model = source.model();

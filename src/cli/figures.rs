@@ -45,7 +45,8 @@ pub(super) fn argument(formats: &Formats) -> String {
     }
 }
 
-/// Saves a figure as `name` with the ending of each format, in the directory `dir`, which is created if it does not exist.
+/// Saves a figure as `name` with the ending of each format, in the directory `dir`, which is created if it does not
+/// exist.
 pub(super) fn save(dir: &Path, name: &str, svg: &str, formats: &Formats) -> Result<()> {
     create_dir_all(dir)?;
     formats.files(name, svg)?.iter().try_for_each(|(name, bytes)| write(&dir.join(name), bytes))

@@ -1,4 +1,5 @@
-//! How the command allocates memory: what it does when there is none left, and how it keeps that of a training step.
+//! How the command allocates memory: what it does when no memory is left, and how it keeps the memory of one training
+//! step for the next.
 
 use crate::reserve::is_asking;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -61,7 +62,7 @@ fn refused(bytes: usize) {
         }
         append(&digits[first..]);
         append(b" bytes more\n");
-        // SAFETY: the line is as long as it says; neither call allocates.
+        // SAFETY: the first `end` bytes of `line` are written; neither call allocates.
         unsafe {
             libc::write(2, line.as_ptr().cast(), end);
             libc::_exit(1);

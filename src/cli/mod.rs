@@ -118,7 +118,7 @@ enum Command {
 /// Runs the command that this process's arguments name, on the main thread, which becomes a thread of the global pool.
 pub fn main() -> ExitCode {
     memory::keep_between_steps();
-    signals::outlive_large_files();
+    signals::ignore_file_size_signal();
     notice::listen(output::note);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -18,7 +18,7 @@ text has one operation a line, `[name] operation arguments [of values]`:
   input CxHxW                         an image's shape; unless given, that of the data
   conv OUTPUTS KERNEL [WORDS]         WORDS: stride S, pad P, dilation D, groups G,
                                       bias, unquantized
-  dense OUTPUTS [bias] [unquantized]  OUTPUTS may be `classes`, the data's number
+  dense OUTPUTS [bias] [unquantized]  OUTPUTS may be `classes`, those of the data
   norm                                batch normalization
   relu
   max-pool KERNEL [stride S] [pad P] [ceil-mode]

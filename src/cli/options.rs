@@ -74,8 +74,8 @@ pub(super) struct TrainingOptions {
     /// Share of the labels that the teacher gives, 0 to 1 [default: 1]
     #[arg(long, value_name = "SHARE", requires = "teacher", allow_negative_numbers = true)]
     teacher_share: Option<f64>,
-    /// Whether the first and the last layer stay in full precision, without noise or levels [default: false, and true for
-    /// deep networks]
+    /// Whether the first and the last layer stay in full precision, without noise or levels [default: false, and true
+    /// for deep networks]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     keep_first_last: Option<bool>,
     /// The defaults of the options below
@@ -86,7 +86,7 @@ pub(super) struct TrainingOptions {
 }
 
 /// The options of [`TrainingOptions`], without those of the recipe, that cannot be given together with `--resume`.
-pub(super) const TRAINING_OPTIONS: [&str; 10] = [
+pub(super) const FIXED_ON_RESUME: [&str; 10] = [
     "coarse",
     "limit",
     "validation",

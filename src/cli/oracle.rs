@@ -116,7 +116,7 @@ fn command(arguments: &OracleArguments) -> Outcome {
         }
     };
     check_replaceable(output)?;
-    Run::check_not_needed(None, output)?;
+    Run::check_may_write(None, output)?;
     if let Some(input) = input {
         check_other(input, output)?;
     }

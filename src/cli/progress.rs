@@ -26,7 +26,7 @@ pub(super) struct Progress<'a> {
     on_terminal: bool,
     /// Whether the head of the table of epochs has been printed.
     has_head: bool,
-    /// The error for which nothing can be printed any more.
+    /// The error of the last print, which stops the run; none if it succeeded.
     pub(super) failure: Option<Failure>,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Progress<'a> {
 
 /// What the columns of the table of epochs are.
 const COLUMNS: [&str; 3] = [
-    "NLL, KL: means over the epoch, nats; the KL per weight, of weight κ in the loss.",
+    "NLL, KL: epoch means, nats; the KL is per weight, and κ its factor in the loss.",
     "At level: weights within a quarter of the distance to the next level.",
     "Quantized loss: squared distance of the weights to their levels, Σ(θ − Q(θ))².",
 ];

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
 
 fn command(arguments: &QuantizeArguments) -> Outcome {
     check_replaceable(&arguments.out)?;
-    Run::check_not_needed(Some(&arguments.run), &arguments.out)?;
+    Run::check_may_write(Some(&arguments.run), &arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;

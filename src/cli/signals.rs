@@ -63,11 +63,11 @@ pub(super) fn listen() {
 
 /// Makes a write beyond the file size limit fail with an error instead of ending the process.
 #[cfg(unix)]
-pub(super) fn outlive_large_files() {
+pub(super) fn ignore_file_size_signal() {
     // SAFETY: no handler is installed: the signal is ignored.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// Other systems have no such signal.
 #[cfg(not(unix))]
-pub(super) fn outlive_large_files() {}
+pub(super) fn ignore_file_size_signal() {}

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
 use super::figures::{self, FigureFormats};
-use super::options::{TRAINING_OPTIONS, TrainingOptions};
+use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::threads::Threads;
 use super::training::{self, Changes};
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ pub(super) struct TrainArguments {
     out: Option<PathBuf>,
     /// Go on with the run in this directory, with the options it was begun with; --epochs, --data and --teacher may
     /// change
-    #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = TRAINING_OPTIONS)]
+    #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = FIXED_ON_RESUME)]
     resume: Option<PathBuf>,
     #[command(flatten)]
     figure_formats: FigureFormats,

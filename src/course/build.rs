@@ -1,5 +1,5 @@
-//! The build script. It sets the mathematics of the course: LaTeX between dollar signs becomes MathML, which browsers show
-//! without a script or a network.
+//! The build script. It sets the mathematics of the course: LaTeX between dollar signs becomes MathML, which browsers
+//! show without a script or a network.
 
 fn main() {
     println!("cargo::rerun-if-changed=src/course");

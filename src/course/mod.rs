@@ -12,8 +12,9 @@
 //! | 8. [`uncertainty`] | what a posterior says about predictions, and what quantization does to it |
 //! | 9. [`verification`] | differences, golden values, a comparison that cannot lie, mutants |
 //!
-//! `spikeslab explain --all --out course` writes the course as one page. `spikeslab explain TOPIC` computes an example on
-//! numbers that the reader can change, and draws the figures of the chapters. Each chapter ends with exercises, whose answers
+//! `spikeslab explain --all --out course` writes the course as one page. `spikeslab explain TOPIC` computes an example
+//! on numbers that the reader can change, and draws the figures of the chapters. Each chapter ends with exercises,
+//! whose answers
 //! `spikeslab explain check` tells right from wrong.
 
 pub mod exercises;

@@ -26,8 +26,8 @@ fn title(chapter: &Chapter) -> &'static str {
     chapter.text.lines().next().unwrap_or_default().trim_start_matches("# ")
 }
 
-/// A chapter in HTML. A link to another chapter becomes one within the page; one to the library's documentation, which the page
-/// does not hold, becomes its text.
+/// A chapter in HTML. A link to another chapter becomes one within the page; one to the library's documentation, which
+/// the page does not hold, becomes its text.
 fn body(chapter: &Chapter) -> String {
     let mut is_open = Vec::new();
     let events = Parser::new_ext(chapter.text, Options::ENABLE_TABLES).filter_map(|event| match event {

@@ -197,8 +197,8 @@ impl<T: Element> Buffer<T> {
             return Err(Error::device(device.to_string(), "tensors of fewer than 2^31 elements", format!("{shape:?}")));
         };
         let elements = elements.max(1);
-        // SAFETY: every pattern of bits is a valid element, so that memory which is read before it is written has unspecified
-        // numbers, and nothing worse follows.
+        // SAFETY: every pattern of bits is a valid element, so that memory which is read before it is written has
+        // unspecified numbers, and nothing worse follows.
         let allocated = unsafe { device.stream().alloc(elements) };
         let slice = device.check_memory(elements * size_of::<T>(), allocated)?;
         Ok(Self { device: device.clone(), shape: shape.to_vec(), slice })

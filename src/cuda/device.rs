@@ -144,7 +144,7 @@ impl Device {
         if ordinal >= count {
             return Err(Error::device(called, format!("a GPU from 0 to {}", count - 1), ordinal));
         }
-        let opened = |error: DriverError| {
+        let opening_failed = |error: DriverError| {
             let expected = match error.0 {
                 CUresult::CUDA_ERROR_DEVICE_UNAVAILABLE => "a GPU that no other process holds",
                 CUresult::CUDA_ERROR_OUT_OF_MEMORY => "a GPU with memory left for a context",
@@ -152,14 +152,14 @@ impl Device {
             };
             Error::device(&*called, expected, cause(error))
         };
-        let context = CudaContext::new(ordinal).map_err(opened)?;
-        // SAFETY: all buffers of a launch belong to one `Device`, which has one stream (`launch` checks this), so that no
-        // order between streams needs to be kept.
+        let context = CudaContext::new(ordinal).map_err(opening_failed)?;
+        // SAFETY: all buffers of a launch belong to one `Device`, which has one stream (`launch` checks this), so that
+        // no order between streams needs to be kept.
         unsafe { context.disable_event_tracking() };
-        let name = context.name().map_err(opened)?;
-        let compute = context.compute_capability().map_err(opened)?;
-        keep_freed_memory(&context).map_err(opened)?;
-        let stream = context.new_stream().map_err(opened)?;
+        let name = context.name().map_err(opening_failed)?;
+        let compute = context.compute_capability().map_err(opening_failed)?;
+        keep_freed_memory(&context).map_err(opening_failed)?;
+        let stream = context.new_stream().map_err(opening_failed)?;
         Ok(Self(Arc::new(Inner { ordinal, name, compute, context, stream, kernels: Mutex::default(), prefilled })))
     }
 
@@ -188,7 +188,8 @@ impl Device {
     /// [`Error::Device`] if the kernel cannot be compiled or launched.
     ///
     /// # Panics
-    /// If there is no such kernel, the arguments do not have the types of its parameters, or a buffer is another device's.
+    /// If there is no such kernel, the arguments do not have the types of its parameters, or a buffer is another
+    /// device's.
     pub(super) fn launch<F: Real>(
         &self,
         path: &'static str,
@@ -228,7 +229,7 @@ impl Device {
         self.check(&format!("kernel {path} {name}"), launched)
     }
 
-    /// What is the same for clones and no other device.
+    /// An address that all clones of this device share, and no other device has.
     fn address(&self) -> *const Inner {
         Arc::as_ptr(&self.0)
     }

@@ -65,7 +65,7 @@ impl Kind {
 /// The types of the kernels' parameters.
 const TYPES: [&str; 4] = ["u8", "u32", "f32", "f64"];
 
-/// The name and the parameters of each kernel of a file, with `real` as the kernels' type `real`.
+/// The name and the parameters of each kernel of a file; the type that the kernels call `real` is `real`, f32 or f64.
 ///
 /// # Panics
 /// If there is no such file, or a parameter has a type that no argument has.

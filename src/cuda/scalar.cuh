@@ -113,7 +113,7 @@ DEVICE f32 ln_1p(f32 x) {
 
 } // namespace elementary
 
-// The names of these functions in scalar::Real.
+// scalar::Real's exp_in_loop, ln_of and ln_1p_of: in f32 the functions above, in f64 those of the C library.
 DEVICE f32 exp_in_loop(f32 x) { return elementary::exp(x); }
 DEVICE f64 exp_in_loop(f64 x) { return c_exp(x); }
 DEVICE f32 ln_in_loop(f32 x) { return elementary::ln(x); }
@@ -208,7 +208,7 @@ DEVICE f64 spike_kl_exact_derivative(f64 t) {
     return 0.5 / t * (1.0 + sum);
 }
 
-// D(t) and D'(t).
+// D_fit(t) and D_fit'(t).
 DEVICE void spike_kl_fit(real t, real *value, real *slope) {
     const real half = (real)0.5, one = (real)1;
     real u = exp_in_loop((real)K2 - (real)K3 * ln_in_loop(t));

@@ -6,8 +6,8 @@
 //! | [`c`] | devices: one C99 file without a heap, whose weights take one, two, four or eight bits |
 //! | `safetensors` | whoever computes in Python: levels and indices, or weights that `load_state_dict` of a PyTorch module takes |
 //!
-//! Each computes the logits of the [packed model](crate::packed) to rounding. `safetensors` can also hold the weights of a
-//! network that is not quantized.
+//! Each computes the logits of the [packed model](crate::packed) to rounding. `safetensors` can also hold the weights
+//! of a network that is not quantized.
 
 pub mod c;
 #[cfg(feature = "onnx")]

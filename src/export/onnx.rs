@@ -31,7 +31,8 @@ use messages::{
 use prost::Message;
 use std::ops::RangeInclusive;
 
-/// The opsets whose operators are as written here. Each is written in the first version of the format that has it.
+/// The opsets (versions of ONNX's set of operators) for which this file writes nodes. A model is written in the first
+/// version of the file format that has its opset.
 pub const OPSETS: RangeInclusive<i64> = 13..=25;
 /// The first opset with elements of four bits, which most programs that support these can read.
 pub const DEFAULT_OPSET: i64 = 21;
@@ -177,8 +178,9 @@ impl Writer<'_> {
         }
     }
 
-    /// Average pooling. A window that reaches beyond the padding is divided by the number of its elements within, for
-    /// which ONNX has no attribute: its mean over all its elements is multiplied by the ratio of the two numbers.
+    /// Average pooling. For a window that reaches beyond the padding, an average counts only the elements inside the
+    /// padded image. ONNX has no attribute for this: its mean counts all elements of the window. So this mean is
+    /// multiplied by the number of all elements, divided by the number of those inside.
     fn average(&mut self, node: &Node, pool: &Pool, inputs: Vec<String>, output: &str) {
         let name = &node.name;
         let image = self.packed.graph().shape(node.inputs[0]);

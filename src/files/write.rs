@@ -14,9 +14,10 @@ use std::time::Duration;
 /// How long to wait for another process that writes the same file.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Puts a new file, with the permissions of a new file, in the place of `path` or, if `path` is a link, of the file that
-/// it leads to. After an error the old file stays; but if it is syncing the directory that failed, the new file is there,
-/// and a power cut may bring back the old one. If several processes write the file at once, it always has the whole contents of one of them.
+/// Puts a new file, with the permissions of a new file, in the place of `path` or, if `path` is a link, of the file
+/// that the link leads to. After an error the old file stays, with one exception: if syncing the directory fails, the
+/// new file is already in place, and a power cut may bring back the old one. If several processes write the file at
+/// once, it always has the whole contents of one of them.
 ///
 /// # Errors
 /// The errors of [`check_replaceable`], [`Error::File`] if another process writes the file for longer than

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Where μ and s² are the batch's own, this dx lacks the gradient that flows through them; [`BatchTerm`] is minus that
-//! gradient. It is linear in dγ and dβ. All activations that normalize a channel with the same statistics have the same formula
-//! for it, so they add their parts to one [`BatchTerm`], which is subtracted from dx once.
+//! gradient. It is linear in dγ and dβ. All activations that normalize a channel with the same statistics have the same
+//! formula for it, so they add their parts to one [`BatchTerm`], which is subtracted from dx once.
 //!
 //! ```text
 //! dx −= γ/√(s² + ε) · (mean g + x̂ · mean(g x̂))
@@ -201,8 +201,8 @@ impl<F: Real> BatchTerm<F> {
         }
     }
 
-    /// Adds the part of an activation that normalizes the first channels; its dγ and dβ are sums over `count` values
-    /// per channel.
+    /// Adds the part of one activation, which normalizes the first channels. The activation's dγ and dβ are sums over
+    /// `count` values per channel.
     pub fn add(
         &mut self,
         activation: &Activation<F>,
@@ -231,7 +231,7 @@ impl<F: Real> BatchTerm<F> {
         });
     }
 
-    /// Returns the function of x that a channel's term is.
+    /// Returns the function that maps x of a channel to the channel's term.
     #[inline(always)]
     pub(super) fn value(&self, channel: usize) -> impl Fn(F) -> F + use<F> {
         let (mean, inverse) = (self.mean[channel], self.inverse_deviation[channel]);

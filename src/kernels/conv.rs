@@ -16,8 +16,8 @@
 //! An [`Activation`] in front of the convolution is applied to the images as they are laid out; its backward runs as dx
 //! is gathered. The gradient dy is an [`OutputGradient`]: an array, or an object that forms dy a few images at a time.
 //!
-//! The definition is [`layers::bayes_conv2d`](crate::layers::bayes_conv2d), with the same shapes: x (B, C, H, W), θ and ln σ² (O, C/groups, kh, kw), b (O), ε and
-//! y (B, O, OH, OW).
+//! The definition is [`layers::bayes_conv2d`](crate::layers::bayes_conv2d), with the same shapes: x (B, C, H, W), θ and
+//! ln σ² (O, C/groups, kh, kw), b (O), ε and y (B, O, OH, OW).
 
 mod backward;
 mod forward;
@@ -94,9 +94,8 @@ const STANDARD: &str = "made in standard layout";
 /// The largest number of pixels of a padded image, in all input or all output channels of a group: more than any
 /// network has, and few enough that 32 bits index the pixels of several laid-out images.
 const LARGEST_IMAGE: usize = 1 << 28;
-/// The most elements by which rounding up lengthens a laid-out channel: see the distances between channels in
-/// [`Layout`].
-const BESIDES: usize = 2 * MAX_LANES;
+/// The most elements by which `staggered`, in [`layout`], lengthens a laid-out channel.
+const MOST_ADDED: usize = 2 * MAX_LANES;
 
 impl Sizes {
     /// The sizes of a convolution whose parameters and images have these shapes.
@@ -130,7 +129,7 @@ impl Sizes {
         // An image is laid out with its padding; `output_size` has checked that these sums do not overflow.
         let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
         let most = channels.max(outputs / groups);
-        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(BESIDES));
+        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(MOST_ADDED));
         if channel.and_then(|channel| channel.checked_mul(most)).is_none_or(|pixels| pixels > LARGEST_IMAGE) {
             let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
             return Err(Error::option("padding", expected, format!("{most} x {} x {}", padded[0], padded[1])));

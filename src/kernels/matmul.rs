@@ -1,6 +1,8 @@
-//! Matrix products on all threads of the current pool: what [`tensor::product`](mod@crate::tensor::product) computes, to rounding.
+//! Matrix products on all threads of the current pool: what [`tensor::product`](mod@crate::tensor::product) computes,
+//! to rounding.
 //!
-//! A tile is up to twelve rows of the product by a panel, two vectors of columns; its sums stay in registers while l runs:
+//! A tile is up to twelve rows of the product by a panel, two vectors of columns; its sums stay in registers while l
+//! runs:
 //!
 //! ```text
 //! c[i, j] = Σ_l a[i, l] b[l, j]
@@ -29,7 +31,7 @@ const ROWS: usize = 4 * LARGEST;
 const CUTS: usize = 4;
 /// The terms that are added up before their sum is added to the product.
 const TERMS: usize = 512;
-/// The number of terms below which one thread ends before another thread begins.
+/// The fewest terms that are divided among threads: one thread adds up fewer before a second one has started.
 const FEW: usize = 1 << 19;
 
 /// The product of `a` (m, k) and `b` (k, n), of shape (m, n). Either may be a transposed view.

@@ -9,7 +9,7 @@
 //! | [`conv`]              | the products of a convolution, forward and backward, without an image's columns            |
 //! | [`norm`]              | the passes of a batch normalization                                                        |
 //! | [`activation`]        | normalization and ReLU of a pixel wherever a kernel reads it, and their backward           |
-//! | [`pre_activation`]    | normalization and ReLU in front of a convolution, while that lays out its images           |
+//! | [`pre_activation`]    | normalization and ReLU in front of a convolution, computed as it lays out its images       |
 //! | [`dense_block`]       | a densely connected block in one array                                                     |
 //! | [`pooled_activation`] | normalization, ReLU and 2×2 max pooling in one pass                                         |
 //! | [`packed`]            | dense layers and convolutions of weights that are indices of levels                        |

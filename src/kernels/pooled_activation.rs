@@ -8,9 +8,10 @@
 //! dx = γ/√(s² + ε) · (g at the maxima, 0 elsewhere)
 //! ```
 //!
-//! The result is that of the definition, [`layers::pooled_activation`](crate::layers::pooled_activation): three operations
-//! one after the other, each of which reads images as large as x. Here neither a nor its gradient is stored, and beside x the backward keeps one pixel and its place for each window, a
-//! quarter of x's pixels. Where μ and s² are the batch's own, [`BatchTerm`] is subtracted from dx.
+//! The result is that of the definition, [`layers::pooled_activation`](crate::layers::pooled_activation): three
+//! operations one after the other, each of which reads images as large as x. Here neither a nor its gradient is stored,
+//! and beside x the backward keeps one pixel and its place for each window, a quarter of x's pixels. Where μ and s² are
+//! the batch's own, [`BatchTerm`] is subtracted from dx.
 //!
 //! Shapes: x, dx (B, C, H, W), y, dy (B, C, ⌊H/2⌋, ⌊W/2⌋), γ, β, μ, s² (C).
 
@@ -148,8 +149,8 @@ impl<F: Real> PooledActivation<'_, F> {
 
 const STANDARD: &str = "brought into standard layout";
 
-/// The columns of a row and its pairs of neighbours. Rows of an even width follow one another without a gap, and count
-/// as one long row.
+/// The number of columns of a row, and of its pairs of neighbours. Rows of an even width follow one another without a
+/// gap, and count as one long row.
 fn row_of_pairs([height, width]: [usize; 2]) -> (usize, usize) {
     if width % 2 == 0 { (height * width, height * width / 2) } else { (width, width / 2) }
 }

@@ -11,8 +11,8 @@
 //! forward and again in the backward. This makes a [`dense_block`](super::dense_block) cheap in memory (Pleiss et al.
 //! 2017), and costs almost nothing compared to the convolution.
 //!
-//! Where μ and s² are the batch's own, [`BatchTerm`](super::activation::BatchTerm), which is subtracted from dx, is minus
-//! the gradient that flows through them.
+//! Where μ and s² are the batch's own, [`BatchTerm`](super::activation::BatchTerm), which is subtracted from dx, is
+//! minus the gradient that flows through them.
 //!
 //! By definition this is [`layers::batch_norm`](crate::layers::batch_norm), then [`layers::relu`](crate::layers::relu),
 //! then [`layers::bayes_conv2d`](crate::layers::bayes_conv2d).

@@ -17,8 +17,8 @@ pub enum Way {
 }
 
 impl Way {
-    /// The way that `SPIKESLAB_KERNELS` names, `definition` or `fast`; the kernels if it is not set or names neither, which
-    /// [`check_environment`] reports.
+    /// The way that `SPIKESLAB_KERNELS` names, `definition` or `fast`. The kernels if it is not set; also if it has
+    /// another value, which [`check_environment`] reports.
     pub fn in_use() -> Self {
         static IN_USE: OnceLock<Way> = OnceLock::new();
         *IN_USE.get_or_init(|| named().ok().flatten().unwrap_or(Self::Kernel))

@@ -1,5 +1,5 @@
-//! Bayesian 2-D convolution with local reparameterization: [`bayes_dense`](super::bayes_dense) with a convolution for each
-//! product.
+//! Bayesian 2-D convolution with local reparameterization: [`bayes_dense`](super::bayes_dense) with a convolution for
+//! each product.
 //!
 //! ```text
 //! m = x ∗ θ + b           v = x² ∗ σ²

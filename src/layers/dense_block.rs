@@ -3,8 +3,8 @@
 //! ```text
 //! f₀ = x        f_{i+1} = [f_i, unit_i(f_i)]        y = f_n
 //! unit: batch normalization, ReLU and convolution, once or twice
-//! dunit_i = dy of the channels it appended
-//! dy of the channels before += dx of its backward
+//! dunit_i = dy at the channels that unit i appended
+//! dy at the channels before these += dx of unit i
 //! ```
 //!
 //! The definition computes each stage's [`batch_norm`], [`relu`] and [`bayes_conv2d`] in turn, and appends the output

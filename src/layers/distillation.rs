@@ -10,8 +10,8 @@
 //!         and at the label minus the sum of these
 //! ```
 //!
-//! The part of the teacher is, up to its entropy H(p_b), which does not depend on z, the Kullback-Leibler divergence
-//! from its probabilities: −Σ_k p_bk ln softmax(z_b)_k = KL(p_b ‖ softmax(z_b)) + H(p_b). ∂loss/∂z_bk follows from
+//! For λ = 1 the loss of image b is −Σ_k p_bk ln softmax(z_b)_k = KL(p_b ‖ softmax(z_b)) + H(p_b): the Kullback-Leibler
+//! divergence from the teacher's probabilities plus their entropy, which does not depend on z. ∂loss/∂z_bk follows from
 //! ∂(−ln softmax(z_b)_j)/∂z_bk = softmax(z_b)_k − [j = k] and Σ_k q_bk = 1. At λ = 0 the loss is that of
 //! [`softmax_nll`](super::softmax_nll).
 //!

@@ -112,10 +112,10 @@ impl<F: Real> Kernel<F> for Halved<'_, F> {
             let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
             for (((top, bottom), (y, at)), corner) in windows.zip(y.iter_mut().zip(at)).zip((first as u32..).step_by(2))
             {
-                let (value, place) = later(top[0], corner, top[1], corner + 1);
+                let (value, place) = larger_with_place(top[0], corner, top[1], corner + 1);
                 let below = corner + width as u32;
-                let (value_below, place_below) = later(bottom[0], below, bottom[1], below + 1);
-                (*y, *at) = later(value, place, value_below, place_below);
+                let (value_below, place_below) = larger_with_place(bottom[0], below, bottom[1], below + 1);
+                (*y, *at) = larger_with_place(value, place, value_below, place_below);
             }
         }
     }
@@ -123,7 +123,7 @@ impl<F: Real> Kernel<F> for Halved<'_, F> {
 
 /// The second value and its place if it exceeds the first value, else the first value and its place.
 #[inline(always)]
-fn later<F: Real>(first: F, place: u32, second: F, second_place: u32) -> (F, u32) {
+fn larger_with_place<F: Real>(first: F, place: u32, second: F, second_place: u32) -> (F, u32) {
     let replaces = exceeds(second, first);
     (if replaces { second } else { first }, if replaces { second_place } else { place })
 }

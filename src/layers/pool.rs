@@ -39,7 +39,8 @@ impl Pool {
     /// The number of windows in each direction for an image of `size` (H, W).
     ///
     /// # Errors
-    /// If a kernel or stride is 0, the padding is more than half of the kernel, or no window fits into the padded image.
+    /// If a kernel or stride is 0, the padding is more than half of the kernel, or no window fits into the padded
+    /// image.
     pub fn output_size(&self, size: [usize; 2]) -> Result<[usize; 2]> {
         let mut output = [0; 2];
         for axis in 0..2 {
@@ -73,8 +74,8 @@ impl Pool {
     pub(crate) fn windows(&self, axis: usize, size: usize, count: usize) -> Vec<Span> {
         let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
         let span = |p: usize| {
-            // Counted from the beginning of the padding. Windows begin before size + padding; their ends may lie far
-            // beyond.
+            // `first` and `end` are counted from the beginning of the padding. Windows begin before size + padding;
+            // their ends may lie far beyond.
             let (first, end) = (p * stride, (p * stride).saturating_add(kernel));
             let pixels = first.saturating_sub(padding)..end.min(size + padding) - padding;
             let counted = end.min(size.saturating_add(2 * padding)) - first;

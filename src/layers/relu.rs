@@ -11,7 +11,7 @@ use crate::scalar::Real;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array, ArrayD, Dimension, Zip};
 
-/// The fewest elements that a thread takes: with fewer it ends before another thread begins.
+/// The fewest elements for one thread: with fewer, the thread would end before another thread has started.
 const FEW: usize = 1 << 14;
 
 /// Whether x > 0, for each element.

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Shapes: θ, w, dθ and dw have one shape, ℓ and dℓ (M). Under [`hard`](crate::train::Forward::Hard) training, a
-//! layer's noise is added to the pre-activations as usual: y = x Q(θ) + b + √(x² σ² + v₀) ⊙ ε. Its dx is computed with Q(θ)
-//! too.
+//! layer's noise is added to the pre-activations as usual: y = x Q(θ) + b + √(x² σ² + v₀) ⊙ ε. Its dx is computed with
+//! Q(θ) too.
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).
 

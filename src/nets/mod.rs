@@ -47,8 +47,8 @@
 //! }
 //!
 //! let model = PackedModel::new("stripes", &trainer.network, None);
-//! # let dir = tempfile::tempdir().expect("a directory");
-//! # let path = dir.path().join("stripes.packed");
+//! let dir = tempfile::tempdir().expect("a directory");
+//! let path = dir.path().join("stripes.packed");
 //! format::save(&path, &model)?;
 //! let logits = format::load(&path)?.predict(x)?;
 //! for (row, label) in logits.rows().into_iter().zip(&labels) {
@@ -65,7 +65,7 @@ pub mod schedule;
 pub mod text;
 
 pub use graph::Graph;
-pub use network::{Network, Normalization, Tape, WeightMode};
+pub use network::{Network, Noise, Normalization, Tape, WeightMode};
 pub use parameters::{Gradients, Parameter, Role};
 pub use presets::Description;
 pub use schedule::Schedule;

@@ -118,7 +118,8 @@ struct NormCache<F, C> {
 
 impl<F: Real> Network<F> {
     /// A network before training: θ = 0, ln σ² = [`INITIAL_LOG_SIGMA2`], the levels of `codebook` in every layer, b =
-    /// 0, γ = 1, β = 0, running mean 0 and running variance 1.
+    /// 0, γ = 1, β = 0, running mean 0 and running variance 1. The masses of the codebook are not stored: the objective
+    /// gives all levels of a layer the same mass.
     pub fn new(graph: Graph, codebook: &Codebook<F>) -> Self {
         let levels = Array1::from(codebook.levels().to_vec()).into_dyn();
         let parameters = graph.parameters.iter().map(|parameter| {
@@ -266,12 +267,12 @@ impl<F: Real> Network<F> {
         }
     }
 
-    /// The normalization that a node is.
+    /// The normalization of node number `node`.
     fn norm(&self, node: usize) -> &NormLayer {
         self.graph.nodes[node].norm().expect(SCHEDULED)
     }
 
-    /// The convolution that a node is.
+    /// The convolution of node number `node`.
     fn convolution(&self, node: usize) -> &Convolution {
         match &self.graph.nodes[node].op {
             Op::Conv2d(convolution) => convolution,

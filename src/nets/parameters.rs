@@ -59,11 +59,17 @@ pub struct Parameter<F> {
 
 impl<F> Parameter<F> {
     /// The elements in order.
+    ///
+    /// # Panics
+    /// If `value` is not in standard layout.
     pub fn as_slice(&self) -> &[F] {
         self.value.as_slice().expect("parameters are in standard layout")
     }
 
     /// The elements in order.
+    ///
+    /// # Panics
+    /// If `value` is not in standard layout.
     pub fn as_slice_mut(&mut self) -> &mut [F] {
         self.value.as_slice_mut().expect("parameters are in standard layout")
     }

@@ -94,7 +94,7 @@ impl Schedule {
         Self { steps }
     }
 
-    /// For each value of the graph, the number of inputs of steps that it is.
+    /// For each value of the graph, how often the steps read it; a step that reads it twice counts twice.
     pub fn readers(&self, graph: &Graph) -> Vec<usize> {
         let mut readers = vec![0; graph.values()];
         self.steps.iter().flat_map(|step| &step.inputs).for_each(|value| readers[*value] += 1);

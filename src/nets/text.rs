@@ -23,8 +23,8 @@
 //! [`pool`](crate::layers::pool)). OUTPUTS is a number or `classes`, the number of classes of the data. The weights of
 //! an `unquantized` layer have no noise, no KL and no levels: they stay numbers, in the packed model too. Text after
 //! `#` is a comment. A line without a name gets its operation and a number as its name, for example `relu2`. The output
-//! of the last line is the logits; a later line reads every other line. A text without the line `input` has the shape
-//! of the data's images.
+//! of the last line is the logits; every line before it must be read by a later one. A text without the line `input`
+//! has the shape of the data's images.
 
 mod builder;
 mod lines;

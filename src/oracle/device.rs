@@ -144,8 +144,8 @@ impl<F: Stored + Real> On<'_, F> {
             .with_buffer("dx", &d.dx)?
             .with_buffer("dgamma", &d.dgamma)?
             .with_buffer("dbeta", &d.dbeta)?
-            .with_buffer("running_mean", &mean)?
-            .with_buffer("running_var", &variance)
+            .with_buffer("new_running_mean", &mean)?
+            .with_buffer("new_running_var", &variance)
     }
 
     fn relu(&self) -> Result<Outputs> {
@@ -194,9 +194,9 @@ impl<F: Stored + Real> On<'_, F> {
         let mut moments = [self.buffer("m")?, self.buffer("v")?];
         adam::step(&adam, &mut parameter, &gradient, &mut moments, step, rate)?;
         Outputs::default()
-            .with_buffer("parameter", &parameter)?
-            .with_buffer("m", &moments[0])?
-            .with_buffer("v", &moments[1])
+            .with_buffer("new_parameter", &parameter)?
+            .with_buffer("new_m", &moments[0])?
+            .with_buffer("new_v", &moments[1])
     }
 
     fn noise(&self) -> Result<Outputs> {
@@ -235,7 +235,7 @@ impl Outputs {
         Ok(self.with(name, &value.to_host()?))
     }
 
-    /// Adds the buffers that are not none.
+    /// Adds the buffers that exist.
     fn with_some_buffers<F: Stored + Real>(self, buffers: &[(&str, Option<Buffer<F>>)]) -> Result<Self> {
         let mut given = buffers.iter().filter_map(|(name, buffer)| Some((name, buffer.as_ref()?)));
         given.try_fold(self, |outputs, (name, buffer)| outputs.with_buffer(name, buffer))

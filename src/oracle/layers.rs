@@ -111,8 +111,8 @@ pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
         .with("dx", &back(d.dx))
         .with("dgamma", &d.dgamma)
         .with("dbeta", &d.dbeta)
-        .with("running_mean", &statistics.mean)
-        .with("running_var", &statistics.variance))
+        .with("new_running_mean", &statistics.mean)
+        .with("new_running_var", &statistics.variance))
 }
 
 /// The options and the running statistics of a normalization.

@@ -4,9 +4,9 @@
 //! outputs. Input and output are safetensors files. The arithmetic is done in the type of the inputs, F64 or F32; F16
 //! and BF16 are read as F32. Every derivative is complete: the derivative with respect to the levels includes that of
 //! the window widths, and a zero level is not fixed. The exception is `network` with `--forward hard` or
-//! `straight-through`: there the derivative in θ is the straight-through estimate, the gradient of the loss in Q(θ) plus
-//! that of the KL in θ. It agrees with that definition, and not with differences of the loss in θ; the derivative in the
-//! levels is exact. Scalars are tensors of shape (1).
+//! `straight-through`: there the derivative in θ is the straight-through estimate, the gradient of the loss in Q(θ)
+//! plus that of the KL in θ. It agrees with that definition, and not with differences of the loss in θ; the derivative
+//! in the levels is exact. Scalars are tensors of shape (1).
 //!
 //! The oracle evaluates the operation's definition, in [`layers`](crate::layers); with the option `kernels`, the kernel
 //! that training uses. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the

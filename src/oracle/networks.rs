@@ -136,8 +136,8 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     };
     let drawn = description.graph(Given { input, classes: Some(1), outputs: None });
     let drawn = match drawn {
-        // A text that is not a preset may contain the number of classes. If it is not right without one either, the
-        // first error is the text's.
+        // Whether the text fixes its number of classes is not known. So 1 is tried first, then no number at all, which
+        // is right for a text that fixes it. If both fail, the error of the first attempt is reported.
         Err(error) if !description.is_preset() => {
             description.graph(Given { input, classes: None, outputs: None }).map_err(|_| error)
         }

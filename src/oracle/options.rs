@@ -27,6 +27,9 @@ pub struct Options {
 }
 
 impl Options {
+    /// The options `given`, and the defaults of the other options in `specs`. Definitions compute the operation unless
+    /// [`by`](Self::by) is called.
+    ///
     /// # Errors
     /// If an option is not one of `specs`, or is given twice.
     pub fn new(specs: &[OptionSpec], given: &[(String, String)]) -> Result<Self> {

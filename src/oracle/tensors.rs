@@ -94,8 +94,8 @@ impl File {
         SafeTensors::deserialize(&self.bytes).map_err(|error| Error::file(&self.path, "a safetensors file", error))
     }
 
-    /// The type in which the operation is computed: that of the first tensor by name, `labels` excepted if `labels`;
-    /// F32 if that tensor has 16 bits.
+    /// The type in which the operation is computed: the type of the tensor that is first in the order of the names,
+    /// without the tensor `labels` if the operation takes labels; F32 if that tensor has 16 bits.
     ///
     /// # Errors
     /// If the tensor has no such type, or there is no tensor.

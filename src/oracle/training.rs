@@ -57,7 +57,7 @@ pub(super) fn adam<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<O
         step,
         rate,
     );
-    Ok(Outputs::default().with("parameter", &parameter).with("m", &first).with("v", &second))
+    Ok(Outputs::default().with("new_parameter", &parameter).with("new_m", &first).with("new_v", &second))
 }
 
 /// The stream, and the number of elements to draw from it.

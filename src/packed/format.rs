@@ -28,8 +28,8 @@
 //! ```
 //!
 //! Weights are in the order of θ: (I, O) of a dense layer, (O, C/groups, kh, kw) of a convolution, with the last index
-//! varying fastest. A layer whose weights are all at one level has only a few words, however many weights it has. A model
-//! has at most 2²² weights, and 1,024 more for each byte of its file, so that a small file cannot make the reader
+//! varying fastest. A layer whose weights are all at one level has only a few words, however many weights it has. A
+//! model has at most 2²² weights, and 1,024 more for each byte of its file, so that a small file cannot make the reader
 //! allocate much memory.
 //!
 //! zlib may compress the block about the model in several ways. Apart from this block, each model has exactly one file:

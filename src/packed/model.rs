@@ -24,7 +24,7 @@ use crate::nets::{Graph, Network};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
 use crate::train::data::{Standardization, TrainedOn};
-use ndarray::{Array2, Array4, ArrayD, IxDyn};
+use ndarray::{Array1, Array2, Array4, ArrayD, IxDyn};
 
 /// A quantized network.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,10 @@ impl PackedLayer {
         self.shape.iter().product()
     }
 
-    /// The index of each weight's level, for a quantized layer, in the order of θ.
+    /// The index of each weight's level, in the order of θ.
+    ///
+    /// # Panics
+    /// If the layer is unquantized.
     pub fn indices(&self) -> impl Iterator<Item = usize> {
         self.places().map(|(row, column)| self.fields.get(row, column))
     }
@@ -128,6 +131,9 @@ impl PackedLayer {
     }
 
     /// The weights of an unquantized layer, in the order of θ.
+    ///
+    /// # Panics
+    /// If the layer is quantized.
     pub fn theta(&self) -> impl Iterator<Item = f32> {
         self.places().map(|(row, column)| self.values[row * self.outputs() + column])
     }
@@ -243,7 +249,9 @@ impl PackedModel {
     }
 
     /// The equivalent network, whose mean weights are the model's: θ is decoded, and each normalization has γ = scale,
-    /// β = shift, mean 0, and a variance of 1 − ε, which is 1 with ε added.
+    /// β = shift, mean 0, and a variance of 1 − ε, which is 1 with ε added. It takes images that are already
+    /// standardized by the model's standardization. Its ln σ² are those of a new network: sampled weights have no
+    /// meaning.
     pub fn decode(&self) -> Network<f32> {
         let mut network = Network::new(self.graph.clone(), &Codebook::symmetric(2).expect("two levels"));
         for node in &self.graph.nodes {
@@ -251,6 +259,9 @@ impl PackedModel {
             if let Some(of) = node.layer() {
                 let layer = &self.layers[of.index];
                 parameters[of.theta].value = layer.decode();
+                if layer.is_quantized() {
+                    parameters[of.levels].value = Array1::from(layer.levels.clone()).into_dyn();
+                }
                 if let (Some(position), Some(bias)) = (of.bias, &layer.bias) {
                     parameters[position].as_slice_mut().copy_from_slice(bias);
                 }

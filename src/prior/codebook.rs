@@ -28,8 +28,8 @@ impl<F: Real> Codebook<F> {
     /// A codebook whose levels have the given masses.
     ///
     /// # Errors
-    /// As [`Codebook::new`], and unless each level has one mass, every mass is positive, and their sum is 1 to
-    /// within 1e-4. They are used as given: F is off by as much as their sum is.
+    /// As [`Codebook::new`], and unless each level has one mass, every mass is positive, and their sum is 1 to within
+    /// 1e-4. The masses are used as given: if their sum differs from 1 by δ, F is wrong by about δ.
     pub fn with_level_weights(levels: Vec<F>, level_weights: Vec<F>) -> Result<Self> {
         check_levels("codebook", &levels)?;
         if level_weights.len() != levels.len() {

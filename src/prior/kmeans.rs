@@ -6,16 +6,16 @@
 //! ```
 //!
 //! This is the baseline of a multi-spike prior: rounding after training, to the levels of least quantized loss. On the
-//! line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k thus
-//! takes n log n steps by divide and conquer: the best i of the middle j bounds the best i of the j in both halves (Wu
-//! 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts with O(n) memory, each row after the middle one
+//! line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k
+//! thus takes n log n steps by divide and conquer: the best i of the middle j bounds the best i of the j in both halves
+//! (Wu 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts with O(n) memory, each row after the middle one
 //! stores where the first half of the clusters of its optimum ends. Both halves are then divided in the same way
 //! (Hirschberg 1975), which takes twice the time. In total, O(M n log n).
 //!
-//! Costs are exact: each x is rounded to a multiple of 2^−b of the weights' range, b = 63 − ⌈log₂ n⌉ (44 for half a million
-//! weights), so that the sums of these integers and of their squares do not overflow. The loss Σ (x − Q(x))² is therefore the least
-//! possible, except for the rounding of the weights to that grid, of the sum over clusters, and of the means to the
-//! working precision.
+//! Costs are exact: each x is rounded to a multiple of 2^−b of the weights' range, b = 63 − ⌈log₂ n⌉ (44 for half a
+//! million weights), so that the sums of these integers and of their squares do not overflow. The loss Σ (x − Q(x))² is
+//! therefore the least possible, except for the rounding of the weights to that grid, of the sum over clusters, and of
+//! the means to the working precision.
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).
 
@@ -46,13 +46,13 @@ pub fn kmeans<F: Real>(theta: &[F], levels: usize) -> Result<Vec<F>> {
     Ok(starts.zip(&ends).map(|(start, end)| points.mean(start, *end)).collect())
 }
 
-/// The n distinct weights, ascending, and sums over the weights before each of them and before the end: n + 1 of each
-/// sum.
+/// The distinct weights, ascending, and running totals over all weights, repeated ones included: element i of a total
+/// covers the weights below `values[i]`, the last element all weights.
 struct Points<F> {
     values: Vec<F>,
     /// The number of weights.
     counts: Vec<u64>,
-    /// The sum of their places on the grid.
+    /// The sum of the weights' places on the grid.
     sums: Vec<u64>,
     /// The sum of the squares of these places.
     squares: Vec<u128>,

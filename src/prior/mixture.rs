@@ -5,8 +5,8 @@
 //! ∂F/∂D_k = r_k
 //! ```
 //!
-//! F is an upper bound of F_true: see the [module](super). Moving the levels close to each other saves up to ln M nats a weight,
-//! and with κ near 1 training does this.
+//! F is an upper bound of F_true: see the [module](super). Moving the levels close to each other saves up to ln M nats
+//! a weight, and with κ near 1 training does this.
 //!
 //! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
@@ -16,7 +16,7 @@ use crate::scalar::spike_kl::Spike;
 use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
 
-/// `mixture` of these levels.
+/// The form `mixture` for these levels.
 #[derive(Clone, Debug)]
 pub struct Mixture<'a, F> {
     /// The D that the form uses.

@@ -20,26 +20,27 @@
 //!
 //! # Why `quadrature` ≤ `mixture` ≤ `nearest`
 //!
-//! With D exact, ln|w − ℓ_k| has mean D(t_k) + ln σ − ½(γ + ln 2) under q. The function ln Σ_k a_k e^{u_k} is convex in u,
-//! so by Jensen's inequality E_q ln Σ_k a_k/|w − ℓ_k| ≥ ln Σ_k a_k exp(−E_q ln|w − ℓ_k|): F_true ≤ `mixture`. A sum of
-//! positive terms is at least its largest: `mixture` ≤ `nearest`.
+//! With D exact, ln|w − ℓ_k| has mean D(t_k) + ln σ − ½(γ + ln 2) under q. The function ln Σ_k a_k e^{u_k} is convex in
+//! u, so by Jensen's inequality E_q ln Σ_k a_k/|w − ℓ_k| ≥ ln Σ_k a_k exp(−E_q ln|w − ℓ_k|): F_true ≤ `mixture`. A sum
+//! of positive terms is at least its largest: `mixture` ≤ `nearest`.
 //!
 //! # What training maximizes
 //!
 //! Under `mixture` and `nearest`, with D exact, κ = 1, the data-set scale, sampled weights, no teacher and a network of
 //! dense layers, the negative loss times the size of the data set estimates a lower bound on the logarithm of the
 //! evidence, up to v₀ and the constant of the prior. A convolution draws the noise of each position by itself (see
-//! [`train::draw`](crate::train::draw)), so that with convolutions it is a bound only approximately. Where the layers
-//! compute with Q(θ), it is one only where θ = Q(θ). With another κ or scale it is a tempered objective; with the fitted
-//! D, or under `vnq` and `windows`, it is no bound, since those can lie below F_true.
+//! [`train::draw`](crate::train::draw)), so that with convolutions it estimates such a bound only approximately. Where
+//! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ or scale the loss is a tempered
+//! objective. With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
+//! below F_true.
 //!
 //! # The prior is improper
 //!
 //! 1/|w − ℓ| cannot be normalized, neither at the level nor far away. The KL is defined only up to an infinite
-//! constant, and the true posterior under such a prior need not exist (Hron et al. 2018). Nor need the objective attain a
-//! minimum: with θ on a level D is 0 for every σ, so that σ → 0 costs nothing and can improve the likelihood. The bounds on
-//! ln σ² and on θ that training applies after each step prevent this. The result is penalized maximum likelihood with a
-//! penalty from this prior, not inference about the weights.
+//! constant, and the true posterior under such a prior need not exist (Hron et al. 2018). Nor need the objective attain
+//! a minimum: with θ on a level D is 0 for every σ, so that σ → 0 costs nothing and can improve the likelihood. The
+//! bounds on ln σ² and on θ that training applies after each step prevent this. The result is penalized maximum
+//! likelihood with a penalty from this prior, not inference about the weights.
 //!
 //! # Where the published code departs from the equations
 //!
@@ -62,14 +63,16 @@ pub mod vnq;
 pub mod weight_form;
 pub mod windows;
 
+pub use crate::scalar::spike_kl::Spike;
 pub use codebook::Codebook;
 pub use gaussian::Gaussian;
 pub use multi_spike::{Form, MultiSpike};
+pub use quantizer::Quantizer;
 
 use crate::scalar::{Real, WeightKl};
 use crate::tensor::sum::Sums;
 use rayon::prelude::*;
-use weight_form::{SumOverWeights, WeightForm};
+use weight_form::{ChunkKl, WeightForm};
 
 /// The number of weights whose KL one thread computes at a time.
 const WEIGHTS: usize = 4096;
@@ -128,7 +131,7 @@ impl Prior {
             Self::MultiSpike(prior) => prior.add_kl(layer),
             Self::Gaussian(prior) => {
                 let weight_kl = prior.weight_kl();
-                layer.sum_over_weights(|theta, log_sigma2, _| weight_kl(theta, log_sigma2))
+                layer.sum_one_by_one(|theta, log_sigma2, _| weight_kl(theta, log_sigma2))
             }
             Self::None => 0.0,
         }
@@ -167,14 +170,14 @@ impl<F: Real> Layer<'_, F> {
         Kl { value, dtheta, dlog_sigma2, dlevels }
     }
 
-    /// The KL, computed for one weight at a time: see [`Chunk::each`].
-    fn sum_over_weights(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync) -> f64 {
-        self.sum_over_chunks(|chunk| chunk.each(&weight_kl))
+    /// The KL, computed for one weight at a time: see [`Chunk::sum`].
+    fn sum_one_by_one(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F> + Sync) -> f64 {
+        self.sum_over_chunks(|chunk| chunk.sum(&weight_kl))
     }
 
     /// The KL, computed by a form for a vector of weights at a time.
-    fn sum_of<W: WeightForm<F>>(self, form: &W) -> f64 {
-        self.sum_over_chunks(|chunk| F::vectorize(SumOverWeights { chunk, form }))
+    fn sum_by_vectors<W: WeightForm<F>>(self, form: &W) -> f64 {
+        self.sum_over_chunks(|chunk| F::vectorize(ChunkKl { chunk, form }))
     }
 
     /// The sum, in a fixed order, of the KL that `chunk_kl` returns for each chunk of the weights.
@@ -228,7 +231,7 @@ struct Chunk<'a, F> {
 
 impl<F: Real> Chunk<'_, F> {
     /// Evaluates `weight_kl(θ, ln σ², level_sums)` for every weight; returns the sum of the values.
-    fn each(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F>) -> f64 {
+    fn sum(self, weight_kl: impl Fn(F, F, &mut [F]) -> WeightKl<F>) -> f64 {
         let mut value = 0.0;
         let mut level_sums = Sums::new(self.level_sums.len());
         for i in 0..self.theta.len() {

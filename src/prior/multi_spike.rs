@@ -67,7 +67,7 @@ pub struct MultiSpike {
     pub form: Form,
     /// The D that `nearest`, `mixture`, `vnq` and `windows` are built on.
     pub spike: Spike,
-    /// ρ of `vnq` and `windows`: the width of a level's window over its distance from zero.
+    /// ρ of `vnq` and `windows`: the width of a level's window, divided by the level's distance from zero.
     pub window_ratio: f64,
 }
 
@@ -95,7 +95,8 @@ impl MultiSpike {
     /// The KL of a layer's weights and its full gradient.
     ///
     /// # Panics
-    /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level: see [`MultiSpike::check`].
+    /// If `theta` and `log_sigma2` differ in length, and under `vnq`, if the codebook has no zero level. Under
+    /// `windows` a zero level has no window: it adds nothing to the KL. [`MultiSpike::check`] refuses both codebooks.
     pub fn kl<F: Real>(&self, theta: &[F], log_sigma2: &[F], codebook: &Codebook<F>) -> Kl<F> {
         Layer::kl(theta, log_sigma2, codebook, |layer| self.add_kl(layer))
     }
@@ -106,11 +107,11 @@ impl MultiSpike {
         let (levels, costs, ratio) = (codebook.levels(), &costs(codebook)[..], F::of(self.window_ratio));
         let (spike, zero) = (self.spike, self.zero(levels));
         match self.form {
-            Form::Nearest => layer.sum_of(&Nearest::new(spike, levels, costs)),
-            Form::Mixture => layer.sum_of(&Mixture { spike, levels, costs }),
-            Form::Vnq => layer.sum_of(&Vnq { spike, levels, zero, ratio }),
-            Form::Windows => layer.sum_of(&Windows { spike, levels, ratio }),
-            Form::Quadrature => layer.sum_over_weights(self.weight_kl(codebook)),
+            Form::Nearest => layer.sum_by_vectors(&Nearest::new(spike, levels, costs)),
+            Form::Mixture => layer.sum_by_vectors(&Mixture { spike, levels, costs }),
+            Form::Vnq => layer.sum_by_vectors(&Vnq { spike, levels, zero, ratio }),
+            Form::Windows => layer.sum_by_vectors(&Windows { spike, levels, ratio }),
+            Form::Quadrature => layer.sum_one_by_one(self.weight_kl(codebook)),
         }
     }
 

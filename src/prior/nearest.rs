@@ -1,8 +1,8 @@
 //! `nearest`: hard assignment, F = min_k [D(t_k) − ln a_k], ties to the lower index.
 //!
 //! Each weight is assigned to its best spike, as in k-means: only this spike contributes to the weight's gradient, and
-//! only the weights assigned to a level contribute to the level's gradient. Moving levels close to each other does not save the
-//! cost of the assignment, −ln a_k. F is an upper bound of F_true: see the [module](super).
+//! only the weights assigned to a level contribute to the level's gradient. Moving levels close to each other does not
+//! save the cost of the assignment, −ln a_k. F is an upper bound of F_true: see the [module](super).
 //!
 //! D rises with t. The level closest to θ therefore wins, unless a level with a lower cost does; where all costs are
 //! equal, D is computed once.

@@ -9,7 +9,8 @@
 //! This is the definition, since Σ_k a_k/|w − ℓ_k| = P(w) / Π_k |w − ℓ_k| and ln|w − ℓ_k| has the mean D(t_k) + ln σ −
 //! ½(γ + ln 2). The first sum is exact; the integrand ln P is bounded below, with kinks at the levels, where the
 //! integral is split.
-//! With n the level nearest to w and R = Σ_k a_k |w − ℓ_n|/|w − ℓ_k| ≥ a_n,
+//!
+//! Let n be the level nearest to w, and R = Σ_k a_k |w − ℓ_n|/|w − ℓ_k| ≥ a_n. Written with R, no singularities cancel:
 //!
 //! ```text
 //! ln P        = Σ_{j≠n} ln|w − ℓ_j| + ln R
@@ -21,7 +22,7 @@
 //! s_k         = sgn(w − ℓ_k)
 //! ```
 //!
-//! have no cancelling singularities. The derivatives in θ and ln σ² follow from w = θ + σε: dw/dθ = 1, dw/d ln σ² = ½σε.
+//! The derivatives in θ and ln σ² follow from w = θ + σε: dw/dθ = 1, dw/d ln σ² = ½σε.
 //!
 //! The distances w − ℓ_k are computed from the end of the interval that is a level, so that they are exact near this
 //! level however small σ is compared with θ. Each interval is integrated by the tanh-sinh rule (Takahasi & Mori 1974).
@@ -112,9 +113,10 @@ fn bend(n: usize, levels: &[f64], level_weights: &[f64]) -> f64 {
     level_weights[n] / others.map(|k| level_weights[k] / (levels[n] - levels[k]).abs()).sum::<f64>()
 }
 
-/// The step of the tanh-sinh rule and the number of steps to either side, for a function that bends at a distance of
-/// e^−`depth` of the interval's length from an end. At u the nodes are e^{−π sinh|u|} from the end; there the function
-/// has a pole π/(π cosh u) off the real axis.
+/// The step of the tanh-sinh rule and the number of steps to either side, for a function that bends at the distance x =
+/// e^−`depth` of the interval's length from an end. The node at u is at a distance of e^{−π sinh|u|} from the end. As a
+/// function of ln x, the integrand has a pole at a distance of π from the real axis, and so, as a function of u, at a
+/// distance of π/(π cosh u) = 1/cosh u.
 fn rule(depth: f64) -> (f64, i32) {
     let pi = std::f64::consts::PI;
     let step = STEP / ((depth / pi).hypot(1.0) / 3.0).max(1.0);

@@ -5,8 +5,9 @@
 //! p_k = (ℓ_k + ℓ_{k+1})/2,   p_{−1} = −∞,   p_{M−1} = ∞
 //! ```
 //!
-//! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower level, θ on
-//! a level to that level. The level chosen is the one which maximizes the posterior's likelihood (Chien & Chang 2020).
+//! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower
+//! level, θ on a level to that level. The level chosen is the one which maximizes the posterior's likelihood (Chien &
+//! Chang 2020).
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).
 
@@ -20,7 +21,7 @@ pub struct Quantizer<F> {
 }
 
 impl<F: Real> Quantizer<F> {
-    /// The quantizer of ascending `levels`.
+    /// The quantizer of `levels`: at least one, ascending. With other levels its indices have no meaning.
     pub fn new(levels: &[F]) -> Self {
         Self {
             levels: levels.to_vec(),

@@ -6,8 +6,9 @@
 //! ∂D/∂ℓ = −∂D/∂θ
 //! ```
 //!
-//! 1/σ is finite where 1/σ² no longer is: for ln σ² above −177 in f32, above −1419 in f64. Where |u| exceeds [`FAR`], or 1/σ
-//! overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so that every finite θ − ℓ and ln σ² has the right KL.
+//! 1/σ is finite where 1/σ² no longer is: for ln σ² above −177 in f32, above −1419 in f64. Where |u| exceeds [`FAR`],
+//! or 1/σ overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so that every finite θ − ℓ and ln σ² has the right
+//! KL.
 //!
 //! Derived in [chapter 2 of the course](crate::course::one_spike).
 

@@ -20,7 +20,7 @@ use crate::scalar::{Real, WeightKl};
 /// ρ of the published form.
 pub const WINDOW_RATIO: f64 = 0.375;
 
-/// `vnq` of these levels.
+/// The form `vnq` for these levels.
 #[derive(Clone, Debug)]
 pub struct Vnq<'a, F> {
     /// The D that the form uses.

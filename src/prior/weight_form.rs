@@ -51,13 +51,13 @@ impl<V: Vector> OfLevels<V> {
     }
 }
 
-/// A form of the KL over some weights of a layer. The output is the sum of the weights' values.
-pub(super) struct SumOverWeights<'a, F, W> {
+/// The KL of a chunk of a layer's weights by a form, computed for a vector of weights at a time. The output is the sum.
+pub(super) struct ChunkKl<'a, F, W> {
     pub chunk: Chunk<'a, F>,
     pub form: &'a W,
 }
 
-impl<F: Real, W: WeightForm<F>> Kernel<F> for SumOverWeights<'_, F, W> {
+impl<F: Real, W: WeightForm<F>> Kernel<F> for ChunkKl<'_, F, W> {
     type Output = f64;
 
     #[inline(always)]
@@ -66,7 +66,7 @@ impl<F: Real, W: WeightForm<F>> Kernel<F> for SumOverWeights<'_, F, W> {
     }
 }
 
-impl<F: Real, W: WeightForm<F>> SumOverWeights<'_, F, W> {
+impl<F: Real, W: WeightForm<F>> ChunkKl<'_, F, W> {
     #[inline(always)]
     fn sum<V: Vector<Element = F>>(self) -> f64 {
         let Self { chunk, form } = self;

@@ -44,7 +44,7 @@ pub(crate) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
     }
 }
 
-/// `windows` of these levels.
+/// The form `windows` for these levels.
 #[derive(Clone, Debug)]
 pub struct Windows<'a, F> {
     /// The D that the form uses.

@@ -20,11 +20,11 @@ pub struct Axis {
     has_zero: bool,
 }
 
-/// The low end of a logarithmic axis that shows 0 lies this many times below its smallest positive value, so that 0 is
-/// apart from it; on a long axis it is this share of the axis.
+/// A logarithmic axis that shows 0 begins, at the place of 0, below its smallest positive value: by this factor or, if
+/// that is lower, by this share of the distance between its smallest and its largest positive value.
 const BELOW_SMALLEST: (f64, f64) = (2.0, 0.12);
 
-/// Values whose size is not below this are treated as infinite, so that no difference of two values overflows.
+/// Values of this magnitude or above are treated as infinite, so that no difference of two values overflows.
 const LARGEST: f64 = 1e300;
 
 impl Axis {
@@ -166,9 +166,13 @@ pub fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     Vec::new()
 }
 
-/// Ticks between 10^`low` and 10^`high`: the first of these series that has at least three and at most `most` ticks: 1,
-/// 2, 5 · 10^k; 1, 2, 3, 5, 7 · 10^k; 10^k; 1, 3 · 10^k; every second, every third … of 10^k; 3 · 10^k; within a power
-/// of ten, ticks at equal distances. If none has three, the first of them that has two.
+/// Ticks between 10^`low` and 10^`high`: of the series below, the first that has at most `most` ticks and at least
+/// three; if there is none, the first with two; else the first with one. In a series k is any whole number:
+///
+/// - 1, 2, 5 · 10^k; then 1, 2, 3, 5, 7 · 10^k; then 10^k; then 1, 3 · 10^k
+/// - every n-th power of ten, n the smallest number for which this gives at most `most` ticks
+/// - 3 · 10^k
+/// - ticks at equal distances, if the range is shorter than a power of ten
 pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     if !(high > low && high - low < LONGEST) || most == 0 {
         return Vec::new();
@@ -179,10 +183,10 @@ pub fn log_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
         .collect();
     let longest = (high - low).ceil() as i32 + 1;
     let of_stride = |stride| (0..stride).map(move |phase| multiples(&[1.0], (stride, phase), low, high));
-    // From the first stride with few enough ticks on, there are ever fewer.
+    // The smallest stride that gives at most `most` ticks: larger strides give fewer.
     series.extend((1..=longest).map(of_stride).find_map(|phases| {
         let fitting = phases.filter(|ticks| ticks.len() <= most);
-        // The first of the longest.
+        // The phase with the most ticks; of several such phases the first.
         fitting.reduce(|best, ticks| if ticks.len() > best.len() { ticks } else { best })
     }));
     series.push(multiples(&[3.0], (1, 0), low, high));
@@ -246,9 +250,10 @@ pub fn label(value: f64, digits: usize) -> String {
     if value < 0.0 { format!("−{magnitude}") } else { magnitude }
 }
 
-/// `values` as texts that stand in one row, all with one number of decimals: the number that gives the value of the
-/// largest size `digits` significant digits; a larger number where different values would have the same text; without
-/// zeros that all texts end in. 0 is `0`. Values too large or too small for decimals have each the text of [`label`].
+/// `values` as texts in one row, all with one number of decimals. The value of the largest magnitude gets `digits`
+/// significant digits. There are more decimals if neighbouring values that differ would have the same text; zeros in
+/// which all texts end are left out. The value 0 is written `0`. If the largest magnitude is too small or too large for
+/// decimals, each text is that of [`label`].
 pub fn labels(values: &[f64], digits: usize) -> Vec<String> {
     let largest = values.iter().filter(|value| value.is_finite()).map(|value| value.abs()).fold(0.0, f64::max);
     let power = largest.log10().floor();
@@ -267,7 +272,7 @@ pub fn labels(values: &[f64], digits: usize) -> Vec<String> {
     fixed(fixed(decimals).iter().map(needed).max().unwrap_or(0))
 }
 
-/// `value` with this number of decimals; exactly 0 without.
+/// `value` with this number of decimals; the value 0 is written `0`.
 fn with_decimals(value: f64, decimals: usize) -> String {
     if value == 0.0 || !value.is_finite() {
         return label(value, 1);

@@ -101,7 +101,7 @@ pub fn chart(chart: &Chart<'_>) -> String {
     svg.finish()
 }
 
-/// The legend's entries in rows, each as long as the figure is wide.
+/// The legend's entries in rows; each row has as many entries as fit into the figure's width.
 fn legend_rows<'e>(entries: &'e [(Paint, &'e str)]) -> Vec<&'e [(Paint, &'e str)]> {
     let width = |entries: &[(Paint, &str)]| -> f64 {
         entries.iter().map(|(paint, name)| legend_width(&[(std::slice::from_ref(paint), *name)])).sum()

@@ -28,9 +28,9 @@ pub(super) const THIN: f64 = 1.2;
 /// Name of the error on a logarithmic axis.
 pub(super) const ERROR: &str = "error: 100 − accuracy, %, log scale";
 
-/// Quantized loss (left) and error (right, in percent) by epoch, both on logarithmic axes, one colour per curve, as SVG.
-/// On such an axis errors of 2 % and 3 % are apart, whatever the error of the first epochs. The error with mean weights
-/// is a thin, dashed line.
+/// Quantized loss (left) and error (right, in percent) by epoch, both on logarithmic axes, one colour per curve, as
+/// SVG. On such an axis errors of 2 % and 3 % are apart, whatever the error of the first epochs. The error with mean
+/// weights is a thin, dashed line.
 pub fn comparison(curves: &[Curve]) -> String {
     let right = WIDTH - 20.0 - PLOT.1;
     let paints: Vec<[Paint; 2]> = (0..curves.len()).map(paints).collect();
@@ -73,7 +73,8 @@ pub fn comparison(curves: &[Curve]) -> String {
             svg.path(&panel.dots(values), paints[1]);
         }
     }
-    // Above all others: where quantized weights have the same error, the dashes would not be seen under their line.
+    // The dashed lines are drawn last, above all others: where both errors are equal, the line of the quantized weights
+    // would hide them.
     for (i, curve) in curves.iter().enumerate() {
         let (color, _) = CURVES[i % CURVES.len()];
         let mean = errors(&curve.accuracy_mean);

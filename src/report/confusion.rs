@@ -57,13 +57,14 @@ const TOP: f64 = 88.0;
 struct Layout {
     /// The names as they are written.
     names: Vec<String>,
-    /// From the figure's or its half's left edge to the matrix: the name of the axis, then the names of the rows.
+    /// Space left of a matrix, for the name of the axis and the names of the rows. It begins at the left edge of the
+    /// figure or, for the right one of two matrices, at the middle of the figure.
     left: f64,
     /// Side of a matrix.
     side: f64,
     /// Side of a cell.
     cell: f64,
-    /// From one class that is named to the next: all are, where each has room; the first always.
+    /// The names of classes 0, `stride`, 2 · `stride`, … are written; `stride` is 1 if every name has room.
     stride: usize,
     /// Whether the names of columns are wider than their columns, and so read upwards.
     is_upwards: bool,
@@ -89,9 +90,9 @@ impl Layout {
     }
 }
 
-/// One matrix for each kind of weights, as SVG: a row for each label, a column for each class predicted, a cell shaded by its
-/// share of its row's images; with few classes the number of images is written into the cell. The classes of all `kinds` have
-/// the names of the first.
+/// One matrix for each kind of weights, as SVG: a row for each label, a column for each class predicted, a cell shaded
+/// by its share of its row's images; with few classes the number of images is written into the cell. The classes of all
+/// `kinds` have the names of the first.
 pub fn confusion(kinds: &[Confusion]) -> String {
     let columns = kinds.len().clamp(1, 2);
     let rows = kinds.len().div_ceil(columns).max(1);

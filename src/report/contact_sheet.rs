@@ -27,8 +27,9 @@ const WIDEST_TEXT: f64 = 93.0;
 /// The largest number of classes named under an image.
 const NAMED: usize = 3;
 
-/// Two blocks of images under a heading that names the `weights`, as SVG: under each image its label, and its most probable
-/// classes in percent, by their `class_names` (K); the first of them in the colour of levels where it is wrong.
+/// Two blocks of images under a heading that names the `weights`, as SVG. Under each image are its label and its most
+/// probable classes in percent, by their `class_names` (K). If the most probable class is not the label, it has the
+/// colour of levels.
 pub fn contact_sheet(
     weights: &str,
     class_names: &[String],

@@ -27,8 +27,8 @@ const BINS: usize = 40;
 const WIDEST_NAME: f64 = 340.0;
 
 /// The shares of the images by their entropy, from 0 to ln K, on a logarithmic axis, one panel for each kind of
-/// weights, as SVG. The test images are of the data set `own`; the images of the data set `other` are a line: the part of
-/// it to the right of the bars are the images that entropy separates from the test images.
+/// weights, as SVG. The test images are of the data set `own`; the images of the data set `other` are a line: the part
+/// of it to the right of the bars are the images that entropy separates from the test images.
 pub fn entropies(kinds: &[Entropies], own: &str, other: &str) -> String {
     let grid = Grid::new(kinds.len(), 0);
     let mut svg = Svg::new(WIDTH, grid.height(), "Predictive entropy");

@@ -1,7 +1,7 @@
 //! The formats in which figures are saved: SVG, or PNG and PDF, into which a figure's SVG is converted.
 //!
-//! The conversion needs the feature `figures`. It draws texts in fonts of this system, so that its bytes, unlike those of
-//! the SVG, depend on the system.
+//! The conversion needs the feature `figures`. It draws texts in fonts of this system, so that its bytes, unlike those
+//! of the SVG, depend on the system.
 
 use crate::error::{Error, Result};
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub enum Format {
     /// Text, for browsers.
     Svg,
-    /// Pixels: two a unit of the figure in each direction.
+    /// Pixels: two for each unit of the figure, in each direction.
     Png,
     /// For documents.
     Pdf,
@@ -125,7 +125,7 @@ mod converted {
     use std::sync::Arc;
     use svg2pdf::{ConversionOptions, PageOptions};
 
-    /// Pixels of a PNG a unit of the figure.
+    /// The number of pixels of a PNG for each unit of the figure.
     const SCALE: f32 = 2.0;
 
     /// The fonts in which texts are drawn.
@@ -143,8 +143,9 @@ mod converted {
             })
         }
 
-        /// None without any font. A text whose font is not there would be left out, so that where the figures' fonts are
-        /// missing another one takes their place: a sans-serif font if there is one, the first by its name.
+        /// The fonts; none if there is no font at all. Text whose font is missing would be left out of a figure. If the
+        /// system has none of the figures' fonts, another font is therefore taken: by name the first that has `Sans` in
+        /// its name or, if none has, the first of all.
         fn of(mut fonts: Database) -> Option<Self> {
             let families = [Family::Name("Helvetica"), Family::Name("Arial"), Family::SansSerif];
             if fonts.query(&Query { families: &families, ..Query::default() }).is_none() {

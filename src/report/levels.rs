@@ -1,7 +1,7 @@
 //! The levels of a layer in its plot: a line for each, and labels that do not touch.
 //!
-//! Levels that are close to each other have labels in up to [`MOST_TIERS`] tiers above the plot. From a label in an upper
-//! tier a line leads down to its level, between the labels of the lower tiers.
+//! Levels that are close to each other have labels in up to [`MOST_TIERS`] tiers above the plot. From a label in an
+//! upper tier a line leads down to its level, between the labels of the lower tiers.
 
 use super::axes::labels;
 use super::layers::{Grid, LayerPicture, RIGHT, ROW, percent, theta_axis};

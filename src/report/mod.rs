@@ -20,8 +20,8 @@
 //! finite leaves a gap in a curve, and is counted in the title of a layer.
 //!
 //! [`svg`] writes elements, [`axes`] maps values to positions and finds ticks, [`panel`] draws a framed plot,
-//! [`layers`] lays out one panel a layer, [`levels`] marks the levels in it. [`formats`] converts a finished figure into
-//! PNG and PDF.
+//! [`layers`] lays out one panel a layer, [`levels`] marks the levels in it. [`formats`] converts a finished figure
+//! into PNG and PDF.
 
 pub mod accuracy;
 pub mod axes;

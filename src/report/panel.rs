@@ -24,7 +24,7 @@ pub struct Panel {
 
 /// The smallest distance between neighbouring ticks of the horizontal and of the vertical axis, in SVG units.
 const BETWEEN_TICKS: (f64, f64) = (38.0, 26.0);
-/// The least length of a power of ten on a logarithmic axis whose marks are nine a power, in SVG units.
+/// The least length, in SVG units, of a power of ten that has nine marks on a logarithmic axis.
 const DECADE: f64 = 18.0;
 /// The length of a mark of a logarithmic axis, in SVG units.
 const MARK: f64 = 3.5;
@@ -50,8 +50,8 @@ impl Panel {
         Some(self.bottom() - self.y.place(y)? * self.height)
     }
 
-    /// Draws grid, frame, tick labels and, outside the frame, the marks of logarithmic axes. A label that would touch the
-    /// label before it is left out. Call this before the data are drawn on top.
+    /// Draws grid, frame, tick labels and, outside the frame, the marks of logarithmic axes. A label that would touch
+    /// the label before it is left out. Call this before the data are drawn on top.
     pub fn draw_axes(&self, svg: &mut Svg) {
         let (bottom, right) = (self.bottom(), self.right());
         let mut grid = String::new();

@@ -9,7 +9,8 @@ use super::svg::{Anchor, Font, Paint, Svg, WEIGHT};
 pub(super) const NAME: &str = "quantized loss Σ(θ − Q(θ))², log scale";
 
 /// The quantized loss after epochs 1, 2, …, as SVG, on a logarithmic axis, with the first and the last value as text.
-/// A loss of 0 is drawn at the lower edge, which then has the tick 0; a loss that is negative or not finite leaves a gap.
+/// A loss of 0 is drawn at the lower edge, which then has the tick 0; a loss that is negative or not finite leaves a
+/// gap.
 pub fn quantized_loss(epochs: &[f64]) -> String {
     let (height, top) = (340.0, 48.0);
     let mut svg = Svg::new(WIDTH, height, "Quantized loss by epoch");

@@ -6,8 +6,8 @@
 //!
 //! The whole number of quarter turns nearest to u is subtracted exactly; the remaining angle, |r| ≤ π/4, goes into the
 //! minimax polynomials C and S, with errors of 5e-20 and 4e-18. There is no branch, so that a loop over this function
-//! is vectorized where the processor fuses a product and a sum. On every machine these are rounded once, so that a GPU
-//! returns the same bits. Absolute error of each coordinate at most 3e-16.
+//! is vectorized where the processor fuses a product and a sum. On every machine a product and the sum that uses it are
+//! rounded once, together, so that a GPU returns the same bits. Absolute error of each coordinate at most 3e-16.
 
 use std::f64::consts::FRAC_PI_2;
 

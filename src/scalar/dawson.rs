@@ -19,7 +19,8 @@
 //!         ~ −Σ_{n≥1} (2n − 1)!! / (2x²)ⁿ.
 //! ```
 //!
-//! In the first line x^{2j} has the coefficient 1/j! − 2j/(j! (2j − 1)), from e^{x²} and from 2x times the power series.
+//! In the first line x^{2j} has the coefficient 1/j! − 2j/(j! (2j − 1)), from e^{x²} and from 2x times the power
+//! series.
 //!
 //! The rounding error of x² is the same in the exponential and in the series, where it almost cancels: the relative
 //! change of daw(x)/x as a function of x² is at most 1.19 times that of x² (at |x| = 2.09).

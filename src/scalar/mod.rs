@@ -1,6 +1,6 @@
 //! Functions of one real number, each with its derivative and the bound on its error.
 //!
-//! Everything numeric outside this folder is generic over [`Real`], so that gradients are checked in f64 with the same
+//! Layers, priors, networks and training are generic over [`Real`], so that gradients are checked in f64 with the same
 //! code that trains in f32.
 
 pub mod circle;

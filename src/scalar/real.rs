@@ -47,7 +47,7 @@ pub(crate) fn seen_in<F: Real>(number: f64) -> String {
     if number.is_nan() || rounded.as_f64() == number {
         return number.to_string();
     }
-    // For 1e-46, `{:?}` prints the shortest digits, not all.
+    // `{:?}` prints 1e-46, where `{}` would print 46 decimal places.
     format!("{number:?}, in F{} {rounded:?}", 8 * std::mem::size_of::<F>())
 }
 

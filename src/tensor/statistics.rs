@@ -17,10 +17,10 @@ use crate::team;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, ArrayView3, ArrayView4, Axis};
 
-/// The number of elements below which one thread ends before another thread begins.
+/// The fewest elements that are divided among threads: one thread computes fewer before a second one has started.
 pub(crate) const FEW: usize = 1 << 15;
 
-/// The mean and variance of each channel (C): biased if of a batch, or running estimates.
+/// The mean and variance (C) of the channels: those of a batch, with the biased variance, or running estimates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics<F> {
     /// μ.
@@ -78,9 +78,9 @@ pub(crate) fn block(positions: usize) -> usize {
     (64 / positions.max(1)).max(1)
 }
 
-/// For every place of a block of channels, `of_channel` of its channel. The block `x` has shape (B, channels, P), and
-/// its first channel is `first`; its places are (channel, position). The kernels below run only over places, so that
-/// they are the same loops whether there are many channels or many positions.
+/// Returns `of_channel(c)` for every place (channel, position) of a block of channels, c the channel of the place. The
+/// block `x` has shape (B, channels, P), and its first channel has number `first`. The kernels loop over places alone,
+/// so that the same loops serve many channels and many positions.
 pub(crate) fn by_place<F: Real>(first: usize, x: &ArrayView3<'_, F>, of_channel: &dyn Fn(usize) -> F) -> Vec<F> {
     let (_, channels, positions) = x.dim();
     (first..first + channels).flat_map(|c| (0..positions).map(move |_| of_channel(c))).collect()

@@ -6,8 +6,8 @@ use crate::scalar::vector::{MAX_LANES, Vector};
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
 /// The rows of the largest tile.
 pub const LARGEST: usize = 12;
-/// The numbers of remaining rows to avoid: a single row, and fewer than 8 rows that cannot be cut into tiles of at
-/// least four. Smaller tiles have too few products to hide the time that each takes.
+/// The numbers of remaining rows to avoid: those below 8 that cannot be cut into tiles of at least four rows. Smaller
+/// tiles have too few independent sums to hide the latency of a product.
 const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
 /// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
@@ -16,8 +16,8 @@ pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
     tiles_up_to(LARGEST * V::REGISTERS / 32, count)
 }
 
-/// As [`tiles`], with at most `largest` rows in each. The remaining rows can be cut into tiles of at least four where
-/// possible, and are a single row only where tiles have at most two.
+/// As [`tiles`], with at most `largest` rows in each tile. After each tile, the remaining rows can be cut into tiles of
+/// at least four rows where possible; a single row remains only if tiles have at most two rows.
 #[inline(always)]
 pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
     let awkward = if largest < 4 { &AWKWARD[..1] } else { &AWKWARD };
@@ -56,7 +56,8 @@ const VECTORS: usize = 3;
 /// up to a vector after the last element of all rows is overwritten too.
 ///
 /// # Panics
-/// If there are more rows than three vectors have lanes, if one is shorter than the first, or if `to` ends within a vector.
+/// If there are more rows than three vectors have lanes, if one is shorter than the first, or if `to` ends within a
+/// vector.
 #[inline(always)]
 pub fn side_by_side<V: Vector>(rows: &[&[V::Element]], stride: usize, to: &mut [V::Element]) {
     let len = rows.first().map_or(0, |row| row.len());

@@ -36,7 +36,10 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// One step on a parameter and its moments; `step` counts from 1. All slices have the same length.
+    /// One step on a parameter and its moments; `step` counts from 1.
+    ///
+    /// # Panics
+    /// If the slices differ in length, or `step` is 0.
     pub fn step<F: Real>(
         &self,
         parameter: &mut [F],
@@ -46,6 +49,9 @@ impl Adam {
         step: u64,
         learning_rate: f64,
     ) {
+        let lengths = [gradient.len(), first_moment.len(), second_moment.len()];
+        assert_eq!(lengths, [parameter.len(); 3], "gradient and moments have the parameter's length");
+        assert!(step > 0, "steps count from 1");
         let [first, second] = self.corrections(step);
         F::vectorize(Step {
             beta: [self.beta1, self.beta2].map(F::of),

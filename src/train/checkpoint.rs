@@ -3,7 +3,7 @@
 //! | tensor                         | shape               | what it is                                               |
 //! |--------------------------------|---------------------|----------------------------------------------------------|
 //! | `<parameter>`                  | the parameter's     | its value                                                |
-//! | `adam.m.<parameter>`, `.v.`    | the parameter's     | Adam's moments; none of running statistics               |
+//! | `adam.m.<parameter>`, `.v.`    | the parameter's     | Adam's moments; running statistics have none             |
 //!
 //! All tensors are F32. The metadata entry `spikeslab` is a CRC-32 in eight hexadecimal digits, a space, and the JSON
 //! object that the CRC-32 is computed from. This object is the [`Header`]: format version, the network's text, the
@@ -75,8 +75,8 @@ impl Origin {
 
     /// The entries in which this origin differs from that of a checkpoint of `steps` steps: the name of the entry, for
     /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The path of the data is not
-    /// compared, nor that of the teacher, since their checksums are. If the configuration was changed when the run had taken exactly `steps`
-    /// steps, the configuration before the change is compared: see [`Config::at_step`].
+    /// compared, nor that of the teacher, since their checksums are. If the configuration was changed when the run had
+    /// taken exactly `steps` steps, the configuration before the change is compared: see [`Config::at_step`].
     pub fn differences(&self, checkpoint: &Self, steps: u64) -> Vec<(String, String, String)> {
         let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
         let epochs = |config: &Config| (config.recipe.epochs, config.earlier_epochs.clone());

@@ -68,9 +68,8 @@ impl Comparison {
         check_free(COMPARISON, dir)?;
         check_names(&runs).map_err(|(expected, seen)| Error::option("runs", expected, seen))?;
         let contents = Contents { version: VERSION, runs };
-        // Errors are about a path that JSON cannot hold: only the data have one.
-        let data = contents.runs.iter().find_map(|run| run.config.data.as_deref()).unwrap_or(dir);
-        let held = Held::begin(COMPARISON, dir, &to_json(data, &contents, LARGEST)?)?;
+        let path = contents.runs.iter().find_map(|run| run.config.path_json_cannot_hold()).unwrap_or(dir);
+        let held = Held::begin(COMPARISON, dir, &to_json(path, &contents, LARGEST)?)?;
         Ok(Self { held, runs: contents.runs })
     }
 

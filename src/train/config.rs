@@ -23,8 +23,8 @@ pub const VERSION: u32 = 2;
 pub struct Config {
     /// The version of the format.
     pub version: u32,
-    /// The name of the network: a preset without its sizes, or the name of the file of its text without folder and
-    /// ending. In a run of version 1, a preset with its sizes.
+    /// The name of the network: that of a preset, without its sizes, or that of the file with the network's text,
+    /// without folder and ending. In a run of version 1, that of a preset with its sizes.
     pub network: String,
     /// The lines of the network's text, with the shape of the images and the number of classes filled in. None in a run
     /// of version 1, whose network is a preset.
@@ -111,13 +111,20 @@ impl Config {
         }
     }
 
-    /// The bytes of `config.json`; errors name the path of the data or, if there is none, the directory `dir`.
+    /// The bytes of `config.json`; errors name the path that JSON cannot hold or, if it can hold all, the directory
+    /// `dir`.
     ///
     /// # Errors
-    /// [`Error::File`] if JSON cannot hold the path of the data, or there are more bytes than are read of a
-    /// configuration.
+    /// [`Error::File`] if JSON cannot hold a path, or there are more bytes than are read of a configuration.
     pub fn to_json(&self, dir: &Path) -> Result<Vec<u8>> {
-        to_json(self.data.as_deref().unwrap_or(dir), self, SMALL)
+        to_json(self.path_json_cannot_hold().unwrap_or(dir), self, SMALL)
+    }
+
+    /// The first path that is not UTF-8, so that JSON cannot hold it: of the data, of `--init` or of the teacher.
+    pub(super) fn path_json_cannot_hold(&self) -> Option<&Path> {
+        let init = self.init.as_ref().map(|init| &*init.path);
+        let teacher = self.teacher.as_ref().map(|teacher| &*teacher.path);
+        [self.data.as_deref(), init, teacher].into_iter().flatten().find(|path| path.to_str().is_none())
     }
 
     /// The configuration with another number of epochs, for a run that has taken `steps` steps. From then on the

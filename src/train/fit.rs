@@ -78,11 +78,22 @@ pub trait Observer<F: Real> {
     fn after_epoch(&mut self, trainer: &Trainer<F>, position: &Position, metrics: EpochMetrics) -> Result<Control>;
 }
 
+/// Watches nothing: the run goes on to its end.
+impl<F: Real> Observer<F> for () {
+    fn after_step(&mut self, _: &mut dyn Training<F>, _: &Position, _: &Loss) -> Result<Control> {
+        Ok(Control::Continue)
+    }
+
+    fn after_epoch(&mut self, _: &Trainer<F>, _: &Position, _: EpochMetrics) -> Result<Control> {
+        Ok(Control::Continue)
+    }
+}
+
 /// Trains from `position` to the last epoch of the recipe, or until the observer stops it.
 ///
 /// # Errors
-/// If there are not as many training images as the trainer is for, the images do not fit the network, a number is not
-/// finite, or the observer fails.
+/// If there are not as many training images as the trainer is for, there is no image to evaluate on, the images or
+/// classes do not fit the network, a number is not finite, or the observer fails.
 pub fn fit<F: Real>(
     training: &mut dyn Training<F>,
     data: &Split,
@@ -92,6 +103,17 @@ pub fn fit<F: Real>(
     let (expected, seen) = (training.trainer().objective.train_size, data.train.len());
     if seen != expected {
         return Err(Error::tensor("images", format!("{expected}, as many as the trainer is for"), seen));
+    }
+    let graph = training.trainer().network.graph();
+    if data.watched().is_empty() {
+        return Err(Error::tensor("images", "at least one test or validation image", "none"));
+    }
+    for images in [&data.train, data.watched()] {
+        let [channels, height, width] = images.shape();
+        graph.check_images(&[images.len(), channels, height, width])?;
+        if images.classes() != graph.classes() {
+            return Err(Error::tensor("labels", format!("{} classes", graph.classes()), images.classes()));
+        }
     }
     let recipe = training.trainer().recipe().clone();
     let (batch_size, steps) = (recipe.batch_size, training.trainer().steps_per_epoch());

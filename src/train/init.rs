@@ -57,8 +57,8 @@ impl Init {
 /// Copies all parameters except ln σ² and levels from one network to another of the same layers.
 ///
 /// # Errors
-/// [`Error::Tensor`] that tells how many tensors there are if their number differs, or else names the first that differs in name
-/// or shape.
+/// [`Error::Tensor`] that tells how many tensors there are if their number differs, or else names the first that
+/// differs in name or shape.
 pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
     if from.parameters().len() != to.parameters().len() {
         let expected = format!("{} tensors", to.parameters().len());
@@ -76,12 +76,14 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
 
 /// The number of images from which [`unfold`] estimates statistics.
 const IMAGES: usize = 128;
-/// The distance from 1 of a folded normalization's variance, at most: 1 − ε in a packed model, 1 in its export.
-const FOLDED: f32 = 1e-4;
+/// A normalization is folded if its running means are 0 and its running variances differ from 1 by at most this: they
+/// are 1 − ε in a packed model, 1 in its export.
+const FOLDED_TOLERANCE: f32 = 1e-4;
 
 /// Gives statistics to the normalizations that have none, because they were folded into a scale and a shift, as in a
-/// packed model: those of running mean 0 and running variance 1. The network computes the same before and after with
-/// running statistics; with the statistics of a batch, by which training normalizes, only after.
+/// packed model: those of running mean 0 and running variance 1. With running statistics the network computes the same
+/// as before this call. Training normalizes by the statistics of each batch: with these the network computes nearly the
+/// same as with running statistics, but only after this call.
 ///
 /// ```text
 /// y = scale · x + shift = γ (x − μ)/√(s² + ε) + β
@@ -97,7 +99,8 @@ const FOLDED: f32 = 1e-4;
 pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
     let is_folded = |norm: &&NormLayer| {
         let [mean, variance] = [norm.running_mean, norm.running_var].map(|at| network.parameters()[at].as_slice());
-        mean.iter().all(|mean| *mean == 0.0) && variance.iter().all(|variance| (variance - 1.0).abs() <= FOLDED)
+        mean.iter().all(|mean| *mean == 0.0)
+            && variance.iter().all(|variance| (variance - 1.0).abs() <= FOLDED_TOLERANCE)
     };
     let norms: Vec<NormLayer> = network.graph().norms().filter(is_folded).cloned().collect();
     if norms.is_empty() {

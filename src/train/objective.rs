@@ -140,7 +140,7 @@ impl Objective {
     /// Adds the KL and κ times its scaled value to the loss, and the gradient of the latter to the gradients.
     ///
     /// # Errors
-    /// If a codebook is not ascending.
+    /// If a codebook is not ascending, or the prior is not defined for it.
     pub fn add_kl<F: Real>(
         &self,
         network: &Network<F>,
@@ -154,6 +154,9 @@ impl Objective {
         let codebooks = codebooks?;
         if self.prior == Prior::None {
             return Ok(());
+        }
+        if let Prior::MultiSpike(prior) = &self.prior {
+            codebooks.iter().try_for_each(|codebook| prior.check(codebook.levels()))?;
         }
         let positions = |layer: &BayesLayer| [layer.theta, layer.log_sigma2, layer.levels];
         // Moved out of `gradients`, so that the layers can be processed in parallel.

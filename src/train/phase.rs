@@ -8,8 +8,8 @@
 //! | levels | not yet | learned |
 //!
 //! With a prior from the first step on, weights are drawn to their nearest levels before the network has learned which
-//! levels suit them, and they stay there. Without a first phase, a run starts in the second, with the codebook and the ln σ² of a new network; only
-//! if its weights are those of another training does it begin as follows.
+//! levels suit them, and they stay there. A run without a first phase starts in the second, with the codebook and the
+//! ln σ² of a new network; but if its weights come from another training, its second phase begins as described here.
 //!
 //! The second phase begins, in each layer, with
 //!
@@ -23,7 +23,7 @@
 //! and with Adam's moments and its count of steps at 0, since the objective changes here. Where the layers compute with
 //! Q(θ), the second phase ends with θ := Q(θ): what was trained is the quantized network.
 
-use super::projection::{LEVEL_GAP, LOG_SIGMA2, smallest_gap};
+use super::projection::{LEVEL_GAP_SHARE, LOG_SIGMA2, smallest_gap};
 use crate::error::{Error, Result};
 use crate::layers::straight_through;
 use crate::nets::graph::BayesLayer;
@@ -89,7 +89,7 @@ pub fn quantize<F: Real>(network: &mut Network<F>) {
 /// `level_gap`, but at most a 200th of the mean distance between neighbours.
 pub(crate) fn scaled_level_gap<F: Real>(levels: &[F], level_gap: f64) -> f64 {
     let range = levels[levels.len() - 1].as_f64() - levels[0].as_f64();
-    level_gap.min(LEVEL_GAP * range / (levels.len() - 1) as f64)
+    level_gap.min(LEVEL_GAP_SHARE * range / (levels.len() - 1) as f64)
 }
 
 /// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap. If the forward pass computes with Q(θ), the output does not

@@ -13,7 +13,7 @@ use crate::scalar::vector::{Kernel, Vector};
 /// The domain of ln σ².
 pub const LOG_SIGMA2: [f64; 2] = [-10.0, 1.0];
 /// The smallest distance allowed between neighbouring levels, divided by the smallest distance in the initial codebook.
-pub const LEVEL_GAP: f64 = 1.0 / 200.0;
+pub const LEVEL_GAP_SHARE: f64 = 1.0 / 200.0;
 /// How far θ may lie beyond the outermost levels, in units of σ: e⁻¹, a convention.
 pub const MARGIN: f64 = 0.3679;
 
@@ -33,7 +33,7 @@ pub fn project_log_sigma2<F: Real>(log_sigma2: &mut [F]) {
 /// The smallest distance that training allows between neighbouring levels that begin as `levels`. It is proportional to
 /// their spacing, so that a codebook of any scale starts unchanged.
 pub fn level_gap<F: Real>(levels: &[F]) -> f64 {
-    LEVEL_GAP * smallest_gap(levels)
+    LEVEL_GAP_SHARE * smallest_gap(levels)
 }
 
 /// The smallest distance between neighbouring levels.
@@ -48,8 +48,9 @@ pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
     if let Some(zero) = zero {
         levels[zero] = F::zero();
     }
-    // At least the distance that leads to the next number: a little over half of the spacing of numbers is rounded up.
-    let spacing = |level: F| gap.max(level.abs() * next_number()).max(F::min_positive_value());
+    // A level moves at least so far that it becomes another floating-point number: a little over half of the distance
+    // to the next floating-point number is rounded up to it.
+    let spacing = |level: F| gap.max(level.abs() * next_number_factor()).max(F::min_positive_value());
     let fixed = zero.unwrap_or(0);
     for k in fixed + 1..levels.len() {
         let least = levels[k - 1] + spacing(levels[k - 1]);
@@ -65,13 +66,17 @@ pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
     }
 }
 
-/// The factor f for which x + f |x| is rounded to the next number above x.
-pub(crate) fn next_number<F: Real>() -> F {
+/// The factor f for which x + f |x| is rounded to the next floating-point number above x.
+pub(crate) fn next_number_factor<F: Real>() -> F {
     F::of(0.501) * F::epsilon()
 }
 
 /// Clamps θ to [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+///
+/// # Panics
+/// If `theta` and `log_sigma2` differ in length, or there are no levels.
 pub fn project_theta<F: Real>(theta: &mut [F], log_sigma2: &[F], levels: &[F]) {
+    assert_eq!(theta.len(), log_sigma2.len(), "theta and log_sigma2 are of one length");
     F::vectorize(ThetaProjection { theta, log_sigma2, outermost: [levels[0], levels[levels.len() - 1]] });
 }
 

@@ -32,11 +32,12 @@
 //! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises
 //! from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior draws its weights to levels. A
 //! deep network learns slowly, and a weight that the prior has drawn to a level stays there. With a linear rise in one
-//! phase all weights have their final levels after two epochs, hence the power. In two phases κ ends at 0.1:
-//! the pull keeps weights from changing their levels from about there on, and ResNet-20's quantized accuracy is 0.2 points
-//! lower with 1, 0.9 points lower with 20. Every layer but the last is followed by a normalization that cancels a common factor of its
-//! weights. In one phase, levels with a high rate therefore shrink until their distances are no longer large against the
-//! smallest allowed σ: at a `level_rate` of 0.01 and a rate of 0.005, to a tenth.
+//! phase all weights have their final levels after two epochs, hence the power. From about κ = 0.1 on, the KL keeps
+//! weights from changing their levels. In two phases κ therefore ends at 0.1: if it ends at 1, ResNet-20's quantized
+//! accuracy is 0.2 points lower, and if it ends at 20, 0.9 points lower. Every layer but the last is followed by a
+//! normalization that cancels a common factor of its weights. In one phase, levels with a high rate therefore shrink
+//! until their distances are no longer large against the smallest allowed σ: at a `level_rate` of 0.01 and a rate of
+//! 0.005, to a tenth.
 //!
 //! The rise of κ and the fall of the learning rate are derived in [chapter 6 of the course](crate::course::objective).
 
@@ -101,7 +102,7 @@ impl PriorName {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum RecipeName {
-    /// What was measured to be best: of a deep network, two phases, the first and the last layer in full precision
+    /// What was measured to be best; for a deep network two phases, and the first and the last layer in full precision
     #[default]
     Best,
     /// The prior from the first step on, all layers quantized
@@ -123,7 +124,9 @@ pub enum InitLevels {
 }
 
 /// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the
-/// first line of its documentation is the option's help.
+/// first line of its documentation is the option's help. The defaults in brackets are those of the command, which knows
+/// data and codebook. [`Recipe::default`] has the module's second column; [`Recipe::with_enough_steps`] and
+/// [`projection::level_gap`](super::projection::level_gap) adapt it to data and codebook.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
@@ -141,7 +144,7 @@ pub struct Recipe {
     /// phase]
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", allow_negative_numbers = true))]
     pub kl_weight: f64,
-    /// Epochs over which that weight rises from 0 [default: all after the --warmup steps]
+    /// Epochs over which κ rises from 0 [default: all after the --warmup steps]
     #[cfg_attr(feature = "cli", arg(long, value_name = "EPOCHS", allow_negative_numbers = true))]
     pub kl_warmup: Option<f64>,
     /// Power of the share of these epochs with which κ rises: the higher, the later [default: 1, and 6 for deep
@@ -374,18 +377,18 @@ impl Recipe {
         train_size.checked_div(self.batch_size).unwrap_or(0)
     }
 
-    /// The learning rate of a step, `progress` = step / steps in all, in [0, 1).
+    /// The learning rate of a step, `progress` = step / steps in all; from 1 on it is 0.
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
-        self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from())).min(1.0)
+        self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from())).clamp(0.0, 1.0)
     }
 
-    /// κ after `epochs` epochs with a prior, which may be a fraction.
+    /// κ once `epochs` epochs of the second phase are over; `epochs` need not be a whole number.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
         let warmup = self.kl_warmup();
         if epochs >= warmup {
             return self.kl_weight;
         }
-        // The first factor is applied separately: a linear rise is exact where κ · epochs / warm-up is.
+        // κ · epochs / warm-up is computed before the power: where it is exact, a linear rise is exact.
         let rest = (epochs / warmup).powi(self.kl_warmup_power as i32 - 1);
         self.kl_weight * epochs / warmup * rest
     }

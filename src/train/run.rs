@@ -91,12 +91,13 @@ impl Run {
         dir.join(PACKED)
     }
 
-    /// Checks that `path`, after links are resolved, is neither a file that a run or a comparison needs, nor one of
-    /// their figures, nor the packed model of a run other than the one in `own`.
+    /// Checks that a command may write to `path`, after links are resolved. It may not write a file that a run or a
+    /// comparison reads, a figure of one of them, or the packed model of a run; but it may replace the packed model of
+    /// the run in `own`.
     ///
     /// # Errors
-    /// [`Error::File`] if it is one of these.
-    pub fn check_not_needed(own: Option<&Path>, path: &Path) -> Result<()> {
+    /// [`Error::File`] if it may not.
+    pub fn check_may_write(own: Option<&Path>, path: &Path) -> Result<()> {
         let there = path.canonicalize();
         // A file that does not exist yet may be one that a run will read later.
         let file = there.or_else(|_| {

@@ -58,8 +58,8 @@ impl<F: Real> Teacher<F> {
         self.network.predict(x, &WeightMode::Mean)
     }
 
-    /// Checks that the teacher's network takes images of the shape that `graph` takes, and that both have the same number
-    /// of classes.
+    /// Checks that the teacher's network takes images of the shape that `graph` takes, and that both have the same
+    /// number of classes.
     ///
     /// # Errors
     /// If it is not.

@@ -83,7 +83,7 @@ impl<F: Real> Training<F> for Trainer<F> {
 }
 
 impl<F: Real> Trainer<F> {
-    /// A trainer at step 0, for `train_size` images.
+    /// A trainer at step 0, with moments of 0, for `train_size` images.
     ///
     /// # Errors
     /// If a value of the recipe is out of range, its batches are too small for a normalization of the network, its
@@ -151,12 +151,12 @@ impl<F: Real> Trainer<F> {
     }
 
     /// One step on images `x` (B, C, H, W) and their labels: [`Trainer::evaluate`] with the step's own noise, then
-    /// [`Trainer::apply`].
+    /// [`Trainer::apply`]. After the last of [`Trainer::steps`] the learning rate is 0.
     ///
     /// # Errors
     /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step. If
-    /// the step makes a parameter overflow; the network can then no longer be used. If the step ends the first phase and
-    /// a layer has fewer distinct weights than levels.
+    /// the step makes a parameter overflow; the network can then no longer be used. If the step ends the first phase
+    /// and a layer has fewer distinct weights than levels.
     pub fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
         team::lead(self.team_size(labels.len()), || self.step_in_team(x, labels))
     }
@@ -300,7 +300,7 @@ impl<F: Real> Trainer<F> {
         let parameters = self.network.parameters().par_iter().zip(gradients);
         let odd = parameters.find_map_first(|(parameter, gradient)| {
             let gradient = gradient.as_ref()?.as_slice().expect("gradients are in standard layout");
-            Some((&parameter.name, *first_odd(gradient)?))
+            Some((&parameter.name, *first_not_finite(gradient)?))
         });
         if let Some((name, odd)) = odd {
             return Err(Error::tensor(format!("d.{name}"), expected, odd));
@@ -310,7 +310,8 @@ impl<F: Real> Trainer<F> {
 
     fn check_parameters(&self) -> Result<()> {
         let parameters = self.network.parameters().par_iter();
-        let odd = parameters.find_map_first(|parameter| Some((&parameter.name, *first_odd(parameter.as_slice())?)));
+        let odd =
+            parameters.find_map_first(|parameter| Some((&parameter.name, *first_not_finite(parameter.as_slice())?)));
         odd.map_or(Ok(()), |(name, odd)| Err(Error::tensor(name, format!("finite numbers {}", self.after_step()), odd)))
     }
 
@@ -357,7 +358,7 @@ pub(crate) fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Re
 }
 
 /// The first element that is not finite, if there is one.
-fn first_odd<F: Real>(elements: &[F]) -> Option<&F> {
+fn first_not_finite<F: Real>(elements: &[F]) -> Option<&F> {
     let chunks = elements.par_chunks(ELEMENTS).filter(|elements| !are_finite(elements));
     chunks.find_map_first(|elements| elements.iter().find(|element| !element.is_finite()))
 }
@@ -381,13 +382,13 @@ impl<F: Real> Kernel<F> for AreFinite<'_, F> {
     }
 }
 
-/// The largest allocation whose release raises the threshold of glibc's allocator; the command sets more:
-/// `cli::memory`.
-const LEARNED_FROM: usize = (32 << 20) - (64 << 10);
+/// The largest block whose release raises the size up to which glibc keeps freed blocks; the release of a larger block
+/// does not. The command itself keeps blocks of any size: see `cli::memory`.
+const LARGEST_RAISING: usize = (32 << 20) - (64 << 10);
 
 /// Makes the allocator keep the memory that a step frees for the next step. By default glibc returns blocks of the size
 /// of activations to the system, and getting zeroed pages again takes a sixth of a step. After a large block was freed,
 /// it keeps blocks up to that size. The block is never written or read; with other allocators this has no effect.
 fn keep_freed_memory() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(LEARNED_FROM)));
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGEST_RAISING)));
 }

@@ -27,6 +27,26 @@
 //! The predicted class is the first k with the largest p̄_k, and the confidence is this p̄_k. Everything is computed in
 //! f64, from logits in f32 or f64. Images with equal confidences are a *tie*; no figure depends on the order of images.
 //!
+//! Two draws for two images of two classes, with the labels 0 and 1:
+//!
+//! ```
+//! use ndarray::array;
+//! use spikeslab::train::uncertainty::{Predictions, Uncertainty};
+//!
+//! let logits = array![
+//!     [[4.0, 0.0], [0.5, 0.0]],
+//!     [[3.0, 0.0], [0.0, 1.0]],
+//! ];
+//! let predictions = Predictions::of_logits(logits.view())?;
+//! let figures = Uncertainty::of(&predictions, &[0, 1])?;
+//! assert!((figures.nll - 0.3116514).abs() < 1e-6);
+//! assert!((figures.mutual_information - 0.0341299).abs() < 1e-6);
+//! # Ok::<(), spikeslab::Error>(())
+//! ```
+//!
+//! The logits of a draw of a network's weights are those of [`draw`](super::draw::draw) of the network;
+//! [`evaluate::predictions`](super::evaluate::predictions) adds up the draws over a data set.
+//!
 //! Derived in [chapter 8 of the course](crate::course::uncertainty).
 
 pub mod calibration;
@@ -86,7 +106,11 @@ impl Accumulator {
     }
 
     /// The mean over `draws` draws, each of which was added for every image.
+    ///
+    /// # Panics
+    /// If `draws` is 0.
     pub fn mean(self, draws: u32) -> Predictions {
+        assert!(draws > 0, "at least one draw");
         let log_draws = f64::from(draws).ln();
         Predictions {
             log_probabilities: self.log_sum.mapv(|log| (log - log_draws).min(0.0)),

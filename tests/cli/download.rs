@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 #[test]
 fn each_name_is_of_its_collection() {
     let place = Workplace::new();
+    std::fs::create_dir(place.path("fetched")).unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = asked.clone();
     let server = Server::new(move |name| {

@@ -42,7 +42,8 @@ fn assert_number(text: &str, name: &str, expected: &[f64], tolerance: f64) {
     }
 }
 
-/// For w ~ N(0, 1) and one observation y = w + noise of deviation 1, y = 2: the posterior is N(1, ½), the evidence N(2; 0, 2).
+/// For w ~ N(0, 1) and one observation y = w + noise of deviation 1, y = 2: the posterior is N(1, ½), the evidence N(2;
+/// 0, 2).
 #[test]
 fn the_bound_and_the_divergence_sum_to_the_evidence() {
     let place = Workplace::new();

@@ -118,7 +118,7 @@ fn the_test_images_of_a_data_set() {
 
 /// If one of several files is wrong, no prediction of the others is printed.
 #[test]
-fn an_image_that_is_none_is_refused() {
+fn a_file_that_is_not_an_image_is_refused() {
     let (place, _) = place();
     let mut small = Vec::new();
     let mut writer = png::Encoder::new(&mut small, 8, 12).write_header().unwrap();

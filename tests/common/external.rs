@@ -1,5 +1,5 @@
-//! What a test needs of the system: programs, and fonts. If it is not found, the test prints that it is skipped, or fails
-//! if required.
+//! Programs and fonts of the system that a test needs. If one is missing, the test prints that it is skipped, or fails
+//! if a variable such as REQUIRE_FONTS is 1.
 
 use std::io::Write;
 use std::process::{Command, Output};
@@ -17,8 +17,8 @@ pub fn is_there(test: &str, what: &str, program: &str, arguments: &[&str]) -> bo
     false
 }
 
-/// Whether this system has a font, which figures as PNG and PDF need; if not, prints that `test` is skipped, or fails if
-/// the variable REQUIRE_FONTS is 1.
+/// Whether this system has a font, which figures as PNG and PDF need; if not, prints that `test` is skipped, or fails
+/// if the variable REQUIRE_FONTS is 1.
 #[cfg(feature = "figures")]
 #[track_caller]
 pub fn has_fonts(test: &str) -> bool {

@@ -31,7 +31,8 @@ fn the_page_is_complete() {
     assert!(page.len() < 2 << 20, "{} bytes", page.len());
 }
 
-/// In a window of 1,000 pixels no formula, table or line of code reaches beyond the column of text, and nothing is an error.
+/// In a window of 1,000 pixels no formula, table or line of code reaches beyond the column of text, and nothing is an
+/// error.
 #[test]
 fn a_browser_shows_all_of_it() {
     const MEASURE: &str = "<script>

@@ -94,8 +94,8 @@ fn normalizations() {
     }
 }
 
-/// Mean weights, biases, normalizations and statistics are read again as they were, and from F16 rounded by half a step at
-/// most.
+/// Mean weights, biases, normalizations and statistics are read again as they were, and from F16 rounded by half a step
+/// at most.
 #[test]
 fn mean_weights_are_read_again() {
     let dir = tempfile::tempdir().unwrap();

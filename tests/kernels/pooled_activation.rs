@@ -9,7 +9,7 @@ const SIZES: [(usize, usize, usize, usize); 5] =
     [(3, 6, 24, 24), (11, 4, 8, 8), (2, 3, 7, 10), (3, 2, 5, 71), (1, 3, 3, 3)];
 
 #[test]
-fn a_convolution_before_forms_dx_to_the_same_end() {
+fn a_convolution_gets_the_same_gradients_from_a_deferred_gradient() {
     for (seed, (batch, channels, height, width)) in (1..).zip(SIZES) {
         let mut random = Random::new(seed);
         let (gamma, beta): (Array1<f32>, Array1<f32>) = (random.away_from_zero(channels), random.bells(channels));

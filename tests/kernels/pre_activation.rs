@@ -188,7 +188,7 @@ fn dx_is_added_to() {
 }
 
 #[test]
-fn the_terms_of_two_that_read_a_channel_add_up() {
+fn the_batch_terms_of_two_operations_on_one_channel_add_up() {
     let [first, second] = [1, 2].map(|seed| Problem::<f64>::new(3, 4, Window::new([3, 3], [1, 1]), 1, seed));
     let second = Problem { wide: first.wide.clone(), ..second };
     let expected = first.run(true, true).dx + second.run(true, true).dx;

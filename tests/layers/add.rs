@@ -70,7 +70,7 @@ fn shapes_that_differ_are_refused() {
 }
 
 #[test]
-fn numbers_that_are_none_stay_so() {
+fn nan_and_opposite_infinities_give_nan() {
     let (y, _) = forward(vec![array![f32::NAN, f32::INFINITY].into_dyn(), array![1.0, f32::NEG_INFINITY].into_dyn()])
         .expect("one shape");
     assert!(y[0].is_nan() && y[1].is_nan());

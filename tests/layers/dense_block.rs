@@ -262,7 +262,7 @@ fn the_batch_statistics_are_those_of_what_each_stage_reads(way: Way) {
     assert!(problem.forward(MODES[2]).1.batch_statistics().is_none());
 }
 
-fn no_units_pass_the_images_on(way: Way) {
+fn a_block_without_units_returns_its_input(way: Way) {
     let problem = Problem::<f64>::new([2, 3, 4, 4], &[], 6, way);
     let (y, d) = problem.run(MODES[0]);
     assert_eq!((y, d.dx, d.units.len()), (problem.x, problem.dy, 0));
@@ -301,7 +301,7 @@ both_ways! {
     gradients,
     the_images_come_first_in_the_output_untouched,
     the_batch_statistics_are_those_of_what_each_stage_reads,
-    no_units_pass_the_images_on,
+    a_block_without_units_returns_its_input,
     shapes_that_do_not_fit_are_refused,
     the_same_bits_at_any_thread_count,
 }

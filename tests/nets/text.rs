@@ -262,7 +262,7 @@ fn unknown_operations_are_refused() {
 }
 
 #[test]
-fn names_that_are_none_are_refused() {
+fn invalid_names_are_refused() {
     for name in ["1a", "-a", ".a", "a!", "a,b", "a/b", "a=b", "a\"", "ä", "名前", "a\u{301}", "\u{7f}a", "a\u{0}"] {
         refuse_line(&format!("{name} relu"), &escaped(name), &["a name of letters, digits", "begins with a letter"]);
     }

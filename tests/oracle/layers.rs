@@ -45,8 +45,8 @@ fn batch_norm() {
             ("dx", "dx"),
             ("dgamma", "dgamma"),
             ("dbeta", "dbeta"),
-            ("running_mean", "new_running_mean"),
-            ("running_var", "new_running_var"),
+            ("new_running_mean", "new_running_mean"),
+            ("new_running_var", "new_running_var"),
         ];
         // Cases with a mean that is large relative to the deviation have another tolerance in the layer's tests.
         if case.name.contains("mean") {

@@ -6,7 +6,7 @@ use spikeslab::prior::Codebook;
 use spikeslab::prior::codebook::check_levels;
 
 #[test]
-fn levels_that_cannot_be_are_refused() {
+fn invalid_levels_are_refused() {
     for (levels, expected, seen) in [
         (vec![], "2 to 256 levels", "(saw: 0)"),
         (vec![0.1], "2 to 256 levels", "(saw: 1)"),
@@ -26,7 +26,7 @@ fn levels_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn weights_that_cannot_be_are_refused() {
+fn invalid_level_weights_are_refused() {
     for (weights, expected, seen) in [
         (vec![0.5, 0.5], "3", "(saw: 2)"),
         (vec![0.25; 4], "3", "(saw: 4)"),

@@ -169,7 +169,7 @@ fn neighbouring_and_huge_numbers_keep_levels_of_their_own() {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_refused() {
+fn weights_that_are_not_finite_are_refused() {
     for (odd, seen) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
         assert_error(kmeans(&[0.1, odd, 0.2], 2), &["kmeans", "finite weights", seen]);
     }

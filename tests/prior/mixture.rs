@@ -73,7 +73,7 @@ fn moving_weight_and_levels_together_changes_nothing() {
 }
 
 #[test]
-fn at_most_ln_m_below_nearest_and_that_where_all_levels_look_alike() {
+fn below_nearest_by_less_than_ln_m_and_by_ln_m_far_away() {
     let levels = [-0.3, -0.1, 0.1, 0.3];
     let [mixture, nearest] = [Form::Mixture, Form::Nearest].map(|form| MultiSpike::new(form, SPIKES[0]));
     for (theta, log_sigma2) in [(0.1, -10.0), (0.0, -4.0), (0.2, 1.0), (5.0, 1.0)] {

@@ -10,7 +10,7 @@ const FORMS: [Form; 5] = [Form::Nearest, Form::Mixture, Form::Vnq, Form::Windows
 
 /// Weights as far from the levels as numbers can represent, with the smallest and the largest σ that training allows.
 #[test]
-fn overflow_of_t_is_finite_in_every_form() {
+fn the_kl_is_finite_where_t_overflows_in_every_form() {
     for form in FORMS {
         for (levels, spike) in
             codebooks(form).into_iter().flat_map(|levels| spikes(form).iter().map(move |s| (levels, *s)))

@@ -41,9 +41,9 @@ fn gradients() {
     assert_gradients(Form::Quadrature);
 }
 
-/// Its value is finite while 9σ is; it ends in any case.
+/// The value is finite as long as 9σ is finite; the integration ends for every σ.
 #[test]
-fn it_ends_for_every_finite_sigma() {
+fn the_integration_ends_even_where_sigma_overflows() {
     for log_sigma2 in [1000.0, 1400.0, 1415.0] {
         let kl = quadrature(0.1, log_sigma2, &[-0.2, 0.2], &[0.5, 0.5], &mut [0.0; 2]);
         assert!(kl.value.is_finite(), "{log_sigma2}: {}", kl.value);

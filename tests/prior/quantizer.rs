@@ -62,7 +62,7 @@ fn the_nearest_level_by_exhaustive_search() {
 }
 
 #[test]
-fn on_a_partition_the_lower_level_beside_it_the_own() {
+fn a_partition_goes_to_the_lower_level_and_its_neighbours_to_their_side() {
     for levels in codebooks() {
         let quantizer = Quantizer::new(&levels);
         for (k, pair) in levels.windows(2).enumerate() {

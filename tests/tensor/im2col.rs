@@ -123,7 +123,7 @@ fn a_new_window_has_neither_padding_nor_dilation() {
 }
 
 #[test]
-fn windows_that_cannot_be_are_refused() {
+fn invalid_windows_are_refused() {
     let good = Window { kernel: [2, 2], stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
     let zero = "kernel, stride and dilation of at least 1";
     for (window, expected) in [

@@ -48,7 +48,7 @@ fn no_term_is_left_out() {
 }
 
 #[test]
-fn what_is_no_number_stays_none() {
+fn nan_and_infinity_are_kept() {
     let mut x = vec![0.5_f32; 3000];
     x[2345] = f32::NAN;
     assert!(sum(&x).is_nan());

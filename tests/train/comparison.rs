@@ -123,7 +123,7 @@ fn what_is_in_the_way_of_a_run_is_an_error_and_stays() {
 }
 
 #[test]
-fn a_list_that_is_none_is_refused() {
+fn an_invalid_list_is_refused() {
     let dir = TempDir::new().unwrap();
     let path: PathBuf = dir.path().join("two");
     drop(Comparison::create(&path, three()).unwrap());

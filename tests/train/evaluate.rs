@@ -119,7 +119,7 @@ fn sampled_weights_average_the_probabilities_of_their_draws() {
 
 /// With σ near 0, every draw is the mean network, and every M-ary draw the quantized network.
 #[test]
-fn without_variance_draws_are_what_they_are_drawn_around() {
+fn draws_with_sigma_near_zero_equal_mean_or_quantized_weights() {
     let mut net = noisy_network();
     for parameter in net.parameters_mut().iter_mut().filter(|parameter| parameter.role == Role::LogSigma2) {
         parameter.value.fill(-100.0);

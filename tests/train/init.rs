@@ -72,10 +72,10 @@ fn the_first_parameter_that_differs_is_named() {
     assert_error(copy(&from, &mut to), &["fc2.theta", "[12, 9]", "[12, 8]"]);
 }
 
-/// Before and after the same function with running statistics; with those of the batch that they are estimated from too,
-/// where normalizations folded with other statistics give another.
+/// Unfolding changes no logits under running statistics. With the batch's statistics, the unfolded network's logits
+/// differ little from these, the folded network's logits much: its statistics are not those of its inputs.
 #[test]
-fn folded_normalizations_get_statistics_under_which_nothing_changes() {
+fn unfolding_keeps_the_logits() {
     let data = split(128, 10, 28).train;
     let (x, labels) = data.batch(&(0..128).collect::<Vec<_>>());
     let mut trainer =

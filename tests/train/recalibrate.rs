@@ -39,7 +39,7 @@ fn the_means_over_batches_under_the_weights() {
 }
 
 #[test]
-fn nothing_else_changes_and_once_is_enough() {
+fn only_running_statistics_change_and_a_second_time_changes_nothing() {
     for name in ["densenet", "densenet-bottleneck"] {
         let network = network::<f32>(name, narrow(name), 16);
         let data = split(40, 1, 16).train;

@@ -164,7 +164,7 @@ fn kl_weight_rises_with_a_power_of_the_share_of_the_warmup() {
 }
 
 #[test]
-fn of_batches_of_no_images_there_are_none() {
+fn a_batch_size_of_zero_gives_no_steps_and_is_refused() {
     let recipe = Recipe { batch_size: 0, ..Recipe::default() };
     assert_eq!(recipe.steps_per_epoch(60_000), 0);
     assert_error(recipe.check::<f32>(60_000), &["batch-size", "1 to 60000", "0"]);

@@ -263,7 +263,7 @@ fn a_configuration_is_replaced_while_the_run_is_held() {
 
 #[cfg(unix)]
 #[test]
-fn a_checkpoint_that_cannot_be_read_is_one() {
+fn a_checkpoint_that_cannot_be_read_counts_as_a_checkpoint() {
     use std::os::unix::fs::symlink;
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("run");
@@ -290,7 +290,7 @@ fn what_a_run_needs_is_known_by_any_name() {
         run.write_figure("funnel", "<svg/>", &Formats::default()).unwrap();
         run.write_packed(b"bytes").unwrap();
     }
-    let refused = |path: std::path::PathBuf| assert_error(Run::check_not_needed(Some(&own), &path), &["no run needs"]);
+    let refused = |path: std::path::PathBuf| assert_error(Run::check_may_write(Some(&own), &path), &["no run needs"]);
     for name in ["config.json", "checkpoint.safetensors", "metrics.jsonl", "figures/funnel.svg", "figures/new.svg"] {
         refused(own.join(name));
         refused(other.join(name));
@@ -306,20 +306,20 @@ fn what_a_run_needs_is_known_by_any_name() {
     let two = dir.path().join("two");
     fs::create_dir(&two).unwrap();
     for name in ["compare.json", "comparison.svg"] {
-        Run::check_not_needed(Some(&own), &two.join(name)).unwrap();
+        Run::check_may_write(Some(&own), &two.join(name)).unwrap();
     }
     drop(Comparison::create(&two, vec![Named { name: "a".into(), config: config() }]).unwrap());
     for name in ["compare.json", "comparison.svg"] {
         assert_error(
-            Run::check_not_needed(Some(&own), &two.join(name)),
+            Run::check_may_write(Some(&own), &two.join(name)),
             &["no run needs", name, "of the comparison in"],
         );
     }
     for free in [own.join("model.packed"), own.join("lenet5.packed"), dir.path().join("checkpoint.safetensors")] {
-        Run::check_not_needed(Some(&own), &free).unwrap();
+        Run::check_may_write(Some(&own), &free).unwrap();
     }
     assert_error(
-        Run::check_not_needed(None, &own.join("model.packed")),
+        Run::check_may_write(None, &own.join("model.packed")),
         &["no run needs", "model.packed of the run in"],
     );
 }

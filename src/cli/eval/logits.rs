@@ -14,7 +14,7 @@ use std::path::Path;
 pub(super) fn check_place(path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     check_replaceable(path)?;
-    Run::check_not_needed(None, path)
+    Run::check_may_write(None, path)
 }
 
 /// Writes the labels, and the logits in the order in which `evaluate` computes them.

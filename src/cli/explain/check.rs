@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode, Stdio};
 pub(super) const HELP: &str = "\
 FILE is a Python file with a function called like the exercise, - written as _ (spike_kl); or any other
 program, which reads the arguments of a case from each line of its input, a JSON array, and writes a
-number for each. A number may be off by a millionth of the value expected.
+number for each. A number may be off by a millionth of the value expected; where 0 is expected, by 1e-9.
 
 Examples:
   spikeslab explain check --list

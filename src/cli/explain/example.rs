@@ -50,7 +50,8 @@ pub(super) struct Figures<'a> {
     formats: Formats,
 }
 
-/// Creates the directory for a topic's figures, if they are asked for, and prints the topic's equations and an empty line.
+/// Creates the directory for a topic's figures, if they are asked for, and prints the topic's equations and an empty
+/// line.
 pub(super) fn begin<'a>(text: &str, options: &'a FigureOptions) -> std::result::Result<Figures<'a>, Failure> {
     options.formats.check("out", options.out.is_some())?;
     let formats = options.formats.load()?;
@@ -107,7 +108,7 @@ fn digits(value: f64, digits: usize) -> String {
     format!("{mantissa}e{power}")
 }
 
-/// The largest size of a number that a topic computes with, so that no square of one is infinite.
+/// The largest magnitude of a number that a topic computes with: the square of such a number is finite.
 const LARGEST: f64 = 1e6;
 
 /// Checks that each number is of a size that the topics compute with.

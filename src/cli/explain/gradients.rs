@@ -207,8 +207,9 @@ fn half_squares<'a>(y: impl Iterator<Item = &'a f64>) -> f64 {
     0.5 * y.map(|y| y * y).sum::<f64>()
 }
 
-/// The largest size of an argument of which the table shows all elements, and the elements it shows of a larger one.
-const SHORT: usize = 12;
+/// An argument of at most this number of elements is shown whole in the table.
+const SHOWN_WHOLE: usize = 12;
+/// The number of elements that the table shows of a longer argument.
 const SHOWN: usize = 3;
 
 pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
@@ -235,7 +236,7 @@ pub(super) fn command(arguments: &GradientsArguments) -> Outcome {
         for i in 0..*size {
             let (by_hand, measured) = (gradient[first + i], difference(first + i, *step)?);
             worst = worst.max((by_hand - measured).abs());
-            if i < SHOWN || *size <= SHORT {
+            if i < SHOWN || *size <= SHOWN_WHOLE {
                 let row = long_columns([values[first + i], by_hand, measured]);
                 line(&format!("{:<20}{row}{:>13.1e}", format!("{name} {}", i + 1), by_hand - measured))?;
             }

@@ -110,7 +110,8 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The weights Ω_k of the published form, and their sum or, where there is a zero level, what they leave to it.
+/// The figure of the weights Ω_k of the published form: a curve for each level that is not 0, and a curve of the zero
+/// level's weight, 1 − Σ Ω_k, or, in a codebook without a zero level, of Σ Ω_k.
 fn window_weights(theta: &[f64], levels: &[f64]) -> String {
     let zero = zero_level(levels);
     let ratio = if zero.is_some() { vnq::WINDOW_RATIO } else { windows::WINDOW_RATIO };

@@ -1,4 +1,5 @@
-//! `spikeslab explain objective`: a small network trained with several κ, and one layer's weights at five of its epochs.
+//! `spikeslab explain objective`: a small network trained with several κ, and one layer's weights at five of its
+//! epochs.
 
 use super::example::{CodebookOption, Done, FigureOptions, begin, in_range, six};
 use crate::cli::Outcome;
@@ -13,6 +14,7 @@ use crate::report::svg::{GREY, Paint};
 use crate::train::data::Split;
 use crate::train::data::mnist::embedded;
 use crate::train::fit::Control;
+use crate::train::projection::level_gap;
 use crate::train::{EpochMetrics, Loss, Observer, Position, Recipe, Trainer, Training, fit};
 use clap::Args;
 use std::process::ExitCode;
@@ -104,7 +106,9 @@ fn train(arguments: &ObjectiveArguments, codebook: &Codebook<f32>, data: &Split,
     let mut network = Network::new(graph, codebook);
     network.initialize(seed);
     let weights = network.weights();
-    let mut trainer = Trainer::new(network, Recipe { kl_weight, epochs, seed, ..Recipe::default() }, data.train.len())?;
+    let level_gap = level_gap(codebook.levels());
+    let recipe = Recipe { kl_weight, epochs, seed, level_gap, ..Recipe::default() };
+    let mut trainer = Trainer::new(network, recipe, data.train.len())?;
     let mut watch = Watch::default();
     fit(&mut trainer, data, Position::default(), &mut watch)?;
     let metrics = watch.metrics.ok_or_else(|| Error::option("epochs", "at least 1", epochs))?;
@@ -134,11 +138,12 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
         "quant. loss: the squared distance of the weights to their levels, summed. at levels: the share of weights nearer",
     )?;
     line("to their level than a quarter of the way to the next.")?;
-    // The weights of the first layer are drawn for the smallest kappa that brings nearly all to their levels.
-    let Some(drawn) = all.iter().find(|trained| trained.at_level() > 0.99).or(all.last()) else {
+    // The figure shows the weights of the first training, in the order of `--kl-weight`, that brings nearly all of them
+    // to their levels; of the last training if none does.
+    let Some(shown) = all.iter().find(|trained| trained.at_level() > 0.99).or(all.last()) else {
         return Err(Error::option("kl-weight", "at least one number", "none").into());
     };
-    figures.save(|| Ok([("kappa", kappas(&all)), ("epochs", five_epochs(drawn))]))?;
+    figures.save(|| Ok([("kappa", kappas(&all)), ("epochs", five_epochs(shown))]))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -24,7 +24,8 @@ Examples:
 
 const EQUATIONS: &str = "\
 Chapter 7 of the course. n weights, c_k of them at level k:
-  entropy         H = -sum (c_k/n) log2(c_k/n) bits a weight: no code that knows the c_k alone has a shorter mean
+  entropy         H = -sum (c_k/n) log2(c_k/n) bits a weight: no code has a shorter
+                  mean for weights drawn with the probabilities c_k/n
   fields          1, 2, 4 or 8 bits for M up to 2, 4, 16, 256, as in memory
   base-M digits   d of them in a byte, the largest d with M^d <= 256
   entropy coder   log2(2^24/f_k) bits for a weight at level k, f_k the length of the run of level k, as in (7.12)";
@@ -113,7 +114,8 @@ pub(super) fn command(arguments: &PackingArguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Bits a weight of three levels by the share of the middle level, the others equal.
+/// The number of bits per weight with three levels, over the share of the middle level; the other two levels have equal
+/// shares.
 fn figure() -> String {
     let shares = evenly(0.0, 1.0, 201);
     let weights = 4096;

@@ -1,4 +1,5 @@
-//! `spikeslab explain posterior`: the bound on the evidence, where everything can be computed exactly: one weight, Gaussian noise.
+//! `spikeslab explain posterior`: the bound on the evidence, where everything can be computed exactly: one weight,
+//! Gaussian noise.
 
 use super::example::{FigureOptions, begin, curve, density, evenly, moderate, moderate_positive, same_count, value};
 use crate::cli::Outcome;
@@ -64,13 +65,13 @@ pub(super) fn command(arguments: &PosteriorArguments) -> Outcome {
     let (noise2, prior2, sigma2) = (noise * noise, prior * prior, sigma * sigma);
     let xx: f64 = x.iter().map(|x| x * x).sum();
     let xy: f64 = x.iter().zip(y).map(|(x, y)| x * y).sum();
-    let yy: f64 = y.iter().map(|y| y * y).sum();
     let variance = 1.0 / (xx / noise2 + 1.0 / prior2);
     let mean = variance * xy / noise2;
     // Both logarithms are Gaussian integrals: of N(0, s²) over each y, and of the exponent's completed square over w.
     let constant = -0.5 * x.len() as f64 * (TAU * noise2).ln();
-    let evidence = constant + 0.5 * (variance / prior2).ln() - 0.5 * (yy / noise2 - mean * mean / variance);
-    let fit = constant - 0.5 * (yy - 2.0 * theta * xy + (theta * theta + sigma2) * xx) / noise2;
+    let squares = |w: f64| x.iter().zip(y).map(|(x, y)| (y - w * x).powi(2)).sum::<f64>();
+    let evidence = constant + 0.5 * (variance / prior2).ln() - 0.5 * (squares(mean) / noise2 + mean * mean / prior2);
+    let fit = constant - 0.5 * (squares(*theta) + sigma2 * xx) / noise2;
     let to_prior = gaussian_kl(*theta, sigma2.ln(), 0.0, prior2.ln()).value;
     let to_posterior = gaussian_kl(*theta, sigma2.ln(), mean, variance.ln()).value;
 

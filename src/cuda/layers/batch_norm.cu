@@ -46,8 +46,8 @@ extern "C" __global__ void moments_of_shares(const real *x, real *moments, u32 b
     }
 }
 
-// μ, s² and 1/√(s² + ε) of all shares together (Chan, Golub & LeVeque 1983), written from index `first` on. Blocks:
-// those of Column.
+// μ, s² and 1/√(s² + ε) of all shares together (Chan, Golub & LeVeque 1983), written from index `first` on. One
+// block for 32 columns: see Column.
 extern "C" __global__ void combine_moments(const real *moments, real *mean, real *variance, real *inverse_deviation,
     real epsilon, u32 channels, u32 count, u32 shares, u32 in_share, u32 first) {
     __shared__ real sums[THREADS];
@@ -137,7 +137,7 @@ extern "C" __global__ void gradients_of_shares(const real *x, const real *dy, co
     }
 }
 
-// dγ and dβ. Blocks: those of Column.
+// dγ and dβ. One block for 32 columns: see Column.
 extern "C" __global__ void combine_gradients(const real *gradients, real *dgamma, real *dbeta, u32 channels, u32 shares) {
     __shared__ real sums[THREADS];
     Column channel(channels);

@@ -66,7 +66,8 @@ struct Shares {
 impl Shares {
     /// The sizes for `count` values per channel, in images of `positions` positions.
     fn new(channels: usize, count: usize, positions: usize) -> Self {
-        /// Twice the number of blocks that fill a GPU, and the smallest number of values for which a thread is worth using.
+        /// Twice the number of blocks that fill a GPU, and the smallest number of values for which a thread is worth
+        /// using.
         const BLOCKS: usize = 264;
         const VALUES: usize = 4;
         let lanes = if positions < 8 { 32 } else { 1 };

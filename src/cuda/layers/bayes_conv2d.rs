@@ -116,9 +116,10 @@ const IN_REGISTERS: usize = 12;
 const BLOCKS: usize = 264;
 
 /// The number of teams into which the threads of a block are divided. Each of the `places` columns of ROWS positions is
-/// computed by one thread of every team, so that more teams make more blocks. The result is the smallest number for which
-/// the blocks, `others` of them in the other dimensions, are at least half of [`BLOCKS`]; but there are at most as many
-/// teams as `shares`, so that each has something to compute, and at most 8, so that all threads of a warp are in one team.
+/// computed by one thread of every team, so that more teams make more blocks. The result is the smallest number for
+/// which the grid has at least half of [`BLOCKS`] blocks; `others` is the number of blocks in the grid's other two
+/// dimensions. There are at most as many teams as `shares`, so that each team has something to compute, and at most 8,
+/// so that all threads of a warp are in one team.
 fn teams(places: usize, others: usize, shares: usize) -> usize {
     let fills = |teams: &usize| 2 * blocks(places, *teams) * others >= BLOCKS;
     let most = 1 << shares.max(1).ilog2().min(3);
@@ -254,7 +255,7 @@ impl<F: Real> BayesConv2d<'_, F> {
     ) -> Result<Option<Buffer<F>>> {
         let geometry = self.geometry(x).expect("the forward checked the shapes");
         assert_eq!(dy.shape, geometry.y_shape(), "dy has y's shape");
-        assert_eq!((dx.shape, dx.image, dx.first), (x.shape, x.image, x.first), "dx lies as x does");
+        assert_eq!((dx.shape, dx.image, dx.first), (x.shape, x.image, x.first), "dx has x's shape and place");
         input_gradient::launch(self, &geometry, x, activation, dv_per_dy, dy, dx)
     }
 

@@ -112,7 +112,7 @@ impl<F: Real> DenseBlock<'_, F> {
                     (None, Some(input)) => Some(Statistics::of_batch(input, self.epsilon)?),
                     (None, None) => None,
                 };
-                let statistics = own.as_ref().or(known.as_ref()).expect("those given or the batch's");
+                let statistics = own.as_ref().or(known.as_ref()).expect("statistics given or measured");
                 let outputs = stage.conv.theta.shape()[0];
                 let shape = [batch, outputs, height, width];
                 let mut eps = noise.as_mut().map(|noise| noise([u, s], shape)).transpose()?;
@@ -163,7 +163,7 @@ impl<F: Real> DenseBlock<'_, F> {
             let mut dz: Option<Buffer<F>> = None;
             for (stage, cached) in unit.iter().zip(stages).rev() {
                 let statistics =
-                    cached.statistics.as_ref().or(cache.statistics.as_ref()).expect("the forward had them");
+                    cached.statistics.as_ref().or(cache.statistics.as_ref()).expect("the forward stored statistics");
                 let operation = stage.operation(statistics, self.epsilon).expect("the forward checked the shapes");
                 let dv_per_dy = cached.dv_per_dy.as_ref();
                 let from = dz.as_ref().map_or(own, Images::of);

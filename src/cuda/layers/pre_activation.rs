@@ -139,7 +139,7 @@ impl<F: Real> BatchTerm<F> {
     /// # Panics
     /// If their places differ.
     pub(super) fn subtract_from(&self, dx: Images<'_>, x: Images<'_>, statistics: &Statistics<F>) -> Result<()> {
-        assert_eq!((dx.shape, dx.image, dx.first), (x.shape, x.image, x.first), "dx lies as x does");
+        assert_eq!((dx.shape, dx.image, dx.first), (x.shape, x.image, x.first), "dx has x's shape and place");
         let n = dx.shape.iter().product();
         let arguments = [
             &[x.buffer, dx.buffer, (&statistics.mean).into(), (&statistics.inverse_deviation).into()][..],

@@ -197,7 +197,7 @@ impl<F: Real> Network<F> {
         Ok(())
     }
 
-    /// Q(θ) of a layer, if `is_quantized` and the layer is not unquantized.
+    /// Q(θ) of a layer; none if `is_quantized` is false or the layer is kept in full precision.
     fn quantized(&self, layer: &BayesLayer, is_quantized: bool) -> Result<Option<Buffer<F>>> {
         let [theta, levels] = [layer.theta, layer.levels].map(|position| &self.parameters[position]);
         (is_quantized && !layer.unquantized).then(|| quantizer::value(theta, levels)).transpose()
@@ -237,12 +237,12 @@ impl<F: Real> Network<F> {
         DenseBlock { units: units.iter().enumerate().map(unit).collect(), epsilon: F::of(EPSILON) }
     }
 
-    /// The normalization that a node is.
+    /// The normalization of node number `node`.
     fn norm(&self, node: usize) -> &NormLayer {
         self.graph.nodes[node].norm().expect(SCHEDULED)
     }
 
-    /// The convolution that a node is.
+    /// The convolution of node number `node`.
     fn convolution(&self, node: usize) -> &Convolution {
         match &self.graph.nodes[node].op {
             Op::Conv2d(convolution) => convolution,

@@ -32,8 +32,8 @@ pub struct KlGradient<F> {
 /// If the device fails, and under the form `quadrature`, which only the CPU computes.
 ///
 /// # Panics
-/// If `theta` and `log_sigma2` differ in length, `values` has no such element, or, under `vnq`, the codebook no zero
-/// level.
+/// If `theta` and `log_sigma2` differ in length, if `values` has no such element, or if, under `vnq`, the codebook has
+/// no zero level.
 pub fn kl<F: Real>(
     prior: &Prior,
     theta: &Buffer<F>,

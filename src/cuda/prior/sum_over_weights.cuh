@@ -1,5 +1,5 @@
-// prior::sum_over_weights on the device, one thread per weight. A Form is constructed from one weight; it has the
-// weight's KL, and its terms of ∂F/∂ℓ_k.
+// The sum of a form's KL over the weights of a layer, one thread per weight: prior::weight_form on the device. A Form is
+// constructed from one weight: `kl` is the weight's KL, `dlevel(k)` the derivative with respect to ℓ_k.
 
 // The values that a form depends on besides the weight.
 struct Prior {

@@ -31,7 +31,7 @@ pub fn predictions<F: Real>(
     let is_drawn = matches!(weights, Weights::Sampled { .. } | Weights::SampledMary { .. });
     let on_host = is_drawn.then(|| network.to_host()).transpose()?;
     let drawn = |seed, number, to_levels| -> Result<Predict<'_, F>> {
-        let on_host = on_host.as_ref().expect("it is there where weights are drawn");
+        let on_host = on_host.as_ref().expect("a copy on the CPU, made where weights are drawn");
         let drawn = Network::from_host(network.device(), &draw(on_host, seed, number, to_levels))?;
         Ok(Box::new(move |x| predict(&drawn, x, &WeightMode::Mean)))
     };

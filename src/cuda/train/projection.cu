@@ -6,9 +6,9 @@ extern "C" __global__ void log_sigma2(real *log_sigma2, real lowest, real highes
     }
 }
 
-// At least the distance that leads to the next number.
-__device__ real spacing(real level, real gap, real next_number, real smallest) {
-    real distance = c_abs(level) * next_number;
+// The distance to keep from `level`: at least `gap`, and enough that adding it to `level` gives another number.
+__device__ real spacing(real level, real gap, real next_number_factor, real smallest) {
+    real distance = c_abs(level) * next_number_factor;
     distance = gap > distance ? gap : distance;
     return distance > smallest ? distance : smallest;
 }
@@ -16,7 +16,7 @@ __device__ real spacing(real level, real gap, real next_number, real smallest) {
 // Computed by one thread, since each level depends on the level before. The levels are moved away from level `fixed`,
 // which is set to 0 if `has_zero`. Neighbours are kept `gap` apart: `most_gap` or, if `share` is above 0 and this is
 // less, that share of the mean distance between neighbours.
-extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, f64 most_gap, f64 share, real next_number,
+extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, f64 most_gap, f64 share, real next_number_factor,
                                   real smallest, u32 count) {
     if (blockIdx.x > 0 || threadIdx.x > 0) return;
     if (share > 0) {
@@ -26,11 +26,11 @@ extern "C" __global__ void levels(real *levels, u32 fixed, u32 has_zero, f64 mos
     real gap = real(most_gap);
     if (has_zero) levels[fixed] = 0;
     for (u32 k = fixed + 1; k < count; k++) {
-        real least = levels[k - 1] + spacing(levels[k - 1], gap, next_number, smallest);
+        real least = levels[k - 1] + spacing(levels[k - 1], gap, next_number_factor, smallest);
         if (levels[k] < least) levels[k] = least;
     }
     for (u32 k = fixed; k > 0; k--) {
-        real most = levels[k] - spacing(levels[k], gap, next_number, smallest);
+        real most = levels[k] - spacing(levels[k], gap, next_number_factor, smallest);
         if (levels[k - 1] > most) levels[k - 1] = most;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cuda::{Argument, Buffer, Grid, Real};
 use crate::error::Result;
-use crate::train::projection::{LEVEL_GAP, LOG_SIGMA2, MARGIN, next_number};
+use crate::train::projection::{LEVEL_GAP_SHARE, LOG_SIGMA2, MARGIN, next_number_factor};
 
 /// Clamps ln σ² to [−10, 1].
 ///
@@ -27,8 +27,8 @@ pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>, gap:
         Argument::size(zero.unwrap_or(0)),
         Argument::word(zero.is_some().into()),
         Argument::real(gap),
-        Argument::real(if is_scaled { LEVEL_GAP } else { 0.0 }),
-        Argument::real(next_number::<F>()),
+        Argument::real(if is_scaled { LEVEL_GAP_SHARE } else { 0.0 }),
+        Argument::real(next_number_factor::<F>()),
         Argument::real(F::min_positive_value()),
         Argument::size(count),
     ];

@@ -121,7 +121,7 @@ impl<F: Real> Trainer<F> {
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
         let expected = format!("finite numbers {}", self.host.at_step(self.host.step + 1));
-        if let Some((position, odd)) = first_odd(self.network.device(), gradients.iter().map(Option::as_ref))? {
+        if let Some((position, odd)) = first_not_finite(self.network.device(), gradients.iter().map(Option::as_ref))? {
             let name = &self.network.graph().parameters[position].name;
             return Err(Error::tensor(format!("d.{name}"), expected, odd));
         }
@@ -129,7 +129,7 @@ impl<F: Real> Trainer<F> {
     }
 
     fn check_parameters(&self) -> Result<()> {
-        match first_odd(self.network.device(), self.network.parameters().iter().map(Some))? {
+        match first_not_finite(self.network.device(), self.network.parameters().iter().map(Some))? {
             Some((position, odd)) => {
                 let expected = format!("finite numbers {}", self.host.after_step());
                 Err(Error::tensor(&self.network.graph().parameters[position].name, expected, odd))
@@ -177,7 +177,7 @@ fn moments<F: Real>(device: &Device, host: &train::Trainer<F>) -> Result<Vec<[Bu
 }
 
 /// The first element that is not finite, and the position of its buffer, if there is one.
-fn first_odd<'a, F: Real>(
+fn first_not_finite<'a, F: Real>(
     device: &Device,
     buffers: impl Iterator<Item = Option<&'a Buffer<F>>>,
 ) -> Result<Option<(usize, F)>> {
@@ -187,10 +187,10 @@ fn first_odd<'a, F: Real>(
         let Some(buffer) = buffer else { continue };
         let sizes = [position, buffer.len()].map(Argument::size);
         let arguments = [Argument::from(*buffer), Argument::from(&mut first), sizes[0], sizes[1]];
-        device.launch::<F>("train/trainer", "first_odd", Grid::elements(buffer.len()), &arguments)?;
+        device.launch::<F>("train/trainer", "first_not_finite", Grid::elements(buffer.len()), &arguments)?;
     }
     let first = first.to_vec()?;
     let Some(position) = first.iter().position(|first| *first != u32::MAX) else { return Ok(None) };
-    let elements = buffers[position].expect("only what is there was looked at").to_vec()?;
+    let elements = buffers[position].expect("only buffers that exist were searched").to_vec()?;
     Ok(Some((position, elements[first[position] as usize])))
 }

@@ -123,7 +123,7 @@ impl<F: Real> Images<'_, '_, F> {
                 let dm: Vec<&[F]> = some.clone().map(|i| &self.dy[of_output(i)]).collect();
                 // m = x ∗ θ + b
                 for dm in &dm {
-                    F::vectorize(AddBias { dm, dbias });
+                    F::vectorize(AddBiasGradient { dm, dbias });
                 }
                 // y = m + √(v + v₀) ⊙ ε
                 if let Some(dv_per_dy) = self.dv_per_dy {
@@ -189,12 +189,12 @@ impl<F: Real> Kernel<F> for ElementwiseProduct<'_, F> {
 }
 
 /// Adds Σ dm over the positions of an image to db of each channel.
-struct AddBias<'a, F> {
+struct AddBiasGradient<'a, F> {
     dm: &'a [F],
     dbias: &'a mut [f64],
 }
 
-impl<F: Real> Kernel<F> for AddBias<'_, F> {
+impl<F: Real> Kernel<F> for AddBiasGradient<'_, F> {
     type Output = ();
 
     #[inline(always)]

@@ -7,10 +7,10 @@
 //!
 //! In the forward b is a²; in the input gradient b is a second operand of a's size. A tile holds the sums of up to
 //! twelve channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that
-//! each load of a and b serves many products. Without the second product, and with 32 registers, it holds the sums at two
-//! vectors of positions instead, so that each load of a weight serves two products. The loop takes the elements k of a
-//! few input channels at a time, so that their weights and pixels stay in the nearest cache; each sum adds its terms in
-//! the order of k, however the channels are cut.
+//! each load of a and b serves many products. Without the second product, and with 32 registers, it holds the sums at
+//! two vectors of positions instead, so that each load of a weight serves two products. The loop takes the elements k
+//! of a few input channels at a time, so that their weights and pixels stay in the nearest cache; each sum adds its
+//! terms in the order of k, however the channels are cut.
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
@@ -26,8 +26,8 @@ pub(super) fn channel_blocks(layout: &Layout) -> impl Iterator<Item = (usize, us
     blocks(layout.image[0], (ELEMENTS / layout.taps().max(1)).max(1))
 }
 
-/// w and u in the order of use: for each block of input channels, for each tile of output channels, for each k: w of the
-/// tile's channels, then u.
+/// w and u in the order of use: for each block of input channels, for each tile of output channels, for each k: w of
+/// the tile's channels, then u.
 pub(super) struct Interleave<'a, F> {
     pub layout: &'a Layout,
     pub w: &'a [F],

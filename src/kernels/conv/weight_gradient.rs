@@ -15,7 +15,7 @@ use super::layout::Layout;
 use crate::scalar::Real;
 use crate::scalar::vector::{Kernel, Vector};
 use crate::tensor::aligned::Aligned;
-use elements::Patches;
+use elements::PatchLayout;
 
 /// The weight gradient of one group, from a few images.
 pub(super) struct WeightGradient<'a, F> {
@@ -39,7 +39,7 @@ pub(super) struct GradientBuffers<F> {
 
 /// The method that forms a gradient.
 enum Method {
-    Elements(Patches),
+    Elements(PatchLayout),
     Positions,
 }
 
@@ -47,7 +47,7 @@ impl Method {
     /// The cheaper method.
     #[inline(always)]
     fn new<V: Vector>(layout: &Layout) -> Self {
-        let patches = Patches::new::<V::Wide>(layout);
+        let patches = PatchLayout::new::<V::Wide>(layout);
         if positions::cost::<V>(layout) < patches.cost(layout) * V::Wide::LANES / V::LANES {
             Self::Positions
         } else {

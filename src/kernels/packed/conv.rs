@@ -208,8 +208,8 @@ impl Kernel<f32> for (Part<'_, '_>, &mut Buffers) {
     }
 }
 
-/// The segments of an even number of rows: alternately a vector of segments of every other row, and one of the rows
-/// below them.
+/// The segments of an even number of rows, in pairs of vectors: a vector of segments from the first, third, … row, then
+/// the vector of the segments below them, from the second, fourth, … row.
 #[inline(always)]
 fn pairs_of_rows<V: Vector>(layout: &Layout, rows: Range<usize>) -> Vec<u32> {
     let above = layout.segments::<V>(rows.clone().step_by(2));

@@ -2,7 +2,7 @@
 //!
 //! For a single image, a table holds the sum of the products of a cell's inputs for every value that a cell can have,
 //! and each output looks its sum up in the table; the threads share the outputs. For several images, the weights of a
-//! few inputs are decoded at a time, and the kernel's tile is up to [`ROWS`] images by a few vectors of outputs.
+//! few inputs are decoded at a time, and the kernel's tile is up to [`IMAGES`] images by a few vectors of outputs.
 
 use super::epilogue::Epilogue;
 use super::fields::{Block, MAX_ROWS, PackedWeights, first_cells};
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// The images of a tile.
-const ROWS: usize = 4;
+const IMAGES: usize = 4;
 /// About the number of weights that are decoded at a time.
 const DECODED: usize = 4096;
 
@@ -40,7 +40,7 @@ impl Dense<'_> {
                 columns: columns.clone(),
                 sums,
                 padded,
-                alone: self.team.is_some(),
+                single_image: self.team.is_some(),
             });
             let epilogue = self.epilogue.of(columns.clone());
             for (y, sums) in y.chunks_exact_mut(columns.len()).zip(sums.chunks_exact(padded)) {
@@ -71,7 +71,8 @@ struct Columns<'a> {
     /// (images, `padded`), all 0 before the kernel runs.
     sums: &'a mut [f32],
     padded: usize,
-    alone: bool,
+    /// Whether there is one image, for which sums are looked up in tables where the weights allow it.
+    single_image: bool,
 }
 
 impl Kernel<f32> for Columns<'_> {
@@ -79,7 +80,7 @@ impl Kernel<f32> for Columns<'_> {
 
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(mut self) {
-        if self.alone && self.weights.in_tables() {
+        if self.single_image && self.weights.in_tables() {
             return match self.weights.rows() {
                 1 => self.image::<V, 1>(),
                 2 => self.image::<V, 2>(),
@@ -93,12 +94,12 @@ impl Kernel<f32> for Columns<'_> {
             let block = Block { rows: rows.clone(), columns: self.columns.clone() };
             self.weights.decode::<V>(&block, self.padded, &mut decoded);
             let images = self.sums.len() / self.padded;
-            for image in (0..images).step_by(ROWS) {
+            for image in (0..images).step_by(IMAGES) {
                 match images - image {
                     1 => self.images::<V, 1>(image, rows.clone(), &decoded),
                     2 => self.images::<V, 2>(image, rows.clone(), &decoded),
                     3 => self.images::<V, 3>(image, rows.clone(), &decoded),
-                    _ => self.images::<V, ROWS>(image, rows.clone(), &decoded),
+                    _ => self.images::<V, IMAGES>(image, rows.clone(), &decoded),
                 }
             }
         }

@@ -205,8 +205,8 @@ impl<'a> PackedWeights<'a> {
         }
     }
 
-    /// Stores a vector of the weights of each row of some cells. If the weights begin at an odd cell, `odd`, the first cell
-    /// is skipped.
+    /// Stores a vector of the weights of each row of some cells. If the weights begin at an odd cell, `odd`, the first
+    /// cell is skipped.
     #[inline(always)]
     fn decode_vectors<V: Vector<Element = f32>>(
         &self,

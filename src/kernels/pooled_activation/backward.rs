@@ -143,15 +143,18 @@ impl<F: Real> Kernel<F> for PutBack<'_, F> {
                 [&mut *first, &mut *second].into_iter().for_each(|pairs| pairs[2 * windows..].fill(F::zero()));
             }
             let term = term.map(|term| term.value(c));
-            let held = |x: F| term.as_ref().map_or(F::zero(), |term| -term(x));
+            let through_statistics = |x: F| term.as_ref().map_or(F::zero(), |term| -term(x));
             let rows = first.chunks_exact(row_pairs).zip(second.chunks_exact(row_pairs));
             for ((x, dx), (first, second)) in x.chunks_exact(row).zip(dx.chunks_exact_mut(row)).zip(rows) {
                 let pairs = x.chunks_exact(2).zip(dx.chunks_exact_mut(2)).zip(first.iter().zip(second));
                 for ((x, dx), (first, second)) in pairs {
-                    (dx[0], dx[1]) = (held(x[0]) + *first, held(x[1]) + *second);
+                    (dx[0], dx[1]) = (through_statistics(x[0]) + *first, through_statistics(x[1]) + *second);
                 }
                 // The last column of an odd width is in no pair.
-                dx[2 * row_pairs..].iter_mut().zip(&x[2 * row_pairs..]).for_each(|(dx, x)| *dx = held(*x));
+                dx[2 * row_pairs..]
+                    .iter_mut()
+                    .zip(&x[2 * row_pairs..])
+                    .for_each(|(dx, x)| *dx = through_statistics(*x));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The forward of one image: the first maximum of each pair of neighbours in a row, then that of each pair and the pair
-//! below it.
+//! The forward of one image: first the maximum of each pair of neighbours in a row, then the maximum of each pair and
+//! the pair below it; of equal values the first counts.
 
 use super::row_of_pairs;
 use crate::kernels::activation::Activation;
@@ -8,7 +8,8 @@ use crate::scalar::real::exceeds;
 use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
 use crate::tensor::fresh::FreshChunk;
 
-/// Memory for one channel's maxima, kept from one image to the next. A vector may begin at the last element of each buffer.
+/// Memory for one channel's maxima, kept from one image to the next. A vector may begin at the last element of each
+/// buffer.
 #[derive(Default)]
 pub(super) struct ChannelMaxima<F> {
     /// x at the first maximum of each pair of neighbours in a row (H, ⌊W/2⌋).

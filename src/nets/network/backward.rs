@@ -17,7 +17,7 @@ impl<F: Real> Network<F> {
     /// The gradient of the loss with respect to every parameter, from `dlogits` (B, classes).
     ///
     /// # Panics
-    /// If the tape is another network's.
+    /// If the tape is another network's, or `dlogits` does not have the logits' shape.
     pub fn backward(&self, tape: &Tape<F>, dlogits: Array2<F>) -> Gradients<F> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
         let wanted = self.graph.depends_on_parameters();

@@ -255,7 +255,7 @@ impl<'a> Builder<'a> {
         self.graph.parameters.len() - 1
     }
 
-    /// The graph, after checks that its last node computes the logits and that another node reads every other node.
+    /// The graph, after checks that its last node computes the logits and that each node before it is read.
     pub(super) fn finish(self, lines: &[Line<'a>], last: Place<'_>) -> Result<Graph> {
         let Self { graph, given, layers, .. } = self;
         let readers = graph.readers();

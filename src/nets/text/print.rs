@@ -15,7 +15,7 @@ impl Display for Graph {
             if width > 0 {
                 write!(f, "{name:<width$}  ")?;
             }
-            write!(f, "{}", OfParameters { op: &node.op, shape: &node.shape })?;
+            write!(f, "{}", OperationText { op: &node.op, shape: &node.shape })?;
             if node.inputs != [i] {
                 write!(f, " of")?;
                 for value in &node.inputs {
@@ -29,12 +29,12 @@ impl Display for Graph {
 }
 
 /// An operation as a text writes it; `shape` is the shape of its output.
-struct OfParameters<'a> {
+struct OperationText<'a> {
     op: &'a Op,
     shape: &'a [usize],
 }
 
-impl Display for OfParameters<'_> {
+impl Display for OperationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let option = |f: &mut fmt::Formatter<'_>, name: &str, value: [usize; 2], default: [usize; 2]| {
             if value == default {

@@ -54,7 +54,8 @@ fn codes(layer: &PackedLayer) -> Vec<u8> {
     bytes
 }
 
-/// The number of bytes for an integer of at most `most`. A layer has no more words than weights.
+/// The length in bytes of an integer of at most `most`. The number of a layer's words is written in the length of its
+/// number of weights, which is never smaller.
 fn number_len(most: usize) -> usize {
     (1..4).find(|len| most >> (8 * len) == 0).unwrap_or(4)
 }

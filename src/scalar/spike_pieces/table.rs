@@ -1,5 +1,5 @@
-// Written by fixtures/generate/spike_pieces.py, which says how: coefficients of P and E, a row a power of w − k/8, from the
-// constant term up, a column a piece k.
+// Written by fixtures/generate/spike_pieces.py, which describes the method. Coefficients of P and E: row i has those of
+// the power i of w − k/8, column k those of piece k.
 
 /// P: D is at most 1.1e-8 off, relatively, before the coefficients are rounded.
 #[rustfmt::skip]

@@ -231,14 +231,15 @@ fn f32_stage<const S: usize>(rows: [F32x16; 16]) -> [F32x16; 16] {
     let mut exchanged = rows;
     for i in 0..16 {
         let (first, second, lanes) = (rows[i & !S].0, rows[i | S].0, &lanes[(i & S != 0) as usize]);
-        // SAFETY: the invariant of this module, whose vectors are the argument; the array has all elements that are read.
+        // SAFETY: the invariant of this module, whose vectors are the argument; the array has all elements that are
+        // read.
         exchanged[i].0 = unsafe { _mm512_permutex2var_ps(first, _mm512_loadu_si512(lanes.as_ptr().cast()), second) };
     }
     exchanged
 }
 
-/// For each lane of the first row of a pair, or of the second: the lane of the first row, or of the second plus 16,
-/// that it is copied from.
+/// For each lane of one row of a pair (the first row or, if `second`, the second): the index of the lane that it is
+/// copied from. Indices 0 to 15 are lanes of the first row, 16 to 31 lanes of the second row.
 const fn exchanged<const S: usize>(second: bool) -> [i32; 16] {
     let mut lanes = [0; 16];
     let mut j = 0;

@@ -1,4 +1,5 @@
-//! By operations on bits: the exponent e and the fraction m, ½√2 ≤ m < √2, of a positive normal number, and 2ⁿ.
+//! Computes, by operations on bits, the exponent e and the fraction m, ½√2 ≤ m < √2, of a positive normal number, and
+//! the powers 2ⁿ.
 
 /// The bits of ½√2.
 pub(super) const F32_HALF_ROOT_2: i32 = 0x3F35_04F3;

@@ -82,7 +82,7 @@ impl Layout {
     }
 
     /// The error for the first label of a record that is out of range, if there is one.
-    fn odd_label(&self, path: &Path, labels: &[u8], record: u64) -> Option<Error> {
+    fn label_out_of_range(&self, path: &Path, labels: &[u8], record: u64) -> Option<Error> {
         let (label, (what, classes)) =
             labels.iter().zip(self.labels).find(|(label, (_, classes))| usize::from(**label) >= classes.len())?;
         let expected = format!("{what} from 0 to {}", classes.len() - 1);
@@ -172,7 +172,7 @@ impl<'a> Images<'a> {
                 break;
             }
             let (labels, pixels) = record.split_at(layout.labels.len());
-            odd = odd.or_else(|| layout.odd_label(path, labels, bytes / layout.record() as u64 - 1));
+            odd = odd.or_else(|| layout.label_out_of_range(path, labels, bytes / layout.record() as u64 - 1));
             // After a wrong label only the length is needed: it may show that the file is one of the other data set.
             if odd.is_none() {
                 self.labels.push(labels[self.which]);

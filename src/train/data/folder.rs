@@ -41,8 +41,9 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class or `test` has no image,
-/// `test` has a class that `train` lacks, the name of a folder is not UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the
-/// images have more than [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
+/// `test` has a class that `train` lacks, the name of a folder is not UTF-8, an image cannot be decoded, is
+/// transparent, or has another size than the first, or the images have more than [`MOST_BYTES`] in all; [`Error::Io`]
+/// if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
     let [train, test] = ["train", "test"].map(|part| dir.join(part));
     let (train, test) = match has_folders(&train).unwrap_or(false) {

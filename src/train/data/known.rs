@@ -51,8 +51,8 @@ pub(super) const CIFAR100: [&str; 100] = [
     "woman", "worm",
 ];
 
-/// The name of a data set, and the names of its classes if they are more than numbers, if the data set is MNIST, the
-/// MNIST images embedded in the crate, or Fashion-MNIST.
+/// For MNIST, its embedded part and Fashion-MNIST: the name of the data set, and the names of its classes if these are
+/// more than numbers. None for any other data set.
 fn name(train: &Dataset) -> Option<(&'static str, Option<[&'static str; 10]>)> {
     match train.checksum() {
         0xdf6d_de61 | 0xedf9_e65c => Some(("MNIST", None)),

@@ -13,9 +13,8 @@ pub struct Layout {
 pub const SHAPES: &str = "images (N, H, W), (N, C, H, W), (N, H, W, C) with 1 or 3 channels, or vectors (N, W)";
 
 impl Layout {
-    /// The layout of images with these sizes: columns only, rows and columns, or rows and columns with channels before
-    /// or after them. The channels are the size that is 1 or 3; none if neither the first nor the last size is, or both
-    /// are.
+    /// The layout of images of these sizes: (W), (H, W), (C, H, W) or (H, W, C). Of three sizes, the first or the last
+    /// is C, whichever of them is 1 or 3; none if both are 1 or 3, or neither is.
     pub fn of(sizes: &[usize]) -> Option<Self> {
         let is_colours = |size: usize| size == 1 || size == 3;
         match *sizes {

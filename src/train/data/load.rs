@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::File`] if there is no data set, or there are several; [`Error::Option`] if `coarse` and the data set has no
-/// coarse labels; those of the format.
+/// coarse labels; the errors of the function that reads the format.
 pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
     let found = path.map(recognize).transpose()?;
     match (path, found) {
@@ -45,7 +45,7 @@ pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
 
 /// The format of the data set at a path.
 enum Found {
-    /// Four files named like MNIST's with this prefix before their names, which may be empty.
+    /// Four files named like MNIST's, each name after this prefix; the prefix may be empty.
     Idx(String),
     Cifar(&'static Layout),
     Folders,

@@ -58,7 +58,10 @@ pub const MOST_CLASSES: usize = 1 << 16;
 /// The largest number of bytes of pixels in a part of a data set: 1.3 million images of 28 x 28, twenty times MNIST.
 pub const MOST_BYTES: u64 = 1 << 30;
 
-/// N labelled images of one shape (C, H, W).
+/// N labelled images of one shape (C, H, W). Pixels are bytes; [`Dataset::batch`] returns them divided by 255. On other
+/// numbers train with [`Trainer::step`](super::Trainer::step), and evaluate with
+/// [`Accumulator`](super::uncertainty::Accumulator).
+#[derive(Clone)]
 pub struct Dataset {
     images: Vec<u8>,  // (N, C, H, W), row major
     labels: Vec<u16>, // (N)
@@ -91,7 +94,10 @@ impl Dataset {
         Ok(Self { images, labels, shape, class_names: numbers(0, classes), standardization: None })
     }
 
-    /// The same images with `names` as the names of the classes, one for each class.
+    /// The same images with `names` as the names of the classes.
+    ///
+    /// # Panics
+    /// If there is not one name for each class.
     #[must_use]
     pub fn with_class_names(self, names: &[impl AsRef<str>]) -> Self {
         assert_eq!(names.len(), self.classes(), "a name for each class");
@@ -132,7 +138,8 @@ impl Dataset {
         &self.class_names
     }
 
-    /// The labels (N), in the order of the images.
+    /// The labels (N), in the order of the images; [`evaluate::labels`](super::evaluate::labels) returns them as
+    /// indices.
     pub fn labels(&self) -> &[u16] {
         &self.labels
     }

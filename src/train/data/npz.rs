@@ -107,7 +107,7 @@ fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Number
 }
 
 /// The largest value of images of floats from 0 to 255 is above this: a smaller one is more likely of another scale.
-const DARKEST: f32 = 128.0;
+const LEAST_MAXIMUM: f32 = 128.0;
 
 /// The numbers of an array.
 struct Numbers {
@@ -127,7 +127,7 @@ impl Numbers {
         let Values::Floats(values) = &self.values else { return Ok(1.0) };
         match values.iter().copied().fold(0.0, f32::max) {
             ..=1.0 => Ok(255.0),
-            largest if largest > DARKEST => Ok(1.0),
+            largest if largest > LEAST_MAXIMUM => Ok(1.0),
             largest => Err(format!("numbers up to {largest}")),
         }
     }

@@ -21,7 +21,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// A data set made in memory; `source` describes it.
+    /// A data set made in memory, of two parts with one shape and the same classes, which is not checked here; `source`
+    /// describes it.
     pub fn new(train: Dataset, test: Dataset, source: impl Into<String>) -> Self {
         Self { train, validation: None, test, source: source.into(), identity: None }
     }

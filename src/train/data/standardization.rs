@@ -25,8 +25,8 @@ pub struct Standardization {
 }
 
 impl Standardization {
-    /// The standardization for training on `data`: that of [`of`](Self::of) for colour images; none for grey images,
-    /// whose 0 is the background.
+    /// The standardization for training on `data`: the result of [`of`](Self::of) for colour images; none for grey
+    /// images, whose 0 is the background.
     ///
     /// # Errors
     /// [`Error::Tensor`] if all pixels of a channel are the same.

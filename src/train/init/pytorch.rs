@@ -41,8 +41,8 @@ pub(crate) fn is_transposed(parameter: &Parameter<f32>) -> bool {
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file; if it lacks tensors, all of which the error names; if a tensor has
-/// another type or shape, is not finite, or holds a negative variance; or if `names` has a name that no parameter has. [`Error::Io`] if a system
-/// call fails.
+/// another type or shape, is not finite, or holds a negative variance; or if `names` has a name that no parameter has.
+/// [`Error::Io`] if a system call fails.
 pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
     let bytes = read_tensors(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;

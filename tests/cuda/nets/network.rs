@@ -65,9 +65,9 @@ fn parity_of_quantized_weights<F: DevicePrecision>() {
     let Some(device) = device(&format!("nets::network, quantized weights {:?}", F::DTYPE)) else { return };
     // A layer of one weight before a normalization has a gradient that is the difference of two nearly equal sums.
     let has_lone_weight = |name: &str| name == "a network drawn with seed 3";
-    /// A normalization after a dense layer divides by the deviation of one value from each image. Over eight images this
-    /// deviation is not near 0, where the division would enlarge differences in rounding. Levels of the size of the
-    /// weights keep the deviation large too.
+    /// A normalization after a dense layer divides by the deviation of one value from each image. Over eight images
+    /// this deviation is not near 0, where the division would enlarge differences in rounding. Levels of the size of
+    /// the weights keep the deviation large too.
     const IMAGES: usize = 8;
     let codebook = Codebook::new([-0.5, 0.5].map(F::of).to_vec()).expect("two levels");
     for (name, problem) in problems::<F>().into_iter().filter(|(name, _)| !has_lone_weight(name)) {

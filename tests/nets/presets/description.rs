@@ -125,7 +125,7 @@ fn sizes_follow_a_colon() {
 }
 
 #[test]
-fn sizes_that_are_none_are_refused() {
+fn invalid_sizes_are_refused() {
     for (name, parts) in [
         ("mlp:width=3", &["mlp", "no sizes: they are in its text", "(saw: width)"][..]),
         ("vgg7:depth=9", &["vgg7", "no sizes", "(saw: depth)"]),

@@ -207,7 +207,7 @@ fn a_file_where_a_directory_is_needed() {
 }
 
 #[test]
-fn a_base_url_that_is_none() {
+fn an_invalid_base_url_is_refused() {
     let dir = TempDir::new().unwrap();
     for url in ["", "/data/mnist", "ftp://127.0.0.1/", "http://", "127.0.0.1:80", "http://a b/"] {
         let error = download(&SMALL, url, dir.path()).unwrap_err();
@@ -303,7 +303,7 @@ fn files_in_an_archive_are_unpacked_and_the_rest_is_left() {
 }
 
 #[test]
-fn an_archive_that_is_none_or_holds_something_else_leaves_nothing_behind() {
+fn an_invalid_or_incomplete_archive_leaves_nothing_behind() {
     let refused = |body: Vec<u8>| {
         let server = Server::new(move |_| ok(&body));
         let dir = TempDir::new().unwrap();

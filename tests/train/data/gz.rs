@@ -70,7 +70,7 @@ fn a_flood_of_empty_streams_ends_soon() {
 }
 
 #[test]
-fn a_file_whose_name_does_not_tell_what_it_is_is_told_about() {
+fn contents_that_contradict_the_file_name_are_named() {
     let images = fs::read(small().path().join("train-images-idx3-ubyte")).unwrap();
     let page = b"\n <!DOCTYPE html><html><body>404</body></html>";
     let cases: [(&str, &[u8], &[&str]); 4] = [

@@ -33,7 +33,7 @@ fn a_data_set_is_recognized_by_its_files() {
 }
 
 #[test]
-fn a_directory_that_is_none_a_file_or_without_a_data_set() {
+fn a_missing_directory_a_file_and_a_directory_without_data_are_refused() {
     let expected = "DIR: expected a data set: a directory with the files of MNIST, Fashion-MNIST, EMNIST, CIFAR-10 or CIFAR-100 or a folder \
                     of images for each class, or an .npz file";
     let dir = small();

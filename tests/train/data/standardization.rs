@@ -98,7 +98,7 @@ fn a_channel_of_one_value_has_no_deviation() {
 }
 
 #[test]
-fn figures_that_are_none_are_refused() {
+fn invalid_means_and_deviations_are_refused() {
     let figures =
         |mean: &[f32], deviation: &[f32]| Standardization { mean: mean.to_vec(), deviation: deviation.to_vec() };
     figures(&[0.0, 1.0], &[1.0, f32::MIN_POSITIVE]).check(2).unwrap();

@@ -234,7 +234,8 @@ extern "C" __global__ void sampled_1(WEIGHT_GRADIENT) { CORRELATE(1, true); }
 extern "C" __global__ void sampled_3(WEIGHT_GRADIENT) { CORRELATE(3, true); }
 extern "C" __global__ void sampled_5(WEIGHT_GRADIENT) { CORRELATE(5, true); }
 
-// dθ and, if `sampled`, dlnσ² = σ² dσ², from the sums of the shares. Blocks: those of Column.
+// dθ and, if `sampled`, dlnσ² = σ² dσ², from the sums of the shares. One block for
+// 32 columns: see Column.
 extern "C" __global__ void combine(const real *sums_of_shares, const real *log_sigma2, real *dtheta, real *dlog_sigma2,
     u32 weights, u32 shares, u32 sampled) {
     __shared__ real sums[THREADS];

@@ -1,9 +1,9 @@
 //! The weight gradient with elements of the kernel in the lanes.
 //!
-//! A vector holds the pixels that several elements k read at one position; [`Patches`] stores these pixels side by
-//! side. dm and dv of a position are side by side as well. A tile is up to twelve channels o, for dθ and for dσ², by
-//! one vector of k, or, for dθ alone and with 32 registers, by the vectors of two taps: each accumulator adds the
-//! products of all positions in order.
+//! A vector holds the pixels that several elements k read at one position; [`PatchLayout`] describes how these pixels
+//! are stored side by side. dm and dv of a position are side by side as well. A tile is up to twelve channels o, for dθ
+//! and for dσ², by one vector of k, or, for dθ alone and with 32 registers, by the vectors of two taps: each
+//! accumulator adds the products of all positions in order.
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::Layout;
@@ -24,9 +24,9 @@ pub(super) struct ElementBuffers<F> {
     outputs: Aligned<F>,
 }
 
-/// Which k the lanes of a vector have: at one tap of the kernel, each lane the k of one input channel; or, where there are
-/// few channels, consecutive k.
-pub(super) struct Patches {
+/// Which k the lanes of a vector hold. Each lane holds, at one tap of the kernel, the k of another input channel; where
+/// there are few channels, the lanes hold consecutive k.
+pub(super) struct PatchLayout {
     /// Whether all k are laid out, not only the channels.
     every_element: bool,
     /// The number of vectors of k, or of channels.
@@ -39,7 +39,7 @@ pub(super) struct Patches {
     len: usize,
 }
 
-impl Patches {
+impl PatchLayout {
     #[inline(always)]
     pub(super) fn new<V: Vector>(layout: &Layout) -> Self {
         let elements = layout.fan_in.div_ceil(V::LANES);
@@ -66,7 +66,7 @@ impl Patches {
     }
 
     /// The index of the first sum of a block and a tap, for a tile of output channels.
-    fn sums(&self, block: usize, lanes: usize, (first, size): (usize, usize), tap: usize) -> usize {
+    fn first_sum(&self, block: usize, lanes: usize, (first, size): (usize, usize), tap: usize) -> usize {
         2 * lanes * (first * self.blocks * self.taps.len() + (block * self.taps.len() + tap) * size)
     }
 
@@ -118,9 +118,9 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
     }
 }
 
-/// Adds the products of these images to the sums, which are stored at the indices of [`Patches::sums`].
+/// Adds the products of these images to the sums, which are stored at the indices of [`PatchLayout::sums`].
 #[inline(always)]
-pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::Element>) {
+pub(super) fn add<V: Vector>(patches: &PatchLayout, gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
     let zero = V::Element::of(0.0);
     sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), zero);
@@ -161,7 +161,7 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
             let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];
             let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
             for (places, outputs) in some {
-                let sums = &mut sums[patches.sums(block, V::LANES, *tile, 0)..];
+                let sums = &mut sums[patches.first_sum(block, V::LANES, *tile, 0)..];
                 by_size!(tile.1, V, N => if dv.is_empty() && V::REGISTERS >= 32 {
                     add_taps::<V, N, 2, false>(buffer, &patches.taps, places, outputs, sums);
                 } else if dv.is_empty() {
@@ -174,8 +174,8 @@ pub(super) fn add<V: Vector>(patches: &Patches, gradient: WeightGradient<'_, V::
     }
 }
 
-/// Stores, for each position of each image, dm of a tile's channels, then dv. Up to a vector after the last is
-/// overwritten.
+/// Stores, for each position of each image, dm of a tile's channels, then dv. Up to one vector of elements after the
+/// last one is overwritten.
 #[inline(always)]
 fn put_side_by_side<V: Vector>(
     layout: &Layout,
@@ -218,8 +218,8 @@ fn add_taps<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     }
 }
 
-/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, 2, N, lanes). `places` has
-/// the index of each position's vector in x, from that of the tap on.
+/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, 2, N, lanes). `places`
+/// has, for each position, the index of its vector in x, counted from the first vector of a tap.
 #[inline(always)]
 fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     x: &[V::Element],
@@ -267,11 +267,11 @@ fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
 
 /// Puts the sums in the order of θ.
 #[inline(always)]
-pub(super) fn collect<V: Vector>(patches: &Patches, collect: Collect<'_, V::Element>) {
+pub(super) fn collect<V: Vector>(patches: &PatchLayout, collect: Collect<'_, V::Element>) {
     let Collect { layout, sums, dtheta, dsigma2 } = collect;
     for tile in tiles::<V>(layout.channels_out) {
         for (block, tap) in (0..patches.blocks).flat_map(|b| (0..patches.taps.len()).map(move |tap| (b, tap))) {
-            let sums = &sums[patches.sums(block, V::LANES, tile, tap)..][..2 * tile.1 * V::LANES];
+            let sums = &sums[patches.first_sum(block, V::LANES, tile, tap)..][..2 * tile.1 * V::LANES];
             for (o, sums) in sums.chunks_exact(V::LANES).enumerate() {
                 let (to, o) = if o < tile.1 { (&mut *dtheta, o) } else { (&mut *dsigma2, o - tile.1) };
                 let to = &mut to[(tile.0 + o) * layout.fan_in..];

@@ -42,8 +42,8 @@ pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
     ((products + loads) * layout.row).div_ceil(V::LANES * layout.output[1].max(1))
 }
 
-/// Adds the products of these images to the sums of dθ, then to those of dσ² (O/groups, K). Each sum is a vector, and
-/// the sums of each are padded to a number that is a multiple of the lanes.
+/// Adds the products of these images to the sums of dθ, then to those of dσ² (O/groups, K). Each sum is a vector. The
+/// number of sums of dθ, and of those of dσ², is rounded up to a multiple of the lanes.
 #[inline(always)]
 pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
