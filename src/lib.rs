@@ -79,6 +79,11 @@
 //! | `download` | no      | `train --download`                                                |
 //! | `cuda`     | no      | `cuda`: the same operations on an NVIDIA GPU                      |
 //!
+//! # What stays
+//!
+//! The names and the behaviour of [`layers`], [`prior`], [`nets`], [`train`], [`packed`] and [`export`] are the crate's
+//! interface. The other modules are public for the tests and for readers, and may change with any version.
+//!
 //! # Sources
 //!
 //! Kingma et al. 2015 (local reparameterization, variational dropout), Molchanov et al. 2017 (sparse variational
@@ -86,8 +91,12 @@
 //! neural networks") and Pattern Recognition 139, 2023 ("Bayesian asymmetric quantized neural networks"), Hron et al.
 //! 2018 (on the improper prior).
 
+// Links to the course are dead in a build without it.
+#![cfg_attr(not(feature = "course"), allow(rustdoc::broken_intra_doc_links))]
+
 mod arrays;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "course")]
 pub mod course;

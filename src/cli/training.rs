@@ -11,9 +11,8 @@ use super::source::{own_data, packed};
 use super::teacher::Student;
 use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
-use crate::nets::{Graph, Network, Role};
+use crate::nets::{Graph, Network};
 use crate::packed::{PackedModel, format};
-use crate::prior::multi_spike::zero_level;
 use crate::prior::{Codebook, Prior};
 use crate::report::formats::Formats;
 use crate::report::{self, Accuracies, LayerPicture};
@@ -118,8 +117,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let origin = Origin::new(&config, data.test.checksum());
     if let Some(state) = state {
         check_origin(&path, &origin, &state, checkpoints.other_vectors)?;
-        check_state(&state, &trainer).map_err(|(expected, seen)| Error::file(&path, expected, seen))?;
-        (trainer.network, trainer.moments, trainer.step) = (state.network, state.moments, state.steps);
+        (trainer, _) = state.resume(&path, trainer)?;
     }
     let metrics = run.metrics(position.epoch)?;
     if config != written {
@@ -248,40 +246,6 @@ pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Checkpoint, o
             Err(Error::file(path, expected, seen))
         }
     }
-}
-
-/// Checks that a checkpoint fits the trainer's network, levels and steps; the error is what was expected and what was
-/// seen.
-fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Result<(), (String, String)> {
-    let (graph, seen) = (trainer.network.graph(), state.network.graph());
-    if graph.input != seen.input || graph.parameters != seen.parameters {
-        let shape = |graph: &Graph| {
-            let outputs = graph.parameters.iter().filter(|parameter| parameter.role == Role::Theta);
-            format!("weights {:?} on images {:?}", outputs.map(|theta| &theta.shape).collect::<Vec<_>>(), graph.input)
-        };
-        return Err((format!("a checkpoint of this run, with {}", shape(graph)), shape(seen)));
-    }
-    let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
-    for (layer, zero) in graph.layers().zip(&trainer.zero_levels) {
-        let (own, seen) = (levels(&trainer.network, layer.levels), levels(&state.network, layer.levels));
-        if own.len() != seen.len() {
-            return Err((format!("a checkpoint of this run, with {} levels", own.len()), seen.len().to_string()));
-        }
-        // Levels that are fitted to weights need no level at 0.
-        if zero.is_some() && *zero != zero_level(&seen) {
-            return Err((format!("a zero level in {} where the codebook has it", layer.name), format!("{seen:?}")));
-        }
-    }
-    let (steps, position) = (trainer.steps_per_epoch(), &state.position);
-    let counted = (u64::from(position.epoch) * steps).saturating_add(position.step);
-    if position.step >= steps || counted > trainer.steps() || counted != state.steps {
-        let seen = format!("step {} in epoch {} after {} steps", position.step, position.epoch, state.steps);
-        return Err((
-            format!("a checkpoint of this run, of {} steps an epoch and {} in all", steps, trainer.steps()),
-            seen,
-        ));
-    }
-    Ok(())
 }
 
 /// Writes the figures and the packed model and prints the final table. The trainer's network must be current.

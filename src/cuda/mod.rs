@@ -21,7 +21,7 @@
 //! kernels for the GPU that is used. Both are loaded from where the system searches for shared libraries.
 
 pub mod buffer;
-pub mod device;
+mod device;
 pub mod kernels;
 pub mod layers;
 pub mod nets;

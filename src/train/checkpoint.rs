@@ -23,6 +23,7 @@ use crate::files::read::{HEADER, TENSORS, read_tensors};
 use crate::files::write::write;
 use crate::nets::{Given, Graph, Network, Role};
 use crate::prior::Codebook;
+use crate::prior::multi_spike::zero_level;
 use crate::scalar::vector;
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -123,6 +124,55 @@ pub struct Checkpoint {
     pub position: Position,
     /// The run that the checkpoint is of; none in a file of version 1, or of a network trained outside of a run.
     pub origin: Option<Origin>,
+}
+
+impl Checkpoint {
+    /// Goes on with a training: the trainer in this state, and its position. `begun` is the trainer with which the training
+    /// began, at step 0: [`Trainer::new`] with a network of the same graph and codebook, and the same recipe and number of
+    /// images. Errors call the checkpoint's file `path`.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the state is not one of this training: another graph, other zero levels, or more steps.
+    pub fn resume(self, path: &Path, begun: Trainer<f32>) -> Result<(Trainer<f32>, Position)> {
+        check_state(&self, &begun).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
+        let mut trainer = begun;
+        (trainer.network, trainer.moments, trainer.step) = (self.network, self.moments, self.steps);
+        Ok((trainer, self.position))
+    }
+}
+
+/// Checks that a checkpoint fits the trainer's network, levels and steps; the error is what was expected and what was
+/// seen.
+fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Result<(), (String, String)> {
+    let (graph, seen) = (trainer.network.graph(), state.network.graph());
+    if graph.input != seen.input || graph.parameters != seen.parameters {
+        let shape = |graph: &Graph| {
+            let outputs = graph.parameters.iter().filter(|parameter| parameter.role == Role::Theta);
+            format!("weights {:?} on images {:?}", outputs.map(|theta| &theta.shape).collect::<Vec<_>>(), graph.input)
+        };
+        return Err((format!("a checkpoint of this run, with {}", shape(graph)), shape(seen)));
+    }
+    let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
+    for (layer, zero) in graph.layers().zip(&trainer.zero_levels) {
+        let (own, seen) = (levels(&trainer.network, layer.levels), levels(&state.network, layer.levels));
+        if own.len() != seen.len() {
+            return Err((format!("a checkpoint of this run, with {} levels", own.len()), seen.len().to_string()));
+        }
+        // Levels that are fitted to weights need no level at 0.
+        if zero.is_some() && *zero != zero_level(&seen) {
+            return Err((format!("a zero level in {} where the codebook has it", layer.name), format!("{seen:?}")));
+        }
+    }
+    let (steps, position) = (trainer.steps_per_epoch(), &state.position);
+    let counted = (u64::from(position.epoch) * steps).saturating_add(position.step);
+    if position.step >= steps || counted > trainer.steps() || counted != state.steps {
+        let seen = format!("step {} in epoch {} after {} steps", position.step, position.epoch, state.steps);
+        return Err((
+            format!("a checkpoint of this run, of {} steps an epoch and {} in all", steps, trainer.steps()),
+            seen,
+        ));
+    }
+    Ok(())
 }
 
 /// Writes the state of a training, with its origin.

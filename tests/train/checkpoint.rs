@@ -66,6 +66,28 @@ fn a_checkpoint_comes_back_bit_for_bit() {
     }
 }
 
+#[test]
+fn a_training_goes_on_from_a_checkpoint() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("checkpoint");
+    let mut trainer = trained("mlp", &TINY, 2);
+    // Three steps, two an epoch.
+    let position = Position { epoch: 1, step: 1, ..Position::default() };
+    save(&path, &trainer, &position, None).unwrap();
+    let begun = |widths: &[usize]| Trainer::new(network("mlp", widths, 2), short_recipe(), 32).unwrap();
+    let (mut resumed, there) = load(&path).unwrap().resume(&path, begun(&TINY)).unwrap();
+    assert_eq!(there, position);
+    let (x, labels) = split(32, 10, 2).train.batch(&(16..32).collect::<Vec<_>>());
+    for trainer in [&mut trainer, &mut resumed] {
+        trainer.step(x.clone(), &labels).unwrap();
+    }
+    assert!(bits(&resumed) == bits(&trainer));
+    let other = load(&path).unwrap().resume(&path, begun(&[4, 2, 10]));
+    assert_error(other, &["a checkpoint of this run, with weights [[4, 4]", "[4, 3]"]);
+    save(&path, &trainer, &position, None).unwrap();
+    assert_error(load(&path).unwrap().resume(&path, begun(&TINY)), &["step 1 in epoch 1 after 4 steps"]);
+}
+
 /// The parts of a safetensors file, which a test changes and puts together again.
 pub(crate) struct Parts {
     metadata: HashMap<String, String>,
