@@ -82,7 +82,9 @@
 //! # What stays
 //!
 //! The names and the behaviour of [`layers`], [`prior`], [`nets`], [`train`], [`packed`] and [`export`] are the crate's
-//! interface. The other modules are public for the tests and for readers, and may change with any version.
+//! interface, and so are the types of other modules that these name: [`scalar::Real`], [`scalar::WeightKl`],
+//! [`kernels::Way`], [`tensor::im2col::Window`], [`tensor::statistics::Statistics`]. All else is public for the tests and
+//! for readers, and may change with any version.
 //!
 //! # Sources
 //!
@@ -122,5 +124,6 @@ mod spares;
 mod team;
 pub mod tensor;
 pub mod train;
+mod way;
 
 pub use error::{Error, Result};

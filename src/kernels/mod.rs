@@ -22,6 +22,5 @@ pub mod norm;
 pub mod packed;
 pub mod pooled_activation;
 pub mod pre_activation;
-mod way;
 
-pub use way::{Way, check_environment};
+pub use crate::way::{Way, check_environment};

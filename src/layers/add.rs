@@ -35,5 +35,6 @@ pub fn forward<F: Real>(xs: Vec<ArrayD<F>>) -> Result<(ArrayD<F>, Cache)> {
 
 /// dx of each summand, from `dy` of y's shape.
 pub fn backward<F: Real>(cache: &Cache, dy: ArrayD<F>) -> Vec<ArrayD<F>> {
+    // y = x₁ + x₂ + …
     vec![dy; cache.summands]
 }

@@ -44,6 +44,7 @@ pub fn forward<F: Real>(xs: &[ArrayD<F>]) -> Result<(ArrayD<F>, Cache)> {
 /// If `dy` has another number of channels than y.
 pub fn backward<F: Real>(cache: &Cache, dy: ArrayViewD<'_, F>) -> Vec<ArrayD<F>> {
     assert_eq!(dy.shape()[1], cache.channels.iter().sum::<usize>(), "dy has y's channels");
+    // y = [x₁, x₂, …] along the channels
     let mut first = 0;
     let of_channels = cache.channels.iter().map(|channels| {
         let dx = dy.slice_axis(Axis(1), Slice::from(first..first + channels));

@@ -78,6 +78,7 @@ pub fn backward<F: Real>(cache: &Cache<F>) -> Array2<F> {
     let Cache { softmax, targets, labels } = cache;
     let mut dlogits = softmax - targets;
     let images = F::of(labels.len() as f64);
+    // loss = −(1/B) Σ_b Σ_k q_bk ln softmax(z_b)_k
     for (mut row, label) in dlogits.rows_mut().into_iter().zip(labels) {
         let others = row.iter().enumerate().filter(|(k, _)| k != label);
         row[*label] = F::zero() - F::of(others.map(|(_, d)| d.as_f64()).sum());

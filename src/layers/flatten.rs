@@ -32,5 +32,6 @@ pub fn forward<F: Real>(x: Array4<F>) -> (Array2<F>, Cache) {
 pub fn backward<F: Real>(cache: &Cache, dy: Array2<F>) -> Array4<F> {
     let (batch, channels, height, width) = cache.shape;
     assert_eq!(dy.dim(), (batch, channels * height * width), "dy has y's shape");
+    // y[b, (c H + h) W + w] = x[b, c, h, w]
     in_standard_layout(dy).into_shape_with_order(cache.shape).expect("the same elements")
 }

@@ -1,7 +1,8 @@
 //! One operation per file: its mathematics, its forward, its backward.
 //!
 //! A forward returns the output and a cache; the backward takes the cache and the gradient `dy` of the loss with
-//! respect to the output. No layer draws noise, holds optimizer state or depends on how its gradient is used. Each line
+//! respect to the output. No layer draws noise (a dense block asks its caller for the ε of each stage), holds
+//! optimizer state or depends on how its gradient is used. Each line
 //! of a backward quotes the line of the forward that it differentiates.
 
 pub mod add;

@@ -158,6 +158,7 @@ pub fn backward<F: Real>(cache: &Cache<F>) -> Array2<F> {
     let spread: Vec<f64> = class_weights.iter().map(|w| smoothing / class_weights.len() as f64 * w.as_f64()).collect();
     let spread_sum: f64 = spread.iter().sum();
     let total = F::of(*total);
+    // nll = Σ_b Σ_k q_bk nll_bk / W
     for (mut row, label) in dlogits.rows_mut().into_iter().zip(labels) {
         let Some(label) = *label else {
             row.fill(F::zero());

@@ -32,6 +32,7 @@ pub fn forward<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F]) -> ArrayD<F> {
 pub fn level_gradient<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F], dw: ArrayViewD<'_, F>) -> Array1<F> {
     assert_eq!(theta.shape(), dw.shape(), "dw has the shape of theta");
     let quantizer = Quantizer::new(levels);
+    // w = ℓ_k(θ)
     let mut sums = vec![0.0; levels.len()];
     for (theta, dw) in theta.iter().zip(dw) {
         sums[quantizer.index(*theta)] += dw.as_f64();

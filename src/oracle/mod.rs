@@ -9,7 +9,7 @@
 //! in the levels is exact. Scalars are tensors of shape (1).
 //!
 //! The oracle evaluates the operation's definition, in [`layers`](crate::layers); with the option `kernels`, the kernel
-//! that training uses. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the
+//! that training uses. The environment variable SPIKESLAB_KERNELS decides before the option. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the
 //! device.
 
 pub mod catalogue;
@@ -118,7 +118,8 @@ fn dispatch(
         options.iter().cloned().partition(|(name, _)| COMMON.iter().any(|spec| spec.name == name));
     let (common, options) = (Options::new(COMMON, &common)?, Options::new(operation.options, &own)?);
     let allow_non_finite = common.choice(ALLOW_NON_FINITE, &[("true", true), ("false", false)])?;
-    let way = common.choice(KERNELS, &[("true", Way::Kernel), ("false", Way::Definition)])?;
+    let asked = common.choice(KERNELS, &[("true", Way::Kernel), ("false", Way::Definition)])?;
+    let way = Way::forced().unwrap_or(asked);
     let options = options.by(way);
     let f32 = |inputs: &Inputs<f32>| checked(f32(inputs, &options)?, inputs, allow_non_finite);
     let f64 = |inputs: &Inputs<f64>| checked(f64(inputs, &options)?, inputs, allow_non_finite);

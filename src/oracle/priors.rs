@@ -4,11 +4,12 @@ use super::options::Options;
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
 use crate::prior::quantizer::Quantizer;
-use crate::prior::{Codebook, Form, MultiSpike};
+use crate::prior::{Codebook, Form, KlGradient, MultiSpike, Prior};
 use crate::scalar::WeightKl;
 use crate::scalar::gaussian_kl::gaussian_kl as gaussian;
 use crate::scalar::spike_kl::Spike;
 use crate::tensor::sum::Sums;
+use crate::way::Way;
 use ndarray::{Array1, ArrayD, Ix1, Zip};
 
 pub(super) const SPIKES: &[(&str, Spike)] = &Spike::NAMES;
@@ -26,9 +27,25 @@ pub(super) fn spike_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resu
 
 pub(super) fn kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let (prior, codebook) = kl_options(inputs, options)?;
-    let weight_kl = prior.weight_kl(&codebook);
+    let layer_prior = Prior::MultiSpike(prior.clone());
     let mut dlevels = Sums::new(codebook.levels().len());
-    let kl = each_weight(inputs, |theta, log_sigma2| weight_kl(theta, log_sigma2, dlevels.next_term()))?;
+    let kl = match options.way() {
+        Way::Definition => {
+            let weight_kl = prior.weight_kl(&codebook);
+            each_weight(inputs, |theta, log_sigma2| weight_kl(theta, log_sigma2, dlevels.next_term()))?
+        }
+        Way::Kernel => each_weight(inputs, |theta, log_sigma2| {
+            let (mut dtheta, mut dlog_sigma2) = ([F::zero()], [F::zero()]);
+            let gradient = KlGradient {
+                scale: F::one(),
+                dtheta: &mut dtheta,
+                dlog_sigma2: &mut dlog_sigma2,
+                dlevels: dlevels.next_term(),
+            };
+            let value = layer_prior.add_kl(&[theta], &[log_sigma2], &codebook, gradient, Way::Kernel);
+            WeightKl { value: F::of(value), dtheta: dtheta[0], dlog_sigma2: dlog_sigma2[0] }
+        })?,
+    };
     let dlevels: Array1<F> = dlevels.total().into_iter().map(F::of).collect();
     Ok(weight_outputs(&kl).with("dlevels", &dlevels))
 }

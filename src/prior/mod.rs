@@ -71,6 +71,7 @@ pub use quantizer::Quantizer;
 
 use crate::scalar::{Real, WeightKl};
 use crate::tensor::sum::Sums;
+use crate::way::Way;
 use rayon::prelude::*;
 use weight_form::{ChunkKl, WeightForm};
 
@@ -112,7 +113,7 @@ impl Prior {
     }
 
     /// Returns the KL of a layer's weights to this prior in nats, 0 under [`Prior::None`], and adds its gradient to
-    /// `gradient`.
+    /// `gradient`; by definition one weight after another, by the kernel a vector of weights at a time.
     ///
     /// # Panics
     /// As [`Prior::kl`], and if `gradient` has other sizes.
@@ -122,8 +123,9 @@ impl Prior {
         log_sigma2: &[F],
         codebook: &Codebook<F>,
         gradient: KlGradient<'_, F>,
+        way: Way,
     ) -> f64 {
-        self.add_kl_of(Layer { theta, log_sigma2, codebook, gradient })
+        self.add_kl_of(Layer { theta, log_sigma2, codebook, gradient, way })
     }
 
     fn add_kl_of<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
@@ -157,6 +159,7 @@ struct Layer<'a, F> {
     log_sigma2: &'a [F],
     codebook: &'a Codebook<F>,
     gradient: KlGradient<'a, F>,
+    way: Way,
 }
 
 impl<F: Real> Layer<'_, F> {
@@ -166,7 +169,7 @@ impl<F: Real> Layer<'_, F> {
         let mut dlevels = vec![F::zero(); codebook.levels().len()];
         let gradient =
             KlGradient { scale: F::one(), dtheta: &mut dtheta, dlog_sigma2: &mut dlog_sigma2, dlevels: &mut dlevels };
-        let value = add_kl(Layer { theta, log_sigma2, codebook, gradient });
+        let value = add_kl(Layer { theta, log_sigma2, codebook, gradient, way: Way::in_use() });
         Kl { value, dtheta, dlog_sigma2, dlevels }
     }
 
@@ -182,7 +185,7 @@ impl<F: Real> Layer<'_, F> {
 
     /// The sum, in a fixed order, of the KL that `chunk_kl` returns for each chunk of the weights.
     fn sum_over_chunks(self, chunk_kl: impl Fn(Chunk<'_, F>) -> f64 + Sync) -> f64 {
-        let Self { theta, log_sigma2, codebook, gradient } = self;
+        let Self { theta, log_sigma2, codebook, gradient, .. } = self;
         let KlGradient { scale, dtheta, dlog_sigma2, dlevels } = gradient;
         for (name, len) in
             [("log_sigma2", log_sigma2.len()), ("dtheta", dtheta.len()), ("dlog_sigma2", dlog_sigma2.len())]

@@ -9,6 +9,7 @@ use super::{Codebook, Kl, Layer, quadrature};
 use crate::error::{Error, Result};
 use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, WeightKl};
+use crate::way::Way;
 use std::fmt;
 use std::str::FromStr;
 
@@ -104,6 +105,9 @@ impl MultiSpike {
     /// As [`MultiSpike::kl`], but returns only the value in nats, and adds the gradient to that of `layer`.
     pub(super) fn add_kl<F: Real>(&self, layer: Layer<'_, F>) -> f64 {
         let codebook = layer.codebook;
+        if layer.way == Way::Definition {
+            return layer.sum_one_by_one(self.weight_kl(codebook));
+        }
         let (levels, costs, ratio) = (codebook.levels(), &costs(codebook)[..], F::of(self.window_ratio));
         let (spike, zero) = (self.spike, self.zero(levels));
         match self.form {

@@ -177,7 +177,7 @@ impl Objective {
                     .map(|gradient| gradient.as_slice_mut().expect("gradients are in standard layout"));
                 let scale = kl_weight / self.divisor(theta.len());
                 let gradient = KlGradient { scale: F::of(scale), dtheta, dlog_sigma2, dlevels };
-                let kl = self.prior.add_kl(theta, log_sigma2, codebook, gradient);
+                let kl = self.prior.add_kl(theta, log_sigma2, codebook, gradient, network.way());
                 (kl, scale * kl)
             })
             .collect();
@@ -196,7 +196,7 @@ impl Objective {
 
     /// Whether the levels of the layers are learned: from the KL, or from the loss in Q(θ).
     pub(crate) fn trains_levels(&self) -> bool {
-        self.forward == Forward::Hard || matches!(self.prior, Prior::MultiSpike(_))
+        self.forward != Forward::Sampled || matches!(self.prior, Prior::MultiSpike(_))
     }
 
     /// The divisor of the KL of a layer with `weights` weights.

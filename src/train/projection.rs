@@ -1,6 +1,7 @@
 //! Projections of parameters into their domains after each step, in this order: ln σ² into [−10, 1]; a zero level back
 //! to 0; levels ascending and at least a gap apart, for the command a 200th of the smallest spacing of the initial
-//! codebook; and, under a multi-spike prior only, θ into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+//! codebook; and θ: under a multi-spike prior into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ], but where the layers compute with
+//! Q(θ), whatever the prior, into [ℓ_1 − g, ℓ_M + g], g the smallest gap (see [`phase`](super::phase)).
 //!
 //! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
 //! [`prior`](crate::prior).

@@ -26,16 +26,14 @@ fn a_lock_is_held_by_one_open_file_until_it_is_closed() {
 }
 
 #[test]
-fn a_lock_that_is_free_is_taken_at_once_and_in_silence() {
+fn a_lock_that_is_free_is_taken_in_silence() {
     let dir = TempDir::new().unwrap();
     let (path, one, other) = opened_twice(&dir, "free");
     assert!(heard("free: ").is_empty());
     lock(&one, &path, Duration::ZERO).unwrap();
     assert!(heard("free: ").is_empty());
-    let begun = Instant::now();
     let parts = ["free: expected a file that no other process writes for 0 s", "one that another is writing"];
     assert_error(lock(&other, &path, Duration::ZERO), &parts);
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
 }
 
 #[test]

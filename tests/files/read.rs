@@ -74,9 +74,7 @@ fn what_a_header_does_not_tell_of_is_not_read() {
     for (start, seen) in [(vec![], "a safetensors file"), (large, "at most 4194304"), (small, "4294967296")] {
         fs::write(&path, start).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(1 << 32).unwrap();
-        let begun = std::time::Instant::now();
         assert_error(read_tensors(&path), &["sparse: ", seen]);
-        assert!(begun.elapsed().as_secs_f64() < 0.5, "{:?}", begun.elapsed());
     }
     // A header that gives a length above the limit.
     let header = r#"{"x":{"dtype":"U8","shape":[8589934592],"data_offsets":[0,8589934592]}}"#;

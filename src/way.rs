@@ -10,9 +10,9 @@ const NAMES: [(&str, Way); 2] = [("definition", Way::Definition), ("fast", Way::
 /// The way to compute an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The definition in `layers`: array expressions, slow.
+    /// The definition, slow: of a layer the array expressions in `layers`, of a KL one weight after another.
     Definition,
-    /// The kernel in `kernels`, fast.
+    /// The kernel, fast: of a layer in `kernels`, of a KL a vector of weights at a time.
     Kernel,
 }
 
@@ -21,7 +21,12 @@ impl Way {
     /// another value, which [`check_environment`] reports.
     pub fn in_use() -> Self {
         static IN_USE: OnceLock<Way> = OnceLock::new();
-        *IN_USE.get_or_init(|| named().ok().flatten().unwrap_or(Self::Kernel))
+        *IN_USE.get_or_init(|| Self::forced().unwrap_or(Self::Kernel))
+    }
+
+    /// The way that `SPIKESLAB_KERNELS` names, if it is set.
+    pub(crate) fn forced() -> Option<Self> {
+        named().ok().flatten()
     }
 
     /// `definition` or `fast`.
