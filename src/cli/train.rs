@@ -7,7 +7,7 @@ use super::figures::{self, FigureFormats};
 use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::threads::Threads;
 use super::training::{self, Changes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::escape::is_unprintable;
 use crate::files::held::make_free;
 use crate::train::Run;
@@ -24,9 +24,9 @@ Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the 
 crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
 sums are rounded in another order.
 With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
-ended; a run whose second phase has begun keeps its number. From there on the learning rate and the weight of the KL follow the new number. config.json
-keeps the earlier one, and the step at which it changed. Until the new end, model.packed and
-figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
+ended; a run whose second phase has begun keeps its number. From there on the learning rate and
+the weight of the KL follow the new number. config.json keeps the earlier one, and the step at
+which it changed. Until the new end, model.packed and figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
 checksum decides. --figure-formats is not kept: give it again.
 Where nothing is given, --kl-scale and --kl-weight are a recipe that was measured; those of `oracle`
 (dataset, 1) are the definitions: with --spike exact the loss of dense layers then bounds -ln evidence.
@@ -49,7 +49,7 @@ Examples:
   spikeslab train --resume runs/eight --data /mnt/mnist   its data have moved")]
 pub(super) struct TrainArguments {
     /// A preset, with its sizes after a colon, or the file of a network's text: see `spikeslab network --help`
-    #[arg(required_unless_present = "resume")]
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     network: Option<String>,
     #[command(flatten)]
     options: TrainingOptions,
@@ -83,18 +83,10 @@ fn command(arguments: &TrainArguments) -> Outcome {
     let formats = arguments.figure_formats.load()?;
     let mut changes = Changes::default();
     let mut run = match (&arguments.resume, &arguments.network) {
-        (Some(dir), network) => {
+        (Some(dir), _) => {
             arguments.download.fetch(arguments.options.data.as_deref())?;
             changes = arguments.options.changes()?;
-            let run = Run::open(dir)?;
-            let config = Run::config(dir)?;
-            if let Some(other) = network {
-                let other = describe(other)?;
-                if other.short_name() != config.network.split(':').next().unwrap_or_default() {
-                    return Err(Error::file(dir, format!("a run of {}", other.name()), config.network).into());
-                }
-            }
-            run
+            Run::open(dir)?
         }
         (None, network) => {
             let network = describe(network.as_deref().unwrap_or_default())?;

@@ -200,11 +200,10 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
     }
 
     /// The rows of one group in θ or σ², as a matrix (O/groups, K).
-    fn group<'b>(&self, weights: ArrayView4<'b, F>, group: usize) -> ndarray::CowArray<'b, F, ndarray::Ix2> {
-        let (outputs, fan_in) = (weights.dim().0, weights.len() / weights.dim().0);
-        let rows = outputs / self.groups;
-        let rows = weights.slice_move(s![group * rows..(group + 1) * rows, .., .., ..]);
-        rows.to_shape((outputs / self.groups, fan_in)).expect("the sizes have the same product").into_owned().into()
+    fn group(&self, weights: ArrayView4<'_, F>, group: usize) -> Array2<F> {
+        let (rows, fan_in) = (weights.dim().0 / self.groups, weights.len() / weights.dim().0);
+        let weights = weights.slice(s![group * rows..(group + 1) * rows, .., .., ..]);
+        weights.to_shape((rows, fan_in)).expect("the sizes have the same product").into_owned()
     }
 
     fn sizes(&self, x: &[usize]) -> Result<Sizes> {

@@ -11,6 +11,8 @@
 //! dx = dm θᵀ + 2 x ⊙ (dv (σ²)ᵀ)
 //! ```
 //!
+//! v₀ = 1e-6 ([`V0`](super::V0)) keeps the derivative of the root finite where x = 0.
+//!
 //! Shapes: x (B, I), θ and ln σ² (I, O), b (O), ε and y (B, O).
 //!
 //! Derived in [chapter 4 of the course](crate::course::local_reparameterization).
@@ -161,7 +163,7 @@ impl<F: Real> BayesDense<'_, F> {
         };
         let ((mut dx, dtheta, dbias), of_variance) = rayon::join(of_mean, of_variance);
         let (dx2, dlog_sigma2) = of_variance.unzip();
-        if let (Some(dx), Some(Some(dx2))) = (&mut dx, dx2) {
+        if let (Some(dx), Some(dx2)) = (&mut dx, dx2.flatten()) {
             Zip::from(dx).and(x).and(&dx2).for_each(|dx, x, dx2| *dx += F::of(2.0) * *x * *dx2);
         }
         Gradients { dx, dtheta, dlog_sigma2, dbias }

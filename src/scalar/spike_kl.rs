@@ -85,6 +85,7 @@ impl Spike {
     #[inline(always)]
     pub fn of_each<V: Vector>(self, t: V) -> (V, V) {
         match self {
+            // One lane is how a definition calls, several are how kernels call.
             Self::Exact if V::LANES == 1 => {
                 let rounded = |f: fn(f64) -> f64| t.map(|t| V::Element::of(f(t.as_f64())));
                 (rounded(exact), rounded(exact_derivative))

@@ -60,7 +60,7 @@ pub fn check_levels(graph: &Graph, levels: usize) -> Result<()> {
     match graph.layers().find(|layer| !layer.unquantized && graph.layer_weights(layer) < levels) {
         None => Ok(()),
         Some(layer) => {
-            let expected = format!("layers of at least {levels} weights for --init-levels kmeans");
+            let expected = format!("layers of at least {levels} weights for init-levels kmeans");
             Err(Error::option("levels", expected, format!("{} of {}", layer.name, graph.layer_weights(layer))))
         }
     }

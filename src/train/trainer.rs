@@ -287,12 +287,16 @@ impl<F: Real> Trainer<F> {
 
     /// For error messages: the step at which a number was not finite, and advice to try a smaller learning rate.
     pub(crate) fn at_step(&self, step: u64) -> String {
-        format!("at step {step} (--learning-rate {:e}: try a smaller one)", self.recipe.learning_rate)
+        format!("at step {step} {}", self.advice())
     }
 
     /// Like [`at_step`](Self::at_step), for parameters after the last step.
     pub(crate) fn after_step(&self) -> String {
-        self.at_step(self.step).replacen("at", "after", 1)
+        format!("after step {} {}", self.step, self.advice())
+    }
+
+    fn advice(&self) -> String {
+        format!("(learning-rate {:e}: try a smaller one)", self.recipe.learning_rate)
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {

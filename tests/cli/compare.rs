@@ -159,6 +159,14 @@ fn four_runs_on_one_schedule() {
         let figure = format!("{:.4}", eval["nll_quantized"].as_f64().unwrap());
         assert!(row.contains(&figure), "{row}: {figure}");
     }
+    // So do weights that come from another training.
+    let begun =
+        [&["compare", "mlp", "--data", "data", "--out", "begun", "--init", "four/gaussian"], &SHORT[..]].concat();
+    let printed = place.succeed(&begun);
+    assert!(
+        printed.contains("in begun: comparison.svg, gaussian/, multi-spike/, hard/, straight-through/"),
+        "{printed}"
+    );
     // A deep network has two phases, and computes with quantized weights, unless options say otherwise.
     fs::write(place.path("deep.net"), "flatten\n".to_string() + &"dense 6\nnorm\nrelu\n".repeat(5) + "dense classes\n")
         .unwrap();

@@ -396,3 +396,16 @@ fn figures_show_every_kind_of_weights_and_are_the_same_again() {
     assert!(packed[4].contains("quantized weights") && !packed[0].contains("sampled"));
     place.refuse(&["eval", "run", "--figures", "run/config.json"], 1, &["config.json"]);
 }
+
+/// Statistics are estimated on the images that the run is trained on: not on those held out, nor beyond the limit.
+#[test]
+fn statistics_are_estimated_on_the_training_images_of_the_run() {
+    let place = Workplace::new();
+    place.train("run", &["--limit", "200", "--validation", "0.25"]);
+    let all = eval(&place, &["run", "--recalibrate"]);
+    assert_eq!(eval(&place, &["run", "--recalibrate=150"]), all);
+    assert_ne!(eval(&place, &["run", "--recalibrate=149"]), all, "more than 149");
+    // `with_run` trains on all 256.
+    let whole = Workplace::with_run();
+    assert_ne!(eval(&whole, &["run", "--recalibrate=150"]), eval(&whole, &["run", "--recalibrate"]));
+}

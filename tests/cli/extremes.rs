@@ -78,7 +78,7 @@ fn assert_ends_well(place: &Workplace, arguments: &[String], reads_stdout: bool)
     let reader = reads_stdout.then_some(reader);
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "{arguments:?} goes on and on");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{arguments:?} has not ended after 120 s");
         std::thread::sleep(Duration::from_millis(1));
     }
     drop(reader);

@@ -91,9 +91,13 @@ impl Workplace {
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// The command in the workplace. It does not see variables of this process that change its output.
     fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spikeslab"));
         command.current_dir(self.dir.path()).args(arguments).stdin(Stdio::null());
+        for name in ["COLUMNS", "LINES", "SPIKESLAB_KERNELS"] {
+            command.env_remove(name);
+        }
         command
     }
 

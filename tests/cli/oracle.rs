@@ -87,7 +87,7 @@ fn options_may_be_written_in_two_ways() {
 fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     let place = Workplace::new();
     place.succeed(&["oracle", "noise", "in.safetensors"]);
-    let cases: [(&[&str], i32, &[&str]); 8] = [
+    let cases: [(&[&str], i32, &[&str]); 10] = [
         (&["oracle"], 2, &["<OP>"]),
         (&["oracle", "dense"], 2, &["OP IN.safetensors OUT.safetensors", "1"]),
         (&["oracle", "dens", "in.safetensors", "out"], 2, &["operation", "dense", "dens"]),
@@ -96,6 +96,8 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
         (&["oracle", "dense", "mlp", "in.safetensors", "out"], 2, &["OP IN.safetensors OUT.safetensors", "4"]),
         (&["oracle", "dense", "missing", "out"], 1, &["missing", "No such file"]),
         (&["oracle", "dense", "in.safetensors", "out"], 1, &["bits", "U32"]),
+        (&["oracle", "kl", "-x", "in.safetensors", "out"], 2, &["options that begin with --", "-x"]),
+        (&["oracle", "kl", "in.safetensors", "./in.safetensors"], 1, &["another file than the input"]),
     ];
     for (arguments, code, parts) in cases {
         place.refuse(arguments, code, parts);

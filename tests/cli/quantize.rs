@@ -52,12 +52,21 @@ fn kmeans_of_odd_weights() {
     ] {
         set_weights(&place, theta);
         let levels = theta.len().max(3).to_string();
-        place.succeed(&["eval", "run", "--kmeans", &levels, "--json"]);
+        let eval: serde_json::Value =
+            serde_json::from_str(&place.succeed(&["eval", "run", "--kmeans", &levels, "--json"])).unwrap();
         place.succeed(&["quantize", "run", "--kmeans", &levels, "--out", "out.packed"]);
         let model = spikeslab::packed::format::load(&place.path("out.packed")).unwrap();
         let layer = model.layers().last().unwrap();
         assert_eq!(layer.levels, expected);
         assert_eq!(layer.decode().as_slice().unwrap()[..theta.len()], *theta);
+        // The quantized loss that `eval` prints is that of the levels in the packed model.
+        let network = checkpoint::load(&place.path("run/checkpoint.safetensors")).unwrap().network;
+        let losses = network.layers().zip(model.layers()).map(|(layer, packed)| {
+            let (theta, quantized) = (network.parameters()[layer.theta].as_slice(), packed.decode());
+            theta.iter().zip(&quantized).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>()
+        });
+        let (sum, seen) = (losses.sum::<f64>(), eval["quantized_loss"].as_f64().unwrap());
+        assert!((seen - sum).abs() <= 1e-5 * sum, "{seen} and {sum}");
     }
     set_weights(&place, &[0.25]);
     for command in [&["eval", "run"][..], &["quantize", "run", "--out", "x"]] {
@@ -110,4 +119,18 @@ fn a_pipe_is_not_replaced_by_a_file() {
     assert!(made.success());
     place.refuse(&["quantize", "run", "--out", "pipe"], 1, &["pipe", "a file to write", "a device or pipe"]);
     assert!(fs::symlink_metadata(place.path("pipe")).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn statistics_are_estimated_where_the_data_have_moved() {
+    let place = Workplace::with_run();
+    place.succeed(&["quantize", "run", "--recalibrate", "--out", "before"]);
+    fs::rename(place.path("data"), place.path("moved")).unwrap();
+    place.refuse(&["quantize", "run", "--recalibrate", "--out", "x"], 1, &["data: ", "nothing of that name"]);
+    place.succeed(&["quantize", "run", "--recalibrate", "--data", "moved", "--out", "after"]);
+    assert_eq!(place.read("after"), place.read("before"));
+    super::write_data(&place.path("others"), 250, 60, 12);
+    let others = ["quantize", "run", "--recalibrate", "--data", "others", "--out", "x"];
+    place.refuse(&others, 1, &["run: ", "it was begun on, checksum "]);
+    place.refuse(&["quantize", "run", "--data", "moved", "--out", "x"], 2, &["--recalibrate"]);
 }

@@ -126,7 +126,7 @@ fn a_checkpoint_of_another_network_is_refused_by_every_command() {
         place.refuse(arguments, 1, &["checkpoint.safetensors", "a checkpoint of mlp", "another network"]);
     }
     place.refuse(&["train", "--resume", "run"], 1, &["checkpoint.safetensors", "[256, 256]", "[6, 1, 5, 5]"]);
-    place.refuse(&["train", "lenet5", "--resume", "run"], 1, &["run", "a run of lenet5", "mlp"]);
+    place.refuse(&["train", "lenet5", "--resume", "run"], 2, &["--resume", "cannot be used with"]);
 }
 
 #[test]

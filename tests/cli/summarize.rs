@@ -29,6 +29,16 @@ fn a_row_a_run_as_columns_csv_and_json() {
     }
     assert_eq!(rows[1]["packed_bytes"], place.read("two/model.packed").len());
     assert!(rows[1]["images"].is_null() && rows.len() == 2, "{json}");
+    for (cells, row) in lines[1..].iter().zip(&rows) {
+        let number = |name: &str| row[name].as_f64().unwrap();
+        let expected = [
+            format!("{:.4}", number("accuracy_mean")),
+            format!("{:.4}", number("accuracy_quantized")),
+            format!("{:.2}", number("quantized_loss")),
+            row["packed_bytes"].to_string(),
+        ];
+        assert_eq!(cells[cells.len() - 4..], expected, "{table}");
+    }
 }
 
 /// Where a directory holds a comparison, its runs; and which images the accuracies are of.

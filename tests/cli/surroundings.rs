@@ -1,5 +1,7 @@
 //! The command in unusual environments.
 
+#[cfg(unix)]
+use super::training::signal;
 use super::training::{LONG, start, wait_for_epoch};
 use super::{SHORT, Workplace, assert_same_results, one_line};
 use std::fs;
@@ -82,6 +84,7 @@ fn a_device_is_no_file_to_read() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn another_directory_in_place_of_a_run_is_left_alone() {
     let place = Workplace::new();
@@ -89,7 +92,6 @@ fn another_directory_in_place_of_a_run_is_left_alone() {
     place.train("other", &[]);
     // The run's directory is exchanged for an empty directory, and for the directory of another run.
     for with_run in [false, true] {
-        // The other directory is prepared first, so that the exchange is done long before the run's next write.
         if with_run {
             place.copy("other", "another");
         } else {
@@ -97,8 +99,11 @@ fn another_directory_in_place_of_a_run_is_left_alone() {
         }
         let mut child = start(&place, &[&["train", "--out", "run"], &LONG[..]].concat());
         let mut stdout = wait_for_epoch(&mut child, 1);
+        // The process stands still during the exchange.
+        signal(&child, "STOP");
         fs::rename(place.path("run"), place.path("moved")).unwrap();
         fs::rename(place.path("another"), place.path("run")).unwrap();
+        signal(&child, "CONT");
         stdout.read_to_end(&mut Vec::new()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -351,3 +351,24 @@ fn definitions_train_as_kernels_do() {
         "{line}"
     );
 }
+
+/// The advice names options that can be given and that change something.
+#[test]
+fn advice_for_weights_between_levels() {
+    let place = Workplace::new();
+    let last = |out: &str, options: &[&str]| place.train(out, options).lines().last().unwrap().to_string();
+    let kmeans = "(--warmup 0.8 --forward hard --init-levels kmeans)";
+    for (out, options, weight, phases) in [
+        ("default", &[][..], "(--kl-weight 1)", kmeans),
+        ("zero", &["--kl-weight", "0"], "(--kl-weight 0.2)", kmeans),
+        ("vnq", &["--prior", "vnq"], "(--kl-weight 1)", "(--warmup 0.8 --forward hard)"),
+    ] {
+        let line = last(out, options);
+        for part in ["% of the weights lie between levels", "(--epochs 4)", weight, phases] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+    for prior in ["none", "gaussian"] {
+        assert!(!last(prior, &["--prior", prior]).contains("between levels"), "{prior}");
+    }
+}

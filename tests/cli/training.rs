@@ -45,8 +45,9 @@ fn a_signal_to_end_leaves_a_run_that_resume_continues_to_the_same_bits() {
     let place = place_with_whole_run();
     let begin = [&["train", "--out", "a run"], &LONG[..]].concat();
     let resume = ["train", "--resume", "a run"];
-    let cases = [(2, &begin[..], "INT", 130), (4, &resume, "TERM", 143), (6, &resume, "HUP", 129)];
-    for (epoch, arguments, name, code) in cases {
+    for (arguments, name, code) in [(&begin[..], "INT", 130), (&resume, "TERM", 143), (&resume, "HUP", 129)] {
+        let is_begun = place.path("a run/metrics.jsonl").exists();
+        let epoch = if is_begun { place.metrics("a run").len() as u32 + 1 } else { 1 };
         let mut child = start(&place, arguments);
         let mut stdout = wait_for_epoch(&mut child, epoch);
         signal(&child, name);
@@ -164,8 +165,7 @@ fn a_run_that_is_complete_is_only_told_about_again() {
     let printed = place.succeed(&["train", "--resume", "run"]);
     assert!(printed.contains("quantized loss") && !printed.contains("epoch "), "{printed}");
     assert_eq!(place.results("run"), before);
-    let named = place.succeed(&["train", "mlp", "--resume", "run", "--threads", "1"]);
-    assert_eq!(named, printed);
+    assert_eq!(place.succeed(&["train", "--resume", "run", "--threads", "1"]), printed);
 }
 
 #[cfg(unix)]

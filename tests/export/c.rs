@@ -136,3 +136,14 @@ fn numbers_that_c_has_no_literal_for_are_refused() {
     let model = PackedModel::new("overflow", &network, None);
     crate::common::assert_error(source(&model), &["tensor bn1", "finite numbers", "(saw: inf)"]);
 }
+
+#[test]
+fn of_equal_logits_the_first_class_is_returned() {
+    if is_there("export::c, equal logits", "CC", "cc", &["--version"]) {
+        let mut model = model(graphs().swap_remove(9), 3);
+        model.standardization = None;
+        let x = Array4::zeros((1, 3, 2, 2));
+        let (logits, classes) = run(&model, &x, &["cc"], &[]);
+        assert!(logits.iter().all(|logit| *logit == 0.0) && classes == [0.0], "{logits} {classes:?}");
+    }
+}

@@ -42,20 +42,20 @@ fn a_lock_is_waited_for_and_after_a_second_somebody_is_told_once() {
     let (path, one, other) = opened_twice(&dir, "awaited");
     assert!(heard("awaited: ").is_empty());
     lock(&one, &path, Duration::ZERO).unwrap();
+    let begun = Instant::now();
+    let mut told = Vec::new();
     scope(|scope| {
-        let waiting = scope.spawn(|| {
-            let begun = Instant::now();
-            lock(&other, &path, Duration::from_secs(60)).map(|()| begun.elapsed())
-        });
+        let waiting = scope.spawn(|| lock(&other, &path, Duration::from_secs(60)));
         sleep(Duration::from_millis(500));
-        assert!(heard("awaited: ").is_empty(), "half a second is no time");
+        told.extend(heard("awaited: "));
+        // Unless this thread slept for longer than it asked for.
+        assert!(told.is_empty() || begun.elapsed() >= Duration::from_secs(1), "{told:?} too early");
         sleep(Duration::from_millis(1000));
-        assert!(!waiting.is_finished());
+        assert!(!waiting.is_finished(), "{:?}", begun.elapsed());
         drop(one);
-        let waited = waiting.join().unwrap().unwrap();
-        assert!(waited >= Duration::from_millis(1400) && waited < Duration::from_secs(30), "{waited:?}");
+        waiting.join().unwrap().unwrap();
     });
-    let told = heard("awaited: ");
+    told.extend(heard("awaited: "));
     assert!(told.len() == 1 && told[0].ends_with("waiting for another process that is writing it"), "{told:?}");
 }
 

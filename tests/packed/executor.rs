@@ -10,7 +10,7 @@ use crate::common::tolerance::{Check, tolerance};
 use ndarray::{Array4, Axis};
 use rayon::prelude::*;
 use spikeslab::nets::{Given, Graph, Network, WeightMode};
-use spikeslab::packed::PackedModel;
+use spikeslab::packed::{Executor, PackedModel};
 
 /// Networks large enough for a team of threads, their packed models, and images.
 fn large() -> Vec<(Network<f32>, PackedModel, Array4<f32>)> {
@@ -110,5 +110,18 @@ fn what_is_not_a_number_stays_so() {
         assert!(model.predict(x.clone()).unwrap().iter().all(|logit| logit.is_finite()));
         x[[0, 0, corner[0], corner[1]]] = f32::NAN;
         assert!(model.predict(x).unwrap().iter().all(|logit| logit.is_nan()), "{corner:?}");
+    }
+}
+
+/// An executor's buffers hold numbers of earlier images, here NaN; they do not change a later prediction.
+#[test]
+fn nothing_is_left_of_earlier_images() {
+    for (_, model, x) in large() {
+        let executor = Executor::new(&model);
+        executor.predict(Array4::from_elem(x.dim(), f32::NAN)).unwrap();
+        for count in [x.dim().0, 1, 3, x.dim().0] {
+            let x = x.slice(ndarray::s![..count, .., .., ..]).to_owned();
+            assert_eq!(executor.predict(x.clone()).unwrap(), model.predict(x).unwrap(), "{}, {count}", model.name);
+        }
     }
 }

@@ -54,9 +54,13 @@ fn each_model_is_right_on_as_many_images_as_its_record_says() {
 /// The weights to begin with have PyTorch's names and the shapes of the preset.
 #[test]
 fn the_weights_to_begin_with_are_those_of_the_preset() {
-    for (name, classes) in [("resnet20-phase-a", 10), ("resnet20-cifar100-none", 100)] {
+    for (name, preset, classes) in [
+        ("resnet20-phase-a", "resnet20", 10),
+        ("resnet20-cifar100-none", "resnet20", 100),
+        ("densenet-phase-a", "densenet", 10),
+    ] {
         let given = Given { input: Some([3, 32, 32]), classes: Some(classes), outputs: None };
-        let graph = Description::preset("resnet20").unwrap().graph(given).unwrap();
+        let graph = Description::preset(preset).unwrap().graph(given).unwrap();
         let path = models().join(name).with_extension("safetensors");
         let (_, unused) = pytorch::read(&path, &BTreeMap::new(), &graph).unwrap();
         assert!(unused.is_empty(), "{name}: {unused:?}");

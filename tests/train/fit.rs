@@ -8,7 +8,7 @@ use spikeslab::train::data::augment::augment;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
 use spikeslab::train::recipe::PriorName;
-use spikeslab::train::{Loss, Recipe, Trainer};
+use spikeslab::train::{Dataset, Loss, Recipe, Split, Trainer};
 
 const SIZE: usize = 16;
 
@@ -181,4 +181,21 @@ fn a_number_that_is_not_finite_ends_the_run_with_its_tensor_and_step() {
     let outcome = fit(&mut trainer, &split(64, 10, SIZE), Position::default(), &mut notes);
     assert_error(outcome, &["tensor ", "finite numbers", "step "]);
     assert!(notes.epochs.is_empty());
+}
+
+#[test]
+fn data_that_do_not_fit_the_trainer_are_refused() {
+    let refused = |data: &Split, parts: &[&str]| {
+        let mut trainer = trainer("mlp", short_recipe(), 64);
+        assert_error(fit(&mut trainer, data, Position::default(), &mut ()), parts);
+        assert_eq!(trainer.step, 0);
+    };
+    refused(&split(63, 10, SIZE), &["images", "64, as many as the trainer is for", "63"]);
+    let Split { train, test, .. } = split(64, 10, SIZE);
+    let none = Dataset::new(Vec::new(), Vec::new(), test.shape(), test.classes()).unwrap();
+    refused(&Split::new(train.clone(), none, "no test"), &["images", "at least one test or validation image", "none"]);
+    let pixels = (0..test.len()).flat_map(|i| test.pixels(i).to_vec()).collect();
+    let wider = Dataset::new(pixels, test.labels().to_vec(), test.shape(), test.classes() + 1).unwrap();
+    let (classes, more) = (format!("{} classes", test.classes()), (test.classes() + 1).to_string());
+    refused(&Split::new(train, wider, "wider"), &["labels", &classes, &more]);
 }

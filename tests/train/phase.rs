@@ -126,7 +126,7 @@ fn the_second_phase_begins_with_new_levels_variances_and_moments() {
     let rate = after.recipe().learning_rate;
     for (before, after) in values(&trainer.network, Role::Theta).iter().zip(values(&after.network, Role::Theta)) {
         let farthest = before.iter().zip(&after).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
-        // Weights beyond the levels are projected back, and change by more.
+        // No upper bound: a weight beyond the outermost levels is also moved back to them, by more than the rate.
         assert!(farthest > 0.9 * rate, "{farthest}");
     }
     assert!(after.kl_weight() > 0.0);
@@ -205,4 +205,19 @@ fn a_layer_with_fewer_weights_than_levels_is_found_before_the_training() {
     assert_error(check_levels(&graph, 151), &["levels", "at least 151 weights", "conv1 of 150"]);
     graph.keep_first_and_last();
     assert!(check_levels(&graph, 256).is_ok(), "an unquantized layer has no levels");
+}
+
+/// Levels fitted to small weights may be nearer than the recipe's smallest distance.
+#[test]
+fn levels_fitted_to_small_weights_are_not_pushed_apart() {
+    let mut network = mlp();
+    let thetas: Vec<usize> = network.layers().map(|layer| layer.theta).collect();
+    thetas.iter().for_each(|theta| network.parameters_mut()[*theta].value.mapv_inplace(|theta| 1e-3 * theta));
+    let tiny = Recipe { learning_rate: 1e-8, ..recipe(PriorName::Nearest, Forward::Hard, InitLevels::Kmeans) };
+    let after = |steps| values(&train(network.clone(), tiny.clone(), Some(steps)).0.network, Role::Levels);
+    for (fitted, projected) in after(4).iter().zip(after(5)) {
+        for (fitted, projected) in fitted.iter().zip(&projected) {
+            assert!((fitted - projected).abs() < 1e-5, "{fitted} became {projected}");
+        }
+    }
 }

@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
                 }
                 None => (Op::Add, shape),
             },
-            _ => {
+            "concat" => {
                 let mut channels = 0;
                 for input in inputs {
                     let other = self.graph.shape(*input);
@@ -161,6 +161,7 @@ impl<'a> Builder<'a> {
                 }
                 (Op::Concat, [&[channels], &shape[1..]].concat())
             }
+            other => unreachable!("{other} is no operation: the line was checked"),
         })
     }
 

@@ -118,7 +118,7 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
     }
 }
 
-/// Adds the products of these images to the sums, which are stored at the indices of [`PatchLayout::sums`].
+/// Adds the products of these images to the sums, which are stored at the indices of [`PatchLayout::first_sum`].
 #[inline(always)]
 pub(super) fn add<V: Vector>(patches: &PatchLayout, gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
