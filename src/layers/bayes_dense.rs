@@ -11,7 +11,7 @@
 //! dx = dm θᵀ + 2 x ⊙ (dv (σ²)ᵀ)
 //! ```
 //!
-//! v₀ = 1e-6 ([`V0`](super::V0)) keeps the derivative of the root finite where x = 0.
+//! v₀ = 1e-6 ([`V0`]) keeps the derivative of the root finite where x = 0.
 //!
 //! Shapes: x (B, I), θ and ln σ² (I, O), b (O), ε and y (B, O).
 //!
