@@ -26,8 +26,8 @@ pub use portable::Portable;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
 
-/// A multiple of the lanes of every vector that a kernel runs with, and of its [`Vector::Wide`]. [`Vector::Several`]
-/// may have twice as many lanes; it then has no `unzip`, `look_up` or `transpose`.
+/// A multiple of the lanes of every vector that a kernel runs with, and of its [`Vector::Wide`]. A
+/// [`Vector::Several`] may have twice as many lanes; `unzip`, `look_up` and `transpose` are not for such a vector.
 pub const MAX_LANES: usize = 16;
 
 /// A multiple of the lanes of every [`Vector::Several`].

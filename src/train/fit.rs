@@ -92,8 +92,8 @@ impl<F: Real> Observer<F> for () {
 /// Trains from `position` to the last epoch of the recipe, or until the observer stops it.
 ///
 /// # Errors
-/// If there are not as many training images as the trainer is for, there is no image to evaluate on, the images or
-/// classes do not fit the network, a number is not finite, or the observer fails.
+/// If the number of training images is not the one that the trainer was made for, there is no image to evaluate on, the
+/// images or classes do not fit the network, a number is not finite, or the observer fails.
 pub fn fit<F: Real>(
     training: &mut dyn Training<F>,
     data: &Split,

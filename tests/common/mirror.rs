@@ -23,7 +23,7 @@ fn every_numeric_source_file_has_a_test_file_of_its_name() {
     assert!(seen >= 30, "only {seen} source files found");
 }
 
-/// The files below a folder, but for those of the fuzzer, which is a crate of its own.
+/// All files below a folder, without the files of the fuzzer, which is a crate of its own.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let below = entries.filter(|path| !path.ends_with("tests/fuzz"));
