@@ -6,7 +6,7 @@ use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::Real;
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::scalar::vector::{Kernel, Vector};
+use spikeslab::simd::{Kernel, Vector};
 
 const WEIGHTS: usize = 1 << 16;
 const LEVELS: [usize; 4] = [2, 3, 4, 16];

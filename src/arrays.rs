@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::tensor::fresh::{Fresh, FreshChunk};
 use ndarray::{Array, ArrayView, Dimension};
 use rayon::prelude::*;

@@ -30,7 +30,8 @@
 //!
 //! The modules, in the order in which data flows through them:
 //!
-//! 1. [`scalar`] has functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike.
+//! 1. [`scalar`] has functions of one real number. Begin with [`scalar::spike_kl`], the KL to one spike. It is written
+//!    for the vectors of [`simd`], one or several numbers at a time.
 //! 2. [`tensor`] has the basic operations on arrays: matrix products, im2col, counter-based noise.
 //! 3. [`prior`] has the multi-spike-and-slab prior in five forms, the codebook, the quantizer.
 //! 4. [`layers`] has one operation per file: its mathematics and its definition, forward and backward. [`kernels`]
@@ -82,8 +83,8 @@
 //! # What stays
 //!
 //! The names and the behaviour of [`layers`], [`prior`], [`nets`], [`train`], [`packed`] and [`export`] are the crate's
-//! interface, and so are the types of other modules that these name: [`scalar::Real`], [`scalar::WeightKl`],
-//! [`kernels::Way`], [`tensor::im2col::Window`], [`tensor::statistics::Statistics`]. All else is public for the tests and
+//! interface, and so are the types of other modules that these name: [`scalar::Real`] and its [`simd::Lane`],
+//! [`simd::Vector`], [`scalar::WeightKl`], [`kernels::Way`], [`tensor::im2col::Window`], [`tensor::statistics::Statistics`]. All else is public for the tests and
 //! for readers, and may change with any version.
 //!
 //! # Sources
@@ -120,6 +121,7 @@ pub mod report;
 #[cfg(feature = "files")]
 mod reserve;
 pub mod scalar;
+pub mod simd;
 mod spares;
 mod team;
 pub mod tensor;

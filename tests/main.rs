@@ -26,6 +26,7 @@ mod parsers;
 mod prior;
 mod report;
 mod scalar;
+mod simd;
 mod tensor;
 mod train;
 #[cfg(feature = "files")]

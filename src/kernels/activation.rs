@@ -20,7 +20,7 @@
 use crate::arrays::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::simd::{Kernel, Lane, MAX_LANES, Vector};
 use crate::tensor::statistics::Statistics;
 use crate::tensor::sum::BLOCK;
 use ndarray::{ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};

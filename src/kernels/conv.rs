@@ -29,13 +29,12 @@ mod weight_gradient;
 
 use super::activation::Activation;
 use crate::arrays::{check_shape, exp as sigma2, in_standard_layout};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::scalar::Real;
-use crate::scalar::vector::MAX_LANES;
 use crate::spares::Spares;
 use crate::tensor::aligned::Aligned;
 use crate::tensor::fresh::Fresh;
-use crate::tensor::im2col::Window;
+use crate::tensor::im2col::{Sizes, Window};
 use backward::{Images, InputGradients, Partial};
 use forward::{Forward, Output};
 use input_gradient::Adjoint;
@@ -81,62 +80,7 @@ pub struct ParameterGradients<F> {
     pub dbeta: Array1<F>,
 }
 
-/// The sizes of the products.
-pub(crate) struct Sizes {
-    /// One group of an image (C/groups, H, W).
-    pub image: [usize; 3],
-    /// Output positions in each direction (OH, OW).
-    pub output: [usize; 2],
-}
-
 const STANDARD: &str = "made in standard layout";
-
-/// The largest number of pixels of a padded image, in all input or all output channels of a group: more than any
-/// network has, and few enough that 32 bits index the pixels of several laid-out images.
-const LARGEST_IMAGE: usize = 1 << 28;
-/// The most elements by which `staggered`, in [`layout`], lengthens a laid-out channel.
-const MOST_ADDED: usize = 2 * MAX_LANES;
-
-impl Sizes {
-    /// The sizes of a convolution whose parameters and images have these shapes.
-    ///
-    /// # Errors
-    /// If a shape does not fit.
-    pub(crate) fn of(
-        theta: &[usize],
-        log_sigma2: &[usize],
-        bias: Option<&[usize]>,
-        window: &Window,
-        groups: usize,
-        x: &[usize],
-    ) -> Result<Self> {
-        let (outputs, channels) = (theta[0], theta[1]);
-        let [kernel_h, kernel_w] = window.kernel;
-        check_shape("theta", &[outputs, channels, kernel_h, kernel_w], theta)?;
-        if theta.contains(&0) {
-            return Err(Error::tensor("theta", "sizes of at least 1", format!("{theta:?}")));
-        }
-        check_shape("log_sigma2", theta, log_sigma2)?;
-        if groups == 0 || outputs % groups != 0 {
-            let expected = format!("a divisor of the {outputs} output channels");
-            return Err(Error::option("groups", expected, groups));
-        }
-        check_shape("x", &[x[0], channels * groups, x[2], x[3]], x)?;
-        if let Some(bias) = bias {
-            check_shape("bias", &[outputs], bias)?;
-        }
-        let output = window.output_size([x[2], x[3]])?;
-        // An image is laid out with its padding; `output_size` has checked that these sums do not overflow.
-        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
-        let most = channels.max(outputs / groups);
-        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(MOST_ADDED));
-        if channel.and_then(|channel| channel.checked_mul(most)).is_none_or(|pixels| pixels > LARGEST_IMAGE) {
-            let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
-            return Err(Error::option("padding", expected, format!("{most} x {} x {}", padded[0], padded[1])));
-        }
-        Ok(Self { image: [channels, x[2], x[3]], output })
-    }
-}
 
 impl<F: Real> Conv2d<'_, F> {
     fn sizes(&self, x: &[usize]) -> Result<Sizes> {

@@ -14,7 +14,7 @@
 //! of a sum of a thousand terms, and the sum is the same for any number of threads.
 
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::simd::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
 use crate::team;
 use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};

@@ -10,7 +10,7 @@
 //! [`layers::batch_norm`](crate::layers::batch_norm).
 
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::team;
 use crate::tensor::statistics::{CONTIGUOUS, FEW, block, by_place, channels};
 use crate::tensor::sum::Sums;

@@ -14,7 +14,6 @@
 use super::pool::{Pool, Span};
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
 use ndarray::{Array4, ArrayView4, Zip};
 
 /// What the forward stores for the backward: the geometry alone.
@@ -45,8 +44,7 @@ pub fn forward<F: Real>(x: ArrayView4<'_, F>, pool: &Pool) -> Result<(Array4<F>,
     let mut y = Array4::zeros((batch, channels, output_h, output_w));
     let mut planes = y.view_mut().into_shape_with_order((batch * channels, output_h * output_w)).expect(STANDARD);
     Zip::from(x.outer_iter()).and(planes.outer_iter_mut()).par_for_each(|x, mut y| {
-        let (x, y) = (x.to_slice().expect(STANDARD), y.as_slice_mut().expect(STANDARD));
-        F::vectorize(Forward { windows: &windows, width, x, y });
+        average(&windows, width, x.to_slice().expect(STANDARD), y.as_slice_mut().expect(STANDARD));
     });
     let output = y.dim();
     Ok((y, Cache { windows, image: (height, width), output }))
@@ -64,73 +62,42 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     let mut dx = Array4::zeros((batch, channels, height, width));
     let mut planes = dx.view_mut().into_shape_with_order((batch * channels, height * width)).expect(STANDARD);
     Zip::from(planes.outer_iter_mut()).and(dy.outer_iter()).par_for_each(|mut dx, dy| {
-        let (dx, dy) = (dx.as_slice_mut().expect(STANDARD), dy.to_slice().expect(STANDARD));
-        F::vectorize(Backward { windows, width, dy, dx });
+        add_shares(windows, width, dy.to_slice().expect(STANDARD), dx.as_slice_mut().expect(STANDARD));
     });
     dx
 }
 
 const STANDARD: &str = "in standard layout";
 
-/// The forward of one channel: for each row of windows the sum of each column of pixels, then for each window the sum
-/// over its columns.
-struct Forward<'a, F> {
-    windows: &'a Spans,
-    width: usize,
-    /// (H, W).
-    x: &'a [F],
-    /// (OH, OW).
-    y: &'a mut [F],
-}
-
-impl<F: Real> Kernel<F> for Forward<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) {
-        let Self { windows: Spans { rows, columns }, width, x, y } = self;
-        let mut sums = vec![0.0; width];
-        for (rows, y) in rows.iter().zip(y.chunks_exact_mut(columns.len())) {
-            sums.fill(0.0);
-            for x in x[rows.pixels.start * width..rows.pixels.end * width].chunks_exact(width) {
-                sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x.as_f64());
-            }
-            for (y, Span { pixels, counted }) in y.iter_mut().zip(columns) {
-                let sum: f64 = sums[pixels.clone()].iter().sum();
-                *y = F::of(sum / (rows.counted as f64 * *counted as f64));
-            }
+/// The forward of one channel, from `x` (H, W) to `y` (OH, OW): for each row of windows the sum of each column of
+/// pixels, then for each window the sum over its columns.
+fn average<F: Real>(Spans { rows, columns }: &Spans, width: usize, x: &[F], y: &mut [F]) {
+    let mut sums = vec![0.0; width];
+    for (rows, y) in rows.iter().zip(y.chunks_exact_mut(columns.len())) {
+        sums.fill(0.0);
+        for x in x[rows.pixels.start * width..rows.pixels.end * width].chunks_exact(width) {
+            sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x.as_f64());
+        }
+        for (y, Span { pixels, counted }) in y.iter_mut().zip(columns) {
+            let sum: f64 = sums[pixels.clone()].iter().sum();
+            *y = F::of(sum / (rows.counted as f64 * *counted as f64));
         }
     }
 }
 
-/// The backward of one channel: for each row of windows the gradient of each column of pixels, which is then added to
-/// each of the row's pixel rows.
-struct Backward<'a, F> {
-    windows: &'a Spans,
-    width: usize,
-    /// (OH, OW).
-    dy: &'a [F],
-    /// (H, W), added to.
-    dx: &'a mut [F],
-}
-
-impl<F: Real> Kernel<F> for Backward<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) {
-        let Self { windows: Spans { rows, columns }, width, dy, dx } = self;
-        let mut to_columns = vec![F::zero(); width];
-        for (rows, dy) in rows.iter().zip(dy.chunks_exact(columns.len())) {
-            to_columns.fill(F::zero());
-            for (dy, Span { pixels, counted }) in dy.iter().zip(columns) {
-                // y = Σ x / n
-                let share = *dy / F::of(rows.counted as f64 * *counted as f64);
-                to_columns[pixels.clone()].iter_mut().for_each(|sum| *sum += share);
-            }
-            for dx in dx[rows.pixels.start * width..rows.pixels.end * width].chunks_exact_mut(width) {
-                dx.iter_mut().zip(&to_columns).for_each(|(dx, d)| *dx += *d);
-            }
+/// The backward of one channel, from `dy` (OH, OW), which adds to `dx` (H, W): for each row of windows the gradient of
+/// each column of pixels, which is then added to each of the row's pixel rows.
+fn add_shares<F: Real>(Spans { rows, columns }: &Spans, width: usize, dy: &[F], dx: &mut [F]) {
+    let mut of_columns = vec![F::zero(); width];
+    for (rows, dy) in rows.iter().zip(dy.chunks_exact(columns.len())) {
+        of_columns.fill(F::zero());
+        for (dy, Span { pixels, counted }) in dy.iter().zip(columns) {
+            // y = Σ x / n
+            let share = *dy / F::of(rows.counted as f64 * *counted as f64);
+            of_columns[pixels.clone()].iter_mut().for_each(|sum| *sum += share);
+        }
+        for dx in dx[rows.pixels.start * width..rows.pixels.end * width].chunks_exact_mut(width) {
+            dx.iter_mut().zip(&of_columns).for_each(|(dx, d)| *dx += *d);
         }
     }
 }

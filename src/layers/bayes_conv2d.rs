@@ -21,10 +21,10 @@
 
 use super::{V0, check_shape, in_standard_layout, sigma2};
 use crate::error::Result;
-use crate::kernels::conv::{Conv2d, OutputGradient, Sizes};
+use crate::kernels::conv::{Conv2d, OutputGradient};
 use crate::kernels::{Way, conv};
 use crate::scalar::Real;
-use crate::tensor::im2col::{Window, col2im, im2col};
+use crate::tensor::im2col::{Sizes, Window, col2im, im2col};
 use crate::tensor::product::product;
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView4, ArrayViewMut2, Axis, s};
 

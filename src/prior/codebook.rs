@@ -33,7 +33,8 @@ impl<F: Real> Codebook<F> {
     pub fn with_level_weights(levels: Vec<F>, level_weights: Vec<F>) -> Result<Self> {
         check_levels("codebook", &levels)?;
         if level_weights.len() != levels.len() {
-            return Err(Error::option("level_weights", levels.len().to_string(), level_weights.len()));
+            let expected = format!("{} masses, one for each level", levels.len());
+            return Err(Error::option("level_weights", expected, level_weights.len()));
         }
         if let Some(mass) = level_weights.iter().find(|mass| !(mass.is_finite() && **mass > F::zero())) {
             return Err(Error::option("level_weights", "positive numbers", mass));

@@ -13,8 +13,8 @@
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::Vector;
-use crate::scalar::{Real, WeightKl};
+use crate::scalar::{Real, RealVector, WeightKl};
+use crate::simd::Vector;
 
 /// The form `mixture` for these levels.
 #[derive(Clone, Debug)]

@@ -30,8 +30,8 @@
 //! dense layers, the negative loss times the size of the data set estimates a lower bound on the logarithm of the
 //! evidence, up to v₀ and the constant of the prior. A convolution draws the noise of each position by itself (see
 //! [`train::draw`](crate::train::draw)), so that with convolutions it estimates such a bound only approximately. Where
-//! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ or scale the loss is a tempered
-//! objective. With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
+//! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ the loss is a tempered objective;
+//! with the per-weight scale κ differs from layer to layer, and the loss bounds nothing (chapter 6 of the course). With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
 //! below F_true.
 //!
 //! # The prior is improper

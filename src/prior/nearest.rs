@@ -12,8 +12,8 @@
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::{Mask, Vector};
 use crate::scalar::{Real, WeightKl};
+use crate::simd::{Mask, Vector};
 
 /// `nearest` to these levels.
 #[derive(Clone, Debug)]

@@ -135,7 +135,9 @@ fn tanh_sinh(u: f64) -> (f64, f64, f64) {
 fn add_log_p(distances: &[f64], level_weights: &[f64], mass: f64, value: &mut f64, dlevels: &mut [f64]) -> f64 {
     let count = distances.len();
     let n = (1..count).fold(0, |n, k| if distances[k].abs() < distances[n].abs() { k } else { n });
-    let (gap, sign) = (distances[n].abs(), distances[n].signum());
+    let gap = distances[n].abs();
+    // On the level itself, where σ is too small for w to differ from it, the slopes of both sides cancel.
+    let sign = if gap == 0.0 { 0.0 } else { distances[n].signum() };
     let (mut ratio, mut pull, mut log, mut slope, mut slope_ratio) = (level_weights[n], 0.0, 0.0, 0.0, 0.0);
     for k in (0..count).filter(|k| *k != n) {
         let (to, a) = (distances[k], level_weights[k]);

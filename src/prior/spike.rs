@@ -13,8 +13,8 @@
 //! Derived in [chapter 2 of the course](crate::course::one_spike).
 
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::{Mask, Vector};
-use crate::scalar::{Real, WeightKl};
+use crate::scalar::{Real, RealVector, WeightKl};
+use crate::simd::Mask;
 
 /// From this |u| on, D(u²) is ln|u| plus a constant to rounding, in f64 too: the neglected term is 1/(2u²) = 5e-19.
 pub const FAR: f64 = 1e9;
@@ -28,7 +28,7 @@ pub struct Sigma<V> {
     pub inverse: V,
 }
 
-impl<V: Vector> Sigma<V> {
+impl<V: RealVector> Sigma<V> {
     /// The σ for this ln σ².
     #[inline(always)]
     pub fn new(log_sigma2: V) -> Self {
@@ -38,7 +38,7 @@ impl<V: Vector> Sigma<V> {
 
 /// D(t) in nats and its derivatives; ∂D/∂ℓ = −∂D/∂θ. If θ = ℓ all are 0, for any σ.
 #[inline(always)]
-pub fn spike_kl<V: Vector>(spike: Spike, theta: V, sigma: Sigma<V>, level: V) -> WeightKl<V> {
+pub fn spike_kl<V: RealVector>(spike: Spike, theta: V, sigma: Sigma<V>, level: V) -> WeightKl<V> {
     let u = (theta - level) * sigma.inverse;
     let t = u * u;
     let (value, slope) = spike.of_each(t);
@@ -51,7 +51,7 @@ pub fn spike_kl<V: Vector>(spike: Spike, theta: V, sigma: Sigma<V>, level: V) ->
 /// logarithm of u.
 #[cold]
 #[inline(never)]
-fn with_far_lanes<V: Vector>(kl: WeightKl<V>, spike: Spike, u: V, delta: V, log_sigma2: V) -> WeightKl<V> {
+fn with_far_lanes<V: RealVector>(kl: WeightKl<V>, spike: Spike, u: V, delta: V, log_sigma2: V) -> WeightKl<V> {
     let [u, delta, log_sigma2] = [u, delta, log_sigma2].map(V::lanes);
     let [mut value, mut dtheta, mut dlog_sigma2] = [kl.value, kl.dtheta, kl.dlog_sigma2].map(V::lanes);
     for lane in (0..V::LANES).filter(|lane| is_far(u[*lane])) {

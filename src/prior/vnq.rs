@@ -14,8 +14,8 @@ use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
 use super::windows::window;
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::Vector;
 use crate::scalar::{Real, WeightKl};
+use crate::simd::Vector;
 
 /// ρ of the published form.
 pub const WINDOW_RATIO: f64 = 0.375;

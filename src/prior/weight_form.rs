@@ -3,8 +3,8 @@
 
 use super::Chunk;
 use super::spike::Sigma;
-use crate::scalar::vector::{Kernel, SEVERAL_LANES, Vector};
 use crate::scalar::{Real, WeightKl};
+use crate::simd::{Kernel, Lane, SEVERAL_LANES, Vector};
 use crate::tensor::sum::BLOCK;
 
 /// A form of the KL to the levels of one codebook.

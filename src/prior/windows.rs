@@ -14,8 +14,8 @@
 use super::spike::{Sigma, spike_kl};
 use super::weight_form::{OfLevels, WeightForm};
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::Vector;
-use crate::scalar::{Real, WeightKl};
+use crate::scalar::{Real, RealVector, WeightKl};
+use crate::simd::Vector;
 
 /// ρ of the published code.
 pub const WINDOW_RATIO: f64 = 0.15;
@@ -29,14 +29,15 @@ pub(crate) struct Omega<V> {
 
 /// The window of a nonzero level, with ρ = `ratio`.
 #[inline(always)]
-pub(crate) fn window<V: Vector>(theta: V, level: V, ratio: V) -> Omega<V> {
-    let (zero, two) = (V::zero(), V::of(2.0));
+pub(crate) fn window<V: RealVector>(theta: V, level: V, ratio: V) -> Omega<V> {
+    let zero = V::zero();
+    // τ with the sign of the level; no square of it, which could overflow or be 0.
     let width = ratio * level;
-    let (delta, width2) = (theta - level, width * width);
-    let value = (-delta * delta / (two * width2)).exp();
-    let slope = value * delta / width2;
-    // If the level is so small that width² is 0, the window is closed, and has no slope.
-    let is_closed = width2.equals(zero) | value.equals(zero);
+    let z = (theta - level) / width;
+    let value = (V::of(-0.5) * z * z).exp();
+    let slope = value * z / width;
+    // If the level is so small that its width is 0, the window is closed, and has no slope.
+    let is_closed = width.equals(zero) | value.equals(zero);
     Omega {
         value: V::select(is_closed, zero, value),
         dtheta: V::select(is_closed, zero, -slope),

@@ -15,9 +15,9 @@
 //! over every x of the domain, in ε = 2⁻²³: eˣ 0.68 (where the result is subnormal, 0.75 of the spacing there), ln x
 //! 0.69, ln(1 + x) 1.09.
 
-use super::vector::Vector;
+use crate::simd::Vector;
 
-/// The first ten bits of ln 2.
+/// ln 2, rounded to ten bits.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
 /// ln 2 − high part.
 const LN_2_LOW: f32 = -2.121_944_4e-4;

@@ -12,7 +12,7 @@
 //! Where a product and a sum are rounded once, the relative error is at most 3e-16 (1.3 units in the last place), near
 //! 1 as well.
 
-use super::vector::Vector;
+use crate::simd::Vector;
 
 /// High part of ln 2: its last 21 bits are 0, so that e times it is exact.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;

@@ -11,10 +11,9 @@ pub mod ln_unit;
 pub mod real;
 pub mod spike_kl;
 pub mod spike_pieces;
-pub mod vector;
 pub mod weight_kl;
 
-pub use real::Real;
+pub use real::{Real, RealVector};
 pub use weight_kl::WeightKl;
 
 /// ½(γ + ln 2), γ Euler's constant: with it D(0) = 0: see [`spike_kl`].

@@ -1,24 +1,17 @@
 //! The working precision: f32 or f64.
 
 use super::spike_pieces::{self, Polynomials};
-use super::vector::{Kernel, Vector, vectorize_f32, vectorize_f64};
 use super::{elementary, ln_unit};
-use ndarray::NdFloat;
+use crate::simd::{Lane, Vector};
 use ndarray_rand::rand_distr::uniform::SampleUniform;
 use std::iter::Sum;
 
-/// A floating-point number of the working precision.
-pub trait Real: NdFloat + SampleUniform + Sum + Default {
-    /// The type itself, as a vector of one lane.
-    type One: Vector<Element = Self>;
+/// A [`Lane`] with elementary functions: the type of number, f32 or f64, in which layers, priors and training compute.
+pub trait Real: Lane + SampleUniform + Sum {
     /// The polynomials of [`spike_pieces`].
     const SPIKE_PIECES: Polynomials<Self>;
     /// The function of the crate matrixmultiply that computes c := α a b + β c.
     const GEMM: Gemm<Self>;
-    /// `x` rounded once to the working precision.
-    fn of(x: f64) -> Self;
-    /// The value in double precision, exactly.
-    fn as_f64(self) -> f64;
     /// eˣ in each lane: in f32 by [`elementary`], in f64, which checks gradients, by the standard library.
     fn exp_of<V: Vector<Element = Self>>(x: V) -> V;
     /// ln x in each lane, by the same method.
@@ -27,13 +20,35 @@ pub trait Real: NdFloat + SampleUniform + Sum + Default {
     fn ln_1p_of<V: Vector<Element = Self>>(x: V) -> V;
     /// ln x by the method of [`Real::ln_of`], for positive normal x; unspecified for other x.
     fn ln_normal_of<V: Vector<Element = Self>>(x: V) -> V;
-    /// ln x for positive normal x, without a call in f64 too; unspecified for other x.
+    /// ln x for positive normal x, by arithmetic alone: in f64 [`Real::ln_of`] calls the standard library for each lane,
+    /// this does not. Unspecified for other x.
     fn ln_without_call_of<V: Vector<Element = Self>>(x: V) -> V;
     /// eˣ by the method of [`Real::exp_of`], so that a loop over it is vectorized in f32.
     fn exp_in_loop(self) -> Self;
-    /// Runs a kernel with the widest vectors of the processor.
-    fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
+
+/// A vector of numbers of the working precision, and its elementary functions.
+pub trait RealVector: Vector<Element: Real> {
+    /// e^self: see [`Real::exp_of`].
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Self::Element::exp_of(self)
+    }
+
+    /// ln self: see [`Real::ln_of`].
+    #[inline(always)]
+    fn ln(self) -> Self {
+        Self::Element::ln_of(self)
+    }
+
+    /// ln(1 + self), for numbers of at least 0: see [`Real::ln_1p_of`].
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        Self::Element::ln_1p_of(self)
+    }
+}
+
+impl<V: Vector<Element: Real>> RealVector for V {}
 
 /// The arguments are m, k, n, α, a (m, k) with its strides, b (k, n) with its strides, β, and c (m, n) with its
 /// strides. The strides are those of a row and of a column, in elements.
@@ -52,15 +67,8 @@ pub(crate) fn seen_in<F: Real>(number: f64) -> String {
 }
 
 impl Real for f32 {
-    type One = Self;
     const SPIKE_PIECES: Polynomials<Self> = spike_pieces::F32;
     const GEMM: Gemm<Self> = matrixmultiply::sgemm;
-    fn of(x: f64) -> Self {
-        x as f32
-    }
-    fn as_f64(self) -> f64 {
-        self.into()
-    }
     #[inline(always)]
     fn exp_of<V: Vector<Element = Self>>(x: V) -> V {
         elementary::exp(x)
@@ -85,22 +93,11 @@ impl Real for f32 {
     fn exp_in_loop(self) -> Self {
         elementary::exp(self)
     }
-    #[inline]
-    fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {
-        vectorize_f32(kernel)
-    }
 }
 
 impl Real for f64 {
-    type One = Self;
     const SPIKE_PIECES: Polynomials<Self> = spike_pieces::F64;
     const GEMM: Gemm<Self> = matrixmultiply::dgemm;
-    fn of(x: f64) -> Self {
-        x
-    }
-    fn as_f64(self) -> f64 {
-        self
-    }
     #[inline(always)]
     fn exp_of<V: Vector<Element = Self>>(x: V) -> V {
         x.map(Self::exp)
@@ -124,10 +121,6 @@ impl Real for f64 {
     #[inline(always)]
     fn exp_in_loop(self) -> Self {
         self.exp()
-    }
-    #[inline]
-    fn vectorize<K: Kernel<Self>>(kernel: K) -> K::Output {
-        vectorize_f64(kernel)
     }
 }
 

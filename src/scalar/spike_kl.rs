@@ -40,8 +40,8 @@
 //!
 //! Derived in [chapter 2 of the course](crate::course::one_spike).
 
-use super::vector::Vector;
-use super::{HALF_GAMMA_PLUS_LN_2, Real, spike_pieces};
+use super::{HALF_GAMMA_PLUS_LN_2, Real, RealVector, spike_pieces};
+use crate::simd::{Lane, Vector};
 
 /// k₁, k₂, k₃ of the published fit.
 const K1: f64 = 0.63576;
@@ -83,7 +83,7 @@ impl Spike {
     /// [`Spike::value_and_derivative`] in each lane. The exact D is computed by the sums for one lane, by
     /// [`spike_pieces`] for several.
     #[inline(always)]
-    pub fn of_each<V: Vector>(self, t: V) -> (V, V) {
+    pub fn of_each<V: RealVector>(self, t: V) -> (V, V) {
         match self {
             // One lane is how a definition calls, several are how kernels call.
             Self::Exact if V::LANES == 1 => {
@@ -131,7 +131,7 @@ pub fn fit_derivative<F: Real>(t: F) -> F {
 
 /// D_fit(t) and D_fit′(t), for t ≥ 0.
 #[inline(always)]
-fn fit_value_and_derivative<V: Vector>(t: V) -> (V, V) {
+fn fit_value_and_derivative<V: RealVector>(t: V) -> (V, V) {
     let (half, one) = (V::of(0.5), V::of(1.0));
     // e^{k₂} t^{−k₃}, so that S = 1/(1 + u). From the smallest normal t down, u is infinite, and S and S(1 − S)/t are
     // 0.

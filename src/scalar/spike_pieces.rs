@@ -24,8 +24,8 @@
 
 mod table;
 
-use super::Real;
-use super::vector::{Vector, epsilon};
+use super::{Real, RealVector};
+use crate::simd::{Vector, epsilon};
 
 /// The coefficients of P, [`value`](Self::value), and E, [`derivative`](Self::derivative): for each power of s, from 0
 /// up, the coefficients of the eight pieces.
@@ -44,7 +44,7 @@ pub const F64: Polynomials<f64> = Polynomials { value: &table::F64_VALUE, deriva
 
 /// (D(t), D′(t)) in nats, for t ≥ 0.
 #[inline(always)]
-pub fn value_and_derivative<V: Vector>(t: V) -> (V, V) {
+pub fn value_and_derivative<V: RealVector>(t: V) -> (V, V) {
     let (one, epsilon) = (V::of(1.0), epsilon::<V::Element>());
     let q = V::of(1.0 / 16.0) * t;
     let u = one + q;

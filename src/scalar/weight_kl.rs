@@ -1,6 +1,6 @@
 //! The result of every KL of one weight.
 
-use super::vector::Vector;
+use crate::simd::Vector;
 use std::ops::{Add, Mul};
 
 /// The KL of one weight, in nats, and its derivatives with respect to that weight's posterior; for a vector type, those

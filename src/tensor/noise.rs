@@ -25,7 +25,7 @@ use super::fresh::{Fresh, FreshChunk};
 use crate::scalar::Real;
 use crate::scalar::circle::circle;
 use crate::scalar::ln_unit::ln_unit;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use ndarray::{Array, Dimension, IntoDimension};
 use ndarray_rand::rand::RngCore;
 use rayon::prelude::*;

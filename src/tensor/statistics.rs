@@ -12,7 +12,7 @@ use super::sum::{Sums, sum};
 use crate::arrays::check_shape;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::team;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, ArrayView3, ArrayView4, Axis};

@@ -12,7 +12,7 @@
 //! Blocks depend only on the number of terms, and are added up in order.
 
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::simd::{Kernel, MAX_LANES, Vector};
 use ndarray::{Array1, ArrayView2, Axis};
 
 /// The most terms that are added up in the working precision.

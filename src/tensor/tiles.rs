@@ -1,6 +1,6 @@
 //! Tiles: the sums that a kernel computes at once, some rows by two vectors, each sum in its own register.
 
-use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::simd::{MAX_LANES, Vector};
 
 /// The numbers of rows of tiles: the larger ones only with 32 registers.
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];

@@ -12,11 +12,10 @@
 use super::Dtype;
 use super::compare::{ToTensor, compare};
 use super::random::Random;
-use super::tolerance::{Check, Floor, Tolerance, tolerance};
+use super::tolerance::{Check, Tolerance, tolerance};
 
-/// The error put into one entry for the counter-check, in units of the gradient's largest entry or the tolerance's
-/// floor.
-const SABOTAGE: f64 = 1e-4;
+/// The error put into one entry for the counter-check, in units of the largest error that the tolerance allows.
+const SABOTAGE: f64 = 10.0;
 
 /// The number of directions of a projection: one direction alone could miss an error in some entries.
 const DIRECTIONS: u64 = 3;
@@ -33,7 +32,8 @@ pub fn assert_gradient(
 ) {
     let analytic = analytic.to_tensor().values;
     let measured: Vec<f64> = (0..x.len()).map(|i| slope(&f, x, step, |j| f64::from(u8::from(i == j)))).collect();
-    decide(&format!("{operation}, {what}"), operation, &analytic, |gradient, tolerance| {
+    let scale = largest(&analytic).max(largest(&measured));
+    decide(&format!("{operation}, {what}"), operation, &analytic, scale, |gradient, tolerance| {
         compare(&gradient.to_tensor(), &measured.to_tensor(), tolerance)
     });
 }
@@ -56,30 +56,38 @@ pub fn assert_projected_gradient(
         })
         .collect();
     let measured: Vec<f64> = directions.iter().map(|v| slope(&f, x, step, |j| v[j])).collect();
-    decide(&format!("{operation}, {what}"), operation, &analytic, |gradient, tolerance| {
+    // A projection is as accurate as its largest possible value allows.
+    let scale = largest(&analytic).max(largest(&measured));
+    decide(&format!("{operation}, {what}"), operation, &analytic, scale, |gradient, tolerance| {
         if gradient.len() != x.len() {
             return Err(format!(": {} entries for {} variables", gradient.len(), x.len()));
         }
         let projected: Vec<f64> =
             directions.iter().map(|v| v.iter().zip(gradient).map(|(v, entry)| v * entry).sum()).collect();
-        // A projection is as accurate as its largest possible value allows.
-        let scale = largest(gradient).max(largest(&measured));
         let padded = |values: &[f64]| [values, &[scale]].concat().to_tensor();
         compare(&padded(&projected), &padded(&measured), tolerance)
     });
 }
 
+/// Checks the gradient `analytic`, then the same with an error in one entry; `scale` is the size of the largest value
+/// that is compared.
 #[track_caller]
-fn decide(what: &str, operation: &str, analytic: &[f64], check: impl Fn(&[f64], Tolerance) -> Result<(), String>) {
+fn decide(
+    what: &str,
+    operation: &str,
+    analytic: &[f64],
+    scale: f64,
+    check: impl Fn(&[f64], Tolerance) -> Result<(), String>,
+) {
     let tolerance = tolerance(operation, Dtype::F64, Check::Difference);
     if let Err(difference) = check(analytic, tolerance) {
         panic!("gradient of {what}{difference}");
     }
+    // Where the gradient is zero, the tolerance allows no error.
     let sabotage = SABOTAGE
-        * match (tolerance.floor, largest(analytic)) {
-            (Floor::At(size), largest) => largest.max(size),
-            (_, 0.0) => 1.0,
-            (_, largest) => largest,
+        * match tolerance.allowed(scale, scale) {
+            0.0 => f64::MIN_POSITIVE,
+            allowed => allowed,
         };
     for i in [0, analytic.len() / 2, analytic.len() - 1] {
         let mut wrong = analytic.to_vec();

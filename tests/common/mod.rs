@@ -30,7 +30,7 @@ mod ways;
 mod mirror;
 
 use spikeslab::scalar::Real;
-use spikeslab::scalar::vector::{Kernel, Vector};
+use spikeslab::simd::{Kernel, Vector};
 
 /// The type of numbers with which a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use spikeslab::scalar::circle::circle;
 use spikeslab::scalar::gaussian_kl::gaussian_kl;
 use spikeslab::scalar::ln_unit::ln_unit;
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::scalar::vector::{MAX_LANES, Vector};
-use spikeslab::scalar::{Real, WeightKl};
+use spikeslab::scalar::{Real, RealVector, WeightKl};
+use spikeslab::simd::{Lane, MAX_LANES, Vector};
 use spikeslab::tensor::noise::{Philox, philox4x32_10};
 use std::fs;
 use std::io::Write;
@@ -106,7 +106,7 @@ fn positive<F: Real>(seed: u64) -> impl Iterator<Item = f64> {
 }
 
 fn of_weight<F: Real>(kl: WeightKl<F>) -> [f64; 3] {
-    [kl.value, kl.dtheta, kl.dlog_sigma2].map(Real::as_f64)
+    [kl.value, kl.dtheta, kl.dlog_sigma2].map(Lane::as_f64)
 }
 
 /// A function of a vector, of one number.
@@ -121,8 +121,8 @@ fn functions_of_the_working_precision<F: Real + Element>() {
     let of = F::of;
     let one = |x: F| [x.as_f64()];
     probe.assert_same("exp_in_loop", numbers::<F>(1).map(|x| [x]), |[x]| one(of(x).exp_in_loop()));
-    probe.assert_same("ln_in_loop", numbers::<F>(2).map(|x| [x]), |[x]| [in_lane(of(x), Vector::ln)]);
-    probe.assert_same("ln_1p_in_loop", positive::<F>(3).map(|x| [x]), |[x]| [in_lane(of(x), Vector::ln_1p)]);
+    probe.assert_same("ln_in_loop", numbers::<F>(2).map(|x| [x]), |[x]| [in_lane(of(x), RealVector::ln)]);
+    probe.assert_same("ln_1p_in_loop", positive::<F>(3).map(|x| [x]), |[x]| [in_lane(of(x), RealVector::ln_1p)]);
     probe.assert_same("is_finite", numbers::<F>(4).map(|x| [x]), |[x]| [f64::from(u8::from(of(x).is_finite()))]);
     for (name, spike) in [("exact", Spike::Exact), ("fit", Spike::Fit)] {
         probe.assert_same(name, positive::<F>(5).map(|t| [t]), |[t]| {
@@ -156,7 +156,7 @@ fn functions_of_the_working_precision<F: Real + Element>() {
     // Also θ on the partitions.
     let partitions: Vec<f64> = levels.windows(2).map(|pair| partition(pair[0], pair[1]).as_f64()).collect();
     let thetas = weights.iter().map(|weight| weight[0]).chain(partitions);
-    let [a, b, c, d] = levels.map(Real::as_f64);
+    let [a, b, c, d] = levels.map(Lane::as_f64);
     probe.assert_same("nearest_level", thetas.map(|theta| [theta, a, b, c, d]), |x| [quantizer.index(of(x[0])) as f64]);
 }
 

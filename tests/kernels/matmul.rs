@@ -6,7 +6,7 @@ use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Precision, assert_panics};
 use ndarray::Array2;
 use spikeslab::kernels::matmul::matmul;
-use spikeslab::scalar::Real;
+use spikeslab::simd::Lane;
 use spikeslab::tensor::product::product;
 
 /// (m, k, n): single rows and columns, and just below, at and above the 32 rows that one thread computes at a time.

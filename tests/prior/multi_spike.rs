@@ -3,8 +3,8 @@ use crate::common::{assert_error, assert_panics};
 use spikeslab::prior::multi_spike::zero_level;
 use spikeslab::prior::quadrature::quadrature;
 use spikeslab::prior::{Codebook, Form, MultiSpike};
-use spikeslab::scalar::Real;
 use spikeslab::scalar::spike_kl::Spike;
+use spikeslab::simd::Lane;
 
 const FORMS: [Form; 5] = [Form::Nearest, Form::Mixture, Form::Vnq, Form::Windows, Form::Quadrature];
 

@@ -4,9 +4,9 @@ use crate::common::gradient::assert_gradient;
 use crate::common::tolerance::{Check, tolerance};
 use crate::common::{Dtype, Precision};
 use spikeslab::prior::spike::{FAR, Sigma, spike_kl};
+use spikeslab::scalar::WeightKl;
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::scalar::vector::{Kernel, MAX_LANES, Vector};
-use spikeslab::scalar::{Real, WeightKl};
+use spikeslab::simd::{Kernel, Lane, MAX_LANES, Vector};
 
 /// [`spike_kl`] of one weight.
 fn one<F: Precision>(spike: Spike, theta: F, log_sigma2: F, level: F) -> WeightKl<F> {

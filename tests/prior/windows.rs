@@ -72,12 +72,35 @@ fn the_sum_over_levels_of_window_times_spike() {
     }
 }
 
-/// The square of its window's width is 0 in floating point, so that the exponent would be 0/0.
+/// The width of its window is 0 in floating point, so that the exponent would be 0/0.
 #[test]
 fn a_level_too_small_for_a_window_has_neither_kl_nor_gradient() {
-    for theta in [-1e-170, 0.0, 1e-170, 0.1] {
+    let smallest = f64::from_bits(1);
+    for theta in [-smallest, 0.0, smallest, 0.1] {
         let prior = MultiSpike::new(Form::Windows, Spike::Exact);
-        let (kl, dlevels) = one_weight(&prior, theta, -4.0, &[-1e-170, 1e-170], None);
+        let (kl, dlevels) = one_weight(&prior, theta, -4.0, &[-smallest, smallest], None);
         assert_eq!((kl.value, kl.dtheta, kl.dlog_sigma2, dlevels), (0.0, 0.0, 0.0, vec![0.0, 0.0]), "θ = {theta}");
+    }
+}
+
+/// F does not change when θ, σ and the levels are scaled together, even where the square of a window's width is 0 or
+/// infinite.
+#[test]
+fn the_windows_scale_with_the_levels() {
+    for form in [Form::Windows, Form::Vnq] {
+        let levels: &[f64] = if form == Form::Vnq { &[-0.2, 0.0, 0.2] } else { &[-0.2, 0.2] };
+        let at = |scale: f64| {
+            let levels: Vec<f64> = levels.iter().map(|level| scale * level).collect();
+            let log_sigma2 = -5.0 + 2.0 * scale.ln();
+            let (kl, dlevels) =
+                one_weight(&MultiSpike::new(form, Spike::Exact), scale * 0.19, log_sigma2, &levels, None);
+            let slopes = [&[kl.dtheta][..], &dlevels].concat();
+            [vec![kl.value, kl.dlog_sigma2], slopes.into_iter().map(|slope| scale * slope).collect()].concat()
+        };
+        // ln σ² of −1400 is rounded by 1e-13.
+        let tolerance = tolerance("windows scaled", F64, Check::Property);
+        for scale in [1e-200, 1e200] {
+            assert_close(&format!("{form:?}, scale {scale:e}"), &at(scale), &at(1.0), tolerance);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use spikeslab::scalar::Real;
 use spikeslab::scalar::elementary::{exp, ln, ln_1p, ln_normal};
-use spikeslab::scalar::vector::{Kernel, MAX_LANES, Vector};
+use spikeslab::simd::{Kernel, Lane, MAX_LANES, Vector};
 
 /// Every 331st number from the smallest positive number to infinity.
 fn positive() -> impl Iterator<Item = f32> {

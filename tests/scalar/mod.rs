@@ -6,5 +6,4 @@ mod ln_unit;
 mod real;
 mod spike_kl;
 mod spike_pieces;
-mod vector;
 mod weight_kl;

@@ -5,9 +5,9 @@ use crate::common::fixture::for_each_case_of;
 use crate::common::forms::SPIKES;
 use crate::common::gradient::assert_gradient;
 use crate::common::tolerance::{Check, tolerance};
-use spikeslab::scalar::Real;
 use spikeslab::scalar::dawson::dawson;
 use spikeslab::scalar::spike_kl::{Spike, exact, exact_derivative, fit, fit_derivative};
+use spikeslab::simd::Lane;
 
 /// Compares with golden values for each t that is a normal number of the type, or zero.
 fn golden<F: Precision>(name: &str, spike: Spike, count: usize) {
@@ -157,6 +157,6 @@ fn finite_at_the_ends_of_the_range_and_nan_for_nan() {
 fn in_f32_the_exact_function_is_rounded_once() {
     for t in [1e-30_f32, 0.03, 1.0, 7.7, 79.9, 80.0, 1e30] {
         let seen = Spike::Exact.value_and_derivative(t);
-        assert_eq!(seen, (Real::of(exact(t.into())), Real::of(exact_derivative(t.into()))), "t = {t}");
+        assert_eq!(seen, (Lane::of(exact(t.into())), Lane::of(exact_derivative(t.into()))), "t = {t}");
     }
 }

@@ -9,7 +9,7 @@ use crate::common::tolerance::{Check, tolerance};
 use spikeslab::scalar::Real;
 use spikeslab::scalar::spike_kl::{exact, exact_derivative};
 use spikeslab::scalar::spike_pieces::value_and_derivative;
-use spikeslab::scalar::vector::{Kernel, MAX_LANES, Portable, Vector};
+use spikeslab::simd::{Kernel, MAX_LANES, Portable, Vector};
 
 /// D and D′ of each t.
 struct Pieces<'a, F> {

@@ -1,4 +1,5 @@
 mod aligned;
+mod finite;
 mod fresh;
 mod im2col;
 mod noise;

@@ -102,6 +102,7 @@ fn the_table_of_tensor_ids() {
         (Purpose::Augmentation, 0x3000_0000),
         (Purpose::Evaluation(0), 0x4000_0000),
         (Purpose::Evaluation(7), 0x4000_0007),
+        (Purpose::HoldingOut, 0x5000_0000),
     ] {
         assert_eq!(purpose.tensor_id(), expected, "{purpose:?}");
     }

@@ -4,7 +4,7 @@ use crate::common::random::Random;
 use crate::common::{Wide, assert_panics};
 use ndarray::Array2;
 use spikeslab::scalar::Real;
-use spikeslab::scalar::vector::{Kernel, Portable, Vector};
+use spikeslab::simd::{Kernel, Lane, Portable, Vector};
 use spikeslab::tensor::tiles::{LARGEST, side_by_side, tiles};
 
 /// Divisions of 0 to 60 rows into tiles.

@@ -11,9 +11,8 @@ use super::pre_activation::Activation;
 use crate::cuda::device::THREADS;
 use crate::cuda::{Argument, Buffer, Device, Real};
 use crate::error::Result;
-use crate::kernels::conv::Sizes;
 use crate::layers::check_shape;
-use crate::tensor::im2col::Window;
+use crate::tensor::im2col::{Sizes, Window};
 
 /// The parameters and the geometry.
 #[derive(Clone, Copy, Debug)]

@@ -5,10 +5,10 @@ struct Window {
 
 DEVICE Window window(real theta, real level, real ratio) {
     real width = ratio * level;
-    real delta = theta - level, width2 = width * width;
-    real value = c_exp(-delta * delta / ((real)2 * width2));
-    if (width2 == 0 || value == 0) return Window{0, 0, 0};
-    real slope = value * delta / width2;
+    real z = (theta - level) / width;
+    real value = c_exp((real)-0.5 * z * z);
+    if (width == 0 || value == 0) return Window{0, 0, 0};
+    real slope = value * z / width;
     return Window{value, -slope, slope * theta / level};
 }
 

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use super::weight_gradient::{self, AddUp, WeightGradient};
 use super::{Activation, Pixels, slice_of};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::sum::{BLOCK, Sums, sum};
 use ndarray::{ArrayView4, ArrayViewMut4, Axis};

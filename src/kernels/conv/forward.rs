@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::products::{Interleave, NONE, Order, Products, SQUARE, channel_blocks};
 use super::{ConvolutionBuffers, Pixels};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::tensor::fresh::FreshChunk;
 use crate::tensor::tiles::tiles;
 

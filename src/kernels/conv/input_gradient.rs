@@ -15,7 +15,7 @@ use super::layout::Layout;
 use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks};
 use super::{ConvolutionBuffers, Pixels};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, SEGMENT, Vector};
+use crate::simd::{Kernel, Lane, SEGMENT, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
 use crate::tensor::tiles::tiles;

@@ -18,7 +18,7 @@
 //! [`Layout::elements`].
 
 use crate::scalar::Real;
-use crate::scalar::vector::{MAX_LANES, SEGMENT, Vector};
+use crate::simd::{MAX_LANES, SEGMENT, Vector};
 use crate::tensor::im2col::Window;
 use std::ops::Range;
 

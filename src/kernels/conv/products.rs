@@ -14,7 +14,7 @@
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::tensor::tiles::{by_size, tiles};
 
 /// About the number of elements of the kernel that the loop takes together: their weights for one tile fill half of the

@@ -13,7 +13,7 @@ mod positions;
 use super::Pixels;
 use super::layout::Layout;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 use crate::tensor::aligned::Aligned;
 use elements::PatchLayout;
 

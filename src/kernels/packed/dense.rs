@@ -6,8 +6,7 @@
 
 use super::epilogue::Epilogue;
 use super::fields::{Block, MAX_ROWS, PackedWeights, first_cells};
-use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::simd::{Kernel, Lane, MAX_LANES, Vector};
 use crate::team;
 use rayon::prelude::*;
 use std::ops::Range;

@@ -4,7 +4,7 @@
 //! y = ReLU(scale · (sum + bias) + shift)
 //! ```
 
-use crate::scalar::vector::Vector;
+use crate::simd::Vector;
 use std::ops::Range;
 
 /// A folded normalization, (C) each.

@@ -10,7 +10,7 @@
 //! inputs, or R elements of a kernel, which the kernels read side by side. A table in registers has, for each of the
 //! sixteen values of a cell, a weight or, for a single image, the sum of R products (Park et al. 2022, "LUT-GEMM").
 
-use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::simd::{MAX_LANES, Vector};
 use std::ops::Range;
 
 /// The most rows that share a cell.

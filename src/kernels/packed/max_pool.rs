@@ -1,7 +1,6 @@
 //! Max pooling without padding, which does not record where the maxima are.
 
-use crate::scalar::Real;
-use crate::scalar::vector::Vector;
+use crate::simd::{Lane, Vector};
 use crate::tensor::im2col::Window;
 
 /// Whether the windows are adjacent squares of two by two, whose columns the tiles of a convolution pool.

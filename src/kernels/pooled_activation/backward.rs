@@ -4,7 +4,7 @@ use super::{Cache, STANDARD, row_of_pairs};
 use crate::kernels::activation::{Activation, BatchTerm};
 use crate::kernels::conv::OutputGradient;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::simd::{Kernel, Lane, MAX_LANES, Vector};
 use crate::spares::Spares;
 use crate::tensor::aligned::Aligned;
 use crate::tensor::fresh::Fresh;

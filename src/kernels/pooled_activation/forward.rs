@@ -5,7 +5,7 @@ use super::row_of_pairs;
 use crate::kernels::activation::Activation;
 use crate::scalar::Real;
 use crate::scalar::real::exceeds;
-use crate::scalar::vector::{Kernel, MAX_LANES, Vector};
+use crate::simd::{Kernel, MAX_LANES, Vector};
 use crate::tensor::fresh::FreshChunk;
 
 /// Memory for one channel's maxima, kept from one image to the next. A vector may begin at the last element of each

@@ -7,8 +7,8 @@
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::Layout;
-use crate::scalar::Real;
-use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::scalar::RealVector;
+use crate::simd::{Lane, MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
 
@@ -120,7 +120,7 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
 
 /// Adds the products of these images to the sums, which are stored at the indices of [`PatchLayout::first_sum`].
 #[inline(always)]
-pub(super) fn add<V: Vector>(patches: &PatchLayout, gradient: WeightGradient<'_, V::Element>) {
+pub(super) fn add<V: RealVector>(patches: &PatchLayout, gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
     let zero = V::Element::of(0.0);
     sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), zero);
@@ -267,7 +267,7 @@ fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
 
 /// Puts the sums in the order of θ.
 #[inline(always)]
-pub(super) fn collect<V: Vector>(patches: &PatchLayout, collect: Collect<'_, V::Element>) {
+pub(super) fn collect<V: RealVector>(patches: &PatchLayout, collect: Collect<'_, V::Element>) {
     let Collect { layout, sums, dtheta, dsigma2 } = collect;
     for tile in tiles::<V>(layout.channels_out) {
         for (block, tap) in (0..patches.blocks).flat_map(|b| (0..patches.taps.len()).map(move |tap| (b, tap))) {

@@ -6,8 +6,8 @@
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::{Layout, blocks};
-use crate::scalar::Real;
-use crate::scalar::vector::{MAX_LANES, Vector};
+use crate::scalar::{Real, RealVector};
+use crate::simd::{Lane, MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::tiles::{by_size, tiles_up_to};
 
@@ -45,7 +45,7 @@ pub(super) fn cost<V: Vector>(layout: &Layout) -> usize {
 /// Adds the products of these images to the sums of dθ, then to those of dσ² (O/groups, K). Each sum is a vector. The
 /// number of sums of dθ, and of those of dσ², is rounded up to a multiple of the lanes.
 #[inline(always)]
-pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
+pub(super) fn add<V: RealVector>(gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
     let PositionBuffers { laid_out, outputs } = &mut buffers.positions;
     let zero = V::Element::of(0.0);
@@ -87,7 +87,7 @@ pub(super) fn add<V: Vector>(gradient: WeightGradient<'_, V::Element>) {
 
 /// Returns each sum, added up over the lanes of its vector.
 #[inline(always)]
-pub(super) fn add_up<V: Vector>(sums: &[V::Element]) -> Aligned<V::Element> {
+pub(super) fn add_up<V: RealVector>(sums: &[V::Element]) -> Aligned<V::Element> {
     let mut added_up = Aligned::default();
     added_up.resize(sums.len() / V::LANES, V::Element::of(0.0));
     for (added_up, sums) in added_up.chunks_exact_mut(V::LANES).zip(sums.chunks_exact(V::LANES * V::LANES)) {

@@ -1,41 +1,7 @@
-//! Vectors of real numbers, with operators: the vectors of the processor, portable vectors for processors without
-//! supported ones, and a single number, f32 or f64, as a vector of one lane.
-//!
-//! A [`Kernel`] is written once, for any [`Vector`]; [`Real::vectorize`] detects the processor and runs the kernel with
-//! the widest vectors compiled in. With [`Real::One`] the same code computes one number at a time. Vectors of AVX2 and
-//! AVX-512 fuse a product and a sum; portable vectors round both. Results therefore agree to rounding between
-//! processors, and to the bit between runs and thread counts on one processor. The environment variable
-//! `SPIKESLAB_VECTORS`, one of `portable`, `avx2` and `avx512`, limits the vectors to this width.
+//! A vector of real numbers, and its comparisons.
 
-#[cfg(target_arch = "x86_64")]
-#[macro_use]
-mod x86;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-mod one;
-#[cfg(target_arch = "x86_64")]
-mod pair;
-mod portable;
-mod split;
-
-use super::Real;
-use crate::error::{Error, Result};
-pub use portable::Portable;
+use super::{Lane, MAX_LANES, SEGMENT, SEVERAL_LANES, epsilon, segment};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
-use std::sync::OnceLock;
-
-/// A multiple of the lanes of every vector that a kernel runs with, and of its [`Vector::Wide`]. A
-/// [`Vector::Several`] may have twice as many lanes; `unzip`, `look_up` and `transpose` are not for such a vector.
-pub const MAX_LANES: usize = 16;
-
-/// A multiple of the lanes of every [`Vector::Several`].
-pub const SEVERAL_LANES: usize = 2 * MAX_LANES;
-
-/// The elements of a segment: the successive elements that [`Vector::load_segments`] reads at once. A vector of fewer
-/// lanes is one segment.
-pub const SEGMENT: usize = 8;
 
 /// True or false in each lane of a vector.
 pub trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> {
@@ -50,7 +16,7 @@ pub trait Vector:
     Copy + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
     /// The type of the numbers.
-    type Element: Real;
+    type Element: Lane;
     /// The result of a comparison of two vectors.
     type Mask: Mask;
     /// The vector for the columns of a tile of a matrix product: wide enough that the products take longer than the
@@ -138,25 +104,7 @@ pub trait Vector:
         self.lanes()[0]
     }
 
-    /// e^self: see [`Real::exp_of`].
-    #[inline(always)]
-    fn exp(self) -> Self {
-        Self::Element::exp_of(self)
-    }
-
-    /// ln self: see [`Real::ln_of`].
-    #[inline(always)]
-    fn ln(self) -> Self {
-        Self::Element::ln_of(self)
-    }
-
-    /// ln(1 + self), for numbers of at least 0: see [`Real::ln_1p_of`].
-    #[inline(always)]
-    fn ln_1p(self) -> Self {
-        Self::Element::ln_1p_of(self)
-    }
-
-    /// `x` rounded to the working precision, in every lane.
+    /// `x` rounded to the type of the numbers, in every lane.
     #[inline(always)]
     fn of(x: f64) -> Self {
         Self::splat(Self::Element::of(x))
@@ -242,115 +190,5 @@ pub trait Vector:
     #[inline(always)]
     fn store_some(self, to: &mut [Self::Element]) {
         if to.len() == Self::LANES { self.store(to) } else { self.store_part(to) }
-    }
-}
-
-/// The distance from 1 to the next number.
-#[inline(always)]
-pub(super) fn epsilon<F: Real>() -> f64 {
-    F::epsilon().as_f64()
-}
-
-/// The segment of a slice that begins `offset` after `start`. The sum of two u32 cannot overflow here, so that one
-/// bounds check is left.
-#[inline(always)]
-fn segment<F>(from: &[F], offset: u32, start: u32, len: usize) -> &[F] {
-    let start = offset as usize + start as usize;
-    &from[start..start + len]
-}
-
-/// A computation for any vector type. `run` and everything it calls must be `#[inline(always)]`, and must not cross
-/// into another thread: only code inlined into [`Real::vectorize`] is compiled for the processor detected there. A
-/// closure cannot be `#[inline(always)]`: for vectors of several registers the compiler may not inline it, which is
-/// several times slower.
-pub trait Kernel<F: Real> {
-    /// The type of the result.
-    type Output;
-    /// Computes the result.
-    fn run<V: Vector<Element = F>>(self) -> Self::Output;
-}
-
-/// The instruction set whose vectors are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Instructions {
-    Portable,
-    Avx2,
-    Avx512,
-}
-
-/// The vectors of this process: `portable`, `avx2` or `avx512`. With the same vectors, results have the same bits.
-pub fn in_use() -> &'static str {
-    match instructions() {
-        Instructions::Portable => "portable",
-        Instructions::Avx2 => "avx2",
-        Instructions::Avx512 => "avx512",
-    }
-}
-
-/// Checks that `SPIKESLAB_VECTORS` is not set, or names vectors.
-///
-/// # Errors
-/// [`Error::Option`] if its value names no vectors.
-pub fn check_environment() -> Result<()> {
-    match std::env::var("SPIKESLAB_VECTORS") {
-        Err(std::env::VarError::NotPresent) => Ok(()),
-        Ok(name) if ["portable", "avx2", "avx512"].contains(&&*name) => Ok(()),
-        Ok(odd) => Err(Error::option("SPIKESLAB_VECTORS", "portable, avx2 or avx512", odd)),
-        Err(std::env::VarError::NotUnicode(odd)) => {
-            Err(Error::option("SPIKESLAB_VECTORS", "portable, avx2 or avx512", odd.to_string_lossy()))
-        }
-    }
-}
-
-/// The widest instruction set that the processor has and the environment allows.
-fn instructions() -> Instructions {
-    static WIDEST: OnceLock<Instructions> = OnceLock::new();
-    *WIDEST.get_or_init(|| {
-        let limit = match std::env::var("SPIKESLAB_VECTORS").as_deref() {
-            Ok("portable") => Instructions::Portable,
-            Ok("avx2") => Instructions::Avx2,
-            _ => Instructions::Avx512,
-        };
-        detected().min(limit)
-    })
-}
-
-#[cfg(target_arch = "x86_64")]
-fn detected() -> Instructions {
-    match (avx2::is_available(), avx512::is_available()) {
-        (true, true) => Instructions::Avx512,
-        (true, false) => Instructions::Avx2,
-        _ => Instructions::Portable,
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn detected() -> Instructions {
-    Instructions::Portable
-}
-
-/// Runs a kernel in f32.
-pub(super) fn vectorize_f32<K: Kernel<f32>>(kernel: K) -> K::Output {
-    match instructions() {
-        // SAFETY: AVX-512 was detected.
-        #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => unsafe { avx512::run_f32(kernel) },
-        // SAFETY: AVX2 and FMA were detected.
-        #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => unsafe { avx2::run_f32(kernel) },
-        _ => kernel.run::<Portable<f32>>(),
-    }
-}
-
-/// Runs a kernel in f64.
-pub(super) fn vectorize_f64<K: Kernel<f64>>(kernel: K) -> K::Output {
-    match instructions() {
-        // SAFETY: AVX-512 was detected.
-        #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => unsafe { avx512::run_f64(kernel) },
-        // SAFETY: AVX2 and FMA were detected.
-        #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => unsafe { avx2::run_f64(kernel) },
-        _ => kernel.run::<Portable<f64>>(),
     }
 }

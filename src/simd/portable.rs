@@ -1,7 +1,6 @@
 //! Vectors of eight for any processor, in plain arithmetic.
 
-use super::{Mask, Vector};
-use crate::scalar::Real;
+use super::{Lane, Mask, Vector};
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Sub};
 
 const LANES: usize = 8;
@@ -10,14 +9,14 @@ const LANES: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Portable<F>([F; LANES]);
 
-impl<F: Real> Portable<F> {
+impl<F: Lane> Portable<F> {
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(F, F) -> F) -> Self {
         Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane])))
     }
 }
 
-impl<F: Real> Vector for Portable<F> {
+impl<F: Lane> Vector for Portable<F> {
     type Element = F;
     type Mask = Lanes;
     type Wide = Self;
@@ -120,7 +119,7 @@ impl Mask for Lanes {
     }
 }
 
-impl<F: Real> Default for Portable<F> {
+impl<F: Lane> Default for Portable<F> {
     #[inline(always)]
     fn default() -> Self {
         Self([F::zero(); LANES])
@@ -129,7 +128,7 @@ impl<F: Real> Default for Portable<F> {
 
 macro_rules! operator {
     ($trait:ident, $method:ident, $operator:tt) => {
-        impl<F: Real> $trait for Portable<F> {
+        impl<F: Lane> $trait for Portable<F> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -143,7 +142,7 @@ operator!(Sub, sub, -);
 operator!(Mul, mul, *);
 operator!(Div, div, /);
 
-impl<F: Real> Neg for Portable<F> {
+impl<F: Lane> Neg for Portable<F> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
