@@ -27,8 +27,7 @@ The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: qu
 error by epoch in one picture; compare.json tells how the runs begin. With --warmup, the default of
 deep networks, or --init there are two more, hard/ and straight-through/, which compute with
 quantized weights once the network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
---resume goes on wherever the comparison was stopped or killed; with --data, where the data have
-moved.
+--resume continues a comparison that was stopped or killed. Add --data if the data have moved.
 
 Examples:
   spikeslab compare lenet5
@@ -90,7 +89,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     }
     let outcomes = runs.iter().map(Outcomes::of).collect::<Result<Vec<_>>>()?;
     let curves: Vec<Curve> = outcomes.iter().map(|outcome| outcome.curve.clone()).collect();
-    comparison.write_figure(&report::comparison(&curves), &formats)?;
+    comparison.write_figure(&formats.files(FIGURE, &report::comparison(&curves))?)?;
     table(&outcomes)?;
     line("")?;
     let names: String = comparison.names().map(|name| format!(", {name}/")).collect();

@@ -22,7 +22,7 @@ use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
 use crate::train::recalibrate::recalibrate;
 use crate::train::uncertainty::Predictions;
 use clap::Args;
-use kinds::{DataName, Evaluation, Kind, Other, Task};
+use kinds::{DataName, Evaluation, Kind, Model, Other, Task};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -73,10 +73,10 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// A data set, as for `train` [default: the run's own data, which must be as they were; embedded images]
+    /// A data set, as for `train` [default: for a run its own data, which must be unchanged; for a packed model the embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
+    /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
     #[arg(long)]
     coarse: bool,
     /// Another data set of images of the same shape: report how well its test images can be told apart from those of
@@ -128,6 +128,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
     let gpu = arguments.device.device.open()?;
     arguments.figure_formats.check("figures", arguments.figures.is_some())?;
     let formats = arguments.figure_formats.load()?;
+    // What would fail after the evaluation fails here.
+    if let Some(dir) = arguments.figures.as_deref().filter(|dir| dir.exists() && !dir.is_dir()) {
+        return Err(Error::file(dir, "a directory for the figures", "a file").into());
+    }
     match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
@@ -148,10 +152,17 @@ fn command(arguments: &EvalArguments) -> Outcome {
             if let Some(other) = &mut other {
                 other.test.standardize(config.standardization.as_ref())?;
             }
+            let mut model = Model {
+                network: config.network.clone(),
+                epochs: Some((checkpoint.position.epoch, config.recipe.epochs)),
+                kmeans: arguments.kmeans,
+                recalibrated: None,
+            };
             let recalibrated = match arguments.recalibrate {
                 None => None,
                 Some(images) => {
                     let train = training_images(&config, train)?;
+                    model.recalibrated = Some(train.len().min(images as usize));
                     let of = |mode| recalibrate(network, &train, images as usize, config.recipe.batch_size, mode);
                     Some((of(&WeightMode::Mean)?, of(&WeightMode::Quantized)?))
                 }
@@ -173,7 +184,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 note("a run without a prior has no posterior: no weights are drawn");
                 &[Kind::Mean, Kind::Quantized]
             };
-            let task = Task { kinds, samples, own, test, other };
+            let task = Task { model, kinds, samples, own, test, other };
             finish(arguments, &formats, &task, loss, &predict)
         }
         Source::Packed(model) => {
@@ -197,7 +208,15 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let predict = |_: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
                 predictions_by(data, classes, 1, |_| Ok(Box::new(|x| executor.predict(x))), sink)
             };
-            let task = Task { kinds: &[Kind::Quantized], samples: arguments.samples, own, test, other };
+            let network = model.name.clone();
+            let task = Task {
+                model: Model { network, epochs: None, kmeans: None, recalibrated: None },
+                kinds: &[Kind::Quantized],
+                samples: arguments.samples,
+                own,
+                test,
+                other,
+            };
             finish(arguments, &formats, &task, None, &predict)
         }
     }

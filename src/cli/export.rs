@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each format computes the logits of the packed model, to rounding, from pixels in [0, 1].
+onnx and c compute the logits of the packed model, to rounding, from pixels in [0, 1]. safetensors holds tensors only: the pixels of \
+colour images must be standardized first, y = (x - mean)/deviation, with the figures in the metadata entry `spikeslab`.
 
 onnx         input `pixels` (N, C, H, W), output `logits` (N, classes). Weights are indices that are gathered from the layer's \
 levels: UINT4, and from opset 25 on UINT2 for up to 4 levels; before opset 21 and for more than 16 levels UINT8.

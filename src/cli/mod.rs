@@ -35,7 +35,7 @@ mod training;
 use crate::error::Error;
 use crate::files::notice;
 use crate::kernels;
-use crate::scalar::vector;
+use crate::simd;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -75,7 +75,7 @@ Examples:
   spikeslab train lenet5 --data mnist --levels 4  on the four MNIST files in mnist/
   spikeslab train lenet5 --codebook=-0.1,0,0.3    levels of your own to begin with
   spikeslab train --resume runs/lenet5-1          go on with a run that was stopped
-  spikeslab eval runs/lenet5-1 --ood fashion      what it knows, and what it does not
+  spikeslab eval runs/lenet5-1 --ood fashion      calibration, and detection of other images
   spikeslab compare lenet5                        Gaussian against multi-spike prior
   spikeslab quantize runs/lenet5-1 --out l.packed the packed model
   spikeslab inspect l.packed                      layers, levels, occupancy, bytes
@@ -124,7 +124,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    if let Err(error) = vector::check_environment().and_then(|()| kernels::check_environment()) {
+    if let Err(error) = simd::check_environment().and_then(|()| kernels::check_environment()) {
         output::complain(&error.to_string());
         return ExitCode::from(error.exit_code());
     }

@@ -11,9 +11,8 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints the text of a network, with the shape of the images and the number of classes filled in, and, \
-as comments of that text, a table of what each line costs for one image: all of it is a text again. A \
-text has one operation a line, `[name] operation arguments [of values]`:
+Prints the text of a network, with --input or --classes with these filled in, and, as comments of that \
+text, a table of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation arguments [of values]`:
 
   input CxHxW                         an image's shape; unless given, that of the data
   conv OUTPUTS KERNEL [WORDS]         WORDS: stride S, pad P, dilation D, groups G,
@@ -39,7 +38,7 @@ Examples:
   spikeslab network lenet5
   spikeslab network densenet:depth=22,growth=8
   spikeslab network resnet20 > mine.net
-  spikeslab network mine.net --input 3x64x64 --classes 100")]
+  spikeslab network resnet20 --input 3x64x64 --classes 100")]
 pub(super) struct NetworkArguments {
     /// A preset, with its sizes after a colon, or the file of a network's text
     network: String,
@@ -67,8 +66,12 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
         }
         graph => graph,
     }?;
-    for text in graph.to_string().lines() {
-        line(text)?;
+    if given.input.is_none() && given.classes.is_none() {
+        // As it was written, so that it is still open to any number of classes.
+        let texts = description.text().lines().map(|text| text.split('#').next().unwrap_or_default().trim_end());
+        texts.filter(|text| !text.is_empty()).try_for_each(line)?;
+    } else {
+        graph.to_string().lines().try_for_each(line)?;
     }
     table(&graph)?;
     Ok(ExitCode::SUCCESS)

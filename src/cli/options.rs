@@ -5,18 +5,17 @@ use super::init;
 use super::teacher::Student;
 use super::training::{Changes, trainer};
 use crate::error::{Error, Result};
-use crate::nets::{Description, Given};
+use crate::nets::{Description, Given, Graph};
 use crate::prior::Codebook;
 use crate::prior::codebook::check_levels;
 use crate::prior::multi_spike::zero_level;
 use crate::reserve::reserve;
 use crate::train::config::{Config, VERSION};
-use crate::train::data::{Split, Standardization, load};
+use crate::train::data::{Dataset, Split, Standardization, load};
 use crate::train::objective::Forward;
 use crate::train::phase;
-use crate::train::projection::level_gap;
+use crate::train::projection::{check_level_gap, level_gap};
 use crate::train::recipe::{DEEP, InitLevels, PriorName, Recipe, RecipeName};
-use crate::train::trainer::check_level_gap;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
@@ -26,6 +25,9 @@ use std::str::FromStr;
 /// levels, in under a minute.
 const EMBEDDED_EPOCHS: u32 = 40;
 const EMBEDDED_SHAPE: [usize; 3] = [1, 28, 28];
+/// The default share of the steps that come before the layers compute with quantized weights, for a network that has one
+/// phase by default.
+const FIRST_PHASE: f64 = 0.5;
 /// The default number of levels.
 const LEVELS: usize = 3;
 
@@ -61,21 +63,21 @@ pub(super) struct TrainingOptions {
     #[arg(long, value_name = "LEVELS", value_delimiter = ',', allow_hyphen_values = true)]
     codebook: Option<Vec<Level>>,
     /// Begin with the weights of a run or a packed model of the same network, or of a safetensors file with PyTorch's
-    /// names; levels and the optimizer's state are not taken over
+    /// names; levels, ln σ² and the optimizer's state are not taken over
     #[arg(long, value_name = "RUN|PACKED|FILE")]
     init: Option<PathBuf>,
     /// JSON object of the tensors with other names in the file of --init: {"conv1.weight": "features.0.weight"}
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
-    /// Learn from the predictions of a trained network too: a run or a packed model, or a safetensors file of the same
-    /// network with PyTorch's names
+    /// Learn from the predictions of a trained network in place of the labels: a run or a packed model, or a
+    /// safetensors file of the same network with PyTorch's names
     #[arg(long, value_name = "RUN|PACKED|FILE")]
     teacher: Option<PathBuf>,
-    /// Share of the labels that the teacher gives, 0 to 1 [default: 1]
+    /// Weight λ of the teacher's probabilities in the loss, 0 to 1; the label has 1 - λ [default: 1]
     #[arg(long, value_name = "SHARE", requires = "teacher", allow_negative_numbers = true)]
     teacher_share: Option<f64>,
     /// Whether the first and the last layer stay in full precision, without noise or levels [default: false, and true
-    /// for deep networks]
+    /// for deep networks with --recipe best]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     keep_first_last: Option<bool>,
     /// The defaults of the options below
@@ -196,59 +198,21 @@ impl TrainingOptions {
         let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
         let standardization = Standardization::for_training(&data.train)
             .map_err(|error| Error::file(source, "images that can be standardized", error))?;
-        let mut graph = network.graph(Given {
-            input: Some(data.train.shape()),
-            classes: Some(data.train.classes()),
-            outputs: None,
-        })?;
-        let layers = graph.layers().count();
-        let is_two_phased = layers >= DEEP && self.recipe_name == RecipeName::Best;
-        if self.keep_first_last.unwrap_or(is_two_phased) {
-            graph.keep_first_and_last();
-            if graph.layers().all(|layer| layer.unquantized) {
-                let expected = "a network of three layers or more, of which one is then quantized";
-                return Err(Error::option("keep-first-last", expected, layers).into());
-            }
-        }
-        let default = self.default_recipe(layers)?;
-        // The default number of epochs depends on the batch size, which may be given.
-        let mut default = self.recipe.over(default).with_enough_steps(data.train.len());
-        if self.data.is_none() {
-            default.epochs = EMBEDDED_EPOCHS;
-        }
-        let mut recipe = self.recipe.over(default);
-        if recipe.forward == Forward::StraightThrough {
-            // Straight-through has no prior, so that `--prior none` need not be given.
-            recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
-        } else if matches!(recipe.prior, PriorName::None | PriorName::Gaussian) {
-            // Without a prior of levels there is one phase, unless the options say otherwise.
-            recipe = self.recipe.over(Recipe { forward: Forward::Sampled, warmup: 0.0, ..recipe });
-        } else if recipe.prior == PriorName::Vnq {
-            // The levels of k-means have no level at 0, which this prior needs.
-            recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
-        }
-        let steps = recipe.steps_per_epoch(data.train.len()) as u64 * u64::from(recipe.epochs);
-        if self.init.is_none() && recipe.warmup_steps(steps) == 0 {
-            // The weights are random: there is nothing to fit levels to.
-            recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
-            if recipe.init_levels == InitLevels::Kmeans {
-                let expected = "given, or trained weights to fit levels to, by --warmup or --init";
-                return Err(Error::option("init-levels", expected, "kmeans").into());
-            }
-        }
-        let codebook = match &self.codebook {
-            Some(levels) => given(levels)?,
-            None => {
-                let default = if recipe.prior == PriorName::Windows { 4 } else { LEVELS };
-                Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec()
-            }
-        };
+        let graph = self.graph(network, &data.train)?;
+        let recipe = self.recipe(graph.layers().count(), data.train.len())?;
+        let codebook = self.codebook(&recipe)?;
         let recipe = self.recipe.over(Recipe { level_gap: level_gap(&codebook), ..recipe });
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let student = Student { graph: &graph, standardization: standardization.as_ref(), data: &data.train };
+        let student = Student { graph: &graph, data: &data.train };
         let teacher = self.teacher.as_deref().map(|path| student.begin(path, share)).transpose()?;
+        // The teacher and the student compute with the same pixels.
+        let (teacher, standardization) = match teacher {
+            Some((teacher, Some(images))) => (Some(teacher), images.standardization),
+            Some((teacher, None)) => (Some(teacher), standardization),
+            None => (None, standardization),
+        };
         let config = Config {
             version: VERSION,
             network: network.short_name().to_string(),
@@ -266,24 +230,72 @@ impl TrainingOptions {
             recipe,
             earlier_epochs: Vec::new(),
         };
-        let codebook = config.check(data.train.len())?;
-        let gap = config.recipe.level_gap;
-        check_level_gap("codebook", codebook.levels(), gap).map_err(|error| match error {
-            Error::Tensor { seen, .. } => {
-                let expected = format!("at most the smallest distance of levels in the codebook, here of {seen}");
-                Error::option("level-gap", expected, gap)
-            }
-            other => other,
-        })?;
-        if config.recipe.init_levels == InitLevels::Kmeans {
-            phase::check_levels(&graph, config.codebook.len())?;
-        }
-        // Each weight has a value, two moments and a gradient. If they do not fit into memory, no run is created.
-        let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
-        reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;
-        // What would fail at the first step fails here, before a directory is created.
-        trainer(&config, config.graph(&data.train)?, &codebook, &data.train, true)?;
+        check_can_begin(&config, network, &graph, &data.train)?;
         Ok(config)
+    }
+
+    /// The graph of the network for these images, with the layers that the options leave in full precision.
+    fn graph(&self, network: &Description, data: &Dataset) -> Result<Graph> {
+        let mut graph =
+            network.graph(Given { input: Some(data.shape()), classes: Some(data.classes()), outputs: None })?;
+        let layers = graph.layers().count();
+        let is_two_phased = layers >= DEEP && self.recipe_name == RecipeName::Best;
+        if self.keep_first_last.unwrap_or(is_two_phased) {
+            graph.keep_first_and_last();
+            if graph.layers().all(|layer| layer.unquantized) {
+                let expected = "a network of three layers or more, of which one is then quantized";
+                return Err(Error::option("keep-first-last", expected, layers));
+            }
+        }
+        Ok(graph)
+    }
+
+    /// The options' recipe for a network of `layers` layers and `images` training images, except for the `level_gap`,
+    /// whose default depends on the codebook.
+    fn recipe(&self, layers: usize, images: usize) -> Result<Recipe> {
+        let default = self.default_recipe(layers)?;
+        // The default number of epochs depends on the batch size, which may be given.
+        let mut default = self.recipe.over(default).with_enough_steps(images);
+        if self.data.is_none() {
+            default.epochs = EMBEDDED_EPOCHS;
+        }
+        let mut recipe = self.recipe.over(default);
+        if recipe.forward != Forward::Sampled && self.recipe_name == RecipeName::Best {
+            // Random weights are near one level: computed with their levels, the network could not learn.
+            let warmup = if self.init.is_none() && recipe.warmup == 0.0 { FIRST_PHASE } else { recipe.warmup };
+            recipe = self.recipe.over(Recipe { warmup, init_levels: InitLevels::Kmeans, ..recipe });
+        }
+        if recipe.forward == Forward::StraightThrough {
+            // Straight-through has no prior, so that `--prior none` need not be given.
+            recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
+        } else if matches!(recipe.prior, PriorName::None | PriorName::Gaussian) {
+            // Without a prior of levels there is one phase, unless the options say otherwise.
+            recipe = self.recipe.over(Recipe { forward: Forward::Sampled, warmup: 0.0, ..recipe });
+        } else if recipe.prior == PriorName::Vnq {
+            // The levels of k-means have no level at 0, which this prior needs.
+            recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
+        }
+        let steps = recipe.steps_per_epoch(images) as u64 * u64::from(recipe.epochs);
+        if self.init.is_none() && recipe.warmup_steps(steps) == 0 {
+            // The weights are random: there is nothing to fit levels to.
+            recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
+            if recipe.init_levels == InitLevels::Kmeans {
+                let expected = "given, or trained weights to fit levels to, by --warmup or --init";
+                return Err(Error::option("init-levels", expected, "kmeans"));
+            }
+        }
+        Ok(recipe)
+    }
+
+    /// The levels that each layer begins with.
+    fn codebook(&self, recipe: &Recipe) -> Result<Vec<f32>> {
+        match &self.codebook {
+            Some(levels) => given(levels),
+            None => {
+                let default = if recipe.prior == PriorName::Windows { 4 } else { LEVELS };
+                Ok(Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec())
+            }
+        }
     }
 
     /// The defaults for a network of `layers` layers. With `--init` there is no first phase: the weights have had one.
@@ -315,4 +327,24 @@ impl TrainingOptions {
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize().map_err(|source| Error::io(path, source))
+}
+
+/// Checks whatever could fail at the first step, before the directory of the run is created.
+fn check_can_begin(config: &Config, network: &Description, graph: &Graph, data: &Dataset) -> Result<()> {
+    let codebook = config.check(data.len())?;
+    let gap = config.recipe.level_gap;
+    check_level_gap("codebook", codebook.levels(), gap).map_err(|error| match error {
+        Error::Tensor { seen, .. } => {
+            let expected = format!("at most the smallest distance of levels in the codebook, here of {seen}");
+            Error::option("level-gap", expected, gap)
+        }
+        other => other,
+    })?;
+    if config.recipe.init_levels == InitLevels::Kmeans {
+        phase::check_levels(graph, config.codebook.len())?;
+    }
+    // Each weight has a value, two moments and a gradient.
+    let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
+    reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;
+    trainer(config, config.graph(data)?, &codebook, data, true).map(drop)
 }

@@ -28,8 +28,9 @@ The definition of the operation computes it, or, with --kernels, the kernels tha
 entry computed_by of OUT says which.
 
 Without options an operation is its definition: --spike exact, --kl-scale dataset, --kl-weight 1,
-under which the loss of a network of dense layers bounds -ln evidence, up to a constant. `train` has a recipe that was measured instead: per-weight,
-and a weight that depends on the network, see `train --help`.
+under which the loss of a network of dense layers, times --train-size, estimates an upper bound on
+-ln evidence, up to a constant (priors nearest and mixture). `train` has other defaults, those that
+trained best: per-weight, and a weight that depends on the network, see `train --help`.
 
 Examples:
   spikeslab oracle --list
@@ -157,6 +158,9 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
         if operation.takes_input() {
             line(&format!("    inputs   {}", inputs.join(", ")))?;
         }
+        if operation.inputs.is_empty() && operation.takes_input() {
+            line(&format!("    note     {ON_NETWORKS}"))?;
+        }
         operation.options.iter().try_for_each(option)?;
         line(&format!("    outputs  {}", operation.outputs))?;
         line(&format!("    domain   {}", operation.domain))?;
@@ -169,7 +173,9 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
 /// The inputs of a network as `--list` prints them: their names depend on the network.
 const OF_NETWORKS: &str = "x (B, C, H, W), or (B, I) for an input of 1x1xI; every trained parameter by its name, also \
                            those that the prior does not read; unless the prior is none, eps.<layer> of the shape of \
-                           the layer's output. Normalizations take the batch's statistics; every level has the mass 1/M";
+                           the output of each layer that is not unquantized";
+/// What every network in the oracle has in common.
+const ON_NETWORKS: &str = "normalizations take the batch's statistics; every level has the mass 1/M";
 
 fn option(option: &OptionSpec) -> Result<(), Failure> {
     let default = if option.default.is_empty() { String::new() } else { format!(" [{}]", option.default) };

@@ -23,8 +23,8 @@ const BATCH: usize = 250;
 #[command(after_help = "\
 Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy), u8, or f32 or f64 in [0, 1], of shape \
 (C, H, W), (H, W, C) or (H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the \
-model's shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey one and one whose three channels are alike are \
-the same image. All files are read before the first line is printed: if one is wrong, nothing is.
+model's shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey image and an RGB image with three equal \
+channels are read alike. All files are read before the first line is printed: if one cannot be used, nothing is printed.
 
 A line has the file, or with --data the number of the image and its label, and the class with its probability. --json prints an \
 object a line: file, or image and label; class, name, probability; probabilities and logits of all classes.
@@ -43,8 +43,8 @@ pub(super) struct PredictArguments {
     /// Predict the test images of a data set, as for `train`
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// The coarse labels of CIFAR-100 [default: those of the run; fine labels]
-    #[arg(long, requires = "data")]
+    /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
+    #[arg(long, requires = "data", conflicts_with = "images")]
     coarse: bool,
     /// Print the K most probable classes of each image
     #[arg(

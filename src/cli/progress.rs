@@ -6,8 +6,9 @@ use super::output::line;
 use super::signals::asked_to_end;
 use crate::error::Result;
 use crate::train::checkpoint::Origin;
+use crate::train::config::Config;
 use crate::train::fit::{Control, EpochMetrics, Observer, Position};
-use crate::train::{Loss, Run, Trainer, Training, checkpoint};
+use crate::train::{KlScale, Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
@@ -72,6 +73,7 @@ impl<'a> Progress<'a> {
                 let width = epoch.len();
                 format!("{:width$}{nll:>8}{kappa:>8}{kl:>8}{loss:>10}{at:>7}{accuracy:>18}{seconds:>8}", "")
             };
+            lines.push(scale(&self.origin.config).to_string());
             lines.extend(COLUMNS.map(str::to_string));
             let on = if self.origin.config.validation.is_some() { "images held out" } else { "test images" };
             lines.push(format!("Accuracy: on the {on}."));
@@ -96,11 +98,19 @@ impl<'a> Progress<'a> {
 }
 
 /// What the columns of the table of epochs are.
-const COLUMNS: [&str; 3] = [
-    "NLL, KL: epoch means, nats; the KL is per weight, and κ its factor in the loss.",
+const COLUMNS: [&str; 2] = [
     "At level: weights within a quarter of the distance to the next level.",
     "Quantized loss: squared distance of the weights to their levels, Σ(θ − Q(θ))².",
 ];
+
+/// What NLL and KL are, and how the KL enters the loss.
+fn scale(config: &Config) -> &'static str {
+    match (config.recipe.kl_scale, &config.teacher) {
+        (KlScale::PerWeight, None) => "NLL, KL: epoch means, nats; the KL is per weight, and κ its factor in the loss.",
+        (KlScale::PerWeight, Some(_)) => "NLL (of the labels), KL per weight: epoch means, nats; the loss has κ · KL.",
+        (KlScale::Dataset, _) => "NLL, KL per weight: epoch means, nats; the loss has κ · ΣKL / training images.",
+    }
+}
 
 /// A number in at most eight characters: with the decimals that fit, up to four, or in powers of ten.
 fn figure(value: f64) -> String {

@@ -1,6 +1,6 @@
 //! `spikeslab summarize`.
 
-use super::output::{json, line};
+use super::output::{json, line, note};
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::escape::Escaped;
@@ -14,7 +14,9 @@ use std::process::ExitCode;
 #[command(after_help = "\
 A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped \
 has the figures of its last whole epoch; one that has none yet has its options alone. Accuracies are \
-of the images that the column `on` names: the test images, or those held out with --validation.
+of the images that the column `on` names: the test images, or those held out with --validation. The \
+table also has the options in which the runs differ; CSV and JSON have all. What is not a run is left \
+out and named at the end, with exit code 1.
 
 Examples:
   spikeslab summarize runs/*
@@ -37,10 +39,18 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
-    // All runs are read before the first is printed.
-    let runs = arguments.runs.iter().map(|dir| runs_of(dir)).collect::<Result<Vec<_>>>()?.concat();
-    let rows = runs.iter().map(|dir| row(dir)).collect::<Result<Vec<_>>>()?;
+    let (mut rows, mut odd) = (Vec::new(), Vec::new());
+    for dir in &arguments.runs {
+        match runs_of(dir) {
+            Ok(runs) => runs.iter().map(|dir| row(dir)).for_each(|row| match row {
+                Ok(row) => rows.push(row),
+                Err(error) => odd.push(error),
+            }),
+            Err(error) => odd.push(error),
+        }
+    }
     match arguments.format {
+        Format::Table if rows.is_empty() => {}
         Format::Table => table(&rows)?,
         Format::Csv => {
             line(&COLUMNS.map(|(name, _)| name).join(","))?;
@@ -48,7 +58,9 @@ pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
         }
         Format::Json => rows.into_iter().try_for_each(|row| json(&Value::Object(row).to_string()))?,
     }
-    Ok(ExitCode::SUCCESS)
+    let last = odd.pop();
+    odd.iter().for_each(|error| note(&format!("error: {error}")));
+    last.map_or(Ok(ExitCode::SUCCESS), |error| Err(error.into()))
 }
 
 /// The directory itself, or the runs that exist of a comparison in it.
@@ -59,8 +71,9 @@ fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// The columns, each with its number of decimals in the table; none if the table does not show the column.
-const COLUMNS: [(&str, Option<usize>); 18] = [
+/// The columns, each with its number of decimals in the table; none if the table shows the column only where the runs
+/// differ in it.
+const COLUMNS: [(&str, Option<usize>); 28] = [
     ("run", Some(0)),
     ("network", Some(0)),
     ("data", Some(0)),
@@ -79,6 +92,16 @@ const COLUMNS: [(&str, Option<usize>); 18] = [
     ("accuracy_quantized", Some(4)),
     ("quantized_loss", Some(2)),
     ("packed_bytes", Some(0)),
+    ("spike", None),
+    ("kl_scale", None),
+    ("weight_decay", None),
+    ("augment", None),
+    ("warmup", None),
+    ("init_levels", None),
+    ("init", None),
+    ("teacher", None),
+    ("teacher_share", None),
+    ("validation", None),
 ];
 
 /// The values of a run, by the names of the columns.
@@ -115,6 +138,16 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         "accuracy_quantized": metrics.as_ref().map(|metrics| metrics.accuracy_quantized),
         "quantized_loss": metrics.as_ref().map(|metrics| metrics.quantized_loss),
         "packed_bytes": packed_bytes,
+        "spike": recipe.spike,
+        "kl_scale": recipe.kl_scale,
+        "weight_decay": recipe.weight_decay,
+        "augment": recipe.augment,
+        "warmup": recipe.warmup,
+        "init_levels": recipe.init_levels,
+        "init": config.init.as_ref().map(|init| init.path.display().to_string()),
+        "teacher": config.teacher.as_ref().map(|teacher| teacher.path.display().to_string()),
+        "teacher_share": config.teacher.as_ref().map(|teacher| teacher.share),
+        "validation": config.validation,
     });
     match row {
         Value::Object(row) => Ok(row),
@@ -138,7 +171,12 @@ fn quoted(text: String) -> String {
 
 /// Prints the columns that the table shows, each as wide as its widest cell.
 fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
-    let shown: Vec<(&str, usize)> = COLUMNS.iter().filter_map(|(name, digits)| Some((*name, (*digits)?))).collect();
+    let differ = |name: &str| rows.iter().any(|row| row[name] != rows[0][name]);
+    let shown = |(name, digits): &(&'static str, Option<usize>)| {
+        let digits = digits.or_else(|| (*name != "epochs" && differ(name)).then_some(0))?;
+        Some((*name, digits))
+    };
+    let shown: Vec<(&str, usize)> = COLUMNS.iter().filter_map(shown).collect();
     let cell = |row: &Map<String, Value>, name: &str, digits: usize| match &row[name] {
         Value::Null => "-".to_string(),
         Value::Number(number) if digits > 0 => format!("{:.digits$}", number.as_f64().unwrap_or(f64::NAN)),

@@ -27,9 +27,16 @@ pub(super) fn layers(model: &PackedModel) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The most levels that are printed one by one.
+const MOST_SHOWN: usize = 16;
+
 fn levels(layer: &PackedLayer) -> String {
     if !layer.is_quantized() {
         return "unquantized".to_string();
+    }
+    if let ([first, .., last], true) = (&layer.levels[..], layer.levels.len() > MOST_SHOWN) {
+        let used = layer.occupancy().iter().filter(|count| **count > 0).count();
+        return format!("{} from {first:.4} to {last:.4}, of which weights use {used}", layer.levels.len());
     }
     let total = layer.weights().max(1) as f64;
     let level = |(level, count): (&f32, &usize)| format!("{level:.4} ({:.1}%)", 100.0 * *count as f64 / total);

@@ -1,8 +1,10 @@
 //! `--teacher`: the trained network whose predictions a training learns from.
 
 use super::init;
+use super::output::note;
 use super::source::{Source, check_images};
 use crate::error::{Error, Result};
+use crate::export::safetensors::about;
 use crate::nets::{Graph, Network};
 use crate::train::Teacher;
 use crate::train::data::{Dataset, Standardization};
@@ -15,22 +17,34 @@ use std::path::Path;
 pub(super) struct Student<'a> {
     /// The graph of its network.
     pub(super) graph: &'a Graph,
-    /// The standardization of its images.
-    pub(super) standardization: Option<&'a Standardization>,
     /// Its training images.
     pub(super) data: &'a Dataset,
 }
 
 impl Student<'_> {
-    /// The record of `--teacher` and `--teacher-share` for the configuration of the run.
+    /// The record of `--teacher` and `--teacher-share` for the configuration of the run, and the standardization of the
+    /// images that the teacher was trained on, with which it and the student are to compute; none if its file does not
+    /// tell it.
     ///
     /// # Errors
     /// If the teacher cannot be read or does not fit, or the share is out of range.
-    pub(super) fn begin(&self, path: &Path, share: f64) -> Result<TeacherOrigin> {
-        let network = self.read(path)?;
+    pub(super) fn begin(&self, path: &Path, share: f64) -> Result<(TeacherOrigin, Option<Images>)> {
+        let Read { network, unused, images } = self.read(path)?;
+        init::tell_unused(path, &unused);
+        match &images {
+            Some(Images { standardization: Some(figures) }) => figures
+                .check(self.graph.input[0])
+                .map_err(|error| Error::file(path, "the standardization of images of its shape", error))?,
+            Some(Images { standardization: None }) => {}
+            None => note(&format!(
+                "{}: it does not say how its images were standardized; the standardization of this training is used",
+                path.display()
+            )),
+        }
         let checksum = checksum(&network);
         Teacher::new(network, share)?.check(self.graph)?;
-        Ok(TeacherOrigin { path: path.canonicalize().map_err(|source| Error::io(path, source))?, checksum, share })
+        let path = path.canonicalize().map_err(|source| Error::io(path, source))?;
+        Ok((TeacherOrigin { path, checksum, share }, images))
     }
 
     /// The teacher of a run.
@@ -38,7 +52,7 @@ impl Student<'_> {
     /// # Errors
     /// If the teacher cannot be read, or is not the one that the run was begun with.
     pub(super) fn teacher(&self, origin: &TeacherOrigin) -> Result<Teacher<f32>> {
-        let network = self.read(&origin.path)?;
+        let Read { network, .. } = self.read(&origin.path)?;
         let seen = checksum(&network);
         if seen != origin.checksum {
             let expected = format!("the teacher that a run was begun with, checksum {:08x}", origin.checksum);
@@ -48,27 +62,40 @@ impl Student<'_> {
     }
 
     /// The network at `path`: a run, a packed model, or a file of PyTorch's tensors of the student's own network.
-    fn read(&self, path: &Path) -> Result<Network<f32>> {
+    fn read(&self, path: &Path) -> Result<Read> {
         if !path.is_dir() && !init::is_packed(path)? {
             let (network, unused) = init::load(path, &BTreeMap::new(), self.graph)?;
-            init::tell_unused(path, &unused);
-            return Ok(network);
+            let about = about(path)?;
+            if let Some(about) = about.as_ref().filter(|about| about.classes != self.data.class_names()) {
+                let expected = format!("{EXPECTED}, of the classes {}", self.data.class_names().join(", "));
+                return Err(Error::file(path, expected, about.classes.join(", ")));
+            }
+            let images = about.map(|about| Images { standardization: about.standardization });
+            return Ok(Read { network, unused, images });
         }
         let (network, standardization, trained_on) = match Source::load(path)? {
             Source::Run(config, checkpoint) => (checkpoint.network, config.standardization, config.trained_on),
             Source::Packed(model) => (model.decode(), model.standardization.clone(), model.trained_on.clone()),
         };
-        let expected = "a teacher for the images of this training";
         check_images(self.data, network.graph(), trained_on.as_ref())
-            .map_err(|error| Error::file(path, expected, error))?;
-        if standardization.as_ref() != self.standardization {
-            let expected = format!("{expected}, standardized by {}", of(self.standardization));
-            return Err(Error::file(path, expected, of(standardization.as_ref())));
-        }
-        Ok(network)
+            .map_err(|error| Error::file(path, EXPECTED, error))?;
+        Ok(Read { network, unused: Vec::new(), images: Some(Images { standardization }) })
     }
 }
 
-fn of(standardization: Option<&Standardization>) -> String {
-    standardization.map_or("none".into(), |own| format!("means {:?} and deviations {:?}", own.mean, own.deviation))
+/// What is known of the images that a teacher was trained on.
+pub(super) struct Images {
+    /// The standardization of its pixels, if they were standardized.
+    pub(super) standardization: Option<Standardization>,
 }
+
+/// A teacher as it was read.
+struct Read {
+    network: Network<f32>,
+    /// The tensors of its file that it does not use.
+    unused: Vec<String>,
+    /// None if its file does not tell it.
+    images: Option<Images>,
+}
+
+const EXPECTED: &str = "a teacher for the images of this training";

@@ -19,18 +19,20 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
 The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and, in
-figures/, histogram, funnel, quantized-loss and accuracy.
-Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume goes on to the same bits, after a
-crash from the last checkpoint. A run may go on on another device: its noise is the same there, its
-sums are rounded in another order.
+figures/, histogram, quantized-loss, accuracy and, with noise, funnel.
+Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume continues the run and reaches the
+same result, bit for bit. After a crash it continues from the last checkpoint. A run may be continued
+on another device: the noise is the same there, but sums are rounded in another order.
 With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
 ended; a run whose second phase has begun keeps its number. From there on the learning rate and
 the weight of the KL follow the new number. config.json keeps the earlier one, and the step at
-which it changed. Until the new end, model.packed and figures/ are those of the earlier end. With --resume, --data names where the data lie by now: their
-checksum decides. --figure-formats is not kept: give it again.
-Where nothing is given, --kl-scale and --kl-weight are a recipe that was measured; those of `oracle`
-(dataset, 1) are the definitions: with --spike exact the loss of dense layers then bounds -ln evidence.
---spike fit is the published function.
+which it changed. Until the new end, model.packed and figures/ are those of the earlier end. With
+--resume, --data gives the present path of the data, whose checksum must be the one recorded.
+--figure-formats is not kept: give it again.
+The defaults of --kl-scale and --kl-weight are those that trained best; the defaults of `oracle`
+(dataset, 1) are the definitions. With these, --spike exact, --prior nearest or mixture, and dense
+layers only, the loss times the number of training images estimates an upper bound on -ln evidence,
+up to a constant. --spike fit is the published function.
 
 Examples:
   spikeslab train lenet5

@@ -27,6 +27,8 @@ use crate::train::{Run, Trainer, Training, checkpoint};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// The number of training images of which a teacher's accuracy is printed.
+const TEACHERS_IMAGES: usize = 500;
 /// Draws of the weights in the final table.
 pub(super) const SAMPLES: u32 = 10;
 
@@ -106,11 +108,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let graph = config.graph(&data.train).map_err(in_range)?;
     let mut trainer = trainer(&config, graph, &codebook, &data.train, state.is_none())?;
     if let Some(teacher) = &config.teacher {
-        let student = Student {
-            graph: trainer.network.graph(),
-            standardization: config.standardization.as_ref(),
-            data: &data.train,
-        };
+        let student = Student { graph: trainer.network.graph(), data: &data.train };
         let teacher = student.teacher(teacher)?;
         trainer = trainer.with_teacher(teacher)?;
     }
@@ -187,6 +185,18 @@ pub(super) fn train(
         count(trainer.steps_per_epoch(), "step"),
         run.dir().display()
     ))?;
+    match trainer.warmup_steps() {
+        0 => {}
+        steps => line(&format!("the first {} without noise, KL or levels", count(steps, "step")))?,
+    }
+    if let Some(init) = &config.init {
+        line(&format!("begins with the weights of {}", init.path.display()))?;
+    }
+    if let (Some(origin), Some(teacher)) = (&config.teacher, &trainer.teacher) {
+        let (share, images) = teacher.accuracy(&data.train, TEACHERS_IMAGES)?;
+        let path = origin.path.display();
+        line(&format!("teacher {path}: {:.2}% of {images} training images right", 100.0 * share))?;
+    }
 
     signals::listen();
     let mut observer = Progress::new(run, origin, metrics, checkpoints.every, &trainer);
@@ -275,13 +285,17 @@ fn finish(
         quantized: by_epoch(|epoch| epoch.accuracy_quantized),
         nll: by_epoch(|epoch| epoch.nll),
     };
-    for (name, figure) in [
-        ("histogram", report::histogram(&pictures)),
-        ("funnel", report::funnel(&pictures)),
-        ("quantized-loss", report::quantized_loss(&by_epoch(|epoch| epoch.quantized_loss))),
-        ("accuracy", report::accuracy(&accuracies)),
-    ] {
-        run.write_figure(name, &figure, formats)?;
+    // Where there is no noise, ln σ² has no meaning: in an unquantized layer, and in a run without a posterior.
+    let has_noise = training.trainer().recipe().prior.has_noise();
+    let with_noise: Vec<LayerPicture<'_>> = pictures.iter().filter(|layer| !layer.levels.is_empty()).cloned().collect();
+    let figures = [
+        Some(("histogram", report::histogram(&pictures))),
+        has_noise.then(|| ("funnel", report::funnel(&with_noise))),
+        Some(("quantized-loss", report::quantized_loss(&by_epoch(|epoch| epoch.quantized_loss)))),
+        Some(("accuracy", report::accuracy(&accuracies))),
+    ];
+    for (name, figure) in figures.into_iter().flatten() {
+        run.write_figure(&formats.files(name, &figure)?)?;
     }
     run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
 
@@ -329,6 +343,13 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
         return None;
     }
     let costs = if loss > 0.0 { format!("quantizing costs {loss:.2} points of accuracy, and ") } else { String::new() };
+    if share <= NOTABLE_SHARE {
+        return Some(format!(
+            "{costs}the weights are at their levels: try more levels (--levels {}) or levels that fit the weights \
+             (--warmup 0.8 --init-levels kmeans)",
+            trainer.network.layers().map(|layer| trainer.network.parameters()[layer.levels].value.len()).max()? + 1,
+        ));
+    }
     let stronger =
         if recipe.kl_weight > 0.0 { (5.0 * recipe.kl_weight) as f32 } else { Recipe::default().kl_weight as f32 };
     // This prior needs a level at 0, which k-means does not give.

@@ -6,7 +6,8 @@
 //! | [`c`] | devices: one C99 file without a heap, whose weights take one, two, four or eight bits |
 //! | `safetensors` | whoever computes in Python: levels and indices, or weights that `load_state_dict` of a PyTorch module takes |
 //!
-//! Each computes the logits of the [packed model](crate::packed) to rounding. `safetensors` can also hold the weights
+//! `onnx` and `c` compute the logits of the [packed model](crate::packed), to rounding, from pixels in [0, 1]. From the
+//! tensors of `safetensors` a program computes them of pixels that it has standardized. `safetensors` can also hold the weights
 //! of a network that is not quantized.
 
 pub mod c;

@@ -17,21 +17,24 @@
 //!
 //! The metadata entry `spikeslab` is a JSON object: `name`; `network`, the lines of the network's text;
 //! `standardization`, the mean and deviation by which pixels in [0, 1] are to be standardized, or null; `classes`, the
-//! names of the classes.
+//! names of the classes. [`about`] reads the last two.
 
 use super::check_finite;
 use crate::error::{Error, Result};
-use crate::files::read::{HEADER, TENSORS};
+use crate::files::read::{HEADER, TENSORS, read_tensors};
 use crate::layers::batch_norm::EPSILON;
 use crate::nets::Network;
 use crate::packed::PackedModel;
 use crate::packed::model::PackedLayer;
+use crate::train::data::Standardization;
 use crate::train::init::{is_taken_over, pytorch};
 use half::f16;
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Whether weights are written as levels and indices, or as values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,29 @@ pub fn mean_to_bytes(model: &PackedModel, network: &Network<f32>, precision: Pre
         });
     }
     serialize(model, tensors)
+}
+
+/// What a file says about the images that its network was trained on.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct About {
+    /// The mean and deviation by which pixels in [0, 1] are to be standardized, if they are.
+    pub standardization: Option<Standardization>,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+}
+
+/// What the metadata entry `spikeslab` of a file says; none if there is no such entry.
+///
+/// # Errors
+/// [`Error::File`] if it is not a safetensors file, or the entry is not one that this module writes; [`Error::Io`] if
+/// a system call fails.
+pub fn about(path: &Path) -> Result<Option<About>> {
+    let bytes = read_tensors(path)?;
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;
+    let Some(entry) = header.metadata().as_ref().and_then(|entries| entries.get("spikeslab")) else { return Ok(None) };
+    let expected = "standardization and classes in the metadata entry spikeslab";
+    serde_json::from_str(entry).map(Some).map_err(|error| Error::file(path, expected, error))
 }
 
 /// The bytes of a file of these tensors, with the metadata of the model.

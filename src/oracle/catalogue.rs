@@ -86,8 +86,8 @@ pub(super) const ALLOW_NON_FINITE: &str = "allow-non-finite";
 pub(super) const KERNELS: &str = "kernels";
 
 /// The options that every operation takes; on the command line they need no value.
-pub const COMMON: &[OptionSpec] =
-    &[option(ALLOW_NON_FINITE, "true or false", "false"), option(KERNELS, "true or false", "false")];
+pub const COMMON: &[OptionSpec] = &[option(ALLOW_NON_FINITE, FLAG, "false"), option(KERNELS, FLAG, "false")];
+const FLAG: &str = "no value; =true and =false are possible too";
 
 /// All operations.
 pub const OPERATIONS: &[Operation] = &[
@@ -125,7 +125,8 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[option("prior-mean", "a number", "0"), option("prior-log-sigma2", "a number", "-4")],
         outputs: "kl (…), dtheta (…), dlog_sigma2 (…)",
-        domain: "e^(log_sigma2 - prior-log-sigma2) and (theta - prior-mean)^2 e^(-prior-log-sigma2) below the largest number",
+        domain: "e^(log_sigma2 - prior-log-sigma2), (theta - prior-mean)^2 e^(-prior-log-sigma2) and \
+                 (theta - prior-mean) e^(-prior-log-sigma2) below the largest number",
         f32: priors::gaussian_kl,
         f64: priors::gaussian_kl,
     },
@@ -199,7 +200,9 @@ pub const OPERATIONS: &[Operation] = &[
             option("epsilon", "a positive number", "1e-5"),
         ],
         outputs: "y, dx (B, C, …), dgamma, dbeta, new_running_mean, new_running_var (C)",
-        domain: "x^2 summed over a channel below the largest number; running_var of at least 0",
+        domain: "x^2 summed over a channel, gamma (x - mean) / sqrt(variance + epsilon) and gamma dy / sqrt(variance + epsilon) below the \
+                 largest number; \
+                 running_var of at least 0",
         f32: layers::batch_norm,
         f64: layers::batch_norm,
     },
@@ -221,7 +224,7 @@ pub const OPERATIONS: &[Operation] = &[
         labels: false,
         options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
-        domain: "any",
+        domain: "the sum of the dy of all windows with the same maximum below the largest number",
         f32: layers::max_pool,
         f64: layers::max_pool,
     },
@@ -280,7 +283,7 @@ pub const OPERATIONS: &[Operation] = &[
             option("weight-decay", "a number of at least 0, decoupled as in AdamW", "0"),
         ],
         outputs: "new_parameter, new_m, new_v (…)",
-        domain: "gradient^2 below the largest number; v of at least 0",
+        domain: "gradient^2 and the step, learning-rate m / (sqrt(v) + epsilon), below the largest number; v of at least 0",
         f32: training::adam,
         f64: training::adam,
     },

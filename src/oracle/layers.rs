@@ -12,6 +12,7 @@ use crate::layers::{
     avg_pool as avg, check_shape, distillation as distill, max_pool as max, relu as rectifier, softmax_nll as softmax,
 };
 use crate::tensor::im2col::Window;
+use crate::tensor::statistics::check_count;
 use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
 
 pub(super) fn dense<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
@@ -98,6 +99,7 @@ pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
     let (x, dy) = (by_channel(inputs.any("x")?), by_channel(inputs.any("dy")?));
     let count = x.dim().0 * x.dim().2;
     let (y, cache) = if batch_statistics {
+        check_count(inputs.any("x")?.shape(), count)?;
         let (y, cache, batch) = norm.forward_batch(x)?;
         statistics.absorb(&batch, count, momentum);
         (y, cache)

@@ -8,9 +8,10 @@
 //! plus that of the KL in θ. It agrees with that definition, and not with differences of the loss in θ; the derivative
 //! in the levels is exact. Scalars are tensors of shape (1).
 //!
-//! The oracle evaluates the operation's definition, in [`layers`](crate::layers); with the option `kernels`, the kernel
-//! that training uses. The environment variable SPIKESLAB_KERNELS decides before the option. The metadata entry `computed_by` of the output says which: `definition` or `fast`, or the
-//! device.
+//! The oracle evaluates the operation's definition, in [`layers`](crate::layers), or, with the option `kernels`, the
+//! kernel that training uses. If the environment variable `SPIKESLAB_KERNELS` is set, it is obeyed instead of the
+//! option. The metadata entry `computed_by` of the output says which was used: `definition`, `fast` (the kernel) or
+//! `cuda`.
 
 pub mod catalogue;
 #[cfg(feature = "cuda")]

@@ -1,17 +1,17 @@
 //! `network`: the objective of a whole network and its gradient with respect to every parameter.
 //!
-//! Inputs are `x`, `labels`, every parameter by its name and, except under prior `none`, `eps.<layer>` for each
-//! Bayesian layer. The network is a preset or a text. The numbers of outputs of a preset's layers, and the depth of
+//! Inputs are `x`, `labels`, every parameter by its name and, except under prior `none`, `eps.<layer>` for each layer
+//! that is not `unquantized`. The network is a preset or a text. The numbers of outputs of a preset's layers, and the depth of
 //! `densenet`, are taken from the tensors. Running statistics are not read, since those of the batch are used.
 
 use super::options::Options;
-use super::priors::{FORMS, SPIKES, codebook};
+use super::priors::{FORMS, SPIKES, check_spike, codebook};
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
 use crate::nets::graph::BayesLayer;
 use crate::nets::{Description, Given, Graph, Network, Role};
-use crate::prior::{Codebook, Gaussian, MultiSpike, Prior};
+use crate::prior::{Codebook, Gaussian, MultiSpike, Prior, Spike};
 use crate::train::config::describe;
 use crate::train::objective::{Forward, KlScale, Objective};
 use ndarray::{Array4, ArrayD, Ix2, Ix4};
@@ -38,10 +38,16 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
     check_names(&graph, inputs)?;
     // Every tensor's shape is compared with the graph's before the network takes memory.
     for parameter in graph.parameters.iter().filter(|parameter| parameter.role.is_trained()) {
-        let value = inputs.any(&parameter.name)?;
+        let value = of_shape(inputs, &parameter.name, &parameter.shape)?;
         // Each layer may have another number of levels.
         if parameter.role == Role::Levels {
             codebook(inputs, &parameter.name)?;
+        } else if let ([inputs, outputs], true) = (&parameter.shape[..], parameter.role == Role::Theta)
+            && value.shape() == [*outputs, *inputs]
+            && inputs != outputs
+        {
+            let expected = format!("shape {:?}, inputs by outputs: the transpose of PyTorch's weight", parameter.shape);
+            return Err(Error::tensor(&parameter.name, expected, format!("{:?}", value.shape())));
         } else {
             check_shape(&parameter.name, &parameter.shape, value.shape())?;
         }
@@ -52,9 +58,14 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
         parameter.value = inputs.any(&parameter.name)?.clone();
     }
     if let Prior::MultiSpike(prior) = &objective.prior {
-        for layer in network.layers() {
+        for layer in network.layers().filter(|layer| !layer.unquantized) {
             let levels = &network.parameters()[layer.levels];
-            prior.check(levels.as_slice())?;
+            prior.check(levels.as_slice()).map_err(|error| match error {
+                Error::Option { option, expected, seen } => {
+                    Error::tensor(&levels.name, format!("{expected}, for {option}"), seen)
+                }
+                other => other,
+            })?;
         }
     }
     Ok(Problem { network, objective, kl_weight, x })
@@ -63,9 +74,14 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
 /// ε of a layer, which must have this shape.
 pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shape: &[usize]) -> Result<&'a ArrayD<F>> {
     let name = format!("eps.{}", layer.name);
-    let eps = inputs.any(&name)?;
+    let eps = of_shape(inputs, &name, shape)?;
     check_shape(&name, shape, eps.shape())?;
     Ok(eps)
+}
+
+/// The tensor of this name, which is to have this shape.
+fn of_shape<'a, F: Stored>(inputs: &'a Inputs<F>, name: &str, shape: &[usize]) -> Result<&'a ArrayD<F>> {
+    inputs.get(name).ok_or_else(|| Error::tensor(name, format!("shape {shape:?}"), "none"))
 }
 
 pub(super) fn network<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
@@ -90,6 +106,15 @@ fn objective(options: &Options) -> Result<Objective> {
     priors.extend([("gaussian", Prior::Gaussian(Gaussian::default())), ("none", Prior::None)]);
     let names: Vec<(&str, usize)> = priors.iter().enumerate().map(|(i, (name, _))| (*name, i)).collect();
     let prior = priors.swap_remove(options.choice("prior", &names)?).1;
+    if spike == Spike::Fit {
+        match &prior {
+            Prior::MultiSpike(prior) => check_spike(prior)?,
+            Prior::Gaussian(_) | Prior::None => {
+                let expected = format!("exact for --prior {}, which has no spikes", options.text("prior"));
+                return Err(Error::option("spike", expected, "fit"));
+            }
+        }
+    }
     let train_size = options.number("train-size")?;
     if train_size == 0 {
         return Err(Error::option("train-size", "a whole number of at least 1", train_size));
@@ -145,7 +170,10 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     };
     let outputs = |layer: &BayesLayer| {
         let name = format!("{}.theta", layer.name);
+        // ε (B, O) tells a weight that was not transposed.
+        let eps = inputs.get(&format!("eps.{}", layer.name)).and_then(|eps| eps.shape().last());
         match *inputs.any(&name)?.shape() {
+            [first, second] if first != second && eps == Some(&first) => Ok(first),
             [_, outputs] | [outputs, _, _, _] => Ok(outputs),
             ref other => Err(Error::tensor(name, "shape (I, O) or (O, C, kh, kw)", format!("{other:?}"))),
         }

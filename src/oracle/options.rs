@@ -31,12 +31,15 @@ impl Options {
     /// [`by`](Self::by) is called.
     ///
     /// # Errors
-    /// If an option is not one of `specs`, or is given twice.
+    /// If an option is not one of `specs`, has no value, or is given twice.
     pub fn new(specs: &[OptionSpec], given: &[(String, String)]) -> Result<Self> {
         let names = specs.iter().chain(COMMON).map(|spec| spec.name).collect::<Vec<_>>().join(", ");
-        for (i, (name, _)) in given.iter().enumerate() {
-            if !specs.iter().any(|spec| spec.name == name) {
+        for (i, (name, value)) in given.iter().enumerate() {
+            let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
                 return Err(Error::option("option", names, name));
+            };
+            if value.is_empty() {
+                return Err(Error::option(name, spec.values, "no value"));
             }
             if given[..i].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Error::option(name, "one value", "two"));

@@ -8,6 +8,8 @@ use crate::prior::{Codebook, Form, KlGradient, MultiSpike, Prior};
 use crate::scalar::WeightKl;
 use crate::scalar::gaussian_kl::gaussian_kl as gaussian;
 use crate::scalar::spike_kl::Spike;
+use crate::scalar::spike_pieces;
+use crate::simd::Vector;
 use crate::tensor::sum::Sums;
 use crate::way::Way;
 use ndarray::{Array1, ArrayD, Ix1, Zip};
@@ -21,7 +23,13 @@ pub(super) fn spike_kl<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resu
     if let Some(odd) = t.iter().find(|t| **t < F::zero()) {
         return Err(Error::tensor("t", "numbers of at least 0", odd));
     }
-    let both = t.mapv(|t| spike.value_and_derivative(t));
+    let both = t.mapv(|t| match options.way() {
+        Way::Kernel if spike == Spike::Exact => {
+            let (value, derivative) = spike_pieces::value_and_derivative(F::One::splat(t));
+            (value.first(), derivative.first())
+        }
+        _ => spike.value_and_derivative(t),
+    });
     Ok(Outputs::default().with("kl", &both.mapv(|both| both.0)).with("dkl_dt", &both.mapv(|both| both.1)))
 }
 
@@ -72,6 +80,11 @@ fn check_used(prior: &MultiSpike, has_masses: bool, options: &Options) -> Result
     if !has_windows && !ratio.is_empty() {
         return Err(Error::option("window-ratio", format!("none for --prior {form}, which has no windows"), ratio));
     }
+    check_spike(prior)
+}
+
+/// Checks that the form depends on the D that it is given.
+pub(super) fn check_spike(prior: &MultiSpike) -> Result<()> {
     if prior.form == Form::Quadrature && prior.spike == Spike::Fit {
         return Err(Error::option("spike", "exact for --prior quadrature, which is no sum over spikes", "fit"));
     }

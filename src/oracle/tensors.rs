@@ -252,9 +252,15 @@ impl<F: Stored> Inputs<F> {
     /// In words, the elements at position `i` of the inputs of shape `shape`, the input `first` before the others.
     fn there(&self, shape: &[usize], i: usize, first: &str) -> String {
         const MOST: usize = 4;
+        /// The most characters of a number without an exponent: 1e303 would have 304.
+        const LONGEST: usize = 24;
         let mut alike: Vec<_> = self.floats.iter().filter(|(_, array)| array.shape() == shape).collect();
         alike.sort_by_key(|(name, _)| name.as_str() != first);
-        let value = |(name, array): &(&String, &ArrayD<F>)| Some(format!("{name} is {}", array.iter().nth(i)?));
+        let value = |(name, array): &(&String, &ArrayD<F>)| {
+            let value = array.iter().nth(i)?;
+            let text = value.to_string();
+            Some(format!("{name} is {}", if text.len() > LONGEST { format!("{value:e}") } else { text }))
+        };
         let values: Vec<String> = alike.iter().take(MOST).filter_map(value).collect();
         if values.is_empty() { String::new() } else { format!(", where {}", values.join(", ")) }
     }

@@ -27,13 +27,13 @@ pub fn accuracy(epochs: &Accuracies) -> String {
     let mut svg = Svg::new(WIDTH, TOP + PLOT.0 + 46.0, "Accuracy and NLL by epoch");
     svg.text(14.0, 24.0, "Accuracy and NLL by epoch", Font::HEADING);
     let last = |values: &[f64], what: &str, text: &dyn Fn(f64) -> String| match values.last() {
-        Some(last) if last.is_finite() => format!("{what}, at last {}", text(*last)),
+        Some(last) if last.is_finite() => format!("{what} {} after the last epoch", text(*last)),
         _ => what.to_string(),
     };
     let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
-    let quantized = last(&epochs.quantized, "quantized weights", &percent);
-    let mean = last(&epochs.mean, "mean weights", &percent);
-    let nll = last(&epochs.nll, "training images", &|nll| label(nll, 3));
+    let quantized = last(&epochs.quantized, "quantized weights: accuracy", &percent);
+    let mean = last(&epochs.mean, "mean weights: accuracy", &percent);
+    let nll = last(&epochs.nll, "training images: NLL", &|nll| label(nll, 3));
     let solid = [Paint::Line(WEIGHT, 1.8), Paint::Discs(WEIGHT, 5.5)];
     let dashed = [Paint::Dashed(LEVEL, THIN)];
     let count = [&epochs.mean, &epochs.quantized, &epochs.nll].map(Vec::len).into_iter().max().unwrap_or(0);

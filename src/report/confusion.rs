@@ -167,7 +167,7 @@ fn key(svg: &mut Svg) {
     svg.text(x, 47.0, "share of a label's images:", Font::NAME.anchor(Anchor::Start));
     x += Font::NAME.width("share of a label's images:") + 4.0;
     for (from, color) in SHADES {
-        let text = if from < 0.01 { "one and more".to_string() } else { format!("{:.0}%", 100.0 * from) };
+        let text = if from < 0.01 { "above 0%".to_string() } else { format!("{:.0}%", 100.0 * from) };
         svg.rect(x, 36.0, 14.0, 14.0, color);
         svg.text(x + 19.0, 47.0, &text, Font::SMALL.anchor(Anchor::Start));
         x += 19.0 + Font::SMALL.width(&text) + 12.0;

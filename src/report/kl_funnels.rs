@@ -70,7 +70,9 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
         if column == 0 {
             panel.name_y(&mut svg, "ln σ²", 38.0);
         }
-        draw(&mut svg, &panel, grid, surface, |kl| (((kl - low) / step) as usize).min(SHADES.len() - 1));
+        draw(&mut svg, &panel, grid, surface, |kl| {
+            kl.is_finite().then(|| (((kl - low) / step) as usize).min(SHADES.len() - 1))
+        });
         for x in levels.iter().filter_map(|level| panel.place_x(*level)) {
             svg.path(&format!("M{} {}v{}", number(x), number(panel.top), number(panel.height)), level[0]);
         }
@@ -78,9 +80,9 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
     svg.finish()
 }
 
-/// Draws the cells of each shade; neighbouring cells in a row are one segment. The outer edges of the raster are at the
+/// Draws the cells of each shade, none of a value that is not finite; neighbouring cells in a row are one segment. The outer edges of the raster are at the
 /// outermost values.
-fn draw(svg: &mut Svg, panel: &Panel, grid: &Grid, surface: &Surface<'_>, shade: impl Fn(f64) -> usize) {
+fn draw(svg: &mut Svg, panel: &Panel, grid: &Grid, surface: &Surface<'_>, shade: impl Fn(f64) -> Option<usize>) {
     let (columns, rows) = (grid.theta.len(), grid.log_sigma2.len());
     let ends = |values: &[f64]| values.first().copied().zip(values.last().copied());
     let (Some(theta), Some(log_sigma2)) = (ends(&grid.theta), ends(&grid.log_sigma2)) else { return };
@@ -93,7 +95,7 @@ fn draw(svg: &mut Svg, panel: &Panel, grid: &Grid, surface: &Surface<'_>, shade:
         for (row, kl) in surface.kl.chunks(columns.max(1)).enumerate() {
             let mut column = 0;
             for run in kl.chunk_by(|a, b| shade(*a) == shade(*b)) {
-                if run[0].is_finite() && shade(run[0]) == wanted {
+                if shade(run[0]) == Some(wanted) {
                     let _ = write!(path, "M{column} {row}.5h{}", run.len());
                 }
                 column += run.len();

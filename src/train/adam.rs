@@ -12,7 +12,7 @@
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 
 /// The constants. The defaults are β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no clip and no weight decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Adam {
     pub beta2: f64,
     /// ε.
     pub epsilon: f64,
-    /// The bound to whose absolute value the entries of a gradient are clipped.
+    /// c: every entry of a gradient is clipped to [−c, c].
     pub clip: f64,
     /// λ: each step multiplies a parameter by 1 − rate · λ, whatever its gradient.
     pub weight_decay: f64,

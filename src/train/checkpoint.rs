@@ -24,7 +24,7 @@ use crate::files::write::write;
 use crate::nets::{Given, Graph, Network, Role};
 use crate::prior::Codebook;
 use crate::prior::multi_spike::zero_level;
-use crate::scalar::vector;
+use crate::simd;
 use ndarray::ArrayD;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -64,14 +64,14 @@ pub struct Origin {
     pub config: Config,
     /// CRC-32 of the test images and labels; that of the training images is in the configuration.
     pub test_checksum: u32,
-    /// The vector instructions that the run was computed with: see [`vector::in_use`].
+    /// The vector instructions that the run was computed with: see [`simd::in_use`].
     pub vectors: String,
 }
 
 impl Origin {
     /// The origin of a run with this configuration and these test images in this process.
     pub fn new(config: &Config, test_checksum: u32) -> Self {
-        Self { config: config.clone(), test_checksum, vectors: vector::in_use().to_string() }
+        Self { config: config.clone(), test_checksum, vectors: simd::in_use().to_string() }
     }
 
     /// The entries in which this origin differs from that of a checkpoint of `steps` steps: the name of the entry, for
@@ -151,6 +151,12 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
             format!("weights {:?} on images {:?}", outputs.map(|theta| &theta.shape).collect::<Vec<_>>(), graph.input)
         };
         return Err((format!("a checkpoint of this run, with {}", shape(graph)), shape(seen)));
+    }
+    if graph != seen {
+        return Err((
+            "a checkpoint of this run".into(),
+            "one of a network with the same weights and other operations".into(),
+        ));
     }
     let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
     for (layer, zero) in graph.layers().zip(&trainer.zero_levels) {

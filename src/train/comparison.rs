@@ -4,7 +4,7 @@
 //! |------------------|------------------|-----------------------------------------------------------------|
 //! | `compare.json`   | first, once      | the name of each run, and the configuration it begins with      |
 //! | `<name>/`        | after it         | the directory of that run: see [`run`](super::run)              |
-//! | `comparison.*`   | at the end       | the picture of all runs: see [`report`](crate::report)          |
+//! | `comparison.*`   | at the end       | the figure of all runs: see [`report`](crate::report)           |
 //!
 //! `compare.json` is complete before the first run is created, so that a comparison can be continued wherever it was
 //! killed: runs that do not exist yet are created from it.
@@ -15,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::files::held::{Held, Kind, check_free, none_of};
 use crate::files::read::read;
 use crate::files::write::{PATIENCE, write_in};
-use crate::report::formats::Formats;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -24,7 +23,7 @@ use std::path::Path;
 
 /// The first file of a comparison.
 pub const COMPARE: &str = "compare.json";
-/// The name of the picture of all its runs, without an ending.
+/// The name of the figure of all its runs, without an ending.
 pub const FIGURE: &str = "comparison";
 const VERSION: u32 = 1;
 const COMPARISON: Kind = Kind { name: "comparison", first: COMPARE };
@@ -111,13 +110,13 @@ impl Comparison {
         self.runs.iter().map(run).collect()
     }
 
-    /// Writes the picture of all runs, in each format.
+    /// Writes the files of the figure of all runs, each with its name, [`FIGURE`] and an ending, and its bytes.
     ///
     /// # Errors
-    /// The errors of [`Held::check_in_place`] and [`Formats::files`], and [`Error::Io`] if a system call fails.
-    pub fn write_figure(&self, svg: &str, formats: &Formats) -> Result<()> {
+    /// The errors of [`Held::check_in_place`], and [`Error::Io`] if a system call fails.
+    pub fn write_figure(&self, files: &[(String, Vec<u8>)]) -> Result<()> {
         self.held.check_in_place()?;
-        formats.files(FIGURE, svg)?.iter().try_for_each(|(name, bytes)| {
+        files.iter().try_for_each(|(name, bytes)| {
             write_in(self.held.place(), OsStr::new(name), bytes, &self.dir().join(name), PATIENCE).map(drop)
         })
     }

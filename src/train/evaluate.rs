@@ -14,7 +14,7 @@
 
 use super::data::Dataset;
 use super::draw::draw;
-use super::uncertainty::{Accumulator, Predictions};
+use super::uncertainty::{Accumulator, Predictions, mean, no_images};
 use crate::error::{Error, Result};
 use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
@@ -74,12 +74,8 @@ impl Score {
     /// class.
     pub fn of(predictions: &Predictions, labels: &[usize]) -> Result<Self> {
         let (right, nll) = (predictions.right(labels)?, predictions.nll(labels)?);
-        if nll.is_empty() {
-            return Err(no_images());
-        }
-        let images = nll.len() as f64;
-        let right = right.iter().filter(|right| **right).count();
-        Ok(Self { accuracy: right as f64 / images, nll: nll.iter().sum::<f64>() / images })
+        let right: Vec<f64> = right.into_iter().map(|right| f64::from(u8::from(right))).collect();
+        Ok(Self { accuracy: mean(&right)?, nll: mean(&nll)? })
     }
 }
 
@@ -153,10 +149,6 @@ pub fn predictions_by<'a, F: Real>(
         }
     }
     Ok(sum.mean(draws))
-}
-
-fn no_images() -> Error {
-    Error::tensor("images", "at least one to evaluate on", "none")
 }
 
 /// The labels (N) of a data set.

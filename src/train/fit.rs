@@ -48,7 +48,7 @@ pub struct EpochMetrics {
     pub accuracy_mean: f64,
     /// The accuracy with quantized weights on the same images.
     pub accuracy_quantized: f64,
-    /// The levels of each layer at the epoch's end, by the layer's name.
+    /// The levels of each quantized layer at the epoch's end, by the layer's name.
     pub levels: BTreeMap<String, Vec<f32>>,
     /// The duration of the epoch, seconds; of an epoch in which the run was resumed, the duration since then.
     pub seconds: f64,
@@ -164,7 +164,7 @@ fn measure<F: Real>(
     let (accuracy_mean, accuracy_quantized) = (accuracy(Weights::Mean)?, accuracy(Weights::Quantized)?);
     let network = &training.fetch()?.network;
     let steps = position.step as f64;
-    let levels = network.layers().map(|layer| {
+    let levels = network.layers().filter(|layer| !layer.unquantized).map(|layer| {
         let levels = network.parameters()[layer.levels].as_slice();
         (layer.name.clone(), levels.iter().map(|level| level.as_f64() as f32).collect())
     });

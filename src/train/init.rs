@@ -57,12 +57,12 @@ impl Init {
 /// Copies all parameters except ln σ² and levels from one network to another of the same layers.
 ///
 /// # Errors
-/// [`Error::Tensor`] that tells how many tensors there are if their number differs, or else names the first that
-/// differs in name or shape.
+/// [`Error::Tensor`] for the first tensor that differs in name or shape, or that one of the networks lacks.
 pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
-    if from.parameters().len() != to.parameters().len() {
-        let expected = format!("{} tensors", to.parameters().len());
-        return Err(Error::tensor("list", expected, from.parameters().len()));
+    let (seen, wanted) = (from.parameters(), to.parameters());
+    let differ = seen.iter().zip(wanted).any(|(seen, wanted)| seen.name != wanted.name);
+    if let (false, Some(odd)) = (differ, seen.get(wanted.len()).or(wanted.get(seen.len()))) {
+        return Err(Error::tensor(&odd.name, "the same tensors in both networks", "a tensor that one of them lacks"));
     }
     for (from, to) in from.parameters().iter().zip(to.parameters_mut()).filter(|(_, to)| is_taken_over(to.role)) {
         if from.name != to.name || from.value.shape() != to.value.shape() {

@@ -36,15 +36,15 @@ pub enum KlScale {
     PerWeight,
 }
 
-/// The weights that the layers compute with in training.
+/// What the layers compute with in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Forward {
-    /// Drawn around θ; θ itself without a prior.
+    /// θ, with the posterior's noise on the outputs; without a prior, no noise.
     #[default]
     Sampled,
-    /// Drawn around Q(θ), whose gradient passes straight through Q to θ and to the levels.
+    /// Q(θ), with the same noise; the gradient passes straight through Q to θ, and reaches the levels.
     Hard,
     /// Q(θ), without noise or prior; the gradient passes straight through Q.
     StraightThrough,

@@ -1,6 +1,6 @@
 //! Projections of parameters into their domains after each step, in this order: ln σ² into [−10, 1]; a zero level back
 //! to 0; levels ascending and at least a gap apart, for the command a 200th of the smallest spacing of the initial
-//! codebook; and θ: under a multi-spike prior into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ], but where the layers compute with
+//! codebook or, for levels fitted by k-means, of their mean spacing if that is smaller; and θ: under a multi-spike prior into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ], but where the layers compute with
 //! Q(θ), whatever the prior, into [ℓ_1 − g, ℓ_M + g], g the smallest gap (see [`phase`](super::phase)).
 //!
 //! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
@@ -8,12 +8,15 @@
 //!
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
+use crate::error::{Error, Result};
+use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
+use crate::simd::{Kernel, Vector};
 
 /// The domain of ln σ².
 pub const LOG_SIGMA2: [f64; 2] = [-10.0, 1.0];
-/// The smallest distance allowed between neighbouring levels, divided by the smallest distance in the initial codebook.
+/// The smallest distance allowed between neighbouring levels, divided by the smallest distance in the initial codebook
+/// or, for levels fitted by k-means, by their mean distance.
 pub const LEVEL_GAP_SHARE: f64 = 1.0 / 200.0;
 /// How far θ may lie beyond the outermost levels, in units of σ: e⁻¹, a convention.
 pub const MARGIN: f64 = 0.3679;
@@ -64,6 +67,23 @@ pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
         if levels[k] > most {
             levels[k] = most;
         }
+    }
+}
+
+/// Checks that [`project_levels`] would not change `levels`, which errors call `name`.
+///
+/// # Errors
+/// [`Error::Tensor`], with the two levels that are less than `gap` apart.
+pub(crate) fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Result<()> {
+    let mut projected = levels.to_vec();
+    project_levels(&mut projected, zero_level(levels), F::of(gap));
+    match projected.iter().zip(levels).position(|(projected, level)| projected != level) {
+        Some(k) => {
+            let seen = if k + 1 < levels.len() && projected[k] < levels[k] { [k, k + 1] } else { [k - 1, k] };
+            let seen = format!("{} and {}", levels[seen[0]], levels[seen[1]]);
+            Err(Error::tensor(name, format!("levels at least {gap} apart, the recipe's level-gap"), seen))
+        }
+        None => Ok(()),
     }
 }
 

@@ -22,10 +22,12 @@
 //! | `augment`         | no                  |                  |                                    |
 //! | `seed`            | 0                   |                  |                                    |
 //!
-//! A network with six or more Bayesian layers is deep. The command leaves its first and its last layer in full
-//! precision. In one phase a deep network has κ = 20, the power 6, batches of 64, and else the first column.
+//! A network with six or more Bayesian layers is deep. In two phases the command leaves its first and its last layer in
+//! full precision. In one phase a deep network has κ = 20, the power 6 and batches of 64; all other values are
+//! those of the column `default`.
 //!
-//! Levels are kept at least `level_gap` apart. The command's default is a 200th of the smallest spacing of its codebook
+//! Levels are kept at least `level_gap` apart, levels fitted by k-means at least the smaller of `level_gap` and a 200th
+//! of their mean distance. The command's default is a 200th of the smallest spacing of its codebook
 //! ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2. How near weights come to their
 //! levels depends on the number of steps, not of epochs: where 32 epochs are fewer than 4,000 steps, the default is the
 //! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
@@ -125,7 +127,7 @@ pub enum InitLevels {
 
 /// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the
 /// first line of its documentation is the option's help. The defaults in brackets are those of the command, which knows
-/// data and codebook. [`Recipe::default`] has the module's second column; [`Recipe::with_enough_steps`] and
+/// data and codebook. [`Recipe::default`] has the values of the module's column `default`; [`Recipe::with_enough_steps`] and
 /// [`projection::level_gap`](super::projection::level_gap) adapt it to data and codebook.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
@@ -137,7 +139,7 @@ pub struct Recipe {
     /// KL to one spike: the exact function, or the published fit [default: exact]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub spike: Spike,
-    /// What a layer's KL is divided by: the training images, or its weights [default: per-weight]
+    /// What a layer's KL is divided by: the number of training images, or of the layer's weights [default: per-weight]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub kl_scale: KlScale,
     /// Weight κ of the KL in the objective [default: 0.2, and for deep networks 0.1, or 20 in one
@@ -147,12 +149,12 @@ pub struct Recipe {
     /// Epochs over which κ rises from 0 [default: all after the --warmup steps]
     #[cfg_attr(feature = "cli", arg(long, value_name = "EPOCHS", allow_negative_numbers = true))]
     pub kl_warmup: Option<f64>,
-    /// Power of the share of these epochs with which κ rises: the higher, the later [default: 1, and 6 for deep
-    /// networks]
+    /// κ rises as this power of the share of the --kl-warmup epochs that is over; a higher power makes it rise later
+    /// [default: 1, and 6 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
-    /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: 0, and 0.8 for deep
-    /// networks without --init]
+    /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: with --init 0, else
+    /// 0.8 for deep networks, 0.5 with --forward hard or straight-through, and 0]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub warmup: f64,
@@ -160,7 +162,8 @@ pub struct Recipe {
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub forward: Forward,
-    /// The levels that the layers begin with after the --warmup steps [default: given, and kmeans for deep networks]
+    /// The levels that the layers begin with after the --warmup steps [default: given, and kmeans for deep
+    /// networks and with --forward hard or straight-through]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub init_levels: InitLevels,
@@ -180,7 +183,8 @@ pub struct Recipe {
     /// The levels' rate divided by the weights' [default: 0.004, and 0.1 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub level_rate: f64,
-    /// The smallest distance between neighbouring levels of a layer [default: a 200th of that in the codebook]
+    /// The smallest distance between neighbouring levels of a layer; with --init-levels kmeans at most a 200th of their
+    /// mean distance [default: a 200th of the smallest distance in the codebook]
     #[cfg_attr(feature = "cli", arg(long, value_name = "G", allow_negative_numbers = true))]
     pub level_gap: f64,
     /// Entries of the gradient are clipped to ± this [default: 1]
@@ -194,7 +198,7 @@ pub struct Recipe {
     /// Move each training image by up to 4 pixels, and mirror half of them, at random
     #[cfg_attr(feature = "cli", arg(long))]
     pub augment: bool,
-    /// Seed of all noise [default: 0]
+    /// Seed of initialization, shuffling, augmentation and noise [default: 0]
     #[cfg_attr(feature = "cli", arg(long, value_name = "S", allow_negative_numbers = true))]
     pub seed: u64,
 }

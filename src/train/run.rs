@@ -19,7 +19,6 @@ use crate::files::dir::is_there;
 use crate::files::held::{Held, Kind, check_free, none_of};
 use crate::files::read::{self, read};
 use crate::files::write::{PATIENCE, write, write_in};
-use crate::report::formats::{Format, Formats};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -109,7 +108,7 @@ impl Run {
         let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
         let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
         let needed = [CONFIG, CHECKPOINT, METRICS].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
-        let is_figure = Format::ALL.iter().any(|format| *name == *format!("{FIGURE}.{}", format.name()));
+        let is_figure = Path::new(name).file_stem() == Some(OsStr::new(FIGURE));
         let of_comparison = (name == COMPARE || is_figure) && is_there(&dir.join(COMPARE)).unwrap_or(true);
         let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
         if figure || of_comparison || (needed && is_run(dir)) {
@@ -171,12 +170,12 @@ impl Run {
         }
         let path = Self::metrics_path(self.dir());
         let metrics = read_metrics(&path, epochs as usize)?;
-        let numbered = metrics.iter().zip(1..).all(|(metrics, epoch)| metrics.epoch == epoch);
-        if metrics.len() == epochs as usize && numbered {
-            Ok(metrics)
-        } else {
-            Err(Error::file(&path, format!("epochs 1 to {epochs}"), format!("{} lines", metrics.len())))
-        }
+        let seen = match metrics.iter().zip(1..).find(|(metrics, line)| metrics.epoch != *line) {
+            Some((metrics, line)) => format!("epoch {} in line {line}", metrics.epoch),
+            None if metrics.len() < epochs as usize => format!("{} of them", metrics.len()),
+            None => return Ok(metrics),
+        };
+        Err(Error::file(&path, format!("epochs 1 to {epochs}"), seen))
     }
 
     /// The metrics of the last epoch of the run in `dir`; none before its first epoch has ended.
@@ -205,15 +204,15 @@ impl Run {
         self.write(METRICS, lines.as_bytes())
     }
 
-    /// Writes `figures/<name>`, with the ending of each format.
+    /// Writes the files of a figure, each with its name and its bytes, to `figures/`.
     ///
     /// # Errors
-    /// The errors of [`Run::check_in_place`] and [`Formats::files`], and [`Error::Io`] if a system call fails.
-    pub fn write_figure(&self, name: &str, svg: &str, formats: &Formats) -> Result<()> {
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
+    pub fn write_figure(&self, files: &[(String, Vec<u8>)]) -> Result<()> {
         self.check_in_place()?;
         let dir = self.dir().join(FIGURES);
         let place = self.held.place().make_dir(OsStr::new(FIGURES)).map_err(|source| Error::io(&dir, source))?;
-        formats.files(name, svg)?.iter().try_for_each(|(name, bytes)| {
+        files.iter().try_for_each(|(name, bytes)| {
             write_in(&place, OsStr::new(name), bytes, &dir.join(name), PATIENCE).map(drop)
         })
     }

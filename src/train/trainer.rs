@@ -4,7 +4,7 @@ use super::data::Dataset;
 use super::evaluate::{self, Score, Weights};
 use super::objective::{Evaluation, Forward, Loss, Objective};
 use super::phase;
-use super::projection::{project_levels, project_log_sigma2, project_theta};
+use super::projection::{check_level_gap, project_levels, project_log_sigma2, project_theta};
 use super::recipe::{InitLevels, Recipe};
 use super::teacher::Teacher;
 use crate::error::{Error, Result};
@@ -15,8 +15,8 @@ use crate::nets::{Gradients, Network, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
-use crate::scalar::vector::{Kernel, Vector};
 use crate::team;
+use crate::tensor::finite::{are_finite, first_not_finite};
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{Array4, ArrayD, IxDyn};
 use rayon::prelude::*;
@@ -344,45 +344,6 @@ impl<F: Real> Trainer<F> {
                 elements.for_each(|(theta, log_sigma2)| project_theta(theta, log_sigma2, levels));
             }
         }
-    }
-}
-
-/// Checks that [`project_levels`] would not change `levels`, which errors call `name`.
-pub(crate) fn check_level_gap<F: Real>(name: &str, levels: &[F], gap: f64) -> Result<()> {
-    let mut projected = levels.to_vec();
-    project_levels(&mut projected, zero_level(levels), F::of(gap));
-    match projected.iter().zip(levels).position(|(projected, level)| projected != level) {
-        Some(k) => {
-            let seen = if k + 1 < levels.len() && projected[k] < levels[k] { [k, k + 1] } else { [k - 1, k] };
-            let seen = format!("{} and {}", levels[seen[0]], levels[seen[1]]);
-            Err(Error::tensor(name, format!("levels at least {gap} apart, the recipe's level-gap"), seen))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The first element that is not finite, if there is one.
-fn first_not_finite<F: Real>(elements: &[F]) -> Option<&F> {
-    let chunks = elements.par_chunks(ELEMENTS).filter(|elements| !are_finite(elements));
-    chunks.find_map_first(|elements| elements.iter().find(|element| !element.is_finite()))
-}
-
-/// Whether all elements are finite.
-fn are_finite<F: Real>(elements: &[F]) -> bool {
-    F::vectorize(AreFinite { elements })
-}
-
-struct AreFinite<'a, F> {
-    elements: &'a [F],
-}
-
-impl<F: Real> Kernel<F> for AreFinite<'_, F> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<V: Vector<Element = F>>(self) -> bool {
-        // No early exit: a loop with one could not be vectorized.
-        self.elements.iter().fold(true, |all, element| all & element.is_finite())
     }
 }
 

@@ -310,11 +310,15 @@ pub fn entropy(log_probabilities: ArrayView1<'_, f64>) -> f64 {
 }
 
 /// The mean of at least one number.
-fn mean(values: &[f64]) -> Result<f64> {
+pub(super) fn mean(values: &[f64]) -> Result<f64> {
     if values.is_empty() {
-        return Err(Error::tensor("images", "at least one to evaluate on", "none"));
+        return Err(no_images());
     }
     Ok(values.iter().sum::<f64>() / values.len() as f64)
+}
+
+pub(super) fn no_images() -> Error {
+    Error::tensor("images", "at least one to evaluate on", "none")
 }
 
 /// ln(eᵃ + eᵇ), for finite b.
@@ -322,7 +326,8 @@ fn log_add_exp(a: f64, b: f64) -> f64 {
     a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }
 
-fn first_maximum(row: ArrayView1<'_, f64>) -> usize {
+/// The index of the largest number, the first of several.
+pub(super) fn first_maximum<F: PartialOrd>(row: ArrayView1<'_, F>) -> usize {
     (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best })
 }
 

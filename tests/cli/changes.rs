@@ -286,7 +286,11 @@ fn a_second_phase_that_has_begun_stays_where_it_began() {
     let refused = ["train", "--resume", "run", "--epochs", "4"];
     place.refuse(&refused, 2, &["epochs", "second phase has begun, at step 8", "4, which begin it at step 16"]);
     // The last step of a run that computes with quantized weights quantizes θ: it must be still to come.
-    let hard = [&["train", "mlp", "--data", "data", "--out", "hard", "--forward", "hard"], &super::SHORT[2..]].concat();
+    let hard = [
+        &["train", "mlp", "--data", "data", "--out", "hard", "--forward", "hard", "--warmup", "0"],
+        &super::SHORT[2..],
+    ]
+    .concat();
     place.succeed(&[&hard[..], &["--epochs", "1"]].concat());
     place.succeed(&["train", "--resume", "hard", "--epochs", "3"]);
     place.refuse(&["train", "--resume", "hard", "--epochs", "2"], 2, &["epochs", "at least 3"]);

@@ -94,9 +94,12 @@ fn other_data_are_standardized_by_the_figures_of_the_run() {
 fn the_configuration_holds_what_was_asked_of_the_data() {
     let place = place();
     let printed = train(&place, "hundred", "run", &["--coarse", "--limit", "150", "--augment"]);
-    let start =
-        "lenet5 on the first 150 of 200 training and 100 test images of CIFAR-100, 3 x 32 x 32 in 20 classes, from ";
+    let start = "lenet5 on 200 training and 100 test images of CIFAR-100, 3 x 32 x 32 in 20 classes, from ";
     assert!(printed.starts_with(start), "{printed}");
+    assert!(
+        printed.lines().next().unwrap().ends_with(", of which the first 150 training images are used"),
+        "{printed}"
+    );
     let config = config(&place, "run");
     assert_eq!(
         (&config["coarse"], &config["limit"], &config["recipe"]["augment"]),

@@ -6,7 +6,12 @@ use spikeslab::nets::{Description, Network};
 use std::collections::BTreeSet;
 use std::fs;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 17] = [
+    "network",
+    "epoch",
+    "epochs",
+    "kmeans",
+    "recalibrated_images",
     "accuracy_mean",
     "accuracy_sample",
     "accuracy_quantized",
@@ -70,12 +75,23 @@ fn cells<'a>(table: &'a str, name: &str) -> Vec<&'a str> {
 fn a_run_is_evaluated_with_each_kind_of_weights() {
     let place = Workplace::with_run();
     let value = eval(&place, &["run"]);
+    let of_model =
+        |value: &Value| ["network", "epoch", "epochs", "kmeans", "recalibrated_images"].map(|key| value[key].clone());
+    assert_eq!(of_model(&value), [json!("mlp"), json!(2), json!(2), Value::Null, Value::Null]);
+    let changed = eval(&place, &["run", "--kmeans", "4", "--recalibrate=100"]);
+    assert_eq!(of_model(&changed), [json!("mlp"), json!(2), json!(2), json!(4), json!(100)]);
+    let packed = eval(&place, &["run/model.packed", "--data", "data"]);
+    assert_eq!(of_model(&packed), [json!("mlp"), Value::Null, Value::Null, Value::Null, Value::Null]);
+    let table = place.succeed(&["eval", "run", "--kmeans", "4", "--recalibrate=100"]);
+    let described =
+        "run of mlp after epoch 2 of 2; quantized to 4 levels of k-means; statistics estimated from 100 images";
+    assert!(table.lines().any(|line| line == described), "{table}");
     let last = &place.metrics("run")[1];
     for name in ["accuracy_mean", "accuracy_quantized", "quantized_loss"] {
         assert_eq!(value[name], last[name], "{name}");
     }
     assert_eq!((&value["n"], &value["samples"], &value["ood"]), (&json!(64), &json!(10), &Value::Null));
-    for name in &KEYS[..7] {
+    for name in &KEYS[5..12] {
         assert!(number(&value[*name]) > 0.0, "{name}: {value}");
     }
     for (kind, key) in [("mean", "mean"), ("sampled", "sample"), ("quantized", "quantized")] {

@@ -166,7 +166,7 @@ impl Workplace {
         }
     }
 
-    /// All files of a run, without the seconds in its metrics.
+    /// All files of a run, without the seconds in its metrics. Only a run with noise has a funnel.
     fn results(&self, run: &str) -> BTreeMap<String, Vec<u8>> {
         let names = [
             "checkpoint.safetensors",
@@ -176,8 +176,12 @@ impl Workplace {
             "figures/histogram.svg",
             "figures/quantized-loss.svg",
         ];
-        let mut results: BTreeMap<String, Vec<u8>> =
-            names.iter().map(|name| (name.to_string(), self.read(Path::new(run).join(name)))).collect();
+        let is_there = |name: &&&str| **name != "figures/funnel.svg" || self.path(run).join(name).exists();
+        let mut results: BTreeMap<String, Vec<u8>> = names
+            .iter()
+            .filter(is_there)
+            .map(|name| (name.to_string(), self.read(Path::new(run).join(name))))
+            .collect();
         let metrics = self.metrics(run).into_iter().map(|mut epoch| {
             epoch["seconds"] = 0.into();
             epoch.to_string()

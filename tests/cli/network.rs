@@ -12,7 +12,10 @@ fn what_is_printed_is_the_text_of_the_network() {
     let place = Workplace::new();
     for (name, input) in [("mlp", [1, 28, 28]), ("densenet:depth=7,growth=3", [3, 32, 32]), ("resnet20", [3, 32, 32])] {
         let printed = place.succeed(&["network", name]);
-        assert_eq!(graph(&printed), preset(name, input), "{name}");
+        let any_classes = Given { classes: Some(100), ..Given::default() };
+        assert_eq!(Graph::parse("printed", &printed, any_classes).unwrap().classes(), 100, "{name}");
+        let ten = Given { classes: Some(10), ..Given::default() };
+        assert_eq!(Graph::parse("printed", &printed, ten).unwrap(), preset(name, input), "{name}");
         // The printed text, written to a file, describes the same network.
         fs::write(place.path("mine.net"), &printed).unwrap();
         assert_eq!(place.succeed(&["network", "mine.net"]), printed);

@@ -70,7 +70,11 @@ fn an_output_that_is_not_finite_is_refused_unless_it_is_asked_for() {
     let allowed = ["oracle", "gaussian-kl", "--allow-non-finite", "in.safetensors", "out.safetensors"];
     assert_eq!(place.succeed(&allowed), "");
     assert_eq!(crate::oracle::read(&place.path("out.safetensors"))["kl"].values[1], f64::INFINITY);
-    place.refuse(&[&arguments[..], &["--allow-non-finite=maybe"]].concat(), 2, &["allow-non-finite", "true or false"]);
+    place.refuse(
+        &[&arguments[..], &["--allow-non-finite=maybe"]].concat(),
+        2,
+        &["allow-non-finite", "no value; =true"],
+    );
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_is_written() {
         (&["oracle", "dense"], 2, &["OP IN.safetensors OUT.safetensors", "1"]),
         (&["oracle", "dens", "in.safetensors", "out"], 2, &["operation", "dense", "dens"]),
         (&["oracle", "dense", "in.safetensors", "out", "--stride", "2"], 2, &["allow-non-finite, kernels", "stride"]),
-        (&["oracle", "noise", "out", "--seed"], 2, &["seed", "a whole number", "\"\""]),
+        (&["oracle", "noise", "out", "--seed"], 2, &["seed", "a whole number", "no value"]),
         (&["oracle", "dense", "mlp", "in.safetensors", "out"], 2, &["OP IN.safetensors OUT.safetensors", "4"]),
         (&["oracle", "dense", "missing", "out"], 1, &["missing", "No such file"]),
         (&["oracle", "dense", "in.safetensors", "out"], 1, &["bits", "U32"]),
@@ -117,5 +121,5 @@ fn the_output_says_what_computed_it() {
     assert_eq!(computed_by("x.safetensors"), "definition");
     place.succeed(&["oracle", "noise", "--kernels", "y.safetensors", "--count", "24"]);
     assert_eq!(computed_by("y.safetensors"), "fast");
-    place.refuse(&["oracle", "noise", "--kernels=maybe", "z.safetensors"], 2, &["kernels", "true or false"]);
+    place.refuse(&["oracle", "noise", "--kernels=maybe", "z.safetensors"], 2, &["kernels", "no value; =true"]);
 }

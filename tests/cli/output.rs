@@ -63,8 +63,8 @@ fn the_help_puts_options_under_the_heading_that_is_theirs() {
 fn the_helps_say_where_defaults_differ_and_why() {
     let place = Workplace::new();
     for (command, parts) in [
-        ("train", ["a recipe that was measured", "those of `oracle`", "bounds -ln evidence"]),
-        ("oracle", ["a recipe that was measured", "instead: per-weight, and", "bounds -ln evidence"]),
+        ("train", ["those that trained best", "defaults of `oracle`", "an upper bound on -ln evidence"]),
+        ("oracle", ["those that trained best", "per-weight, and", "an upper bound on -ln evidence"]),
     ] {
         let help = place.command(&["help", command]).output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap().replace('\n', " ");

@@ -31,6 +31,18 @@ fn a_hard_training_ends_at_the_levels_of_each_layer() {
 }
 
 #[test]
+fn quantized_weights_are_learned_after_a_first_phase() {
+    let place = Workplace::new();
+    for forward in ["hard", "straight-through"] {
+        let printed = place.train(forward, &["--forward", forward]);
+        assert!(printed.contains("the first 8 steps without noise, KL or levels"), "{printed}");
+        let recipe = config(&place, forward);
+        let recipe = &recipe["recipe"];
+        assert_eq!((&recipe["warmup"], &recipe["init_levels"]), (&json!(0.5), &json!("kmeans")));
+    }
+}
+
+#[test]
 fn straight_through_has_no_prior_unless_another_is_asked_for() {
     let place = Workplace::new();
     let printed = place.train("run", &["--forward", "straight-through", "--warmup", "0.5", "--init-levels", "kmeans"]);
@@ -64,7 +76,7 @@ fn a_run_may_begin_with_the_weights_of_another() {
     let init = &config(&place, "second")["init"];
     assert_eq!(init["run"].as_str().map(std::path::PathBuf::from), Some(place.path("first").canonicalize().unwrap()));
     // Its NLL after the first epoch is lower than that of a run that begins with random weights.
-    place.train("alone", &["--forward", "hard", "--kl-weight", "20"]);
+    place.train("alone", &["--forward", "hard", "--warmup", "0", "--kl-weight", "20"]);
     let nll = |run: &str| place.metrics(run)[0]["nll"].as_f64().unwrap();
     assert!(nll("second") < 0.5 * nll("alone"), "{} and {}", nll("second"), nll("alone"));
     // Resumed without a checkpoint, the run begins with the same weights.

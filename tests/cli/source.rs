@@ -205,9 +205,9 @@ fn metrics_that_do_not_fit_the_checkpoint_are_refused() {
     let text = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
     let first = text.lines().next().unwrap().to_string() + "\n";
     for (metrics, parts) in [
-        (String::new(), ["epochs 1 to 2", "0 lines"]),
-        (first.clone(), ["epochs 1 to 2", "1 lines"]),
-        (first.repeat(2), ["epochs 1 to 2", "2 lines"]),
+        (String::new(), ["epochs 1 to 2", "0 of them"]),
+        (first.clone(), ["epochs 1 to 2", "1 of them"]),
+        (first.repeat(2), ["epochs 1 to 2", "epoch 1 in line 2"]),
         (text[..text.len() - 20].to_string(), ["one object of metrics a line", "EOF"]),
     ] {
         fs::write(place.path("run/metrics.jsonl"), metrics).unwrap();
@@ -248,7 +248,7 @@ fn a_run_goes_on_elsewhere_if_asked_to() {
     let place = Workplace::new();
     let begin = [&["train", "mlp", "--data", "data", "--out", "run"], &SHORT[..]].concat();
     place.succeed(&begin);
-    let vectors = spikeslab::scalar::vector::in_use();
+    let vectors = spikeslab::simd::in_use();
     change_checkpoint(&place, |file| file.header(|header| header["origin"]["vectors"] = "of another time".into()));
     let refused = &["checkpoint.safetensors", vectors, "--other-vectors", "of another time"];
     place.refuse(&["train", "--resume", "run"], 1, refused);

@@ -17,7 +17,7 @@ fn a_row_a_run_as_columns_csv_and_json() {
 
     let csv = place.succeed(&["summarize", "a,1", "two", "--format", "csv"]);
     let rows: Vec<&str> = csv.lines().collect();
-    assert_eq!(rows[0].split(',').count(), 18, "{csv}");
+    assert_eq!(rows[0].split(',').count(), 28, "{csv}");
     assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,test,"), "{csv}");
 
     let json = place.succeed(&["summarize", "a,1", "two", "--format", "json"]);
@@ -64,7 +64,12 @@ fn what_is_not_there_yet_is_left_out_and_what_is_no_run_refused() {
     );
     let row: Value = serde_json::from_str(&place.succeed(&["summarize", "run", "--format", "json"])).unwrap();
     assert!(row["accuracy_mean"].is_null() && row["packed_bytes"].is_null() && row["epochs_done"] == 0, "{row}");
-    place.refuse(&["summarize", "run", "data"], 1, &["data", "a run directory"]);
+    // The runs among the arguments are printed; the rest is named.
+    let output = place.run(&["summarize", "data", "run", "none", "--format", "json"]);
+    let [out, errors] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert_eq!((output.status.code(), out.lines().count(), errors.lines().count()), (Some(1), 1, 2), "{errors}");
+    assert!(out.contains("\"run\":\"run\"") && errors.contains("data: ") && errors.contains("none: "), "{errors}");
+    place.refuse(&["summarize", "data"], 1, &["data", "a run directory"]);
     fs::write(place.path("run/metrics.jsonl"), "{}\n").unwrap();
     place.refuse(&["summarize", "run"], 1, &["metrics.jsonl", "one object of metrics a line"]);
 }

@@ -72,6 +72,46 @@ fn a_resumed_run_learns_from_the_same_teacher_wherever_it_lies() {
     place.refuse(&["train", "--resume", "run", "--teacher-share", "1"], 2, &["--teacher-share", "--resume"]);
 }
 
+/// The file that `export --mean` writes says how the images of its network were standardized, and their classes.
+#[test]
+fn the_file_of_a_teacher_is_checked_like_its_run() {
+    let place = workplace();
+    place.succeed(&["export", "teacher", "--to", "safetensors", "--mean", "--out", "teacher.safetensors"]);
+    place.train("learned", &["--prior", "none", "--teacher", "teacher.safetensors"]);
+    let bytes = place.read("teacher.safetensors");
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length_of(&bytes)]).unwrap();
+    let entry: Value = serde_json::from_str(header["__metadata__"]["spikeslab"].as_str().unwrap()).unwrap();
+    let with = |name: &str, change: &dyn Fn(&mut Value)| {
+        let (mut header, mut entry) = (header.clone(), entry.clone());
+        change(&mut entry);
+        header["__metadata__"]["spikeslab"] = json!(entry.to_string());
+        let header = serde_json::to_vec(&header).unwrap();
+        let length = (header.len() as u64).to_le_bytes();
+        fs::write(place.path(name), [&length[..], &header, &bytes[8 + length_of(&bytes)..]].concat()).unwrap();
+    };
+    with("other", &|entry| entry["standardization"] = json!({"mean": [0.5, 0.5], "deviation": [0.25, 0.25]}));
+    with("named", &|entry| entry["classes"] = json!(["a", "b"]));
+    with("broken", &|entry| entry["classes"] = json!(3));
+    let refuse = |teacher: &str, parts: &[&str]| {
+        place.refuse(&["train", "mlp", "--data", "data", "--out", "run", "--teacher", teacher], 1, parts);
+    };
+    refuse("other", &["the standardization of images of its shape", "expected 1 numbers"]);
+    refuse("named", &["a teacher for the images of this training, of the classes 0, 1", "a, b"]);
+    refuse("broken", &["standardization and classes in the metadata entry spikeslab"]);
+    assert!(!place.path("run").exists());
+    // The student's pixels are standardized as the teacher's were.
+    let figures = json!({"mean": [0.5], "deviation": [0.25]});
+    with("other", &|entry| entry["standardization"] = figures.clone());
+    let printed = place.train("standardized", &["--prior", "none", "--teacher", "other"]);
+    assert_eq!(config(&place, "standardized")["standardization"], figures);
+    assert!(printed.contains("% of 256 training images right"), "{printed}");
+    assert!(config(&place, "learned")["standardization"].is_null());
+}
+
+fn length_of(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize
+}
+
 #[test]
 fn a_teacher_that_does_not_fit_is_refused_before_a_directory_is_made() {
     let place = workplace();

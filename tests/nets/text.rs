@@ -247,7 +247,12 @@ fn names_of_unnamed_lines_pass_by_those_the_text_gives() {
 fn an_operation_s_word_may_name_no_line_but_an_option_s_may() {
     let graph = parse("input 1x4x4\nstride relu\nbias relu of stride\nflatten\ndense classes");
     assert_eq!((&graph.nodes[0].name[..], &graph.nodes[1].name[..]), ("stride", "bias"));
-    refuse("input 1x4x4\nrelu relu\nflatten\ndense classes", 2, "relu", &["no more of `relu`"]);
+    refuse(
+        "input 1x4x4\nrelu relu\nflatten\ndense classes",
+        2,
+        "relu",
+        &["the end of the line: `relu` takes no more words"],
+    );
 }
 
 #[test]
@@ -429,7 +434,7 @@ fn missing_and_extra_words_are_refused() {
         if word == "concat" {
             refuse_line(line, word, &["two values or more"]);
         } else {
-            refuse_line(line, word, &["no more of"]);
+            refuse_line(line, word, &["takes no more words"]);
         }
     }
     refuse_line("conv 4 1x1 2x2", "2x2", &["stride, pad, dilation, groups, bias or unquantized"]);

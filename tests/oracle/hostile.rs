@@ -83,7 +83,7 @@ fn input(operation: &Operation, random: &mut Random) -> Vec<Stored> {
     tensors
 }
 
-/// Some of the operation's options, with one of their choices, a pair or an extreme value.
+/// Some of the operation's options, with one of their choices, a pair or an extreme value; kernels or definitions.
 fn options(operation: &Operation, random: &mut Random) -> Vec<(String, String)> {
     let mut options = Vec::new();
     for option in operation.options {
@@ -97,6 +97,9 @@ fn options(operation: &Operation, random: &mut Random) -> Vec<(String, String)> 
         };
         options.push((option.name.to_string(), value));
     }
+    if random.below(2) == 0 {
+        options.push(("kernels".to_string(), "true".to_string()));
+    }
     options
 }
 
@@ -107,7 +110,7 @@ fn every_operation_gives_outputs_or_one_line() {
     let mut random = Random::new(9);
     for operation in OPERATIONS.iter().filter(|operation| !operation.inputs.is_empty()) {
         let (mut computed, mut refused) = (0, 0);
-        for _ in 0..400 {
+        for _ in 0..600 {
             write(&path, &input(operation, &mut random));
             let file = File::read(&path).unwrap();
             match compute(operation, Some(&file), &options(operation, &mut random)) {
@@ -139,11 +142,11 @@ fn extremes_of_a_networks_options() {
 fn a_network_larger_than_its_tensors_takes_no_memory() {
     let change = |name: &str, shape: [usize; 2]| super::networks::small(name, Some(shape.to_vec()));
     for name in ["fc1.theta", "fc2.theta"] {
-        let outcome = super::run("mlp", Some(&change(name, [1, 60_000])), &[]);
+        let outcome = super::run("mlp", Some(&change(name, [2, 60_000])), &[]);
         crate::common::assert_error(outcome, &["tensor ", "shape [", "(saw: ["]);
     }
-    let mut both = change("fc1.theta", [1, 60_000]);
-    let second = change("fc2.theta", [1, 60_000]).into_iter().find(|tensor| tensor.name == "fc2.theta");
+    let mut both = change("fc1.theta", [2, 60_000]);
+    let second = change("fc2.theta", [2, 60_000]).into_iter().find(|tensor| tensor.name == "fc2.theta");
     both.retain(|tensor| tensor.name != "fc2.theta");
     both.extend(second);
     crate::common::assert_error(

@@ -107,7 +107,7 @@ fn one_value_a_channel_has_no_statistics() {
         let inputs: Vec<Stored> = [tensor("x", shape), tensor("dy", shape)].into_iter().chain(vectors).collect();
         run("batch-norm", Some(&inputs), &[("mode", mode.to_string())])
     };
-    assert_error(of(&[1, 3], "batch"), &["x", "at least two values a channel", "[1, 3, 1]"]);
+    assert_error(of(&[1, 3], "batch"), &["x", "at least two values a channel", "[1, 3]"]);
     assert_error(of(&[1, 3, 1, 1], "batch"), &["x", "at least two values a channel"]);
     of(&[1, 3, 1, 2], "batch").unwrap();
     of(&[1, 3], "running").unwrap();

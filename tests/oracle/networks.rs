@@ -19,15 +19,17 @@ fn assert_network(network: &str, path: &str, count: usize) {
             tensors.push(Stored::floats::<f64>(&format!("eps.{layer}"), golden));
         }
         let noted = |key: &str| note(path, &case.name, key);
-        let options = [
+        let mut options = vec![
             ("network", network.to_string()),
             ("prior", noted("prior")),
             ("forward", note_or(path, &case.name, "forward", "sampled")),
-            ("spike", noted("spike")),
             ("kl-scale", noted("kl_scale")),
             ("train-size", case.stored_scalar("train_size").to_string()),
             ("kl-weight", case.stored_scalar("kl_weight").to_string()),
         ];
+        if !["none", "gaussian"].contains(&noted("prior").as_str()) {
+            options.push(("spike", noted("spike")));
+        }
         let tolerance = tolerance("network", Dtype::F64, Check::Golden);
         let mut names = ["loss", "nll", "kl", "logits"].map(str::to_string).to_vec();
         names.extend(case.names_after("step1.d.").into_iter().map(|name| format!("d.{name}")));
@@ -140,5 +142,48 @@ fn what_does_not_fit_is_named() {
     stranger.push(Stored::floats::<f64>("fc9.theta", &Tensor { shape: vec![1], values: vec![0.0] }));
     assert_error(run("mlp", Some(&stranger), &[]), &["fc9.theta", "one of", "unknown"]);
     let prior = [("prior", "windows".to_string())];
-    assert_error(run("mlp", Some(&small("", None)), &prior), &["windows", "without a zero level"]);
+    assert_error(run("mlp", Some(&small("", None)), &prior), &["fc1.levels", "without a zero level", "windows"]);
+}
+
+/// PyTorch's weight of a dense layer is (O, I), θ is (I, O).
+#[test]
+fn a_weight_that_was_not_transposed_is_named() {
+    for (name, shape, expected) in [("fc1.theta", vec![1, 2], "[2, 1]"), ("fc3.theta", vec![2, 1], "[1, 2]")] {
+        let outcome = run("mlp", Some(&small(name, Some(shape))), &[]);
+        assert_error(outcome, &[name, expected, "inputs by outputs: the transpose of PyTorch's weight"]);
+    }
+}
+
+/// `fit` without spikes, and with the form that is no sum over spikes.
+#[test]
+fn a_spike_that_the_prior_does_not_have_is_refused() {
+    for (prior, part) in [("quadrature", "no sum over spikes"), ("gaussian", "no spikes"), ("none", "no spikes")] {
+        let options = [("prior", prior.to_string()), ("spike", "fit".to_string())];
+        assert_error(run("mlp", Some(&small("", None)), &options), &["spike: expected exact for", prior, part]);
+    }
+}
+
+/// Nothing reads the levels of a layer in full precision, so that they need not suit the prior.
+#[test]
+fn the_levels_of_an_unquantized_layer_are_not_checked() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("two.net");
+    std::fs::write(&path, "input 1x1x2\nflatten\nfc1 dense 2 unquantized\nfc2 dense classes").unwrap();
+    let floats = |name: &str, shape: &[usize], values: &[f64]| {
+        Stored::floats::<f64>(name, &Tensor { shape: shape.to_vec(), values: values.to_vec() })
+    };
+    let of = |levels: &[f64]| {
+        let labels = Stored::integers("labels", &Tensor { shape: vec![1], values: vec![1.0] });
+        let mut inputs = vec![labels, floats("x", &[1, 2], &[1.0, 0.5]), floats("eps.fc2", &[1, 2], &[0.1, 0.2])];
+        for layer in ["fc1", "fc2"] {
+            inputs.push(floats(&format!("{layer}.theta"), &[2, 2], &[0.1, 0.2, -0.1, 0.3]));
+            inputs.push(floats(&format!("{layer}.log_sigma2"), &[2, 2], &[-4.0; 4]));
+        }
+        inputs.push(floats("fc1.levels", &[3], &[-0.2, 0.0, 0.2]));
+        inputs.push(floats("fc2.levels", &[levels.len()], levels));
+        let options = [("network", path.display().to_string()), ("prior", "windows".to_string())];
+        run("network", Some(&inputs), &options)
+    };
+    of(&[-0.2, 0.2]).unwrap();
+    assert_error(of(&[-0.2, 0.0, 0.2]), &["fc2.levels", "without a zero level"]);
 }

@@ -71,6 +71,14 @@ fn numbers_are_checked_as_they_are_used() {
     }
 }
 
+#[test]
+fn an_option_without_a_value_is_refused() {
+    let logits = Stored::floats::<f64>("logits", &Tensor { shape: vec![1, 2], values: vec![0.5, 0.0] });
+    let inputs = [logits, Stored::integers("labels", &Tensor { shape: vec![1], values: vec![1.0] })];
+    let outcome = run("softmax-nll", Some(&inputs), &[("ignore-index", String::new())]);
+    assert_error(outcome, &["ignore-index: expected a whole number", "(saw: no value)"]);
+}
+
 /// PyTorch's users often set the ignored label to -100.
 #[test]
 fn a_label_below_zero_is_taken_if_it_is_the_ignored_one() {

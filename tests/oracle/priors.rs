@@ -100,6 +100,20 @@ fn a_codebook_or_a_form_that_does_not_fit_is_an_error() {
     assert_error(run("spike-kl", Some(&[negative]), &[]), &["t", "at least 0", "-1"]);
 }
 
+/// The kernel computes D by polynomials, the definition by sums: they agree to rounding, and not in every bit.
+#[test]
+fn the_spike_has_a_definition_and_a_kernel() {
+    let t: Vec<f64> = (0..1000).map(|i| (0.02 * f64::from(i) - 8.0).exp()).collect();
+    let inputs = [Stored::floats::<f32>("t", &Tensor { shape: vec![t.len()], values: t })];
+    let [definition, kernel] =
+        ["false", "true"].map(|kernels| run("spike-kl", Some(&inputs), &[("kernels", kernels.to_string())]).unwrap());
+    let tolerance = tolerance("spike_pieces", Dtype::F32, Check::Reference);
+    for name in ["kl", "dkl_dt"] {
+        crate::common::compare::assert_close(name, &kernel[name], &definition[name], tolerance);
+        assert_ne!(kernel[name].values, definition[name].values, "{name}");
+    }
+}
+
 /// Each weight has the same gradient with respect to the second level, so that the sum is known.
 #[test]
 fn the_level_gradient_of_many_weights() {

@@ -15,11 +15,11 @@ fn errors_and_nll_have_their_panels() {
     assert!(solid.iter().chain(&dashed).all(|d| d.matches('L').count() == 2));
     let texts = texts(&elements);
     for text in [
-        "quantized weights, at last 97.50 %",
-        "mean weights, at last 98.00 %",
+        "quantized weights: accuracy 97.50 % after the last epoch",
+        "mean weights: accuracy 98.00 % after the last epoch",
         "error: 100 − accuracy, %, log scale",
         "NLL, nats, log scale",
-        "training images, at last 0.0371",
+        "training images: NLL 0.0371 after the last epoch",
         "50",
     ] {
         assert!(texts.contains(&text), "{text} in {texts:?}");

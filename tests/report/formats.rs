@@ -98,7 +98,7 @@ fn every_figure_is_converted() {
         assert_eq!(size, (1600, (2.0 * height(&svg)).round() as u32), "{name}");
         let dark = |pixels: &[u8]| pixels.chunks(4).filter(|pixel| pixel[0] < 100).count();
         assert!(pixels.chunks(4).all(|pixel| pixel[3] == 255), "{name} is opaque");
-        // The heading alone has more dark pixels than this: 2 · 24 rows at the top of the figure.
+        // The heading alone has more dark pixels than this: 2 · 30 rows at the top of the figure.
         let heading = &pixels[..4 * 1600 * 60];
         assert!(dark(heading) > 500, "{name}: {} dark pixels in the heading", dark(heading));
         assert!(dark(&pixels) > dark(heading), "{name}");

@@ -24,6 +24,20 @@ fn every_cell_has_the_shade_of_its_value() {
     assert!(texts(&elements).contains(&"form"));
 }
 
+/// Beside a cell of the lowest or of the highest KL.
+#[test]
+fn a_cell_that_is_not_finite_is_left_out() {
+    let grid = Grid { theta: vec![-1.0, 0.0, 1.0, 2.0], log_sigma2: vec![1.0, 0.0] };
+    let kl = vec![f64::NAN, 0.0, 8.0, f64::INFINITY, 0.0, f64::NAN, f64::INFINITY, 8.0];
+    let elements = read(&kl_funnels(&grid, &[], &[Surface { name: "form", kl }]));
+    let cells = |color: &str| -> String {
+        let drawn = elements.iter().filter(|e| e.has("d") && e.has("stroke") && e.get("stroke") == color);
+        drawn.map(|e| e.get("d")).collect()
+    };
+    assert_eq!(cells("#022850"), "M1 0.5h1M0 1.5h1");
+    assert_eq!(cells("#d3e7f4"), "M2 0.5h1M3 1.5h1");
+}
+
 #[test]
 fn nothing_to_draw_is_drawn() {
     read(&kl_funnels(&Grid { theta: vec![], log_sigma2: vec![] }, &[], &[]));

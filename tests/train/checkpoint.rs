@@ -5,8 +5,9 @@ use crate::common::random::Random;
 use crate::common::{assert_error, crc32};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
-use spikeslab::nets::Role;
-use spikeslab::scalar::vector;
+use spikeslab::nets::{Description, Given, Network, Role};
+use spikeslab::prior::Codebook;
+use spikeslab::simd;
 use spikeslab::train::checkpoint::{Checkpoint, Origin, load, save};
 use spikeslab::train::fit::Position;
 use spikeslab::train::{Config, Loss, Recipe, Trainer};
@@ -84,6 +85,12 @@ fn a_training_goes_on_from_a_checkpoint() {
     assert!(bits(&resumed) == bits(&trainer));
     let other = load(&path).unwrap().resume(&path, begun(&[4, 2, 10]));
     assert_error(other, &["a checkpoint of this run, with weights [[4, 4]", "[4, 3]"]);
+    let text = trainer.network.graph().to_string();
+    let without: Vec<&str> = text.lines().filter(|line| line.trim() != "relu").collect();
+    let graph = Description::new("linear", &without.join("\n")).graph(Given::default()).unwrap();
+    let linear = Network::new(graph, &Codebook::symmetric(3).unwrap());
+    let other = load(&path).unwrap().resume(&path, Trainer::new(linear, short_recipe(), 32).unwrap());
+    assert_error(other, &["a checkpoint of this run", "the same weights and other operations"]);
     save(&path, &trainer, &position, None).unwrap();
     assert_error(load(&path).unwrap().resume(&path, begun(&TINY)), &["step 1 in epoch 1 after 4 steps"]);
 }
@@ -205,7 +212,7 @@ fc3  dense 10 bias";
     let expected = json!({
         "version": 2, "network": text.lines().collect::<Vec<_>>(), "steps": 3, "epoch": 1, "epoch_step": 2,
         "epoch_sums": [0.1, 1.0 / 3.0, 1e-300],
-        "origin": { "config": config, "test_checksum": 7, "vectors": vector::in_use() }, "checksums": checksums,
+        "origin": { "config": config, "test_checksum": 7, "vectors": simd::in_use() }, "checksums": checksums,
     });
     assert_eq!(run, expected);
     ends.sort_unstable();

@@ -1,7 +1,6 @@
 use super::config::config;
 use crate::common::assert_error;
 use serde_json::{Value, json};
-use spikeslab::report::formats::Formats;
 use spikeslab::train::comparison::Named;
 use spikeslab::train::{Comparison, Config, Recipe, Run};
 use std::fs;
@@ -49,7 +48,7 @@ fn a_comparison_is_a_list_of_runs_that_are_made_when_they_are_asked_for() {
     let comparison = Comparison::open(&path).unwrap();
     let runs = comparison.runs().unwrap();
     assert_eq!(Run::config(runs[1].dir()).unwrap(), changed);
-    comparison.write_figure("<svg/>", &Formats::default()).unwrap();
+    comparison.write_figure(&[("comparison.svg".to_string(), b"<svg/>".to_vec())]).unwrap();
     assert_eq!(fs::read(path.join("comparison.svg")).unwrap(), b"<svg/>");
 }
 
@@ -119,7 +118,7 @@ fn what_is_in_the_way_of_a_run_is_an_error_and_stays() {
     fs::rename(&path, dir.path().join("moved")).unwrap();
     let parts = ["two", "the directory of the comparison in training"];
     assert_error(comparison.runs(), &parts);
-    assert_error(comparison.write_figure("<svg/>", &Formats::default()), &parts);
+    assert_error(comparison.write_figure(&[("comparison.svg".to_string(), b"<svg/>".to_vec())]), &parts);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::config::{EarlierEpochs, VERSION, describe};
 use spikeslab::train::data::{Dataset, Standardization, TrainedOn};
+use spikeslab::train::projection::level_gap;
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Config, Forward, KlScale, Recipe};
 use std::path::{Path, PathBuf};
@@ -161,7 +162,7 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
     let recipe = Recipe {
         decay_from: default.decay_from,
         level_rate: default.level_rate,
-        level_gap: default.level_gap,
+        level_gap: level_gap(&config.codebook),
         gradient_clip: default.gradient_clip,
         warmup: default.warmup,
         forward: default.forward,
@@ -173,6 +174,10 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
     assert_eq!(config, Config { network, text: None, trained_on: None, validation: None, recipe, ..self::config() });
     config.check(1000).unwrap();
     assert_eq!(config.graph(&images).unwrap().weights(), 44_190);
+    // Levels that are less than the default gap of 0.001 apart.
+    let mut narrow = older();
+    narrow["codebook"] = json!([-0.0005, 0.0, 0.0005]);
+    assert!((read(&narrow).unwrap().recipe.level_gap / 2.5e-6 - 1.0).abs() < 1e-6);
     // The configuration that was read is written in the present version, still without a text.
     assert_eq!(read(&serde_json::to_value(&config).unwrap()).unwrap(), config);
 }

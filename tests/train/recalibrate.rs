@@ -1,5 +1,7 @@
 use super::{narrow, network, split};
-use crate::common::assert_error;
+use crate::common::compare::assert_close;
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Dtype, assert_error};
 use ndarray::{Array1, Axis};
 use spikeslab::nets::{Network, Role, WeightMode};
 use spikeslab::prior::quantizer::Quantizer;
@@ -31,9 +33,8 @@ fn the_means_over_batches_under_the_weights() {
             variance = variance + y.var_axis(Axis(0), 1.0) / 3.0;
         }
         for (name, expected) in [("bn1.running_mean", mean), ("bn1.running_var", variance)] {
-            for (seen, expected) in named(&recalibrated, name).iter().zip(expected) {
-                assert!((seen - expected).abs() < 1e-13, "{name}: {seen}, not {expected}");
-            }
+            let tolerance = tolerance("recalibrate", Dtype::F64, Check::Reference);
+            assert_close(name, named(&recalibrated, name), &expected, tolerance);
         }
     }
 }

@@ -1,6 +1,5 @@
 use super::config::config;
 use crate::common::assert_error;
-use spikeslab::report::formats::Formats;
 use spikeslab::train::comparison::Named;
 use spikeslab::train::fit::EpochMetrics;
 use spikeslab::train::{Comparison, Config, Recipe, Run};
@@ -120,7 +119,7 @@ fn only_the_directory_taken_hold_of_is_written_to() {
     drop(Run::create(&path, &config()).unwrap());
     assert_error(run.check_in_place(), &parts);
     assert_error(run.write_metrics(&[metrics(1)]), &parts);
-    assert_error(run.write_figure("funnel", "<svg/>", &Formats::default()), &parts);
+    assert_error(run.write_figure(&figure("funnel.svg")), &parts);
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     fs::remove_dir_all(&path).unwrap();
     fs::rename(&moved, &path).unwrap();
@@ -201,9 +200,9 @@ fn metrics_are_one_object_a_line_and_come_back_the_same() {
 fn metrics_that_do_not_cover_the_epochs_are_refused() {
     let line = |epoch| serde_json::to_string(&metrics(epoch)).unwrap() + "\n";
     let cases = [
-        (line(1), 2, "1 lines"),
-        (line(1) + &line(1), 2, "2 lines"),
-        (line(2) + &line(3), 2, "2 lines"),
+        (line(1), 2, "1 of them"),
+        (line(1) + &line(1), 2, "epoch 1 in line 2"),
+        (line(2) + &line(3), 2, "epoch 2 in line 1"),
         (line(1) + &line(2)[..40], 2, "EOF"),
         (line(1) + "\n" + &line(2), 3, "EOF"),
         (line(1).replace("\"kl\"", "\"kl2\""), 1, "unknown field"),
@@ -219,10 +218,15 @@ fn metrics_that_do_not_cover_the_epochs_are_refused() {
     assert!(run.metrics(0).unwrap().is_empty(), "a run that has no epoch yet has no metrics");
 }
 
+/// The file of a figure, with its bytes.
+fn figure(name: &str) -> [(String, Vec<u8>); 1] {
+    [(name.to_string(), b"<svg/>".to_vec())]
+}
+
 #[test]
 fn figures_have_their_own_folder() {
     let (dir, run) = with_metrics("");
-    run.write_figure("quantized-loss", "<svg/>", &Formats::default()).unwrap();
+    run.write_figure(&figure("quantized-loss.svg")).unwrap();
     assert_eq!(fs::read(dir.path().join("run/figures/quantized-loss.svg")).unwrap(), b"<svg/>");
 }
 
@@ -287,7 +291,7 @@ fn what_a_run_needs_is_known_by_any_name() {
     let [own, other] = ["own", "other"].map(|name| dir.path().join(name));
     for path in [&own, &other] {
         let run = Run::create(path, &config()).unwrap();
-        run.write_figure("funnel", "<svg/>", &Formats::default()).unwrap();
+        run.write_figure(&figure("funnel.svg")).unwrap();
         run.write_packed(b"bytes").unwrap();
     }
     let refused = |path: std::path::PathBuf| assert_error(Run::check_may_write(Some(&own), &path), &["no run needs"]);

@@ -2,12 +2,15 @@
 //! version: to the bit if all sums are still computed in the same order, else to rounding. `record.json` in the folder
 //! of each version, for example `fixtures/versions/1`, says how they were made.
 
-use crate::common::crc32;
+use crate::common::compare::assert_close;
+use crate::common::tolerance::{Check, tolerance};
+use crate::common::{Dtype, crc32};
 use ndarray::{Array2, Array4, s};
 use spikeslab::nets::WeightMode;
 use spikeslab::packed::{PackedModel, format};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::scalar::vector;
+use spikeslab::simd;
+use spikeslab::train::projection::level_gap;
 use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Config, KlScale, Recipe, checkpoint};
 use std::fs;
@@ -49,17 +52,13 @@ fn assert_recorded(file: &str, kind: &str, logits: &Array2<f32>) {
     };
     let seen: Vec<u32> = logits.iter().map(|logit| logit.to_bits()).collect();
     let same_order = cfg!(target_arch = "x86_64") && WITHOUT_AVERAGES.contains(&file);
-    match recorded.get(vector::in_use()).filter(|_| same_order) {
-        Some(bits) => assert_eq!(seen, parse(bits), "{file}, {kind}, {}", vector::in_use()),
+    match recorded.get(simd::in_use()).filter(|_| same_order) {
+        Some(bits) => assert_eq!(seen, parse(bits), "{file}, {kind}, {}", simd::in_use()),
         None => {
-            let expected = parse(&recorded["portable"]).into_iter().map(f32::from_bits);
-            assert_eq!(seen.len(), expected.len());
-            for (seen, expected) in logits.iter().zip(expected) {
-                assert!(
-                    (seen - expected).abs() <= 1e-5 * expected.abs().max(0.1),
-                    "{file}, {kind}: {seen}, {expected}"
-                );
-            }
+            let expected: Vec<f32> = parse(&recorded["portable"]).into_iter().map(f32::from_bits).collect();
+            let seen: Vec<f32> = logits.iter().copied().collect();
+            let tolerance = tolerance("versions", Dtype::F32, Check::Reference);
+            assert_close(&format!("{file}, {kind}"), &seen, &expected, tolerance);
         }
     }
 }
@@ -150,6 +149,7 @@ fn a_configuration_of_version_1() {
         batch_size: 16,
         learning_rate: 0.005,
         seed: 0,
+        level_gap: level_gap(&config.codebook),
         ..Recipe::default()
     };
     assert_eq!(config.recipe, expected);

@@ -75,8 +75,33 @@ pub(super) struct Other {
     pub(super) test: Dataset,
 }
 
+/// The model that is evaluated.
+pub(super) struct Model {
+    pub(super) network: String,
+    /// The epochs that are over, and those of the whole training; none for a packed model.
+    pub(super) epochs: Option<(u32, u32)>,
+    /// M, where the weights are quantized to the levels of k-means.
+    pub(super) kmeans: Option<u16>,
+    /// The number of training images from which the statistics were estimated anew, if they were.
+    pub(super) recalibrated: Option<usize>,
+}
+
+impl Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.epochs {
+            Some((over, all)) => write!(f, "run of {} after epoch {over} of {all}", self.network)?,
+            None => write!(f, "packed model of {}", self.network)?,
+        }
+        if let Some(levels) = self.kmeans {
+            write!(f, "; quantized to {levels} levels of k-means")?;
+        }
+        self.recalibrated.map_or(Ok(()), |images| write!(f, "; statistics estimated from {images} images"))
+    }
+}
+
 /// The kinds of weights to evaluate, and the images to evaluate them on.
 pub(super) struct Task<'a> {
+    pub(super) model: Model,
     pub(super) kinds: &'a [Kind],
     pub(super) samples: u32,
     /// The data set of the test images.

@@ -33,6 +33,7 @@ pub(super) fn table(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>)
     if let Some(loss) = loss {
         line(&table::quantized_loss(loss))?;
     }
+    line(&task.model.to_string())?;
     line(&format!("{} of {}", count(task.test.len() as u64, "test image"), task.own))?;
     if kinds.iter().any(|of| of.kind.is_drawn()) {
         line(&format!("{} of the weights", count(task.samples, "draw")))?;
@@ -122,6 +123,11 @@ pub(super) fn object(task: &Task<'_>, evaluation: &Evaluation, loss: Option<f64>
         value!({"n": other.test.len(), "name": name, "path": path})
     });
     let object = value!({
+        "network": task.model.network,
+        "epoch": task.model.epochs.map(|(over, _)| over),
+        "epochs": task.model.epochs.map(|(_, all)| all),
+        "kmeans": task.model.kmeans,
+        "recalibrated_images": task.model.recalibrated,
         "accuracy_mean": figure(Kind::Mean, |of| of.accuracy),
         "accuracy_sample": figure(Kind::Sampled, |of| of.accuracy),
         "accuracy_quantized": figure(Kind::Quantized, |of| of.accuracy),

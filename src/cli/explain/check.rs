@@ -32,14 +32,20 @@ pub(super) struct CheckArguments {
     file: Option<PathBuf>,
 }
 
-/// Calls the function named by the second argument, of the file that the first names, on each line of the input.
+/// Calls the function named by the second argument, of the file that the first names, on each line of the input. What
+/// the function prints goes to standard error; an exception is named with the arguments of its case.
 const CALL_EACH_LINE: &str = "\
 import json, runpy, sys
+numbers, sys.stdout = sys.stdout, sys.stderr
 function = runpy.run_path(sys.argv[1]).get(sys.argv[2])
 if not callable(function):
     sys.exit(f'no function {sys.argv[2]} in {sys.argv[1]}')
 for line in sys.stdin:
-    print(float(function(*json.loads(line))), flush=True)
+    case = json.loads(line)
+    try:
+        print(float(function(*case)), file=numbers, flush=True)
+    except Exception as error:
+        sys.exit(f'{sys.argv[2]}({str(case)[1:-1]}): {type(error).__name__}: {error}')
 ";
 
 /// The error allowed, as a share of the value expected.

@@ -10,9 +10,8 @@ use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, MARK, Plot, TRUTH};
 use crate::report::kl_forms::{FormValues, kl_forms};
 use crate::report::kl_funnels::{Grid, Surface, kl_funnels};
-use crate::scalar::Real;
 use crate::scalar::spike_kl::Spike;
-use crate::scalar::vector::Vector;
+use crate::simd::{Lane, Vector};
 use clap::Args;
 use rayon::prelude::*;
 use std::process::ExitCode;
@@ -115,7 +114,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
 fn window_weights(theta: &[f64], levels: &[f64]) -> String {
     let zero = zero_level(levels);
     let ratio = if zero.is_some() { vnq::WINDOW_RATIO } else { windows::WINDOW_RATIO };
-    let one = <f64 as Real>::One::splat;
+    let one = <f64 as Lane>::One::splat;
     let omega = |theta: f64, level: f64| window(one(theta), one(level), one(ratio)).value.first();
     let nonzero: Vec<f64> = levels.iter().copied().filter(|level| *level != 0.0).collect();
     let sum = |theta: f64| nonzero.iter().map(|level| omega(theta, *level)).sum::<f64>();

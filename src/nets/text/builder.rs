@@ -60,7 +60,7 @@ impl<'a> Builder<'a> {
         let mut arguments = Arguments { place: line.place, operation, words: words[1..end].iter() };
         let (op, shape) = self.operation(&node_name, &mut arguments, &inputs)?;
         if let Some(odd) = arguments.words.next() {
-            return Err(line.place.error(odd, format!("no more of `{operation}`"), odd));
+            return Err(line.place.error(odd, format!("the end of the line: `{operation}` takes no more words"), odd));
         }
         if elements(&shape) > MOST_ELEMENTS {
             let expected = format!("at most {MOST_ELEMENTS} elements of an image");

@@ -63,7 +63,7 @@ pub(super) fn names<'a>(lines: &[Line<'a>]) -> Result<HashMap<&'a str, usize>> {
         let (Some(name), _) = line.operation()? else { continue };
         let first_is_letter = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if !first_is_letter || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) {
-            let expected = "a name of letters, digits, _, - and ., that begins with a letter";
+            let expected = "a name of letters, digits, _, - and ., that begins with a letter or _";
             return Err(line.place.error(name, expected, name));
         }
         if name.len() > LONGEST_NAME {

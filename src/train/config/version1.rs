@@ -4,6 +4,7 @@
 use super::{Recipe, Standardization, VERSION};
 use crate::scalar::spike_kl::Spike;
 use crate::train::objective::KlScale;
+use crate::train::projection::level_gap;
 use crate::train::recipe::PriorName;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -71,6 +72,7 @@ impl Config {
             learning_rate: self.learning_rate,
             augment: self.augment,
             seed: self.seed,
+            level_gap: level_gap(&self.codebook),
             ..Recipe::default()
         };
         super::Config {

@@ -18,6 +18,8 @@ use ureq::{Agent, Proxy};
 use super::files;
 use crate::error::{Error, Result};
 use crate::files::dir::{Dir, is_there};
+#[cfg(unix)]
+use crate::files::lock::lock;
 use tar::Entry;
 
 /// A published data set.
@@ -124,7 +126,8 @@ const fn four(
 /// Downloads the files of `collection` that are not in `into`, each from `base_url`/name or, if there is an archive,
 /// from the archive at `base_url`/name of the archive. Creates the directory `into` if it does not exist.
 ///
-/// A file gets its name only once it is complete and its digest is right. The proxy is read from the environment
+/// A file gets its name only once it is complete and its digest is right. One process at a time downloads into a
+/// directory; others wait up to an hour, and then find the files there. The proxy is read from the environment
 /// (`HTTPS_PROXY` and similar variables), except for URLs of this machine.
 ///
 /// # Errors
@@ -140,6 +143,7 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
         return Err(Error::file(into, "a directory", "a file"));
     }
     fs::create_dir_all(into).map_err(|e| Error::io(into, e))?;
+    let _lock = locked(into)?;
     let mut missing = Vec::new();
     for file in collection.files {
         let path = into.join(file.name);
@@ -151,22 +155,43 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
         }
     }
     let url = |name| format!("{}/{name}", base_url.trim_end_matches('/'));
+    if missing.is_empty() {
+        return Ok(());
+    }
     match &collection.archive {
-        Some(archive) if !missing.is_empty() => {
+        Some(archive) => {
             let part = Part::of(&into.join(archive.name));
             let url = url(archive.name);
             fetch(&agent, &url, &part.0, archive.bytes)?;
             unpack(&part.0, &url, &missing, collection)?;
             missing.iter().try_for_each(Missing::keep)
         }
-        _ => missing.iter().try_for_each(|missing| {
+        None => missing.iter().try_for_each(|missing| {
             let url = url(missing.file.name);
             fetch(&agent, &url, &missing.part.0, missing.file.bytes)?;
             missing.check(&url, "")?;
             missing.keep()
         }),
-    }
+    }?;
+    Dir::open(into).and_then(|dir| dir.sync()).map_err(|e| Error::io(into, e))
 }
+
+/// Locks the directory against other processes that download into it, until the result is dropped.
+#[cfg(unix)]
+fn locked(dir: &Path) -> Result<File> {
+    let file = File::open(dir).map_err(|e| Error::io(dir, e))?;
+    lock(&file, dir, LONGEST)?;
+    Ok(file)
+}
+
+/// Other systems cannot lock a directory.
+#[cfg(not(unix))]
+fn locked(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// The longest time that a download may take.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A file to be downloaded.
 struct Missing<'a> {
@@ -205,7 +230,7 @@ fn agent(base_url: &str) -> Result<Agent> {
         .timeout_resolve(silence)
         .timeout_connect(silence)
         .timeout_per_read(silence)
-        .timeout_global(Some(Duration::from_secs(3600)));
+        .timeout_global(Some(LONGEST));
     Ok(config.build().new_agent())
 }
 

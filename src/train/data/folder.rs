@@ -76,12 +76,21 @@ const MAC: &str = "__MACOSX";
 
 /// The names of the folders in a directory, in ascending order, without hidden ones.
 fn folders(dir: &Path) -> Result<Vec<String>> {
-    let names = files::names(dir)?;
-    let is_missing = |name: &&String| name.contains(char::REPLACEMENT_CHARACTER) && !dir.join(name).exists();
-    if let Some(name) = names.iter().find(is_missing) {
+    let mut names = names(dir)?;
+    names.retain(|name| name != MAC && dir.join(name).is_dir());
+    Ok(names)
+}
+
+/// The names in a directory, in ascending order, without hidden ones.
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let mut names = files::names(dir)?;
+    // A name that is not UTF-8 was changed as it was read.
+    let is_changed = |name: &&String| name.contains(char::REPLACEMENT_CHARACTER) && !dir.join(name).exists();
+    if let Some(name) = names.iter().find(is_changed) {
         return Err(Error::file(dir, "names in UTF-8", name));
     }
-    Ok(names.into_iter().filter(|name| !name.starts_with('.') && name != MAC && dir.join(name).is_dir()).collect())
+    names.retain(|name| !name.starts_with('.'));
+    Ok(names)
 }
 
 /// The names of the class folders, in the order of the classes.
@@ -109,7 +118,7 @@ fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBu
     for (label, class) in classes.iter().enumerate() {
         let (folder, before) = (dir.join(class), images.len());
         if folder.is_dir() {
-            for name in files::names(&folder)?.into_iter().filter(|name| !name.starts_with('.')) {
+            for name in names(&folder)? {
                 let path = folder.join(&name);
                 if is_image(&path)? {
                     images.push((path, label as u16));

@@ -73,10 +73,12 @@ pub(super) fn named(train: Dataset, test: Dataset, name_or: &str, from: &str) ->
     }
 }
 
-/// The name of a data set from its folder or file: the last part of the path without its ending, in printable
+/// The name of a data set from its folder or file: the last part of the path, of a file without its ending, in printable
 /// characters.
 pub(super) fn place(path: &Path) -> String {
     let whole = path.canonicalize();
-    let name = whole.as_deref().unwrap_or(path).file_stem().unwrap_or_default().to_string_lossy();
+    let whole = whole.as_deref().unwrap_or(path);
+    let name = if whole.is_dir() { whole.file_name() } else { whole.file_stem() };
+    let name = name.unwrap_or_default().to_string_lossy();
     Escaped { text: name, most: LONGEST_NAME }.to_string()
 }

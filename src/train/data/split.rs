@@ -51,7 +51,7 @@ impl Split {
             return Err(Error::option("limit", format!("1 to {there}, the training images"), images));
         }
         self.train.keep_first(images);
-        self.source = format!("the first {images} of {}", self.source);
+        self.source = format!("{}, of which the first {images} training images are used", self.source);
         Ok(())
     }
 

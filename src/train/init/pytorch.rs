@@ -7,7 +7,9 @@
 //! | `<norm>.gamma`, `.beta` | `<norm>.weight`, `.bias` | |
 //! | `<norm>.running_mean`, `.running_var` | the same | |
 //!
-//! `num_batches_tracked`, a counter of PyTorch's normalizations, is ignored.
+//! If all these names have one prefix in the file, as `module.` or `net.`, it is recognized. `num_batches_tracked`, a
+//! counter of PyTorch's normalizations, is ignored. A bias in the file of a layer that has none here, which a
+//! normalization follows, is taken over as part of the running mean: y + b − μ = y − (μ − b).
 
 use super::is_taken_over;
 use crate::error::{Error, Result};
@@ -17,6 +19,7 @@ use crate::nets::{Graph, Network, Parameter, Role};
 use crate::prior::Codebook;
 use ndarray::ArrayD;
 use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -41,40 +44,34 @@ pub(crate) fn is_transposed(parameter: &Parameter<f32>) -> bool {
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file; if it lacks tensors, all of which the error names; if a tensor has
-/// another type or shape, is not finite, or holds a negative variance; or if `names` has a name that no parameter has.
+/// another type or shape, is not finite, or holds a negative variance; if it has a bias of a layer that has none in the
+/// graph and that another operation than a normalization reads; or if `names` has a name that no parameter has.
 /// [`Error::Io`] if a system call fails.
 pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
     let bytes = read_tensors(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;
     let mut network = Network::new(graph.clone(), &Codebook::symmetric(2).expect("two levels"));
+    let prefix = if names.is_empty() { prefix(&network, &tensors) } else { String::new() };
+    let in_file = |own: &String| names.get(own).cloned().unwrap_or_else(|| format!("{prefix}{own}"));
     let mut unused: BTreeSet<String> = tensors.names().into_iter().map(str::to_string).collect();
     unused.retain(|name| !name.ends_with("num_batches_tracked"));
     let (mut missing, mut known) = (Vec::new(), BTreeSet::new());
     for parameter in network.parameters_mut().iter_mut().filter(|parameter| is_taken_over(parameter.role)) {
         let own = name(parameter);
-        let there = names.get(&own).unwrap_or(&own).clone();
+        let there = in_file(&own);
         unused.remove(&there);
         match tensors.tensor(&there) {
             Ok(tensor) => {
-                let in_file = |expected: String, seen: String| Error::file(path, expected, seen);
                 let is_transposed = is_transposed(parameter);
                 let mut shape = parameter.value.shape().to_vec();
                 if is_transposed {
                     shape.reverse();
                 }
-                if tensor.shape() != shape {
-                    return Err(in_file(format!("{there} of shape {shape:?}"), format!("{:?}", tensor.shape())));
-                }
-                let values = to_f32(&tensor).ok_or_else(|| {
-                    in_file(format!("{there} of F64, F32, F16 or BF16"), format!("{:?}", tensor.dtype()))
-                })?;
-                if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
-                    return Err(in_file(format!("finite numbers in {there}"), odd.to_string()));
-                }
+                let values = finite_numbers(path, &there, &tensor, &shape)?;
                 if parameter.role == Role::RunningVar
                     && let Some(odd) = values.iter().find(|value| **value < 0.0)
                 {
-                    return Err(in_file(format!("numbers of at least 0 in {there}"), odd.to_string()));
+                    return Err(Error::file(path, format!("numbers of at least 0 in {there}"), odd));
                 }
                 let values = ArrayD::from_shape_vec(shape, values).expect("numbers of that shape");
                 parameter.value.assign(&if is_transposed { values.t() } else { values.view() });
@@ -83,19 +80,68 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
         }
         known.insert(own);
     }
+    for node in graph.nodes.iter().filter(|node| node.layer().is_some_and(|layer| layer.bias.is_none())) {
+        let own = format!("{}.bias", node.name);
+        let there = in_file(&own);
+        if let Ok(tensor) = tensors.tensor(&there) {
+            let bias = finite_numbers(path, &there, &tensor, &[node.shape[0]])?;
+            fold_bias(&mut network, &node.name, &bias).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
+            unused.remove(&there);
+        }
+        known.insert(own);
+    }
     if let Some(odd) = names.keys().find(|name| !known.contains(*name)) {
         let expected = format!("names of the network's tensors: {}", list(&known));
         return Err(Error::file(path, expected, odd));
     }
     if !missing.is_empty() {
-        let unused = if unused.is_empty() { "no others".to_string() } else { list(&unused) };
-        return Err(Error::file(
-            path,
-            format!("the tensors {}", list(&missing)),
-            format!("none of these, but {unused}"),
-        ));
+        let unused = if unused.is_empty() { String::new() } else { format!("; tensors not used: {}", list(&unused)) };
+        return Err(Error::file(path, format!("the tensors {}", list(&missing)), format!("none of these{unused}")));
     }
     Ok((network, unused.into_iter().collect()))
+}
+
+/// The text before each of the network's names in the file; empty if there is none that all of them have.
+fn prefix(network: &Network<f32>, tensors: &SafeTensors<'_>) -> String {
+    let wanted: Vec<String> =
+        network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)).map(name).collect();
+    let before = |there: &&str| Some(there.strip_suffix(wanted.first()?)?.to_string());
+    let has_all = |prefix: &String| wanted.iter().all(|own| tensors.tensor(&format!("{prefix}{own}")).is_ok());
+    tensors.names().iter().filter_map(before).find(has_all).unwrap_or_default()
+}
+
+/// The numbers of the tensor `name`, which must have this shape.
+fn finite_numbers(path: &Path, name: &str, tensor: &TensorView<'_>, shape: &[usize]) -> Result<Vec<f32>> {
+    if tensor.shape() != shape {
+        return Err(Error::file(path, format!("{name} of shape {shape:?}"), format!("{:?}", tensor.shape())));
+    }
+    let values = to_f32(tensor).ok_or_else(|| {
+        Error::file(path, format!("{name} of F64, F32, F16 or BF16"), format!("{:?}", tensor.dtype()))
+    })?;
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(odd) => Err(Error::file(path, format!("finite numbers in {name}"), odd)),
+        None => Ok(values),
+    }
+}
+
+/// Subtracts the bias (O) of the layer `name`, which has none in this network, from the running means of the
+/// normalizations that read the layer. If another operation reads it, the error is what was expected and what was seen.
+fn fold_bias(network: &mut Network<f32>, name: &str, bias: &[f32]) -> std::result::Result<(), (String, String)> {
+    let without_bias = || (format!("a network with a bias in {name}: add bias to its line"), "none".to_string());
+    let graph = network.graph().clone();
+    let value = 1 + graph.nodes.iter().position(|node| node.name == name).expect("a node of the graph");
+    for reader in graph.nodes.iter().filter(|node| node.inputs.contains(&value)) {
+        let Some(norm) = reader.norm() else {
+            return Err(without_bias());
+        };
+        let mean = network.parameters_mut()[norm.running_mean].as_slice_mut();
+        mean.iter_mut().zip(bias).for_each(|(mean, bias)| *mean -= bias);
+    }
+    // The last line of a text is read by no other.
+    match value == graph.nodes.len() {
+        true => Err(without_bias()),
+        false => Ok(()),
+    }
 }
 
 fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {

@@ -87,6 +87,19 @@ const EXPECTED: &str = "expected 28 bytes when unpacked, SHA-256 \
                         5bfd1b10f7732369bee9b59ef4411583ef35db9dd0ef700a11cc568d7f19e804";
 
 #[test]
+fn of_two_that_begin_at_once_one_fetches_the_files() {
+    let server = Server::new(|name| ok(&gz(&contents(name))));
+    let dir = TempDir::new().unwrap();
+    std::thread::scope(|scope| {
+        let both = [(); 2].map(|()| scope.spawn(|| download(&SMALL, &server.url(), dir.path())));
+        for one in both {
+            one.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!((server.requests(), names(dir.path()).len()), (4, 4));
+}
+
+#[test]
 fn fetches_what_is_missing_and_no_more() {
     let server = Server::new(|name| ok(&gz(&contents(name))));
     let parent = TempDir::new().unwrap();

@@ -6,7 +6,7 @@ use spikeslab::train::data::mnist;
 use std::fs;
 use std::io::{BufReader, Read};
 
-/// The unpacked bytes or the error, which must be the same for every size of the reader's buffer.
+/// The unpacked bytes or the error, with the larger buffer. Whether there is an error must not depend on its size.
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let read = |capacity| {
         let mut unpacked = Vec::new();

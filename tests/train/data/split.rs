@@ -14,7 +14,7 @@ fn a_limit_keeps_the_first_images_to_train_on() {
     assert_eq!((limited.train.labels(), limited.test.labels()), (&[0, 1][..], &[0, 1, 2][..]));
     assert_eq!(limited.train.batch::<f64>(&[0, 1]), split().train.batch::<f64>(&[0, 1]));
     assert_eq!((limited.train.len(), limited.train.classes(), limited.train.shape()), (2, 5, [1, 2, 2]));
-    assert_eq!(limited.source, "the first 2 of 5 training and 3 test images");
+    assert_eq!(limited.source, "5 training and 3 test images, of which the first 2 training images are used");
     let mut all = split();
     all.limit(5).unwrap();
     assert_eq!(all.train.labels(), split().train.labels());
