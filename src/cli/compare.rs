@@ -10,12 +10,13 @@ use super::train::{in_free_directory, resume_command};
 use super::training::{self, Changes};
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
+use crate::nets::Given;
 use crate::report::{self, Curve};
 use crate::train::comparison::{FIGURE, Named};
 use crate::train::config::{Config, describe};
 use crate::train::evaluate::{Score, Weights, evaluate};
 use crate::train::objective::Forward;
-use crate::train::recipe::{PriorName, Recipe};
+use crate::train::recipe::{InitLevels, PriorName, Recipe};
 use crate::train::{Comparison, Run, checkpoint};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -79,6 +80,12 @@ fn command(arguments: &CompareArguments) -> Outcome {
         // All runs are changed before one goes on, so that a later `--resume` does not need the same options.
         runs.iter_mut().try_for_each(|run| training::change(run, &arguments.checkpoints, &changes))?;
     }
+    let epochs = runs.iter().map(|run| Ok(Run::config(run.dir())?.recipe.epochs)).collect::<Result<Vec<_>>>()?;
+    if epochs.iter().any(|of_run| *of_run != epochs[0]) {
+        let expected = "runs of the same number of epochs, which `train --resume RUN --epochs E` changes";
+        let seen = epochs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        return Err(Error::file(comparison.dir(), expected, seen).into());
+    }
     let resume = resume_command("compare", comparison.dir()) + &device.argument() + &figures::argument(&formats);
     for run in &mut runs {
         let code = training::train(run, &arguments.checkpoints, &Changes::default(), gpu.as_ref(), &formats, &resume)?;
@@ -105,7 +112,8 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failur
         return Err(Error::option("forward", expected, forward.name()).into());
     }
     let config = arguments.options.config(&network)?;
-    let runs = runs(&config)?;
+    let graph = config.graph_of(Given::default())?;
+    let runs = runs(&config, arguments.options.levels_of_quantized(&graph, config.recipe.init_levels))?;
     let begin = |dir: &Path| Comparison::create(dir, runs);
     Ok(match &arguments.out {
         Some(dir) => begin(dir)?,
@@ -114,9 +122,9 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failur
 }
 
 /// The runs to compare, with the same schedule and seed: the Gaussian baseline, and the run with the options' prior. If
-/// there is a first phase or the weights come from `--init`, also the two runs that compute with Q(θ); these learn
-/// little from random initial weights.
-fn runs(config: &Config) -> Result<Vec<Named>> {
+/// there is a first phase or the weights come from `--init`, also the two runs that compute with Q(θ), whose levels are
+/// `quantized` as in `train`; these learn little from random initial weights.
+fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<Named>> {
     if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
         let seen = config.recipe.prior.name();
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen));
@@ -130,8 +138,14 @@ fn runs(config: &Config) -> Result<Vec<Named>> {
         ("multi-spike", with(config.recipe.prior, Forward::Sampled)),
     ];
     if config.recipe.warmup > 0.0 || config.init.is_some() {
-        runs.push(("hard", with(config.recipe.prior, Forward::Hard)));
-        runs.push(("straight-through", with(PriorName::None, Forward::StraightThrough)));
+        let quantized = |prior: PriorName, forward: Forward| {
+            // vnq needs a level at 0, which k-means does not give.
+            let init_levels = if prior == PriorName::Vnq { config.recipe.init_levels } else { quantized };
+            let config = with(prior, forward);
+            Config { recipe: Recipe { init_levels, ..config.recipe.clone() }, ..config }
+        };
+        runs.push(("hard", quantized(config.recipe.prior, Forward::Hard)));
+        runs.push(("straight-through", quantized(PriorName::None, Forward::StraightThrough)));
     }
     Ok(runs.into_iter().map(|(name, config)| Named { name: name.to_string(), config }).collect())
 }

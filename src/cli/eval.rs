@@ -43,6 +43,9 @@ FPR at 95 % TPR is the share of the other images that are accepted where 95 % of
 --json prints one object:
   accuracy_K, nll_K     K = mean, sample, quantized: fractions and nats
   quantized_loss, n, samples
+  network, epoch, epochs, kmeans, recalibrated_images
+                        the model: the epochs over and in all, M of --kmeans, the
+                        training images of which --recalibrate took statistics
   uncertainty.KIND      KIND = mean, sampled, quantized, sampled_m_ary:
                         accuracy, nll, brier, ece, ece_equal_mass, mce, entropy,
                         expected_entropy, mutual_information, aurc,
@@ -53,8 +56,8 @@ FPR at 95 % TPR is the share of the other images that are accepted where 95 % of
   ood                   n, name, path
   data                  name and path of the test images' data set, null for those
                         in the program
-null stands for weights that a packed model or a run without a prior lacks, for expected entropy and mutual information \
-without draws, and for ood without --ood.
+null stands for weights that a packed model or a run without a prior lacks, for the epochs of a packed model, for expected \
+entropy and mutual information without draws, and for what belongs to an option that is not given.
 
 --save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and those of \
 --ood as other_mean, ...; and labels (N), I64.
@@ -162,7 +165,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 None => None,
                 Some(images) => {
                     let train = training_images(&config, train)?;
-                    model.recalibrated = Some(train.len().min(images as usize));
+                    let images = train.len().min(images as usize);
+                    // A last, incomplete batch is left out.
+                    let batch = config.recipe.batch_size.min(images).max(1);
+                    model.recalibrated = Some(images / batch * batch);
                     let of = |mode| recalibrate(network, &train, images as usize, config.recipe.batch_size, mode);
                     Some((of(&WeightMode::Mean)?, of(&WeightMode::Quantized)?))
                 }

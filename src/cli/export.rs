@@ -53,7 +53,7 @@ pub(super) struct ExportArguments {
     #[arg(long)]
     mean: bool,
     /// Round the numbers of --mean to F16
-    #[arg(long, requires = "mean")]
+    #[arg(long, requires = "mean", conflicts_with = "dequantized")]
     half: bool,
 }
 

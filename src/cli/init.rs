@@ -2,10 +2,13 @@
 
 use super::output::note;
 use crate::error::{Error, Result};
+use crate::export::safetensors;
+use crate::export::safetensors::About;
 use crate::files::read::{SMALL, read};
 use crate::nets::{Graph, Network};
 use crate::packed::format;
 use crate::prior::Codebook;
+use crate::train::Run;
 use crate::train::data::Dataset;
 use crate::train::init::{Init, of_run, pytorch, unfold};
 use std::collections::BTreeMap;
@@ -49,6 +52,52 @@ pub(super) fn load(
         (_, true) => pytorch::read(path, names, graph)?,
         _ => (format::load(path)?.decode(), Vec::new()),
     })
+}
+
+/// What the weights at `path` record about the images of their network; none if they do not, as a file from PyTorch.
+pub(super) fn about(path: &Path) -> Result<Option<About>> {
+    if path.is_dir() {
+        let config = Run::config(path)?;
+        let classes = config.trained_on.map(|data| data.classes).unwrap_or_default();
+        return Ok(Some(About { standardization: config.standardization, classes }));
+    }
+    if is_packed(path)? {
+        let model = format::load(path)?;
+        let classes = model.trained_on.as_ref().map(|data| data.classes.clone()).unwrap_or_default();
+        return Ok(Some(About { standardization: model.standardization.clone(), classes }));
+    }
+    safetensors::about(path)
+}
+
+/// Checks that images fit what the weights at `path` record about those of their network: the standardization must be
+/// one of as many channels, and the same classes must have the same order.
+pub(super) fn check_about(path: &Path, about: &About, data: &Dataset) -> Result<()> {
+    if let Some(figures) = &about.standardization {
+        let expected = "the standardization of images of its shape";
+        figures.check(data.shape()[0]).map_err(|error| Error::file(path, expected, error))?;
+    }
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort();
+        names
+    };
+    let (seen, wanted) = (&about.classes[..], data.class_names());
+    if seen != wanted && sorted(seen) == sorted(wanted) {
+        let expected = format!("weights for the classes in the order {}", wanted.join(", "));
+        return Err(Error::file(path, expected, seen.join(", ")));
+    }
+    Ok(())
+}
+
+/// Prints that a source of weights does not say how the images of its network were standardized, where those of this
+/// training are.
+pub(super) fn tell_unknown(path: &Path, standardized: bool) {
+    if standardized {
+        note(&format!(
+            "{}: it does not say how its images were standardized; the standardization of this training is used",
+            path.display()
+        ));
+    }
 }
 
 /// Prints which tensors of a file are not used.

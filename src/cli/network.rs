@@ -14,7 +14,8 @@ use std::process::ExitCode;
 Prints the text of a network, with --input or --classes with these filled in, and, as comments of that \
 text, a table of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation arguments [of values]`:
 
-  input CxHxW                         an image's shape; unless given, that of the data
+  input CxHxW                         an image's shape; unless given, that of the data,
+                                      here of --input
   conv OUTPUTS KERNEL [WORDS]         WORDS: stride S, pad P, dilation D, groups G,
                                       bias, unquantized
   dense OUTPUTS [bias] [unquantized]  OUTPUTS may be `classes`, those of the data
@@ -66,15 +67,25 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
         }
         graph => graph,
     }?;
-    if given.input.is_none() && given.classes.is_none() {
-        // As it was written, so that it is still open to any number of classes.
-        let texts = description.text().lines().map(|text| text.split('#').next().unwrap_or_default().trim_end());
-        texts.filter(|text| !text.is_empty()).try_for_each(line)?;
-    } else {
-        graph.to_string().lines().try_for_each(line)?;
-    }
+    filled(description.text(), given).iter().try_for_each(|text| line(text))?;
     table(&graph)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The lines of a text without their comments, with the shape and the number of classes that are given.
+fn filled(text: &str, given: Given<'_>) -> Vec<String> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim_end());
+    let (inputs, operations): (Vec<&str>, Vec<&str>) =
+        lines.filter(|line| !line.is_empty()).partition(|line| line.starts_with("input "));
+    let input = match given.input {
+        Some([channels, height, width]) => Some(format!("input {channels}x{height}x{width}")),
+        None => inputs.first().map(|line| (*line).to_string()),
+    };
+    let with_classes = |line: &str| match given.classes {
+        Some(classes) => line.replace("dense classes", &format!("dense {classes}")),
+        None => line.to_string(),
+    };
+    input.into_iter().chain(operations.into_iter().map(with_classes)).collect()
 }
 
 /// Prints, as comments of the text, the output shape, the weights and the multiplications of each node for one image.

@@ -70,7 +70,8 @@ pub(super) struct TrainingOptions {
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
     /// Learn from the predictions of a trained network in place of the labels: a run or a packed model, or a
-    /// safetensors file of the same network with PyTorch's names
+    /// safetensors file of the same network with PyTorch's names. Both compute with pixels standardized as the
+    /// teacher's were
     #[arg(long, value_name = "RUN|PACKED|FILE")]
     teacher: Option<PathBuf>,
     /// Weight λ of the teacher's probabilities in the loss, 0 to 1; the label has 1 - λ [default: 1]
@@ -199,17 +200,35 @@ impl TrainingOptions {
         let standardization = Standardization::for_training(&data.train)
             .map_err(|error| Error::file(source, "images that can be standardized", error))?;
         let graph = self.graph(network, &data.train)?;
-        let recipe = self.recipe(graph.layers().count(), data.train.len())?;
+        let recipe = self.recipe(&graph, data.train.len())?;
         let codebook = self.codebook(&recipe)?;
         let recipe = self.recipe.over(Recipe { level_gap: level_gap(&codebook), ..recipe });
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let student = Student { graph: &graph, data: &data.train };
+        let about = self.init.as_deref().map(|path| init::about(path).map(|about| (path, about))).transpose()?;
+        let standardization = match about {
+            Some((path, Some(about))) => {
+                init::check_about(path, &about, &data.train)?;
+                about.standardization
+            }
+            Some((path, None)) => {
+                init::tell_unknown(path, standardization.is_some());
+                standardization
+            }
+            None => standardization,
+        };
+        let student = Student { graph: &graph, data: &data.train, standardized: standardization.is_some() };
         let teacher = self.teacher.as_deref().map(|path| student.begin(path, share)).transpose()?;
         // The teacher and the student compute with the same pixels.
         let (teacher, standardization) = match teacher {
-            Some((teacher, Some(images))) => (Some(teacher), images.standardization),
+            Some((teacher, Some(images))) => {
+                if self.init.is_some() && images.standardization != standardization {
+                    let expected = "a teacher of images standardized as those of the weights of --init";
+                    return Err(Error::file(&teacher.path, expected, "another standardization").into());
+                }
+                (Some(teacher), images.standardization)
+            }
             Some((teacher, None)) => (Some(teacher), standardization),
             None => (None, standardization),
         };
@@ -250,10 +269,10 @@ impl TrainingOptions {
         Ok(graph)
     }
 
-    /// The options' recipe for a network of `layers` layers and `images` training images, except for the `level_gap`,
-    /// whose default depends on the codebook.
-    fn recipe(&self, layers: usize, images: usize) -> Result<Recipe> {
-        let default = self.default_recipe(layers)?;
+    /// The options' recipe for a network and `images` training images, except for the `level_gap`, whose default
+    /// depends on the codebook.
+    fn recipe(&self, graph: &Graph, images: usize) -> Result<Recipe> {
+        let default = self.default_recipe(graph.layers().count())?;
         // The default number of epochs depends on the batch size, which may be given.
         let mut default = self.recipe.over(default).with_enough_steps(images);
         if self.data.is_none() {
@@ -263,14 +282,16 @@ impl TrainingOptions {
         if recipe.forward != Forward::Sampled && self.recipe_name == RecipeName::Best {
             // Random weights are near one level: computed with their levels, the network could not learn.
             let warmup = if self.init.is_none() && recipe.warmup == 0.0 { FIRST_PHASE } else { recipe.warmup };
-            recipe = self.recipe.over(Recipe { warmup, init_levels: InitLevels::Kmeans, ..recipe });
+            let init_levels = self.levels_of_quantized(graph, recipe.init_levels);
+            recipe = self.recipe.over(Recipe { warmup, init_levels, ..recipe });
         }
         if recipe.forward == Forward::StraightThrough {
             // Straight-through has no prior, so that `--prior none` need not be given.
             recipe = self.recipe.over(Recipe { prior: PriorName::None, ..recipe });
         } else if matches!(recipe.prior, PriorName::None | PriorName::Gaussian) {
             // Without a prior of levels there is one phase, unless the options say otherwise.
-            recipe = self.recipe.over(Recipe { forward: Forward::Sampled, warmup: 0.0, ..recipe });
+            let warmup = if self.forward().is_none_or(|given| given == Forward::Sampled) { 0.0 } else { recipe.warmup };
+            recipe = self.recipe.over(Recipe { forward: Forward::Sampled, warmup, ..recipe });
         } else if recipe.prior == PriorName::Vnq {
             // The levels of k-means have no level at 0, which this prior needs.
             recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
@@ -285,6 +306,15 @@ impl TrainingOptions {
             }
         }
         Ok(recipe)
+    }
+
+    /// The value of `--init-levels` or, without it, that of a run that computes with quantized weights: k-means, unless
+    /// levels are given or a layer has fewer weights than levels; then `otherwise`.
+    pub(super) fn levels_of_quantized(&self, graph: &Graph, otherwise: InitLevels) -> InitLevels {
+        let can_be_fitted =
+            self.codebook.is_none() && phase::check_levels(graph, self.levels.unwrap_or(LEVELS)).is_ok();
+        let default = if can_be_fitted { InitLevels::Kmeans } else { otherwise };
+        self.recipe.0.get_one("init_levels").copied().unwrap_or(default)
     }
 
     /// The levels that each layer begins with.

@@ -24,8 +24,8 @@ use std::process::ExitCode;
 Evaluates one operation and all its gradients on the tensors in IN, in their own type, F64 or F32;
 F16 and BF16 are read as F32. Labels are I64, I32 or U8.
 An output that is not finite is an error that names it, unless --allow-non-finite is given.
-The definition of the operation computes it, or, with --kernels, the kernels that train; the metadata
-entry computed_by of OUT says which.
+The definition of the operation computes it, or, with --kernels, the kernels that train; the
+metadata entry computed_by of OUT says which.
 
 Without options an operation is its definition: --spike exact, --kl-scale dataset, --kl-weight 1,
 under which the loss of a network of dense layers, times --train-size, estimates an upper bound on

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::train::checkpoint::Origin;
 use crate::train::config::Config;
 use crate::train::fit::{Control, EpochMetrics, Observer, Position};
+use crate::train::recipe::PriorName;
 use crate::train::{KlScale, Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -105,10 +106,17 @@ const COLUMNS: [&str; 2] = [
 
 /// What NLL and KL are, and how the KL enters the loss.
 fn scale(config: &Config) -> &'static str {
-    match (config.recipe.kl_scale, &config.teacher) {
-        (KlScale::PerWeight, None) => "NLL, KL: epoch means, nats; the KL is per weight, and κ its factor in the loss.",
-        (KlScale::PerWeight, Some(_)) => "NLL (of the labels), KL per weight: epoch means, nats; the loss has κ · KL.",
-        (KlScale::Dataset, _) => "NLL, KL per weight: epoch means, nats; the loss has κ · ΣKL / training images.",
+    match (config.recipe.prior, config.recipe.kl_scale, &config.teacher) {
+        (PriorName::None, _, None) => "NLL: epoch mean, nats.",
+        (PriorName::None, _, Some(_)) => "NLL of the labels: epoch mean, nats; the loss is that with the teacher.",
+        (_, KlScale::PerWeight, None) => {
+            "NLL, KL: epoch means, nats; the KL is per weight, and κ its factor in the loss."
+        }
+        (_, KlScale::PerWeight, Some(_)) => "NLL of the labels, KL per weight: epoch means, nats; the loss has κ · KL.",
+        (_, KlScale::Dataset, None) => "NLL, KL per weight: epoch means, nats; the loss has κ · ΣKL / training images.",
+        (_, KlScale::Dataset, Some(_)) => {
+            "NLL of the labels, KL per weight: means, nats; the loss has κ · ΣKL / images."
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped \
 has the figures of its last whole epoch; one that has none yet has its options alone. Accuracies are \
 of the images that the column `on` names: the test images, or those held out with --validation. The \
-table also has the options in which the runs differ; CSV and JSON have all. What is not a run is left \
-out and named at the end, with exit code 1.
+table also has the options in which the runs differ; CSV and JSON have them all, except the text of the \
+network. What is not a run is left out and named at the end, with exit code 1.
 
 Examples:
   spikeslab summarize runs/*
@@ -73,7 +73,7 @@ fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// The columns, each with its number of decimals in the table; none if the table shows the column only where the runs
 /// differ in it.
-const COLUMNS: [(&str, Option<usize>); 28] = [
+const COLUMNS: [(&str, Option<usize>); 35] = [
     ("run", Some(0)),
     ("network", Some(0)),
     ("data", Some(0)),
@@ -102,6 +102,13 @@ const COLUMNS: [(&str, Option<usize>); 28] = [
     ("teacher", None),
     ("teacher_share", None),
     ("validation", None),
+    ("kl_warmup", None),
+    ("kl_warmup_power", None),
+    ("decay_from", None),
+    ("level_rate", None),
+    ("level_gap", None),
+    ("gradient_clip", None),
+    ("coarse", None),
 ];
 
 /// The values of a run, by the names of the columns.
@@ -148,6 +155,13 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         "teacher": config.teacher.as_ref().map(|teacher| teacher.path.display().to_string()),
         "teacher_share": config.teacher.as_ref().map(|teacher| teacher.share),
         "validation": config.validation,
+        "kl_warmup": recipe.kl_warmup,
+        "kl_warmup_power": recipe.kl_warmup_power,
+        "decay_from": recipe.decay_from,
+        "level_rate": recipe.level_rate,
+        "level_gap": recipe.level_gap,
+        "gradient_clip": recipe.gradient_clip,
+        "coarse": config.coarse,
     });
     match row {
         Value::Object(row) => Ok(row),
@@ -173,7 +187,7 @@ fn quoted(text: String) -> String {
 fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
     let differ = |name: &str| rows.iter().any(|row| row[name] != rows[0][name]);
     let shown = |(name, digits): &(&'static str, Option<usize>)| {
-        let digits = digits.or_else(|| (*name != "epochs" && differ(name)).then_some(0))?;
+        let digits = digits.or_else(|| differ(name).then_some(0))?;
         Some((*name, digits))
     };
     let shown: Vec<(&str, usize)> = COLUMNS.iter().filter_map(shown).collect();

@@ -1,13 +1,12 @@
 //! `--teacher`: the trained network whose predictions a training learns from.
 
 use super::init;
-use super::output::note;
 use super::source::{Source, check_images};
 use crate::error::{Error, Result};
-use crate::export::safetensors::about;
+use crate::export::safetensors::{About, about};
 use crate::nets::{Graph, Network};
 use crate::train::Teacher;
-use crate::train::data::{Dataset, Standardization};
+use crate::train::data::Dataset;
 use crate::train::init::checksum;
 use crate::train::teacher::TeacherOrigin;
 use std::collections::BTreeMap;
@@ -19,6 +18,8 @@ pub(super) struct Student<'a> {
     pub(super) graph: &'a Graph,
     /// Its training images.
     pub(super) data: &'a Dataset,
+    /// Whether its images are standardized.
+    pub(super) standardized: bool,
 }
 
 impl Student<'_> {
@@ -28,18 +29,12 @@ impl Student<'_> {
     ///
     /// # Errors
     /// If the teacher cannot be read or does not fit, or the share is out of range.
-    pub(super) fn begin(&self, path: &Path, share: f64) -> Result<(TeacherOrigin, Option<Images>)> {
+    pub(super) fn begin(&self, path: &Path, share: f64) -> Result<(TeacherOrigin, Option<About>)> {
         let Read { network, unused, images } = self.read(path)?;
         init::tell_unused(path, &unused);
         match &images {
-            Some(Images { standardization: Some(figures) }) => figures
-                .check(self.graph.input[0])
-                .map_err(|error| Error::file(path, "the standardization of images of its shape", error))?,
-            Some(Images { standardization: None }) => {}
-            None => note(&format!(
-                "{}: it does not say how its images were standardized; the standardization of this training is used",
-                path.display()
-            )),
+            Some(about) => init::check_about(path, about, self.data)?,
+            None => init::tell_unknown(path, self.standardized),
         }
         let checksum = checksum(&network);
         Teacher::new(network, share)?.check(self.graph)?;
@@ -52,6 +47,10 @@ impl Student<'_> {
     /// # Errors
     /// If the teacher cannot be read, or is not the one that the run was begun with.
     pub(super) fn teacher(&self, origin: &TeacherOrigin) -> Result<Teacher<f32>> {
+        if !origin.path.exists() {
+            let expected = "the teacher of the run; --teacher PATH tells where it is now";
+            return Err(Error::file(&origin.path, expected, "nothing of that name"));
+        }
         let Read { network, .. } = self.read(&origin.path)?;
         let seen = checksum(&network);
         if seen != origin.checksum {
@@ -70,8 +69,7 @@ impl Student<'_> {
                 let expected = format!("{EXPECTED}, of the classes {}", self.data.class_names().join(", "));
                 return Err(Error::file(path, expected, about.classes.join(", ")));
             }
-            let images = about.map(|about| Images { standardization: about.standardization });
-            return Ok(Read { network, unused, images });
+            return Ok(Read { network, unused, images: about });
         }
         let (network, standardization, trained_on) = match Source::load(path)? {
             Source::Run(config, checkpoint) => (checkpoint.network, config.standardization, config.trained_on),
@@ -79,14 +77,9 @@ impl Student<'_> {
         };
         check_images(self.data, network.graph(), trained_on.as_ref())
             .map_err(|error| Error::file(path, EXPECTED, error))?;
-        Ok(Read { network, unused: Vec::new(), images: Some(Images { standardization }) })
+        let classes = trained_on.map(|data| data.classes).unwrap_or_default();
+        Ok(Read { network, unused: Vec::new(), images: Some(About { standardization, classes }) })
     }
-}
-
-/// What is known of the images that a teacher was trained on.
-pub(super) struct Images {
-    /// The standardization of its pixels, if they were standardized.
-    pub(super) standardization: Option<Standardization>,
 }
 
 /// A teacher as it was read.
@@ -94,8 +87,8 @@ struct Read {
     network: Network<f32>,
     /// The tensors of its file that it does not use.
     unused: Vec<String>,
-    /// None if its file does not tell it.
-    images: Option<Images>,
+    /// What is known of the images that it was trained on; none if its file does not tell it.
+    images: Option<About>,
 }
 
 const EXPECTED: &str = "a teacher for the images of this training";

@@ -21,8 +21,8 @@ Without --data it trains on 6,000 MNIST images embedded in the program and tests
 The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and, in
 figures/, histogram, quantized-loss, accuracy and, with noise, funnel.
 Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume continues the run and reaches the
-same result, bit for bit. After a crash it continues from the last checkpoint. A run may be continued
-on another device: the noise is the same there, but sums are rounded in another order.
+same result, bit for bit. After a crash it continues from the last checkpoint. A run may be
+continued on another device: the noise is the same there, but sums are rounded in another order.
 With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
 ended; a run whose second phase has begun keeps its number. From there on the learning rate and
 the weight of the KL follow the new number. config.json keeps the earlier one, and the step at

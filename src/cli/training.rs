@@ -13,22 +13,23 @@ use super::{Failure, Outcome, table};
 use crate::error::{Error, Result};
 use crate::nets::{Graph, Network};
 use crate::packed::{PackedModel, format};
+use crate::prior::codebook::LEVELS;
 use crate::prior::{Codebook, Prior};
 use crate::report::formats::Formats;
 use crate::report::{self, Accuracies, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::{Dataset, Split};
-use crate::train::evaluate::{Weights, quantized_loss, share_between_levels};
+use crate::train::evaluate::{Weights, accuracy_on_some, quantized_loss, share_between_levels};
 use crate::train::fit::{Control, EpochMetrics, Position, fit};
 use crate::train::objective::Forward;
-use crate::train::recipe::{PriorName, Recipe};
+use crate::train::recipe::{InitLevels, PriorName, Recipe};
 use crate::train::{Run, Trainer, Training, checkpoint};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// The number of training images of which a teacher's accuracy is printed.
-const TEACHERS_IMAGES: usize = 500;
+/// The number of training images on which the accuracy of a teacher and of given weights is measured.
+const SOME_IMAGES: usize = 500;
 /// Draws of the weights in the final table.
 pub(super) const SAMPLES: u32 = 10;
 
@@ -108,7 +109,8 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     let graph = config.graph(&data.train).map_err(in_range)?;
     let mut trainer = trainer(&config, graph, &codebook, &data.train, state.is_none())?;
     if let Some(teacher) = &config.teacher {
-        let student = Student { graph: trainer.network.graph(), data: &data.train };
+        let standardized = config.standardization.is_some();
+        let student = Student { graph: trainer.network.graph(), data: &data.train, standardized };
         let teacher = student.teacher(teacher)?;
         trainer = trainer.with_teacher(teacher)?;
     }
@@ -185,17 +187,21 @@ pub(super) fn train(
         count(trainer.steps_per_epoch(), "step"),
         run.dir().display()
     ))?;
+    if let Some(classes) = classes(data.train.class_names()) {
+        line(&format!("classes: {classes}"))?;
+    }
     match trainer.warmup_steps() {
         0 => {}
         steps => line(&format!("the first {} without noise, KL or levels", count(steps, "step")))?,
     }
-    if let Some(init) = &config.init {
-        line(&format!("begins with the weights of {}", init.path.display()))?;
+    let begins = position == Position::default();
+    if let Some(init) = config.init.as_ref().filter(|_| begins) {
+        let right = share(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
+        line(&format!("begins with the weights of {}: {right}", init.path.display()))?;
     }
-    if let (Some(origin), Some(teacher)) = (&config.teacher, &trainer.teacher) {
-        let (share, images) = teacher.accuracy(&data.train, TEACHERS_IMAGES)?;
-        let path = origin.path.display();
-        line(&format!("teacher {path}: {:.2}% of {images} training images right", 100.0 * share))?;
+    if let (Some(origin), Some(teacher), true) = (&config.teacher, &trainer.teacher, begins) {
+        let right = share(teacher.accuracy(&data.train, SOME_IMAGES)?);
+        line(&format!("teacher {}: {right}", origin.path.display()))?;
     }
 
     signals::listen();
@@ -219,6 +225,19 @@ pub(super) fn train(
     let model = packed(&config, &training.fetch()?.network);
     finish(run, &model, training.as_ref(), &data, &observer.metrics, formats)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The names of classes in their order, of many the first; none if they are only numbered.
+fn classes(names: &[String]) -> Option<String> {
+    const MOST: usize = 10;
+    let is_numbered = names.iter().enumerate().all(|(class, name)| *name == class.to_string());
+    let more = if names.len() > MOST { ", …" } else { "" };
+    (!is_numbered).then(|| names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ") + more)
+}
+
+/// An accuracy on some training images, in words.
+fn share((accuracy, images): (f64, usize)) -> String {
+    format!("{:.2}% of {images} training images right", 100.0 * accuracy)
 }
 
 /// The data that the run was begun on.
@@ -344,11 +363,17 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     }
     let costs = if loss > 0.0 { format!("quantizing costs {loss:.2} points of accuracy, and ") } else { String::new() };
     if share <= NOTABLE_SHARE {
-        return Some(format!(
-            "{costs}the weights are at their levels: try more levels (--levels {}) or levels that fit the weights \
-             (--warmup 0.8 --init-levels kmeans)",
-            trainer.network.layers().map(|layer| trainer.network.parameters()[layer.levels].value.len()).max()? + 1,
-        ));
+        let levels =
+            trainer.network.layers().map(|layer| trainer.network.parameters()[layer.levels].value.len()).max()?;
+        // vnq needs a level at 0, which the default codebooks of odd numbers have.
+        let more = if recipe.prior == PriorName::Vnq { levels + 1 + levels % 2 } else { levels + 1 };
+        let more = (more <= *LEVELS.end()).then(|| format!("more levels (--levels {more})"));
+        let can_be_fitted = recipe.prior != PriorName::Vnq && recipe.init_levels == InitLevels::Given;
+        let fitted =
+            can_be_fitted.then(|| "levels that fit the weights (--warmup 0.8 --init-levels kmeans)".to_string());
+        let ways: Vec<String> = more.into_iter().chain(fitted).collect();
+        return (!ways.is_empty())
+            .then(|| format!("{costs}the weights are at their levels: try {}", ways.join(" or ")));
     }
     let stronger =
         if recipe.kl_weight > 0.0 { (5.0 * recipe.kl_weight) as f32 } else { Recipe::default().kl_weight as f32 };

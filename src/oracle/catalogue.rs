@@ -87,7 +87,7 @@ pub(super) const KERNELS: &str = "kernels";
 
 /// The options that every operation takes; on the command line they need no value.
 pub const COMMON: &[OptionSpec] = &[option(ALLOW_NON_FINITE, FLAG, "false"), option(KERNELS, FLAG, "false")];
-const FLAG: &str = "no value; =true and =false are possible too";
+const FLAG: &str = "true or false; on the command line also without a value";
 
 /// All operations.
 pub const OPERATIONS: &[Operation] = &[

@@ -7,18 +7,18 @@ use super::axes::{Axis, labels};
 use super::panel::{Panel, legend};
 use super::svg::{Anchor, Font, LEVEL, Paint, Svg, number};
 
-/// A form's KL over a grid.
+/// A form's KL over a mesh.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surface<'a> {
     /// The name of the form.
     pub name: &'a str,
-    /// The KL in nats, (rows, columns), in the order of the [`Grid`].
+    /// The KL in nats, (rows, columns), in the order of the [`Mesh`].
     pub kl: Vec<f64>,
 }
 
-/// The grid of a surface: rows in descending order of ln σ², columns in ascending order of θ, both evenly spaced.
+/// The mesh of a surface: rows in descending order of ln σ², columns in ascending order of θ, both evenly spaced.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Grid {
+pub struct Mesh {
     /// θ of each column.
     pub theta: Vec<f64>,
     /// ln σ² of each row.
@@ -33,7 +33,7 @@ const PITCH: (f64, f64) = (392.0, 226.0);
 
 /// One panel for each surface, as SVG. The shades divide the range from the lowest to the highest finite KL of all
 /// surfaces into equal steps. `levels` are marked.
-pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> String {
+pub fn kl_funnels(mesh: &Mesh, levels: &[f64], surfaces: &[Surface<'_>]) -> String {
     let rows = surfaces.len().div_ceil(COLUMNS);
     let mut svg = Svg::new(WIDTH, 62.0 + rows as f64 * PITCH.1 + 16.0, "Forms of the KL over θ and ln σ²");
     svg.text(14.0, 24.0, "KL of one weight over θ and ln σ², by form", Font::HEADING);
@@ -59,8 +59,8 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
             top: 88.0 + row as f64 * PITCH.1,
             width: PLOT.0,
             height: PLOT.1,
-            x: Axis::linear(grid.theta.iter().copied()),
-            y: Axis::linear(grid.log_sigma2.iter().copied()),
+            x: Axis::linear(mesh.theta.iter().copied()),
+            y: Axis::linear(mesh.log_sigma2.iter().copied()),
         };
         panel.draw_axes(&mut svg);
         svg.text(panel.left, panel.top - 9.0, surface.name, Font::TITLE);
@@ -70,7 +70,7 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
         if column == 0 {
             panel.name_y(&mut svg, "ln σ²", 38.0);
         }
-        draw(&mut svg, &panel, grid, surface, |kl| {
+        draw(&mut svg, &panel, mesh, surface, |kl| {
             kl.is_finite().then(|| (((kl - low) / step) as usize).min(SHADES.len() - 1))
         });
         for x in levels.iter().filter_map(|level| panel.place_x(*level)) {
@@ -82,10 +82,10 @@ pub fn kl_funnels(grid: &Grid, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
 
 /// Draws the cells of each shade, none of a value that is not finite; neighbouring cells in a row are one segment. The outer edges of the raster are at the
 /// outermost values.
-fn draw(svg: &mut Svg, panel: &Panel, grid: &Grid, surface: &Surface<'_>, shade: impl Fn(f64) -> Option<usize>) {
-    let (columns, rows) = (grid.theta.len(), grid.log_sigma2.len());
+fn draw(svg: &mut Svg, panel: &Panel, mesh: &Mesh, surface: &Surface<'_>, shade: impl Fn(f64) -> Option<usize>) {
+    let (columns, rows) = (mesh.theta.len(), mesh.log_sigma2.len());
     let ends = |values: &[f64]| values.first().copied().zip(values.last().copied());
-    let (Some(theta), Some(log_sigma2)) = (ends(&grid.theta), ends(&grid.log_sigma2)) else { return };
+    let (Some(theta), Some(log_sigma2)) = (ends(&mesh.theta), ends(&mesh.log_sigma2)) else { return };
     let across = panel.place_x(theta.0).zip(panel.place_x(theta.1));
     let down = panel.place_y(log_sigma2.0).zip(panel.place_y(log_sigma2.1));
     let (Some((left, right)), Some((top, bottom))) = (across, down) else { return };

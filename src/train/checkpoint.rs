@@ -155,7 +155,7 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
     if graph != seen {
         return Err((
             "a checkpoint of this run".into(),
-            "one of a network with the same weights and other operations".into(),
+            "one of a network with the same weights and another text".into(),
         ));
     }
     let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();

@@ -44,8 +44,8 @@ pub struct Config {
     /// The share of these images that is held out for validation; none if epochs are evaluated on the test images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// The means and deviations of the training images, by which all images are standardized; none for pixels in [0,
-    /// 1].
+    /// The means and deviations by which all images are standardized: those of the training images or, with a teacher,
+    /// those that it was trained with; none for pixels in [0, 1].
     pub standardization: Option<Standardization>,
     /// The origin of the initial weights; none if they are drawn at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]

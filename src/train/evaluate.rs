@@ -14,12 +14,12 @@
 
 use super::data::Dataset;
 use super::draw::draw;
-use super::uncertainty::{Accumulator, Predictions, mean, no_images};
+use super::uncertainty::{Accumulator, Predictions, first_maximum, mean, no_images};
 use crate::error::{Error, Result};
 use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
-use ndarray::{Array2, Array4};
+use ndarray::{Array2, Array4, ArrayView1};
 
 /// Images per forward pass.
 const BATCH: usize = 250;
@@ -149,6 +149,23 @@ pub fn predictions_by<'a, F: Real>(
         }
     }
     Ok(sum.mean(draws))
+}
+
+/// The accuracy of the mean weights on up to `images` images of `data`, evenly spread, and their number.
+///
+/// # Errors
+/// The errors of [`Network::predict`]; [`Error::Tensor`] if there are no images.
+pub fn accuracy_on_some<F: Real>(network: &Network<F>, data: &Dataset, images: usize) -> Result<(f64, usize)> {
+    let count = images.min(data.len());
+    let indices: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
+    let mut right = Vec::with_capacity(count);
+    for indices in indices.chunks(BATCH) {
+        let (x, labels) = data.batch::<F>(indices);
+        let logits = network.predict(x, &WeightMode::Mean)?;
+        let is_right = |(row, label): (ArrayView1<'_, F>, &usize)| f64::from(u8::from(first_maximum(row) == *label));
+        right.extend(logits.rows().into_iter().zip(&labels).map(is_right));
+    }
+    Ok((mean(&right)?, count))
 }
 
 /// The labels (N) of a data set.

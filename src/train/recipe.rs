@@ -23,8 +23,9 @@
 //! | `seed`            | 0                   |                  |                                    |
 //!
 //! A network with six or more Bayesian layers is deep. In two phases the command leaves its first and its last layer in
-//! full precision. In one phase a deep network has κ = 20, the power 6 and batches of 64; all other values are
-//! those of the column `default`.
+//! full precision; with a `forward` other than sampled it also gives a network that is not deep a first phase, of half
+//! of the steps, and levels fitted by k-means. In one phase a deep network has κ = 20, the power 6 and batches of 64;
+//! all other values are those of the column `default`.
 //!
 //! Levels are kept at least `level_gap` apart, levels fitted by k-means at least the smaller of `level_gap` and a 200th
 //! of their mean distance. The command's default is a 200th of the smallest spacing of its codebook
@@ -154,11 +155,11 @@ pub struct Recipe {
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
     /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: with --init 0, else
-    /// 0.8 for deep networks, 0.5 with --forward hard or straight-through, and 0]
+    /// with --recipe best 0.8 for deep networks, 0.5 with --forward hard or straight-through, and otherwise 0]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub warmup: f64,
-    /// The weights that the layers compute with after the --warmup steps [default: sampled, and hard for deep networks]
+    /// What the layers compute with after the --warmup steps [default: sampled, and hard for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[cfg_attr(feature = "files", serde(default))]
     pub forward: Forward,

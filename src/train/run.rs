@@ -108,7 +108,7 @@ impl Run {
         let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
         let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
         let needed = [CONFIG, CHECKPOINT, METRICS].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
-        let is_figure = Path::new(name).file_stem() == Some(OsStr::new(FIGURE));
+        let is_figure = FIGURE_ENDINGS.iter().any(|ending| *name == *format!("{FIGURE}.{ending}"));
         let of_comparison = (name == COMPARE || is_figure) && is_there(&dir.join(COMPARE)).unwrap_or(true);
         let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
         if figure || of_comparison || (needed && is_run(dir)) {
@@ -264,6 +264,8 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const PACKED: &str = "model.packed";
 const FIGURES: &str = "figures";
+/// The endings of the files of a figure.
+const FIGURE_ENDINGS: [&str; 3] = ["svg", "png", "pdf"];
 
 /// The kind of a run directory, for [`Held`].
 const RUN: Kind = Kind { name: "run", first: CONFIG };

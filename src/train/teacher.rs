@@ -5,12 +5,12 @@
 //! teacher's own parameters do not change.
 
 use super::data::Dataset;
-use super::uncertainty::{first_maximum, mean};
+use super::evaluate::accuracy_on_some;
 use crate::error::{Error, Result};
 use crate::layers::distillation::check_share;
 use crate::nets::{Graph, Network, WeightMode};
 use crate::scalar::Real;
-use ndarray::{Array2, Array4, ArrayView1};
+use ndarray::{Array2, Array4};
 
 /// The origin of a run's teacher, as its configuration records it.
 #[cfg(feature = "files")]
@@ -63,20 +63,9 @@ impl<F: Real> Teacher<F> {
     /// The accuracy of the teacher on up to `images` images of `data`, evenly spread, and their number.
     ///
     /// # Errors
-    /// As [`Teacher::logits`], and if `data` has no images.
+    /// As [`accuracy_on_some`].
     pub fn accuracy(&self, data: &Dataset, images: usize) -> Result<(f64, usize)> {
-        const BATCH: usize = 100;
-        let count = images.min(data.len());
-        let indices: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
-        let mut right = Vec::with_capacity(count);
-        for indices in indices.chunks(BATCH) {
-            let (x, labels) = data.batch::<F>(indices);
-            let logits = self.logits(x)?;
-            let is_right =
-                |(row, label): (ArrayView1<'_, F>, &usize)| f64::from(u8::from(first_maximum(row) == *label));
-            right.extend(logits.rows().into_iter().zip(&labels).map(is_right));
-        }
-        Ok((mean(&right)?, count))
+        accuracy_on_some(&self.network, data, images)
     }
 
     /// Checks that the teacher's network takes images of the shape that `graph` takes, and that both have the same

@@ -98,6 +98,11 @@ fn a_comparison_is_trained_by_one_process_at_a_time() {
     place.succeed(&["compare", "--resume", "two"]);
     // Each run of a comparison can also be resumed alone.
     place.succeed(&["train", "--resume", "two/multi-spike"]);
+    // With another number of epochs it could not be compared.
+    place.succeed(&["train", "--resume", "two/multi-spike", "--epochs", "3"]);
+    place.refuse(&["compare", "--resume", "two"], 1, &["two: ", "runs of the same number of epochs", "2, 3"]);
+    place.succeed(&["train", "--resume", "two/gaussian", "--epochs", "3"]);
+    place.succeed(&["compare", "--resume", "two"]);
 }
 
 #[test]
@@ -120,6 +125,19 @@ fn a_comparison_is_made_on_the_device_that_is_named() {
     let arguments = [&["compare", "mlp", "--data", "data", "--device", "cpu", "--out", "two"], &SHORT[..]].concat();
     assert!(place.succeed(&arguments).contains("in two: comparison.svg"));
     place.succeed(&["compare", "--resume", "two", "--device", "cpu"]);
+}
+
+/// The runs that compute with quantized weights begin their second phase with the levels that `train` gives them.
+#[test]
+fn quantized_runs_have_the_levels_of_train() {
+    let place = Workplace::new();
+    place.succeed(&[&["compare", "mlp", "--data", "data", "--warmup", "0.5", "--out", "four"], &SHORT[..]].concat());
+    for (name, expected) in
+        [("gaussian", "given"), ("multi-spike", "given"), ("hard", "kmeans"), ("straight-through", "kmeans")]
+    {
+        let config: Value = serde_json::from_slice(&place.read(format!("four/{name}/config.json"))).unwrap();
+        assert_eq!(config["recipe"]["init_levels"], expected, "{name}");
+    }
 }
 
 /// With a first phase, the comparison also has the runs that compute with quantized weights.

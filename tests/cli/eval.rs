@@ -79,12 +79,11 @@ fn a_run_is_evaluated_with_each_kind_of_weights() {
         |value: &Value| ["network", "epoch", "epochs", "kmeans", "recalibrated_images"].map(|key| value[key].clone());
     assert_eq!(of_model(&value), [json!("mlp"), json!(2), json!(2), Value::Null, Value::Null]);
     let changed = eval(&place, &["run", "--kmeans", "4", "--recalibrate=100"]);
-    assert_eq!(of_model(&changed), [json!("mlp"), json!(2), json!(2), json!(4), json!(100)]);
+    assert_eq!(of_model(&changed), [json!("mlp"), json!(2), json!(2), json!(4), json!(96)]);
     let packed = eval(&place, &["run/model.packed", "--data", "data"]);
     assert_eq!(of_model(&packed), [json!("mlp"), Value::Null, Value::Null, Value::Null, Value::Null]);
     let table = place.succeed(&["eval", "run", "--kmeans", "4", "--recalibrate=100"]);
-    let described =
-        "run of mlp after epoch 2 of 2; quantized to 4 levels of k-means; statistics estimated from 100 images";
+    let described = "run of mlp after epoch 2 of 2; quantized to 4 levels of k-means; statistics of mean and quantized weights from 96 images";
     assert!(table.lines().any(|line| line == described), "{table}");
     let last = &place.metrics("run")[1];
     for name in ["accuracy_mean", "accuracy_quantized", "quantized_loss"] {

@@ -1,7 +1,7 @@
 //! Trainings that begin with the weights of a run, of a packed model, or of PyTorch.
 
-use super::Workplace;
-use serde_json::Value;
+use super::{Workplace, with_entry};
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -42,6 +42,36 @@ fn a_packed_model_is_begun_with_as_a_run_is() {
         1,
         &["weights of the same network"],
     );
+}
+
+/// A file's metadata say how the images of its network were standardized, and the order of its classes.
+#[test]
+fn weights_are_begun_with_on_the_pixels_they_were_trained_on() {
+    let place = Workplace::new();
+    place.train("first", &["--prior", "none"]);
+    place.succeed(&["export", "first", "--to", "safetensors", "--mean", "--out", "first.safetensors"]);
+    let bytes = place.read("first.safetensors");
+    let figures = json!({"mean": [0.5], "deviation": [0.25]});
+    let standardized = with_entry(&bytes, &|entry| entry["standardization"] = figures.clone());
+    fs::write(place.path("standardized"), standardized).unwrap();
+    let begin = |out: &str, init: &str| {
+        let printed = place.train(out, &["--init", init]);
+        assert!(printed.contains("first") || printed.contains("standardized"), "{printed}");
+        let right = printed.lines().find(|line| line.starts_with("begins with the weights of ")).unwrap().to_string();
+        assert!(right.ends_with("% of 256 training images right"), "{right}");
+        let config: Value = serde_json::from_slice(&place.read(format!("{out}/config.json"))).unwrap();
+        (config["standardization"].clone(), right.rsplit_once(": ").unwrap().1.to_string())
+    };
+    let (run, file) = (begin("of-run", "first"), begin("of-file", "first.safetensors"));
+    assert_eq!((&run, run.0.is_null()), (&file, true));
+    assert_eq!(begin("of-standardized", "standardized").0, figures);
+    let turned = with_entry(&bytes, &|entry| entry["classes"].as_array_mut().unwrap().reverse());
+    fs::write(place.path("turned"), turned).unwrap();
+    let arguments = ["train", "mlp", "--data", "data", "--out", "run", "--init", "turned"];
+    place.refuse(&arguments, 1, &["weights for the classes in the order 0, 1, 2", "(saw: 9, 8, 7"]);
+    // A teacher and weights that want different pixels.
+    let both = [&arguments[..6], &["--init", "first", "--teacher", "standardized"]].concat();
+    place.refuse(&both, 1, &["a teacher of images standardized as those of the weights of --init"]);
 }
 
 #[test]

@@ -37,3 +37,18 @@ fn layers_levels_occupancy_bits_and_bytes() {
     assert_eq!(bytes("whole model")[..2], [(4 * model.f32_parameters()).to_string(), file.to_string()]);
     assert_eq!(bytes("whole model")[2], format!("{:.1}x", 4.0 * model.f32_parameters() as f64 / file as f64));
 }
+
+/// A layer of many levels has one line of their range, not a page.
+#[test]
+fn more_than_sixteen_levels_are_not_printed_one_by_one() {
+    let place = Workplace::new();
+    let printed = place.train("run", &["--levels", "17"]);
+    let model = format::load(&place.path("run/model.packed")).unwrap();
+    for layer in model.layers() {
+        let used = layer.occupancy().iter().filter(|count| **count > 0).count();
+        let [first, last] = [layer.levels[0], layer.levels[16]];
+        let expected = format!("17 from {first:.4} to {last:.4}, of which weights use {used}");
+        assert!(printed.lines().any(|line| line.starts_with(&layer.name) && line.ends_with(&expected)), "{printed}");
+    }
+    assert!(place.train("sixteen", &["--levels", "16"]).lines().any(|line| line.matches('%').count() == 16));
+}

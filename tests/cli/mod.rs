@@ -197,9 +197,21 @@ impl Workplace {
     }
 }
 
+/// The bytes of a safetensors file whose metadata entry `spikeslab`, a JSON object, is changed by `change`.
+fn with_entry(bytes: &[u8], change: &dyn Fn(&mut serde_json::Value)) -> Vec<u8> {
+    let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let mut entry = serde_json::from_str(header["__metadata__"]["spikeslab"].as_str().unwrap()).unwrap();
+    change(&mut entry);
+    header["__metadata__"]["spikeslab"] = entry.to_string().into();
+    let header = serde_json::to_vec(&header).unwrap();
+    [&(header.len() as u64).to_le_bytes()[..], &header, &bytes[8 + length..]].concat()
+}
+
 #[track_caller]
 fn assert_same_results(place: &Workplace, run: &str, other: &str) {
     let (run_results, other_results) = (place.results(run), place.results(other));
+    assert!(run_results.keys().eq(other_results.keys()), "the files of {run} and {other}");
     for (name, bytes) in &run_results {
         assert!(*bytes == other_results[name], "{name} of {run} and {other} differ");
     }

@@ -23,7 +23,9 @@ fn what_is_printed_is_the_text_of_the_network() {
     let other = graph(&place.succeed(&["network", "lenet5", "--input", "3x32x32", "--classes", "100"]));
     assert_eq!((other.input, other.classes()), ([3, 32, 32], 100));
     fs::write(place.path("open.net"), "flatten\ndense classes").unwrap();
-    let open = graph(&place.succeed(&["network", "open.net", "--input", "1x2x3"]));
+    let open = place.succeed(&["network", "open.net", "--input", "1x2x3"]);
+    assert!(open.starts_with("input 1x2x3\nflatten\ndense classes\n"), "{open}");
+    let open = graph(&place.succeed(&["network", "open.net", "--input", "1x2x3", "--classes", "10"]));
     assert_eq!((open.input, open.classes(), open.weights()), ([1, 2, 3], 10, 60));
 }
 

@@ -42,6 +42,20 @@ fn quantized_weights_are_learned_after_a_first_phase() {
     }
 }
 
+/// ln σ² has a meaning only where weights have noise.
+#[test]
+fn only_layers_with_noise_are_in_the_funnel() {
+    let place = Workplace::new();
+    place.train("none", &["--prior", "none"]);
+    place.train("kept", &["--keep-first-last"]);
+    assert!(!place.path("none/figures/funnel.svg").exists() && place.path("none/figures/histogram.svg").exists());
+    let figure = |name: &str| String::from_utf8(place.read(format!("kept/figures/{name}.svg"))).unwrap();
+    let titles = |figure: &str| ["fc1", "fc2", "fc3"].map(|layer| figure.contains(&format!(">{layer}")));
+    assert_eq!(titles(&figure("funnel")), [false, true, false]);
+    assert_eq!(titles(&figure("histogram")), [true; 3]);
+    assert_eq!(place.metrics("kept")[0]["levels"].as_object().unwrap().keys().collect::<Vec<_>>(), ["fc2"]);
+}
+
 #[test]
 fn straight_through_has_no_prior_unless_another_is_asked_for() {
     let place = Workplace::new();

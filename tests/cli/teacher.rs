@@ -1,6 +1,6 @@
 //! Trainings that learn from the predictions of a trained network.
 
-use super::{SHORT, Workplace, write_data};
+use super::{SHORT, Workplace, with_entry, write_data};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -52,7 +52,11 @@ fn a_resumed_run_learns_from_the_same_teacher_wherever_it_lies() {
         fs::remove_file(place.path("again").join(name)).unwrap();
     }
     fs::rename(place.path("teacher"), place.path("moved")).unwrap();
-    place.refuse(&["train", "--resume", "again"], 1, &["teacher", "No such file"]);
+    place.refuse(
+        &["train", "--resume", "again"],
+        1,
+        &["teacher: expected the teacher of the run; --teacher PATH", "nothing of that name"],
+    );
     place.succeed(&["train", "--resume", "again", "--teacher", "moved"]);
     // The runs are the same but for the path of the teacher.
     let path = config(&place, "again")["teacher"]["path"].clone();
@@ -79,15 +83,8 @@ fn the_file_of_a_teacher_is_checked_like_its_run() {
     place.succeed(&["export", "teacher", "--to", "safetensors", "--mean", "--out", "teacher.safetensors"]);
     place.train("learned", &["--prior", "none", "--teacher", "teacher.safetensors"]);
     let bytes = place.read("teacher.safetensors");
-    let header: Value = serde_json::from_slice(&bytes[8..8 + length_of(&bytes)]).unwrap();
-    let entry: Value = serde_json::from_str(header["__metadata__"]["spikeslab"].as_str().unwrap()).unwrap();
     let with = |name: &str, change: &dyn Fn(&mut Value)| {
-        let (mut header, mut entry) = (header.clone(), entry.clone());
-        change(&mut entry);
-        header["__metadata__"]["spikeslab"] = json!(entry.to_string());
-        let header = serde_json::to_vec(&header).unwrap();
-        let length = (header.len() as u64).to_le_bytes();
-        fs::write(place.path(name), [&length[..], &header, &bytes[8 + length_of(&bytes)..]].concat()).unwrap();
+        fs::write(place.path(name), with_entry(&bytes, change)).unwrap();
     };
     with("other", &|entry| entry["standardization"] = json!({"mean": [0.5, 0.5], "deviation": [0.25, 0.25]}));
     with("named", &|entry| entry["classes"] = json!(["a", "b"]));
@@ -106,10 +103,6 @@ fn the_file_of_a_teacher_is_checked_like_its_run() {
     assert_eq!(config(&place, "standardized")["standardization"], figures);
     assert!(printed.contains("% of 256 training images right"), "{printed}");
     assert!(config(&place, "learned")["standardization"].is_null());
-}
-
-fn length_of(bytes: &[u8]) -> usize {
-    u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize
 }
 
 #[test]

@@ -16,6 +16,8 @@ use super::tolerance::{Check, Tolerance, tolerance};
 
 /// The error put into one entry for the counter-check, in units of the largest error that the tolerance allows.
 const SABOTAGE: f64 = 10.0;
+/// The loosest tolerance of a gradient, relative to the size of its entries: a check that allowed more would show little.
+const LOOSEST: f64 = 1e-6;
 
 /// The number of directions of a projection: one direction alone could miss an error in some entries.
 const DIRECTIONS: u64 = 3;
@@ -80,6 +82,7 @@ fn decide(
     check: impl Fn(&[f64], Tolerance) -> Result<(), String>,
 ) {
     let tolerance = tolerance(operation, Dtype::F64, Check::Difference);
+    assert!(tolerance.relative <= LOOSEST, "{what}: a tolerance of {:e}", tolerance.relative);
     if let Err(difference) = check(analytic, tolerance) {
         panic!("gradient of {what}{difference}");
     }

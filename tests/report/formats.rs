@@ -31,7 +31,7 @@ fn other_formats_need_the_feature() {
 #[cfg(feature = "figures")]
 fn figures() -> Vec<(&'static str, String)> {
     use spikeslab::report::kl_forms::FormValues;
-    use spikeslab::report::kl_funnels::{Grid, Surface};
+    use spikeslab::report::kl_funnels::{Mesh, Surface};
     use spikeslab::report::*;
     use spikeslab::train::uncertainty::calibration::Bin;
 
@@ -51,7 +51,7 @@ fn figures() -> Vec<(&'static str, String)> {
         probabilities: vec![0.75, 0.25],
         entropy: 0.5,
     };
-    let grid = Grid { theta: vec![-1.0, 1.0], log_sigma2: vec![0.0, -8.0] };
+    let mesh = Mesh { theta: vec![-1.0, 1.0], log_sigma2: vec![0.0, -8.0] };
     vec![
         ("accuracy", accuracy(&Accuracies { mean: accuracies(), quantized: accuracies(), nll: vec![2.0, 0.1] })),
         ("comparison", comparison(&[curve])),
@@ -64,7 +64,7 @@ fn figures() -> Vec<(&'static str, String)> {
             "kl_forms",
             kl_forms(&["truth"], &[0.0, 1.0], &[0.0], &[FormValues { log_sigma2: -8.0, kl: vec![vec![0.0, 1.0]] }]),
         ),
-        ("kl_funnels", kl_funnels(&grid, &[0.0], &[Surface { name: "form", kl: vec![0.0, 1.0, 2.0, 3.0] }])),
+        ("kl_funnels", kl_funnels(&mesh, &[0.0], &[Surface { name: "form", kl: vec![0.0, 1.0, 2.0, 3.0] }])),
         ("quantized_loss", quantized_loss(&[9.0, 1.0])),
         ("reliability", reliability(&[Reliability { name: name.clone(), bins }])),
         ("risk_coverage", risk_coverage(&[RiskCurve { name, risks: vec![0.0, 0.5], area: 0.25 }])),

@@ -1,13 +1,13 @@
 use spikeslab::report::kl_funnels;
-use spikeslab::report::kl_funnels::{Grid, Surface};
+use spikeslab::report::kl_funnels::{Mesh, Surface};
 
 use super::{read, texts};
 
 #[test]
 fn every_cell_has_the_shade_of_its_value() {
-    let grid = Grid { theta: vec![-1.0, 0.0, 1.0, 2.0], log_sigma2: vec![1.0, 0.0] };
+    let mesh = Mesh { theta: vec![-1.0, 0.0, 1.0, 2.0], log_sigma2: vec![1.0, 0.0] };
     let kl = vec![0.0, 0.0, 8.0, f64::NAN, 4.0, 0.0, 0.0, 8.0];
-    let svg = kl_funnels(&grid, &[0.0], &[Surface { name: "form", kl }]);
+    let svg = kl_funnels(&mesh, &[0.0], &[Surface { name: "form", kl }]);
     assert!(!svg.contains("NaN"));
     let elements = read(&svg);
     let cells = |color: &str| -> String {
@@ -27,9 +27,9 @@ fn every_cell_has_the_shade_of_its_value() {
 /// Beside a cell of the lowest or of the highest KL.
 #[test]
 fn a_cell_that_is_not_finite_is_left_out() {
-    let grid = Grid { theta: vec![-1.0, 0.0, 1.0, 2.0], log_sigma2: vec![1.0, 0.0] };
+    let mesh = Mesh { theta: vec![-1.0, 0.0, 1.0, 2.0], log_sigma2: vec![1.0, 0.0] };
     let kl = vec![f64::NAN, 0.0, 8.0, f64::INFINITY, 0.0, f64::NAN, f64::INFINITY, 8.0];
-    let elements = read(&kl_funnels(&grid, &[], &[Surface { name: "form", kl }]));
+    let elements = read(&kl_funnels(&mesh, &[], &[Surface { name: "form", kl }]));
     let cells = |color: &str| -> String {
         let drawn = elements.iter().filter(|e| e.has("d") && e.has("stroke") && e.get("stroke") == color);
         drawn.map(|e| e.get("d")).collect()
@@ -40,8 +40,8 @@ fn a_cell_that_is_not_finite_is_left_out() {
 
 #[test]
 fn nothing_to_draw_is_drawn() {
-    read(&kl_funnels(&Grid { theta: vec![], log_sigma2: vec![] }, &[], &[]));
+    read(&kl_funnels(&Mesh { theta: vec![], log_sigma2: vec![] }, &[], &[]));
     let constant = Surface { name: "flat", kl: vec![1.0; 4] };
-    let grid = Grid { theta: vec![0.0, 1.0], log_sigma2: vec![0.0, -1.0] };
-    assert!(!kl_funnels(&grid, &[], &[constant]).contains("NaN"));
+    let mesh = Mesh { theta: vec![0.0, 1.0], log_sigma2: vec![0.0, -1.0] };
+    assert!(!kl_funnels(&mesh, &[], &[constant]).contains("NaN"));
 }

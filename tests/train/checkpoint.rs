@@ -90,7 +90,7 @@ fn a_training_goes_on_from_a_checkpoint() {
     let graph = Description::new("linear", &without.join("\n")).graph(Given::default()).unwrap();
     let linear = Network::new(graph, &Codebook::symmetric(3).unwrap());
     let other = load(&path).unwrap().resume(&path, Trainer::new(linear, short_recipe(), 32).unwrap());
-    assert_error(other, &["a checkpoint of this run", "the same weights and other operations"]);
+    assert_error(other, &["a checkpoint of this run", "the same weights and another text"]);
     save(&path, &trainer, &position, None).unwrap();
     assert_error(load(&path).unwrap().resume(&path, begun(&TINY)), &["step 1 in epoch 1 after 4 steps"]);
 }

@@ -5,7 +5,6 @@ use spikeslab::prior::{Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::train::config::{EarlierEpochs, VERSION, describe};
 use spikeslab::train::data::{Dataset, Standardization, TrainedOn};
-use spikeslab::train::projection::level_gap;
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Config, Forward, KlScale, Recipe};
 use std::path::{Path, PathBuf};
@@ -162,7 +161,7 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
     let recipe = Recipe {
         decay_from: default.decay_from,
         level_rate: default.level_rate,
-        level_gap: level_gap(&config.codebook),
+        level_gap: default.level_gap,
         gradient_clip: default.gradient_clip,
         warmup: default.warmup,
         forward: default.forward,

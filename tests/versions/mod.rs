@@ -10,7 +10,6 @@ use spikeslab::nets::WeightMode;
 use spikeslab::packed::{PackedModel, format};
 use spikeslab::scalar::spike_kl::Spike;
 use spikeslab::simd;
-use spikeslab::train::projection::level_gap;
 use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Config, KlScale, Recipe, checkpoint};
 use std::fs;
@@ -149,7 +148,6 @@ fn a_configuration_of_version_1() {
         batch_size: 16,
         learning_rate: 0.005,
         seed: 0,
-        level_gap: level_gap(&config.codebook),
         ..Recipe::default()
     };
     assert_eq!(config.recipe, expected);

@@ -95,7 +95,8 @@ impl Display for Model {
         if let Some(levels) = self.kmeans {
             write!(f, "; quantized to {levels} levels of k-means")?;
         }
-        self.recalibrated.map_or(Ok(()), |images| write!(f, "; statistics estimated from {images} images"))
+        self.recalibrated
+            .map_or(Ok(()), |images| write!(f, "; statistics of mean and quantized weights from {images} images"))
     }
 }
 

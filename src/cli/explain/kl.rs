@@ -9,7 +9,7 @@ use crate::prior::{Form, MultiSpike, vnq, windows};
 use crate::report::axes::Axis;
 use crate::report::chart::{self, Chart, MARK, Plot, TRUTH};
 use crate::report::kl_forms::{FormValues, kl_forms};
-use crate::report::kl_funnels::{Grid, Surface, kl_funnels};
+use crate::report::kl_funnels::{Mesh, Surface, kl_funnels};
 use crate::scalar::spike_kl::Spike;
 use crate::simd::{Lane, Vector};
 use clap::Args;
@@ -89,7 +89,7 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
                 kl: forms.iter().map(|form| kl(*form, &theta, log_sigma2)).collect(),
             })
             .collect();
-        let grid = Grid {
+        let mesh = Mesh {
             theta: over_range(155),
             log_sigma2: (0..85).map(|row| 1.0 - 11.0 * f64::from(row) / 84.0).collect(),
         };
@@ -97,12 +97,12 @@ pub(super) fn command(arguments: &KlArguments) -> Outcome {
             .iter()
             .map(|form| Surface {
                 name: form.name(),
-                kl: grid.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &grid.theta, *log_sigma2)).collect(),
+                kl: mesh.log_sigma2.iter().flat_map(|log_sigma2| kl(*form, &mesh.theta, *log_sigma2)).collect(),
             })
             .collect();
         Ok([
             ("kl-forms", kl_forms(&names, &theta, codebook.levels(), &panels)),
-            ("kl-funnels", kl_funnels(&grid, codebook.levels(), &surfaces)),
+            ("kl-funnels", kl_funnels(&mesh, codebook.levels(), &surfaces)),
             ("kl-windows", window_weights(&theta, codebook.levels())),
         ])
     })?;

@@ -4,7 +4,7 @@
 use super::{Recipe, Standardization, VERSION};
 use crate::scalar::spike_kl::Spike;
 use crate::train::objective::KlScale;
-use crate::train::projection::level_gap;
+use crate::train::projection::{level_gap, smallest_gap};
 use crate::train::recipe::PriorName;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -72,7 +72,11 @@ impl Config {
             learning_rate: self.learning_rate,
             augment: self.augment,
             seed: self.seed,
-            level_gap: level_gap(&self.codebook),
+            // The default, which the configuration of version 1 does not have, unless the levels begin nearer together.
+            level_gap: match Recipe::default().level_gap {
+                default if smallest_gap(&self.codebook) < default => level_gap(&self.codebook),
+                default => default,
+            },
             ..Recipe::default()
         };
         super::Config {

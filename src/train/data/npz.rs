@@ -56,8 +56,7 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
         }
     };
     let scale = x_train.scale().map_err(|seen| {
-        let expected =
-            "floats from 0 to 1, or from 0 to 255, in x_train: divide them by the largest that a pixel can have";
+        let expected = "floats from 0 to 1, or from 0 to 255, in x_train: pixels before any normalization";
         Error::file(path, expected, seen)
     })?;
     let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;

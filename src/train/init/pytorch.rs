@@ -51,7 +51,7 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     let bytes = read_tensors(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;
     let mut network = Network::new(graph.clone(), &Codebook::symmetric(2).expect("two levels"));
-    let prefix = if names.is_empty() { prefix(&network, &tensors) } else { String::new() };
+    let prefix = prefix(&network, &tensors, names).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
     let in_file = |own: &String| names.get(own).cloned().unwrap_or_else(|| format!("{prefix}{own}"));
     let mut unused: BTreeSet<String> = tensors.names().into_iter().map(str::to_string).collect();
     unused.retain(|name| !name.ends_with("num_batches_tracked"));
@@ -82,11 +82,18 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     }
     for node in graph.nodes.iter().filter(|node| node.layer().is_some_and(|layer| layer.bias.is_none())) {
         let own = format!("{}.bias", node.name);
-        let there = in_file(&own);
+        // Without a name of its own, the bias is beside the layer's weight.
+        let weight = names.get(&format!("{}.weight", node.name)).and_then(|there| there.strip_suffix("weight"));
+        let there = match weight {
+            Some(owner) if !names.contains_key(&own) => format!("{owner}bias"),
+            _ => in_file(&own),
+        };
         if let Ok(tensor) = tensors.tensor(&there) {
             let bias = finite_numbers(path, &there, &tensor, &[node.shape[0]])?;
             fold_bias(&mut network, &node.name, &bias).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
             unused.remove(&there);
+        } else if names.contains_key(&own) {
+            missing.push(there);
         }
         known.insert(own);
     }
@@ -101,13 +108,26 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     Ok((network, unused.into_iter().collect()))
 }
 
-/// The text before each of the network's names in the file; empty if there is none that all of them have.
-fn prefix(network: &Network<f32>, tensors: &SafeTensors<'_>) -> String {
-    let wanted: Vec<String> =
-        network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)).map(name).collect();
+/// The text before each of the network's names in the file, but for those in `names`; empty if the file has the names themselves, or none that
+/// all of them have. If there are several, the error is what was expected and what was seen.
+fn prefix(
+    network: &Network<f32>,
+    tensors: &SafeTensors<'_>,
+    names: &BTreeMap<String, String>,
+) -> std::result::Result<String, (String, String)> {
+    let taken_over = network.parameters().iter().filter(|parameter| is_taken_over(parameter.role));
+    let wanted: Vec<String> = taken_over.map(name).filter(|own| !names.contains_key(own)).collect();
     let before = |there: &&str| Some(there.strip_suffix(wanted.first()?)?.to_string());
     let has_all = |prefix: &String| wanted.iter().all(|own| tensors.tensor(&format!("{prefix}{own}")).is_ok());
-    tensors.names().iter().filter_map(before).find(has_all).unwrap_or_default()
+    let found: BTreeSet<String> = tensors.names().iter().filter_map(before).filter(has_all).collect();
+    // The empty prefix is the first in this order.
+    match (found.first(), found.len()) {
+        (Some(first), 2..) if !first.is_empty() => {
+            let expected = "one prefix of the network's names, or --init-names".to_string();
+            Err((expected, list(&found)))
+        }
+        (first, _) => Ok(first.cloned().unwrap_or_default()),
+    }
 }
 
 /// The numbers of the tensor `name`, which must have this shape.

@@ -105,7 +105,9 @@ fn whole_numbers_and_floats_from_0_to_255() {
     assert_eq!(pixel(-1.0).unwrap_err(), "digits.npz: expected x_train from 0 to 1 (saw: -1 at index 0)");
     assert_eq!(pixel(300.0).unwrap_err(), "digits.npz: expected x_train from 0 to 255 (saw: 300 at index 0)");
     let message = pixel(16.0).unwrap_err();
-    for part in ["floats from 0 to 1, or from 0 to 255, in x_train", "divide them", "(saw: numbers up to 16)"] {
+    for part in
+        ["floats from 0 to 1, or from 0 to 255, in x_train", "before any normalization", "(saw: numbers up to 16)"]
+    {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(pixel(f32::NAN).unwrap_err(), "digits.npz: expected finite numbers in x_train (saw: NaN at index 0)");

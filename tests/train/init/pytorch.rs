@@ -96,6 +96,22 @@ fn a_prefix_of_all_names_is_recognized() {
     fs::write(file.path(), serialize(views.clone(), None).unwrap()).unwrap();
     let (network, unused) = read(file.path(), &BTreeMap::new(), &graph()).unwrap();
     assert!(unused.is_empty() && largest_difference(&network) < ROUNDING, "{unused:?}");
+    // Where the names themselves are there too, they are taken; of two prefixes none is chosen.
+    let file_with = |prefixes: [&str; 2]| {
+        let all = prefixes
+            .into_iter()
+            .flat_map(|prefix| tensors.iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        fs::write(file.path(), serialize(all.collect::<Vec<_>>(), None).unwrap()).unwrap();
+    };
+    file_with(["", "ema."]);
+    let (network, unused) = read(file.path(), &BTreeMap::new(), &graph()).unwrap();
+    assert!(
+        unused.iter().all(|name| name.starts_with("ema.")) && largest_difference(&network) < ROUNDING,
+        "{unused:?}"
+    );
+    file_with(["module.", "ema."]);
+    let message = "FILE: expected one prefix of the network's names, or --init-names (saw: ema., module.)";
+    assert_eq!(refused(&file, &BTreeMap::new()), message);
     // One tensor without the prefix: there is none that all have.
     let weight = views.iter_mut().find(|(name, _)| name.ends_with("weight")).unwrap();
     weight.0 = weight.0.replace("module.", "");
@@ -190,6 +206,33 @@ fn a_bias_before_a_normalization_moves_its_running_mean() {
     });
     let difference = (&folded - &whole).iter().fold(0.0, |largest: f32, d| largest.max(d.abs()));
     assert!(difference < ROUNDING, "{folded} {whole}");
+    // Where a weight has another name in the file, its bias is beside it; both may have names of their own.
+    let renamed: Vec<_> = tensors
+        .iter()
+        .map(|(name, shape, data)| {
+            (
+                if *name == "fc1.weight" {
+                    "net.0.weight"
+                } else if *name == "fc1.bias" {
+                    "net.0.bias"
+                } else {
+                    name
+                },
+                shape.clone(),
+                data.clone(),
+            )
+        })
+        .collect();
+    write(&renamed);
+    let names = BTreeMap::from([("fc1.weight".to_string(), "net.0.weight".to_string())]);
+    let (_, unused) = read(file.path(), &names, &without).unwrap();
+    assert!(unused.is_empty(), "{unused:?}");
+    let typo = BTreeMap::from([
+        names.first_key_value().map(|(own, there)| (own.clone(), there.clone())).unwrap(),
+        ("fc1.bias".to_string(), "net.0.bais".to_string()),
+    ]);
+    let message = read(file.path(), &typo, &without).unwrap_err().to_string();
+    assert!(message.contains("expected the tensors net.0.bais"), "{message}");
     // A bias of the last layer has no normalization to go to.
     let last = [&tensors[..], &[("fc2.bias", vec![2], bytes(&[1.0, 2.0]))]].concat();
     write(&last);
