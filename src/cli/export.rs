@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::output::line;
-use super::source::{Source, check_other};
+use super::source::{Source, check_other, tell_rounded};
 use super::threads::Threads;
 use crate::error::Error;
 use crate::export::safetensors::{Precision, WeightEncoding};
@@ -85,6 +85,9 @@ fn command(arguments: &ExportArguments) -> Outcome {
     Run::check_may_write(None, out)?;
     check_other(path, out)?;
     let source = Source::load(path)?;
+    if !mean {
+        tell_rounded(path, &source);
+    }
     let model = source.model();
     let (bytes, what) = match to {
         Format::Onnx => {

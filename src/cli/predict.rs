@@ -1,7 +1,7 @@
 //! `spikeslab predict`.
 
 use super::output::{json, line};
-use super::source::{Source, check_images};
+use super::source::{Source, check_images, tell_rounded};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -81,6 +81,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Outcome {
 
 fn command(arguments: &PredictArguments) -> Outcome {
     let source = Source::load(&arguments.source)?;
+    tell_rounded(&arguments.source, &source);
     let model = source.model();
     match &arguments.data {
         Some(dir) => {

@@ -1,6 +1,7 @@
 //! The models that commands such as `eval` and `inspect` read: run directories and packed models.
 
 use super::init::is_packed;
+use super::output::note;
 use super::training::check_origin;
 use crate::error::{Error, Result};
 use crate::nets::{Given, Graph, Network};
@@ -11,6 +12,8 @@ use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::{Dataset, Split, TrainedOn, load};
+use crate::train::objective::Forward;
+use crate::train::recipe::PriorName;
 use std::path::Path;
 
 /// A run or a packed model.
@@ -39,6 +42,19 @@ impl Source {
             Self::Run(config, checkpoint) => packed(config, &checkpoint.network),
             Self::Packed(model) => (**model).clone(),
         }
+    }
+}
+
+/// Prints that the weights of a run which no training drew to levels are rounded to those of its codebook.
+pub(super) fn tell_rounded(path: &Path, source: &Source) {
+    let Source::Run(config, _) = source else { return };
+    let recipe = &config.recipe;
+    if recipe.forward == Forward::Sampled && matches!(recipe.prior, PriorName::None | PriorName::Gaussian) {
+        note(&format!(
+            "{}: no prior drew its weights to levels, so that they are rounded to its codebook; quantize --kmeans M fits \
+             levels to them",
+            path.display()
+        ));
     }
 }
 

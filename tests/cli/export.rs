@@ -96,3 +96,28 @@ fn what_cannot_be_written_is_refused() {
     place.refuse(&["export", "data", "--to", "c", "--out", "x"], 1, &["data"]);
     place.refuse(&["export", "none.packed", "--to", "c", "--out", "x"], 1, &["none.packed", "No such file"]);
 }
+
+/// Without a prior the weights lie between levels, and rounding them to the codebook of the run may cost everything.
+#[test]
+fn a_run_whose_weights_were_drawn_to_no_levels_is_told() {
+    let place = Workplace::new();
+    place.train("none", &["--prior", "none"]);
+    place.train("straight", &["--forward", "straight-through"]);
+    let notes = |arguments: &[&str]| {
+        let output = place.run(arguments);
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let rounded = "none: no prior drew its weights to levels, so that they are rounded to its codebook; quantize --kmeans M \
+                   fits levels to them\n";
+    for arguments in [&["export", "none", "--to", "c", "--out", "x.c"][..], &["predict", "none", "--data", "data"]] {
+        assert_eq!(notes(arguments), rounded);
+    }
+    for arguments in [
+        &["export", "none", "--to", "safetensors", "--mean", "--out", "x.safetensors"][..],
+        &["export", "straight", "--to", "c", "--out", "x.c"],
+    ] {
+        assert_eq!(notes(arguments), "");
+    }
+    place.succeed(&["quantize", "none", "--kmeans", "3", "--out", "fitted.packed"]);
+}
