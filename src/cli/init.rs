@@ -69,8 +69,8 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
     safetensors::about(path)
 }
 
-/// Checks that images fit what the weights at `path` record about those of their network: the standardization must be
-/// one of as many channels, and the same classes must have the same order.
+/// Checks that images fit what the weights at `path` record about the images of their network: the standardization must
+/// have as many channels as the images, and if the classes have the same names, they must have the same order.
 pub(super) fn check_about(path: &Path, about: &About, data: &Dataset) -> Result<()> {
     if let Some(figures) = &about.standardization {
         let expected = "the standardization of images of its shape";

@@ -82,7 +82,7 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     }
     for node in graph.nodes.iter().filter(|node| node.layer().is_some_and(|layer| layer.bias.is_none())) {
         let own = format!("{}.bias", node.name);
-        // Without a name of its own, the bias is beside the layer's weight.
+        // If `names` has the layer's weight alone, the bias has the same name but for its ending.
         let weight = names.get(&format!("{}.weight", node.name)).and_then(|there| there.strip_suffix("weight"));
         let there = match weight {
             Some(owner) if !names.contains_key(&own) => format!("{owner}bias"),
