@@ -9,7 +9,7 @@ use crate::nets::{Graph, Network};
 use crate::packed::format;
 use crate::prior::Codebook;
 use crate::train::Run;
-use crate::train::data::Dataset;
+use crate::train::data::{Dataset, Standardization};
 use crate::train::init::{Init, of_run, pytorch, unfold};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -69,8 +69,27 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
     safetensors::about(path)
 }
 
+/// The standardization of the images `data` in a run that begins with the weights at `path`: the one that these record
+/// or, if they record none, `own`.
+pub(super) fn standardization(
+    path: &Path,
+    own: Option<Standardization>,
+    data: &Dataset,
+) -> Result<Option<Standardization>> {
+    match about(path)? {
+        Some(about) => {
+            check_about(path, &about, data)?;
+            Ok(about.standardization)
+        }
+        None => {
+            tell_unknown(path, own.is_some());
+            Ok(own)
+        }
+    }
+}
+
 /// Checks that images fit what the weights at `path` record about the images of their network: the standardization must
-/// have as many channels as the images, and if the classes have the same names, they must have the same order.
+/// have as many channels as the images, and classes of the same names must be in the same order.
 pub(super) fn check_about(path: &Path, about: &About, data: &Dataset) -> Result<()> {
     if let Some(figures) = &about.standardization {
         let expected = "the standardization of images of its shape";

@@ -76,13 +76,20 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
 fn filled(text: &str, given: Given<'_>) -> Vec<String> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim_end());
     let (inputs, operations): (Vec<&str>, Vec<&str>) =
-        lines.filter(|line| !line.is_empty()).partition(|line| line.starts_with("input "));
+        lines.filter(|line| !line.is_empty()).partition(|line| line.split_whitespace().next() == Some("input"));
     let input = match given.input {
         Some([channels, height, width]) => Some(format!("input {channels}x{height}x{width}")),
         None => inputs.first().map(|line| (*line).to_string()),
     };
+    // No line has the name `classes`, which is reserved.
     let with_classes = |line: &str| match given.classes {
-        Some(classes) => line.replace("dense classes", &format!("dense {classes}")),
+        Some(classes) => {
+            let words = line.split_inclusive(char::is_whitespace);
+            let number = classes.to_string();
+            words
+                .map(|word| if word.trim_end() == "classes" { word.replace("classes", &number) } else { word.into() })
+                .collect()
+        }
         None => line.to_string(),
     };
     input.into_iter().chain(operations.into_iter().map(with_classes)).collect()

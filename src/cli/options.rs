@@ -206,16 +206,8 @@ impl TrainingOptions {
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let about = self.init.as_deref().map(|path| init::about(path).map(|about| (path, about))).transpose()?;
-        let standardization = match about {
-            Some((path, Some(about))) => {
-                init::check_about(path, &about, &data.train)?;
-                about.standardization
-            }
-            Some((path, None)) => {
-                init::tell_unknown(path, standardization.is_some());
-                standardization
-            }
+        let standardization = match &self.init {
+            Some(path) => init::standardization(path, standardization, &data.train)?,
             None => standardization,
         };
         let student = Student { graph: &graph, data: &data.train, standardized: standardization.is_some() };
@@ -280,7 +272,7 @@ impl TrainingOptions {
         }
         let mut recipe = self.recipe.over(default);
         if recipe.forward != Forward::Sampled && self.recipe_name == RecipeName::Best {
-            // Random weights are near one level: computed with their levels, the network could not learn.
+            // Most random weights have one nearest level: a network that computed with their levels could not learn.
             let warmup = if self.init.is_none() && recipe.warmup == 0.0 { FIRST_PHASE } else { recipe.warmup };
             let init_levels = self.levels_of_quantized(graph, recipe.init_levels);
             recipe = self.recipe.over(Recipe { warmup, init_levels, ..recipe });

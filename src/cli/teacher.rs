@@ -3,7 +3,7 @@
 use super::init;
 use super::source::{Source, check_images};
 use crate::error::{Error, Result};
-use crate::export::safetensors::{About, about};
+use crate::export::safetensors::About;
 use crate::nets::{Graph, Network};
 use crate::train::Teacher;
 use crate::train::data::Dataset;
@@ -23,9 +23,8 @@ pub(super) struct Student<'a> {
 }
 
 impl Student<'_> {
-    /// The record of `--teacher` and `--teacher-share` for the configuration of the run, and the standardization of the
-    /// images that the teacher was trained on, with which it and the student are to compute; none if its file does not
-    /// tell it.
+    /// The record of `--teacher` and `--teacher-share` for the configuration of the run, and what the teacher records
+    /// about the images that it was trained on, if anything: it and the student compute with pixels standardized alike.
     ///
     /// # Errors
     /// If the teacher cannot be read or does not fit, or the share is out of range.
@@ -64,21 +63,20 @@ impl Student<'_> {
     fn read(&self, path: &Path) -> Result<Read> {
         if !path.is_dir() && !init::is_packed(path)? {
             let (network, unused) = init::load(path, &BTreeMap::new(), self.graph)?;
-            let about = about(path)?;
-            if let Some(about) = about.as_ref().filter(|about| about.classes != self.data.class_names()) {
+            let images = init::about(path)?;
+            if let Some(images) = images.as_ref().filter(|images| images.classes != self.data.class_names()) {
                 let expected = format!("{EXPECTED}, of the classes {}", self.data.class_names().join(", "));
-                return Err(Error::file(path, expected, about.classes.join(", ")));
+                return Err(Error::file(path, expected, images.classes.join(", ")));
             }
-            return Ok(Read { network, unused, images: about });
+            return Ok(Read { network, unused, images });
         }
-        let (network, standardization, trained_on) = match Source::load(path)? {
-            Source::Run(config, checkpoint) => (checkpoint.network, config.standardization, config.trained_on),
-            Source::Packed(model) => (model.decode(), model.standardization.clone(), model.trained_on.clone()),
+        let (network, trained_on) = match Source::load(path)? {
+            Source::Run(config, checkpoint) => (checkpoint.network, config.trained_on),
+            Source::Packed(model) => (model.decode(), model.trained_on.clone()),
         };
         check_images(self.data, network.graph(), trained_on.as_ref())
             .map_err(|error| Error::file(path, EXPECTED, error))?;
-        let classes = trained_on.map(|data| data.classes).unwrap_or_default();
-        Ok(Read { network, unused: Vec::new(), images: Some(About { standardization, classes }) })
+        Ok(Read { network, unused: Vec::new(), images: init::about(path)? })
     }
 }
 
@@ -91,4 +89,5 @@ struct Read {
     images: Option<About>,
 }
 
+/// What is expected of a teacher, in errors.
 const EXPECTED: &str = "a teacher for the images of this training";

@@ -196,11 +196,11 @@ pub(super) fn train(
     }
     let begins = position == Position::default();
     if let Some(init) = config.init.as_ref().filter(|_| begins) {
-        let right = share(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
+        let right = in_words(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
         line(&format!("begins with the weights of {}: {right}", init.path.display()))?;
     }
     if let (Some(origin), Some(teacher), true) = (&config.teacher, &trainer.teacher, begins) {
-        let right = share(teacher.accuracy(&data.train, SOME_IMAGES)?);
+        let right = in_words(teacher.accuracy(&data.train, SOME_IMAGES)?);
         line(&format!("teacher {}: {right}", origin.path.display()))?;
     }
 
@@ -236,7 +236,7 @@ fn classes(names: &[String]) -> Option<String> {
 }
 
 /// An accuracy on some training images, in words.
-fn share((accuracy, images): (f64, usize)) -> String {
+fn in_words((accuracy, images): (f64, usize)) -> String {
     format!("{:.2}% of {images} training images right", 100.0 * accuracy)
 }
 

@@ -34,7 +34,8 @@ use std::sync::OnceLock;
 pub use vector::{Mask, Vector};
 
 /// A multiple of the lanes of every vector that a kernel runs with, and of its [`Vector::Wide`]. A
-/// [`Vector::Several`] may have twice as many lanes; `unzip`, `look_up` and `transpose` are not for such a vector.
+/// [`Vector::Several`] may have twice as many lanes; `unzip`, `look_up` and `transpose` must not be
+/// called on such a vector.
 pub const MAX_LANES: usize = 16;
 
 /// A multiple of the lanes of every [`Vector::Several`].

@@ -108,8 +108,9 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     Ok((network, unused.into_iter().collect()))
 }
 
-/// The text before each of the network's names in the file, but for those in `names`; empty if the file has the names themselves, or none that
-/// all of them have. If there are several, the error is what was expected and what was seen.
+/// The text that the file has before each of the network's names, but for those in `names`; empty if the file has the
+/// names themselves, or no text is before all of them. If there are several such texts, the error is what was expected
+/// and what was seen.
 fn prefix(
     network: &Network<f32>,
     tensors: &SafeTensors<'_>,
