@@ -74,6 +74,8 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
 
 /// The lines of a text without their comments, with the shape and the number of classes that are given.
 fn filled(text: &str, given: Given<'_>) -> Vec<String> {
+    // A tab would be printed escaped.
+    let text = text.replace('\t', " ");
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim_end());
     let (inputs, operations): (Vec<&str>, Vec<&str>) =
         lines.filter(|line| !line.is_empty()).partition(|line| line.split_whitespace().next() == Some("input"));
