@@ -1,8 +1,8 @@
 //! `spikeslab compare`.
 
-use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
 use super::figures::{self, FigureFormats};
+use super::intervals::Intervals;
 use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::output::line;
 use super::threads::Threads;
@@ -14,10 +14,9 @@ use crate::nets::Given;
 use crate::report::{self, Curve};
 use crate::train::comparison::{FIGURE, Named};
 use crate::train::config::{Config, describe};
-use crate::train::evaluate::{Score, Weights, evaluate};
 use crate::train::objective::Forward;
 use crate::train::recipe::{InitLevels, PriorName, Recipe};
-use crate::train::{Comparison, Run, checkpoint};
+use crate::train::{Comparison, Run, RunResult};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,7 +54,7 @@ pub(super) struct CompareArguments {
     #[command(flatten)]
     figure_formats: FigureFormats,
     #[command(flatten)]
-    checkpoints: Checkpoints,
+    intervals: Intervals,
     #[command(flatten)]
     device: DeviceOption,
     #[command(flatten)]
@@ -78,7 +77,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     let mut runs = comparison.runs()?;
     if !changes.is_none() {
         // All runs are changed before one goes on, so that a later `--resume` does not need the same options.
-        runs.iter_mut().try_for_each(|run| training::change(run, &arguments.checkpoints, &changes))?;
+        runs.iter_mut().try_for_each(|run| training::change(run, &arguments.intervals, &changes))?;
     }
     let epochs = runs.iter().map(|run| Ok(Run::config(run.dir())?.recipe.epochs)).collect::<Result<Vec<_>>>()?;
     if epochs.iter().any(|of_run| *of_run != epochs[0]) {
@@ -88,7 +87,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     }
     let resume = resume_command("compare", comparison.dir()) + &device.argument() + &figures::argument(&formats);
     for run in &mut runs {
-        let code = training::train(run, &arguments.checkpoints, &Changes::default(), gpu.as_ref(), &formats, &resume)?;
+        let code = training::train(run, &arguments.intervals, &Changes::default(), gpu.as_ref(), &formats, &resume)?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }
@@ -153,10 +152,7 @@ fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<Named>> {
 /// The results of a run.
 struct Outcomes {
     curve: Curve,
-    /// The score on the test images, with quantized weights.
-    quantized: Score,
-    /// The bytes of the packed model.
-    bytes: u64,
+    result: RunResult,
 }
 
 impl Outcomes {
@@ -175,27 +171,25 @@ impl Outcomes {
             accuracy_mean: metrics.iter().map(|epoch| epoch.accuracy_mean).collect(),
             accuracy_quantized: metrics.iter().map(|epoch| epoch.accuracy_quantized).collect(),
         };
-        let data = training::load_data(run, &config)?;
-        let network = checkpoint::load(&Run::checkpoint_path(run.dir()))?.network;
-        let packed = Run::packed_path(run.dir());
-        let bytes = std::fs::metadata(&packed).map_err(|source| Error::io(&packed, source))?.len();
-        Ok(Self { curve, quantized: evaluate(&network, &data.test, Weights::Quantized)?, bytes })
+        let result = Run::result(run.dir())?;
+        let result = result.ok_or_else(|| Error::file(run.dir(), "the result of a run that has ended", "none"))?;
+        Ok(Self { curve, result })
     }
 }
 
-/// Prints one row per run, at most 80 columns wide: the accuracy with mean weights after the last epoch, then the
-/// figures of the quantized network.
+/// Prints one row per run, at most 80 columns wide: the accuracy with mean weights on the test images, then the figures
+/// of the quantized network.
 fn table(outcomes: &[Outcomes]) -> std::result::Result<(), Failure> {
     line(&format!("{:<26}{:>10}{:>11}{:>9}{:>15}{:>9}", "", "mean", "quantized", "NLL", "quantized loss", "bytes"))?;
-    for Outcomes { curve, quantized, bytes } in outcomes {
-        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
+    for Outcomes { curve, result } in outcomes {
         line(&format!(
-            "{:<26}{:>9.2}%{:>10.2}%{:>9.4}{:>15.4}{bytes:>9}",
+            "{:<26}{:>9.2}%{:>10.2}%{:>9.4}{:>15.4}{:>9}",
             curve.label,
-            100.0 * last(&curve.accuracy_mean),
-            100.0 * quantized.accuracy,
-            quantized.nll,
-            last(&curve.quantized_loss),
+            100.0 * result.accuracy_mean,
+            100.0 * result.accuracy_quantized,
+            result.nll_quantized,
+            result.quantized_loss,
+            result.packed_bytes,
         ))?;
     }
     Ok(())

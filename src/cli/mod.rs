@@ -5,7 +5,6 @@
 //! for `train` and `compare`, which print how to go on.
 
 mod bench;
-mod checkpoints;
 mod compare;
 mod device;
 mod download;
@@ -15,6 +14,7 @@ mod export;
 mod figures;
 mod init;
 mod inspect;
+mod intervals;
 mod memory;
 mod network;
 mod options;

@@ -1,7 +1,7 @@
 //! The progress of a training: what it saves, and the table of its epochs.
 
 use super::Failure;
-use super::checkpoints::Interval;
+use super::intervals::{Interval, Intervals};
 use super::output::line;
 use super::signals::asked_to_end;
 use crate::error::Result;
@@ -12,6 +12,7 @@ use crate::train::recipe::PriorName;
 use crate::train::{KlScale, Loss, Run, Trainer, Training, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+use std::num::NonZeroU32;
 
 /// Saves and shows the progress of a run.
 pub(super) struct Progress<'a> {
@@ -20,6 +21,7 @@ pub(super) struct Progress<'a> {
     /// The metrics of all epochs so far.
     pub(super) metrics: Vec<EpochMetrics>,
     checkpoint_every: Interval,
+    evaluate_every: NonZeroU32,
     epochs: u32,
     /// The number of weights that have a KL, at least 1.
     weights: f64,
@@ -37,7 +39,7 @@ impl<'a> Progress<'a> {
         run: &'a Run,
         origin: Origin,
         metrics: Vec<EpochMetrics>,
-        checkpoint_every: Interval,
+        intervals: &Intervals,
         trainer: &Trainer<f32>,
     ) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
@@ -50,8 +52,19 @@ impl<'a> Progress<'a> {
         let graph = trainer.network.graph();
         let quantized = graph.layers().filter(|layer| !layer.unquantized);
         let weights = quantized.map(|layer| graph.layer_weights(layer)).sum::<usize>().max(1) as f64;
-        let has_head = false;
-        Self { run, origin, metrics, checkpoint_every, epochs, weights, bar, on_terminal, has_head, failure: None }
+        Self {
+            run,
+            origin,
+            metrics,
+            checkpoint_every: intervals.checkpoint,
+            evaluate_every: intervals.evaluate,
+            epochs,
+            weights,
+            bar,
+            on_terminal,
+            has_head: false,
+            failure: None,
+        }
     }
 
     /// Removes the progress bar.
@@ -82,15 +95,16 @@ impl<'a> Progress<'a> {
             lines.push(names(["NLL", "κ", "weight", "loss", "level"], "mean quantized", "seconds"));
         }
         self.has_head = true;
+        let percent = |accuracy: Option<f64>| accuracy.map_or("-".to_string(), |a| format!("{:.2}%", 100.0 * a));
         let at_level = metrics.share_at_level.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
         lines.push(format!(
-            "{epoch}{:>8}{:>8}{:>8}{:>10}{at_level:>7}{:>7.2}%{:>9.2}%{:>8.1}",
+            "{epoch}{:>8}{:>8}{:>8}{:>10}{at_level:>7}{:>8}{:>10}{:>8.1}",
             figure(metrics.nll),
             figure(metrics.kl_weight),
             figure(metrics.kl / self.weights),
             figure(metrics.quantized_loss),
-            100.0 * metrics.accuracy_mean,
-            100.0 * metrics.accuracy_quantized,
+            percent(metrics.accuracy_mean),
+            percent(metrics.accuracy_quantized),
             metrics.seconds,
         ));
         let shown = self.bar.suspend(|| lines.iter().try_for_each(|text| line(text)));
@@ -128,6 +142,10 @@ fn figure(value: f64) -> String {
 }
 
 impl Observer<f32> for Progress<'_> {
+    fn evaluates(&self, epoch: u32) -> bool {
+        epoch.is_multiple_of(self.evaluate_every.get())
+    }
+
     fn after_step(&mut self, training: &mut dyn Training<f32>, position: &Position, loss: &Loss) -> Result<Control> {
         let step = training.trainer().step;
         if self.on_terminal {

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 #[command(after_help = "\
 A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped \
 has the figures of its last whole epoch; one that has none yet has its options alone. Accuracies are \
-of the images that the column `on` names: the test images, or those held out with --validation. The \
-table also has the options in which the runs differ; CSV and JSON have them all, except the text of the \
+of the images that the column `on` names: the test images, or those held out with --validation, which \
+have the accuracies on the test images beside them once the run has ended. The table also has the options in which the runs differ; CSV and JSON have them all, except the text of the \
 network. What is not a run is left out and named at the end, with exit code 1.
 
 Examples:
@@ -72,8 +72,8 @@ fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The columns, each with its number of decimals in the table; none if the table shows the column only where the runs
-/// differ in it.
-const COLUMNS: [(&str, Option<usize>); 35] = [
+/// differ in it, or, of those that begin with `test_`, accuracies only where a run has been watched by other images.
+const COLUMNS: [(&str, Option<usize>); 39] = [
     ("run", Some(0)),
     ("network", Some(0)),
     ("data", Some(0)),
@@ -90,6 +90,10 @@ const COLUMNS: [(&str, Option<usize>); 35] = [
     ("on", Some(0)),
     ("accuracy_mean", Some(4)),
     ("accuracy_quantized", Some(4)),
+    ("test_accuracy_mean", None),
+    ("test_accuracy_quantized", None),
+    ("test_nll_mean", None),
+    ("test_nll_quantized", None),
     ("quantized_loss", Some(2)),
     ("packed_bytes", Some(0)),
     ("spike", None),
@@ -115,6 +119,8 @@ const COLUMNS: [(&str, Option<usize>); 35] = [
 fn row(dir: &Path) -> Result<Map<String, Value>> {
     let config = Run::config(dir)?;
     let metrics = Run::last_metrics(dir)?;
+    // Until the end of a run with more epochs, the result is that of the earlier end.
+    let result = Run::result(dir)?.filter(|result| metrics.as_ref().is_some_and(|last| last.epoch == result.epoch));
     let packed = Run::packed_path(dir);
     let packed_bytes = match std::fs::metadata(&packed) {
         Ok(metadata) => Some(metadata.len()),
@@ -141,8 +147,12 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         "epochs": recipe.epochs,
         "epochs_done": metrics.as_ref().map_or(0, |metrics| metrics.epoch),
         "on": if config.validation.is_some() { "validation" } else { "test" },
-        "accuracy_mean": metrics.as_ref().map(|metrics| metrics.accuracy_mean),
-        "accuracy_quantized": metrics.as_ref().map(|metrics| metrics.accuracy_quantized),
+        "accuracy_mean": metrics.as_ref().and_then(|metrics| metrics.accuracy_mean),
+        "accuracy_quantized": metrics.as_ref().and_then(|metrics| metrics.accuracy_quantized),
+        "test_accuracy_mean": result.as_ref().map(|result| result.accuracy_mean),
+        "test_accuracy_quantized": result.as_ref().map(|result| result.accuracy_quantized),
+        "test_nll_mean": result.as_ref().map(|result| result.nll_mean),
+        "test_nll_quantized": result.as_ref().map(|result| result.nll_quantized),
         "quantized_loss": metrics.as_ref().map(|metrics| metrics.quantized_loss),
         "packed_bytes": packed_bytes,
         "spike": recipe.spike,
@@ -186,8 +196,12 @@ fn quoted(text: String) -> String {
 /// Prints the columns that the table shows, each as wide as its widest cell.
 fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
     let differ = |name: &str| rows.iter().any(|row| row[name] != rows[0][name]);
+    let has_validation = rows.iter().any(|row| row["on"] == "validation");
     let shown = |(name, digits): &(&'static str, Option<usize>)| {
-        let digits = digits.or_else(|| differ(name).then_some(0))?;
+        let digits = match name.strip_prefix("test_") {
+            Some(what) => (has_validation && what.starts_with("accuracy")).then_some(4)?,
+            None => digits.or_else(|| differ(name).then_some(0))?,
+        };
         Some((*name, digits))
     };
     let shown: Vec<(&str, usize)> = COLUMNS.iter().filter_map(shown).collect();

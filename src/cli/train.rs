@@ -1,9 +1,9 @@
 //! `spikeslab train`.
 
 use super::Outcome;
-use super::checkpoints::Checkpoints;
 use super::device::DeviceOption;
 use super::figures::{self, FigureFormats};
+use super::intervals::Intervals;
 use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::threads::Threads;
 use super::training::{self, Changes};
@@ -18,16 +18,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --data it trains on 6,000 MNIST images embedded in the program and tests on 1,000.
-The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed and, in
-figures/, histogram, quantized-loss, accuracy and, with noise, funnel.
+The run directory holds config.json, metrics.jsonl, checkpoint.safetensors, model.packed,
+result.json (the scores on the test images, under the names of `eval --json`) and, in figures/,
+histogram, quantized-loss, accuracy and, with noise, funnel.
 Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume continues the run and reaches the
 same result, bit for bit. After a crash it continues from the last checkpoint. A run may be
 continued on another device: the noise is the same there, but sums are rounded in another order.
 With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
 ended; a run whose second phase has begun keeps its number. From there on the learning rate and
 the weight of the KL follow the new number. config.json keeps the earlier one, and the step at
-which it changed. Until the new end, model.packed and figures/ are those of the earlier end. With
---resume, --data gives the present path of the data, whose checksum must be the one recorded.
+which it changed. Until the new end, model.packed, result.json and figures/ are those of the
+earlier end. With --resume, --data gives the present path of the data, whose checksum must be the one recorded.
 --figure-formats is not kept: give it again.
 The defaults of --kl-scale and --kl-weight are those that trained best; the defaults of `oracle`
 (dataset, 1) are the definitions. With these, --spike exact, --prior nearest or mixture, and dense
@@ -65,7 +66,7 @@ pub(super) struct TrainArguments {
     #[command(flatten)]
     figure_formats: FigureFormats,
     #[command(flatten)]
-    checkpoints: Checkpoints,
+    intervals: Intervals,
     #[command(flatten)]
     device: DeviceOption,
     #[command(flatten)]
@@ -101,7 +102,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
         }
     };
     let resume = resume_command("train", run.dir()) + &device.argument() + &figures::argument(&formats);
-    training::train(&mut run, &arguments.checkpoints, &changes, gpu.as_ref(), &formats, &resume)
+    training::train(&mut run, &arguments.intervals, &changes, gpu.as_ref(), &formats, &resume)
 }
 
 /// The command that continues the run or comparison in `dir`, as it is typed.

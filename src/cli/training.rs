@@ -1,9 +1,9 @@
 //! Training in a run directory: from the initial weights or the checkpoint to the figures and the packed model.
 
-use super::checkpoints::Checkpoints;
 use super::device::{Gpu, on};
 use super::figures;
 use super::init;
+use super::intervals::Intervals;
 use super::output::{count, line, note};
 use super::progress::Progress;
 use super::signals::{self, asked_to_end};
@@ -24,7 +24,7 @@ use crate::train::evaluate::{Weights, accuracy_on_some, quantized_loss, share_be
 use crate::train::fit::{Control, EpochMetrics, Position, fit};
 use crate::train::objective::Forward;
 use crate::train::recipe::{InitLevels, PriorName, Recipe};
-use crate::train::{Run, Trainer, Training, checkpoint};
+use crate::train::{Run, RunResult, Trainer, Training, checkpoint};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -63,12 +63,12 @@ struct Ready {
 
 /// Changes a run: checks that all its files fit, then replaces its configuration. The checkpoint stays as it is, and
 /// the run goes on from it: [`Config::at_step`] returns the configuration that it was written under.
-pub(super) fn change(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<()> {
-    ready(run, checkpoints, changes).map(drop)
+pub(super) fn change(run: &mut Run, intervals: &Intervals, changes: &Changes) -> Result<()> {
+    ready(run, intervals, changes).map(drop)
 }
 
 /// Reads what a run begins or goes on with, its checkpoint if it has one, and applies the changes.
-fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<Ready> {
+fn ready(run: &mut Run, intervals: &Intervals, changes: &Changes) -> Result<Ready> {
     let written = Run::config(run.dir())?;
     let mut config = written.clone();
     if let Some(data) = &changes.data {
@@ -116,7 +116,7 @@ fn ready(run: &mut Run, checkpoints: &Checkpoints, changes: &Changes) -> Result<
     }
     let origin = Origin::new(&config, data.test.checksum());
     if let Some(state) = state {
-        check_origin(&path, &origin, &state, checkpoints.other_vectors)?;
+        check_origin(&path, &origin, &state, intervals.other_vectors)?;
         (trainer, _) = state.resume(&path, trainer)?;
     }
     let metrics = run.metrics(position.epoch)?;
@@ -165,13 +165,13 @@ fn check_phases(config: &Config, epochs: u32, steps: u64, images: usize) -> Resu
 /// the command that continues the run, which is printed if the run was stopped.
 pub(super) fn train(
     run: &mut Run,
-    checkpoints: &Checkpoints,
+    intervals: &Intervals,
     changes: &Changes,
     gpu: Option<&Gpu>,
     formats: &Formats,
     resume: &str,
 ) -> Outcome {
-    let Ready { config, data, origin, trainer, position, metrics } = ready(run, checkpoints, changes)?;
+    let Ready { config, data, origin, trainer, position, metrics } = ready(run, intervals, changes)?;
     let run = &*run;
     line(&format!("{} on {}", config.network, data.source))?;
     let forward = match config.recipe.forward {
@@ -205,7 +205,7 @@ pub(super) fn train(
     }
 
     signals::listen();
-    let mut observer = Progress::new(run, origin, metrics, checkpoints.every, &trainer);
+    let mut observer = Progress::new(run, origin, metrics, intervals, &trainer);
     let mut training = on(gpu, trainer)?;
     let control = fit(training.as_mut(), &data, position, &mut observer);
     observer.clear();
@@ -298,50 +298,62 @@ fn finish(
             levels: if layer.unquantized { &[] } else { values(layer.levels) },
         })
         .collect();
-    let by_epoch = |of: fn(&EpochMetrics) -> f64| metrics.iter().map(of).collect::<Vec<f64>>();
     let accuracies = Accuracies {
-        mean: by_epoch(|epoch| epoch.accuracy_mean),
-        quantized: by_epoch(|epoch| epoch.accuracy_quantized),
-        nll: by_epoch(|epoch| epoch.nll),
+        mean: metrics.iter().map(|epoch| epoch.accuracy_mean).collect(),
+        quantized: metrics.iter().map(|epoch| epoch.accuracy_quantized).collect(),
+        nll: metrics.iter().map(|epoch| epoch.nll).collect(),
     };
+    let losses: Vec<f64> = metrics.iter().map(|epoch| epoch.quantized_loss).collect();
     // Where there is no noise, ln σ² has no meaning: in an unquantized layer, and in a run without a posterior.
     let has_noise = training.trainer().recipe().prior.has_noise();
     let with_noise: Vec<LayerPicture<'_>> = pictures.iter().filter(|layer| !layer.levels.is_empty()).cloned().collect();
     let figures = [
         Some(("histogram", report::histogram(&pictures))),
         has_noise.then(|| ("funnel", report::funnel(&with_noise))),
-        Some(("quantized-loss", report::quantized_loss(&by_epoch(|epoch| epoch.quantized_loss)))),
+        Some(("quantized-loss", report::quantized_loss(&losses))),
         Some(("accuracy", report::accuracy(&accuracies))),
     ];
     for (name, figure) in figures.into_iter().flatten() {
         run.write_figure(&formats.files(name, &figure)?)?;
     }
-    run.write_packed(&format::checked_bytes(&Run::packed_path(run.dir()), model)?)?;
+    let packed = format::checked_bytes(&Run::packed_path(run.dir()), model)?;
+    run.write_packed(&packed)?;
 
     let recipe = training.trainer().recipe();
-    let sampled = (table::sampled(SAMPLES), Weights::Sampled { samples: SAMPLES, seed: recipe.seed });
-    let sampled = recipe.prior.has_noise().then_some(sampled);
-    let mean = ("mean".to_string(), Weights::Mean);
-    let quantized = ("quantized".to_string(), Weights::Quantized);
-    let mut rows = Vec::new();
-    for (name, weights) in [Some(mean), sampled, Some(quantized)].into_iter().flatten() {
-        rows.push((name, training.score(&data.test, weights)?));
-    }
+    let score = |weights| training.score(&data.test, weights);
+    let mean = score(Weights::Mean)?;
+    let sampled = has_noise.then(|| score(Weights::Sampled { samples: SAMPLES, seed: recipe.seed })).transpose()?;
+    let quantized = score(Weights::Quantized)?;
+    let loss = quantized_loss(network);
+    run.write_result(&RunResult {
+        epoch: recipe.epochs,
+        n: data.test.len(),
+        accuracy_mean: mean.accuracy,
+        nll_mean: mean.nll,
+        samples: sampled.map(|_| SAMPLES),
+        accuracy_sample: sampled.map(|score| score.accuracy),
+        nll_sample: sampled.map(|score| score.nll),
+        accuracy_quantized: quantized.accuracy,
+        nll_quantized: quantized.nll,
+        quantized_loss: loss,
+        packed_bytes: packed.len(),
+    })?;
     line("")?;
-    table::scores(&rows)?;
-    line(&table::quantized_loss(quantized_loss(network)))?;
+    let sampled = sampled.map(|score| (table::sampled(SAMPLES), score));
+    let [first, last] = [("mean", mean), ("quantized", quantized)].map(|(name, score)| Some((name.to_string(), score)));
+    table::scores(&[first, sampled, last].into_iter().flatten().collect::<Vec<_>>())?;
+    line(&table::quantized_loss(loss))?;
     line("")?;
     table::layers(model)?;
     line("")?;
-    table::bytes(model, format::to_bytes(model).len())?;
+    table::bytes(model, packed.len())?;
     line("")?;
     line(&format!(
-        "in {}: metrics.jsonl, checkpoint.safetensors, model.packed, {}",
+        "in {}: metrics.jsonl, checkpoint.safetensors, model.packed, result.json, {}",
         run.dir().display(),
         figures::names("figures/*", formats)
     ))?;
-    let accuracy = |row: usize| 100.0 * rows[row].1.accuracy;
-    match advice(training.trainer(), accuracy(0) - accuracy(rows.len() - 1)) {
+    match advice(training.trainer(), 100.0 * (mean.accuracy - quantized.accuracy)) {
         Some(advice) => line(&advice),
         None => Ok(()),
     }

@@ -92,28 +92,33 @@ impl<F: Real> Conv2d<'_, F> {
         Layout::new(sizes.image, &self.window, sizes.output, self.theta.dim().0 / self.groups)
     }
 
-    /// θ and σ² of each group, in the order in which `interleave` returns them.
-    fn weights(&self, interleave: impl Fn(&[F], &[F]) -> Vec<F>) -> Vec<Vec<F>> {
+    /// θ and σ² of each group, in the order in which `interleave` returns them; without σ² if the means are formed
+    /// alone.
+    fn weights(&self, mean_alone: bool, interleave: impl Fn(&[F], Option<&[F]>) -> Vec<F>) -> Vec<Vec<F>> {
         let theta = self.theta.as_standard_layout();
-        let sigma2 = sigma2(self.log_sigma2);
         let group = self.theta.len() / self.groups;
         let theta = theta.as_slice().expect(STANDARD).chunks_exact(group);
+        if mean_alone {
+            return theta.map(|theta| interleave(theta, None)).collect();
+        }
+        let sigma2 = sigma2(self.log_sigma2);
         let sigma2 = sigma2.as_slice().expect(STANDARD).chunks_exact(group);
-        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, sigma2)).collect()
+        theta.zip(sigma2).map(|(theta, sigma2)| interleave(theta, Some(sigma2))).collect()
     }
 
     /// Runs the forward kernel on each group of each image; `outputs` has an item for each, in order: what to compute,
-    /// and where to store it.
+    /// and where to store it. `mean_alone` if all are [`Output::Mean`].
     fn convolve<'a>(
         &self,
         x: ArrayView4<'_, F>,
         activation: Option<&Activation<F>>,
         layout: &Layout,
+        mean_alone: bool,
         outputs: impl IndexedParallelIterator<Item = Output<'a, F>>,
     ) where
         F: 'a,
     {
-        let weights = self.weights(|theta, sigma2| forward::interleave(theta, sigma2, layout));
+        let weights = self.weights(mean_alone, |theta, sigma2| forward::interleave(theta, sigma2, layout));
         let x = contiguous_images(x);
         let bias = self.bias.map(|bias| bias.to_vec());
         let image = layout.image[0] * layout.pixels();
@@ -148,7 +153,7 @@ impl<F: Real> Conv2d<'_, F> {
         let sizes = self.sizes(x.shape())?;
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         let mut mean = fresh(shape);
-        self.convolve(x, activation, &self.layout(&sizes), mean.chunks(group).map(|m| Output::Mean { m }));
+        self.convolve(x, activation, &self.layout(&sizes), true, mean.chunks(group).map(|m| Output::Mean { m }));
         Ok(mean.finish(shape))
     }
 
@@ -161,7 +166,7 @@ impl<F: Real> Conv2d<'_, F> {
         let (shape, group) = self.y_shape(x.dim().0, &sizes);
         let (mut mean, mut variance) = (fresh(shape), fresh(shape));
         let moments = mean.chunks(group).zip(variance.chunks(group));
-        self.convolve(x, None, &self.layout(&sizes), moments.map(|(m, v)| Output::Moments { m, v }));
+        self.convolve(x, None, &self.layout(&sizes), false, moments.map(|(m, v)| Output::Moments { m, v }));
         Ok((mean.finish(shape), variance.finish(shape)))
     }
 
@@ -184,7 +189,7 @@ impl<F: Real> Conv2d<'_, F> {
         let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
         let variance_floor = self.variance_floor;
         let outputs = y.chunks(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps, variance_floor });
-        self.convolve(x, activation, &self.layout(&sizes), outputs);
+        self.convolve(x, activation, &self.layout(&sizes), false, outputs);
         Ok((y.finish(shape), eps))
     }
 
@@ -211,7 +216,8 @@ impl<F: Real> Conv2d<'_, F> {
         let layout = &self.layout(&sizes);
         let output = self.groups * group;
         let adjoint = &Adjoint::new(layout, &self.window);
-        let weights = dx.is_some().then(|| self.weights(|theta, sigma2| adjoint.interleave(theta, sigma2)));
+        let mean_alone = dv_per_dy.is_none();
+        let weights = dx.is_some().then(|| self.weights(mean_alone, |theta, sigma2| adjoint.interleave(theta, sigma2)));
         let x = contiguous_images(x);
         let dv_per_dy = dv_per_dy.map(|dv_per_dy| dv_per_dy.as_slice().expect(STANDARD));
 
@@ -243,18 +249,22 @@ impl<F: Real> Conv2d<'_, F> {
         }
         let mut sum = partial_sums.remove(0);
         sum.add(&partial_sums);
-        let [mut dtheta, mut dsigma2] = [(); 2].map(|()| vec![F::zero(); self.theta.len()]);
+        let mut dtheta = vec![F::zero(); self.theta.len()];
+        let mut dsigma2 = vec![F::zero(); if mean_alone { 0 } else { self.theta.len() }];
         let of_group = layout.channels_out * layout.fan_in;
-        let groups = dtheta.chunks_exact_mut(of_group).zip(dsigma2.chunks_exact_mut(of_group));
-        for (sums, (dtheta, dsigma2)) in sum.weights.iter().filter(|sums| !sums.is_empty()).zip(groups) {
-            F::vectorize(Collect { layout, sums, dtheta, dsigma2 });
+        let mut groups_of_sigma2 = dsigma2.chunks_exact_mut(of_group);
+        for (sums, dtheta) in sum.weights.iter().zip(dtheta.chunks_exact_mut(of_group)) {
+            let dsigma2 = groups_of_sigma2.next();
+            if !sums.is_empty() {
+                F::vectorize(Collect { layout, sums, dtheta, dsigma2 });
+            }
         }
         let rounded = |sums: Vec<f64>| sums.into_iter().map(F::of).collect::<Array1<F>>();
         let weights_shaped = |weights: Vec<F>| Array4::from_shape_vec(self.theta.dim(), weights).expect(STANDARD);
         ParameterGradients {
             dtheta: weights_shaped(dtheta),
             // σ² = exp(ln σ²)
-            dlog_sigma2: dv_per_dy.map(|_| weights_shaped(dsigma2) * sigma2(self.log_sigma2)),
+            dlog_sigma2: (!mean_alone).then(|| weights_shaped(dsigma2) * sigma2(self.log_sigma2)),
             dbias: rounded(sum.dbias),
             dgamma: rounded(sum.dgamma),
             dbeta: rounded(sum.dbeta),

@@ -17,7 +17,7 @@ use crate::scalar::Real;
 use crate::simd::{Kernel, MAX_LANES, Vector};
 use crate::spares::Spares;
 use crate::team;
-use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
+use crate::tensor::tiles::{LARGEST, by_size, largest, side_by_side, tiles};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
@@ -128,7 +128,7 @@ impl<F: Real> Kernel<F> for Columns<'_, F> {
                 let mut rows = product.rows_mut().into_iter();
                 for (first, size) in tiles {
                     let a = &a[first * depth..][..size * depth];
-                    by_size!(size, V, N => tile::<V, N>(a, panel, &mut rows));
+                    by_size!(size, largest::<V>(2), N => tile::<V, N>(a, panel, &mut rows));
                 }
             }
         }

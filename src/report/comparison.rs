@@ -14,10 +14,10 @@ pub struct Curve {
     pub label: String,
     /// Σ(θ − Q(θ))² after epochs 1, 2, …
     pub quantized_loss: Vec<f64>,
-    /// Accuracy with mean weights after epochs 1, 2, …, a fraction.
-    pub accuracy_mean: Vec<f64>,
-    /// Accuracy with quantized weights after epochs 1, 2, …, a fraction.
-    pub accuracy_quantized: Vec<f64>,
+    /// Accuracy with mean weights after epochs 1, 2, …, a fraction; none after an epoch that was not evaluated.
+    pub accuracy_mean: Vec<Option<f64>>,
+    /// Accuracy with quantized weights after epochs 1, 2, …, a fraction; none after an epoch that was not evaluated.
+    pub accuracy_quantized: Vec<Option<f64>>,
 }
 
 /// Height and width of the plots.
@@ -48,15 +48,16 @@ pub fn comparison(curves: &[Curve]) -> String {
     ];
     legend(&mut svg, right, top - 13.0, kinds);
 
-    let epochs = curves.iter().flat_map(|c| [&c.quantized_loss, &c.accuracy_mean, &c.accuracy_quantized]);
-    let epochs = epochs.map(Vec::len).max().unwrap_or(0);
+    let epochs =
+        curves.iter().flat_map(|c| [c.quantized_loss.len(), c.accuracy_mean.len(), c.accuracy_quantized.len()]);
+    let epochs = epochs.max().unwrap_or(0);
     let plot = |left: f64, y: Axis| {
         let x = Axis::epochs(epochs);
         Panel { left, top, width: PLOT.1, height: PLOT.0, x, y }
     };
     let loss = plot(78.0, Axis::log10(curves.iter().flat_map(|c| c.quantized_loss.iter().copied())));
-    let accuracies = curves.iter().flat_map(|c| c.accuracy_mean.iter().chain(&c.accuracy_quantized));
-    let error = plot(right, Axis::log10(errors(accuracies)));
+    let all_errors = curves.iter().flat_map(|c| [&c.accuracy_mean, &c.accuracy_quantized]).flat_map(|a| errors(a));
+    let error = plot(right, Axis::log10(all_errors.map(|(_, error)| error)));
     for (panel, name, distance) in [(&loss, NAME, 60.0), (&error, ERROR, 44.0)] {
         panel.draw_axes(&mut svg);
         panel.name_x(&mut svg, "epoch");
@@ -67,19 +68,19 @@ pub fn comparison(curves: &[Curve]) -> String {
     }
 
     for (curve, paints) in curves.iter().zip(&paints) {
+        svg.path(&loss.curve(&curve.quantized_loss), paints[0]);
+        svg.path(&loss.dots(&curve.quantized_loss), paints[1]);
         let quantized = errors(&curve.accuracy_quantized);
-        for (panel, values) in [(&loss, &curve.quantized_loss), (&error, &quantized)] {
-            svg.path(&panel.curve(values), paints[0]);
-            svg.path(&panel.dots(values), paints[1]);
-        }
+        svg.path(&error.path(quantized.iter().copied()), paints[0]);
+        svg.path(&error.scatter(quantized), paints[1]);
     }
     // The dashed lines are drawn last, above all others: where both errors are equal, the line of the quantized weights
     // would hide them.
     for (i, curve) in curves.iter().enumerate() {
         let (color, _) = CURVES[i % CURVES.len()];
         let mean = errors(&curve.accuracy_mean);
-        svg.path(&error.curve(&mean), Paint::Dashed(color, THIN));
-        svg.path(&error.dots(&mean), Paint::Discs(color, 2.0 * THIN));
+        svg.path(&error.path(mean.iter().copied()), Paint::Dashed(color, THIN));
+        svg.path(&error.scatter(mean), Paint::Discs(color, 2.0 * THIN));
     }
     svg.finish()
 }
@@ -91,7 +92,8 @@ fn paints(index: usize) -> [Paint; 2] {
     [Paint::Line(color, 1.8), points]
 }
 
-/// The errors in percent of accuracies given as fractions.
-pub(super) fn errors<'a>(accuracies: impl IntoIterator<Item = &'a f64>) -> Vec<f64> {
-    accuracies.into_iter().map(|accuracy| 100.0 * (1.0 - accuracy)).collect()
+/// The epochs with an accuracy, a fraction after epochs 1, 2, …, each with its error in percent.
+pub(super) fn errors(accuracies: &[Option<f64>]) -> Vec<(f64, f64)> {
+    let epochs = (1..).map(f64::from).zip(accuracies);
+    epochs.filter_map(|(epoch, accuracy)| Some((epoch, 100.0 * (1.0 - (*accuracy)?)))).collect()
 }

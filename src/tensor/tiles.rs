@@ -1,19 +1,28 @@
-//! Tiles: the sums that a kernel computes at once, some rows by two vectors, each sum in its own register.
+//! Tiles: the sums that a kernel computes at once, some rows by one or two vectors, each sum in its own register.
 
 use crate::simd::{MAX_LANES, Vector};
 
-/// The numbers of rows of tiles: the larger ones only with 32 registers.
+/// The numbers of rows of tiles.
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
 /// The rows of the largest tile.
 pub const LARGEST: usize = 12;
+/// The rows of a tile with one vector a row, at least: fewer have too few independent sums.
+const ONE_VECTOR: usize = 6;
+
+/// The most rows of a tile with so many vectors of sums a row, one or two.
+#[inline(always)]
+pub const fn largest<V: Vector>(vectors: usize) -> usize {
+    let rows = LARGEST * V::REGISTERS / 32;
+    if vectors == 1 && rows < ONE_VECTOR { ONE_VECTOR } else { rows }
+}
 /// The numbers of remaining rows to avoid: those below 8 that cannot be cut into tiles of at least four rows. Smaller
 /// tiles have too few independent sums to hide the latency of a product.
 const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
-/// Cuts a count of rows, or of output channels, into tiles: (first, size) of each.
+/// Cuts a count of rows, or of output channels, into tiles with two vectors of sums a row: (first, size) of each.
 #[inline(always)]
 pub fn tiles<V: Vector>(count: usize) -> impl Iterator<Item = (usize, usize)> {
-    tiles_up_to(LARGEST * V::REGISTERS / 32, count)
+    tiles_up_to(largest::<V>(2), count)
 }
 
 /// As [`tiles`], with at most `largest` rows in each tile. After each tile, the remaining rows can be cut into tiles of
@@ -32,17 +41,15 @@ pub fn tiles_up_to(largest: usize, count: usize) -> impl Iterator<Item = (usize,
     })
 }
 
-/// Evaluates an expression in which the size of a tile is a constant.
+/// Evaluates an expression in which the size of a tile, at most `$largest`, is a constant.
 macro_rules! by_size {
-    ($size:expr, $vector:ty, $n:ident => $value:expr) => {
-        by_size!(@ $size, $vector, $n, $value, 1 2 3, 4 6, 8 12)
+    ($size:expr, $largest:expr, $n:ident => $value:expr) => {
+        by_size!(@ $size, $largest, $n, $value, 1 2 3 4 6 8 12)
     };
-    (@ $size:expr, $vector:ty, $n:ident, $value:expr, $($small:literal)*, $($medium:literal)*, $($large:literal)*) => {
+    (@ $size:expr, $largest:expr, $n:ident, $value:expr, $($rows:literal)*) => {
         match $size {
-            $($small => { const $n: usize = $small; $value })*
-            // Sizes that are not used are not compiled.
-            $($medium if <$vector>::REGISTERS >= 16 => { const $n: usize = $medium; $value })*
-            $($large if <$vector>::REGISTERS >= 32 => { const $n: usize = $large; $value })*
+            // `$largest` is a constant too: sizes that are not used are not compiled.
+            $($rows if $rows <= $largest => { const $n: usize = $rows; $value })*
             size => unreachable!("a tile of {size}"),
         }
     };

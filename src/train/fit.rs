@@ -1,7 +1,8 @@
-//! The training loop: epochs of steps over shuffled images. Each epoch ends with an evaluation.
+//! The training loop: epochs of steps over shuffled images. An epoch ends with an evaluation, unless the observer does
+//! without it.
 
-use super::data::Split;
 use super::data::augment::augment;
+use super::data::{Dataset, Split};
 use super::evaluate::{Weights, quantized_loss, share_between_levels};
 use super::objective::Loss;
 use super::trainer::{Trainer, Training};
@@ -44,10 +45,10 @@ pub struct EpochMetrics {
     /// metrics of earlier versions of the program.
     #[cfg_attr(feature = "files", serde(default, skip_serializing_if = "Option::is_none"))]
     pub share_at_level: Option<f64>,
-    /// The accuracy with mean weights on the images of [`Split::watched`].
-    pub accuracy_mean: f64,
-    /// The accuracy with quantized weights on the same images.
-    pub accuracy_quantized: f64,
+    /// The accuracy with mean weights on the images of [`Split::watched`]; none in an epoch that was not evaluated.
+    pub accuracy_mean: Option<f64>,
+    /// The accuracy with quantized weights on the same images; none in an epoch that was not evaluated.
+    pub accuracy_quantized: Option<f64>,
     /// The levels of each quantized layer at the epoch's end, by the layer's name.
     pub levels: BTreeMap<String, Vec<f32>>,
     /// The duration of the epoch, seconds; of an epoch in which the run was resumed, the duration since then.
@@ -65,6 +66,12 @@ pub enum Control {
 
 /// Watches a run: it may save, print, or stop it.
 pub trait Observer<F: Real> {
+    /// Whether the network is evaluated at the end of this epoch, numbered from 1. After the last epoch it always is.
+    fn evaluates(&self, epoch: u32) -> bool {
+        let _ = epoch;
+        true
+    }
+
     /// Called after each step except the last step of an epoch. To save the network, get it with [`Training::fetch`].
     ///
     /// # Errors
@@ -139,9 +146,11 @@ pub fn fit<F: Real>(
                 return Ok(Control::Stop);
             }
         }
-        let mut metrics = measure(training, data, &position, kl_weight)?;
+        let epoch = position.epoch + 1;
+        let watched = (epoch == recipe.epochs || observer.evaluates(epoch)).then(|| data.watched());
+        let mut metrics = measure(training, watched, &position, kl_weight)?;
         metrics.seconds = start.elapsed().as_secs_f64();
-        position = Position { epoch: position.epoch + 1, ..Position::default() };
+        position = Position { epoch, ..Position::default() };
         if observer.after_epoch(training.fetch()?, &position, metrics)? == Control::Stop {
             return Ok(Control::Stop);
         }
@@ -149,17 +158,18 @@ pub fn fit<F: Real>(
     Ok(Control::Continue)
 }
 
+/// The metrics of an epoch whose last step was taken, with the accuracy on the images `watched`, if any.
 fn measure<F: Real>(
     training: &mut dyn Training<F>,
-    data: &Split,
+    watched: Option<&Dataset>,
     position: &Position,
     kl_weight: f64,
 ) -> Result<EpochMetrics> {
-    let accuracy = |weights| match training.score(data.watched(), weights) {
+    let accuracy = |weights| match watched.map(|images| training.score(images, weights)).transpose() {
         Err(Error::Tensor { tensor, expected, seen }) => {
             Err(Error::tensor(tensor, format!("{expected} {}", training.trainer().after_step()), seen))
         }
-        score => score.map(|score| score.accuracy),
+        score => score.map(|score| score.map(|score| score.accuracy)),
     };
     let (accuracy_mean, accuracy_quantized) = (accuracy(Weights::Mean)?, accuracy(Weights::Quantized)?);
     let network = &training.fetch()?.network;

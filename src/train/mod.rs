@@ -45,6 +45,8 @@ pub mod projection;
 pub mod recalibrate;
 pub mod recipe;
 #[cfg(feature = "files")]
+pub mod result;
+#[cfg(feature = "files")]
 pub mod run;
 pub mod teacher;
 pub mod trainer;
@@ -59,6 +61,8 @@ pub use evaluate::{Score, Weights};
 pub use fit::{Control, EpochMetrics, Observer, Position, fit};
 pub use objective::{Forward, KlScale, Loss, Objective};
 pub use recipe::{InitLevels, PriorName, Recipe, RecipeName};
+#[cfg(feature = "files")]
+pub use result::RunResult;
 #[cfg(feature = "files")]
 pub use run::Run;
 pub use teacher::Teacher;

@@ -7,13 +7,15 @@
 //! | `metrics.jsonl`          | each epoch                 | one [`EpochMetrics`] object a line, from epoch 1    |
 //! | `model.packed`           | at the end                 | the quantized model: see [`packed`](crate::packed)  |
 //! | `figures/*`              | at the end                 | see [`report`](crate::report)                       |
+//! | `result.json`            | at the end                 | [`RunResult`]                                       |
 //!
 //! Each file is replaced as a whole. The user can choose another interval for checkpoints, in epochs or in steps. After
 //! a crash `metrics.jsonl` may have more epochs than the checkpoint; resuming drops them.
 
 use super::comparison::{COMPARE, FIGURE};
-use super::config::Config;
+use super::config::{Config, to_json};
 use super::fit::EpochMetrics;
+use super::result::RunResult;
 use crate::error::{Error, Result};
 use crate::files::dir::is_there;
 use crate::files::held::{Held, Kind, check_free, none_of};
@@ -107,7 +109,8 @@ impl Run {
         let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
         let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
         let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
-        let needed = [CONFIG, CHECKPOINT, METRICS].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
+        let needed =
+            [CONFIG, CHECKPOINT, METRICS, RESULT].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
         let is_figure = FIGURE_ENDINGS.iter().any(|ending| *name == *format!("{FIGURE}.{ending}"));
         let of_comparison = (name == COMPARE || is_figure) && is_there(&dir.join(COMPARE)).unwrap_or(true);
         let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
@@ -204,6 +207,27 @@ impl Run {
         self.write(METRICS, lines.as_bytes())
     }
 
+    /// The result of the run in `dir`; none before it has ended.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file is not a result, [`Error::Io`] if a system call fails.
+    pub fn result(dir: &Path) -> Result<Option<RunResult>> {
+        let path = dir.join(RESULT);
+        if !is_there(&path).map_err(|source| Error::io(&path, source))? {
+            return Ok(None);
+        }
+        let result = serde_json::from_slice(&read(&path, read::SMALL)?);
+        result.map(Some).map_err(|error| Error::file(&path, "the result of a run", error))
+    }
+
+    /// Replaces the result.
+    ///
+    /// # Errors
+    /// The errors of [`Run::check_in_place`], and [`Error::Io`] if a system call fails.
+    pub fn write_result(&self, result: &RunResult) -> Result<()> {
+        self.write(RESULT, &to_json(&self.dir().join(RESULT), result, read::SMALL)?)
+    }
+
     /// Writes the files of a figure, each with its name and its bytes, to `figures/`.
     ///
     /// # Errors
@@ -263,6 +287,7 @@ const CONFIG: &str = "config.json";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const PACKED: &str = "model.packed";
+const RESULT: &str = "result.json";
 const FIGURES: &str = "figures";
 /// The endings of the files of a figure.
 const FIGURE_ENDINGS: [&str; 3] = ["svg", "png", "pdf"];

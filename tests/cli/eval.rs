@@ -93,6 +93,13 @@ fn a_run_is_evaluated_with_each_kind_of_weights() {
     for name in &KEYS[5..12] {
         assert!(number(&value[*name]) > 0.0, "{name}: {value}");
     }
+    // `result.json` has the same figures under the same names.
+    let result: Value = serde_json::from_slice(&place.read("run/result.json")).unwrap();
+    for (name, figure) in result.as_object().unwrap().iter().filter(|(name, _)| *name != "packed_bytes") {
+        assert_eq!(*figure, value[name], "{name}");
+    }
+    assert_eq!(result["packed_bytes"], place.read("run/model.packed").len());
+    assert_eq!(result.as_object().unwrap().len(), 11);
     for (kind, key) in [("mean", "mean"), ("sampled", "sample"), ("quantized", "quantized")] {
         for figure in ["accuracy", "nll"] {
             assert_eq!(value["uncertainty"][kind][figure], value[format!("{figure}_{key}")], "{kind}");

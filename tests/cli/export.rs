@@ -87,7 +87,7 @@ fn what_cannot_be_written_is_refused() {
     place.refuse(&export(&["safetensors", "--out", "x", "--mean", "--dequantized"]), 2, &["--mean", "--dequantized"]);
     place.refuse(&export(&["c", "--out", "data"]), 1, &["data", "a file to write", "a directory"]);
     place.refuse(&export(&["c", "--out", "none/x"]), 1, &["none/x", "No such file"]);
-    for needed in ["run/config.json", "run/checkpoint.safetensors", "run/model.packed"] {
+    for needed in ["run/config.json", "run/checkpoint.safetensors", "run/model.packed", "run/result.json"] {
         place.refuse(&export(&["c", "--out", needed]), 1, &[needed, "a file that no run needs"]);
     }
     fs::copy(place.path("run/model.packed"), place.path("x.packed")).unwrap();

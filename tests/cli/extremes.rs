@@ -34,7 +34,7 @@ const OTHERS: [&str; 19] = [
 
 /// The sizes in the name of a densenet.
 const DENSENET: [&str; 4] = ["depth", "growth", "compression", "bottleneck"];
-const TRAINING: [&str; 20] = [
+const TRAINING: [&str; 21] = [
     "--limit",
     "--validation",
     "--levels",
@@ -54,6 +54,7 @@ const TRAINING: [&str; 20] = [
     "--teacher-share",
     "--seed",
     "--checkpoint-every",
+    "--evaluate-every",
     "--threads",
 ];
 

@@ -121,6 +121,7 @@ fn check_whole(place: &Workplace, run: &str, what: &str) {
     if path.exists() {
         format::load(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
     }
+    Run::result(&dir).unwrap_or_else(|error| panic!("{what}: {error}"));
     for entry in fs::read_dir(dir.join("figures")).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "svg") {
@@ -149,8 +150,8 @@ fn check_durable(calls: &[Call]) {
         assert!(synced(calls.get(i + 1), dir), "{call:?}");
         renamed += 1;
     }
-    // The configuration, metrics and checkpoint of each epoch, four figures, the packed model.
-    assert_eq!(renamed, 1 + 2 * 2 + 4 + 1);
+    // The configuration, metrics and checkpoint of each epoch, four figures, the packed model, the result.
+    assert_eq!(renamed, 1 + 2 * 2 + 4 + 1 + 1);
 }
 
 #[test]

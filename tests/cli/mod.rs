@@ -2,7 +2,6 @@
 
 mod bench;
 mod changes;
-mod checkpoints;
 mod cifar;
 mod compare;
 mod data;
@@ -19,6 +18,7 @@ mod faults;
 mod figures;
 mod init;
 mod inspect;
+mod intervals;
 #[cfg(target_os = "linux")]
 mod limits;
 mod network;
@@ -171,6 +171,7 @@ impl Workplace {
         let names = [
             "checkpoint.safetensors",
             "model.packed",
+            "result.json",
             "figures/accuracy.svg",
             "figures/funnel.svg",
             "figures/histogram.svg",

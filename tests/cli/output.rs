@@ -39,9 +39,10 @@ fn every_help_shows_examples() {
 
 #[test]
 fn the_help_puts_options_under_the_heading_that_is_theirs() {
-    const GENERAL: [&str; 6] = ["--out", "--resume", "--checkpoint-every", "--device", "--threads", "--json"];
+    const GENERAL: [&str; 7] =
+        ["--out", "--resume", "--checkpoint-every", "--evaluate-every", "--device", "--threads", "--json"];
     let place = Workplace::new();
-    for (command, count) in [("train", 5), ("compare", 5), ("bench", 3)] {
+    for (command, count) in [("train", 6), ("compare", 6), ("bench", 3)] {
         let help = place.succeed(&[command, "-h"]);
         let (mut heading, mut seen) = ("", 0);
         for line in help.lines() {

@@ -17,7 +17,7 @@ fn a_row_a_run_as_columns_csv_and_json() {
 
     let csv = place.succeed(&["summarize", "a,1", "two", "--format", "csv"]);
     let rows: Vec<&str> = csv.lines().collect();
-    assert_eq!(rows[0].split(',').count(), 35, "{csv}");
+    assert_eq!(rows[0].split(',').count(), 39, "{csv}");
     assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,test,"), "{csv}");
 
     let json = place.succeed(&["summarize", "a,1", "two", "--format", "json"]);
@@ -28,6 +28,11 @@ fn a_row_a_run_as_columns_csv_and_json() {
         assert_eq!(rows[1][name], last[name], "{name}");
     }
     assert_eq!(rows[1]["packed_bytes"], place.read("two/model.packed").len());
+    let result: Value = serde_json::from_slice(&place.read("two/result.json")).unwrap();
+    for name in ["accuracy_mean", "accuracy_quantized", "nll_mean", "nll_quantized"] {
+        assert!(result[name].is_f64());
+        assert_eq!(rows[1][format!("test_{name}")], result[name], "{name}");
+    }
     assert!(rows[1]["images"].is_null() && rows.len() == 2, "{json}");
     for (cells, row) in lines[1..].iter().zip(&rows) {
         let number = |name: &str| row[name].as_f64().unwrap();
@@ -51,6 +56,24 @@ fn comparisons_and_runs_watched_by_other_images() {
     let rows: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let seen: Vec<_> = rows.iter().map(|row| (row["run"].as_str().unwrap(), row["on"].as_str().unwrap())).collect();
     assert_eq!(seen, [("pair/gaussian", "test"), ("pair/multi-spike", "test"), ("alone", "validation")]);
+    // The accuracies on the test images stand beside those on the images held out.
+    let table = place.succeed(&["summarize", "pair", "alone"]);
+    let result: Value = serde_json::from_slice(&place.read("alone/result.json")).unwrap();
+    assert_eq!(result["n"], 64);
+    assert!(table.lines().next().unwrap().contains("test mean  test quantized"), "{table}");
+    for name in ["accuracy_mean", "accuracy_quantized"] {
+        assert_eq!(rows[2][format!("test_{name}")], result[name]);
+        let cell = format!("{:.4}", result[name].as_f64().unwrap());
+        assert!(table.lines().nth(3).unwrap().split_whitespace().any(|seen| seen == cell), "{cell} in {table}");
+    }
+    assert!(!place.succeed(&["summarize", "pair"]).contains("test mean"));
+    // A run that is going on has no result yet, even if an earlier end has left one.
+    let changed = String::from_utf8(place.read("alone/result.json")).unwrap().replace("\"epoch\": 2", "\"epoch\": 1");
+    fs::write(place.path("alone/result.json"), changed).unwrap();
+    let row: Value = serde_json::from_str(&place.succeed(&["summarize", "alone", "--format", "json"])).unwrap();
+    assert!(row["test_accuracy_mean"].is_null() && row["accuracy_mean"].is_f64(), "{row}");
+    fs::write(place.path("alone/result.json"), "{}").unwrap();
+    place.refuse(&["summarize", "alone"], 1, &["result.json", "the result of a run"]);
     fs::write(place.path("pair/compare.json"), "{}").unwrap();
     place.refuse(&["summarize", "pair"], 1, &["compare.json", "the runs of a comparison"]);
 }

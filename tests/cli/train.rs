@@ -24,6 +24,7 @@ fn a_run_leaves_the_files_documented_and_prints_the_final_table() {
         "figures/quantized-loss.svg",
         "metrics.jsonl",
         "model.packed",
+        "result.json",
     ];
     assert_eq!(names, expected.iter().map(ToString::to_string).collect());
 

@@ -6,8 +6,8 @@ fn curve(label: &str, loss: &[f64], mean: &[f64], quantized: &[f64]) -> Curve {
     Curve {
         label: label.to_string(),
         quantized_loss: loss.to_vec(),
-        accuracy_mean: mean.to_vec(),
-        accuracy_quantized: quantized.to_vec(),
+        accuracy_mean: mean.iter().copied().map(Some).collect(),
+        accuracy_quantized: quantized.iter().copied().map(Some).collect(),
     }
 }
 
@@ -42,6 +42,23 @@ fn each_run_has_three_curves_and_a_name() {
         assert!(texts.contains(&text), "{text} in {texts:?}");
     }
     assert_eq!(texts.iter().filter(|t| **t == "epoch").count(), 2);
+}
+
+#[test]
+fn epochs_that_were_not_evaluated_have_no_point() {
+    let mut curves = published();
+    for curve in &mut curves {
+        curve.accuracy_mean[1] = None;
+        curve.accuracy_quantized[1] = None;
+    }
+    let elements = read(&comparison(&curves));
+    let lines: Vec<usize> = paths(&elements, "stroke", "#d55e00")
+        .iter()
+        .map(|e| e.get("d").matches('L').count())
+        .filter(|lines| *lines > 0)
+        .collect();
+    // The quantized loss has three epochs, the errors have two.
+    assert_eq!(lines, [2, 1, 1]);
 }
 
 /// Where mean and quantized weights have equal accuracy, the dashed line is along the other.

@@ -39,7 +39,7 @@ fn figures() -> Vec<(&'static str, String)> {
     let layer = LayerPicture { name: "fc", theta: &theta, log_sigma2: &[-8.0; 4], levels: &[-0.2, 0.0, 0.2] };
     let (name, label) = ("mean".to_string(), "multi-spike".to_string());
     let classes = ["cat", "dog"].map(str::to_string);
-    let accuracies = || vec![0.5, 0.9];
+    let accuracies = || vec![Some(0.5), Some(0.9)];
     let curve =
         Curve { label, quantized_loss: vec![9.0, 1.0], accuracy_mean: accuracies(), accuracy_quantized: accuracies() };
     let bins = vec![Bin { images: 4, confidence: 0.75, accuracy: 0.75 }];

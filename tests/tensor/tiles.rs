@@ -5,9 +5,9 @@ use crate::common::{Wide, assert_panics};
 use ndarray::Array2;
 use spikeslab::scalar::Real;
 use spikeslab::simd::{Kernel, Lane, Portable, Vector};
-use spikeslab::tensor::tiles::{LARGEST, side_by_side, tiles};
+use spikeslab::tensor::tiles::{LARGEST, largest, side_by_side, tiles, tiles_up_to};
 
-/// Divisions of 0 to 60 rows into tiles.
+/// Divisions of 0 to 60 rows into tiles, with two vectors of sums a row and with one.
 struct Cuts;
 
 impl<F: Real> Kernel<F> for Cuts {
@@ -15,32 +15,39 @@ impl<F: Real> Kernel<F> for Cuts {
 
     #[inline(always)]
     fn run<V: Vector<Element = F>>(self) {
-        let largest = match V::REGISTERS {
-            32.. => LARGEST,
-            16.. => 6,
-            _ => 3,
+        let (of_two, of_one) = match V::REGISTERS {
+            32.. => (LARGEST, LARGEST),
+            16.. => (6, 6),
+            _ => (3, 6),
         };
-        // The time of a tile: fewer than four rows take as long as four.
-        let time = |size: usize| size.max(4);
-        let mut shortest = vec![0];
-        for count in 1..=60 {
-            let sizes = [12, 8, 6, 4, 3, 2, 1].into_iter().filter(|size| *size <= count.min(largest));
-            let times = sizes.map(|size| time(size) + shortest[count - size]);
-            shortest.push(times.min().expect("a tile of one row"));
+        assert_eq!((largest::<V>(2), largest::<V>(1)), (of_two, of_one));
+        assert_shortest(of_two, tiles::<V>);
+        assert_shortest(of_one, |count| tiles_up_to(of_one, count));
+    }
+}
+
+/// Checks the divisions of 0 to 60 rows into tiles of at most `largest` rows.
+fn assert_shortest<T: Iterator<Item = (usize, usize)>>(largest: usize, tiles: impl Fn(usize) -> T) {
+    // The time of a tile: fewer than four rows take as long as four.
+    let time = |size: usize| size.max(4);
+    let mut shortest = vec![0];
+    for count in 1..=60 {
+        let sizes = [12, 8, 6, 4, 3, 2, 1].into_iter().filter(|size| *size <= count.min(largest));
+        let times = sizes.map(|size| time(size) + shortest[count - size]);
+        shortest.push(times.min().expect("a tile of one row"));
+    }
+    for (count, shortest) in shortest.into_iter().enumerate() {
+        let cut: Vec<(usize, usize)> = tiles(count).collect();
+        let mut next = 0;
+        for &(first, size) in &cut {
+            assert_eq!(first, next, "{count} rows: {cut:?}");
+            assert!((1..=largest).contains(&size), "{count} rows: {cut:?}");
+            next += size;
         }
-        for (count, shortest) in shortest.into_iter().enumerate() {
-            let cut: Vec<(usize, usize)> = tiles::<V>(count).collect();
-            let mut next = 0;
-            for &(first, size) in &cut {
-                assert_eq!(first, next, "{count} rows: {cut:?}");
-                assert!((1..=largest).contains(&size), "{count} rows: {cut:?}");
-                next += size;
-            }
-            assert_eq!(next, count, "{cut:?}");
-            let taken = cut.iter().map(|(_, size)| time(*size)).sum::<usize>();
-            assert_eq!(taken, shortest, "{count} rows in the shortest time: {cut:?}");
-            assert!(count <= 1 || cut.iter().all(|(_, size)| *size > 1), "none of a single row: {cut:?}");
-        }
+        assert_eq!(next, count, "{cut:?}");
+        let taken = cut.iter().map(|(_, size)| time(*size)).sum::<usize>();
+        assert_eq!(taken, shortest, "{count} rows in the shortest time: {cut:?}");
+        assert!(count <= 1 || cut.iter().all(|(_, size)| *size > 1), "none of a single row: {cut:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray_rand::rand::seq::SliceRandom;
 use spikeslab::tensor::noise::{Philox, Purpose};
 use spikeslab::train::data::augment::augment;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
-use spikeslab::train::fit::{Control, Position, fit};
+use spikeslab::train::fit::{Control, EpochMetrics, Position, fit};
 use spikeslab::train::recipe::PriorName;
 use spikeslab::train::{Dataset, Loss, Recipe, Split, Trainer};
 
@@ -80,7 +80,7 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
     assert!(bits(&whole) != bits(&plain), "augmentation changes what is learned");
     // The test images are not augmented.
     let last = uninterrupted.epochs.last().unwrap();
-    assert_eq!(last.accuracy_mean, evaluate(&whole.network, &data.test, Weights::Mean).unwrap().accuracy);
+    assert_eq!(last.accuracy_mean, Some(evaluate(&whole.network, &data.test, Weights::Mean).unwrap().accuracy));
     // The same computed here: the order of the epoch, and the stream of the step.
     let mut order: Vec<usize> = (0..50).collect();
     order.shuffle(&mut Philox::new(recipe.seed, Purpose::Shuffling, 0));
@@ -130,12 +130,35 @@ fn metrics_are_those_of_the_epoch() {
     assert!(fourth > 0.0 && fourth < third.sum.nll, "{fourth}, {third:?}");
     let test = split(70, 30, SIZE).test;
     assert_eq!(last.quantized_loss, quantized_loss(&trainer.network));
-    assert_eq!(last.accuracy_mean, evaluate(&trainer.network, &test, Weights::Mean).unwrap().accuracy);
-    assert_eq!(last.accuracy_quantized, evaluate(&trainer.network, &test, Weights::Quantized).unwrap().accuracy);
+    let accuracy = |weights| Some(evaluate(&trainer.network, &test, weights).unwrap().accuracy);
+    assert_eq!(last.accuracy_mean, accuracy(Weights::Mean));
+    assert_eq!(last.accuracy_quantized, accuracy(Weights::Quantized));
     let layers: Vec<_> = last.levels.keys().map(String::as_str).collect();
     assert_eq!(layers, ["fc1", "fc2", "fc3"]);
     let levels = trainer.network.layers().next().unwrap().levels;
     assert_eq!(last.levels["fc1"], trainer.network.parameters()[levels].as_slice());
+}
+
+/// The observer asks for an evaluation after epochs 3 and 6; after the last epoch there is one without being asked.
+#[test]
+fn epochs_are_evaluated_where_the_observer_asks_and_at_the_end() {
+    let recipe = Recipe { epochs: 7, ..short_recipe() };
+    let mut every = trainer("mlp", recipe.clone(), 70);
+    let all = train(&mut every, 70);
+    let mut some = trainer("mlp", recipe, 70);
+    let mut notes = Notes { evaluate_every: Some(3), ..Notes::default() };
+    fit(&mut some, &split(70, 30, SIZE), Position::default(), &mut notes).unwrap();
+    assert!(bits(&some) == bits(&every), "evaluations change no weight");
+    let evaluated: Vec<u32> =
+        notes.epochs.iter().filter(|epoch| epoch.accuracy_mean.is_some()).map(|epoch| epoch.epoch).collect();
+    assert_eq!(evaluated, [3, 6, 7]);
+    for (seen, expected) in notes.epochs.iter().zip(all.epochs) {
+        let expected = match evaluated.contains(&seen.epoch) {
+            true => expected,
+            false => EpochMetrics { accuracy_mean: None, accuracy_quantized: None, ..expected },
+        };
+        assert_eq!(*seen, expected);
+    }
 }
 
 #[test]
@@ -169,7 +192,7 @@ fn training_learns_and_gathers_the_weights_at_the_levels() {
     let before = quantized_loss(&trainer.network);
     let notes = train(&mut trainer, 160);
     let last = notes.epochs.last().unwrap();
-    assert!(last.accuracy_mean >= 0.9 && last.accuracy_quantized >= 0.9, "{last:?}");
+    assert!(last.accuracy_mean.unwrap() >= 0.9 && last.accuracy_quantized.unwrap() >= 0.9, "{last:?}");
     assert!(last.quantized_loss < 0.5 * before, "{before} before, {last:?}");
     assert!(last.nll < 0.3 * notes.epochs[0].nll, "{last:?}");
 }

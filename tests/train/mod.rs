@@ -115,6 +115,8 @@ pub(crate) fn bits<F: Real>(trainer: &Trainer<F>) -> Vec<Vec<u64>> {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) stop_after: Option<u64>,
+    /// Evaluate only epochs whose number is a multiple of this.
+    pub(crate) evaluate_every: Option<u32>,
     pub(crate) steps: Vec<(Position, Loss)>,
     pub(crate) epochs: Vec<EpochMetrics>,
     /// The position of the run.
@@ -129,6 +131,10 @@ impl Notes {
 }
 
 impl<F: Real> Observer<F> for Notes {
+    fn evaluates(&self, epoch: u32) -> bool {
+        self.evaluate_every.is_none_or(|every| epoch.is_multiple_of(every))
+    }
+
     fn after_step(&mut self, training: &mut dyn Training<F>, position: &Position, loss: &Loss) -> Result<Control> {
         self.steps.push((*position, *loss));
         Ok(self.control(training.trainer(), position))

@@ -163,6 +163,7 @@ fn where_the_forward_is_quantized_the_training_ends_with_the_quantized_network()
         let network = &trainer.network;
         assert_eq!(quantized_loss(network), 0.0);
         let last = notes.epochs.last().unwrap();
+        assert!(last.accuracy_mean.is_some());
         assert_eq!((last.quantized_loss, last.accuracy_mean), (0.0, last.accuracy_quantized));
         let test = split(IMAGES, 30, SIZE).test;
         assert_eq!(

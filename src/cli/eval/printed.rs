@@ -91,9 +91,9 @@ fn figures() -> Vec<Row<'static>> {
 }
 
 /// The detection with a score of the images; none for mutual information without draws.
-type Score = fn(&OfKind) -> Option<Detection>;
+type DetectionBy = fn(&OfKind) -> Option<Detection>;
 
-const SCORES: [(&str, Score); 3] = [
+const SCORES: [(&str, DetectionBy); 3] = [
     ("maximum probability", |of| detections(of).map(|of| of.maximum_probability)),
     ("entropy", |of| detections(of).map(|of| of.entropy)),
     ("mutual information", |of| of.kind.is_drawn().then(|| detections(of).map(|of| of.mutual_information)).flatten()),
@@ -103,7 +103,7 @@ fn detections(of: &OfKind) -> Option<Detections> {
     of.other.as_ref().map(|other| other.1)
 }
 
-fn detection(name: &'static str, score: Score) -> Vec<Row<'static>> {
+fn detection(name: &'static str, score: DetectionBy) -> Vec<Row<'static>> {
     let number = |name: &str, of_score: fn(Detection) -> f64| row(name, move |of| four(score(of).map(of_score)));
     vec![
         number(&format!("AUROC by {name}"), |of| of.auroc),

@@ -67,6 +67,9 @@ struct Trained {
     weights: usize,
     /// The metrics of the last epoch.
     metrics: EpochMetrics,
+    /// The accuracy after the last epoch, in percent, with mean and with quantized weights.
+    mean: f64,
+    quantized: f64,
     /// After each epoch, the first layer's θ and its levels.
     first_layer: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -112,7 +115,10 @@ fn train(arguments: &ObjectiveArguments, codebook: &Codebook<f32>, data: &Split,
     let mut watch = Watch::default();
     fit(&mut trainer, data, Position::default(), &mut watch)?;
     let metrics = watch.metrics.ok_or_else(|| Error::option("epochs", "at least 1", epochs))?;
-    Ok(Trained { kl_weight, weights, metrics, first_layer: watch.first_layer })
+    // After the last epoch the network is always evaluated.
+    let [mean, quantized] =
+        [metrics.accuracy_mean, metrics.accuracy_quantized].map(|accuracy| 100.0 * accuracy.unwrap_or(f64::NAN));
+    Ok(Trained { kl_weight, weights, metrics, mean, quantized, first_layer: watch.first_layer })
 }
 
 pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
@@ -148,13 +154,11 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
 }
 
 fn row(trained: &Trained) -> Done {
-    let Trained { kl_weight, metrics, weights, .. } = trained;
+    let Trained { kl_weight, metrics, weights, mean, quantized, .. } = trained;
     line(&format!(
-        "{kl_weight:>8}{:>10.4}{:>14.4}{:>11.1}%{:>11.1}%{:>14}{:>11.1}%",
+        "{kl_weight:>8}{:>10.4}{:>14.4}{mean:>11.1}%{quantized:>11.1}%{:>14}{:>11.1}%",
         metrics.nll,
         metrics.kl / *weights as f64,
-        100.0 * metrics.accuracy_mean,
-        100.0 * metrics.accuracy_quantized,
         six(metrics.quantized_loss),
         100.0 * trained.at_level(),
     ))
@@ -163,8 +167,8 @@ fn row(trained: &Trained) -> Done {
 /// Accuracy and quantized loss over κ; dashed, the training with κ = 0.
 fn kappas(all: &[Trained]) -> String {
     let of = |f: fn(&Trained) -> f64| -> Vec<(f64, f64)> { all.iter().map(|t| (t.kl_weight, f(t))).collect() };
-    let mean = of(|t| 100.0 * t.metrics.accuracy_mean);
-    let quantized = of(|t| 100.0 * t.metrics.accuracy_quantized);
+    let mean = of(|t| t.mean);
+    let quantized = of(|t| t.quantized);
     let loss = of(|t| t.metrics.quantized_loss);
     let positive: Vec<f64> = all.iter().map(|t| t.kl_weight).filter(|k| *k > 0.0).collect();
     let axis = Axis::log10(positive.iter().copied());

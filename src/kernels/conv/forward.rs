@@ -6,12 +6,11 @@
 //! ```
 
 use super::layout::Layout;
-use super::products::{Interleave, NONE, Order, Products, SQUARE, channel_blocks};
+use super::products::{Interleave, NONE, Order, Products, SQUARE, channel_blocks, tiles};
 use super::{ConvolutionBuffers, Pixels};
 use crate::scalar::Real;
 use crate::simd::{Kernel, Vector};
 use crate::tensor::fresh::FreshChunk;
-use crate::tensor::tiles::tiles;
 
 /// What to compute, and the chunks (O/groups, OH, OW) to store it in.
 pub(super) enum Output<'a, F> {
@@ -35,8 +34,8 @@ pub(super) struct Forward<'a, F> {
     pub buffers: &'a mut ConvolutionBuffers<F>,
 }
 
-/// θ and σ² of a group, each (O/groups, K), in the order in which the kernel reads them.
-pub(super) fn interleave<F: Real>(theta: &[F], sigma2: &[F], layout: &Layout) -> Vec<F> {
+/// θ and σ² of a group, each (O/groups, K), in the order in which the kernel reads them; θ alone for the mean alone.
+pub(super) fn interleave<F: Real>(theta: &[F], sigma2: Option<&[F]>, layout: &Layout) -> Vec<F> {
     let order = Order { output: layout.fan_in, input: layout.taps(), turned: false };
     F::vectorize(Interleave { layout, w: theta, u: sigma2, order })
 }
@@ -60,7 +59,7 @@ impl<F: Real> Kernel<F> for Forward<'_, F> {
         laid_out.resize(layout.image_len(largest), F::zero());
         for block in channel_blocks(layout) {
             image.lay_out(layout, block, laid_out);
-            for tile in tiles::<V::Wide>(layout.channels_out) {
+            for tile in tiles::<V::Wide>(layout, if mean_alone { 1 } else { 2 }) {
                 let sums = tile.0 * plane..(tile.0 + tile.1) * plane;
                 let sums = [&mut mean[sums.clone()], &mut variance[sums]];
                 let products =

@@ -12,13 +12,12 @@
 //! position.
 
 use super::layout::Layout;
-use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks};
+use super::products::{Interleave, NONE, OTHER, Order, Products, channel_blocks, tiles};
 use super::{ConvolutionBuffers, Pixels};
 use crate::scalar::Real;
 use crate::simd::{Kernel, Lane, SEGMENT, Vector};
 use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
-use crate::tensor::tiles::tiles;
 
 /// The method that forms an input gradient.
 pub(super) struct Adjoint<'a> {
@@ -44,8 +43,8 @@ impl<'a> Adjoint<'a> {
         }
     }
 
-    /// θ and σ² of a group, each (O/groups, K), in the order in which the kernel reads them.
-    pub(super) fn interleave<F: Real>(&self, theta: &[F], sigma2: &[F]) -> Vec<F> {
+    /// θ and σ² of a group, each (O/groups, K), in the order in which the kernel reads them; θ alone for mean weights.
+    pub(super) fn interleave<F: Real>(&self, theta: &[F], sigma2: Option<&[F]>) -> Vec<F> {
         let order = if self.scattered {
             // An output channel of these products is an element of the kernel.
             Order { output: 1, input: self.layout.fan_in, turned: false }
@@ -107,7 +106,8 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
         }
         plane.resize(layout.pixels(), F::zero());
         let len = products.plane();
-        let largest = tiles::<V::Wide>(products.channels_out).map(|(_, size)| size).max().unwrap_or(0);
+        let tiles: Vec<(usize, usize)> = tiles::<V::Wide>(products, if self.dv.is_empty() { 1 } else { 2 }).collect();
+        let largest = tiles.iter().map(|(_, size)| *size).max().unwrap_or(0);
         for sums in [&mut mean, &mut variance] {
             sums.resize(largest * len, F::zero());
         }
@@ -115,7 +115,7 @@ impl<F: Real> Kernel<F> for InputGradient<'_, F> {
         let segments = products.segments::<V::Wide>(0..products.output[0]);
         let pixels = layout.segments::<V>(0..layout.output[0]);
         let pixels = &pixels[..layout.output[0] * layout.row / V::SEGMENT];
-        for tile in tiles::<V::Wide>(products.channels_out) {
+        for tile in tiles {
             for block in channel_blocks(products) {
                 let from = block.0 * products.channel;
                 let (a, sums, weights) = (&dm[from..], [&mut mean[..], &mut variance[..]], self.weights);

@@ -7,15 +7,15 @@
 //!
 //! In the forward b is a²; in the input gradient b is a second operand of a's size. A tile holds the sums of up to
 //! twelve channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that
-//! each load of a and b serves many products. Without the second product, and with 32 registers, it holds the sums at
-//! two vectors of positions instead, so that each load of a weight serves two products. The loop takes the elements k
+//! each load of a and b serves many products. Without the second product, a tile holds the sums of more channels or,
+//! with 32 registers, at two vectors of positions, so that each load of a weight serves two products. The loop takes the elements k
 //! of a few input channels at a time, so that their weights and pixels stay in the nearest cache; each sum adds its
 //! terms in the order of k, however the channels are cut.
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;
 use crate::simd::{Kernel, Vector};
-use crate::tensor::tiles::{by_size, tiles};
+use crate::tensor::tiles::{by_size, largest, tiles_up_to};
 
 /// About the number of elements of the kernel that the loop takes together: their weights for one tile fill half of the
 /// nearest cache.
@@ -26,12 +26,19 @@ pub(super) fn channel_blocks(layout: &Layout) -> impl Iterator<Item = (usize, us
     blocks(layout.image[0], (ELEMENTS / layout.taps().max(1)).max(1))
 }
 
+/// The tiles of output channels, (first, size) of each, where one or both of the products are formed.
+#[inline(always)]
+pub(super) fn tiles<V: Vector>(layout: &Layout, products: usize) -> impl Iterator<Item = (usize, usize)> + use<V> {
+    tiles_up_to(largest::<V>(products), layout.channels_out)
+}
+
 /// w and u in the order of use: for each block of input channels, for each tile of output channels, for each k: w of
 /// the tile's channels, then u.
 pub(super) struct Interleave<'a, F> {
     pub layout: &'a Layout,
     pub w: &'a [F],
-    pub u: &'a [F],
+    /// None if the second product is not formed.
+    pub u: Option<&'a [F]>,
     pub order: Order,
 }
 
@@ -53,13 +60,14 @@ impl<F: Real> Kernel<F> for Interleave<'_, F> {
     fn run<V: Vector<Element = F>>(self) -> Vec<F> {
         let Self { layout, w, u, order } = self;
         let taps = layout.taps();
-        let mut weights = Vec::with_capacity(w.len() + u.len());
+        let matrices: Vec<&[F]> = [w].into_iter().chain(u).collect();
+        let mut weights = Vec::with_capacity(matrices.len() * w.len());
         for (channel, channels) in channel_blocks(layout) {
-            for (first, size) in tiles::<V::Wide>(layout.channels_out) {
+            for (first, size) in tiles::<V::Wide>(layout, matrices.len()) {
                 for c in channel..channel + channels {
                     for tap in 0..taps {
                         let at = c * order.input + if order.turned { taps - 1 - tap } else { tap };
-                        for matrix in [w, u] {
+                        for matrix in &matrices {
                             let of_outputs = matrix[first * order.output + at..].iter().step_by(order.output);
                             weights.extend(of_outputs.take(size));
                         }
@@ -86,8 +94,8 @@ pub(super) struct Products<'a, F> {
     pub b: &'a [F],
     /// The weights of all channels, in the order of [`Interleave`].
     pub weights: &'a [F],
-    /// The sums of the tile's channels, [`Layout::plane`] elements each. The second sums are left unchanged if there is
-    /// no b.
+    /// The sums of the tile's channels, [`Layout::plane`] elements each. The second sums are left unchanged if the
+    /// second product is not formed.
     pub sums: [&'a mut [F]; 2],
 }
 
@@ -96,10 +104,15 @@ pub(super) const NONE: u8 = 0;
 pub(super) const SQUARE: u8 = 1;
 pub(super) const OTHER: u8 = 2;
 
+/// The number of products with this second operand.
+const fn products(second: u8) -> usize {
+    if second == NONE { 1 } else { 2 }
+}
+
 impl<F: Real> Products<'_, F> {
     #[inline(always)]
     pub(super) fn run<V: Vector<Element = F>, const SECOND: u8>(mut self) {
-        by_size!(self.tile.1, V, N => if SECOND == NONE && V::REGISTERS >= 32 {
+        by_size!(self.tile.1, largest::<V>(products(SECOND)), N => if SECOND == NONE && V::REGISTERS >= 32 {
             self.all_positions::<V, N, 2, SECOND>()
         } else {
             self.all_positions::<V, N, 1, SECOND>()
@@ -131,7 +144,7 @@ impl<F: Real> Products<'_, F> {
         let Self { layout, a, b, weights, sums: [first, second], .. } = self;
         let elements = self.block.1 * layout.taps();
         let before = self.block.0 * layout.taps() * layout.channels_out + self.tile.0 * elements;
-        let weights = &weights[2 * before..][..2 * N * elements];
+        let weights = &weights[products(SECOND) * before..][..products(SECOND) * N * elements];
         let offsets = &layout.offsets[..elements];
         let plane = layout.plane();
         // Since both have one length, one bounds check of a segment serves both.
@@ -149,7 +162,7 @@ impl<F: Real> Products<'_, F> {
                 }
             }
         }
-        for (weights, offset) in weights.chunks_exact(2 * N).zip(offsets) {
+        for (weights, offset) in weights.chunks_exact(products(SECOND) * N).zip(offsets) {
             let mut a_here = [V::zero(); VECTORS];
             for i in 0..VECTORS {
                 a_here[i] = V::load_segments(a, *offset, &starts[i * V::SEGMENTS..]);

@@ -87,12 +87,12 @@ impl<F: Real> Kernel<F> for AddUp<'_, F> {
     }
 }
 
-/// dθ and dσ² (O/groups, K), from the sums that [`AddUp`] returns.
+/// dθ and dσ² (O/groups, K), from the sums that [`AddUp`] returns; dθ alone with mean weights.
 pub(super) struct Collect<'a, F> {
     pub layout: &'a Layout,
     pub sums: &'a [F],
     pub dtheta: &'a mut [F],
-    pub dsigma2: &'a mut [F],
+    pub dsigma2: Option<&'a mut [F]>,
 }
 
 impl<F: Real> Kernel<F> for Collect<'_, F> {

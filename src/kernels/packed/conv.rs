@@ -14,7 +14,7 @@ use crate::simd::{Kernel, Lane, MAX_LANES, Vector};
 use crate::team;
 use crate::tensor::aligned::Aligned;
 use crate::tensor::im2col::Window;
-use crate::tensor::tiles::{LARGEST, by_size, tiles};
+use crate::tensor::tiles::{LARGEST, by_size, largest, tiles};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -242,7 +242,7 @@ impl Tile<'_> {
     /// Stores the outputs at all segments, channel by channel.
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(&self, channels: usize, y: &mut [&mut [f32]]) {
-        by_size!(channels, V, N => self.channels::<V, N>(y));
+        by_size!(channels, largest::<V>(2), N => self.channels::<V, N>(y));
     }
 
     #[inline(always)]

@@ -24,9 +24,9 @@ const PIXELS: usize = 3 * 32 * 32;
 /// The largest number of records in a file, that of the largest official file. A `.gz` is not unpacked beyond it.
 pub const MAX_RECORDS: usize = 50_000;
 
-/// The names and the layout of a data set's files.
+/// One of the two data sets: its name, its files, and the labels of their records.
 #[derive(Debug)]
-pub struct Layout {
+pub struct Variant {
     /// The data set's name.
     pub name: &'static str,
     /// The files of training images, in order.
@@ -39,7 +39,7 @@ pub struct Layout {
 }
 
 /// 10 classes.
-pub const CIFAR10: Layout = Layout {
+pub const CIFAR10: Variant = Variant {
     name: "CIFAR-10",
     train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
     test: "test_batch.bin",
@@ -47,14 +47,14 @@ pub const CIFAR10: Layout = Layout {
 };
 
 /// 100 classes, or 20 coarse classes of five of them each.
-pub const CIFAR100: Layout = Layout {
+pub const CIFAR100: Variant = Variant {
     name: "CIFAR-100",
     train: &["train.bin"],
     test: "test.bin",
     labels: &[("coarse labels", &known::CIFAR100_COARSE), ("fine labels", &known::CIFAR100)],
 };
 
-impl Layout {
+impl Variant {
     /// The names of all files.
     pub fn files(&self) -> Vec<&'static str> {
         [self.train, &[self.test]].concat()
@@ -67,7 +67,7 @@ impl Layout {
 
     /// Checks that a file of `bytes` bytes holds whole records, and no more than an official file.
     fn check_length(&self, path: &Path, bytes: u64) -> Result<()> {
-        let whole = |layout: &Self| bytes > 0 && bytes.is_multiple_of(layout.record() as u64);
+        let whole = |variant: &Self| bytes > 0 && bytes.is_multiple_of(variant.record() as u64);
         let most = (MAX_RECORDS * self.record()) as u64;
         if bytes > most {
             let expected = format!("at most {MAX_RECORDS} records of {} bytes", self.record());
@@ -76,7 +76,7 @@ impl Layout {
         if whole(self) {
             return Ok(());
         }
-        let other = [&CIFAR10, &CIFAR100].into_iter().find(|layout| whole(layout));
+        let other = [&CIFAR10, &CIFAR100].into_iter().find(|variant| whole(variant));
         let other = other.map_or(String::new(), |other| format!(", whole records of {}", other.name));
         Err(Error::file(path, self.expected(), format!("{bytes} bytes{other}")))
     }
@@ -94,40 +94,40 @@ impl Layout {
     }
 }
 
-/// Reads the files of `layout` in `dir`, each raw or, where there is no raw file, `.gz`. Of the labels of a record the
+/// Reads the files of `variant` in `dir`, each raw or, where there is no raw file, `.gz`. Of the labels of a record the
 /// first is taken if `coarse`, else the last.
 ///
 /// # Errors
 /// [`Error::File`] if a file is missing, holds no records, part of one or more than [`MAX_RECORDS`], or a label beyond
 /// its classes, or cannot be decoded; [`Error::Io`] if one cannot be opened or read.
-pub fn load(dir: &Path, layout: &Layout, coarse: bool) -> Result<Split> {
+pub fn load(dir: &Path, variant: &Variant, coarse: bool) -> Result<Split> {
     let find = |name: &&str| files::find(dir, &[*name]);
     // All files are searched for before the first is read, so that a missing file is reported at once.
-    let train = layout.train.iter().map(find).collect::<Result<Vec<_>>>()?;
-    let test = find(&layout.test)?;
+    let train = variant.train.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let test = find(&variant.test)?;
     let read = |paths: &[PathBuf]| {
-        let mut images = Images::new(layout, coarse);
+        let mut images = Images::new(variant, coarse);
         paths.iter().try_for_each(|path| images.append_file(path))?;
         images.finish()
     };
     let (train, test) = (read(&train)?, read(&[test])?);
-    Ok(Split::read_from(train, test, layout.name, &format!("{dir:?}")))
+    Ok(Split::read_from(train, test, variant.name, &format!("{dir:?}")))
 }
 
-/// Reads the records of one file of `layout` to its end. Of the labels of a record the first is taken if `coarse`, else
+/// Reads the records of one file of `variant` to its end. Of the labels of a record the first is taken if `coarse`, else
 /// the last. `path` is only named in errors.
 ///
 /// # Errors
 /// The errors of [`load`] for the contents of a file.
-pub fn read(input: impl Read, path: &Path, layout: &Layout, coarse: bool) -> Result<Dataset> {
-    let mut images = Images::new(layout, coarse);
+pub fn read(input: impl Read, path: &Path, variant: &Variant, coarse: bool) -> Result<Dataset> {
+    let mut images = Images::new(variant, coarse);
     images.append(input, path)?;
     images.finish()
 }
 
 /// The images that have been read.
 struct Images<'a> {
-    layout: &'a Layout,
+    variant: &'a Variant,
     /// The index of the byte in a record that is taken as its label.
     which: usize,
     pixels: Vec<u8>,
@@ -135,13 +135,13 @@ struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    fn new(layout: &'a Layout, coarse: bool) -> Self {
-        let which = if coarse { 0 } else { layout.labels.len() - 1 };
-        Self { layout, which, pixels: Vec::new(), labels: Vec::new() }
+    fn new(variant: &'a Variant, coarse: bool) -> Self {
+        let which = if coarse { 0 } else { variant.labels.len() - 1 };
+        Self { variant, which, pixels: Vec::new(), labels: Vec::new() }
     }
 
     fn finish(self) -> Result<Dataset> {
-        let classes = self.layout.labels[self.which].1;
+        let classes = self.variant.labels[self.which].1;
         let labels = self.labels.into_iter().map(u16::from).collect();
         Ok(Dataset::new(self.pixels, labels, SHAPE, classes.len())?.with_class_names(classes))
     }
@@ -150,36 +150,36 @@ impl<'a> Images<'a> {
     fn append_file(&mut self, path: &Path) -> Result<()> {
         let metadata = fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if metadata.is_file() && !files::is_gz(path) {
-            self.layout.check_length(path, metadata.len())?;
-            self.pixels.reserve_exact(metadata.len() as usize / self.layout.record() * PIXELS);
+            self.variant.check_length(path, metadata.len())?;
+            self.pixels.reserve_exact(metadata.len() as usize / self.variant.record() * PIXELS);
         }
         self.append(files::open(path)?, path)
     }
 
     /// Appends the images of the records in `input`.
     fn append(&mut self, input: impl Read, path: &Path) -> Result<()> {
-        let layout = self.layout;
-        let most = (MAX_RECORDS * layout.record()) as u64;
+        let variant = self.variant;
+        let most = (MAX_RECORDS * variant.record()) as u64;
         let mut input = input.take(most + 1);
-        let mut record = Vec::with_capacity(layout.record());
+        let mut record = Vec::with_capacity(variant.record());
         let (mut bytes, mut odd) = (0, None);
         loop {
             record.clear();
-            let end = input.by_ref().take(layout.record() as u64).read_to_end(&mut record);
+            let end = input.by_ref().take(variant.record() as u64).read_to_end(&mut record);
             bytes += record.len() as u64;
-            end.map_err(|e| Error::unreadable(path, bytes, layout.expected(), e))?;
-            if record.len() < layout.record() {
+            end.map_err(|e| Error::unreadable(path, bytes, variant.expected(), e))?;
+            if record.len() < variant.record() {
                 break;
             }
-            let (labels, pixels) = record.split_at(layout.labels.len());
-            odd = odd.or_else(|| layout.label_out_of_range(path, labels, bytes / layout.record() as u64 - 1));
+            let (labels, pixels) = record.split_at(variant.labels.len());
+            odd = odd.or_else(|| variant.label_out_of_range(path, labels, bytes / variant.record() as u64 - 1));
             // After a wrong label only the length is needed: it may show that the file is one of the other data set.
             if odd.is_none() {
                 self.labels.push(labels[self.which]);
                 self.pixels.extend_from_slice(pixels);
             }
         }
-        layout.check_length(path, bytes)?;
+        variant.check_length(path, bytes)?;
         odd.map_or(Ok(()), Err)
     }
 }

@@ -13,7 +13,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::cifar::{CIFAR10, CIFAR100, Layout};
+use super::cifar::{CIFAR10, CIFAR100, Variant};
 use super::{Split, cifar, files, folder, mnist, npz};
 use crate::error::{Error, Result};
 
@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
     let found = path.map(recognize).transpose()?;
     match (path, found) {
-        (Some(dir), Some(Found::Cifar(layout))) if !coarse || layout.labels.len() > 1 => {
-            cifar::load(dir, layout, coarse)
+        (Some(dir), Some(Found::Cifar(variant))) if !coarse || variant.labels.len() > 1 => {
+            cifar::load(dir, variant, coarse)
         }
         (_, found) if coarse => {
             let seen = found.map_or("MNIST", |found| found.name());
@@ -47,7 +47,7 @@ pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
 enum Found {
     /// Four files named like MNIST's, each name after this prefix; the prefix may be empty.
     Idx(String),
-    Cifar(&'static Layout),
+    Cifar(&'static Variant),
     Folders,
     Npz,
 }
@@ -56,7 +56,7 @@ impl Found {
     fn name(&self) -> &'static str {
         match self {
             Self::Idx(_) => "MNIST's files",
-            Self::Cifar(layout) => layout.name,
+            Self::Cifar(variant) => variant.name,
             Self::Folders => "folders of images",
             Self::Npz => "arrays",
         }
@@ -86,9 +86,9 @@ fn recognize(path: &Path) -> Result<Found> {
         let name = if prefix.is_empty() { "MNIST".to_string() } else { prefix[..prefix.len() - 1].to_string() };
         found.push((name, Found::Idx(prefix)));
     }
-    for layout in [&CIFAR10, &CIFAR100] {
-        if files::look(path, &layout.files())?.is_some() {
-            found.push((layout.name.to_string(), Found::Cifar(layout)));
+    for variant in [&CIFAR10, &CIFAR100] {
+        if files::look(path, &variant.files())?.is_some() {
+            found.push((variant.name.to_string(), Found::Cifar(variant)));
         }
     }
     match found.len() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spikeslab::train::data::Dataset;
-use spikeslab::train::data::cifar::{CIFAR10, CIFAR100, Layout, MAX_RECORDS, load};
+use spikeslab::train::data::cifar::{CIFAR10, CIFAR100, MAX_RECORDS, Variant, load};
 use tempfile::TempDir;
 
 use super::mnist::{gz, put};
@@ -25,8 +25,8 @@ fn small100() -> TempDir {
 }
 
 /// The error's message, with `DIR` in place of the directory.
-fn refused(dir: &Path, layout: &Layout, coarse: bool) -> String {
-    let message = load(dir, layout, coarse).unwrap_err().to_string();
+fn refused(dir: &Path, variant: &Variant, coarse: bool) -> String {
+    let message = load(dir, variant, coarse).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message:?}");
     message.replace(&dir.display().to_string(), "DIR")
 }
@@ -167,12 +167,12 @@ fn a_file_of_the_other_data_set_of_a_length_that_fits_is_recognized_by_its_label
 
 #[test]
 fn a_label_over_the_classes_is_refused() {
-    let odd = |layout: &Layout, name: &str, at: usize, label: u8, coarse| {
-        let dir = if layout.labels.len() == 1 { small10() } else { small100() };
+    let odd = |variant: &Variant, name: &str, at: usize, label: u8, coarse| {
+        let dir = if variant.labels.len() == 1 { small10() } else { small100() };
         let mut bytes = fs::read(dir.path().join(name)).unwrap();
         bytes[at] = label;
         put(&dir, name, &bytes);
-        refused(dir.path(), layout, coarse)
+        refused(dir.path(), variant, coarse)
     };
     let message = odd(&CIFAR10, "data_batch_5.bin", 2 * 3073, 10, false);
     assert_eq!(message, "DIR/data_batch_5.bin: expected labels from 0 to 9 (saw: 10 in record 2)");

@@ -2,15 +2,15 @@
 //!
 //! A vector holds the pixels that several elements k read at one position; [`PatchLayout`] describes how these pixels
 //! are stored side by side. dm and dv of a position are side by side as well. A tile is up to twelve channels o, for dθ
-//! and for dσ², by one vector of k, or, for dθ alone and with 32 registers, by the vectors of two taps: each
-//! accumulator adds the products of all positions in order.
+//! and for dσ², by one vector of k. For dθ alone it is more channels or, with 32 registers, the vectors of two taps.
+//! Each accumulator adds the products of all positions in order.
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::Layout;
 use crate::scalar::RealVector;
 use crate::simd::{Lane, MAX_LANES, Vector};
 use crate::tensor::aligned::Aligned;
-use crate::tensor::tiles::{LARGEST, by_size, side_by_side, tiles};
+use crate::tensor::tiles::{LARGEST, by_size, largest, side_by_side, tiles_up_to};
 
 /// About the number of positions taken together: the pixels that they read at all taps of the kernel stay in the
 /// nearest cache.
@@ -65,9 +65,10 @@ impl PatchLayout {
         (k < layout.fan_in).then_some(k)
     }
 
-    /// The index of the first sum of a block and a tap, for a tile of output channels.
-    fn first_sum(&self, block: usize, lanes: usize, (first, size): (usize, usize), tap: usize) -> usize {
-        2 * lanes * (first * self.blocks * self.taps.len() + (block * self.taps.len() + tap) * size)
+    /// The index of the first vector of sums of a block and a tap, for a tile of output channels, if there is one
+    /// gradient. Sums of two gradients begin at twice the index.
+    fn first_sum(&self, block: usize, (first, size): (usize, usize), tap: usize) -> usize {
+        first * self.blocks * self.taps.len() + (block * self.taps.len() + tap) * size
     }
 
     /// Lays out a block of one image.
@@ -123,7 +124,8 @@ fn store_transposed<V: Vector>(mut square: [V; MAX_LANES], to: &mut [V::Element]
 pub(super) fn add<V: RealVector>(patches: &PatchLayout, gradient: WeightGradient<'_, V::Element>) {
     let WeightGradient { layout, images, dm, dv, sums, buffers } = gradient;
     let zero = V::Element::of(0.0);
-    sums.resize(2 * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), zero);
+    let gradients = if dv.is_empty() { 1 } else { 2 };
+    sums.resize(gradients * V::LANES * layout.channels_out * patches.blocks * patches.taps.len(), zero);
     let segments = layout.segments::<V>(0..layout.output[0]);
     let ElementBuffers { laid_out, patches: buffer, outputs } = &mut buffers.elements;
     let image_len = layout.image_len(if patches.every_element { layout.image[0] } else { V::LANES });
@@ -134,7 +136,7 @@ pub(super) fn add<V: RealVector>(patches: &PatchLayout, gradient: WeightGradient
     }
     let len = patches.len * V::LANES;
     buffer.resize(images.len() * len, zero);
-    let tiles: Vec<(usize, usize)> = tiles::<V>(layout.channels_out).collect();
+    let tiles: Vec<(usize, usize)> = tiles_up_to(largest::<V>(gradients), layout.channels_out).collect();
     // The distance of each position of each image from the beginning of a tap, in vectors.
     let mut places = Vec::with_capacity(images.len() * layout.positions());
     for (image, p) in (0..images.len()).flat_map(|image| (0..layout.output[0]).map(move |p| (image, p))) {
@@ -142,9 +144,9 @@ pub(super) fn add<V: RealVector>(patches: &PatchLayout, gradient: WeightGradient
         places.extend((row..row + layout.output[1]).map(|place| place as u32));
     }
     let positions = places.len();
-    outputs.resize(2 * layout.channels_out * positions + V::LANES, zero);
+    outputs.resize(gradients * layout.channels_out * positions + V::LANES, zero);
     for (first, size) in &tiles {
-        put_side_by_side::<V>(layout, [dm, dv], (*first, *size), &mut outputs[2 * first * positions..]);
+        put_side_by_side::<V>(layout, [dm, dv], (*first, *size), &mut outputs[gradients * first * positions..]);
     }
     for block in 0..patches.blocks {
         for (i, (image, buffer)) in images.iter().zip(buffer.chunks_exact_mut(len)).enumerate() {
@@ -158,23 +160,26 @@ pub(super) fn add<V: RealVector>(patches: &PatchLayout, gradient: WeightGradient
             patches.lay_out::<V>(layout, &segments, laid_out, block, buffer);
         }
         for tile in &tiles {
-            let outputs = &outputs[2 * tile.0 * positions..][..2 * tile.1 * positions];
-            let some = places.chunks(TOGETHER).zip(outputs.chunks(2 * tile.1 * TOGETHER));
+            let outputs = &outputs[gradients * tile.0 * positions..][..gradients * tile.1 * positions];
+            let some = places.chunks(TOGETHER).zip(outputs.chunks(gradients * tile.1 * TOGETHER));
             for (places, outputs) in some {
-                let sums = &mut sums[patches.first_sum(block, V::LANES, *tile, 0)..];
-                by_size!(tile.1, V, N => if dv.is_empty() && V::REGISTERS >= 32 {
-                    add_taps::<V, N, 2, false>(buffer, &patches.taps, places, outputs, sums);
-                } else if dv.is_empty() {
-                    add_taps::<V, N, 1, false>(buffer, &patches.taps, places, outputs, sums);
+                let sums = &mut sums[gradients * patches.first_sum(block, *tile, 0) * V::LANES..];
+                if gradients == 2 {
+                    by_size!(tile.1, largest::<V>(2), N =>
+                        add_taps::<V, N, 1, true>(buffer, &patches.taps, places, outputs, sums));
                 } else {
-                    add_taps::<V, N, 1, true>(buffer, &patches.taps, places, outputs, sums);
-                });
+                    by_size!(tile.1, largest::<V>(1), N => if V::REGISTERS >= 32 {
+                        add_taps::<V, N, 2, false>(buffer, &patches.taps, places, outputs, sums);
+                    } else {
+                        add_taps::<V, N, 1, false>(buffer, &patches.taps, places, outputs, sums);
+                    });
+                }
             }
         }
     }
 }
 
-/// Stores, for each position of each image, dm of a tile's channels, then dv. Up to one vector of elements after the
+/// Stores, for each position of each image, dm of a tile's channels, then dv, if there is one. Up to one vector of elements after the
 /// last one is overwritten.
 #[inline(always)]
 fn put_side_by_side<V: Vector>(
@@ -195,7 +200,7 @@ fn put_side_by_side<V: Vector>(
             }
         }
         let planes = &planes[..if dv.is_some() { 2 * size } else { size }];
-        side_by_side::<V>(planes, 2 * size, &mut outputs[image * positions * 2 * size..]);
+        side_by_side::<V>(planes, planes.len(), &mut outputs[image * positions * planes.len()..]);
     }
 }
 
@@ -208,7 +213,7 @@ fn add_taps<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     outputs: &[V::Element],
     sums: &mut [V::Element],
 ) {
-    let of_tap = 2 * N * V::LANES;
+    let of_tap = gradients(VARIANCE) * N * V::LANES;
     let whole = taps.len() / TAPS * TAPS;
     for (taps, sums) in taps[..whole].chunks_exact(TAPS).zip(sums.chunks_exact_mut(TAPS * of_tap)) {
         add_tile::<V, N, TAPS, VARIANCE>(x, taps, places, outputs, sums);
@@ -218,7 +223,12 @@ fn add_taps<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     }
 }
 
-/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, 2, N, lanes). `places`
+/// The number of gradients: dθ, and dσ² where there is a variance.
+const fn gradients(variance: bool) -> usize {
+    if variance { 2 } else { 1 }
+}
+
+/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, gradients, N, lanes). `places`
 /// has, for each position, the index of its vector in x, counted from the first vector of a tap.
 #[inline(always)]
 fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
@@ -230,7 +240,7 @@ fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
 ) {
     let x_of_tap: [&[V::Element]; TAPS] = std::array::from_fn(|tap| &x[taps[tap] as usize * V::LANES..]);
     let (mut dtheta, mut dsigma2) = ([[V::zero(); TAPS]; N], [[V::zero(); TAPS]; N]);
-    for (place, outputs) in places.iter().zip(outputs.chunks_exact(2 * N)) {
+    for (place, outputs) in places.iter().zip(outputs.chunks_exact(gradients(VARIANCE) * N)) {
         let place = *place as usize * V::LANES;
         let mut x = [V::zero(); TAPS];
         for tap in 0..TAPS {
@@ -256,10 +266,11 @@ fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     }
     for tap in 0..TAPS {
         for o in 0..N {
-            let (at, at2) = ((2 * N * tap + o) * V::LANES, (2 * N * tap + N + o) * V::LANES);
+            let at = (gradients(VARIANCE) * N * tap + o) * V::LANES;
             V::load(&sums[at..]).add(dtheta[o][tap]).store(&mut sums[at..]);
             if VARIANCE {
-                V::load(&sums[at2..]).add(dsigma2[o][tap]).store(&mut sums[at2..]);
+                let at = at + N * V::LANES;
+                V::load(&sums[at..]).add(dsigma2[o][tap]).store(&mut sums[at..]);
             }
         }
     }
@@ -269,15 +280,18 @@ fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
 #[inline(always)]
 pub(super) fn collect<V: RealVector>(patches: &PatchLayout, collect: Collect<'_, V::Element>) {
     let Collect { layout, sums, dtheta, dsigma2 } = collect;
-    for tile in tiles::<V>(layout.channels_out) {
+    let mut to: Vec<&mut [V::Element]> = [dtheta].into_iter().chain(dsigma2).collect();
+    let gradients = to.len();
+    for tile in tiles_up_to(largest::<V>(gradients), layout.channels_out) {
         for (block, tap) in (0..patches.blocks).flat_map(|b| (0..patches.taps.len()).map(move |tap| (b, tap))) {
-            let sums = &sums[patches.first_sum(block, V::LANES, tile, tap)..][..2 * tile.1 * V::LANES];
-            for (o, sums) in sums.chunks_exact(V::LANES).enumerate() {
-                let (to, o) = if o < tile.1 { (&mut *dtheta, o) } else { (&mut *dsigma2, o - tile.1) };
-                let to = &mut to[(tile.0 + o) * layout.fan_in..];
-                for (lane, sum) in sums.iter().enumerate() {
-                    if let Some(k) = patches.element(layout, block, V::LANES, lane, tap) {
-                        to[k] = *sum;
+            let sums = &sums[gradients * patches.first_sum(block, tile, tap) * V::LANES..];
+            for (to, sums) in to.iter_mut().zip(sums.chunks_exact(tile.1 * V::LANES)) {
+                for (o, sums) in (tile.0..).zip(sums.chunks_exact(V::LANES)) {
+                    let to = &mut to[o * layout.fan_in..];
+                    for (lane, sum) in sums.iter().enumerate() {
+                        if let Some(k) = patches.element(layout, block, V::LANES, lane, tap) {
+                            to[k] = *sum;
+                        }
                     }
                 }
             }

@@ -75,7 +75,7 @@ pub(super) fn add<V: RealVector>(gradient: WeightGradient<'_, V::Element>) {
             }
             let products = TileProducts { layout, starts, x: laid_out, outputs, stride: together * plane };
             for (first, size) in tiles_up_to(channels_at_once::<V>(), channels) {
-                by_size!(size, V, N => if squared {
+                by_size!(size, channels_at_once::<V>(), N => if squared {
                     products.add::<V, N, true>(first, sums);
                 } else {
                     products.add::<V, N, false>(first, sums);
@@ -158,5 +158,7 @@ pub(super) fn collect<F: Real>(collect: Collect<'_, F>) {
     let Collect { sums, dtheta, dsigma2, .. } = collect;
     let (of_theta, of_sigma2) = sums.split_at(sums.len() / 2);
     dtheta.copy_from_slice(&of_theta[..dtheta.len()]);
-    dsigma2.copy_from_slice(&of_sigma2[..dsigma2.len()]);
+    if let Some(dsigma2) = dsigma2 {
+        dsigma2.copy_from_slice(&of_sigma2[..dsigma2.len()]);
+    }
 }

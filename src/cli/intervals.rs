@@ -1,15 +1,19 @@
-//! How often `train` and `compare` save a checkpoint, and from which checkpoints they go on. The interval changes no
-//! result, so no configuration records it.
+//! How often `train` and `compare` save a checkpoint and evaluate the network, and from which checkpoints they go on.
+//! The intervals change no weight, so no configuration records them.
 
 use clap::Args;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 
 #[derive(Debug, Args)]
-pub(super) struct Checkpoints {
+pub(super) struct Intervals {
     /// How often to save a checkpoint, in steps or epochs: 100steps, 2epochs; the results do not depend on it
     #[arg(long = "checkpoint-every", value_name = "INTERVAL", default_value = "1epoch", allow_hyphen_values = true)]
-    pub(super) every: Interval,
+    pub(super) checkpoint: Interval,
+    /// Evaluate only every Nth epoch, and the last: an evaluation computes the test images twice, with mean and with
+    /// quantized weights
+    #[arg(long = "evaluate-every", value_name = "EPOCHS", default_value = "1", allow_negative_numbers = true)]
+    pub(super) evaluate: NonZeroU32,
     /// Go on from a checkpoint that another processor computed with other vector instructions: last bits then differ
     /// from those of a run on one processor
     #[arg(long)]

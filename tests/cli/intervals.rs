@@ -1,4 +1,4 @@
-//! `--checkpoint-every`.
+//! `--checkpoint-every` and `--evaluate-every`.
 
 use super::training::{LONG, check_metrics, start, wait_for_epoch};
 use super::{Workplace, assert_same_results};
@@ -64,8 +64,53 @@ fn it_is_no_part_of_the_configuration() {
     }
 }
 
+/// Epochs 2 and 4 are evaluated, and epoch 5, the last; the weights are those of a run that evaluates every epoch. A run
+/// that goes on may evaluate other epochs.
 #[test]
-fn anything_else_is_refused() {
+fn only_every_second_epoch_is_evaluated_and_the_last() {
+    let place = Workplace::new();
+    let train = |out: &str, options: &[&str]| {
+        place.succeed(&[&["train", "mlp", "--data", "data", "--out", out, "--epochs", "5"], options].concat())
+    };
+    train("whole", &[]);
+    let printed = train("second", &["--evaluate-every", "2"]);
+    let shown: Vec<Vec<&str>> = printed
+        .lines()
+        .filter(|line| line.starts_with("epoch "))
+        .map(|line| line.split_whitespace().skip(7).take(2).collect())
+        .collect();
+    let evaluated = [false, true, false, true, true];
+    assert_eq!(shown.len(), evaluated.len(), "{printed}");
+    let metrics = (place.metrics("whole"), place.metrics("second"));
+    for (i, is_evaluated) in evaluated.into_iter().enumerate() {
+        let (whole, second) = (&metrics.0[i], &metrics.1[i]);
+        for (at, name) in ["accuracy_mean", "accuracy_quantized"].into_iter().enumerate() {
+            if is_evaluated {
+                assert_eq!(second[name], whole[name]);
+                assert_eq!(shown[i][at], format!("{:.2}%", 100.0 * whole[name].as_f64().unwrap()));
+            } else {
+                assert!(second[name].is_null(), "{second}");
+                assert_eq!(shown[i][at], "-");
+            }
+        }
+        assert_eq!(second["nll"], whole["nll"]);
+    }
+    for file in ["config.json", "model.packed", "checkpoint.safetensors"] {
+        assert!(place.read(format!("whole/{file}")) == place.read(format!("second/{file}")), "{file}");
+    }
+
+    place.succeed(&["train", "--resume", "second", "--epochs", "7", "--evaluate-every", "3"]);
+    let evaluated: Vec<bool> = place.metrics("second").iter().map(|epoch| !epoch["accuracy_mean"].is_null()).collect();
+    assert_eq!(evaluated, [false, true, false, true, true, true, true]);
+
+    for value in ["0", "-1", "1.5", "4294967296"] {
+        let option = format!("--evaluate-every={value}");
+        place.refuse(&["train", "mlp", "--data", "data", &option], 2, &["--evaluate-every", value]);
+    }
+}
+
+#[test]
+fn other_intervals_of_checkpoints_are_refused() {
     let place = Workplace::new();
     for value in [
         "",
