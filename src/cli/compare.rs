@@ -27,7 +27,9 @@ The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: qu
 error by epoch in one picture; compare.json tells how the runs begin. With --warmup, the default of
 deep networks, or --init there are two more, hard/ and straight-through/, which compute with
 quantized weights once the network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
---resume continues a comparison that was stopped or killed. Add --data if the data have moved.
+The table has accuracies of the test images; with --validation the figure has those of the images
+held out. --resume continues a comparison that was stopped or killed. Add --data if the data have
+moved.
 
 Examples:
   spikeslab compare lenet5
@@ -85,7 +87,8 @@ fn command(arguments: &CompareArguments) -> Outcome {
         let seen = epochs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         return Err(Error::file(comparison.dir(), expected, seen).into());
     }
-    let resume = resume_command("compare", comparison.dir()) + &device.argument() + &figures::argument(&formats);
+    let again = device.argument() + &arguments.intervals.argument() + &figures::argument(&formats);
+    let resume = resume_command("compare", comparison.dir()) + &again;
     for run in &mut runs {
         let code = training::train(run, &arguments.intervals, &Changes::default(), gpu.as_ref(), &formats, &resume)?;
         if code != ExitCode::SUCCESS {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::export::safetensors::{Precision, WeightEncoding};
 use crate::export::{c, onnx, safetensors};
 use crate::files::write::{check_replaceable, write};
-use crate::train::Run;
+use crate::train::overwrite::check_may_write;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,7 +82,7 @@ fn command(arguments: &ExportArguments) -> Outcome {
         }
     }
     check_replaceable(out)?;
-    Run::check_may_write(None, out)?;
+    check_may_write(None, out)?;
     check_other(path, out)?;
     let source = Source::load(path)?;
     if !mean {

@@ -10,14 +10,25 @@ pub(super) struct Intervals {
     /// How often to save a checkpoint, in steps or epochs: 100steps, 2epochs; the results do not depend on it
     #[arg(long = "checkpoint-every", value_name = "INTERVAL", default_value = "1epoch", allow_hyphen_values = true)]
     pub(super) checkpoint: Interval,
-    /// Evaluate only every Nth epoch, and the last: an evaluation computes the test images twice, with mean and with
-    /// quantized weights
+    /// Evaluate only every Nth epoch and the last; an evaluation runs the network twice over the test images, or over
+    /// those held out with --validation
     #[arg(long = "evaluate-every", value_name = "EPOCHS", default_value = "1", allow_negative_numbers = true)]
     pub(super) evaluate: NonZeroU32,
     /// Go on from a checkpoint that another processor computed with other vector instructions: last bits then differ
     /// from those of a run on one processor
     #[arg(long)]
     pub(super) other_vectors: bool,
+}
+
+impl Intervals {
+    /// The option that a command which goes on with the run needs to evaluate the same epochs; empty if all are
+    /// evaluated.
+    pub(super) fn argument(&self) -> String {
+        match self.evaluate.get() {
+            1 => String::new(),
+            every => format!(" --evaluate-every {every}"),
+        }
+    }
 }
 
 /// Steps or epochs between two checkpoints, counted from the beginning of the run.

@@ -10,7 +10,7 @@ use crate::files::write::check_replaceable;
 use crate::oracle::catalogue::{COMMON, Input};
 use crate::oracle::options::OptionSpec;
 use crate::oracle::{OPERATIONS, Operation, evaluate, find};
-use crate::train::Run;
+use crate::train::overwrite::check_may_write;
 use clap::Args;
 use serde_json::Value;
 use std::ffi::OsString;
@@ -117,7 +117,7 @@ fn command(arguments: &OracleArguments) -> Outcome {
         }
     };
     check_replaceable(output)?;
-    Run::check_may_write(None, output)?;
+    check_may_write(None, output)?;
     if let Some(input) = input {
         check_other(input, output)?;
     }

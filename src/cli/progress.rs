@@ -9,7 +9,7 @@ use crate::train::checkpoint::Origin;
 use crate::train::config::Config;
 use crate::train::fit::{Control, EpochMetrics, Observer, Position};
 use crate::train::recipe::PriorName;
-use crate::train::{KlScale, Loss, Run, Trainer, Training, checkpoint};
+use crate::train::{Dataset, KlScale, Loss, Run, Trainer, Training, Weights, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
@@ -70,6 +70,14 @@ impl<'a> Progress<'a> {
     /// Removes the progress bar.
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+
+    /// Evaluates the last epoch if it has not been: the run may have been cut to it by another number of epochs.
+    pub(super) fn complete(&mut self, training: &dyn Training<f32>, images: &Dataset) -> Result<()> {
+        let Some(last) = self.metrics.last_mut().filter(|last| last.accuracy_mean.is_none()) else { return Ok(()) };
+        last.accuracy_mean = Some(training.score(images, Weights::Mean)?.accuracy);
+        last.accuracy_quantized = Some(training.score(images, Weights::Quantized)?.accuracy);
+        self.run.write_metrics(&self.metrics)
     }
 
     fn save(&self, trainer: &Trainer<f32>, position: &Position) -> Result<()> {

@@ -7,8 +7,8 @@ use super::{Outcome, table};
 use crate::files::write::check_replaceable;
 use crate::nets::WeightMode;
 use crate::packed::format;
-use crate::train::Run;
 use crate::train::data::load;
+use crate::train::overwrite::check_may_write;
 use crate::train::recalibrate::recalibrate;
 use clap::Args;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &QuantizeArguments) -> Outcome {
 
 fn command(arguments: &QuantizeArguments) -> Outcome {
     check_replaceable(&arguments.out)?;
-    Run::check_may_write(Some(&arguments.run), &arguments.out)?;
+    check_may_write(Some(&arguments.run), &arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     if let Some(levels) = arguments.kmeans {
         refit_levels(&mut checkpoint.network, levels.into())?;

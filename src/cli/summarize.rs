@@ -12,11 +12,13 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A row for each run, in the order given; of a comparison, for each of its runs. A run that was stopped \
-has the figures of its last whole epoch; one that has none yet has its options alone. Accuracies are \
-of the images that the column `on` names: the test images, or those held out with --validation, which \
-have the accuracies on the test images beside them once the run has ended. The table also has the options in which the runs differ; CSV and JSON have them all, except the text of the \
-network. What is not a run is left out and named at the end, with exit code 1.
+A row for each run, in the order given; of a comparison, for each of its runs. A run that was \
+stopped has the figures of its last whole epoch, without accuracies if that was not evaluated; one \
+that has none yet has its options alone. Accuracies are of the images that the column `on` names: \
+the test images, or those held out with --validation. For a run with --validation that has ended, \
+further columns have the accuracies on the test images. The table also has the options in which the \
+runs differ; CSV and JSON have them all, except the text of the network. What is not a run is left \
+out and named at the end, with exit code 1.
 
 Examples:
   spikeslab summarize runs/*
@@ -72,7 +74,7 @@ fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The columns, each with its number of decimals in the table; none if the table shows the column only where the runs
-/// differ in it, or, of those that begin with `test_`, accuracies only where a run has been watched by other images.
+/// differ in it. Of the columns that begin with `test_`, accuracies are shown if a run has `--validation`, NLLs never.
 const COLUMNS: [(&str, Option<usize>); 39] = [
     ("run", Some(0)),
     ("network", Some(0)),

@@ -29,7 +29,7 @@ ended; a run whose second phase has begun keeps its number. From there on the le
 the weight of the KL follow the new number. config.json keeps the earlier one, and the step at
 which it changed. Until the new end, model.packed, result.json and figures/ are those of the
 earlier end. With --resume, --data gives the present path of the data, whose checksum must be the one recorded.
---figure-formats is not kept: give it again.
+--figure-formats, --checkpoint-every and --evaluate-every are not kept: give them again.
 The defaults of --kl-scale and --kl-weight are those that trained best; the defaults of `oracle`
 (dataset, 1) are the definitions. With these, --spike exact, --prior nearest or mixture, and dense
 layers only, the loss times the number of training images estimates an upper bound on -ln evidence,
@@ -101,7 +101,8 @@ fn command(arguments: &TrainArguments) -> Outcome {
             }
         }
     };
-    let resume = resume_command("train", run.dir()) + &device.argument() + &figures::argument(&formats);
+    let again = device.argument() + &arguments.intervals.argument() + &figures::argument(&formats);
+    let resume = resume_command("train", run.dir()) + &again;
     training::train(&mut run, &arguments.intervals, &changes, gpu.as_ref(), &formats, &resume)
 }
 

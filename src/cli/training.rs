@@ -1,4 +1,5 @@
-//! Training in a run directory: from the initial weights or the checkpoint to the figures and the packed model.
+//! Training in a run directory: from the initial weights or the checkpoint to the figures, the packed model and the
+//! result.
 
 use super::device::{Gpu, on};
 use super::figures;
@@ -222,6 +223,7 @@ pub(super) fn train(
         stopped();
         return Ok(asked_to_end().map_or(ExitCode::FAILURE, ExitCode::from));
     }
+    observer.complete(training.as_ref(), data.watched())?;
     let model = packed(&config, &training.fetch()?.network);
     finish(run, &model, training.as_ref(), &data, &observer.metrics, formats)?;
     Ok(ExitCode::SUCCESS)
@@ -277,7 +279,8 @@ pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Checkpoint, o
     }
 }
 
-/// Writes the figures and the packed model and prints the final table. The trainer's network must be current.
+/// Writes the figures, the packed model and the result, and prints the final table. The trainer's network must be
+/// current.
 fn finish(
     run: &Run,
     model: &PackedModel,

@@ -21,6 +21,11 @@ pub struct Kind {
     pub first: &'static str,
 }
 
+/// The directory of a run.
+pub const RUN: Kind = Kind { name: "run", first: "config.json" };
+/// The directory of a comparison of runs.
+pub const COMPARISON: Kind = Kind { name: "comparison", first: "compare.json" };
+
 /// A directory of some kind, locked by this process.
 #[derive(Debug)]
 pub struct Held {
@@ -169,7 +174,15 @@ pub fn make_free(dir: &Path, name: &str) -> Result<PathBuf> {
 pub fn none_of(kind: Kind, dir: &Path, source: io::Error) -> Error {
     let expected = format!("a {} directory", kind.name);
     match source.kind() {
-        ErrorKind::NotFound => Error::file(dir, expected, format!("none, or one without {}", kind.first)),
+        ErrorKind::NotFound => {
+            let other = [RUN, COMPARISON].into_iter().find(|other| *other != kind && dir.join(other.first).exists());
+            let seen = match other {
+                Some(COMPARISON) => "a comparison: name one of the runs in it".to_string(),
+                Some(other) => format!("a {}", other.name),
+                None => format!("none, or one without {}", kind.first),
+            };
+            Error::file(dir, expected, seen)
+        }
         ErrorKind::NotADirectory => Error::file(dir, expected, "a file"),
         _ => Error::io(dir, source),
     }

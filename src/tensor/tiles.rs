@@ -6,18 +6,20 @@ use crate::simd::{MAX_LANES, Vector};
 const SIZES: [usize; 7] = [LARGEST, 8, 6, 4, 3, 2, 1];
 /// The rows of the largest tile.
 pub const LARGEST: usize = 12;
-/// The rows of a tile with one vector a row, at least: fewer have too few independent sums.
+/// With one vector of sums a row, the largest tile has at least this many rows.
 const ONE_VECTOR: usize = 6;
 
-/// The most rows of a tile with so many vectors of sums a row, one or two.
+/// The numbers of remaining rows to avoid: those below 8 that cannot be cut into tiles of at least four rows. Smaller
+/// tiles have too few independent sums to hide the latency of a product.
+const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
+
+/// The most rows of a tile that has at least so many vectors of sums a row, one or two. With 32 registers there is room
+/// for two in any case.
 #[inline(always)]
 pub const fn largest<V: Vector>(vectors: usize) -> usize {
     let rows = LARGEST * V::REGISTERS / 32;
     if vectors == 1 && rows < ONE_VECTOR { ONE_VECTOR } else { rows }
 }
-/// The numbers of remaining rows to avoid: those below 8 that cannot be cut into tiles of at least four rows. Smaller
-/// tiles have too few independent sums to hide the latency of a product.
-const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
 /// Cuts a count of rows, or of output channels, into tiles with two vectors of sums a row: (first, size) of each.
 #[inline(always)]

@@ -12,7 +12,7 @@
 use super::config::{Config, to_json};
 use super::run::Run;
 use crate::error::{Error, Result};
-use crate::files::held::{Held, Kind, check_free, none_of};
+use crate::files::held::{COMPARISON, Held, check_free, none_of};
 use crate::files::read::read;
 use crate::files::write::{PATIENCE, write_in};
 use serde::{Deserialize, Serialize};
@@ -21,12 +21,9 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The first file of a comparison.
-pub const COMPARE: &str = "compare.json";
 /// The name of the figure of all its runs, without an ending.
 pub const FIGURE: &str = "comparison";
 const VERSION: u32 = 1;
-const COMPARISON: Kind = Kind { name: "comparison", first: COMPARE };
 /// The largest size of `compare.json`, in bytes: a few configurations, each with the text of a network.
 const LARGEST: u64 = 1 << 24;
 
@@ -138,7 +135,7 @@ pub fn names(dir: &Path) -> Result<Option<Vec<String>>> {
 
 /// The runs in `compare.json`.
 fn runs(dir: &Path) -> Result<Vec<Named>> {
-    let path = dir.join(COMPARE);
+    let path = dir.join(COMPARISON.first);
     let Contents { version, runs } = serde_json::from_slice(&read(&path, LARGEST)?)
         .map_err(|error| Error::file(&path, "the runs of a comparison", error))?;
     if version != VERSION {

@@ -1,5 +1,5 @@
-//! The training loop: epochs of steps over shuffled images. An epoch ends with an evaluation, unless the observer does
-//! without it.
+//! The training loop: epochs of steps over shuffled images. An epoch ends with an evaluation if the observer asks for
+//! one; the last epoch always does.
 
 use super::data::augment::augment;
 use super::data::{Dataset, Split};

@@ -40,6 +40,8 @@ pub mod fit;
 #[cfg(feature = "files")]
 pub mod init;
 pub mod objective;
+#[cfg(feature = "files")]
+pub mod overwrite;
 pub mod phase;
 pub mod projection;
 pub mod recalibrate;

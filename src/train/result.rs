@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The scores of a network after its last epoch. Names are those of `spikeslab eval --json`: accuracies are fractions of
-/// the test images, an NLL is the mean over them, in nats.
+/// The scores of a network after its last epoch, under the names of `spikeslab eval --json`, and the size of its packed
+/// model. Accuracies are fractions of the test images; an NLL is the mean over them, in nats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunResult {
@@ -27,6 +27,6 @@ pub struct RunResult {
     pub nll_quantized: f64,
     /// Σ(θ − Q(θ))².
     pub quantized_loss: f64,
-    /// The bytes of `model.packed`.
+    /// The bytes of the packed model that the run has written.
     pub packed_bytes: usize,
 }

@@ -12,13 +12,12 @@
 //! Each file is replaced as a whole. The user can choose another interval for checkpoints, in epochs or in steps. After
 //! a crash `metrics.jsonl` may have more epochs than the checkpoint; resuming drops them.
 
-use super::comparison::{COMPARE, FIGURE};
 use super::config::{Config, to_json};
 use super::fit::EpochMetrics;
 use super::result::RunResult;
 use crate::error::{Error, Result};
 use crate::files::dir::is_there;
-use crate::files::held::{Held, Kind, check_free, none_of};
+use crate::files::held::{Held, RUN, check_free, none_of};
 use crate::files::read::{self, read};
 use crate::files::write::{PATIENCE, write, write_in};
 use std::ffi::OsStr;
@@ -92,39 +91,8 @@ impl Run {
         dir.join(PACKED)
     }
 
-    /// Checks that a command may write to `path`, after links are resolved. It may not write a file that a run or a
-    /// comparison reads, a figure of one of them, or the packed model of a run; but it may replace the packed model of
-    /// the run in `own`.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it may not.
-    pub fn check_may_write(own: Option<&Path>, path: &Path) -> Result<()> {
-        let there = path.canonicalize();
-        // A file that does not exist yet may be one that a run will read later.
-        let file = there.or_else(|_| {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Ok::<_, io::Error>(parent.canonicalize()?.join(path.file_name().unwrap_or_default()))
-        });
-        let Ok(file) = file else { return Ok(()) };
-        let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
-        let is_run = |dir: &Path| is_there(&Self::config_path(dir)).unwrap_or(true);
-        let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);
-        let needed =
-            [CONFIG, CHECKPOINT, METRICS, RESULT].iter().any(|needed| name == *needed) || (name == PACKED && !is_own);
-        let is_figure = FIGURE_ENDINGS.iter().any(|ending| *name == *format!("{FIGURE}.{ending}"));
-        let of_comparison = (name == COMPARE || is_figure) && is_there(&dir.join(COMPARE)).unwrap_or(true);
-        let figure = dir.file_name().is_some_and(|name| name == FIGURES) && dir.parent().is_some_and(is_run);
-        if figure || of_comparison || (needed && is_run(dir)) {
-            let run = if figure { dir.parent().unwrap_or(dir) } else { dir };
-            let what = if of_comparison { "comparison" } else { "run" };
-            let seen = format!("{} of the {what} in {}", name.display(), run.display());
-            return Err(Error::file(path, "a file that no run needs", seen));
-        }
-        Ok(())
-    }
-
     fn config_path(dir: &Path) -> PathBuf {
-        dir.join(CONFIG)
+        dir.join(RUN.first)
     }
 
     /// Whether a run was begun in `dir`.
@@ -283,14 +251,8 @@ fn read_metrics(path: &Path, most: usize) -> Result<Vec<EpochMetrics>> {
     metrics.map_err(|error| Error::file(path, "one object of metrics a line", error))
 }
 
-const CONFIG: &str = "config.json";
-const CHECKPOINT: &str = "checkpoint.safetensors";
-const METRICS: &str = "metrics.jsonl";
-const PACKED: &str = "model.packed";
-const RESULT: &str = "result.json";
-const FIGURES: &str = "figures";
-/// The endings of the files of a figure.
-const FIGURE_ENDINGS: [&str; 3] = ["svg", "png", "pdf"];
-
-/// The kind of a run directory, for [`Held`].
-const RUN: Kind = Kind { name: "run", first: CONFIG };
+pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(super) const METRICS: &str = "metrics.jsonl";
+pub(super) const PACKED: &str = "model.packed";
+pub(super) const RESULT: &str = "result.json";
+pub(super) const FIGURES: &str = "figures";

@@ -103,6 +103,14 @@ fn only_every_second_epoch_is_evaluated_and_the_last() {
     let evaluated: Vec<bool> = place.metrics("second").iter().map(|epoch| !epoch["accuracy_mean"].is_null()).collect();
     assert_eq!(evaluated, [false, true, false, true, true, true, true]);
 
+    // A run that has been cut to an epoch without an evaluation evaluates it; here the evaluation is removed by hand.
+    let mut metrics = place.metrics("second");
+    let accuracy = metrics[6]["accuracy_mean"].take();
+    let lines: String = metrics.iter().map(|epoch| format!("{epoch}\n")).collect();
+    std::fs::write(place.path("second/metrics.jsonl"), lines).unwrap();
+    place.succeed(&["train", "--resume", "second"]);
+    assert_eq!(place.metrics("second")[6]["accuracy_mean"], accuracy);
+
     for value in ["0", "-1", "1.5", "4294967296"] {
         let option = format!("--evaluate-every={value}");
         place.refuse(&["train", "mlp", "--data", "data", &option], 2, &["--evaluate-every", value]);

@@ -239,6 +239,13 @@ fn a_packed_model_that_is_not_whole_is_refused() {
     }
     place.refuse(&["quantize", "run/model.packed", "--out", "x"], 1, &["model.packed", "a run directory", "a file"]);
     place.refuse(&["train", "--resume", "run/model.packed"], 1, &["model.packed", "a run directory", "a file"]);
+    // A comparison is no run, and a run no comparison.
+    fs::create_dir(place.path("pair")).unwrap();
+    fs::write(place.path("pair/compare.json"), "{}").unwrap();
+    for arguments in [&["eval", "pair"][..], &["train", "--resume", "pair"], &["quantize", "pair", "--out", "x"]] {
+        place.refuse(arguments, 1, &["pair", "a run directory", "a comparison: name one of the runs in it"]);
+    }
+    place.refuse(&["compare", "--resume", "run"], 1, &["run", "a comparison directory", "a run"]);
 }
 
 /// A run goes on only with the vector instructions that it was begun with, unless `--other-vectors` allows others; the

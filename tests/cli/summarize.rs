@@ -29,6 +29,10 @@ fn a_row_a_run_as_columns_csv_and_json() {
     }
     assert_eq!(rows[1]["packed_bytes"], place.read("two/model.packed").len());
     let result: Value = serde_json::from_slice(&place.read("two/result.json")).unwrap();
+    // Without a prior no weights are drawn.
+    for name in ["samples", "accuracy_sample", "nll_sample"] {
+        assert!(result[name].is_null(), "{result}");
+    }
     for name in ["accuracy_mean", "accuracy_quantized", "nll_mean", "nll_quantized"] {
         assert!(result[name].is_f64());
         assert_eq!(rows[1][format!("test_{name}")], result[name], "{name}");

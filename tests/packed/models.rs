@@ -27,13 +27,13 @@ fn each_model_is_right_on_as_many_images_as_its_record_says() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let of = &record[name];
         let model = format::load(&path).unwrap();
-        let (images, layout) = match &*model.trained_on.as_ref().unwrap().name {
+        let (images, variant) = match &*model.trained_on.as_ref().unwrap().name {
             "CIFAR-10" => ("cifar10-first-200.bin.gz", &CIFAR10),
             "CIFAR-100" => ("cifar100-first-200.bin.gz", &CIFAR100),
             odd => panic!("{name}: no images of {odd}"),
         };
         let images = models().join(images);
-        let data = cifar::read(GzDecoder::new(File::open(&images).unwrap()), &images, layout, false).unwrap();
+        let data = cifar::read(GzDecoder::new(File::open(&images).unwrap()), &images, variant, false).unwrap();
         // The model standardizes the pixels itself.
         let (x, labels) = data.batch(&(0..data.len()).collect::<Vec<_>>());
         let logits = Executor::new(&model).predict(x).unwrap();
@@ -57,7 +57,7 @@ fn the_weights_to_begin_with_are_those_of_the_preset() {
     for (name, preset, classes) in [
         ("resnet20-phase-a", "resnet20", 10),
         ("resnet20-cifar100-none", "resnet20", 100),
-        ("densenet-phase-a", "densenet", 10),
+        ("densenet-none", "densenet", 10),
     ] {
         let given = Given { input: Some([3, 32, 32]), classes: Some(classes), outputs: None };
         let graph = Description::preset(preset).unwrap().graph(given).unwrap();

@@ -24,6 +24,8 @@ mod config;
 #[cfg(feature = "files")]
 mod init;
 #[cfg(feature = "files")]
+mod overwrite;
+#[cfg(feature = "files")]
 mod run;
 
 #[cfg(feature = "files")]

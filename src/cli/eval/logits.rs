@@ -4,8 +4,8 @@ use super::kinds::{Evaluation, Task};
 use crate::error::{Error, Result};
 use crate::files::read::TENSORS;
 use crate::files::write::{check_replaceable, write_with};
-use crate::train::Run;
 use crate::train::evaluate::{Sink, labels};
+use crate::train::overwrite::check_may_write;
 use ndarray::Array2;
 use std::io::Write;
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::path::Path;
 pub(super) fn check_place(path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     check_replaceable(path)?;
-    Run::check_may_write(None, path)
+    check_may_write(None, path)
 }
 
 /// Writes the labels, and the logits in the order in which `evaluate` computes them.

@@ -33,7 +33,7 @@ pub(super) struct Images<'a, 'dx, F> {
 /// dx, and what forms it.
 pub(super) struct InputGradients<'a, F> {
     pub adjoint: &'a Adjoint<'a>,
-    /// θ and σ² of each group by [`Adjoint::interleave`].
+    /// θ and σ² of each group, or θ alone with mean weights, by [`Adjoint::interleave`].
     pub weights: &'a [Vec<F>],
     /// (images, C, H, W), added to.
     pub dx: ArrayViewMut4<'a, F>,
@@ -50,7 +50,7 @@ pub(super) struct BackwardBuffers<F> {
 
 /// The gradient with respect to the parameters, from a few images.
 pub(super) struct Partial<F> {
-    /// dθ and dσ² of each group, as [`AddUp`] returns them.
+    /// dθ and dσ² of each group, or dθ alone with mean weights, as [`AddUp`] returns them.
     pub weights: Vec<Aligned<F>>,
     /// (O).
     pub dbias: Vec<f64>,

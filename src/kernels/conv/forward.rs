@@ -26,7 +26,7 @@ pub(super) enum Output<'a, F> {
 pub(super) struct Forward<'a, F> {
     pub layout: &'a Layout,
     pub image: Pixels<'a, F>,
-    /// θ and σ² by [`interleave`].
+    /// θ and σ², or θ alone for the mean alone, by [`interleave`].
     pub weights: &'a [F],
     /// (O/groups).
     pub bias: Option<&'a [F]>,

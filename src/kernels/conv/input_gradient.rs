@@ -64,7 +64,7 @@ pub(super) struct InputGradient<'a, F> {
     pub dm: &'a [F],
     /// (O/groups, OH, OW); empty with mean weights.
     pub dv: &'a [F],
-    /// θ and σ² by [`Adjoint::interleave`].
+    /// θ and σ², or θ alone with mean weights, by [`Adjoint::interleave`].
     pub weights: &'a [F],
     /// (C/groups, H, W), added to.
     pub dx: &'a mut [F],

@@ -7,10 +7,10 @@
 //!
 //! In the forward b is a²; in the input gradient b is a second operand of a's size. A tile holds the sums of up to
 //! twelve channels o at one vector of positions, for each of the two products: they fill nearly all registers, so that
-//! each load of a and b serves many products. Without the second product, a tile holds the sums of more channels or,
-//! with 32 registers, at two vectors of positions, so that each load of a weight serves two products. The loop takes the elements k
-//! of a few input channels at a time, so that their weights and pixels stay in the nearest cache; each sum adds its
-//! terms in the order of k, however the channels are cut.
+//! each load of a and b serves many products. Without the second product, a tile holds the sums of six channels where
+//! it held three, with AVX2, or the sums at two vectors of positions, with 32 registers, so that each load of a weight
+//! serves two products. The loop takes the elements k of a few input channels at a time, so that their weights and
+//! pixels stay in the nearest cache; each sum adds its terms in the order of k, however the channels are cut.
 
 use super::layout::{Layout, blocks};
 use crate::scalar::Real;

@@ -44,8 +44,8 @@ enum Method {
 }
 
 impl Method {
-    /// The cheaper method. All kernels that read or write the sums call this, and must agree: it depends only on the layout
-    /// and on V, which is the same for the whole process.
+    /// The cheaper method. All kernels that read or write the sums call this, and must agree: it depends only on the
+    /// layout and on V, which is the same for the whole process.
     #[inline(always)]
     fn new<V: Vector>(layout: &Layout) -> Self {
         let patches = PatchLayout::new::<V::Wide>(layout);

@@ -114,8 +114,8 @@ pub fn load(dir: &Path, variant: &Variant, coarse: bool) -> Result<Split> {
     Ok(Split::read_from(train, test, variant.name, &format!("{dir:?}")))
 }
 
-/// Reads the records of one file of `variant` to its end. Of the labels of a record the first is taken if `coarse`, else
-/// the last. `path` is only named in errors.
+/// Reads the records of one file of `variant` to its end. Of the labels of a record the first is taken if `coarse`,
+/// else the last. `path` is only named in errors.
 ///
 /// # Errors
 /// The errors of [`load`] for the contents of a file.

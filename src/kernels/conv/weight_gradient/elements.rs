@@ -2,8 +2,8 @@
 //!
 //! A vector holds the pixels that several elements k read at one position; [`PatchLayout`] describes how these pixels
 //! are stored side by side. dm and dv of a position are side by side as well. A tile is up to twelve channels o, for dθ
-//! and for dσ², by one vector of k. For dθ alone it is more channels or, with 32 registers, the vectors of two taps.
-//! Each accumulator adds the products of all positions in order.
+//! and for dσ², by one vector of k. For dθ alone it is six channels in place of three, with AVX2, or the vectors of two
+//! taps, with 32 registers. Each accumulator adds the products of all positions in order.
 
 use super::{Collect, WeightGradient};
 use crate::kernels::conv::layout::Layout;
@@ -179,8 +179,8 @@ pub(super) fn add<V: RealVector>(patches: &PatchLayout, gradient: WeightGradient
     }
 }
 
-/// Stores, for each position of each image, dm of a tile's channels, then dv, if there is one. Up to one vector of elements after the
-/// last one is overwritten.
+/// Stores, for each position of each image, dm of a tile's channels, then dv, if there is one. Up to one vector of
+/// elements after the last one is overwritten.
 #[inline(always)]
 fn put_side_by_side<V: Vector>(
     layout: &Layout,
@@ -228,8 +228,8 @@ const fn gradients(variance: bool) -> usize {
     if variance { 2 } else { 1 }
 }
 
-/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, gradients, N, lanes). `places`
-/// has, for each position, the index of its vector in x, counted from the first vector of a tap.
+/// Adds the products of some positions to dθ and dσ² of N output channels at a few taps (taps, gradients, N, lanes).
+/// `places` has, for each position, the index of its vector in x, counted from the first vector of a tap.
 #[inline(always)]
 fn add_tile<V: Vector, const N: usize, const TAPS: usize, const VARIANCE: bool>(
     x: &[V::Element],
