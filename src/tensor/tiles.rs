@@ -13,8 +13,8 @@ const ONE_VECTOR: usize = 6;
 /// tiles have too few independent sums to hide the latency of a product.
 const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
-/// The most rows of a tile that has at least so many vectors of sums a row, one or two. With 32 registers there is room
-/// for two in any case.
+/// The most rows of a tile in which each row has at least `vectors` vectors of sums, one or two. With 32 registers there
+/// is room for two in any case.
 #[inline(always)]
 pub const fn largest<V: Vector>(vectors: usize) -> usize {
     let rows = LARGEST * V::REGISTERS / 32;

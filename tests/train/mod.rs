@@ -26,6 +26,8 @@ mod init;
 #[cfg(feature = "files")]
 mod overwrite;
 #[cfg(feature = "files")]
+mod result;
+#[cfg(feature = "files")]
 mod run;
 
 #[cfg(feature = "files")]
