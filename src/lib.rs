@@ -1,6 +1,6 @@
 //! Bayesian neural-network layers with M-ary adaptive quantization: the reference implementation, on the CPU.
 //!
-//! Each weight has a Gaussian posterior. A multi-spike-and-slab prior draws the weights of a layer to M learned levels;
+//! Each weight has a Gaussian posterior. A multi-spike-and-slab prior pulls the weights of a layer to M learned levels;
 //! after training every weight is replaced by its nearest level. Gradients are written by hand and verified
 //! numerically.
 //!
@@ -62,7 +62,7 @@
 //! assert!(near(kl.dtheta[0], -27.01685938));
 //! assert!(near(kl.dtheta[1], 14.77222246));
 //! assert!(near(kl.dlog_sigma2[0], -0.13508430));
-//! // The level 0 is drawn to 0.08, and the level 0.2 to 0.19.
+//! // The level 0 is pulled to 0.08, and the level 0.2 to 0.19.
 //! assert!(near(kl.dlevels[1], -14.77222246));
 //! assert!(near(kl.dlevels[2], 27.01685938));
 //! # Ok::<(), spikeslab::Error>(())
@@ -84,8 +84,9 @@
 //!
 //! The names and the behaviour of [`layers`], [`prior`], [`nets`], [`train`], [`packed`] and [`export`] are the crate's
 //! interface, and so are the types of other modules that these name: [`scalar::Real`] and its [`simd::Lane`],
-//! [`simd::Vector`], [`scalar::WeightKl`], [`kernels::Way`], [`tensor::im2col::Window`], [`tensor::statistics::Statistics`]. All else is public for the tests and
-//! for readers, and may change with any version.
+//! [`simd::Vector`], [`scalar::WeightKl`], [`kernels::Way`], [`tensor::im2col::Window`],
+//! [`tensor::statistics::Statistics`]. All else is public for the tests and for readers, and may change with any
+//! version.
 //!
 //! # Sources
 //!

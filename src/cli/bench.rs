@@ -74,13 +74,15 @@ fn command(arguments: &BenchArguments) -> Outcome {
     if let Some(gpu) = arguments.device.device.open()? {
         return on_gpu(arguments, &gpu, &networks, &codebook);
     }
+    // What is wrong with a network is told before anything is measured.
+    let benches = networks.iter().map(|network| Bench::new(network, arguments.batch_size, &codebook));
+    let benches = benches.collect::<Result<Vec<_>>>()?;
     let peak = peak();
     if !arguments.json {
         line(&format!("{}, peak of a matrix product {peak:.0} GFLOP/s", count(threads as u64, "thread")))?;
     }
     let mut measured = Vec::new();
-    for network in &networks {
-        let bench = Bench::new(network, arguments.batch_size, &codebook)?;
+    for bench in benches {
         let (step, packed) = (bench.step()?, bench.inference()?);
         if !arguments.json {
             print(&step, &packed, peak)?;
@@ -123,6 +125,8 @@ fn on_gpu(arguments: &BenchArguments, gpu: &Gpu, networks: &[Description], codeb
     Ok(ExitCode::SUCCESS)
 }
 
+/// The number of classes of a network whose text leaves it to the data.
+const CLASSES: usize = 10;
 /// The largest batch size accepted: larger than any that fits into memory.
 const LARGEST_BATCH: usize = 4096;
 const PHASES: [&str; 5] = ["data", "forward", "kl", "backward", "optimizer"];
@@ -152,9 +156,11 @@ type Inference = [(usize, f64); 2];
 
 impl Bench {
     fn new(network: &Description, batch_size: Option<usize>, codebook: &Codebook<f32>) -> Result<Self> {
-        const CLASSES: usize = 10;
-        let graph = network.graph(Given { classes: Some(CLASSES), ..Given::default() })?;
-        let shape = graph.input;
+        // A text may leave its number of classes to the data; there is none here.
+        let graph = network
+            .graph(Given::default())
+            .or_else(|_| network.graph(Given { classes: Some(CLASSES), ..Given::default() }))?;
+        let (shape, classes) = (graph.input, graph.classes());
         // Every step has noise and a prior, as the steps of a second phase have.
         let recipe = Recipe::in_one_phase(graph.layers().count());
         let batch_size = batch_size.unwrap_or(recipe.batch_size);
@@ -165,12 +171,12 @@ impl Bench {
             bytes
         };
         let images = bytes(batch_size * shape.iter().product::<usize>());
-        let labels = bytes(batch_size).into_iter().map(|byte| u16::from(byte) % CLASSES as u16).collect();
+        let labels = bytes(batch_size).into_iter().map(|byte| u16::from(byte) % classes as u16).collect();
         let name = network.name().to_string();
         let mut network = Network::new(graph, codebook);
         network.initialize(0);
         let trainer = Trainer::new(network, Recipe { batch_size, ..recipe }, batch_size)?;
-        let data = Dataset::new(images, labels, shape, CLASSES)?;
+        let data = Dataset::new(images, labels, shape, classes)?;
         Ok(Self { network: name, batch_size, trainer, data })
     }
 

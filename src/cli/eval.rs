@@ -8,7 +8,9 @@ mod printed;
 use super::device::{DeviceName, DeviceOption, predictions};
 use super::figures::FigureFormats;
 use super::output::note;
-use super::source::{Source, check_data, check_images, data_for, own_data, refit_levels, training_images};
+use super::source::{
+    RECALIBRATION_IMAGES, Source, check_data, check_images, data_for, own_data, refit_levels, training_images,
+};
 use super::threads::Threads;
 use super::training::SAMPLES;
 use super::{Failure, Outcome};
@@ -70,13 +72,14 @@ Examples:
   spikeslab eval runs/lenet5-1 --ood fashion --figures uncertainty
   spikeslab eval runs/lenet5-1 --save-logits logits.safetensors
   spikeslab eval runs/lenet5-1/model.packed --data mnist
-  spikeslab eval runs/densenet-1 --recalibrate    statistics of the weights evaluated
+  spikeslab eval runs/densenet-1 --recalibrate    running statistics of the weights evaluated
   spikeslab eval runs/without-prior --kmeans 3    weights rounded to k-means' levels")]
 pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// A data set, as for `train` [default: for a run its own data, which must be unchanged; for a packed model the embedded images]
+    /// A data set, as for `train` [default: for a run its own data, which must be unchanged; for a packed model the
+    /// embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
@@ -98,10 +101,10 @@ pub(super) struct EvalArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
-    /// Estimate the statistics of the normalizations again, for mean and for quantized weights, over this many training
-    /// images of the data; sampled M-ary weights use the statistics of the quantized weights [default: 4096]
+    /// Recompute the running statistics of the batch normalizations, for mean and for quantized weights, over this many
+    /// training images of the data; sampled M-ary weights use those of the quantized weights [without a number: 4096]
     #[arg(
-        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
+        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = RECALIBRATION_IMAGES,
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     recalibrate: Option<u32>,
@@ -127,7 +130,10 @@ pub(super) fn run(arguments: &EvalArguments) -> Outcome {
 }
 
 fn command(arguments: &EvalArguments) -> Outcome {
-    logits::check_place(arguments.save_logits.as_deref())?;
+    if let Some(path) = &arguments.save_logits {
+        let inputs = [Some(&arguments.source), arguments.data.as_ref(), arguments.ood.as_ref()];
+        logits::check_place(path, &inputs.into_iter().flatten().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    }
     let gpu = arguments.device.device.open()?;
     arguments.figure_formats.check("figures", arguments.figures.is_some())?;
     let formats = arguments.figure_formats.load()?;

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::output::line;
-use super::source::{Source, check_other, tell_rounded};
+use super::source::{Source, check_other};
 use super::threads::Threads;
 use crate::error::Error;
 use crate::export::safetensors::{Precision, WeightEncoding};
@@ -15,8 +15,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-onnx and c compute the logits of the packed model, to rounding, from pixels in [0, 1]. safetensors holds tensors only: the pixels of \
-colour images must be standardized first, y = (x - mean)/deviation, with the figures in the metadata entry `spikeslab`.
+onnx and c compute the logits of the packed model, to rounding, from pixels in [0, 1]; with --mean, those of a run's mean weights, \
+in f32. safetensors holds tensors only: the pixels of colour images must be standardized first, y = (x - mean)/deviation, with the \
+figures in the metadata entry `spikeslab`.
 
 onnx         input `pixels` (N, C, H, W), output `logits` (N, classes). Weights are indices that are gathered from the layer's \
 levels: UINT4, and from opset 25 on UINT2 for up to 4 levels; before opset 21 and for more than 16 levels UINT8.
@@ -31,6 +32,7 @@ Examples:
   spikeslab export runs/lenet5-1 --to onnx --out lenet5.onnx
   spikeslab export lenet5.packed --to onnx --opset 25 --out lenet5.onnx
   spikeslab export lenet5.packed --to c --out lenet5.c
+  spikeslab export runs/without-prior --to onnx --mean --out f32.onnx
   spikeslab export runs/lenet5-1 --to safetensors --dequantized --out lenet5.safetensors
   spikeslab export runs/lenet5-1 --to safetensors --mean --half --out mean.safetensors")]
 pub(super) struct ExportArguments {
@@ -49,10 +51,10 @@ pub(super) struct ExportArguments {
     /// Write the dequantized weights to safetensors instead of levels and indices
     #[arg(long, conflicts_with = "mean")]
     dequantized: bool,
-    /// Write the mean weights of a run to safetensors, not quantized
+    /// Write the mean weights of a run, not quantized
     #[arg(long)]
     mean: bool,
-    /// Round the numbers of --mean to F16
+    /// Round the numbers of --mean to F16, in safetensors
     #[arg(long, requires = "mean", conflicts_with = "dequantized")]
     half: bool,
 }
@@ -74,7 +76,7 @@ fn command(arguments: &ExportArguments) -> Outcome {
     for (option, format, is_given) in [
         ("opset", Format::Onnx, opset.is_some()),
         ("dequantized", Format::Safetensors, *dequantized),
-        ("mean", Format::Safetensors, *mean),
+        ("half", Format::Safetensors, *half),
     ] {
         if is_given && *to != format {
             let [expected, seen] = [format, *to].map(|format| format!("--to {format:?}").to_lowercase());
@@ -85,10 +87,17 @@ fn command(arguments: &ExportArguments) -> Outcome {
     check_may_write(None, out)?;
     check_other(path, out)?;
     let source = Source::load(path)?;
-    if !mean {
-        tell_rounded(path, &source);
-    }
-    let model = source.model();
+    let of_means = mean.then(|| source.mean_model());
+    let model = match of_means {
+        None => {
+            source.tell_rounded(path);
+            source.model()
+        }
+        Some(None) => return Err(Error::file(path, "a run, for --mean", "a packed model").into()),
+        // A file of tensors records the network as it was trained, with quantized layers.
+        Some(Some(_)) if *to == Format::Safetensors => source.model(),
+        Some(Some(model)) => model,
+    };
     let (bytes, what) = match to {
         Format::Onnx => {
             let opset = opset.unwrap_or(onnx::DEFAULT_OPSET);
@@ -104,13 +113,15 @@ fn command(arguments: &ExportArguments) -> Outcome {
                 Source::Run(_, checkpoint) => Some(&checkpoint.network),
                 Source::Packed(_) => None,
             };
-            let bytes = if *mean {
-                let network = network.ok_or_else(|| Error::file(path, "a run, for --mean", "a packed model"))?;
-                let precision = if *half { Precision::F16 } else { Precision::F32 };
-                safetensors::mean_to_bytes(&model, network, precision)?
-            } else {
-                let weights = if *dequantized { WeightEncoding::Dequantized } else { WeightEncoding::Indices };
-                safetensors::to_bytes(&model, network, weights)?
+            let bytes = match network {
+                Some(network) if *mean => {
+                    let precision = if *half { Precision::F16 } else { Precision::F32 };
+                    safetensors::mean_to_bytes(&model, network, precision)?
+                }
+                network => {
+                    let weights = if *dequantized { WeightEncoding::Dequantized } else { WeightEncoding::Indices };
+                    safetensors::to_bytes(&model, network, weights)?
+                }
             };
             (bytes, "safetensors".to_string())
         }

@@ -1,6 +1,7 @@
 //! `--init`: the weights that a training begins with.
 
 use super::output::note;
+use super::source::load_run;
 use crate::error::{Error, Result};
 use crate::export::safetensors;
 use crate::export::safetensors::About;
@@ -10,7 +11,7 @@ use crate::packed::format;
 use crate::prior::Codebook;
 use crate::train::Run;
 use crate::train::data::{Dataset, Standardization};
-use crate::train::init::{Init, of_run, pytorch, unfold};
+use crate::train::init::{Init, pytorch, unfold};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -48,7 +49,7 @@ pub(super) fn load(
         return Err(Error::option("init-names", "a safetensors file to begin with", path.display()));
     }
     Ok(match (path.is_dir(), is_file_of_tensors) {
-        (true, _) => (of_run(path)?, Vec::new()),
+        (true, _) => (load_run(path)?.1.network, Vec::new()),
         (_, true) => pytorch::read(path, names, graph)?,
         _ => (format::load(path)?.decode(), Vec::new()),
     })

@@ -21,13 +21,19 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
-    /// The option that a command which goes on with the run needs to evaluate the same epochs; empty if all are
-    /// evaluated.
+    /// The options that a command which goes on with the run needs to save and to evaluate as often; empty if they are
+    /// the defaults.
     pub(super) fn argument(&self) -> String {
-        match self.evaluate.get() {
+        let checkpoint = match self.checkpoint {
+            Interval::Epochs(every) if every.get() == 1 => String::new(),
+            Interval::Epochs(every) => format!(" --checkpoint-every {every}epochs"),
+            Interval::Steps(every) => format!(" --checkpoint-every {every}steps"),
+        };
+        let evaluate = match self.evaluate.get() {
             1 => String::new(),
             every => format!(" --evaluate-every {every}"),
-        }
+        };
+        checkpoint + &evaluate
     }
 }
 

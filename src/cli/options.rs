@@ -202,7 +202,10 @@ impl TrainingOptions {
         let graph = self.graph(network, &data.train)?;
         let recipe = self.recipe(&graph, data.train.len())?;
         let codebook = self.codebook(&recipe)?;
-        let recipe = self.recipe.over(Recipe { level_gap: level_gap(&codebook), ..recipe });
+        let gap = level_gap(&codebook);
+        // The shortest decimal that is the same number in f32, as the levels are: 0.001, not 0.0010000000149011613.
+        let level_gap = (gap as f32).to_string().parse().unwrap_or(gap);
+        let recipe = self.recipe.over(Recipe { level_gap, ..recipe });
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
@@ -264,7 +267,10 @@ impl TrainingOptions {
     /// The options' recipe for a network and `images` training images, except for the `level_gap`, whose default
     /// depends on the codebook.
     fn recipe(&self, graph: &Graph, images: usize) -> Result<Recipe> {
-        let default = self.default_recipe(graph.layers().count())?;
+        let mut default = self.default_recipe(graph.layers().count())?;
+        if !self.can_fit_levels(graph) {
+            default.init_levels = InitLevels::Given;
+        }
         // The default number of epochs depends on the batch size, which may be given.
         let mut default = self.recipe.over(default).with_enough_steps(images);
         if self.data.is_none() {
@@ -303,10 +309,13 @@ impl TrainingOptions {
     /// The value of `--init-levels` or, without it, that of a run that computes with quantized weights: k-means, unless
     /// levels are given or a layer has fewer weights than levels; then `otherwise`.
     pub(super) fn levels_of_quantized(&self, graph: &Graph, otherwise: InitLevels) -> InitLevels {
-        let can_be_fitted =
-            self.codebook.is_none() && phase::check_levels(graph, self.levels.unwrap_or(LEVELS)).is_ok();
-        let default = if can_be_fitted { InitLevels::Kmeans } else { otherwise };
+        let default = if self.can_fit_levels(graph) { InitLevels::Kmeans } else { otherwise };
         self.recipe.0.get_one("init_levels").copied().unwrap_or(default)
+    }
+
+    /// Whether k-means can give each layer its levels: the options give none, and no layer has fewer weights than levels.
+    fn can_fit_levels(&self, graph: &Graph) -> bool {
+        self.codebook.is_none() && phase::check_levels(graph, self.levels.unwrap_or(LEVELS)).is_ok()
     }
 
     /// The levels that each layer begins with.

@@ -1,7 +1,7 @@
 //! `spikeslab predict`.
 
 use super::output::{json, line};
-use super::source::{Source, check_images, tell_rounded};
+use super::source::{Source, check_images};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -26,8 +26,9 @@ Weights are quantized. An image is a file: a PNG or JPEG of any type; an array o
 model's shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey image and an RGB image with three equal \
 channels are read alike. All files are read before the first line is printed: if one cannot be used, nothing is printed.
 
-A line has the file, or with --data the number of the image and its label, and the class with its probability. --json prints an \
-object a line: file, or image and label; class, name, probability; probabilities and logits of all classes.
+A line has the file, the class and its probability. With --data it has the file of the image, or its number where a file holds \
+many, and the label. --json prints an object a line: file, if there is one for each image; with --data image, its number, and label; \
+class, name, probability; probabilities and logits of all classes.
 
 Examples:
   spikeslab predict runs/lenet5-1 seven.png
@@ -81,7 +82,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Outcome {
 
 fn command(arguments: &PredictArguments) -> Outcome {
     let source = Source::load(&arguments.source)?;
-    tell_rounded(&arguments.source, &source);
+    source.tell_rounded(&arguments.source);
     let model = source.model();
     match &arguments.data {
         Some(dir) => {
@@ -98,13 +99,21 @@ fn command(arguments: &PredictArguments) -> Outcome {
 /// Predicts and prints the images of a data set.
 fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) -> std::result::Result<(), Failure> {
     let executor = Executor::new(model);
-    let width = (0..data.classes()).map(|class| named(model, class).chars().count()).max().unwrap_or(0);
+    let names = model.class_names();
+    let width = (0..data.classes()).map(|class| named(&names, class).chars().count()).max().unwrap_or(0);
+    let shown = |image: usize| match data.file(image) {
+        Some(path) => Escaped::whole(path.display()).to_string(),
+        None => image.to_string(),
+    };
+    let longest = (0..data.len()).map(|image| shown(image).chars().count()).max().unwrap_or(0).max(6);
     let numbers: Vec<usize> = (0..data.len()).collect();
     for numbers in numbers.chunks(BATCH) {
         let (x, labels) = data.batch(numbers);
-        for (prediction, (image, label)) in predict(model, &executor, x)?.into_iter().zip(numbers.iter().zip(labels)) {
-            let place = format!("{image:<8}label {:<width$}  ", named(model, label));
-            print(arguments, model, &place, &Prediction { image: Some(*image), label: Some(label), ..prediction })?;
+        for (prediction, (image, label)) in predict(&names, &executor, x)?.into_iter().zip(numbers.iter().zip(labels)) {
+            let place = format!("{:<longest$}  label {:<width$}  ", shown(*image), named(&names, label));
+            let file = data.file(*image).map(|path| path.display().to_string());
+            let prediction = Prediction { file, image: Some(*image), label: Some(label), ..prediction };
+            print(arguments, &names, &place, &prediction)?;
         }
     }
     Ok(())
@@ -118,20 +127,20 @@ fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::R
     let shown: Vec<String> = arguments.images.iter().map(|path| Escaped::whole(path.display()).to_string()).collect();
     let longest = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let files = arguments.images.iter().zip(&shown).collect::<Vec<_>>();
-    let executor = Executor::new(model);
+    let (executor, names) = (Executor::new(model), model.class_names());
     for (files, images) in files.chunks(BATCH).zip(images.chunks(BATCH)) {
         let x = Array4::from_shape_vec((images.len(), channels, height, width), images.concat());
         let x = x.expect("images of the model's shape");
-        for (prediction, (path, shown)) in predict(model, &executor, x)?.into_iter().zip(files) {
+        for (prediction, (path, shown)) in predict(&names, &executor, x)?.into_iter().zip(files) {
             let prediction = Prediction { file: Some(path.display().to_string()), ..prediction };
-            print(arguments, model, &format!("{shown:<longest$}  "), &prediction)?;
+            print(arguments, &names, &format!("{shown:<longest$}  "), &prediction)?;
         }
     }
     Ok(())
 }
 
-/// The model's predictions for images (B, C, H, W).
-fn predict(model: &PackedModel, executor: &Executor<'_>, x: Array4<f32>) -> Result<Vec<Prediction>> {
+/// The predictions for images (B, C, H, W) of classes with these names.
+fn predict(names: &[String], executor: &Executor<'_>, x: Array4<f32>) -> Result<Vec<Prediction>> {
     let logits = executor.predict(x)?;
     if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
         return Err(Error::tensor("logits", "finite numbers", odd));
@@ -141,7 +150,7 @@ fn predict(model: &PackedModel, executor: &Executor<'_>, x: Array4<f32>) -> Resu
         let row = logits.mapv(f64::from).insert_axis(ndarray::Axis(0));
         let probabilities: Vec<f64> = log_softmax(row).into_iter().map(f64::exp).collect();
         let class = order(&probabilities)[0];
-        let (name, probability) = (model.class_names()[class].clone(), probabilities[class]);
+        let (name, probability) = (names[class].clone(), probabilities[class]);
         let logits = logits.to_vec();
         Prediction { file: None, image: None, label: None, class, name, probability, probabilities, logits }
     };
@@ -156,15 +165,15 @@ fn order(probabilities: &[f64]) -> Vec<usize> {
 }
 
 /// A class's number, and its name if that is not just the number.
-fn named(model: &PackedModel, class: usize) -> String {
-    let name = model.class_names()[class].clone();
-    if name == class.to_string() { name } else { format!("{class} {name}") }
+fn named(names: &[String], class: usize) -> String {
+    let name = &names[class];
+    if *name == class.to_string() { name.clone() } else { format!("{class} {name}") }
 }
 
 /// Prints a prediction after `place`, which names its image.
 fn print(
     arguments: &PredictArguments,
-    model: &PackedModel,
+    names: &[String],
     place: &str,
     prediction: &Prediction,
 ) -> std::result::Result<(), Failure> {
@@ -172,6 +181,6 @@ fn print(
         return json(&serde_json::to_string(prediction).expect("numbers and text"));
     }
     let classes = order(&prediction.probabilities).into_iter().take(arguments.top.into());
-    let of_class = |class: usize| format!("{} {:.4}", named(model, class), prediction.probabilities[class]);
+    let of_class = |class: usize| format!("{} {:.4}", named(names, class), prediction.probabilities[class]);
     line(&format!("{place}{}", classes.map(of_class).collect::<Vec<_>>().join("  ")))
 }

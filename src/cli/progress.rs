@@ -122,7 +122,7 @@ impl<'a> Progress<'a> {
 
 /// What the columns of the table of epochs are.
 const COLUMNS: [&str; 2] = [
-    "At level: weights within a quarter of the distance to the next level.",
+    "At level: weights within a quarter of the distance to the neighbouring level.",
     "Quantized loss: squared distance of the weights to their levels, Σ(θ − Q(θ))².",
 ];
 

@@ -1,7 +1,9 @@
 //! `spikeslab quantize`.
 
 use super::output::line;
-use super::source::{check_data, load_run, own_data, packed, refit_levels, training_images};
+use super::source::{
+    RECALIBRATION_IMAGES, check_data, load_run, own_data, packed, refit_levels, tell_rounded, training_images,
+};
 use super::threads::Threads;
 use super::{Outcome, table};
 use crate::files::write::check_replaceable;
@@ -32,10 +34,10 @@ pub(super) struct QuantizeArguments {
         value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
     )]
     kmeans: Option<u16>,
-    /// Estimate the statistics of the normalizations again, for the quantized weights, over this many of the run's
-    /// training images [default: 4096]
+    /// Recompute the running statistics of the batch normalizations, for the quantized weights, over this many of the
+    /// run's training images [without a number: 4096]
     #[arg(
-        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = "4096",
+        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = RECALIBRATION_IMAGES,
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     recalibrate: Option<u32>,
@@ -52,8 +54,9 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
     check_replaceable(&arguments.out)?;
     check_may_write(Some(&arguments.run), &arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
-    if let Some(levels) = arguments.kmeans {
-        refit_levels(&mut checkpoint.network, levels.into())?;
+    match arguments.kmeans {
+        Some(levels) => refit_levels(&mut checkpoint.network, levels.into())?,
+        None => tell_rounded(&arguments.run, &config, &checkpoint),
     }
     if let Some(images) = arguments.recalibrate {
         let data = match &arguments.data {

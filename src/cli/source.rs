@@ -11,10 +11,15 @@ use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
+use crate::train::data::cifar::CIFAR100;
 use crate::train::data::{Dataset, Split, TrainedOn, load};
 use crate::train::objective::Forward;
 use crate::train::recipe::PriorName;
 use std::path::Path;
+
+/// The number of training images over which `--recalibrate` recomputes running statistics unless it has a number: enough
+/// for most networks.
+pub(super) const RECALIBRATION_IMAGES: &str = "4096";
 
 /// A run or a packed model.
 #[derive(Debug)]
@@ -43,15 +48,34 @@ impl Source {
             Self::Packed(model) => (**model).clone(),
         }
     }
+
+    /// Prints why the weights of a run may be far from the levels that they are rounded to: see [`tell_rounded`].
+    pub(super) fn tell_rounded(&self, path: &Path) {
+        if let Self::Run(config, checkpoint) = self {
+            tell_rounded(path, config, checkpoint);
+        }
+    }
+
+    /// The model of the mean weights of a run, of which no layer is quantized. None for a packed model, which no longer
+    /// has them.
+    pub(super) fn mean_model(&self) -> Option<PackedModel> {
+        let Self::Run(config, checkpoint) = self else { return None };
+        let model = PackedModel::of_means(&config.network, &checkpoint.network, config.standardization.clone());
+        Some(model.with_trained_on(config.trained_on.clone()))
+    }
 }
 
-/// Prints that the weights of a run which no training drew to levels are rounded to those of its codebook.
-pub(super) fn tell_rounded(path: &Path, source: &Source) {
-    let Source::Run(config, _) = source else { return };
+/// Prints why the weights of a run may be far from the levels that they are rounded to: the run has not ended, or no
+/// prior pulled the weights to levels.
+pub(super) fn tell_rounded(path: &Path, config: &Config, checkpoint: &Checkpoint) {
     let recipe = &config.recipe;
+    let (epoch, epochs) = (checkpoint.position.epoch, recipe.epochs);
+    if epoch < epochs {
+        note(&format!("{}: after epoch {epoch} of {epochs} the weights may be far from their levels", path.display()));
+    }
     if recipe.forward == Forward::Sampled && matches!(recipe.prior, PriorName::None | PriorName::Gaussian) {
         note(&format!(
-            "{}: no prior drew its weights to levels, so that they are rounded to its codebook; quantize --kmeans M fits \
+            "{}: no prior pulled its weights to levels, so that they are rounded to its codebook; quantize --kmeans M fits \
              levels to them",
             path.display()
         ));
@@ -155,7 +179,10 @@ pub(super) fn check_images(data: &Dataset, graph: &Graph, trained_on: Option<&Tr
         return Err(Error::tensor("images", expected, format!("{:?}", data.shape())));
     }
     if graph.classes() != data.classes() {
-        let expected = format!("{} classes, as the model was trained on", graph.classes());
+        let [coarse, fine] = [0, 1].map(|which| CIFAR100.labels[which].1.len());
+        let is_coarse = (graph.classes(), data.classes()) == (coarse, fine);
+        let hint = if is_coarse { "; --coarse reads those of CIFAR-100" } else { "" };
+        let expected = format!("{} classes, as the model was trained on{hint}", graph.classes());
         return Err(Error::tensor("labels", expected, data.classes()));
     }
     match trained_on {
@@ -167,13 +194,13 @@ pub(super) fn check_images(data: &Dataset, graph: &Graph, trained_on: Option<&Tr
     }
 }
 
-/// Replaces the levels of every layer by the `levels` means of k-means on its θ, or by its distinct weights if there
-/// are fewer.
+/// Replaces the levels of every quantized layer by the `levels` means of k-means on its θ, or by its distinct weights if
+/// there are fewer.
 ///
 /// # Errors
 /// Names the first layer that has too few distinct weights for a codebook.
 pub(super) fn refit_levels(network: &mut Network<f32>, levels: usize) -> Result<()> {
-    for layer in network.layers().cloned().collect::<Vec<_>>() {
+    for layer in network.layers().filter(|layer| !layer.unquantized).cloned().collect::<Vec<_>>() {
         let theta = &network.parameters()[layer.theta];
         let means = kmeans(theta.as_slice(), levels)?;
         if means.len() < *LEVELS.start() {

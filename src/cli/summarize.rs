@@ -4,6 +4,8 @@ use super::output::{json, line, note};
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::escape::Escaped;
+use crate::nets::Given;
+use crate::train::config::Config;
 use crate::train::{Run, comparison};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json as value};
@@ -75,7 +77,7 @@ fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// The columns, each with its number of decimals in the table; none if the table shows the column only where the runs
 /// differ in it. Of the columns that begin with `test_`, accuracies are shown if a run has `--validation`, NLLs never.
-const COLUMNS: [(&str, Option<usize>); 39] = [
+const COLUMNS: [(&str, Option<usize>); 41] = [
     ("run", Some(0)),
     ("network", Some(0)),
     ("data", Some(0)),
@@ -103,7 +105,9 @@ const COLUMNS: [(&str, Option<usize>); 39] = [
     ("weight_decay", None),
     ("augment", None),
     ("warmup", None),
+    ("codebook", None),
     ("init_levels", None),
+    ("unquantized_layers", None),
     ("init", None),
     ("teacher", None),
     ("teacher_share", None),
@@ -162,7 +166,9 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         "weight_decay": recipe.weight_decay,
         "augment": recipe.augment,
         "warmup": recipe.warmup,
+        "codebook": shortest(&config.codebook),
         "init_levels": recipe.init_levels,
+        "unquantized_layers": unquantized_layers(&config),
         "init": config.init.as_ref().map(|init| init.path.display().to_string()),
         "teacher": config.teacher.as_ref().map(|teacher| teacher.path.display().to_string()),
         "teacher_share": config.teacher.as_ref().map(|teacher| teacher.share),
@@ -181,6 +187,17 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
     }
 }
 
+/// The levels as they were given: each as the shortest decimal that is the same number in f32.
+fn shortest(levels: &[f32]) -> Vec<Value> {
+    levels.iter().map(|level| level.to_string().parse::<f64>().map_or(Value::Null, Value::from)).collect()
+}
+
+/// The number of layers of a run that stay in full precision; none if the configuration has no text of the network.
+fn unquantized_layers(config: &Config) -> Option<usize> {
+    let graph = config.graph_of(Given::default()).ok().filter(|_| config.text.is_some())?;
+    Some(graph.layers().filter(|layer| layer.unquantized).count())
+}
+
 /// The cells of a row as text, in the order of the columns; empty where the run has no value.
 fn cells(row: &Map<String, Value>) -> impl Iterator<Item = String> {
     COLUMNS.iter().map(|(name, _)| match &row[*name] {
@@ -197,7 +214,15 @@ fn quoted(text: String) -> String {
 
 /// Prints the columns that the table shows, each as wide as its widest cell.
 fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
-    let differ = |name: &str| rows.iter().any(|row| row[name] != rows[0][name]);
+    // Runs with other numbers of levels have other codebooks in any case.
+    let is_other_codebook = |row: &Map<String, Value>| {
+        let first = rows.iter().find(|first| first["levels"] == row["levels"]);
+        first.is_some_and(|first| first["codebook"] != row["codebook"])
+    };
+    let differ = |name: &str| match name {
+        "codebook" => rows.iter().any(is_other_codebook),
+        name => rows.iter().any(|row| row[name] != rows[0][name]),
+    };
     let has_validation = rows.iter().any(|row| row["on"] == "validation");
     let shown = |(name, digits): &(&'static str, Option<usize>)| {
         let digits = match name.strip_prefix("test_") {

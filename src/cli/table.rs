@@ -5,6 +5,7 @@ use super::output::line;
 use crate::packed::PackedModel;
 use crate::packed::model::PackedLayer;
 use crate::train::evaluate::Score;
+use crate::train::projection::smallest_gap;
 
 /// Prints accuracy and NLL with each kind of weights.
 pub(super) fn scores(rows: &[(String, Score)]) -> Result<(), Failure> {
@@ -39,7 +40,10 @@ fn levels(layer: &PackedLayer) -> String {
         return format!("{} from {first:.4} to {last:.4}, of which weights use {used}", layer.levels.len());
     }
     let total = layer.weights().max(1) as f64;
-    let level = |(level, count): (&f32, &usize)| format!("{level:.4} ({:.1}%)", 100.0 * *count as f64 / total);
+    // As many decimals as tell neighbours apart.
+    let gap = smallest_gap(&layer.levels);
+    let digits = if gap < 1e-3 { (1.0 - gap.log10()).ceil().min(12.0) as usize } else { 4 };
+    let level = |(level, count): (&f32, &usize)| format!("{level:.digits$} ({:.1}%)", 100.0 * *count as f64 / total);
     layer.levels.iter().zip(&layer.occupancy()).map(level).collect::<Vec<_>>().join("  ")
 }
 

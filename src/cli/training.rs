@@ -21,7 +21,7 @@ use crate::report::{self, Accuracies, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::{Dataset, Split};
-use crate::train::evaluate::{Weights, accuracy_on_some, quantized_loss, share_between_levels};
+use crate::train::evaluate::{Weights, accuracy_on_some, quantized_loss, share_off_levels};
 use crate::train::fit::{Control, EpochMetrics, Position, fit};
 use crate::train::objective::Forward;
 use crate::train::recipe::{InitLevels, PriorName, Recipe};
@@ -362,26 +362,34 @@ fn finish(
     }
 }
 
-/// The loss of accuracy by quantizing, in points, and the share of the weights between levels above which advice is
-/// printed.
+/// The loss of accuracy by quantizing, in points, and the share of the weights that are not at a level, above which
+/// advice is printed.
 const NOTABLE_LOSS: f64 = 1.0;
 const NOTABLE_SHARE: f64 = 0.02;
 
-/// Advice for a run whose multi-spike prior has not brought the weights to their levels; `loss` is the accuracy lost by
-/// quantizing, in points.
+/// Advice for a run whose weights lose accuracy as they are quantized, or are not at their levels; `loss` is the
+/// accuracy lost by quantizing, in points.
 fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     let recipe = trainer.recipe();
-    let share = share_between_levels(&trainer.network);
-    let is_drawn = matches!(recipe.prior(), Prior::MultiSpike(_));
-    if !is_drawn || (loss <= NOTABLE_LOSS && share <= NOTABLE_SHARE) {
+    let share = share_off_levels(&trainer.network);
+    if !matches!(recipe.prior(), Prior::MultiSpike(_)) {
+        let is_notable = recipe.forward == Forward::Sampled && loss > NOTABLE_LOSS;
+        let advice = "no prior pulled the weights to levels: quantize --kmeans M fits levels to them";
+        return is_notable.then(|| format!("quantizing costs {loss:.2} points of accuracy; {advice}"));
+    }
+    if loss <= NOTABLE_LOSS && share <= NOTABLE_SHARE {
         return None;
     }
     let costs = if loss > 0.0 { format!("quantizing costs {loss:.2} points of accuracy, and ") } else { String::new() };
     if share <= NOTABLE_SHARE {
         let levels =
             trainer.network.layers().map(|layer| trainer.network.parameters()[layer.levels].value.len()).max()?;
-        // vnq needs a level at 0, which the default codebooks of odd numbers have.
-        let more = if recipe.prior == PriorName::Vnq { levels + 1 + levels % 2 } else { levels + 1 };
+        // vnq needs a level at 0, which the default codebooks of odd numbers have; windows must not have one.
+        let more = match recipe.prior {
+            PriorName::Vnq => levels + 1 + levels % 2,
+            PriorName::Windows => levels + 2 - levels % 2,
+            _ => levels + 1,
+        };
         let more = (more <= *LEVELS.end()).then(|| format!("more levels (--levels {more})"));
         let can_be_fitted = recipe.prior != PriorName::Vnq && recipe.init_levels == InitLevels::Given;
         let fitted =
@@ -395,7 +403,7 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     // This prior needs a level at 0, which k-means does not give.
     let levels = if recipe.prior == PriorName::Vnq { "" } else { " --init-levels kmeans" };
     Some(format!(
-        "{costs}{:.1} % of the weights lie between levels: try more steps (--epochs {}), a stronger prior (--kl-weight \
+        "{costs}{:.1} % of the weights are not at a level: try more steps (--epochs {}), a stronger prior (--kl-weight \
          {stronger}) or two phases (--warmup 0.8 --forward hard{levels})",
         100.0 * share,
         2 * u64::from(recipe.epochs),

@@ -16,6 +16,7 @@ mod steps;
 use super::check_finite;
 use crate::error::Result;
 use crate::packed::PackedModel;
+use crate::packed::model::PackedLayer;
 use constants::{Constants, field_bits};
 use memory::Plan;
 use names::in_comment;
@@ -60,8 +61,9 @@ pub fn source(model: &PackedModel) -> Result<Source> {
 fn heading(model: &PackedModel, constant_bytes: usize, memory_bytes: usize) -> String {
     let graph = model.graph();
     let (input, classes) = (by_x(&graph.input), graph.classes());
+    let weights = if model.layers().iter().any(PackedLayer::is_quantized) { "quantized" } else { "unquantized" };
     let mut lines = vec![
-        format!("{}: a network of quantized weights, written by spikeslab {}.", model.name, env!("CARGO_PKG_VERSION")),
+        format!("{}: a network of {weights} weights, written by spikeslab {}.", model.name, env!("CARGO_PKG_VERSION")),
         String::new(),
         "    int predict(const float *image, float *logits);".to_string(),
         String::new(),

@@ -2,8 +2,8 @@
 //!
 //! A forward returns the output and a cache; the backward takes the cache and the gradient `dy` of the loss with
 //! respect to the output. No layer draws noise (a dense block asks its caller for the ε of each stage), holds
-//! optimizer state or depends on how its gradient is used. Each line
-//! of a backward quotes the line of the forward that it differentiates.
+//! optimizer state or depends on how its gradient is used. In the definition
+//! of a backward, a comment quotes the forward equation that the lines below it differentiate.
 
 pub mod add;
 pub mod avg_pool;

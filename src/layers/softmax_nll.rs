@@ -127,7 +127,7 @@ impl<F: Real> Weighting<'_, F> {
     }
 }
 
-/// The mean negative log-likelihood in nats, with equal weights of all images.
+/// The mean negative log-likelihood in nats of `logits` (B, K) and `labels` (B), with equal weights of all images.
 ///
 /// # Errors
 /// If there is no image, the counts of logits and labels differ or a label is not a class.

@@ -19,7 +19,10 @@ use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use ndarray::{Array1, ArrayD, ArrayViewD};
 
-/// w = Q(θ).
+/// w = Q(θ), of θ's shape, from ascending `levels` (M); in the unit of θ.
+///
+/// # Panics
+/// If there are no levels.
 pub fn forward<F: Real>(theta: ArrayViewD<'_, F>, levels: &[F]) -> ArrayD<F> {
     let quantizer = Quantizer::new(levels);
     theta.mapv(|theta| quantizer.value(theta))

@@ -175,11 +175,21 @@ impl Graph {
     /// few of the weights.
     pub fn keep_first_and_last(&mut self) {
         let last = self.layers().count().saturating_sub(1);
-        for node in &mut self.nodes {
-            if let Op::Conv2d(Convolution { layer, .. }) | Op::Dense(layer) = &mut node.op {
-                layer.unquantized |= layer.index == 0 || layer.index == last;
-            }
+        for layer in self.layers_mut() {
+            layer.unquantized |= layer.index == 0 || layer.index == last;
         }
+    }
+
+    /// Makes every Bayesian layer unquantized.
+    pub fn unquantize(&mut self) {
+        self.layers_mut().for_each(|layer| layer.unquantized = true);
+    }
+
+    fn layers_mut(&mut self) -> impl Iterator<Item = &mut BayesLayer> {
+        self.nodes.iter_mut().filter_map(|node| match &mut node.op {
+            Op::Conv2d(Convolution { layer, .. }) | Op::Dense(layer) => Some(layer),
+            _ => None,
+        })
     }
 
     /// The normalizations, in order.

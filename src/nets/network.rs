@@ -44,8 +44,8 @@ pub enum WeightMode<'a, F> {
     Mean,
     /// Q(θ); the backward pass takes the gradient straight through Q: see [`straight_through`].
     Quantized,
-    /// Sampled around Q(θ): as [`WeightMode::Sample`] with Q(θ) in place of θ, and a backward pass as of
-    /// [`WeightMode::Quantized`].
+    /// Sampled with mean Q(θ) and variance σ², by local reparameterization with this noise. The backward pass takes the
+    /// gradient straight through Q, as in [`WeightMode::Quantized`].
     Hard(&'a Noise<'a, F>),
 }
 

@@ -1,15 +1,15 @@
 //! `network`: the objective of a whole network and its gradient with respect to every parameter.
 //!
 //! Inputs are `x`, `labels`, every parameter by its name and, except under prior `none`, `eps.<layer>` for each layer
-//! that is not `unquantized`. The network is a preset or a text. The numbers of outputs of a preset's layers, and the depth of
-//! `densenet`, are taken from the tensors. Running statistics are not read, since those of the batch are used.
+//! that is not `unquantized`. The network is a preset or a text. The numbers of outputs of a preset's layers, and the
+//! depth of `densenet`, are taken from the tensors. Running statistics are not read, since those of the batch are used.
 
 use super::options::Options;
 use super::priors::{FORMS, SPIKES, check_spike, codebook};
 use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
-use crate::nets::graph::BayesLayer;
+use crate::nets::graph::{BayesLayer, ParameterShape};
 use crate::nets::{Description, Given, Graph, Network, Role};
 use crate::prior::{Codebook, Gaussian, MultiSpike, Prior, Spike};
 use crate::train::config::describe;
@@ -36,9 +36,10 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
     let x = images(inputs)?;
     let graph = graph(options.text("network"), &x, inputs)?;
     check_names(&graph, inputs)?;
+    check_all_there(inputs, tensors(&graph, x.dim().0, objective.prior != Prior::None))?;
     // Every tensor's shape is compared with the graph's before the network takes memory.
     for parameter in graph.parameters.iter().filter(|parameter| parameter.role.is_trained()) {
-        let value = of_shape(inputs, &parameter.name, &parameter.shape)?;
+        let value = inputs.any(&parameter.name)?;
         // Each layer may have another number of levels.
         if parameter.role == Role::Levels {
             codebook(inputs, &parameter.name)?;
@@ -74,14 +75,33 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
 /// ε of a layer, which must have this shape.
 pub(super) fn eps<'a, F: Stored>(inputs: &'a Inputs<F>, layer: &BayesLayer, shape: &[usize]) -> Result<&'a ArrayD<F>> {
     let name = format!("eps.{}", layer.name);
-    let eps = of_shape(inputs, &name, shape)?;
+    let eps = inputs.any(&name)?;
     check_shape(&name, shape, eps.shape())?;
     Ok(eps)
 }
 
-/// The tensor of this name, which is to have this shape.
-fn of_shape<'a, F: Stored>(inputs: &'a Inputs<F>, name: &str, shape: &[usize]) -> Result<&'a ArrayD<F>> {
-    inputs.get(name).ok_or_else(|| Error::tensor(name, format!("shape {shape:?}"), "none"))
+/// The names and shapes of the tensors that a network needs beside `x` and `labels` for `batch` images: its parameters
+/// and, with noise, ε of each layer that has noise.
+fn tensors(graph: &Graph, batch: usize, has_noise: bool) -> Vec<(String, String)> {
+    let of_parameter = |parameter: &ParameterShape| {
+        let shape = if parameter.role == Role::Levels { "[M]".to_string() } else { format!("{:?}", parameter.shape) };
+        (parameter.name.clone(), shape)
+    };
+    let trained = graph.parameters.iter().filter(|parameter| parameter.role.is_trained()).map(of_parameter);
+    let eps = graph.nodes.iter().filter_map(|node| {
+        let layer = node.layer().filter(|layer| has_noise && !layer.unquantized)?;
+        Some((format!("eps.{}", layer.name), format!("{:?}", [&[batch][..], &node.shape].concat())))
+    });
+    trained.chain(eps).collect()
+}
+
+/// Checks that the tensors of these names and shapes are there. The error names all that are missing.
+fn check_all_there<F: Stored>(inputs: &Inputs<F>, tensors: Vec<(String, String)>) -> Result<()> {
+    let mut missing = tensors.into_iter().filter(|(name, _)| inputs.get(name).is_none());
+    let Some((first, shape)) = missing.next() else { return Ok(()) };
+    let others: Vec<String> = missing.map(|(name, shape)| format!("{name} {shape}")).collect();
+    let seen = if others.is_empty() { "none".to_string() } else { format!("none, nor {}", others.join(", ")) };
+    Err(Error::tensor(first, format!("shape {shape}"), seen))
 }
 
 pub(super) fn network<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
@@ -178,7 +198,10 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
             ref other => Err(Error::tensor(name, "shape (I, O) or (O, C, kh, kw)", format!("{other:?}"))),
         }
     };
-    let outputs: Vec<usize> = drawn.map_err(of_tensors)?.layers().map(outputs).collect::<Result<_>>()?;
+    let drawn = drawn.map_err(of_tensors)?;
+    let theta = |layer: &BayesLayer| (format!("{}.theta", layer.name), "(I, O) or (O, C, kh, kw)".to_string());
+    check_all_there(inputs, drawn.layers().map(theta).collect())?;
+    let outputs: Vec<usize> = drawn.layers().map(outputs).collect::<Result<_>>()?;
     let given = if description.is_preset() {
         Given { input, classes: None, outputs: Some(&outputs) }
     } else {

@@ -7,11 +7,13 @@
 //!     shift = β − scale · running mean
 //! ```
 //!
-//! Its input pixels are in [0, 1]; if the network was trained on standardized images, the model standardizes them with
-//! the mean and deviation of the training images. These cannot be folded into the weights, which are indices. The mean
-//! cannot be folded into a bias either: a convolution pads with the mean colour, which is 0 after standardization.
+//! The model takes pixels in [0, 1]; if the network was trained on standardized images, the model standardizes the
+//! pixels with the mean and deviation used in that training. The deviation cannot be folded into quantized weights,
+//! which are indices, nor the mean into a bias: a convolution pads with the mean colour, which standardization maps to
+//! 0.
 //!
-//! Its logits are those of the network with quantized weights, to rounding.
+//! The model computes the logits of the network with quantized weights ([`PackedModel::new`]) or with mean weights
+//! ([`PackedModel::of_means`]), to rounding.
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).
 
@@ -51,8 +53,8 @@ pub struct PackedLayer {
     pub shape: Vec<usize>,
     /// ℓ (M), ascending; empty for an unquantized layer.
     pub levels: Vec<f32>,
-    /// The index of each weight's level: (inputs, outputs), where the inputs of a convolution are the kernel's elements
-    /// (C, kh, kw).
+    /// The index of each weight's level, as a matrix (rows, outputs): the rows are the inputs I of a dense layer, or
+    /// the K = C/groups · kh · kw elements of a convolution's kernel.
     pub fields: Fields,
     /// The weights of an unquantized layer, in the order of `fields`; empty for a quantized layer.
     pub values: Vec<f32>,
@@ -165,8 +167,21 @@ fn by_rows(shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
 impl PackedModel {
     /// Quantizes and folds a network named `name`, trained on images under `standardization`.
     pub fn new(name: &str, network: &Network<f32>, standardization: Option<Standardization>) -> Self {
+        Self::folded(name, network, network.graph().clone(), standardization)
+    }
+
+    /// Folds a network as [`new`](Self::new) does, but leaves every weight as it is: the model computes the logits of
+    /// the mean weights, and no layer is quantized.
+    pub fn of_means(name: &str, network: &Network<f32>, standardization: Option<Standardization>) -> Self {
+        let mut graph = network.graph().clone();
+        graph.unquantize();
+        Self::folded(name, network, graph, standardization)
+    }
+
+    /// The model with the layers of `graph`, which is the graph of `network` but for the layers that are unquantized.
+    fn folded(name: &str, network: &Network<f32>, graph: Graph, standardization: Option<Standardization>) -> Self {
         let values = |position: usize| network.parameters()[position].as_slice();
-        let layers = network.layers().map(|layer| {
+        let layers = graph.layers().map(|layer| {
             let bias = layer.bias.map(|bias| values(bias).to_vec());
             if layer.unquantized {
                 let shape = network.parameters()[layer.theta].value.shape().to_vec();
@@ -177,7 +192,7 @@ impl PackedModel {
             let index = |i: usize| quantizer.index(theta.as_slice()[i]);
             PackedLayer::new(&layer.name, theta.value.shape().to_vec(), levels, index, bias)
         });
-        let norms = network.graph().norms().map(|norm| {
+        let norms = graph.norms().map(|norm| {
             let [gamma, beta, mean, variance] =
                 [norm.gamma, norm.beta, norm.running_mean, norm.running_var].map(values);
             let scale: Vec<f32> =
@@ -186,7 +201,7 @@ impl PackedModel {
             Affine { scale, shift }
         });
         let (layers, norms) = (layers.collect(), norms.collect());
-        Self::of_parts(name.to_string(), network.graph().clone(), standardization, layers, norms)
+        Self::of_parts(name.to_string(), graph, standardization, layers, norms)
     }
 
     /// A model of these layers and normalizations, in the order of the graph's nodes.

@@ -1,4 +1,4 @@
-//! The codebook: the M levels ℓ_k that the weights of a layer are drawn to, and the prior mass a_k of each.
+//! The codebook: the M levels ℓ_k that the weights of a layer are pulled to, and the prior mass a_k of each.
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -47,7 +47,7 @@ impl<F: Real> Codebook<F> {
     }
 
     /// The default codebook of M levels, symmetric and evenly spaced, with a zero level if M is odd. The outermost
-    /// levels were measured for M = 2, 3, 4, 5 and 8; for other M they are ±0.35.
+    /// levels are ±0.2 for M = 2 and 3, ±0.3 for 4 and 5, else ±0.35; for M = 2, 3, 4, 5 and 8 trainings chose them.
     ///
     /// # Errors
     /// Unless M lies in 2..=256.

@@ -1,4 +1,4 @@
-//! The priors that draw weights to levels, and the quantizer that replaces each weight by a level.
+//! The priors that pull weights to levels, and the quantizer that replaces each weight by a level.
 //!
 //! # The multi-spike-and-slab prior
 //!
@@ -30,8 +30,9 @@
 //! dense layers, the negative loss times the size of the data set estimates a lower bound on the logarithm of the
 //! evidence, up to v₀ and the constant of the prior. A convolution draws the noise of each position by itself (see
 //! [`train::draw`](crate::train::draw)), so that with convolutions it estimates such a bound only approximately. Where
-//! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ the loss is a tempered objective;
-//! with the per-weight scale κ differs from layer to layer, and the loss bounds nothing (chapter 6 of the course). With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
+//! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ the loss is a tempered
+//! objective; with the per-weight scale κ differs from layer to layer, and the loss bounds nothing (chapter 6 of the
+//! course). With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
 //! below F_true.
 //!
 //! # The prior is improper
@@ -44,9 +45,10 @@
 //!
 //! # Where the published code departs from the equations
 //!
-//! The published code trains with θ·s but evaluates with c/s, keeps only the last layer's KL and doubles it, discards
-//! the clip of ln σ², passes ln σ² where ln σ is expected, puts a sigmoid on the logits, evaluates with batch
-//! statistics and does not shuffle. This crate implements the equations.
+//! The published code multiplies θ by a scale s in training but divides the levels c by s in evaluation, keeps only the
+//! KL of the last layer and doubles it, discards the result of clipping ln σ², passes ln σ² where ln σ is expected,
+//! puts a sigmoid on the logits, evaluates with batch statistics and does not shuffle. This crate implements the
+//! equations.
 //!
 //! Derived in [chapter 3 of the course](crate::course::many_spikes).
 

@@ -51,8 +51,9 @@ const DEEPEST: f64 = 2000.0;
 /// The rule leaves out the fraction e^−`END` of an interval at either end.
 const END: f64 = 46.0;
 
-/// F_true of one weight, whose 9σ must be finite: ln σ² below 1415. Adds its derivative with respect to the levels to
-/// `dlevels` (M).
+/// F_true of one weight in nats, and its derivatives with respect to θ and ln σ². `levels` (M) are ascending,
+/// `level_weights` (M) are the masses a_k with sum 1; ln σ² must be below 1415, so that 9σ is finite. Adds the
+/// derivative with respect to the levels to `dlevels` (M).
 pub fn quadrature(
     theta: f64,
     log_sigma2: f64,

@@ -36,7 +36,8 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// One step on a parameter and its moments; `step` counts from 1.
+    /// Step n = `step`, from 1: changes a parameter and its moments m, v in place; all four slices have one length.
+    /// `learning_rate` is the rate of the [equations](self), after any schedule.
     ///
     /// # Panics
     /// If the slices differ in length, or `step` is 0.

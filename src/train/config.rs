@@ -23,8 +23,8 @@ pub const VERSION: u32 = 2;
 pub struct Config {
     /// The version of the format.
     pub version: u32,
-    /// The name of the network: that of a preset, without its sizes, or that of the file with the network's text,
-    /// without folder and ending. In a run of version 1, that of a preset with its sizes.
+    /// The name of the network: a preset's name without sizes, or the name of the file with the network's text, without
+    /// folder and extension. In a run of version 1: a preset's name with its sizes.
     pub network: String,
     /// The lines of the network's text, with the shape of the images and the number of classes filled in. None in a run
     /// of version 1, whose network is a preset.
@@ -44,8 +44,8 @@ pub struct Config {
     /// The share of these images that is held out for validation; none if epochs are evaluated on the test images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// The means and deviations by which all images are standardized: those of the training images or, with a teacher,
-    /// those that it was trained with; none for pixels in [0, 1].
+    /// The means and deviations by which all images are standardized: those of the training images or, with a teacher
+    /// or initial weights, those that these were trained with; none for pixels in [0, 1].
     pub standardization: Option<Standardization>,
     /// The origin of the initial weights; none if they are drawn at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]

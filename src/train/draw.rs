@@ -27,9 +27,9 @@
 //! convolutions have correlations of 0.84 (`conv1`) and 0.72 (`conv2`) under drawn weights, and of 0 under drawn
 //! pre-activations. 2×2 max pooling turns the independent noise of the latter into a shift of the mean: by 0.12 σ and
 //! 0.09 σ on average over all windows, and by 1.03 σ where the means of the four positions are equal. The cost of drawn
-//! weights: one draw is used for all images, so that figures vary more from one set of draws to another (the standard
-//! errors above), and more draws are needed to average this out. Time and memory of a draw are those of a pass with
-//! mean weights.
+//! weights: one draw is used for all images, so that the metrics vary more from one set of draws to another (the
+//! standard errors above), and more draws are needed to average this out. Time and memory of a draw are those of a pass
+//! with mean weights.
 //!
 //! # Draws of M-ary networks
 //!

@@ -173,23 +173,23 @@ pub fn labels(data: &Dataset) -> Vec<usize> {
     data.labels().iter().map(|label| usize::from(*label)).collect()
 }
 
-/// The share of the weights that lie between levels: farther from their nearest level than a quarter of the distance
-/// from it to the next level on the weight's side.
-pub fn share_between_levels<F: Real>(network: &Network<F>) -> f64 {
-    let (mut between, mut weights) = (0_usize, 0_usize);
+/// The share of the weights that are not at a level: farther from their nearest level than a quarter of the distance
+/// from it to the next level on the weight's side or, beyond an outermost level, to its only neighbour.
+pub fn share_off_levels<F: Real>(network: &Network<F>) -> f64 {
+    let (mut off, mut weights) = (0_usize, 0_usize);
     for layer in network.layers().filter(|layer| !layer.unquantized) {
         let [theta, levels] = [layer.theta, layer.levels].map(|position| network.parameters()[position].as_slice());
         let quantizer = Quantizer::new(levels);
-        let is_between = |theta: &&F| {
+        let is_off = |theta: &&F| {
             let own = quantizer.index(**theta);
-            let next = if **theta > levels[own] { own + 1 } else { own.wrapping_sub(1) };
-            let far = |next: &F| (**theta - levels[own]).abs() * F::of(4.0) > (*next - levels[own]).abs();
-            levels.get(next).is_some_and(far)
+            let (above, below) = (levels.get(own + 1), own.checked_sub(1).map(|below| &levels[below]));
+            let next = if **theta > levels[own] { above.or(below) } else { below.or(above) };
+            next.is_some_and(|next| (**theta - levels[own]).abs() * F::of(4.0) > (*next - levels[own]).abs())
         };
-        between += theta.iter().filter(is_between).count();
+        off += theta.iter().filter(is_off).count();
         weights += theta.len();
     }
-    between as f64 / weights.max(1) as f64
+    off as f64 / weights.max(1) as f64
 }
 
 /// The quantized loss Σ (θ − Q(θ))² over the weights of all layers that are quantized.

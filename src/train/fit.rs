@@ -3,7 +3,7 @@
 
 use super::data::augment::augment;
 use super::data::{Dataset, Split};
-use super::evaluate::{Weights, quantized_loss, share_between_levels};
+use super::evaluate::{Weights, quantized_loss, share_off_levels};
 use super::objective::Loss;
 use super::trainer::{Trainer, Training};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ pub struct EpochMetrics {
     pub kl_weight: f64,
     /// Σ (θ − Q(θ))² at the epoch's end.
     pub quantized_loss: f64,
-    /// The share of the weights at a level at the epoch's end, the complement of [`share_between_levels`]; none in the
+    /// The share of the weights at a level at the epoch's end, the complement of [`share_off_levels`]; none in the
     /// metrics of earlier versions of the program.
     #[cfg_attr(feature = "files", serde(default, skip_serializing_if = "Option::is_none"))]
     pub share_at_level: Option<f64>,
@@ -185,7 +185,7 @@ fn measure<F: Real>(
         kl: position.sum.kl / steps,
         kl_weight,
         quantized_loss: quantized_loss(network),
-        share_at_level: Some(1.0 - share_between_levels(network)),
+        share_at_level: Some(1.0 - share_off_levels(network)),
         accuracy_mean,
         accuracy_quantized,
         levels: levels.collect(),

@@ -5,9 +5,7 @@
 
 pub mod pytorch;
 
-use super::checkpoint;
 use super::data::Dataset;
-use super::run::Run;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::EPSILON;
 use crate::nets::graph::NormLayer;
@@ -80,10 +78,10 @@ const IMAGES: usize = 128;
 /// are 1 − ε in a packed model, 1 in its export.
 const FOLDED_TOLERANCE: f32 = 1e-4;
 
-/// Gives statistics to the normalizations that have none, because they were folded into a scale and a shift, as in a
-/// packed model: those of running mean 0 and running variance 1. With running statistics the network computes the same
-/// as before this call. Training normalizes by the statistics of each batch: with these the network computes nearly the
-/// same as with running statistics, but only after this call.
+/// Restores running statistics to normalizations that were folded into a scale and a shift, as in a packed model; they
+/// are recognized by a running mean of 0 and a running variance of 1. This call does not change what the network
+/// computes with running statistics. It is needed before training, which uses batch statistics: only after this call
+/// does the network compute nearly the same with both.
 ///
 /// ```text
 /// y = scale · x + shift = γ (x − μ)/√(s² + ε) + β
@@ -131,18 +129,6 @@ pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The network in the checkpoint of the run in `dir`.
-///
-/// # Errors
-/// If there is no such run, or it has no checkpoint.
-pub fn of_run(dir: &Path) -> Result<Network<f32>> {
-    Run::config(dir)?;
-    if !Run::has_checkpoint(dir)? {
-        return Err(Error::file(dir, "a run with a checkpoint", "none"));
-    }
-    Ok(checkpoint::load(&Run::checkpoint_path(dir))?.network)
 }
 
 pub(crate) fn is_taken_over(role: Role) -> bool {

@@ -7,10 +7,11 @@
 //! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
 //! ```
 //!
-//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N·loss estimates the evidence lower
-//! bound, under the conditions in [`prior`](crate::prior), of a network that is normalized by the statistics of such
-//! batches. With the per-weight scale, which the published code uses, the KL draws the weights of small layers to their
-//! levels as strongly as the weights of large layers. NLL and KL are reported separately, the KL unscaled.
+//! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N_train · loss estimates the evidence
+//! lower bound under the conditions in [`prior`](crate::prior), for a network whose batch normalization uses the
+//! statistics of the training batches. With the per-weight scale, which the published code uses, the KL pulls the
+//! weights of small layers to their levels as strongly as the weights of large layers. NLL and KL are reported
+//! separately, the KL unscaled.
 //!
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
@@ -100,11 +101,12 @@ pub struct Evaluation<F> {
 
 impl Objective {
     /// The objective on images `x` (B, C, H, W) and their labels, with batch statistics and `kl_weight` κ. The layers
-    /// compute with the weights that [`Objective::forward`] names, and with the noise `noise`. With a teacher, the loss
-    /// is that of [`distillation`].
+    /// compute with the weights that [`Objective::forward`] names, and with the noise `noise`. `labels` has B elements.
+    /// With a teacher, the loss of [`distillation`] takes the place of the NLL; κ · kl_scaled is added to it as usual.
     ///
     /// # Errors
-    /// If a shape does not fit, a label is not a class, or a codebook is not ascending.
+    /// If there is no image, a shape does not fit, a label is not a class, a normalization has fewer than two values
+    /// per channel, a codebook is not ascending, or the prior is not defined for a codebook.
     pub fn evaluate<F: Real>(
         &self,
         network: &Network<F>,

@@ -7,7 +7,7 @@
 //! | learning rate | constant | falls linearly to 0 |
 //! | levels | not yet | learned |
 //!
-//! With a prior from the first step on, weights are drawn to their nearest levels before the network has learned which
+//! With a prior from the first step on, weights are pulled to their nearest levels before the network has learned which
 //! levels suit them, and they stay there. A run without a first phase starts in the second, with the codebook and the
 //! ln σ² of a new network; but if its weights come from another training, its second phase begins as described here.
 //!
@@ -16,8 +16,9 @@
 //! ```text
 //! ℓ:      the codebook, or the M levels of least Σ (θ − Q(θ))²
 //!         (see prior::kmeans)
-//! ln σ² = 2 ln(0.1 g),   g = min_k (ℓ_{k+1} − ℓ_k):
-//!         σ is a tenth of the smallest gap
+//! ln σ² = 2 ln(0.1 g), clamped to [−10, 1],
+//!         g = min_k (ℓ_{k+1} − ℓ_k): σ is a tenth of the
+//!         smallest gap, but at least e⁻⁵ = 0.0067
 //! ```
 //!
 //! and with Adam's moments and its count of steps at 0, since the objective changes here. Where the layers compute with

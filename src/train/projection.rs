@@ -1,7 +1,8 @@
-//! Projections of parameters into their domains after each step, in this order: ln σ² into [−10, 1]; a zero level back
-//! to 0; levels ascending and at least a gap apart, for the command a 200th of the smallest spacing of the initial
-//! codebook or, for levels fitted by k-means, of their mean spacing if that is smaller; and θ: under a multi-spike prior into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ], but where the layers compute with
-//! Q(θ), whatever the prior, into [ℓ_1 − g, ℓ_M + g], g the smallest gap (see [`phase`](super::phase)).
+//! Projections of parameters into their domains after each step, in this order. ln σ²: into [−10, 1], in both phases.
+//! The rest only in the second phase. Levels: a zero level is set back to 0, and neighbours are kept at least
+//! `level_gap` apart (with k-means levels at least min(`level_gap`, a 200th of their mean spacing)). θ: into [ℓ_1 − g,
+//! ℓ_M + g], g the smallest gap, if the layers compute with Q(θ) (see [`phase`](super::phase)); otherwise, under a
+//! multi-spike prior, into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 //!
 //! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
 //! [`prior`](crate::prior).

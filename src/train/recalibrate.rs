@@ -1,9 +1,9 @@
 //! Running statistics for the weights that a network is used with.
 //!
-//! Training estimates the statistics of the normalizations under sampled weights, while these still change. Under mean
-//! and under quantized weights the inputs of every normalization have other statistics, and in a deep network the
-//! differences accumulate. This module estimates them again over n batches of training images, each of which is
-//! normalized by its own batch statistics:
+//! Training updates the running statistics of batch normalization while the weights still change, and under the weights
+//! of its forward pass, usually sampled ones. Under mean or quantized weights the inputs of a normalization have other
+//! means and variances, and in a deep network the differences accumulate. This module computes the running statistics
+//! anew over n batches of training images; each batch is normalized by its own statistics:
 //!
 //! ```text
 //! μ = 1/n Σ_i μ_i          s² = 1/n Σ_i s_i²
@@ -15,9 +15,6 @@ use super::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nets::{Network, Normalization, Role, WeightMode};
 use crate::scalar::Real;
-
-/// A number of training images that is enough for most networks.
-pub const IMAGES: usize = 4096;
 
 /// The network with its running statistics estimated under `weights` from `images` images of `data`, evenly spread over
 /// it, or from all its images if it has fewer, in batches of `batch_size`. A last, incomplete batch is left out.

@@ -33,14 +33,14 @@
 //! levels depends on the number of steps, not of epochs: where 32 epochs are fewer than 4,000 steps, the default is the
 //! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
 //! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises
-//! from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior draws its weights to levels. A
-//! deep network learns slowly, and a weight that the prior has drawn to a level stays there. With a linear rise in one
+//! from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior pulls its weights to levels. A
+//! deep network learns slowly, and a weight that the prior has pulled to a level stays there. With a linear rise in one
 //! phase all weights have their final levels after two epochs, hence the power. From about κ = 0.1 on, the KL keeps
 //! weights from changing their levels. In two phases κ therefore ends at 0.1: if it ends at 1, ResNet-20's quantized
-//! accuracy is 0.2 points lower, and if it ends at 20, 0.9 points lower. Every layer but the last is followed by a
-//! normalization that cancels a common factor of its weights. In one phase, levels with a high rate therefore shrink
-//! until their distances are no longer large against the smallest allowed σ: at a `level_rate` of 0.01 and a rate of
-//! 0.005, to a tenth.
+//! accuracy is 0.2 points lower, and if it ends at 20, 0.9 points lower. In the networks of the crate every layer but
+//! the last is followed by a normalization, so a common factor of the layer's weights does not change the output. In
+//! one phase, levels with a high rate therefore shrink, until their distances are no longer much larger than the
+//! smallest allowed σ: at a `level_rate` of 0.01 and a learning rate of 0.005, to a tenth of their first values.
 //!
 //! The rise of κ and the fall of the learning rate are derived in [chapter 6 of the course](crate::course::objective).
 
@@ -128,13 +128,14 @@ pub enum InitLevels {
 
 /// How to train: see the [module](self). Each field is an option of the command and an entry of `config.json`; the
 /// first line of its documentation is the option's help. The defaults in brackets are those of the command, which knows
-/// data and codebook. [`Recipe::default`] has the values of the module's column `default`; [`Recipe::with_enough_steps`] and
-/// [`projection::level_gap`](super::projection::level_gap) adapt it to data and codebook.
+/// data and codebook. [`Recipe::default`] has the values of the module's column `default`;
+/// [`Recipe::with_enough_steps`] and [`projection::level_gap`](super::projection::level_gap) adapt it to data and
+/// codebook.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Recipe {
-    /// The prior that draws every layer's weights to levels [default: nearest]
+    /// The prior that pulls every layer's weights to levels [default: nearest]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub prior: PriorName,
     /// KL to one spike: the exact function, or the published fit [default: exact]
@@ -154,8 +155,9 @@ pub struct Recipe {
     /// [default: 1, and 6 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
-    /// Share of the steps, from 0 to below 1, that come before noise, prior and levels [default: with --init 0, else
-    /// with --recipe best 0.8 for deep networks, 0.5 with --forward hard or straight-through, and otherwise 0]
+    /// Share of the steps, from 0 to below 1, in the first phase, without noise, prior and levels [default: 0; with
+    /// --recipe best and without --init or --prior none or gaussian: 0.8 for deep networks, 0.5 for others with
+    /// --forward hard or straight-through]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub warmup: f64,
@@ -258,7 +260,7 @@ impl Recipe {
         }
     }
 
-    /// The defaults of [`RecipeName::OnePhase`]: the prior draws the weights from the first step on.
+    /// The defaults of [`RecipeName::OnePhase`]: the prior pulls the weights from the first step on.
     pub fn in_one_phase(layers: usize) -> Self {
         if layers < DEEP {
             return Self::default();
@@ -387,7 +389,8 @@ impl Recipe {
         self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from())).clamp(0.0, 1.0)
     }
 
-    /// κ once `epochs` epochs of the second phase are over; `epochs` need not be a whole number.
+    /// κ after `epochs` epochs (not necessarily whole) of the second phase: `kl_weight` · min(1, epochs /
+    /// `kl_warmup`)^p, p = `kl_warmup_power`.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
         let warmup = self.kl_warmup();
         if epochs >= warmup {

@@ -12,9 +12,9 @@
 //! Brier = Σ_k (p̄_k − [k = y])²
 //! ```
 //!
-//! The expected entropy is the uncertainty that remains when the weights are known: images that look like several
-//! classes. The mutual information I of label and weights (Houlsby et al. 2011; Depeweg et al. 2018) is the
-//! disagreement between the draws, which more training data could reduce. By Jensen's inequality I ≥ 0; values that
+//! The expected entropy is the uncertainty that remains when the weights are known; it is high for images that look
+//! like several classes. The mutual information I of label and weights (Houlsby et al. 2011; Depeweg et al. 2018) is
+//! the disagreement between the draws, which more training data could reduce. By Jensen's inequality I ≥ 0; values that
 //! rounding makes negative are set to 0. With one draw I = 0.
 //!
 //! | figure | file | source |
@@ -44,7 +44,7 @@
 //! # Ok::<(), spikeslab::Error>(())
 //! ```
 //!
-//! The logits of a draw of a network's weights are those of [`draw`](super::draw::draw) of the network;
+//! To get the logits of one draw, evaluate the network that [`draw`](super::draw::draw) returns with mean weights;
 //! [`evaluate::predictions`](super::evaluate::predictions) adds up the draws over a data set.
 //!
 //! Derived in [chapter 8 of the course](crate::course::uncertainty).

@@ -44,6 +44,19 @@ fn a_densenet_of_the_sizes_asked_for() {
     assert!(printed.contains(&format!("{densenet}, step of 1 image")), "{printed}");
 }
 
+/// A text may fix its number of classes, or leave it to the data.
+#[test]
+fn networks_of_texts() {
+    let place = Workplace::new();
+    for (classes, name) in [("7", "seven.net"), ("classes", "any.net")] {
+        std::fs::write(place.path(name), format!("input 1x2x2\nflatten\ndense {classes}\n")).unwrap();
+        let printed = place.succeed(&["bench", name, "--batch-size", "2"]);
+        assert!(printed.contains("step of 2 images"), "{printed}");
+    }
+    std::fs::write(place.path("open.net"), "flatten\ndense 7\n").unwrap();
+    place.refuse(&["bench", "open.net"], 2, &["open.net", "input"]);
+}
+
 #[test]
 fn what_cannot_be_timed_is_refused() {
     let place = Workplace::new();

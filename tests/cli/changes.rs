@@ -162,9 +162,8 @@ fn a_run_killed_before_its_next_checkpoint_goes_on_to_the_new_end() {
     check_metrics(&place, "killed");
     assert_eq!(config(&place, "killed")["recipe"]["epochs"], 40);
     // Other commands read the run in this state, and its number of epochs can be changed once more.
-    for arguments in [&["eval", "killed"][..], &["quantize", "killed", "--out", "out.packed"]] {
-        place.succeed(arguments);
-    }
+    place.succeed(&["eval", "killed"]);
+    assert!(place.run(&["quantize", "killed", "--out", "out.packed"]).status.success());
     assert!(place.succeed(&["inspect", "killed"]).starts_with("run of mlp after epoch 2 of 40"));
     place.copy("killed", "twice");
     place.succeed(&["train", "--resume", "killed"]);

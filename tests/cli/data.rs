@@ -43,6 +43,19 @@ fn a_folder_of_images_gives_a_model_that_names_its_classes() {
     let predicted = place.succeed(&["predict", "run/model.packed", "flowers/rose/3.png", "flowers/aster/3.png"]);
     let classes: Vec<&str> = predicted.lines().map(|line| line.split_whitespace().nth(2).unwrap()).collect();
     assert_eq!(classes, ["rose", "aster"], "{predicted}");
+    // The test images of a folder are named by their files, which are in no order.
+    let predicted = place.succeed(&["predict", "run/model.packed", "--data", "flowers"]);
+    let objects = place.succeed(&["predict", "run/model.packed", "--data", "flowers", "--json"]);
+    assert_eq!((predicted.lines().count(), objects.lines().count()), (4, 4), "{predicted}");
+    for (i, (line, object)) in predicted.lines().zip(objects.lines()).enumerate() {
+        let object: Value = serde_json::from_str(object).unwrap();
+        let file = object["file"].as_str().unwrap();
+        assert_eq!(object["image"], json!(i));
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let class = if file.starts_with("flowers/rose/") { "rose" } else { "aster" };
+        assert_eq!((words[0], words[1], words[3]), (file, "label", class), "{line}");
+        assert!(place.path(file).is_file(), "{file}");
+    }
     let inspected = place.succeed(&["inspect", "run/model.packed"]);
     assert!(inspected.contains("trained on flowers, 2 classes: aster, rose\n"), "{inspected}");
 

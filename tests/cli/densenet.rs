@@ -131,6 +131,9 @@ fn a_deep_network_has_two_phases_unless_another_recipe_is_named() {
         begun("given", &["--forward", "straight-through", "--keep-first-last=false", "--warmup", "0.5"]);
     assert_eq!(field(&given, &phases[..4]), [json!(0.5), json!("straight-through"), json!("kmeans"), json!("none")]);
     assert_eq!(unquantized, 0);
+    // Levels that are given are not replaced by those of k-means.
+    let (levels, _) = begun("levels", &["--codebook=-0.9,0,0.9"]);
+    assert_eq!(field(&levels, &phases[..3]), [json!(0.8), json!("hard"), json!("given")]);
     let (first, _) = begun("first", &["--prior", "none"]);
     assert_eq!(field(&first, &phases[..2]), [json!(0.0), json!("sampled")]);
     let (second, _) = begun("second", &["--init", "first"]);

@@ -256,6 +256,13 @@ fn logits_are_saved_where_nothing_is_lost_and_only_as_many_as_can_be_read() {
     place.refuse(&run("run/checkpoint.safetensors"), 1, &["a file that no run needs", "checkpoint.safetensors"]);
     place.refuse(&run("data"), 1, &["data", "a file to write", "a directory"]);
     place.refuse(&run("none/logits"), 1, &["none"]);
+    fs::copy(place.path("run/model.packed"), place.path("x.packed")).unwrap();
+    for arguments in [
+        &["eval", "x.packed", "--data", "data", "--save-logits", "x.packed"][..],
+        &["eval", "run", "--ood", "x.packed", "--save-logits", "./x.packed"],
+    ] {
+        place.refuse(arguments, 1, &["x.packed", "another file than the input"]);
+    }
     // 100,000 draws of 64 images of ten classes, twice, take 512 MB; those of 640 images more than 4 GiB.
     write_data(&place.path("many"), 10, 640, 12);
     let many = ["eval", "run", "--data", "many", "--samples", "100000", "--save-logits", "logits"];

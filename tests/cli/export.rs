@@ -2,8 +2,8 @@ use super::Workplace;
 use safetensors::SafeTensors;
 use spikeslab::export::safetensors::{Precision, WeightEncoding};
 use spikeslab::export::{c, onnx, safetensors as tensors};
-use spikeslab::packed::format;
-use spikeslab::train::checkpoint;
+use spikeslab::packed::{PackedModel, format};
+use spikeslab::train::{Run, checkpoint};
 use std::fs;
 
 #[test]
@@ -63,8 +63,21 @@ fn mean_weights() {
     for (one, other) in of_run.parameters().iter().zip(of_file.parameters()) {
         assert_eq!(one.value, other.value, "{}", one.name);
     }
-    let packed = ["export", "run/model.packed", "--to", "safetensors", "--mean", "--out", "x"];
-    place.refuse(&packed, 1, &["run/model.packed", "a run", "a packed model"]);
+    for to in ["safetensors", "onnx", "c"] {
+        let packed = ["export", "run/model.packed", "--to", to, "--mean", "--out", "x"];
+        place.refuse(&packed, 1, &["run/model.packed", "a run", "a packed model"]);
+    }
+    // Other programs compute with the mean weights too.
+    let config = Run::config(&place.path("run")).unwrap();
+    let of_means = PackedModel::of_means(&config.network, &network, config.standardization);
+    let of_means = of_means.with_trained_on(config.trained_on);
+    for (to, file) in [
+        ("onnx", onnx::to_bytes(&of_means, onnx::DEFAULT_OPSET).unwrap()),
+        ("c", c::source(&of_means).unwrap().text.into_bytes()),
+    ] {
+        place.succeed(&["export", "run", "--to", to, "--out", "mean", "--mean"]);
+        assert_eq!(place.read("mean"), file, "{to}");
+    }
 }
 
 #[test]
@@ -82,7 +95,8 @@ fn what_cannot_be_written_is_refused() {
         2,
         &["dequantized", "--to safetensors", "--to onnx"],
     );
-    place.refuse(&export(&["c", "--out", "x", "--mean"]), 2, &["mean", "--to safetensors", "--to c"]);
+    let half = export(&["c", "--out", "x", "--mean", "--half"]);
+    place.refuse(&half, 2, &["half", "--to safetensors", "--to c"]);
     place.refuse(&export(&["safetensors", "--out", "x", "--half"]), 2, &["--mean"]);
     place.refuse(&export(&["safetensors", "--out", "x", "--mean", "--dequantized"]), 2, &["--mean", "--dequantized"]);
     place.refuse(&export(&["c", "--out", "data"]), 1, &["data", "a file to write", "a directory"]);
@@ -108,7 +122,7 @@ fn a_run_whose_weights_were_drawn_to_no_levels_is_told() {
         assert!(output.status.success(), "{arguments:?}");
         String::from_utf8(output.stderr).unwrap()
     };
-    let rounded = "none: no prior drew its weights to levels, so that they are rounded to its codebook; quantize --kmeans M \
+    let rounded = "none: no prior pulled its weights to levels, so that they are rounded to its codebook; quantize --kmeans M \
                    fits levels to them\n";
     for arguments in [&["export", "none", "--to", "c", "--out", "x.c"][..], &["predict", "none", "--data", "data"]] {
         assert_eq!(notes(arguments), rounded);

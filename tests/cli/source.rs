@@ -83,6 +83,9 @@ fn a_spoilt_run_is_refused_by_every_command() {
                 if gone && arguments[0] == "quantize" { &["run", "a run directory", "none"][..] } else { parts };
             place.refuse(arguments, 1, parts);
         }
+        if !gone {
+            place.refuse(&["train", "mlp", "--data", "data", "--init", "run", "--out", "new"], 1, parts);
+        }
         let parts = if gone { &["run", "a run directory", "none"][..] } else { parts };
         place.refuse(&["train", "--resume", "run"], 1, parts);
     }
@@ -95,7 +98,8 @@ fn a_run_without_a_checkpoint_can_only_be_resumed() {
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {
         fs::remove_file(place.path("begun").join(name)).unwrap();
     }
-    for arguments in [&["eval", "begun"][..], &["inspect", "begun"], &["quantize", "begun", "--out", "x"]] {
+    let init = ["train", "mlp", "--data", "data", "--init", "begun", "--out", "new"];
+    for arguments in [&["eval", "begun"][..], &["inspect", "begun"], &["quantize", "begun", "--out", "x"], &init] {
         place.refuse(arguments, 1, &["begun", "a run with a checkpoint", "none"]);
     }
     for arguments in [&["eval", "data"][..], &["inspect", "data"], &["quantize", "data", "--out", "x"]] {

@@ -1,5 +1,5 @@
 use super::{SHORT, Workplace};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 
 #[test]
@@ -15,9 +15,15 @@ fn a_row_a_run_as_columns_csv_and_json() {
         (&["a,1", "mlp", "data", "nearest", "3", "7"][..], &["two", "mlp", "data", "none", "4", "0"][..])
     );
 
+    // Runs that differ in their levels alone, of one number.
+    place.train("three", &["--codebook=-0.4,0,0.4"]);
+    let table = place.succeed(&["summarize", "a,1", "three"]);
+    assert!(table.contains("[-0.2,0.0,0.2]") && table.contains("[-0.4,0.0,0.4]"), "{table}");
+    assert!(!place.succeed(&["summarize", "a,1", "two"]).contains("codebook"));
+
     let csv = place.succeed(&["summarize", "a,1", "two", "--format", "csv"]);
     let rows: Vec<&str> = csv.lines().collect();
-    assert_eq!(rows[0].split(',').count(), 39, "{csv}");
+    assert_eq!(rows[0].split(',').count(), 41, "{csv}");
     assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,test,"), "{csv}");
 
     let json = place.succeed(&["summarize", "a,1", "two", "--format", "json"]);
@@ -37,6 +43,8 @@ fn a_row_a_run_as_columns_csv_and_json() {
         assert!(result[name].is_f64());
         assert_eq!(rows[1][format!("test_{name}")], result[name], "{name}");
     }
+    assert_eq!((&rows[0]["codebook"], &rows[0]["unquantized_layers"]), (&json!([-0.2, 0.0, 0.2]), &json!(0)));
+    assert_eq!(rows[0]["level_gap"], json!(0.001));
     assert!(rows[1]["images"].is_null() && rows.len() == 2, "{json}");
     for (cells, row) in lines[1..].iter().zip(&rows) {
         let number = |name: &str| row[name].as_f64().unwrap();

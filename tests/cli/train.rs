@@ -157,7 +157,7 @@ fn the_configuration_holds_the_options() {
             "prior": "vnq", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.5, "kl_warmup": 0.25,
             "kl_warmup_power": 2, "warmup": 0.0, "forward": "sampled", "init_levels": "given", "epochs": 1,
             "batch_size": 64, "learning_rate": 0.003, "decay_from": 0.5, "level_rate": 0.25,
-            "level_gap": f64::from(0.1_f32) / 200.0, "gradient_clip": 2.0, "weight_decay": 0.25, "augment": false,
+            "level_gap": 0.0005, "gradient_clip": 2.0, "weight_decay": 0.25, "augment": false,
             "seed": u64::MAX,
         },
     });
@@ -355,7 +355,7 @@ fn definitions_train_as_kernels_do() {
 
 /// The advice names options that can be given and that change something.
 #[test]
-fn advice_for_weights_between_levels() {
+fn advice_for_weights_off_their_levels() {
     let place = Workplace::new();
     let last = |out: &str, options: &[&str]| place.train(out, options).lines().last().unwrap().to_string();
     let kmeans = "(--warmup 0.8 --forward hard --init-levels kmeans)";
@@ -365,11 +365,15 @@ fn advice_for_weights_between_levels() {
         ("vnq", &["--prior", "vnq"], "(--kl-weight 1)", "(--warmup 0.8 --forward hard)"),
     ] {
         let line = last(out, options);
-        for part in ["% of the weights lie between levels", "(--epochs 4)", weight, phases] {
+        for part in ["% of the weights are not at a level", "(--epochs 4)", weight, phases] {
             assert!(line.contains(part), "{part} in {line}");
         }
     }
     for prior in ["none", "gaussian"] {
-        assert!(!last(prior, &["--prior", prior]).contains("between levels"), "{prior}");
+        assert!(!last(prior, &["--prior", prior]).contains("at a level"), "{prior}");
     }
+    // Levels so close together that all weights are beyond the outermost ones.
+    let line = last("narrow", &["--codebook=-1e-5,0,1e-5"]);
+    assert!(line.contains("% of the weights are not at a level"), "{line}");
+    assert!(last("windows", &["--prior", "windows"]).contains("% of the weights are not at a level"));
 }

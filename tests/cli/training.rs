@@ -61,6 +61,10 @@ fn a_signal_to_end_leaves_a_run_that_resume_continues_to_the_same_bits() {
         assert!(!place.path("a run/model.packed").exists());
         // The stopped run can be inspected.
         assert!(place.succeed(&["inspect", "a run"]).starts_with(&format!("run of mlp after epoch {epochs} of 12")));
+        // It can be quantized too, with a note.
+        let output = place.run(&["quantize", "a run", "--out", "x.packed"]);
+        let note = format!("a run: after epoch {epochs} of 12 the weights may be far from their levels\n");
+        assert_eq!((output.status.success(), &*String::from_utf8_lossy(&output.stderr)), (true, &*note));
     }
     place.succeed(&["train", "--resume", "a run"]);
     assert_same_results(&place, "whole", "a run");

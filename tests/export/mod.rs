@@ -90,22 +90,28 @@ fn network(graph: Graph, levels: usize) -> Network<f32> {
     network
 }
 
-/// The packed model of a network; a model of colour images standardizes them.
-fn model(graph: Graph, levels: usize) -> PackedModel {
+/// The standardization of a model of these images: that of colour images.
+fn standardization(graph: &Graph) -> Option<Standardization> {
     let figures = Standardization { mean: vec![0.5, 0.4, 0.3], deviation: vec![0.2, 0.25, 0.3] };
-    let figures = (graph.input[0] == 3).then_some(figures);
+    (graph.input[0] == 3).then_some(figures)
+}
+
+/// The packed model of a network.
+fn model(graph: Graph, levels: usize) -> PackedModel {
+    let figures = standardization(&graph);
     PackedModel::new("model", &network(graph, levels), figures)
 }
 
-/// Every network with every number of levels: its description, its model, and some images.
+/// Every network with every number of levels, and with its mean weights: its description, its model, and some images.
 fn models() -> impl Iterator<Item = (String, PackedModel, Array4<f32>)> {
     graphs().into_iter().enumerate().flat_map(|(i, graph)| {
-        LEVELS.map(|levels| {
-            let [channels, height, width] = graph.input;
-            let x = Random::new(i as u64).uniforms(0.0, 1.0, (3, channels, height, width));
-            let mut model = model(graph.clone(), levels);
-            model.name = format!("network {i}, {levels} levels");
-            (model.name.clone(), model, x)
+        let [channels, height, width] = graph.input;
+        let x = Random::new(i as u64).uniforms(0.0, 1.0, (3, channels, height, width));
+        let of_means = PackedModel::of_means("model", &network(graph.clone(), 3), standardization(&graph));
+        let quantized = LEVELS.map(|levels| (format!("{levels} levels"), model(graph.clone(), levels)));
+        quantized.into_iter().chain([("mean weights".to_string(), of_means)]).map(move |(weights, mut model)| {
+            model.name = format!("network {i}, {weights}");
+            (model.name.clone(), model, x.clone())
         })
     })
 }

@@ -138,6 +138,14 @@ fn what_does_not_fit_is_named() {
     for ((name, shape), parts) in cases {
         assert_error(run("mlp", Some(&small(name, shape)), &[]), parts);
     }
+    // Of several missing tensors all are named, with their shapes.
+    let without = |missing: &[&str]| -> Vec<Stored> {
+        small("", None).into_iter().filter(|tensor| !missing.contains(&&*tensor.name)).collect()
+    };
+    let outcome = run("mlp", Some(&without(&["fc2.levels", "bn2.gamma", "eps.fc3"])), &[]);
+    assert_error(outcome, &["fc2.levels: expected shape [M]", "none, nor bn2.gamma [1], eps.fc3 [2, 2]"]);
+    let outcome = run("mlp", Some(&without(&["fc1.theta", "fc3.theta", "eps.fc3"])), &[]);
+    assert_error(outcome, &["fc1.theta", "none, nor fc3.theta (I, O)"]);
     let mut stranger = small("", None);
     stranger.push(Stored::floats::<f64>("fc9.theta", &Tensor { shape: vec![1], values: vec![0.0] }));
     assert_error(run("mlp", Some(&stranger), &[]), &["fc9.theta", "one of", "unknown"]);

@@ -54,6 +54,27 @@ fn the_logits_are_those_of_the_quantized_network() {
     }
 }
 
+/// The model of the mean weights computes their logits, and its layers have the weights of the network, to the bit.
+#[test]
+fn the_logits_of_mean_weights_are_those_of_the_network() {
+    let (x, _) = split(10, 20, SIZE).test.batch::<f32>(&(0..20).collect::<Vec<_>>());
+    for name in NETWORKS {
+        let network = trained(name, 3, SIZE);
+        let model = PackedModel::of_means(name, &network, None);
+        for (packed, layer) in model.layers().iter().zip(network.layers()) {
+            assert!(!packed.is_quantized() && packed.levels.is_empty(), "{}", layer.name);
+            assert_eq!(packed.decode(), network.parameters()[layer.theta].value, "{}", layer.name);
+        }
+        assert!(model.graph().layers().all(|layer| layer.unquantized));
+        assert_close(
+            &format!("logits of the mean weights of {name}"),
+            &model.predict(x.clone()).unwrap(),
+            &network.predict(x.clone(), &WeightMode::Mean).unwrap(),
+            tolerance("packed", Dtype::F32, Check::Reference),
+        );
+    }
+}
+
 /// Convolutions with several groups are computed by other code.
 #[test]
 fn the_logits_are_those_of_the_quantized_network_with_groups() {

@@ -12,7 +12,7 @@ use spikeslab::scalar::Real;
 use spikeslab::train::data::Dataset;
 use spikeslab::train::draw::draw;
 use spikeslab::train::evaluate::{
-    Predict, Score, Sink, Weights, evaluate, labels, predictions, predictions_by, quantized_loss, share_between_levels,
+    Predict, Score, Sink, Weights, evaluate, labels, predictions, predictions_by, quantized_loss, share_off_levels,
 };
 use spikeslab::train::uncertainty::Predictions;
 
@@ -211,15 +211,16 @@ fn no_images_have_no_score() {
 }
 
 /// With levels 0, 0.4 and 1, three of six weights are farther from their level than a quarter of the distance to the
-/// next level; beyond the outer levels there is no next level.
+/// next level: two between levels, and one beyond the outermost level by more than a quarter of 0.6.
 #[test]
-fn weights_between_levels_are_counted() {
+fn weights_off_their_levels_are_counted() {
     let graph = Graph::parse("net", "input 1x1x2\nflatten\nfc dense 3 bias", Given::default()).unwrap();
     let mut network: Network<f64> = Network::new(graph, &Codebook::new(vec![0.0, 0.4, 1.0]).unwrap());
     let theta = network.layers().next().unwrap().theta;
-    for (value, theta) in [-0.9, 0.09, 0.11, 0.29, 0.54, 0.8].iter().zip(network.parameters_mut()[theta].as_slice_mut())
+    for (value, theta) in
+        [-0.09, 0.09, 0.11, 0.54, 0.8, 1.16].iter().zip(network.parameters_mut()[theta].as_slice_mut())
     {
         *theta = *value;
     }
-    assert_eq!(share_between_levels(&network), 0.5);
+    assert_eq!(share_off_levels(&network), 0.5);
 }

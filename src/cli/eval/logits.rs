@@ -1,6 +1,7 @@
 //! `--save-logits`: a safetensors file, to which each batch of logits is written when it is computed.
 
 use super::kinds::{Evaluation, Task};
+use crate::cli::source::check_other;
 use crate::error::{Error, Result};
 use crate::files::read::TENSORS;
 use crate::files::write::{check_replaceable, write_with};
@@ -10,11 +11,11 @@ use ndarray::Array2;
 use std::io::Write;
 use std::path::Path;
 
-/// Checks, before anything is computed, that the file may be written.
-pub(super) fn check_place(path: Option<&Path>) -> Result<()> {
-    let Some(path) = path else { return Ok(()) };
+/// Checks, before anything is computed, that the file may be written: that it is none of `inputs`, for one.
+pub(super) fn check_place(path: &Path, inputs: &[&Path]) -> Result<()> {
     check_replaceable(path)?;
-    check_may_write(None, path)
+    check_may_write(None, path)?;
+    inputs.iter().try_for_each(|input| check_other(input, path))
 }
 
 /// Writes the labels, and the logits in the order in which `evaluate` computes them.

@@ -143,7 +143,7 @@ pub(super) fn command(arguments: &ObjectiveArguments) -> Outcome {
     line(
         "quant. loss: the squared distance of the weights to their levels, summed. at levels: the share of weights nearer",
     )?;
-    line("to their level than a quarter of the way to the next.")?;
+    line("to their level than a quarter of the way to the next level or, beyond the outermost, to its neighbour.")?;
     // The figure shows the weights of the first training, in the order of `--kl-weight`, that brings nearly all of them
     // to their levels; of the last training if none does.
     let Some(shown) = all.iter().find(|trained| trained.at_level() > 0.99).or(all.last()) else {

@@ -16,7 +16,8 @@ impl<F: Real> Network<F> {
     /// The logits (B, classes) of `x` (B, C, H, W), and the tape for the backward pass.
     ///
     /// # Errors
-    /// If `x` does not have the network's input shape, or the noise has the wrong shape.
+    /// If `x` does not have the network's input shape, the noise has the wrong shape, or, with batch statistics, a
+    /// normalization has fewer than two values per channel.
     pub fn forward(
         &self,
         x: Array4<F>,

@@ -173,7 +173,7 @@ fn read(dir: &Path, parts: &[Option<Vec<(PathBuf, u16)>>; 2], classes: &[String]
         let pixels = each(part, |(path, _)| picture::samples(path, channels))?;
         let labels = part.iter().map(|(_, label)| *label).collect();
         let data = Dataset::new(pixels.concat(), labels, [channels, height, width], classes.len())?;
-        Ok(data.with_class_names(&names))
+        Ok(data.with_class_names(&names).with_files(part.iter().map(|(path, _)| path.clone()).collect()))
     };
     let [train, test] = parts.each_ref().map(|part| part.as_ref().map(dataset).transpose());
     Ok([train?, test?])

@@ -63,6 +63,39 @@ impl Found {
     }
 }
 
+/// The data sets whose files are in a directory with these names, each with its own name.
+fn known_files(dir: &Path, names: &[String]) -> Result<Vec<(String, Found)>> {
+    let mut found: Vec<(String, Found)> = Vec::new();
+    let prefixes: BTreeSet<&str> = names.iter().filter_map(|name| mnist::prefix(name)).collect();
+    for prefix in prefixes {
+        let name = if prefix.is_empty() { "MNIST".to_string() } else { prefix[..prefix.len() - 1].to_string() };
+        found.push((name, Found::Idx(prefix.to_string())));
+    }
+    for variant in [&CIFAR10, &CIFAR100] {
+        if files::look(dir, &variant.files())?.is_some() {
+            found.push((variant.name.to_string(), Found::Cifar(variant)));
+        }
+    }
+    Ok(found)
+}
+
+/// The first folder in a directory that has the files of a data set, and the name of the data set. Archives are often
+/// unpacked into a folder of their own.
+fn inside(dir: &Path, names: &[String]) -> Result<Option<(String, String)>> {
+    for name in names {
+        let folder = dir.join(name);
+        if folder.is_dir()
+            && let Some((set, _)) = known_files(&folder, &files::names(&folder)?)?.into_iter().next()
+        {
+            return Ok(Some((name.clone(), set)));
+        }
+    }
+    Ok(None)
+}
+
+/// A file of the version of CIFAR-10 for Python, which is not read.
+const PYTHON_CIFAR10: &str = "data_batch_1";
+
 const EXPECTED: &str = "a data set: a directory with the files of MNIST, Fashion-MNIST, EMNIST, CIFAR-10 or CIFAR-100 or a folder of images \
                         for each class, or an .npz file";
 
@@ -79,21 +112,21 @@ fn recognize(path: &Path) -> Result<Found> {
         Err(e) if e.kind() == ErrorKind::NotFound => return Err(none("nothing of that name")),
         Err(e) => return Err(Error::io(path, e)),
     }
-    let mut found: Vec<(String, Found)> = Vec::new();
-    let prefixes: BTreeSet<String> =
-        files::names(path)?.iter().filter_map(|name| mnist::prefix(name)).map(str::to_string).collect();
-    for prefix in prefixes {
-        let name = if prefix.is_empty() { "MNIST".to_string() } else { prefix[..prefix.len() - 1].to_string() };
-        found.push((name, Found::Idx(prefix)));
-    }
-    for variant in [&CIFAR10, &CIFAR100] {
-        if files::look(path, &variant.files())?.is_some() {
-            found.push((variant.name.to_string(), Found::Cifar(variant)));
-        }
-    }
+    let names = files::names(path)?;
+    let mut found = known_files(path, &names)?;
     match found.len() {
-        0 if folder::has_folders(path)? => Ok(Found::Folders),
-        0 => Err(none("none of these files and no folder in it")),
+        0 if names.iter().any(|name| name == PYTHON_CIFAR10) => Err(Error::file(
+            path,
+            "the binary version of CIFAR-10, cifar-10-batches-bin: data_batch_1.bin to data_batch_5.bin, test_batch.bin",
+            "data_batch_1, as in the Python version",
+        )),
+        0 => match inside(path, &names)? {
+            Some((folder, set)) => {
+                Err(none(&format!("none of these files in it, but in {folder}: the files of {set}")))
+            }
+            None if folder::has_folders(path)? => Ok(Found::Folders),
+            None => Err(none("none of these files and no folder in it")),
+        },
         1 => Ok(found.remove(0).1),
         _ => {
             let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();

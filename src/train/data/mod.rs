@@ -14,6 +14,7 @@
 //! | `download` | the files of the published data sets |
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use ndarray::Array4;
 
@@ -67,6 +68,7 @@ pub struct Dataset {
     labels: Vec<u16>, // (N)
     shape: [usize; 3],
     class_names: Vec<String>,
+    files: Vec<PathBuf>, // (N), or empty
     standardization: Option<Standardization>,
 }
 
@@ -91,7 +93,8 @@ impl Dataset {
             let seen = format!("{} at index {i}", labels[i]);
             return Err(Error::tensor("labels", format!("labels below {classes}"), seen));
         }
-        Ok(Self { images, labels, shape, class_names: numbers(0, classes), standardization: None })
+        let class_names = numbers(0, classes);
+        Ok(Self { images, labels, shape, class_names, files: Vec::new(), standardization: None })
     }
 
     /// The same images with `names` as the names of the classes.
@@ -102,6 +105,16 @@ impl Dataset {
     pub fn with_class_names(self, names: &[impl AsRef<str>]) -> Self {
         assert_eq!(names.len(), self.classes(), "a name for each class");
         Self { class_names: names.iter().map(|name| name.as_ref().to_string()).collect(), ..self }
+    }
+
+    /// The same images with the file of each.
+    ///
+    /// # Panics
+    /// If there is not one file for each image.
+    #[must_use]
+    pub fn with_files(self, files: Vec<PathBuf>) -> Self {
+        assert_eq!(files.len(), self.len(), "a file for each image");
+        Self { files, ..self }
     }
 
     /// The same images with `first` subtracted from every label, in `classes` classes. The name of a class is its label
@@ -153,6 +166,11 @@ impl Dataset {
         &self.images[i * size..][..size]
     }
 
+    /// The file that image `i` was read from, if each image has a file of its own.
+    pub fn file(&self, i: usize) -> Option<&Path> {
+        self.files.get(i).map(PathBuf::as_path)
+    }
+
     /// Splits the images into those that stay and those held out for validation, `share` of each class. The choice is
     /// the same in every call.
     ///
@@ -169,6 +187,7 @@ impl Dataset {
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             shape: self.shape,
             class_names: self.class_names.clone(),
+            files: indices.iter().filter_map(|&i| self.files.get(i)).cloned().collect(),
             standardization: self.standardization.clone(),
         }
     }
@@ -177,6 +196,7 @@ impl Dataset {
     pub(crate) fn keep_first(&mut self, images: usize) {
         let [c, h, w] = self.shape;
         self.labels.truncate(images);
+        self.files.truncate(images);
         self.images.truncate(images.saturating_mul(c * h * w));
         // The memory that is no longer used may be most of the allocation.
         self.images.shrink_to_fit();

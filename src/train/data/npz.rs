@@ -2,11 +2,11 @@
 //!
 //! | array | shape | numbers |
 //! |---|---|---|
-//! | `x_train` | see [`layout`](super::layout) | bytes; other whole numbers from 0 to 255; or floats, all from 0 to 1, or from 0 to 255 with one above 128 |
+//! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats, all from 0 to 1, or from 0 to 255 with one above 128 |
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535 |
 //! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones |
 //!
-//! Floats are rounded to bytes, since the images of a data set are stored as bytes; floats from 0 to 1 are first
+//! Floats are rounded to bytes, since the images of a data set are stored as bytes; numbers from 0 to 1 are first
 //! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
 //! Pickled objects are refused.
 
@@ -64,7 +64,7 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
         Some((x, y)) => {
             if scale == 1.0 && x.scale() == Ok(255.0) {
                 let expected = "x_test from 0 to 255, as x_train";
-                return Err(Error::file(path, expected, "floats from 0 to 1"));
+                return Err(Error::file(path, expected, "numbers from 0 to 1"));
             }
             let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
             if test.shape() != train.shape() {
@@ -123,7 +123,12 @@ enum Values {
 impl Numbers {
     /// The factor that maps the numbers to 0 … 255; or a description of floats that are scaled neither to 1 nor to 255.
     fn scale(&self) -> std::result::Result<f64, String> {
-        let Values::Floats(values) = &self.values else { return Ok(1.0) };
+        let values = match &self.values {
+            Values::Floats(values) => values,
+            // Images of two colours are stored as 0 and 1.
+            Values::Bytes(bytes) => return Ok(if bytes.iter().max() == Some(&1) { 255.0 } else { 1.0 }),
+            Values::Integers(integers) => return Ok(if integers.iter().max() == Some(&1) { 255.0 } else { 1.0 }),
+        };
         match values.iter().copied().fold(0.0, f32::max) {
             ..=1.0 => Ok(255.0),
             largest if largest > LEAST_MAXIMUM => Ok(1.0),
@@ -147,7 +152,8 @@ impl Numbers {
             if (0.0..=255.0).contains(&byte) { Ok(byte as u8) } else { Err(format!("{value} at index {i}")) }
         };
         match self.values {
-            Values::Bytes(bytes) => Ok(bytes),
+            Values::Bytes(bytes) if scale == 1.0 => Ok(bytes),
+            Values::Bytes(bytes) => bytes.into_iter().map(f64::from).enumerate().map(seen).collect(),
             Values::Integers(integers) => {
                 integers.into_iter().map(|value| value as f64).enumerate().map(seen).collect()
             }
@@ -199,7 +205,7 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
         };
         let data = Data { path, name, count, is_little: order != ">" };
         let values = match kind {
-            "u1" => Values::Bytes(data.read(&mut entry, u8::from_le_bytes)?),
+            "u1" | "b1" => Values::Bytes(data.read(&mut entry, u8::from_le_bytes)?),
             "i1" => Values::Integers(data.read(&mut entry, |bytes| i8::from_le_bytes(bytes).into())?),
             "u2" => Values::Integers(data.read(&mut entry, |bytes| u16::from_le_bytes(bytes).into())?),
             "i2" => Values::Integers(data.read(&mut entry, |bytes| i16::from_le_bytes(bytes).into())?),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Mean and deviation belong to the model: all images that it is evaluated on are standardized by those of its training
-//! images or, if it learned from a teacher, by those that the teacher was trained with.
+//! images or, if it learned from a teacher or began with trained weights, by those that these were trained with.
 
 use ndarray::{Array4, Axis};
 

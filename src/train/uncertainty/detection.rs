@@ -36,7 +36,8 @@ pub struct Detection {
     pub aupr_other: f64,
     /// Average precision with the own images as positives.
     pub aupr_own: f64,
-    /// The share of the other images that is accepted where at least 95 % of the own images are.
+    /// The share of the other images with a score of at most t, the smallest threshold that at least 95 % of the own
+    /// images do not exceed.
     pub fpr_at_95_tpr: f64,
 }
 

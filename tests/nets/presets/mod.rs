@@ -1,10 +1,11 @@
-//! The checks that every preset must pass, and a module for each preset with golden values.
+//! The checks that every preset must pass, and a module for each preset with golden values or numbers from its paper.
 
 mod densenet;
 mod description;
 mod lenet5;
 mod lenet_caffe;
 mod mlp;
+mod resnet;
 
 use crate::common::assert_error;
 use crate::common::networks::{NETWORKS, preset, preset_of};

@@ -44,10 +44,13 @@ fn a_folder_for_each_class_in_training_and_test() {
     assert_eq!((split.train.len(), split.test.len(), split.train.shape()), (3, 1, [1, 4, 5]));
     assert_eq!(split.train.class_names(), ["aster", "rose"]);
     assert_eq!(split.test.labels(), [1]);
+    assert_eq!(split.test.file(0), Some(&*place.path().join("test/rose/a.jpeg")));
     let slope = picture::samples(&place.path().join("test/rose/a.jpeg"), 1).unwrap();
     assert_eq!(split.test.pixels(0), slope);
     for i in 0..3 {
-        assert_eq!(split.train.pixels(i) == slope, split.train.labels()[i] == 0, "image {i}");
+        let is_slope = split.train.labels()[i] == 0;
+        assert_eq!(split.train.pixels(i) == slope, is_slope, "image {i}");
+        assert_eq!(split.train.file(i).unwrap().ends_with("train/aster/a.jpg"), is_slope, "image {i}");
     }
 }
 
@@ -66,6 +69,15 @@ fn without_test_images_a_fifth_of_each_class_is_held_out() {
     let place = place(&pictures);
     let split = folder::load(place.path()).unwrap();
     assert_eq!((split.train.len(), split.test.len()), (16, 4));
+    for part in [&split.train, &split.test] {
+        for i in 0..part.len() {
+            let class = &part.class_names()[usize::from(part.labels()[i])];
+            assert_eq!(part.file(i).unwrap().parent(), Some(&*place.path().join(class)), "image {i}");
+        }
+    }
+    let mut first = folder::load(place.path()).unwrap();
+    first.limit(3).unwrap();
+    assert_eq!((first.train.file(2), first.train.file(3)), (split.train.file(2), None));
     // Names that are numbers are in numeric order.
     assert_eq!(split.train.class_names(), ["9", "10"]);
     for label in [0, 1] {

@@ -64,6 +64,24 @@ fn one_file_tells_the_data_set_and_the_others_are_asked_for() {
     }
 }
 
+/// Where an archive was unpacked into a folder of its own, the error names the folder.
+#[test]
+fn files_one_folder_further_down_are_named() {
+    let place = TempDir::new().unwrap();
+    let folder = place.path().join("cifar-10-batches-bin");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("test_batch.bin"), [0]).unwrap();
+    let (message, _) = refused(place.path(), false);
+    assert!(message.contains("but in cifar-10-batches-bin: the files of CIFAR-10"), "{message}");
+    fs::remove_file(folder.join("test_batch.bin")).unwrap();
+    fs::write(folder.join("t10k-labels-idx1-ubyte"), [0]).unwrap();
+    let (message, _) = refused(place.path(), false);
+    assert!(message.contains("but in cifar-10-batches-bin: the files of MNIST"), "{message}");
+    fs::write(place.path().join("data_batch_1"), [0]).unwrap();
+    let (message, _) = refused(place.path(), false);
+    assert!(message.contains("the binary version of CIFAR-10") && message.contains("Python"), "{message}");
+}
+
 #[test]
 fn the_files_of_several_data_sets_are_too_many() {
     let dir = small();

@@ -9,6 +9,7 @@ mod download;
 mod folder;
 #[cfg(feature = "files")]
 mod gz;
+mod held_out;
 mod idx;
 mod layout;
 #[cfg(feature = "files")]

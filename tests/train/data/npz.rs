@@ -117,6 +117,18 @@ fn whole_numbers_and_floats_from_0_to_255() {
     assert!(refused("x_train", &large).contains("expected x_train from 0 to 255"));
 }
 
+/// Images of two colours are stored as 0 and 1, or as booleans.
+#[test]
+fn zeros_and_ones_are_black_and_white() {
+    let two: Vec<u8> = [0, 1].repeat(10);
+    let wide: Vec<u8> = two.iter().flat_map(|value| i64::from(*value).to_le_bytes()).collect();
+    for (descr, values) in [("'|u1'", &two), ("'|b1'", &two), ("'<i8'", &wide)] {
+        let split = with("x_train", &npy(descr, "(10, 1, 2)", "False", values)).unwrap();
+        assert_eq!(split.train.pixels(0), [0, 255], "{descr}");
+    }
+    assert_eq!(with("x_train", &bytes("(10, 1, 2)", &[0; 20])).unwrap().train.pixels(0), [0, 0]);
+}
+
 /// Floats from 0 to 1 beside bytes would all be 0 or 1 of 255.
 #[test]
 fn test_images_have_the_scale_of_the_training_images() {
@@ -127,7 +139,7 @@ fn test_images_have_the_scale_of_the_training_images() {
     };
     for train in [&x, &of(200.0)] {
         let message = read_with(train, &of(0.5)).unwrap_err();
-        assert_eq!(message, "digits.npz: expected x_test from 0 to 255, as x_train (saw: floats from 0 to 1)");
+        assert_eq!(message, "digits.npz: expected x_test from 0 to 255, as x_train (saw: numbers from 0 to 1)");
         assert_eq!(read_with(train, &of(130.0)).unwrap().test.pixels(0), [130, 130]);
     }
     assert_eq!(read_with(&of(0.5), &of(1.0)).unwrap().test.pixels(0), [255, 255]);
