@@ -141,6 +141,9 @@ pub fn check_free(kind: Kind, dir: &Path) -> Result<()> {
     let is_left = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == left);
     match fs::read_dir(dir).map(|mut entries| entries.all(is_left)) {
         Ok(true) => Ok(()),
+        Ok(false) if is_there(&dir.join(kind.first)).map_err(|e| Error::io(dir, e))? => {
+            Err(Error::file(dir, FREE, format!("one with files in it: a {}, which --resume continues", kind.name)))
+        }
         Ok(false) => Err(Error::file(dir, FREE, "one with files in it")),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Error::file(dir, FREE, "a file")),

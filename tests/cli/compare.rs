@@ -69,7 +69,11 @@ fn a_comparison_killed_between_its_directories_goes_on() {
             "gaussian/config.json" => drop(fs::copy(place.path("whole").join(left), killed.join(left)).unwrap()),
             _ => {}
         }
-        place.refuse(&compare("killed"), 1, &["killed", "a directory that is new or empty", "one with files in it"]);
+        place.refuse(
+            &compare("killed"),
+            1,
+            &["killed", "a directory that is new or empty", "a comparison, which --resume continues"],
+        );
         place.succeed(&["compare", "--resume", "killed"]);
         for run in ["gaussian", "multi-spike"] {
             assert_same_results(&place, &format!("whole/{run}"), &format!("killed/{run}"));

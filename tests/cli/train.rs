@@ -297,6 +297,8 @@ fn a_directory_in_use_or_a_file_is_no_place_for_a_run() {
             place.refuse(&arguments, 1, &[out, "a directory that is new or empty", seen]);
         }
     }
+    let again = ["train", "mlp", "--data", "data", "--out", "run"];
+    place.refuse(&again, 1, &["one with files in it: a run, which --resume continues"]);
     fs::write(place.path("runs"), "a file where the default directory is").unwrap();
     place.refuse(&["train", "mlp", "--data", "data"], 1, &["runs: ", "a directory", "a file"]);
 }

@@ -62,7 +62,7 @@ fn samples(path: &Path, descr: &str, data: &[u8], elements: usize) -> Result<Vec
     }
     let float = |sample: f64| match (0.0..=1.0).contains(&sample) {
         true => Ok(sample as f32),
-        false => Err(Error::file(path, "floats in [0, 1]", sample)),
+        false => Err(Error::file(path, "floats in [0, 1]: pixels divided by 255", sample)),
     };
     let (fours, eights) = (data.as_chunks().0.iter().copied(), data.as_chunks().0.iter().copied());
     match descr {
