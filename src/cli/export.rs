@@ -87,16 +87,13 @@ fn command(arguments: &ExportArguments) -> Outcome {
     check_may_write(None, out)?;
     check_other(path, out)?;
     let source = Source::load(path)?;
-    let of_means = mean.then(|| source.mean_model());
-    let model = match of_means {
-        None => {
-            source.tell_rounded(path);
-            source.model()
-        }
-        Some(None) => return Err(Error::file(path, "a run, for --mean", "a packed model").into()),
+    let model = if *mean {
+        let of_means = source.mean_model().ok_or_else(|| Error::file(path, "a run, for --mean", "a packed model"))?;
         // A file of tensors records the network as it was trained, with quantized layers.
-        Some(Some(_)) if *to == Format::Safetensors => source.model(),
-        Some(Some(model)) => model,
+        if *to == Format::Safetensors { source.model() } else { of_means }
+    } else {
+        source.tell_rounded(path);
+        source.model()
     };
     let (bytes, what) = match to {
         Format::Onnx => {

@@ -202,9 +202,7 @@ impl TrainingOptions {
         let graph = self.graph(network, &data.train)?;
         let recipe = self.recipe(&graph, data.train.len())?;
         let codebook = self.codebook(&recipe)?;
-        let gap = level_gap(&codebook);
-        // The shortest decimal that is the same number in f32, as the levels are: 0.001, not 0.0010000000149011613.
-        let level_gap = (gap as f32).to_string().parse().unwrap_or(gap);
+        let level_gap = shortest(level_gap(&codebook) as f32);
         let recipe = self.recipe.over(Recipe { level_gap, ..recipe });
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
@@ -354,6 +352,11 @@ impl TrainingOptions {
         self.limit.map_or(Ok(()), |images| data.limit(images))?;
         Ok(data)
     }
+}
+
+/// The shortest decimal that is this number in f32: 0.001, where a conversion gives 0.0010000000149011613.
+pub(super) fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(number.into())
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! `spikeslab summarize`.
 
+use super::options::shortest;
 use super::output::{json, line, note};
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -166,7 +167,7 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         "weight_decay": recipe.weight_decay,
         "augment": recipe.augment,
         "warmup": recipe.warmup,
-        "codebook": shortest(&config.codebook),
+        "codebook": config.codebook.iter().copied().map(shortest).collect::<Vec<_>>(),
         "init_levels": recipe.init_levels,
         "unquantized_layers": unquantized_layers(&config),
         "init": config.init.as_ref().map(|init| init.path.display().to_string()),
@@ -185,11 +186,6 @@ fn row(dir: &Path) -> Result<Map<String, Value>> {
         Value::Object(row) => Ok(row),
         _ => Ok(Map::new()),
     }
-}
-
-/// The levels as they were given: each as the shortest decimal that is the same number in f32.
-fn shortest(levels: &[f32]) -> Vec<Value> {
-    levels.iter().map(|level| level.to_string().parse::<f64>().map_or(Value::Null, Value::from)).collect()
 }
 
 /// The number of layers of a run that stay in full precision; none if the configuration has no text of the network.

@@ -40,7 +40,7 @@ fn levels(layer: &PackedLayer) -> String {
         return format!("{} from {first:.4} to {last:.4}, of which weights use {used}", layer.levels.len());
     }
     let total = layer.weights().max(1) as f64;
-    // As many decimals as tell neighbours apart.
+    // Levels are printed with enough decimals that neighbouring levels look different.
     let gap = smallest_gap(&layer.levels);
     let digits = if gap < 1e-3 { (1.0 - gap.log10()).ceil().min(12.0) as usize } else { 4 };
     let level = |(level, count): (&f32, &usize)| format!("{level:.digits$} ({:.1}%)", 100.0 * *count as f64 / total);

@@ -79,8 +79,8 @@ fn known_files(dir: &Path, names: &[String]) -> Result<Vec<(String, Found)>> {
     Ok(found)
 }
 
-/// The first folder in a directory that has the files of a data set, and the name of the data set. Archives are often
-/// unpacked into a folder of their own.
+/// The first folder in a directory that has the files of a data set, and the name of the data set. Many archives unpack
+/// their files into a folder.
 fn inside(dir: &Path, names: &[String]) -> Result<Option<(String, String)>> {
     for name in names {
         let folder = dir.join(name);

@@ -166,7 +166,7 @@ impl Dataset {
         &self.images[i * size..][..size]
     }
 
-    /// The file that image `i` was read from, if each image has a file of its own.
+    /// The file that image `i` was read from; none if the data set stores many images in one file.
     pub fn file(&self, i: usize) -> Option<&Path> {
         self.files.get(i).map(PathBuf::as_path)
     }

@@ -64,7 +64,7 @@ fn one_file_tells_the_data_set_and_the_others_are_asked_for() {
     }
 }
 
-/// Where an archive was unpacked into a folder of its own, the error names the folder.
+/// If the files of a data set are in a folder of the directory that is given, the error names this folder.
 #[test]
 fn files_one_folder_further_down_are_named() {
     let place = TempDir::new().unwrap();
