@@ -171,7 +171,7 @@ impl Bench {
             bytes
         };
         let images = bytes(batch_size * shape.iter().product::<usize>());
-        let labels = bytes(batch_size).into_iter().map(|byte| u16::from(byte) % classes as u16).collect();
+        let labels = bytes(batch_size).into_iter().map(|byte| (usize::from(byte) % classes) as u16).collect();
         let name = network.name().to_string();
         let mut network = Network::new(graph, codebook);
         network.initialize(0);

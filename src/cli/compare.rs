@@ -6,11 +6,10 @@ use super::intervals::Intervals;
 use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::output::line;
 use super::threads::Threads;
-use super::train::{in_free_directory, resume_command};
+use super::train::{RUNS, in_free_directory, resume_command};
 use super::training::{self, Changes};
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
-use crate::nets::Given;
 use crate::report::{self, Curve};
 use crate::train::comparison::{FIGURE, Named};
 use crate::train::config::{Config, describe};
@@ -27,8 +26,8 @@ The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: qu
 error by epoch in one picture; compare.json tells how the runs begin. With --warmup, the default of
 deep networks, or --init there are two more, hard/ and straight-through/, which compute with
 quantized weights once the network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
-The table has accuracies of the test images; with --validation the figure has those of the images
-held out. --resume continues a comparison that was stopped or killed. Add --data if the data have
+The table has the accuracies on the test images, and the NLL of the quantized weights on them; with --validation the errors in the
+figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add --data if the data have
 moved.
 
 Examples:
@@ -72,6 +71,7 @@ fn command(arguments: &CompareArguments) -> Outcome {
     // Opened before anything is written.
     let gpu = device.open()?;
     let formats = arguments.figure_formats.load()?;
+    arguments.intervals.check(arguments.resume.is_some())?;
     let (comparison, changes) = match &arguments.resume {
         Some(dir) => (Comparison::open(dir)?, arguments.options.changes()?),
         None => (begin(arguments)?, Changes::default()),
@@ -113,9 +113,13 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failur
         let expected = "none, or sampled: `compare` trains with each in turn";
         return Err(Error::option("forward", expected, forward.name()).into());
     }
-    let config = arguments.options.config(&network)?;
-    let graph = config.graph_of(Given::default())?;
-    let runs = runs(&config, arguments.options.levels_of_quantized(&graph, config.recipe.init_levels))?;
+    let options = &arguments.options;
+    options.check_outside_data(arguments.out.as_deref().unwrap_or(Path::new(RUNS)))?;
+    let runs = options.configs(&network, |config, graph| {
+        let quantized = options.levels_of_quantized(graph, &config.recipe);
+        runs(&config, quantized)
+    })?;
+    let runs = runs.into_iter().map(|(name, config)| Named { name, config }).collect();
     let begin = |dir: &Path| Comparison::create(dir, runs);
     Ok(match &arguments.out {
         Some(dir) => begin(dir)?,
@@ -126,7 +130,7 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failur
 /// The runs to compare, with the same schedule and seed: the Gaussian baseline, and the run with the options' prior. If
 /// there is a first phase or the weights come from `--init`, also the two runs that compute with Q(θ), whose levels are
 /// `quantized` as in `train`; these learn little from random initial weights.
-fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<Named>> {
+fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<(String, Config)>> {
     if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
         let seen = config.recipe.prior.name();
         return Err(Error::option("prior", "a multi-spike prior to compare with the Gaussian", seen));
@@ -149,7 +153,7 @@ fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<Named>> {
         runs.push(("hard", quantized(config.recipe.prior, Forward::Hard)));
         runs.push(("straight-through", quantized(PriorName::None, Forward::StraightThrough)));
     }
-    Ok(runs.into_iter().map(|(name, config)| Named { name: name.to_string(), config }).collect())
+    Ok(runs.into_iter().map(|(name, config)| (name.to_string(), config)).collect())
 }
 
 /// The results of a run.

@@ -9,7 +9,8 @@ use super::device::{DeviceName, DeviceOption, predictions};
 use super::figures::FigureFormats;
 use super::output::note;
 use super::source::{
-    RECALIBRATION_IMAGES, Source, check_data, check_images, data_for, own_data, refit_levels, training_images,
+    RECALIBRATION_IMAGES, Source, check_data, check_images, check_none_of_run, check_outside, data_for, own_data,
+    reads_coarse, training_images,
 };
 use super::threads::Threads;
 use super::training::SAMPLES;
@@ -21,11 +22,12 @@ use crate::packed::Executor;
 use crate::report::formats::Formats;
 use crate::train::data::{Dataset, Split, load};
 use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
-use crate::train::recalibrate::recalibrate;
+use crate::train::phase::refit_levels;
+use crate::train::recalibrate::{images_used, recalibrate};
 use crate::train::uncertainty::Predictions;
 use clap::Args;
 use kinds::{DataName, Evaluation, Kind, Model, Other, Task};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -89,12 +91,12 @@ pub(super) struct EvalArguments {
     /// the data
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
-    /// Number of draws of the weights
+    /// Number of draws of the weights [default: 10]
     #[arg(
-        long, value_name = "S", default_value_t = SAMPLES,
+        long, value_name = "S",
         value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true
     )]
-    samples: u32,
+    samples: Option<u32>,
     /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
     #[arg(
         long, value_name = "M",
@@ -111,12 +113,12 @@ pub(super) struct EvalArguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Directory for the figures, created if it does not exist
+    /// Directory for the figures, created if it does not exist; files of the same names are replaced
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
     #[command(flatten)]
     figure_formats: FigureFormats,
-    /// Write the logits of every draw to a safetensors file
+    /// Write the logits of every draw to a safetensors file, replaced if it exists
     #[arg(long, value_name = "FILE")]
     save_logits: Option<PathBuf>,
     #[command(flatten)]
@@ -143,9 +145,13 @@ fn command(arguments: &EvalArguments) -> Outcome {
     }
     match Source::load(&arguments.source)? {
         Source::Run(config, mut checkpoint) => {
+            arguments.save_logits.as_deref().map_or(Ok(()), |path| check_none_of_run(&config, path))?;
+            check_figures(arguments, config.data.as_deref())?;
             let dir = arguments.data.as_deref().or(config.data.as_deref());
-            let coarse = arguments.coarse || config.coarse;
-            let data = if arguments.data.is_some() { load(dir, coarse)? } else { own_data(&config, coarse)? };
+            let data = match &arguments.data {
+                Some(path) => load(dir, reads_coarse(&config, path, arguments.coarse)?)?,
+                None => own_data(&config, arguments.coarse || config.coarse)?,
+            };
             if let Some(levels) = arguments.kmeans {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
@@ -171,15 +177,13 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 None => None,
                 Some(images) => {
                     let train = training_images(&config, train)?;
-                    let images = train.len().min(images as usize);
-                    // A last, incomplete batch is left out.
-                    let batch = config.recipe.batch_size.min(images).max(1);
-                    model.recalibrated = Some(images / batch * batch);
-                    let of = |mode| recalibrate(network, &train, images as usize, config.recipe.batch_size, mode);
+                    let (images, batch_size) = (images as usize, config.recipe.batch_size);
+                    model.recalibrated = Some(images_used(&train, images, batch_size));
+                    let of = |mode| recalibrate(network, &train, images, batch_size, mode);
                     Some((of(&WeightMode::Mean)?, of(&WeightMode::Quantized)?))
                 }
             };
-            let (samples, seed) = (arguments.samples, config.recipe.seed);
+            let (samples, seed) = (arguments.samples.unwrap_or(SAMPLES), config.recipe.seed);
             let predict = |kind: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
                 let (network, weights) = match (kind, &recalibrated) {
                     (Kind::Mean, of) => (of.as_ref().map(|of| &of.0), Weights::Mean),
@@ -210,6 +214,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
             if arguments.device.device != DeviceName::Cpu {
                 return Err(Error::option("device", "cpu for a packed model", "cuda").into());
             }
+            if arguments.samples.is_some() {
+                note("a packed model has no posterior: --samples has no effect");
+            }
+            check_figures(arguments, None)?;
             // The images are not standardized here: the model does it.
             let data = data_for(&model, arguments.data.as_deref(), arguments.coarse)?;
             check_images(&data.test, model.graph(), model.trained_on.as_ref())?;
@@ -224,7 +232,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let task = Task {
                 model: Model { network, epochs: None, kmeans: None, recalibrated: None },
                 kinds: &[Kind::Quantized],
-                samples: arguments.samples,
+                samples: SAMPLES,
                 own,
                 test,
                 other,
@@ -232,6 +240,15 @@ fn command(arguments: &EvalArguments) -> Outcome {
             finish(arguments, &formats, &task, None, &predict)
         }
     }
+}
+
+/// Checks that the directory of the figures is not inside a data set of folders: the command's, or `own`, the run's.
+fn check_figures(arguments: &EvalArguments, own: Option<&Path>) -> Result<()> {
+    let Some(figures) = &arguments.figures else { return Ok(()) };
+    let given = [arguments.data.as_deref(), arguments.ood.as_deref()];
+    // Data that are missing are named where they are read.
+    let there = given.into_iter().chain([own]).flatten().filter(|data| data.exists());
+    there.into_iter().try_for_each(|data| check_outside(data, "figures", figures))
 }
 
 /// Computes the predictions of a kind of weights on a data set.

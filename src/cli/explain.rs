@@ -37,7 +37,7 @@ pub(super) struct ExplainArguments {
     /// The whole course, which derives everything the program computes
     #[arg(long, required = true)]
     all: bool,
-    /// Directory for the page
+    /// Directory for the page, index.html, which is replaced if it exists
     #[arg(long, value_name = "DIR", required = true)]
     out: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::output::line;
-use super::source::{Source, check_other};
+use super::source::{Source, check_none_of_run, check_other};
 use super::threads::Threads;
 use crate::error::Error;
 use crate::export::safetensors::{Precision, WeightEncoding};
@@ -87,6 +87,9 @@ fn command(arguments: &ExportArguments) -> Outcome {
     check_may_write(None, out)?;
     check_other(path, out)?;
     let source = Source::load(path)?;
+    if let Source::Run(config, _) = &source {
+        check_none_of_run(config, out)?;
+    }
     let model = if *mean {
         let of_means = source.mean_model().ok_or_else(|| Error::file(path, "a run, for --mean", "a packed model"))?;
         // A file of tensors records the network as it was trained, with quantized layers.

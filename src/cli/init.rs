@@ -71,10 +71,10 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
 }
 
 /// The standardization of the images `data` in a run that begins with the weights at `path`: the one that these record
-/// or, if they record none, `own`.
+/// or, if they record none, `own`, whose error is then returned.
 pub(super) fn standardization(
     path: &Path,
-    own: Option<Standardization>,
+    own: Result<Option<Standardization>>,
     data: &Dataset,
 ) -> Result<Option<Standardization>> {
     match about(path)? {
@@ -83,6 +83,7 @@ pub(super) fn standardization(
             Ok(about.standardization)
         }
         None => {
+            let own = own?;
             tell_unknown(path, own.is_some());
             Ok(own)
         }
@@ -105,6 +106,9 @@ pub(super) fn check_about(path: &Path, about: &About, data: &Dataset) -> Result<
     if seen != wanted && sorted(seen) == sorted(wanted) {
         let expected = format!("weights for the classes in the order {}", wanted.join(", "));
         return Err(Error::file(path, expected, seen.join(", ")));
+    }
+    if let Some((i, (seen, wanted))) = seen.iter().zip(wanted).enumerate().find(|(_, (seen, wanted))| seen != wanted) {
+        note(&format!("{}: its class {i} is {seen}, and that of this training {wanted}", path.display()));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `spikeslab inspect`.
 
 use super::output::line;
-use super::source::{Source, packed};
+use super::source::{Source, packed, run_of};
 use super::threads::Threads;
 use super::{Outcome, table};
 use crate::packed::format;
@@ -27,11 +27,8 @@ pub(super) fn run(arguments: &InspectArguments) -> Outcome {
 fn command(arguments: &InspectArguments) -> Outcome {
     let (what, model) = match Source::load(&arguments.source)? {
         Source::Run(config, checkpoint) => {
-            let what = format!(
-                "run of {} after epoch {} of {}",
-                config.network, checkpoint.position.epoch, config.recipe.epochs
-            );
-            (what, packed(&config, &checkpoint.network))
+            let epochs = (checkpoint.position.epoch, config.recipe.epochs);
+            (run_of(&config.network, epochs), packed(&config, &checkpoint.network))
         }
         Source::Packed(model) => (format!("packed {}", model.name), *model),
     };

@@ -1,6 +1,7 @@
 //! How often `train` and `compare` save a checkpoint and evaluate the network, and from which checkpoints they go on.
 //! The intervals change no weight, so no configuration records them.
 
+use crate::error::Error;
 use clap::Args;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
@@ -21,6 +22,14 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
+    /// Checks that `--other-vectors` is given only to go on with a run; `resumes` tells whether the command does.
+    pub(super) fn check(&self, resumes: bool) -> Result<(), Error> {
+        if self.other_vectors && !resumes {
+            return Err(Error::option("other-vectors", "a run to go on with, --resume", "a new run"));
+        }
+        Ok(())
+    }
+
     /// The options that a command which goes on with the run needs to save and to evaluate as often; empty if they are
     /// the defaults.
     pub(super) fn argument(&self) -> String {

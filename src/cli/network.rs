@@ -28,7 +28,7 @@ text, a table of what each line costs for one image: all of it is a text again. 
   add of VALUE VALUE ...
   concat of VALUE VALUE ...
 
-A line reads the output of the line above, with `of` the \
+KERNEL, S, P and D are a number, or two as in 3x1, vertical and horizontal. A line reads the output of the line above, with `of` the \
 values named; `in` is the network's input. The last line gives the logits. The weights of an `unquantized` layer have no noise, no prior and no levels. What follows # is a comment.
 
 Presets: mlp, lenet5, lenet-caffe, vgg7, \

@@ -2,6 +2,8 @@
 
 use super::Failure;
 use super::init;
+use super::output::{note, the_first};
+use super::source::check_outside;
 use super::teacher::Student;
 use super::training::{Changes, trainer};
 use crate::error::{Error, Result};
@@ -25,11 +27,13 @@ use std::str::FromStr;
 /// levels, in under a minute.
 const EMBEDDED_EPOCHS: u32 = 40;
 const EMBEDDED_SHAPE: [usize; 3] = [1, 28, 28];
-/// The default share of the steps that come before the layers compute with quantized weights, for a network that has one
-/// phase by default.
+/// The default share of the steps that come before the layers compute with quantized weights, for a network that has
+/// one phase by default.
 const FIRST_PHASE: f64 = 0.5;
 /// The default number of levels.
 const LEVELS: usize = 3;
+/// The same for the prior `windows`, which needs a codebook without a zero level.
+const WINDOWS_LEVELS: usize = 4;
 
 /// Where CIFAR-10 is published, and how to get it.
 const ADVICE: &str = if cfg!(feature = "download") {
@@ -176,12 +180,39 @@ impl GivenRecipe {
         default.update_from_arg_matches(&self.0).expect("clap has parsed every value");
         default
     }
+
+    /// Checks that no option is given that changes nothing, since `recipe` has no KL, no spikes or no learned levels.
+    fn check_effects(&self, recipe: &Recipe) -> Result<()> {
+        let no_kl = recipe.prior == PriorName::None;
+        let no_spikes = no_kl || recipe.prior == PriorName::Gaussian;
+        let constant_levels = no_spikes && recipe.forward == Forward::Sampled;
+        let kl =
+            ["kl_scale", "kl_weight", "kl_warmup", "kl_warmup_power"].map(|name| (name, no_kl, "a prior with a KL"));
+        // Levels that are fitted are also kept this far apart.
+        let no_gap = constant_levels && recipe.init_levels == InitLevels::Given;
+        let levels = [("level_rate", constant_levels), ("level_gap", no_gap)]
+            .map(|(name, has_no_effect)| (name, has_no_effect, "a training that moves the levels"));
+        let spike = [("spike", no_spikes, "a multi-spike prior")];
+        let given = |name: &str| self.0.value_source(name).is_some();
+        match spike.iter().chain(&kl).chain(&levels).find(|(name, has_no_effect, _)| *has_no_effect && given(name)) {
+            None => Ok(()),
+            Some((name, _, expected)) => {
+                let seen = format!("--prior {} --forward {}", recipe.prior.name(), recipe.forward.name());
+                Err(Error::option(name.replace('_', "-"), format!("{expected}, else it has no effect"), seen))
+            }
+        }
+    }
 }
 
 impl TrainingOptions {
     /// The value of `--forward`, if it is given.
     pub(super) fn forward(&self) -> Option<Forward> {
         self.recipe.0.get_one("forward").copied()
+    }
+
+    /// Checks that the directory of a run, `out`, is not inside the folder of images that are trained on.
+    pub(super) fn check_outside_data(&self, out: &Path) -> Result<()> {
+        self.data.as_deref().map_or(Ok(()), |data| check_outside(data, "out", out))
     }
 
     /// The changes that the options make to a run with `--resume`.
@@ -191,14 +222,38 @@ impl TrainingOptions {
         Ok(Changes { epochs, data: data?, teacher: teacher? })
     }
 
+    /// The configurations that `derive` makes from the one that the options describe; each of them is checked.
+    pub(super) fn configs<T>(
+        &self,
+        network: &Description,
+        derive: impl FnOnce(Config, &Graph) -> Result<Vec<(T, Config)>>,
+    ) -> std::result::Result<Vec<(T, Config)>, Failure> {
+        let (config, graph, data) = self.config_and_data(network)?;
+        let configs = derive(config, &graph)?;
+        configs.iter().try_for_each(|(_, config)| check_can_begin(config, network, &graph, &data.train))?;
+        tell_missing("training", &data.train);
+        tell_missing("test", &data.test);
+        let has_prior = configs.iter().any(|(_, config)| config.recipe.prior != PriorName::None);
+        if has_prior && graph.layers().all(|layer| layer.unquantized) {
+            note("all layers are unquantized: no weight has noise, a prior or levels");
+        }
+        Ok(configs)
+    }
+
     /// The checked configuration of a run that trains the network on the data that the options name.
     pub(super) fn config(&self, network: &Description) -> std::result::Result<Config, Failure> {
+        Ok(self.configs(network, |config, _| Ok(vec![((), config)]))?.remove(0).1)
+    }
+
+    /// The configuration of a run of the options, the graph of its network, and its data.
+    fn config_and_data(&self, network: &Description) -> std::result::Result<(Config, Graph, Split), Failure> {
         let mut data = self.load_data(network)?;
         let (checksum, trained_on) = (data.train.checksum(), data.identity.take());
         self.validation.map_or(Ok(()), |share| data.hold_out(share))?;
         let source = self.data.as_deref().unwrap_or(Path::new("embedded images"));
-        let standardization = Standardization::for_training(&data.train)
-            .map_err(|error| Error::file(source, "images that can be standardized", error))?;
+        // An error only if it is used: --init and --teacher may have their own.
+        let own = Standardization::for_training(&data.train)
+            .map_err(|error| Error::file(source, "images that can be standardized", error));
         let graph = self.graph(network, &data.train)?;
         let recipe = self.recipe(&graph, data.train.len())?;
         let codebook = self.codebook(&recipe)?;
@@ -208,22 +263,22 @@ impl TrainingOptions {
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
         let standardization = match &self.init {
-            Some(path) => init::standardization(path, standardization, &data.train)?,
-            None => standardization,
+            Some(path) => Ok(init::standardization(path, own, &data.train)?),
+            None => own,
         };
-        let student = Student { graph: &graph, data: &data.train, standardized: standardization.is_some() };
+        let is_standardized = matches!(standardization, Ok(Some(_)));
+        let student = Student { graph: &graph, data: &data.train, standardized: is_standardized };
         let teacher = self.teacher.as_deref().map(|path| student.begin(path, share)).transpose()?;
         // The teacher and the student compute with the same pixels.
         let (teacher, standardization) = match teacher {
             Some((teacher, Some(images))) => {
-                if self.init.is_some() && images.standardization != standardization {
+                if self.init.is_some() && images.standardization != standardization? {
                     let expected = "a teacher of images standardized as those of the weights of --init";
                     return Err(Error::file(&teacher.path, expected, "another standardization").into());
                 }
                 (Some(teacher), images.standardization)
             }
-            Some((teacher, None)) => (Some(teacher), standardization),
-            None => (None, standardization),
+            teacher => (teacher.map(|(teacher, _)| teacher), standardization?),
         };
         let config = Config {
             version: VERSION,
@@ -242,8 +297,7 @@ impl TrainingOptions {
             recipe,
             earlier_epochs: Vec::new(),
         };
-        check_can_begin(&config, network, &graph, &data.train)?;
-        Ok(config)
+        Ok((config, graph, data))
     }
 
     /// The graph of the network for these images, with the layers that the options leave in full precision.
@@ -266,7 +320,7 @@ impl TrainingOptions {
     /// depends on the codebook.
     fn recipe(&self, graph: &Graph, images: usize) -> Result<Recipe> {
         let mut default = self.default_recipe(graph.layers().count())?;
-        if !self.can_fit_levels(graph) {
+        if !self.can_fit_levels(graph, self.recipe.over(default.clone()).prior) {
             default.init_levels = InitLevels::Given;
         }
         // The default number of epochs depends on the batch size, which may be given.
@@ -278,7 +332,7 @@ impl TrainingOptions {
         if recipe.forward != Forward::Sampled && self.recipe_name == RecipeName::Best {
             // Most random weights have one nearest level: a network that computed with their levels could not learn.
             let warmup = if self.init.is_none() && recipe.warmup == 0.0 { FIRST_PHASE } else { recipe.warmup };
-            let init_levels = self.levels_of_quantized(graph, recipe.init_levels);
+            let init_levels = self.levels_of_quantized(graph, &recipe);
             recipe = self.recipe.over(Recipe { warmup, init_levels, ..recipe });
         }
         if recipe.forward == Forward::StraightThrough {
@@ -301,29 +355,34 @@ impl TrainingOptions {
                 return Err(Error::option("init-levels", expected, "kmeans"));
             }
         }
+        self.recipe.check_effects(&recipe)?;
         Ok(recipe)
     }
 
     /// The value of `--init-levels` or, without it, that of a run that computes with quantized weights: k-means, unless
-    /// levels are given or a layer has fewer weights than levels; then `otherwise`.
-    pub(super) fn levels_of_quantized(&self, graph: &Graph, otherwise: InitLevels) -> InitLevels {
-        let default = if self.can_fit_levels(graph) { InitLevels::Kmeans } else { otherwise };
+    /// levels are given or a layer has fewer weights than levels; then that of `recipe`.
+    pub(super) fn levels_of_quantized(&self, graph: &Graph, recipe: &Recipe) -> InitLevels {
+        let can_fit = self.can_fit_levels(graph, recipe.prior);
+        let default = if can_fit { InitLevels::Kmeans } else { recipe.init_levels };
         self.recipe.0.get_one("init_levels").copied().unwrap_or(default)
     }
 
-    /// Whether k-means can give each layer its levels: the options give none, and no layer has fewer weights than levels.
-    fn can_fit_levels(&self, graph: &Graph) -> bool {
-        self.codebook.is_none() && phase::check_levels(graph, self.levels.unwrap_or(LEVELS)).is_ok()
+    /// Whether k-means can give each layer its levels: the options give none, and no layer has fewer weights than
+    /// levels.
+    fn can_fit_levels(&self, graph: &Graph, prior: PriorName) -> bool {
+        self.codebook.is_none() && phase::check_levels(graph, self.level_count(prior)).is_ok()
+    }
+
+    /// M, if no levels are given.
+    fn level_count(&self, prior: PriorName) -> usize {
+        self.levels.unwrap_or(if prior == PriorName::Windows { WINDOWS_LEVELS } else { LEVELS })
     }
 
     /// The levels that each layer begins with.
     fn codebook(&self, recipe: &Recipe) -> Result<Vec<f32>> {
         match &self.codebook {
             Some(levels) => given(levels),
-            None => {
-                let default = if recipe.prior == PriorName::Windows { 4 } else { LEVELS };
-                Ok(Codebook::symmetric(self.levels.unwrap_or(default))?.levels().to_vec())
-            }
+            None => Ok(Codebook::symmetric(self.level_count(recipe.prior))?.levels().to_vec()),
         }
     }
 
@@ -351,6 +410,16 @@ impl TrainingOptions {
         let mut data = load(self.data.as_deref(), self.coarse)?;
         self.limit.map_or(Ok(()), |images| data.limit(images))?;
         Ok(data)
+    }
+}
+
+/// Prints the classes of which a part of a data set has no image.
+fn tell_missing(part: &str, data: &Dataset) {
+    let missing = data.missing_classes();
+    if !missing.is_empty() {
+        let (count, all) = (missing.len(), data.classes());
+        let have = if count == 1 { "has" } else { "have" };
+        note(&format!("{count} of the {all} classes {have} no {part} image: {}", the_first(&missing)));
     }
 }
 

@@ -36,6 +36,13 @@ pub(super) fn complain(message: &str) {
     note(&format!("error: {}", Escaped { text: message.join(" "), most: 10_000 }));
 }
 
+/// The first names of a list, and three dots if there are more.
+pub(super) fn the_first(names: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 5;
+    let first: Vec<&str> = names.iter().take(MOST).map(AsRef::as_ref).collect();
+    first.join(", ") + if names.len() > MOST { ", …" } else { "" }
+}
+
 /// Writes a remark to standard error, in one line. Errors of writing are ignored.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", Escaped::whole(text));

@@ -1,7 +1,7 @@
 //! `spikeslab predict`.
 
 use super::output::{json, line};
-use super::source::{Source, check_images};
+use super::source::{Source, check_images, reads_coarse};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
@@ -10,23 +10,21 @@ use crate::files::image;
 use crate::layers::softmax_nll::log_softmax;
 use crate::packed::{Executor, PackedModel};
 use crate::train::data::{Dataset, load};
+use crate::train::evaluate::BATCH;
 use clap::Args;
 use ndarray::{Array4, ArrayView1};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Images per forward pass.
-const BATCH: usize = 250;
-
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy), u8, or f32 or f64 in [0, 1], of shape \
-(C, H, W), (H, W, C) or (H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the \
+Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy) of whole \
+numbers from 0 to 255 or of 0 and 1, or of floats from 0 to 1, or from 0 to 255 with one above 128, of shape (C, H, W), (H, W, C) or (H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the \
 model's shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey image and an RGB image with three equal \
 channels are read alike. All files are read before the first line is printed: if one cannot be used, nothing is printed.
 
-A line has the file, the class and its probability. With --data it has the file of the image, or its number where a file holds \
+A line has the file, the class and its probability; a class's name that is another number than the class's own is in quotes. With --data it has the file of the image, or its number where a file holds \
 many, and the label. --json prints an object a line: file, if there is one for each image; with --data image, its number, and label; \
 class, name, probability; probabilities and logits of all classes.
 
@@ -86,7 +84,10 @@ fn command(arguments: &PredictArguments) -> Outcome {
     let model = source.model();
     match &arguments.data {
         Some(dir) => {
-            let coarse = arguments.coarse || matches!(&source, Source::Run(config, _) if config.coarse);
+            let coarse = match &source {
+                Source::Run(config, _) => reads_coarse(config, dir, arguments.coarse)?,
+                Source::Packed(_) => arguments.coarse,
+            };
             let test = load(Some(dir), coarse)?.test;
             check_images(&test, model.graph(), model.trained_on.as_ref())?;
             of_data(arguments, &model, &test)?;
@@ -164,10 +165,14 @@ fn order(probabilities: &[f64]) -> Vec<usize> {
     classes
 }
 
-/// A class's number, and its name if that is not just the number.
+/// A class's number, and its name if that is not just the number; in quotes if it is another number.
 fn named(names: &[String], class: usize) -> String {
     let name = &names[class];
-    if *name == class.to_string() { name.clone() } else { format!("{class} {name}") }
+    match name.parse::<f64>() {
+        Ok(_) if *name == class.to_string() => name.clone(),
+        Ok(_) => format!("{class} {name:?}"),
+        Err(_) => format!("{class} {name}"),
+    }
 }
 
 /// Prints a prediction after `place`, which names its image.

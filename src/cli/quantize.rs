@@ -2,7 +2,8 @@
 
 use super::output::line;
 use super::source::{
-    RECALIBRATION_IMAGES, check_data, load_run, own_data, packed, refit_levels, tell_rounded, training_images,
+    RECALIBRATION_IMAGES, check_data, check_none_of_run, check_other, load_run, own_data, packed, tell_rounded,
+    training_images,
 };
 use super::threads::Threads;
 use super::{Outcome, table};
@@ -11,6 +12,7 @@ use crate::nets::WeightMode;
 use crate::packed::format;
 use crate::train::data::load;
 use crate::train::overwrite::check_may_write;
+use crate::train::phase::refit_levels;
 use crate::train::recalibrate::recalibrate;
 use clap::Args;
 use std::path::PathBuf;
@@ -54,6 +56,8 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
     check_replaceable(&arguments.out)?;
     check_may_write(Some(&arguments.run), &arguments.out)?;
     let (config, mut checkpoint) = load_run(&arguments.run)?;
+    check_none_of_run(&config, &arguments.out)?;
+    arguments.data.as_deref().map_or(Ok(()), |data| check_other(data, &arguments.out))?;
     match arguments.kmeans {
         Some(levels) => refit_levels(&mut checkpoint.network, levels.into())?,
         None => tell_rounded(&arguments.run, &config, &checkpoint),

@@ -6,19 +6,18 @@ use super::training::check_origin;
 use crate::error::{Error, Result};
 use crate::nets::{Given, Graph, Network};
 use crate::packed::{PackedModel, format};
-use crate::prior::codebook::LEVELS;
-use crate::prior::kmeans::kmeans;
 use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::cifar::CIFAR100;
+use crate::train::data::load::{has_coarse_labels, is_file_of, is_folders};
 use crate::train::data::{Dataset, Split, TrainedOn, load};
 use crate::train::objective::Forward;
 use crate::train::recipe::PriorName;
 use std::path::Path;
 
-/// The number of training images over which `--recalibrate` recomputes running statistics unless it has a number: enough
-/// for most networks.
+/// The number of training images over which `--recalibrate` recomputes running statistics unless it has a number:
+/// enough for most networks.
 pub(super) const RECALIBRATION_IMAGES: &str = "4096";
 
 /// A run or a packed model.
@@ -65,6 +64,11 @@ impl Source {
     }
 }
 
+/// A run in words: its network, the epochs that are over and those of the whole training.
+pub(super) fn run_of(network: &str, (over, all): (u32, u32)) -> String {
+    format!("run of {network} after epoch {over} of {all}")
+}
+
 /// Prints why the weights of a run may be far from the levels that they are rounded to: the run has not ended, or no
 /// prior pulled the weights to levels.
 pub(super) fn tell_rounded(path: &Path, config: &Config, checkpoint: &Checkpoint) {
@@ -82,10 +86,43 @@ pub(super) fn tell_rounded(path: &Path, config: &Config, checkpoint: &Checkpoint
     }
 }
 
-/// Checks that `output` is not the same file as `input`, after links are resolved.
+/// Checks, after links are resolved, that `output` is not the same file as `input` nor, if `input` is a data set, one
+/// of its files.
 pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
-    let is_same = input.canonicalize().is_ok_and(|one| output.canonicalize().is_ok_and(|other| one == other));
-    if is_same { Err(Error::file(output, "another file than the input", "the input")) } else { Ok(()) }
+    let (Ok(from), Ok(to)) = (input.canonicalize(), output.canonicalize()) else { return Ok(()) };
+    if from == to {
+        return Err(Error::file(output, "another file than the input", "the input"));
+    }
+    if is_file_of(&from, &to) {
+        let seen = format!("a file of the data in {}", input.display());
+        return Err(Error::file(output, "an output that is not a file of a data set", seen));
+    }
+    Ok(())
+}
+
+/// Checks that a directory to write, `out`, is not inside a data set of folders of images, where it would become a
+/// class or one of its images. An error names the option of `out`.
+pub(super) fn check_outside(data: &Path, option: &str, out: &Path) -> Result<()> {
+    if !is_folders(data)? {
+        return Ok(());
+    }
+    // The directory itself may not exist yet.
+    let there = out.ancestors().map(|dir| if dir == Path::new("") { Path::new(".") } else { dir });
+    let place = there.filter(|dir| dir.exists()).find_map(|dir| dir.canonicalize().ok());
+    match (place, data.canonicalize()) {
+        (Some(place), Ok(data)) if place.starts_with(&data) => {
+            let expected = format!("a directory outside {}, whose folders are the classes", data.display());
+            Err(Error::option(option, expected, out.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that `output` is none of the files that a run reads: its data, the weights it begins with, its teacher.
+pub(super) fn check_none_of_run(config: &Config, output: &Path) -> Result<()> {
+    let init = config.init.as_ref().map(|init| &init.path);
+    let teacher = config.teacher.as_ref().map(|teacher| &teacher.path);
+    [config.data.as_ref(), init, teacher].into_iter().flatten().try_for_each(|input| check_other(input, output))
 }
 
 /// The configuration and the checkpoint of a run.
@@ -131,6 +168,12 @@ pub(super) fn own_data(config: &Config, coarse: bool) -> Result<Split> {
         }
         path => load(path.as_deref(), coarse),
     }
+}
+
+/// Whether to read the coarse labels of the data set at `path` for a run: if they are `asked` for, or the run was
+/// trained on coarse labels and the data set has some.
+pub(super) fn reads_coarse(config: &Config, path: &Path, asked: bool) -> Result<bool> {
+    Ok(asked || (config.coarse && has_coarse_labels(path)?))
 }
 
 /// The data set at `path` or, without a path, the images in the program, for a packed model. The images in the program
@@ -192,22 +235,4 @@ pub(super) fn check_images(data: &Dataset, graph: &Graph, trained_on: Option<&Tr
         }
         _ => Ok(()),
     }
-}
-
-/// Replaces the levels of every quantized layer by the `levels` means of k-means on its θ, or by its distinct weights if
-/// there are fewer.
-///
-/// # Errors
-/// Names the first layer that has too few distinct weights for a codebook.
-pub(super) fn refit_levels(network: &mut Network<f32>, levels: usize) -> Result<()> {
-    for layer in network.layers().filter(|layer| !layer.unquantized).cloned().collect::<Vec<_>>() {
-        let theta = &network.parameters()[layer.theta];
-        let means = kmeans(theta.as_slice(), levels)?;
-        if means.len() < *LEVELS.start() {
-            let expected = format!("at least {} distinct weights for --kmeans", LEVELS.start());
-            return Err(Error::tensor(&theta.name, expected, means.len()));
-        }
-        network.parameters_mut()[layer.levels].value = ndarray::Array1::from(means).into_dyn();
-    }
-    Ok(())
 }

@@ -84,6 +84,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
     // Opened before anything is written.
     let gpu = device.open()?;
     let formats = arguments.figure_formats.load()?;
+    arguments.intervals.check(arguments.resume.is_some())?;
     let mut changes = Changes::default();
     let mut run = match (&arguments.resume, &arguments.network) {
         (Some(dir), _) => {
@@ -94,6 +95,7 @@ fn command(arguments: &TrainArguments) -> Outcome {
         (None, network) => {
             let network = describe(network.as_deref().unwrap_or_default())?;
             arguments.download.fetch(arguments.options.data.as_deref())?;
+            arguments.options.check_outside_data(arguments.out.as_deref().unwrap_or(Path::new(RUNS)))?;
             let config = arguments.options.config(&network)?;
             match &arguments.out {
                 Some(dir) => Run::create(dir, &config)?,
@@ -130,10 +132,13 @@ fn quoted(path: &Path) -> String {
     format!("$'{}'", path.chars().map(escaped).collect::<String>())
 }
 
+/// The directory in which a run gets its own, if the command line does not name one.
+pub(super) const RUNS: &str = "runs";
+
 /// Calls `begin` with the first directory of runs/NAME-1, runs/NAME-2, … that does not exist; removes the directory if
 /// `begin` fails.
 pub(super) fn in_free_directory<T>(name: &str, begin: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let dir = make_free(Path::new("runs"), name)?;
+    let dir = make_free(Path::new(RUNS), name)?;
     begin(&dir).inspect_err(|_| {
         // The first error is the one to report.
         let _ = std::fs::remove_dir(&dir);

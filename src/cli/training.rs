@@ -366,6 +366,8 @@ fn finish(
 /// advice is printed.
 const NOTABLE_LOSS: f64 = 1.0;
 const NOTABLE_SHARE: f64 = 0.02;
+/// If κ ends below this share of `kl_weight`, that explains why weights are not at their levels.
+const KL_SHARE: f64 = 0.9;
 
 /// Advice for a run whose weights lose accuracy as they are quantized, or are not at their levels; `loss` is the
 /// accuracy lost by quantizing, in points.
@@ -398,13 +400,26 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
         return (!ways.is_empty())
             .then(|| format!("{costs}the weights are at their levels: try {}", ways.join(" or ")));
     }
+    let second_phase = f64::from(recipe.epochs) * (1.0 - recipe.warmup);
+    let last = recipe.kl_weight_at(second_phase);
+    if last < KL_SHARE * recipe.kl_weight {
+        return Some(format!(
+            "{costs}{:.1} % of the weights are not at a level, since κ rose only to {last:.1e} of {:?}: try --kl-warmup \
+             {}",
+            100.0 * share,
+            recipe.kl_weight,
+            second_phase as f32,
+        ));
+    }
     let stronger =
         if recipe.kl_weight > 0.0 { (5.0 * recipe.kl_weight) as f32 } else { Recipe::default().kl_weight as f32 };
+    let stronger =
+        if stronger.is_finite() { format!(", a stronger prior (--kl-weight {stronger})") } else { String::new() };
     // This prior needs a level at 0, which k-means does not give.
     let levels = if recipe.prior == PriorName::Vnq { "" } else { " --init-levels kmeans" };
     Some(format!(
-        "{costs}{:.1} % of the weights are not at a level: try more steps (--epochs {}), a stronger prior (--kl-weight \
-         {stronger}) or two phases (--warmup 0.8 --forward hard{levels})",
+        "{costs}{:.1} % of the weights are not at a level: try more steps (--epochs {}){stronger} \
+         or two phases (--warmup 0.8 --forward hard{levels})",
         100.0 * share,
         2 * u64::from(recipe.epochs),
     ))

@@ -15,9 +15,10 @@ mod steps;
 
 use super::check_finite;
 use crate::error::Result;
+use crate::kernels::packed::fields::field_bits;
 use crate::packed::PackedModel;
 use crate::packed::model::PackedLayer;
-use constants::{Constants, field_bits};
+use constants::Constants;
 use memory::Plan;
 use names::in_comment;
 use steps::by_x;
@@ -86,7 +87,7 @@ fn heading(model: &PackedModel, constant_bytes: usize, memory_bytes: usize) -> S
     lines.push(format!("{:<width$}  {:>24}  {:>6}  {:>4}", "layer", "weights", "levels", "bits"));
     for layer in model.layers() {
         let (levels, bits) = match layer.is_quantized() {
-            true => (layer.levels.len().to_string(), field_bits(layer)),
+            true => (layer.levels.len().to_string(), field_bits(layer.levels.len())),
             false => (String::new(), 32),
         };
         lines.push(format!("{:<width$}  {:>24}  {levels:>6}  {bits:>4}", layer.name, by_x(&layer.shape)));

@@ -55,6 +55,10 @@ pub fn read_tensors(path: &Path) -> Result<Vec<u8>> {
     }
     let header = bytes.iter().rev().fold(0, |length, byte| length << 8 | u64::from(*byte));
     if header > HEADER {
+        // The first bytes of a file of another kind, read as a length, usually give one beyond the file's end.
+        if length.is_some_and(|length| header > length) {
+            return Err(no_such_file("a file of another kind".to_string()));
+        }
         return Err(Error::file(path, format!("a safetensors file with a header of at most {HEADER} bytes"), header));
     }
     if !take(header, &mut bytes)? {

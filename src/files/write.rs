@@ -144,10 +144,11 @@ fn split(path: &Path) -> (&Path, &OsStr) {
     (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default())
 }
 
-/// The name of the file to which the bytes of the file `name` are first written.
-pub(super) fn part(name: &OsStr) -> OsString {
+/// The name, or the path, of the file to which the bytes of the file `name` are written first. No other program uses
+/// such a name: a file of that name was left by a killed process, and is replaced.
+pub(crate) fn part(name: &OsStr) -> OsString {
     let mut part = name.to_owned();
-    part.push(".part");
+    part.push(".spikeslab.part");
     part
 }
 

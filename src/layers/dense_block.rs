@@ -23,7 +23,7 @@ use crate::kernels::conv::ParameterGradients;
 use crate::kernels::{Way, dense_block as kernel};
 use crate::scalar::Real;
 use crate::tensor::statistics::check_count;
-use ndarray::{Array3, Array4, ArrayView1, Axis, concatenate, s};
+use ndarray::{Array1, Array3, Array4, ArrayView1, Axis, concatenate, s};
 
 /// The parameters and the geometry.
 #[derive(Clone, Debug)]
@@ -80,7 +80,22 @@ pub struct Gradients<F> {
     /// (B, C, H, W).
     pub dx: Array4<F>,
     /// With respect to the parameters of each stage of each unit.
-    pub units: Vec<Vec<ParameterGradients<F>>>,
+    pub units: Vec<Vec<StageGradients<F>>>,
+}
+
+/// The gradient of the loss with respect to the parameters of a stage.
+#[derive(Clone, Debug)]
+pub struct StageGradients<F> {
+    /// (O, C, kh, kw).
+    pub dtheta: Array4<F>,
+    /// (O, C, kh, kw); none with mean weights.
+    pub dlog_sigma2: Option<Array4<F>>,
+    /// (O).
+    pub dbias: Array1<F>,
+    /// (C).
+    pub dgamma: Array1<F>,
+    /// (C).
+    pub dbeta: Array1<F>,
 }
 
 impl<F: Real> Cache<F> {
@@ -161,7 +176,8 @@ impl<'a, F: Real> DenseBlock<'a, F> {
         let (caches, shape) = match &cache.0 {
             CacheOf::Kernel(cache) => {
                 let kernel::Gradients { dx, units } = self.kernel().backward(cache, dy);
-                return Gradients { dx, units };
+                let units = units.into_iter().map(|unit| unit.into_iter().map(StageGradients::from).collect());
+                return Gradients { dx, units: units.collect() };
             }
             CacheOf::Definition { units, shape, .. } => (units, *shape),
         };
@@ -183,7 +199,7 @@ impl<'a, F: Real> DenseBlock<'a, F> {
                 dz = of_images(of_norm.dx, height, width);
                 let bayes_conv2d::Gradients { dtheta, dlog_sigma2, dbias, .. } = d;
                 let batch_norm::Gradients { dgamma, dbeta, .. } = of_norm;
-                gradients.push(ParameterGradients { dtheta, dlog_sigma2, dbias, dgamma, dbeta });
+                gradients.push(StageGradients { dtheta, dlog_sigma2, dbias, dgamma, dbeta });
             }
             if !unit.is_empty() {
                 df += &dz;
@@ -212,6 +228,13 @@ impl<'a, F: Real> Stage<'a, F> {
 
     fn conv(&self, block: &DenseBlock<'_, F>) -> BayesConv2d<'a, F> {
         BayesConv2d { way: block.way, ..self.conv }
+    }
+}
+
+impl<F> From<ParameterGradients<F>> for StageGradients<F> {
+    fn from(of_kernel: ParameterGradients<F>) -> Self {
+        let ParameterGradients { dtheta, dlog_sigma2, dbias, dgamma, dbeta } = of_kernel;
+        Self { dtheta, dlog_sigma2, dbias, dgamma, dbeta }
     }
 }
 

@@ -22,9 +22,9 @@
 //! unless given; `ceil-mode` and `exclude-pad` are PyTorch's `ceil_mode` and `count_include_pad=False` (see
 //! [`pool`](crate::layers::pool)). OUTPUTS is a number or `classes`, the number of classes of the data. The weights of
 //! an `unquantized` layer have no noise, no KL and no levels: they stay numbers, in the packed model too. Text after
-//! `#` is a comment. A line without a name gets its operation and a number as its name, for example `relu2`. The output
-//! of the last line is the logits; every line before it must be read by a later one. A text without the line `input`
-//! has the shape of the data's images.
+//! `#` is a comment. A line without a name gets its operation and a number as its name, for example `relu2`;
+//! `global-avg-pool` counts as an `avg-pool`. The output of the last line is the logits; every line before it must be
+//! read by a later one. A text without the line `input` has the shape of the data's images.
 
 mod builder;
 mod lines;
@@ -87,7 +87,10 @@ impl Graph {
         let (Some(first), Some(last)) = (first, lines.last()) else {
             return Err(Place { source, number: 1 }.error("", "a network of one operation a line", "none"));
         };
-        let input = input.ok_or_else(|| first.error("", "`input CxHxW` before the first operation", "none"))?;
+        let input = input.ok_or_else(|| {
+            let expected = "`input CxHxW` as the first line, where the shape of the images is not given elsewhere";
+            first.error("", expected, lines[0].words[0])
+        })?;
         if let Some(odd) = input.iter().find(|size| !(1..=LARGEST_SIZE).contains(*size)) {
             return Err(first.error("input", format!("images with sizes from 1 to {LARGEST_SIZE}"), odd));
         }

@@ -1,10 +1,11 @@
 //! Runs a packed model: a few images at a time go through all steps of its schedule.
 //!
-//! The kernels decode each layer's weights a tile at a time. A normalization and a ReLU that follow a product are
-//! applied while its sums are still in registers, and a max pooling that follows a convolution before they leave the
-//! cache. Images are independent: the threads share groups of images or, for a single image with enough to compute,
-//! each layer. Each output is one sum, whose order depends on neither the group nor the thread. The order for a single
-//! image differs from the order for one of several images.
+//! The kernels decode each layer's weights a tile at a time. A normalization and a ReLU that follow a convolution are
+//! applied while its sums are still in registers, those that follow a dense layer when a thread has computed its sums,
+//! and a max pooling that follows a convolution before its sums leave the cache; a convolution in groups is followed by
+//! separate passes. Images are independent: the threads share groups of images or, for a single image with enough to
+//! compute, each layer. Each output is one sum, whose order depends on neither the group nor the thread. The order for
+//! a single image differs from the order for one of several images.
 
 use super::model::PackedModel;
 use crate::error::Result;
@@ -12,7 +13,7 @@ use crate::kernels::Way;
 use crate::kernels::packed::conv::{Buffers, Convolution};
 use crate::kernels::packed::dense::Dense;
 use crate::kernels::packed::enlarge;
-use crate::kernels::packed::epilogue::Epilogue;
+use crate::kernels::packed::epilogue::{Epilogue, of_number};
 use crate::kernels::packed::max_pool::max_pool;
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::pool::Pool;
@@ -329,11 +330,8 @@ impl Pass<'_> {
         let ([channels, height, width], len) = (self.shape(value), self.len(value));
         let values = self.values[value].as_mut().expect("just given");
         for (i, values) in values[..len].chunks_exact_mut(height * width).enumerate() {
-            let (scale, shift) = epilogue.affine.map_or((1.0, 0.0), |affine| affine.of(i % channels));
-            for x in values {
-                let y = scale * *x + shift;
-                *x = if epilogue.relu && y < 0.0 { 0.0 } else { y };
-            }
+            let affine = epilogue.affine.map_or((1.0, 0.0), |affine| affine.of(i % channels));
+            values.iter_mut().for_each(|x| *x = of_number(*x, affine, epilogue.relu));
         }
     }
 

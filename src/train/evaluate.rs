@@ -22,7 +22,7 @@ use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayView1};
 
 /// Images per forward pass.
-const BATCH: usize = 250;
+pub(crate) const BATCH: usize = 250;
 
 /// Which weights are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,16 +156,15 @@ pub fn predictions_by<'a, F: Real>(
 /// # Errors
 /// The errors of [`Network::predict`]; [`Error::Tensor`] if there are no images.
 pub fn accuracy_on_some<F: Real>(network: &Network<F>, data: &Dataset, images: usize) -> Result<(f64, usize)> {
-    let count = images.min(data.len());
-    let indices: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
-    let mut right = Vec::with_capacity(count);
+    let indices = data.spread(images);
+    let mut right = Vec::with_capacity(indices.len());
     for indices in indices.chunks(BATCH) {
         let (x, labels) = data.batch::<F>(indices);
         let logits = network.predict(x, &WeightMode::Mean)?;
         let is_right = |(row, label): (ArrayView1<'_, F>, &usize)| f64::from(u8::from(first_maximum(row) == *label));
         right.extend(logits.rows().into_iter().zip(&labels).map(is_right));
     }
-    Ok((mean(&right)?, count))
+    Ok((mean(&right)?, indices.len()))
 }
 
 /// The labels (N) of a data set.

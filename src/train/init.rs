@@ -75,7 +75,7 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
 /// The number of images from which [`unfold`] estimates statistics.
 const IMAGES: usize = 128;
 /// A normalization is folded if its running means are 0 and its running variances differ from 1 by at most this: they
-/// are 1 − ε in a packed model, 1 in its export.
+/// are 1 − ε in a packed model and in its export.
 const FOLDED_TOLERANCE: f32 = 1e-4;
 
 /// Restores running statistics to normalizations that were folded into a scale and a shift, as in a packed model; they
@@ -104,9 +104,9 @@ pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
     if norms.is_empty() {
         return Ok(());
     }
-    let images = data.len().min(IMAGES);
-    network.graph().check_batch(images)?;
-    let (x, _) = data.batch(&(0..images).map(|i| i * data.len() / images).collect::<Vec<_>>());
+    let images = data.spread(IMAGES);
+    network.graph().check_batch(images.len())?;
+    let (x, _) = data.batch(&images);
     let epsilon = EPSILON as f32;
     for norm in norms {
         let (_, tape) = network.forward(x.clone(), &WeightMode::Mean, Normalization::Batch)?;

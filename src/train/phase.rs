@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::layers::straight_through;
 use crate::nets::graph::BayesLayer;
 use crate::nets::{Graph, Network, Parameter};
+use crate::prior::codebook::LEVELS;
 use crate::prior::kmeans::kmeans;
 use crate::scalar::Real;
 use ndarray::{Array1, ArrayD};
@@ -36,20 +37,33 @@ use ndarray::{Array1, ArrayD};
 /// σ at the beginning of the second phase, divided by the smallest gap between levels.
 pub const SIGMA_PER_GAP: f64 = 0.1;
 
-/// Replaces the M levels of each layer by the M levels with the least quantized loss of the layer's θ.
+/// Replaces the M levels of each quantized layer by the M levels with the least quantized loss of the layer's θ.
 ///
 /// # Errors
-/// If a layer's weights have fewer than M distinct values.
+/// Names the first layer with fewer than M distinct weights.
 pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
-    for layer in quantized_layers(network) {
-        let theta = &network.parameters()[layer.theta];
+    quantized_layers(network).iter().try_for_each(|layer| {
         let count = network.parameters()[layer.levels].value.len();
-        let levels = kmeans(theta.as_slice(), count)?;
-        if levels.len() < count {
-            return Err(Error::tensor(&theta.name, format!("at least {count} distinct weights"), levels.len()));
-        }
-        network.parameters_mut()[layer.levels].value = Array1::from(levels).into_dyn();
+        fit_levels_of(network, layer, count, count)
+    })
+}
+
+/// Replaces the levels of each quantized layer by the `count` levels with the least quantized loss of the layer's θ, or
+/// by its distinct weights if they are fewer.
+///
+/// # Errors
+/// Names the first layer that has too few distinct weights for a codebook.
+pub fn refit_levels<F: Real>(network: &mut Network<F>, count: usize) -> Result<()> {
+    quantized_layers(network).iter().try_for_each(|layer| fit_levels_of(network, layer, count, *LEVELS.start()))
+}
+
+fn fit_levels_of<F: Real>(network: &mut Network<F>, layer: &BayesLayer, count: usize, at_least: usize) -> Result<()> {
+    let theta = &network.parameters()[layer.theta];
+    let levels = kmeans(theta.as_slice(), count)?;
+    if levels.len() < at_least {
+        return Err(Error::tensor(&theta.name, format!("at least {at_least} distinct weights"), levels.len()));
     }
+    network.parameters_mut()[layer.levels].value = Array1::from(levels).into_dyn();
     Ok(())
 }
 

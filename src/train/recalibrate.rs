@@ -16,7 +16,17 @@ use crate::error::{Error, Result};
 use crate::nets::{Network, Normalization, Role, WeightMode};
 use crate::scalar::Real;
 
-/// The network with its running statistics estimated under `weights` from `images` images of `data`, evenly spread over
+/// The number of images from which [`recalibrate`] computes the statistics: `images`, or those of `data` if they are
+/// fewer, without a last, incomplete batch.
+pub fn images_used(data: &Dataset, images: usize, batch_size: usize) -> usize {
+    let images = images.min(data.len());
+    match batch_size.min(images) {
+        0 => 0,
+        batch_size => images - images % batch_size,
+    }
+}
+
+/// The network with its running statistics computed under `weights` from `images` images of `data`, evenly spread over
 /// it, or from all its images if it has fewer, in batches of `batch_size`. A last, incomplete batch is left out.
 ///
 /// # Errors
@@ -45,7 +55,7 @@ pub fn recalibrate<F: Real>(
             parameter.value.fill(F::zero());
         }
     }
-    let indices: Vec<usize> = (0..images).map(|i| i * data.len() / images).collect();
+    let indices = data.spread(images);
     for (i, indices) in indices.chunks_exact(batch_size).enumerate() {
         let (_, tape) = network.forward(data.batch(indices).0, weights, Normalization::Batch)?;
         // A running mean over the batches: this batch has weight 1 / (i + 1).

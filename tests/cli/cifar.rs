@@ -27,7 +27,9 @@ fn config(place: &Workplace, run: &str) -> Value {
 }
 
 fn eval(place: &Workplace, arguments: &[&str]) -> Value {
-    serde_json::from_str(&place.succeed(&[&["eval", "--json", "--samples", "2"], arguments].concat())).unwrap()
+    // A packed model has no posterior to draw from.
+    let samples: &[&str] = if arguments[0].ends_with(".packed") { &[] } else { &["--samples", "2"] };
+    serde_json::from_str(&place.succeed(&[&["eval", "--json"], samples, arguments].concat())).unwrap()
 }
 
 /// The object that `eval` prints, without the name and the path of the data.
@@ -76,6 +78,24 @@ fn other_data_are_standardized_by_the_figures_of_the_run() {
     assert_eq!(figures(&place, &["run", "--data", "dark"]), figures(&place, &["run"]));
     let packed = |data| figures(&place, &["run/model.packed", "--data", data]);
     assert_eq!(packed("dark"), packed("ten"));
+    // Images of which one channel is constant cannot be standardized by their own figures.
+    write10(&place.path("no-blue"), 40, 100);
+    for entry in fs::read_dir(place.path("no-blue")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.chunks_exact_mut(3073).for_each(|record| record[2049..].fill(0));
+        fs::write(path, bytes).unwrap();
+    }
+    let refused = ["train", "lenet5", "--data", "no-blue", "--out", "of-no-blue"];
+    place.refuse(&refused, 1, &["no-blue", "images that can be standardized"]);
+    for (out, options) in [
+        ("begun", &["--init", "run/model.packed"][..]),
+        ("taught", &["--teacher", "run"]),
+        ("both", &["--init", "run", "--teacher", "run/model.packed"]),
+    ] {
+        train(&place, "no-blue", out, options);
+        assert_eq!(config(&place, out)["standardization"], config(&place, "run")["standardization"], "{out}");
+    }
     // Without the standardization it is another model.
     let text = String::from_utf8(place.read("run/config.json")).unwrap();
     let mut value: Value = serde_json::from_str(&text).unwrap();
@@ -122,6 +142,25 @@ fn the_configuration_holds_what_was_asked_of_the_data() {
     assert_eq!(figures(&place, &["run", "--data", "fewer"]), figures(&place, &["run"]));
     assert_eq!(eval(&place, &["run", "--coarse"]), eval(&place, &["run"]));
     assert_eq!(eval(&place, &["run"])["n"], 100);
+    // A data set without coarse labels may have the same classes.
+    let png = {
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, 32, 32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().unwrap().write_image_data(&[99; 3072]).unwrap();
+        png
+    };
+    for class in config["trained_on"]["classes"].as_array().unwrap() {
+        for part in ["train", "test"] {
+            let dir = place.path("folders").join(part).join(class.as_str().unwrap());
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join("0.png"), &png).unwrap();
+        }
+    }
+    assert_eq!(eval(&place, &["run", "--data", "folders"])["n"], 20);
+    assert_eq!(place.succeed(&["predict", "run", "--data", "folders"]).lines().count(), 20);
+    let asked = ["eval", "run", "--data", "folders", "--coarse"];
+    place.refuse(&asked, 2, &["coarse", "a data set with coarse labels, CIFAR-100", "folders of images"]);
 }
 
 #[test]
@@ -142,7 +181,7 @@ fn the_classes_of_the_data_are_those_of_the_network() {
     let packed = ["eval", "run/model.packed", "--data", "hundred"];
     place.succeed(&[&packed[..], &["--coarse"]].concat());
     place.refuse(&packed, 1, &["labels", "20 classes", "100"]);
-    place.refuse(&["eval", "run", "--data", "ten"], 2, &["coarse", "CIFAR-100", "CIFAR-10"]);
+    place.refuse(&["eval", "run", "--data", "ten"], 1, &["labels", "20 classes", "10"]);
     place.refuse(&["eval", "run/model.packed"], 2, &["--data with CIFAR-100, which the model was trained on", "MNIST"]);
     train(&place, "hundred", "fine", &[]);
     place.refuse(&["eval", "fine", "--coarse"], 1, &["labels", "100 classes", "20"]);

@@ -57,7 +57,7 @@ fn a_comparison_killed_between_its_directories_goes_on() {
     let place = Workplace::new();
     let compare = |out| [&["compare", "mlp", "--data", "data", "--out", out], &SHORT[..]].concat();
     place.succeed(&compare("whole"));
-    for left in ["", "gaussian", "gaussian/config.json.part", "gaussian/config.json"] {
+    for left in ["", "gaussian", "gaussian/config.json.spikeslab.part", "gaussian/config.json"] {
         let killed = place.path("killed");
         fs::create_dir(&killed).unwrap();
         fs::copy(place.path("whole/compare.json"), killed.join("compare.json")).unwrap();
@@ -65,7 +65,7 @@ fn a_comparison_killed_between_its_directories_goes_on() {
             fs::create_dir(killed.join("gaussian")).unwrap();
         }
         match left {
-            "gaussian/config.json.part" => fs::write(killed.join(left), "{ half of").unwrap(),
+            "gaussian/config.json.spikeslab.part" => fs::write(killed.join(left), "{ half of").unwrap(),
             "gaussian/config.json" => drop(fs::copy(place.path("whole").join(left), killed.join(left)).unwrap()),
             _ => {}
         }
@@ -82,10 +82,10 @@ fn a_comparison_killed_between_its_directories_goes_on() {
     }
     // While `compare.json` is incomplete, the directory counts as free.
     fs::create_dir(place.path("killed")).unwrap();
-    fs::write(place.path("killed/compare.json.part"), "{ half of").unwrap();
+    fs::write(place.path("killed/compare.json.spikeslab.part"), "{ half of").unwrap();
     place.refuse(&["compare", "--resume", "killed"], 1, &["killed: ", "a comparison directory", "compare.json"]);
     place.succeed(&compare("killed"));
-    assert!(!place.path("killed/compare.json.part").exists());
+    assert!(!place.path("killed/compare.json.spikeslab.part").exists());
 }
 
 #[test]

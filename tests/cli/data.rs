@@ -56,6 +56,33 @@ fn a_folder_of_images_gives_a_model_that_names_its_classes() {
         assert_eq!((words[0], words[1], words[3]), (file, "label", class), "{line}");
         assert!(place.path(file).is_file(), "{file}");
     }
+    // A run in a folder of images would be one of its classes.
+    for out in ["flowers/run", "flowers/rose/run", "./flowers/./new/run", "flowers"] {
+        let refused = ["train", "mlp", "--data", "flowers", "--out", out];
+        place.refuse(&refused, 2, &["out", "a directory outside", "whose folders are the classes", out]);
+        place.refuse(&[&["compare"], &refused[1..]].concat(), 2, &["out", "a directory outside"]);
+    }
+    for figures in ["flowers/figures", "flowers/rose"] {
+        let outside = &["figures", "a directory outside", "whose folders are the classes", figures];
+        place.refuse(&["eval", "run", "--figures", figures], 2, outside);
+        place.refuse(&["eval", "run/model.packed", "--data", "flowers", "--figures", figures], 2, outside);
+    }
+    fs::write(place.path("flowers/beside.png"), place.read("flowers/rose/3.png")).unwrap();
+    place.refuse(&["eval", "run"], 1, &["flowers", "images only in the folders of their classes", "beside.png"]);
+    fs::remove_file(place.path("flowers/beside.png")).unwrap();
+    // Nor does a command replace an image.
+    for command in [
+        &["quantize", "run", "--out"][..],
+        &["export", "run", "--to", "c", "--out"],
+        &["eval", "run", "--save-logits"],
+        &["eval", "run/model.packed", "--data", "flowers", "--save-logits"],
+    ] {
+        place.refuse(
+            &[command, &["flowers/rose/3.png"]].concat(),
+            1,
+            &["an output that is not a file of a data set", "the data in"],
+        );
+    }
     let inspected = place.succeed(&["inspect", "run/model.packed"]);
     assert!(inspected.contains("trained on flowers, 2 classes: aster, rose\n"), "{inspected}");
 

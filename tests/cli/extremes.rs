@@ -70,7 +70,8 @@ fn assert_complete(place: &Workplace, command: &[&str], options: &[&str]) {
     assert_eq!(found, options.iter().map(ToString::to_string).collect(), "{command:?}");
 }
 
-/// Runs a command and checks that it ends by itself, with at most one line on stderr.
+/// Runs a command and checks that it ends by itself; stderr is one line after an error, else empty but for notes of
+/// missing classes.
 fn assert_ends_well(place: &Workplace, arguments: &[String], reads_stdout: bool) -> i32 {
     let mut command = place.command(arguments);
     let (reader, writer) = std::io::pipe().unwrap();
@@ -86,7 +87,11 @@ fn assert_ends_well(place: &Workplace, arguments: &[String], reads_stdout: bool)
     let output = child.wait_with_output().unwrap();
     let code = output.status.code().unwrap_or_else(|| panic!("{arguments:?}: {output:?}"));
     match code {
-        0 => assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}"),
+        0 => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            // Of `ten` most classes have no image.
+            assert!(stderr.lines().all(|line| line.contains(" of the 10 classes ")), "{arguments:?}: {stderr}");
+        }
         1 | 2 => drop(one_line(&output, &format!("{arguments:?}"))),
         _ => panic!("{arguments:?}: {output:?}"),
     }

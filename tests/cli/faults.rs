@@ -143,7 +143,7 @@ fn check_durable(calls: &[Call]) {
     let calls: Vec<&Call> = calls.iter().filter(|call| ["fsync", "renameat"].contains(&&*call.name)).collect();
     let mut renamed = 0;
     for (i, call) in calls.iter().enumerate().filter(|(_, call)| call.name == "renameat") {
-        // renameat(3</place/run>, "config.json.part", 3</place/run>, "config.json"
+        // renameat(3</place/run>, "config.json.spikeslab.part", 3</place/run>, "config.json"
         let dir = call.text.split(['<', '>']).nth(1).unwrap();
         let name = call.text.split('"').nth(1).unwrap();
         assert!(synced(i.checked_sub(1).and_then(|i| calls.get(i)), &format!("{dir}/{name}")), "{call:?}");

@@ -62,6 +62,8 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--limit", "257"], &["limit", "1 to 256, the training images", "257"]),
     (&["--limit", "-1"], &["--limit", "-1"]),
     (&["--limit", "127", "--batch-size", "128"], &["batch-size", "1 to 127", "128"]),
+    (&["--prior", "gaussian", "--spike", "fit"], &["spike", "a multi-spike prior", "gaussian"]),
+    (&["--other-vectors"], &["other-vectors", "a run to go on with, --resume", "a new run"]),
     (&["--coarse"], &["coarse", "a data set with coarse labels, CIFAR-100", "MNIST"]),
     (&["--augment=yes"], &["--augment", "'yes'"]),
     (&["--seed", "-1"], &["--seed", "-1"]),
@@ -89,6 +91,83 @@ fn every_option_out_of_range_is_named_in_one_line() {
     }
 }
 
+#[test]
+fn options_of_the_kl_need_a_prior_with_a_kl() {
+    let place = Workplace::new();
+    for option in [
+        ["--spike", "fit"],
+        ["--kl-scale", "dataset"],
+        ["--kl-weight", "1"],
+        ["--kl-warmup", "1"],
+        ["--kl-warmup-power", "2"],
+    ] {
+        let name = option[0].trim_start_matches("--");
+        for without in [&["--prior", "none"][..], &["--forward", "straight-through"]] {
+            let arguments = [&["train", "mlp", "--data", "data", "--out", "run"], without, &option].concat();
+            place.refuse(&arguments, 2, &[name, "else it has no effect", "--prior none"]);
+        }
+    }
+    place.train("gaussian", &["--prior", "gaussian", "--kl-weight", "1"]);
+    // Nor do levels learn anything where neither a prior nor the loss moves them.
+    for option in [["--level-rate", "0.1"], ["--level-gap", "0.01"]] {
+        for prior in ["none", "gaussian"] {
+            let arguments =
+                [&["train", "mlp", "--data", "data", "--out", "run", "--prior", prior], &option[..]].concat();
+            place.refuse(&arguments, 2, &[option[0].trim_start_matches("--"), "moves the levels", prior, "sampled"]);
+        }
+    }
+    place.train("straight-through", &["--forward", "straight-through", "--level-rate", "0.1", "--level-gap", "0.01"]);
+    assert!(!place.path("run").exists());
+}
+
+/// The prior `windows` has four levels by default, and k-means needs as many weights.
+#[test]
+fn a_layer_of_three_weights_keeps_the_four_levels_of_windows() {
+    let place = Workplace::new();
+    let deep = "conv 3 1x1\nconv 3 1x1 groups 3\nflatten\n".to_string() + &"dense 6\n".repeat(4) + "dense classes\n";
+    fs::write(place.path("deep.net"), deep).unwrap();
+    let options = ["--prior", "windows", "--epochs", "1", "--batch-size", "32"];
+    place.succeed(&[&["train", "deep.net", "--data", "data", "--out", "run"], &options[..]].concat());
+    let config: serde_json::Value = serde_json::from_slice(&place.read("run/config.json")).unwrap();
+    assert_eq!((config["codebook"].as_array().unwrap().len(), &config["recipe"]["init_levels"]), (4, &"given".into()));
+}
+
+/// What changes the meaning of a result is told on standard error.
+#[test]
+fn what_a_command_cannot_know_to_be_meant_is_told() {
+    let place = Workplace::new();
+    let told = |arguments: &[&str]| {
+        let output = place.run(arguments);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::write(place.path("kept.net"), "flatten\ndense classes unquantized\n").unwrap();
+    let train = |network: &str, out: &str, options: &[&str]| {
+        told(&[&["train", network, "--data", "data", "--out", out, "--epochs", "1"], options].concat())
+    };
+    let few = train("mlp", "few", &["--limit", "5", "--batch-size", "5"]);
+    assert!(few.contains(" of the 10 classes have no training image: ") && few.lines().count() == 1, "{few}");
+    let kept = train("kept.net", "kept", &[]);
+    assert_eq!(kept, "all layers are unquantized: no weight has noise, a prior or levels\n");
+    assert_eq!(train("kept.net", "plain", &["--prior", "none"]), "");
+    // The classes of a run's weights have other names.
+    for part in ["train", "t10k"] {
+        let path = place.path(format!("data/{part}-labels-idx1-ubyte"));
+        let mut labels = fs::read(&path).unwrap();
+        labels[8..].iter_mut().for_each(|label| *label += 1);
+        fs::write(path, labels).unwrap();
+    }
+    let other = train("mlp", "other", &["--init", "few"]);
+    assert_eq!(other, "few: its class 0 is 0, and that of this training 1\n");
+    let packed = told(&["eval", "other/model.packed", "--data", "data", "--samples", "9"]);
+    assert_eq!(packed, "a packed model has no posterior: --samples has no effect\n");
+    // A name that is another number than the class's own is in quotes.
+    let predicted = place.succeed(&["predict", "other/model.packed", "--data", "data", "--top", "2"]);
+    let first: Vec<&str> = predicted.lines().next().unwrap().split_whitespace().collect();
+    let [label, name] = [first[2], first[3]];
+    assert_eq!(name, format!("\"{}\"", label.parse::<u8>().unwrap() + 1), "{predicted}");
+}
+
 /// What only the network, or the weights it begins with, can tell.
 #[test]
 fn what_the_first_step_would_refuse_is_refused_before_a_directory_is_created() {
@@ -98,6 +177,9 @@ fn what_the_first_step_would_refuse_is_refused_before_a_directory_is_created() {
     place.refuse(&train(&["--level-gap", "0.5"]), 2, &["level-gap", "of -0.2 and 0", "0.5"]);
     let packed = ["--init", "first/model.packed", "--levels", "8", "--init-levels", "kmeans", "--forward", "hard"];
     place.refuse(&train(&packed), 1, &["at least 8 distinct weights", "3"]);
+    // `compare` trains its third run in this way.
+    let compare = ["compare", "mlp", "--data", "data", "--out", "run", "--init", "first/model.packed", "--levels", "8"];
+    place.refuse(&compare, 1, &["at least 8 distinct weights", "3"]);
     fs::write(place.path("two.net"), "flatten\ndense 8\nrelu\ndense classes\n").unwrap();
     let two = ["train", "two.net", "--data", "data", "--out", "run", "--keep-first-last"];
     place.refuse(&two, 2, &["keep-first-last", "three layers or more", "2"]);

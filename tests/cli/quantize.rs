@@ -14,7 +14,7 @@ fn the_file_is_that_of_the_run() {
     place.succeed(&["quantize", "run", "--out", "out.packed"]);
     assert_eq!(place.read("out.packed"), place.read("run/model.packed"));
     assert_eq!(place.results("run"), before);
-    assert!(!place.path("out.packed.part").exists());
+    assert!(!place.path("out.packed.spikeslab.part").exists());
 }
 
 #[test]
@@ -71,8 +71,28 @@ fn kmeans_of_odd_weights() {
     set_weights(&place, &[0.25]);
     for command in [&["eval", "run"][..], &["quantize", "run", "--out", "x"]] {
         let command = [command, &["--kmeans", "3"]].concat();
-        place.refuse(&command, 1, &["fc3.theta", "at least 2 distinct weights for --kmeans", "(saw: 1)"]);
+        place.refuse(&command, 1, &["fc3.theta", "at least 2 distinct weights", "(saw: 1)"]);
     }
+}
+
+/// Whether a run names the directory of its data or one of four files there.
+#[test]
+fn no_file_of_the_data_is_replaced() {
+    let place = Workplace::with_run();
+    place.succeed(&["train", "mlp", "--data", "data/train-images-idx3-ubyte", "--epochs", "1", "--out", "of-file"]);
+    for run in ["run", "of-file"] {
+        let refused = ["quantize", run, "--out", "data/t10k-labels-idx1-ubyte"];
+        place.refuse(&refused, 1, &["an output that is not a file of a data set", "a file of the data in", "data"]);
+        // Another file there may be replaced.
+        for _ in 0..2 {
+            place.succeed(&["quantize", run, "--out", "data/model.bin"]);
+        }
+    }
+    fs::copy(place.path("run/model.packed"), place.path("teacher.packed")).unwrap();
+    let taught = ["train", "mlp", "--data", "data", "--teacher", "teacher.packed", "--epochs", "1", "--out", "taught"];
+    place.succeed(&taught);
+    let refused = ["export", "taught", "--to", "c", "--out", "teacher.packed"];
+    place.refuse(&refused, 1, &["another file than the input", "the input"]);
 }
 
 #[test]

@@ -374,6 +374,8 @@ fn advice_for_weights_off_their_levels() {
     for prior in ["none", "gaussian"] {
         assert!(!last(prior, &["--prior", prior]).contains("at a level"), "{prior}");
     }
+    let slow = last("slow", &["--kl-warmup", "1000"]);
+    assert!(slow.contains("since κ rose only to") && slow.ends_with("of 0.2: try --kl-warmup 2"), "{slow}");
     // Levels so close together that all weights are beyond the outermost ones.
     let line = last("narrow", &["--codebook=-1e-5,0,1e-5"]);
     assert!(line.contains("% of the weights are not at a level"), "{line}");

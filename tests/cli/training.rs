@@ -259,7 +259,7 @@ fn a_full_disk_leaves_what_was_there() {
     assert_eq!(output.status.code(), Some(1));
     assert!(line.contains("new/checkpoint.safetensors: File too large"), "{line}");
     assert!(!place.path("new/checkpoint.safetensors").exists());
-    assert!(!place.path("new/checkpoint.safetensors.part").exists());
+    assert!(!place.path("new/checkpoint.safetensors.spikeslab.part").exists());
     place.succeed(&["train", "--resume", "new"]);
     assert_same_results(&place, "run", "new");
 }

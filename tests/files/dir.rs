@@ -38,11 +38,11 @@ fn no_link_in_the_place_of_a_file_or_directory_is_followed() {
     let [victim, elsewhere] = ["victim", "elsewhere"].map(|name| work.path().join(name));
     fs::write(&victim, "precious").unwrap();
     fs::create_dir(&elsewhere).unwrap();
-    for (link, target) in [("file.part", "victim"), ("nowhere", "missing"), ("figures", "elsewhere")] {
+    for (link, target) in [("file.spikeslab.part", "victim"), ("nowhere", "missing"), ("figures", "elsewhere")] {
         symlink(work.path().join(target), work.path().join(link)).unwrap();
     }
     let dir = Dir::open(work.path()).unwrap();
-    for link in ["file.part", "nowhere", "figures"] {
+    for link in ["file.spikeslab.part", "nowhere", "figures"] {
         assert!(dir.open_part(name(link)).unwrap_err().to_string().contains(&format!("{link} is in the way")));
         assert!(dir.is_link(name(link)).unwrap());
         assert!(dir.has(name(link)).unwrap() && is_there(&work.path().join(link)).unwrap());

@@ -133,7 +133,7 @@ fn a_directory_is_free_until_its_first_file_is_whole() {
     check_free(BOX, &path).unwrap();
     assert!(!path.exists());
     fs::create_dir(&path).unwrap();
-    fs::write(path.join("label.part"), "half of a longer label").unwrap();
+    fs::write(path.join("label.spikeslab.part"), "half of a longer label").unwrap();
     check_free(BOX, &path).unwrap();
     assert_error(check_free(CRATE, &path), &["a directory that is new or empty", "one with files in it"]);
     drop(Held::begin(BOX, &path, b"label").unwrap());
@@ -145,7 +145,7 @@ fn a_directory_is_free_until_its_first_file_is_whole() {
         assert_error(Held::begin(BOX, path, b""), &["a directory that is new or empty", "a file"]);
     }
     fs::remove_file(path.join("label")).unwrap();
-    for other in ["label.part", "other"] {
+    for other in ["label.spikeslab.part", "other"] {
         fs::write(path.join(other), "").unwrap();
     }
     assert_error(check_free(BOX, &path), &["one with files in it"]);

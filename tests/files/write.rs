@@ -33,7 +33,7 @@ fn a_file_may_be_filled_piece_by_piece_and_stays_as_it_was_if_that_fails() {
     write_with(&path, |file| {
         (0..1000_u32).for_each(|i| file.write_all(&i.to_le_bytes()).unwrap());
         // The file gets its name only at the end.
-        assert_eq!(names(&dir), ["file.bin.part"]);
+        assert_eq!(names(&dir), ["file.bin.spikeslab.part"]);
         Ok(())
     })
     .unwrap();
@@ -50,12 +50,13 @@ fn a_file_may_be_filled_piece_by_piece_and_stays_as_it_was_if_that_fails() {
 #[test]
 fn a_half_written_file_of_an_earlier_process_is_no_obstacle() {
     let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("file.json.part"), b"half of someth").unwrap();
+    fs::write(dir.path().join("file.json.spikeslab.part"), b"half of someth").unwrap();
+    // A file of another program, for example an unfinished download.
+    fs::write(dir.path().join("file.json.part"), b"another's").unwrap();
     write(&dir.path().join("file.json"), b"whole").unwrap();
-    assert_eq!(
-        (names(&dir), fs::read(dir.path().join("file.json")).unwrap()),
-        (vec!["file.json".into()], b"whole".to_vec())
-    );
+    assert_eq!(names(&dir), ["file.json", "file.json.part"]);
+    let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    assert_eq!((&read("file.json")[..], &read("file.json.part")[..]), (&b"whole"[..], &b"another's"[..]));
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn a_new_file_is_made_once_and_held_by_who_made_it() {
     fs::File::open(&path).unwrap().try_lock().unwrap();
 
     // A file that another process is creating, and one whose creator was killed.
-    let (path, part) = (dir.path().join("other"), dir.path().join("other.part"));
+    let (path, part) = (dir.path().join("other"), dir.path().join("other.spikeslab.part"));
     let maker = fs::File::create(&part).unwrap();
     maker.lock().unwrap();
     assert!(write_new(&path, b"bytes").unwrap().is_none());
@@ -129,8 +130,8 @@ fn a_link_is_written_through_and_no_link_beside_the_file_is() {
     assert_eq!(fs::read(&file).unwrap(), b"new");
 
     fs::write(&victim, b"precious").unwrap();
-    std::os::unix::fs::symlink(&victim, dir.path().join("file.part")).unwrap();
-    assert_error(write(&file, b"newer"), &["file: ", "file.part is in the way"]);
+    std::os::unix::fs::symlink(&victim, dir.path().join("file.spikeslab.part")).unwrap();
+    assert_error(write(&file, b"newer"), &["file: ", "file.spikeslab.part is in the way"]);
     assert_eq!((fs::read(&file).unwrap(), fs::read(&victim).unwrap()), (b"new".to_vec(), b"precious".to_vec()));
     // A socket, and not a device of the system, which a mistake here would replace.
     let socket = dir.path().join("socket");
@@ -163,7 +164,7 @@ fn several_that_write_at_once_each_write_a_whole() {
 #[test]
 fn a_file_that_another_process_writes_is_waited_for_up_to_a_limit() {
     let dir = TempDir::new().unwrap();
-    let [path, part] = ["file", "file.part"].map(|name| dir.path().join(name));
+    let [path, part] = ["file", "file.spikeslab.part"].map(|name| dir.path().join(name));
     write(&path, b"old").unwrap();
     let other = File::create(&part).unwrap();
     other.lock().unwrap();
@@ -172,7 +173,10 @@ fn a_file_that_another_process_writes_is_waited_for_up_to_a_limit() {
     assert_error(write_within(&path, b"new", Duration::from_millis(300)), &parts);
     assert!(begun.elapsed() >= Duration::from_millis(300));
     // The file that the other process has begun is not changed.
-    assert_eq!((names(&dir), fs::read(&path).unwrap()), (vec!["file".into(), "file.part".into()], b"old".to_vec()));
+    assert_eq!(
+        (names(&dir), fs::read(&path).unwrap()),
+        (vec!["file".into(), "file.spikeslab.part".into()], b"old".to_vec())
+    );
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| write(&path, b"new"));
         std::thread::sleep(Duration::from_millis(200));

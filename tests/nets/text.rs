@@ -359,12 +359,12 @@ fn sizes_out_of_range_are_refused() {
         if size == "0x3" {
             continue;
         }
-        let seen = format!("(saw: {})", size.split('x').find(|part| part.parse() != Ok(3)).unwrap_or("3x3"));
+        let seen = format!("(saw: {size})");
         for (option, least) in [("stride", 1), ("dilation", 1), ("pad", 0)] {
             if size == "0" && least == 0 {
                 continue;
             }
-            let part = &[&format!("a number from {least} to 65535")[..]];
+            let part = &[&format!("a number from {least} to 65535, or two as in 3x1")[..], &seen];
             refuse_line(&format!("conv 4 1x1 {option} {size}"), option, part);
         }
         refuse_line(&format!("conv 4 {size}"), "kernel", &["a number from 1 to 65535"]);
@@ -485,8 +485,8 @@ fn a_text_without_an_operation_or_without_weights_is_refused() {
 #[test]
 fn the_shape_of_the_images_comes_from_the_text_or_from_the_data() {
     let text = "flatten\ndense classes";
-    refuse(text, 1, "", &["`input CxHxW` before the first operation", "(saw: none)"]);
-    refuse("# c\n\nflatten\ninput 1x4x4\ndense classes", 3, "", &["`input CxHxW` before the first operation"]);
+    refuse(text, 1, "", &["`input CxHxW` as the first line", "(saw: flatten)"]);
+    refuse("# c\n\nflatten\ninput 1x4x4\ndense classes", 3, "", &["`input CxHxW` as the first line"]);
     let given = Given { input: Some([1, 4, 4]), ..TEN };
     assert_eq!(Graph::parse("net", text, given).expect("a network").input, [1, 4, 4]);
     let both = format!("input 1x4x4\n{text}");

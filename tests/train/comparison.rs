@@ -58,9 +58,9 @@ fn runs_that_are_not_there_yet_are_made_from_the_list() {
     let states: [&[&str]; 5] = [
         &[],
         &["first/"],
-        &["first/config.json.part"],
+        &["first/config.json.spikeslab.part"],
         &["first/config.json"],
-        &["first/config.json", "second-2/config.json.part"],
+        &["first/config.json", "second-2/config.json.spikeslab.part"],
     ];
     for state in states {
         let dir = TempDir::new().unwrap();
@@ -71,7 +71,7 @@ fn runs_that_are_not_there_yet_are_made_from_the_list() {
             let run = path.join(run);
             match file {
                 "config.json" => drop(Run::create(&run, &three()[0].config).unwrap()),
-                "config.json.part" => {
+                "config.json.spikeslab.part" => {
                     fs::create_dir(&run).unwrap();
                     fs::write(run.join(file), "{ half").unwrap();
                 }
@@ -85,7 +85,7 @@ fn runs_that_are_not_there_yet_are_made_from_the_list() {
 #[test]
 fn before_the_list_is_whole_the_directory_is_free() {
     let dir = TempDir::new().unwrap();
-    for left in [None, Some("compare.json.part")] {
+    for left in [None, Some("compare.json.spikeslab.part")] {
         let path = dir.path().join(left.unwrap_or("empty"));
         fs::create_dir(&path).unwrap();
         if let Some(left) = left {
@@ -96,7 +96,7 @@ fn before_the_list_is_whole_the_directory_is_free() {
     }
     let path = dir.path().join("of a run");
     fs::create_dir(&path).unwrap();
-    fs::write(path.join("config.json.part"), "").unwrap();
+    fs::write(path.join("config.json.spikeslab.part"), "").unwrap();
     assert_error(Comparison::create(&path, three()), &["a directory that is new or empty"]);
 }
 

@@ -7,7 +7,7 @@ use spikeslab::prior::kmeans::kmeans;
 use spikeslab::prior::quantizer::Quantizer;
 use spikeslab::train::evaluate::{Weights, evaluate, quantized_loss};
 use spikeslab::train::fit::{Control, Position, fit};
-use spikeslab::train::phase::{check_levels, fit_levels, quantize, reset_log_sigma2};
+use spikeslab::train::phase::{check_levels, fit_levels, quantize, refit_levels, reset_log_sigma2};
 use spikeslab::train::projection::smallest_gap;
 use spikeslab::train::recipe::{InitLevels, PriorName};
 use spikeslab::train::{Forward, Recipe, Trainer};
@@ -77,6 +77,14 @@ fn weights_all_alike_have_no_levels() {
     let theta = network.layers().nth(1).unwrap().theta;
     network.parameters_mut()[theta].value.fill(0.25);
     assert_error(fit_levels(&mut network), &["fc2.theta", "at least 3 distinct weights", "1"]);
+    assert_error(refit_levels(&mut network, 3), &["fc2.theta", "at least 2 distinct weights", "1"]);
+    // Where fewer levels are allowed, the distinct weights are the levels.
+    for (i, weight) in network.parameters_mut()[theta].as_slice_mut().iter_mut().enumerate() {
+        *weight = if i % 3 == 0 { -0.5 } else { 0.25 };
+    }
+    refit_levels(&mut network, 3).unwrap();
+    let levels = network.layers().nth(1).unwrap().levels;
+    assert_eq!(network.parameters()[levels].as_slice(), [-0.5, 0.25]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::common::{Dtype, assert_error};
 use ndarray::{Array1, Axis};
 use spikeslab::nets::{Network, Role, WeightMode};
 use spikeslab::prior::quantizer::Quantizer;
-use spikeslab::train::recalibrate::recalibrate;
+use spikeslab::train::recalibrate::{images_used, recalibrate};
 
 fn named<'a>(network: &'a Network<f64>, name: &str) -> &'a ndarray::ArrayD<f64> {
     &network.parameters().iter().find(|parameter| parameter.name == name).unwrap().value
@@ -55,6 +55,15 @@ fn only_running_statistics_change_and_a_second_time_changes_nothing() {
             recalibrated,
             "all there are"
         );
+    }
+}
+
+#[test]
+fn whole_batches_are_used_alone() {
+    let data = split(10, 1, 16).train;
+    let cases = [((10, 4), 8), ((7, 4), 4), ((4000, 4), 8), ((3, 4), 3), ((4000, 64), 10), ((0, 4), 0), ((4, 0), 0)];
+    for ((images, batch_size), used) in cases {
+        assert_eq!(images_used(&data, images, batch_size), used, "{images} in batches of {batch_size}");
     }
 }
 

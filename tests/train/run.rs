@@ -94,14 +94,14 @@ fn what_a_run_that_was_killed_at_once_left_is_no_obstacle() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("run");
     fs::create_dir(&path).unwrap();
-    fs::write(path.join("config.json.part"), "{ half of a longer configur".repeat(100)).unwrap();
+    fs::write(path.join("config.json.spikeslab.part"), "{ half of a longer configur".repeat(100)).unwrap();
     Run::check_free(&path).unwrap();
     let run = Run::create(&path, &config()).unwrap();
     assert_eq!(Run::config(&path).unwrap(), config());
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     assert_error(Run::open(&path), &["no other process"]);
     drop(run);
-    fs::write(path.join("config.json.part"), "").unwrap();
+    fs::write(path.join("config.json.spikeslab.part"), "").unwrap();
     assert_error(Run::check_free(&path), &["one with files in it"]);
 }
 

@@ -1,6 +1,7 @@
 //! The kinds of weights, and the predictions of each of them.
 
 use super::Predict;
+use crate::cli::source::run_of;
 use crate::error::Result;
 use crate::train::data::{Dataset, Split};
 use crate::train::evaluate::{Sink, labels};
@@ -82,14 +83,14 @@ pub(super) struct Model {
     pub(super) epochs: Option<(u32, u32)>,
     /// M, where the weights are quantized to the levels of k-means.
     pub(super) kmeans: Option<u16>,
-    /// The number of training images from which the statistics were estimated anew, if they were.
+    /// The number of training images from which the statistics were recomputed, if they were.
     pub(super) recalibrated: Option<usize>,
 }
 
 impl Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.epochs {
-            Some((over, all)) => write!(f, "run of {} after epoch {over} of {all}", self.network)?,
+            Some(epochs) => f.write_str(&run_of(&self.network, epochs))?,
             None => write!(f, "packed model of {}", self.network)?,
         }
         if let Some(levels) = self.kmeans {

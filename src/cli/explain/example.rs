@@ -16,7 +16,7 @@ pub(super) type Done = std::result::Result<(), Failure>;
 /// The options of a topic's figures.
 #[derive(Debug, Args)]
 pub(super) struct FigureOptions {
-    /// Directory for the topic's figures
+    /// Directory for the topic's figures; files of the same names are replaced
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use super::names::{PIXELS, identifiers};
 use crate::export::pack;
+use crate::kernels::packed::fields::field_bits;
 use crate::layers::pool::Pool;
 use crate::nets::graph::{Convolution, Op};
 use crate::packed::PackedModel;
@@ -57,7 +58,7 @@ impl Constants {
     /// The arrays of a layer, and the members of its structure that refer to them.
     fn layer(&mut self, name: &str, layer: &PackedLayer) -> Vec<String> {
         let weights = if layer.is_quantized() {
-            let bits = field_bits(layer);
+            let bits = field_bits(layer.levels.len());
             self.floats(&format!("{name}_values"), &layer.levels);
             self.fields(&format!("{name}_fields"), &pack(layer.indices(), bits));
             format!(".weights = {{{name}_values, {name}_fields, {bits}}}")
@@ -104,16 +105,6 @@ impl Constants {
     fn structure(&mut self, kind: &str, name: &str, members: &[String]) {
         let members: String = members.iter().map(|line| format!("    {line},\n")).collect();
         self.text.push_str(&format!("static const {kind} {name} = {{\n{members}}};\n"));
-    }
-}
-
-/// The number of bits of a field that holds an index of one of the layer's levels.
-pub(super) fn field_bits(layer: &PackedLayer) -> usize {
-    match layer.levels.len() {
-        ..=2 => 1,
-        3..=4 => 2,
-        5..=16 => 4,
-        _ => 8,
     }
 }
 

@@ -1,20 +1,21 @@
-//! An image in an array of NumPy (`numpy.save`): bytes, or floats in [0, 1].
+//! An image in an array of NumPy (`numpy.save`), of the same numbers as the images of an
+//! [`.npz`](crate::train::data::npz): whole numbers from 0 to 255, booleans or whole numbers of which the largest is 1,
+//! or floats from 0 to 1, or from 0 to 255 with one above 128.
 //!
 //! ```text
 //! (C, H, W), (H, W, C), or (H, W) where C is 1
 //! a shape that is both of the first two is (C, H, W)
 //! ```
 
-use super::{of_byte, other_shape};
+use super::other_shape;
 use crate::error::{Error, Result};
-use crate::files::npy::Header;
+use crate::files::npy::{Array, Header, Values};
 use std::path::Path;
 
 /// The pixels (C, H, W) of the image of `shape` in `bytes`, the contents of the file `path`.
 ///
 /// # Errors
-/// [`Error::File`] if `bytes` are not an array of bytes or floats, the array has another shape, or a float is not in
-/// [0, 1].
+/// [`Error::File`] if `bytes` are not an array of such numbers, or the array has another shape.
 pub fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<f32>> {
     let (Header { descr, is_fortran, shape: seen }, data) = Header::split(path, bytes)?;
     let strides = strides(&seen, is_fortran, shape).ok_or_else(|| {
@@ -46,30 +47,21 @@ fn strides(seen: &[usize], is_fortran: bool, [channels, height, width]: [usize; 
     Some(directions.map(faster))
 }
 
-/// The elements of the array, in the order of the file.
-fn samples(path: &Path, descr: &str, data: &[u8], elements: usize) -> Result<Vec<f32>> {
-    let bytes = match descr {
-        "|u1" => 1,
-        "<f4" | ">f4" => 4,
-        "<f8" | ">f8" => 8,
-        "|O" => {
-            return Err(Error::file(path, "an array of u8, f32 or f64", "objects of Python, which are never loaded"));
-        }
-        _ => return Err(Error::file(path, "an array of u8, f32 or f64", format!("one of type {descr}"))),
+/// The elements of the array as pixels in [0, 1], in the order of the file.
+fn samples(path: &Path, descr: &str, mut data: &[u8], elements: usize) -> Result<Vec<f32>> {
+    let array = Array { path, what: "an array", name: "the array", descr };
+    let values = array.read(elements, &mut data)?;
+    let scale = values
+        .scale()
+        .map_err(|seen| Error::file(path, "floats from 0 to 1, or from 0 to 255 with one above 128", seen))?;
+    let largest = 255.0 / scale;
+    let pixel = |value: f64| match (0.0..=largest).contains(&value) {
+        true => Ok((value / largest) as f32),
+        false => Err(Error::file(path, format!("numbers from 0 to {largest}"), value)),
     };
-    if data.len() != elements * bytes {
-        return Err(Error::file(path, format!("{} bytes after the header", elements * bytes), data.len()));
-    }
-    let float = |sample: f64| match (0.0..=1.0).contains(&sample) {
-        true => Ok(sample as f32),
-        false => Err(Error::file(path, "floats in [0, 1]: pixels divided by 255", sample)),
-    };
-    let (fours, eights) = (data.as_chunks().0.iter().copied(), data.as_chunks().0.iter().copied());
-    match descr {
-        "<f4" => fours.map(|bytes| float(f32::from_le_bytes(bytes).into())).collect(),
-        ">f4" => fours.map(|bytes| float(f32::from_be_bytes(bytes).into())).collect(),
-        "<f8" => eights.map(|bytes| float(f64::from_le_bytes(bytes))).collect(),
-        ">f8" => eights.map(|bytes| float(f64::from_be_bytes(bytes))).collect(),
-        _ => Ok(data.iter().copied().map(of_byte).collect()),
+    match values {
+        Values::Bytes(bytes) => bytes.into_iter().map(|byte| pixel(byte.into())).collect(),
+        Values::Integers(integers) => integers.into_iter().map(|integer| pixel(integer as f64)).collect(),
+        Values::Floats(floats) => floats.into_iter().map(|float| pixel(float.into())).collect(),
     }
 }

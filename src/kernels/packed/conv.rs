@@ -6,7 +6,7 @@
 //! other windows pool sums that are still in the cache.
 
 use super::enlarge;
-use super::epilogue::{Affine, Epilogue, finish};
+use super::epilogue::{Affine, Epilogue, finish, of_number};
 use super::fields::{Block, PackedWeights};
 use super::max_pool::{is_of_squares, larger_of_each, max_pool, pool_columns};
 use crate::kernels::conv::layout::Layout;
@@ -64,11 +64,8 @@ impl<'a> Convolution<'a> {
         match self.before {
             None => self.layout.lay_out_part(elements, x, laid_out, |_| |x| x),
             Some(before) => self.layout.lay_out_part(elements, x, laid_out, |channel| {
-                let (scale, shift) = before.of(channel);
-                move |x| {
-                    let y = scale * x + shift;
-                    if y < 0.0 { 0.0 } else { y }
-                }
+                let affine = before.of(channel);
+                move |x| of_number(x, affine, true)
             }),
         }
     }

@@ -4,7 +4,7 @@
 //! and each output looks its sum up in the table; the threads share the outputs. For several images, the weights of a
 //! few inputs are decoded at a time, and the kernel's tile is up to [`IMAGES`] images by a few vectors of outputs.
 
-use super::epilogue::Epilogue;
+use super::epilogue::{Epilogue, of_number};
 use super::fields::{Block, MAX_ROWS, PackedWeights, first_cells};
 use crate::simd::{Kernel, Lane, MAX_LANES, Vector};
 use crate::team;
@@ -43,9 +43,8 @@ impl Dense<'_> {
             });
             let epilogue = self.epilogue.of(columns.clone());
             for (y, sums) in y.chunks_exact_mut(columns.len()).zip(sums.chunks_exact(padded)) {
-                for ((y, sum), (scale, shift)) in y.iter_mut().zip(sums).zip(&epilogue) {
-                    let finished = scale * sum + shift;
-                    *y = if self.epilogue.relu && finished < 0.0 { 0.0 } else { finished };
+                for ((y, sum), affine) in y.iter_mut().zip(sums).zip(&epilogue) {
+                    *y = of_number(*sum, *affine, self.epilogue.relu);
                 }
             }
         };

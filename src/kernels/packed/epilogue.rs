@@ -1,4 +1,4 @@
-//! The operations on the sum of an output before it is stored.
+//! The operations that follow the sum of an output.
 //!
 //! ```text
 //! y = ReLU(scale · (sum + bias) + shift)
@@ -44,6 +44,14 @@ impl Epilogue<'_> {
             Some(bias) => affine.zip(bias).map(|((scale, shift), bias)| (scale, scale * bias + shift)).collect(),
         }
     }
+}
+
+/// ReLU(scale · x + shift) of one number, the ReLU if `relu`.
+#[inline(always)]
+pub(crate) fn of_number(x: f32, (scale, shift): (f32, f32), relu: bool) -> f32 {
+    let y = scale * x + shift;
+    // A NaN stays NaN.
+    if relu && y < 0.0 { 0.0 } else { y }
 }
 
 /// Σ → ReLU(scale · Σ + shift).

@@ -141,11 +141,18 @@ impl<'a> Arguments<'a, '_> {
     /// Reads a number, or two numbers with an x between them.
     pub(super) fn pair(&mut self, what: &str, least: usize) -> Result<[usize; 2]> {
         let word = self.next(&format!("{what}: a number, or two as in 3x1"))?;
-        match word.split_once('x') {
-            Some((vertical, horizontal)) => {
-                Ok([self.number(vertical, what, least)?, self.number(horizontal, what, least)?])
+        let [vertical, horizontal] =
+            word.split_once('x').map_or([word; 2], |(vertical, horizontal)| [vertical, horizontal]);
+        match [vertical, horizontal].map(str::parse) {
+            [Ok(vertical), Ok(horizontal)]
+                if [vertical, horizontal].iter().all(|n| (least..=LARGEST_SIZE).contains(n)) =>
+            {
+                Ok([vertical, horizontal])
             }
-            None => Ok([self.number(word, what, least)?; 2]),
+            _ => {
+                let expected = format!("a number from {least} to {LARGEST_SIZE}, or two as in 3x1");
+                Err(self.error(what, expected, word))
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::files::dir::{Dir, is_there};
 #[cfg(unix)]
 use crate::files::lock::lock;
+use crate::files::write::part;
 use tar::Entry;
 
 /// A published data set.
@@ -239,9 +240,7 @@ struct Part(PathBuf);
 
 impl Part {
     fn of(path: &Path) -> Self {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        Self(name.into())
+        Self(part(path.as_os_str()).into())
     }
 }
 

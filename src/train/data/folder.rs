@@ -9,8 +9,9 @@
 //! Each image is a PNG or JPEG file, recognized by the ending of its name. All images have the same size, and if one
 //! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
 //! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
-//! same ones in every run. The order of the images is shuffled, also the same in every run, so that the first images
-//! are of all classes. Files and folders whose names begin with a dot are ignored.
+//! same ones in every run. An image beside these folders is refused. The order of the images is shuffled, also the same
+//! in every run, so that the first images are of all classes. Files and folders whose names begin with a dot are
+//! ignored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,9 +42,9 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class or `test` has no image,
-/// `test` has a class that `train` lacks, the name of a folder is not UTF-8, an image cannot be decoded, is
-/// transparent, or has another size than the first, or the images have more than [`MOST_BYTES`] in all; [`Error::Io`]
-/// if a folder cannot be listed or a file cannot be read.
+/// an image is beside the folders of the classes, `test` has a class that `train` lacks, the name of a folder is not
+/// UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the images have more than
+/// [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
     let [train, test] = ["train", "test"].map(|part| dir.join(part));
     let (train, test) = match has_folders(&train).unwrap_or(false) {
@@ -54,6 +55,12 @@ pub fn load(dir: &Path) -> Result<Split> {
         && let Some(other) = folders(dir)?.into_iter().find(|name| !["train", "test"].contains(&name.as_str()))
     {
         return Err(Error::file(dir, "no folders beside train and test", other));
+    }
+    for dir in [Some(&train), test.as_ref()].into_iter().flatten() {
+        let is_image = |name: &String| is_read(Path::new(name)) && !dir.join(name).is_dir();
+        if let Some(image) = names(dir)?.into_iter().find(is_image) {
+            return Err(Error::file(dir, "images only in the folders of their classes", image));
+        }
     }
     let classes = classes(&train)?;
     let labelled = [Some(list(&train, &classes, true)?), test.map(|test| list(&test, &classes, false)).transpose()?];
@@ -141,11 +148,21 @@ fn is_image(path: &Path) -> Result<bool> {
         let seen = if metadata.is_dir() { "a folder" } else { "something else" };
         return Err(Error::file(path, "images in the folder of a class", seen));
     }
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let ending = ending(path);
     if NOT_READ.contains(&ending.as_str()) {
         return Err(Error::file(path, "a PNG or JPEG image", format!("a .{ending} file")));
     }
-    Ok(READ.contains(&ending.as_str()))
+    Ok(is_read(path))
+}
+
+/// Whether the name of a file ends as those of images do.
+pub fn is_read(path: &Path) -> bool {
+    READ.contains(&ending(path).as_str())
+}
+
+/// The ending of a file's name, in lower case.
+fn ending(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
 }
 
 /// Reads the images of all parts: of one size, with three channels where any image has colours.

@@ -43,6 +43,38 @@ pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
     }
 }
 
+/// Whether the data set at `path` has coarse labels.
+///
+/// # Errors
+/// Those of [`load`] if there is no data set, or there are several.
+pub fn has_coarse_labels(path: &Path) -> Result<bool> {
+    Ok(matches!(recognize(path)?, Found::Cifar(variant) if variant.labels.len() > 1))
+}
+
+/// Whether the data set at `path` is a folder of images for each class.
+///
+/// # Errors
+/// Those of [`load`] if there is no data set, or there are several.
+pub fn is_folders(path: &Path) -> Result<bool> {
+    Ok(matches!(recognize(path)?, Found::Folders))
+}
+
+/// Whether `file` is a file of the data set at `path`, or is at `path` itself. Both paths have no links.
+pub fn is_file_of(path: &Path, file: &Path) -> bool {
+    let dir = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_named = match recognize(path) {
+        Ok(Found::Idx(prefix)) => file.parent() == Some(dir) && mnist::prefix(&name) == Some(prefix.as_str()),
+        Ok(Found::Cifar(variant)) => {
+            let name = name.strip_suffix(".gz").unwrap_or(&name);
+            file.parent() == Some(dir) && variant.files().contains(&name)
+        }
+        Ok(Found::Folders) => file.starts_with(path) && folder::is_read(file),
+        Ok(Found::Npz) | Err(_) => false,
+    };
+    is_named || file == path
+}
+
 /// The format of the data set at a path.
 enum Found {
     /// Four files named like MNIST's, each name after this prefix; the prefix may be empty.

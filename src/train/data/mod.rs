@@ -157,6 +157,14 @@ impl Dataset {
         &self.labels
     }
 
+    /// The names of the classes without an image.
+    pub fn missing_classes(&self) -> Vec<&str> {
+        let mut is_there = vec![false; self.classes()];
+        self.labels.iter().for_each(|&label| is_there[usize::from(label)] = true);
+        let names = self.class_names.iter().zip(is_there);
+        names.filter(|(_, is_there)| !is_there).map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The bytes (C, H, W) of image `i`, row-major, never standardized.
     ///
     /// # Panics
@@ -200,6 +208,12 @@ impl Dataset {
         self.images.truncate(images.saturating_mul(c * h * w));
         // The memory that is no longer used may be most of the allocation.
         self.images.shrink_to_fit();
+    }
+
+    /// The indices of `images` images evenly spread over the data set, or of all images if there are fewer.
+    pub(super) fn spread(&self, images: usize) -> Vec<usize> {
+        let images = images.min(self.len());
+        (0..images).map(|i| i * self.len() / images).collect()
     }
 
     /// Sets by what [`batch`](Self::batch) standardizes the images from now on; none for pixels in [0, 1].

@@ -2,7 +2,7 @@
 //!
 //! | array | shape | numbers |
 //! |---|---|---|
-//! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats, all from 0 to 1, or from 0 to 255 with one above 128 |
+//! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats of 16, 32 or 64 bits, all from 0 to 1, or from 0 to 255 with one above 128 |
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535 |
 //! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones |
 //!
@@ -23,7 +23,7 @@ use super::layout::{Layout, SHAPES};
 use super::split::numbered;
 use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, by, known};
 use crate::error::{Error, Result};
-use crate::files::npy::{self, Header};
+use crate::files::npy::{self, Array, Header, Values};
 
 /// Reads the arrays in the file at `path`.
 ///
@@ -42,8 +42,8 @@ pub fn load(path: &Path) -> Result<Split> {
 ///
 /// # Errors
 /// [`Error::File`] if the file is not a zip archive with the arrays, an array is not as in the table above, is shorter
-/// or longer than its header says or has more than [`MOST_BYTES`], there are fewer than two classes, or a class has no
-/// training image; [`Error::Io`] if the file cannot be read.
+/// or longer than its header says, has no number, more than [`MOST_BYTES`] numbers or more than 4 · [`MOST_BYTES`]
+/// bytes, there are fewer than two classes, or a class has no training image; [`Error::Io`] if the file cannot be read.
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
@@ -55,14 +55,15 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
             return Err(Error::file(path, format!("{missing} beside {there}"), "none"));
         }
     };
-    let scale = x_train.scale().map_err(|seen| {
-        let expected = "floats from 0 to 1, or from 0 to 255, in x_train: pixels before any normalization";
+    let scale = x_train.values.scale().map_err(|seen| {
+        let expected =
+            "floats from 0 to 1, or from 0 to 255 with one above 128, in x_train: pixels before any normalization";
         Error::file(path, expected, seen)
     })?;
     let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;
     let (train, test) = match tests {
         Some((x, y)) => {
-            if scale == 1.0 && x.scale() == Ok(255.0) {
+            if scale == 1.0 && x.values.scale() == Ok(255.0) {
                 let expected = "x_test from 0 to 255, as x_train";
                 return Err(Error::file(path, expected, "numbers from 0 to 1"));
             }
@@ -105,37 +106,13 @@ fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Number
     data.map_err(|error| Error::file(path, format!("images in {x_name}"), error))
 }
 
-/// The largest value of images of floats from 0 to 255 is above this: a smaller one is more likely of another scale.
-const LEAST_MAXIMUM: f32 = 128.0;
-
 /// The numbers of an array.
 struct Numbers {
     shape: Vec<usize>,
     values: Values,
 }
 
-enum Values {
-    Bytes(Vec<u8>),
-    Integers(Vec<i64>),
-    Floats(Vec<f32>),
-}
-
 impl Numbers {
-    /// The factor that maps the numbers to 0 … 255; or a description of floats that are scaled neither to 1 nor to 255.
-    fn scale(&self) -> std::result::Result<f64, String> {
-        let values = match &self.values {
-            Values::Floats(values) => values,
-            // Images of two colours are stored as 0 and 1.
-            Values::Bytes(bytes) => return Ok(if bytes.iter().max() == Some(&1) { 255.0 } else { 1.0 }),
-            Values::Integers(integers) => return Ok(if integers.iter().max() == Some(&1) { 255.0 } else { 1.0 }),
-        };
-        match values.iter().copied().fold(0.0, f32::max) {
-            ..=1.0 => Ok(255.0),
-            largest if largest > LEAST_MAXIMUM => Ok(1.0),
-            largest => Err(format!("numbers up to {largest}")),
-        }
-    }
-
     /// The numbers as labels, or a description of the first number that is not a label; none if they are floats.
     fn labels(&self) -> Option<std::result::Result<Vec<u16>, String>> {
         match &self.values {
@@ -167,6 +144,9 @@ struct Npz<'a, R> {
     archive: ZipArchive<R>,
 }
 
+/// The largest number of bytes of an array in the file: a pixel may take several bytes there, and one here.
+const MOST_STORED: u64 = 4 * MOST_BYTES;
+
 /// The largest number of bytes of an array's header; the headers that numpy writes for arrays of numbers have some 100.
 const MOST_HEADER: usize = 1024;
 
@@ -185,83 +165,36 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
         let path = self.path;
         let what = format!("an array {name}");
         let file = |seen: String| Error::file(path, format!("an array {name} of numbers"), seen);
-        let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
-            Ok(entry) => entry,
-            Err(ZipError::FileNotFound) => return Err(Error::file(path, what, "none")),
-            Err(error) => return Err(unreadable(path, &what, error)),
-        };
+        if !self.has(name) {
+            let names = self.archive.file_names().filter_map(|name| name.ok());
+            let names: Vec<String> = names.filter_map(|name| name.strip_suffix(".npy").map(str::to_string)).collect();
+            let seen = if names.is_empty() { "none".to_string() } else { format!("arrays {}", names.join(", ")) };
+            return Err(Error::file(path, what, seen));
+        }
+        let entry = self.archive.by_name(&format!("{name}.npy"));
+        let mut entry = entry.map_err(|error| unreadable(path, &what, error))?;
         let header = header(&mut entry).map_err(file)?;
         let (Header { descr, is_fortran, shape }, _) =
             Header::split(path, &header).map_err(|_| file("another header".to_string()))?;
         if is_fortran && shape.len() > 1 {
             return Err(file("one in the order of columns; numpy.ascontiguousarray gives it that of rows".to_string()));
         }
-        let (order, kind) = descr.split_at_checked(1).unwrap_or((&descr, ""));
-        let bytes = kind.get(1..).and_then(|bytes| bytes.parse().ok()).unwrap_or(1_usize);
+        let array = Array { path, what: &what, name, descr: &descr };
+        let bytes = array.element_bytes()?;
         let count = shape.iter().try_fold(1, |count: usize, &size| count.checked_mul(size));
-        let Some(count) = count.filter(|count| (1..=MOST_BYTES as usize / bytes.max(1)).contains(count)) else {
-            let seen = format!("shape {shape:?} of {descr}");
-            return Err(Error::file(path, format!("{name} of 1 to {MOST_BYTES} bytes"), seen));
-        };
-        let data = Data { path, name, count, is_little: order != ">" };
-        let values = match kind {
-            "u1" | "b1" => Values::Bytes(data.read(&mut entry, u8::from_le_bytes)?),
-            "i1" => Values::Integers(data.read(&mut entry, |bytes| i8::from_le_bytes(bytes).into())?),
-            "u2" => Values::Integers(data.read(&mut entry, |bytes| u16::from_le_bytes(bytes).into())?),
-            "i2" => Values::Integers(data.read(&mut entry, |bytes| i16::from_le_bytes(bytes).into())?),
-            "u4" => Values::Integers(data.read(&mut entry, |bytes| u32::from_le_bytes(bytes).into())?),
-            "i4" => Values::Integers(data.read(&mut entry, |bytes| i32::from_le_bytes(bytes).into())?),
-            "i8" => Values::Integers(data.read(&mut entry, i64::from_le_bytes)?),
-            "u8" => {
-                let signed = |bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX);
-                Values::Integers(data.read(&mut entry, signed)?)
-            }
-            "f4" => Values::Floats(data.read(&mut entry, f32::from_le_bytes)?),
-            "f8" => Values::Floats(data.read(&mut entry, |bytes| f64::from_le_bytes(bytes) as f32)?),
-            "O" => return Err(file("pickled objects, which are never loaded".to_string())),
-            _ => return Err(file(format!("elements of type {descr}"))),
-        };
-        if let Values::Floats(floats) = &values
-            && let Some(i) = floats.iter().position(|value| !value.is_finite())
-        {
-            return Err(Error::file(path, format!("finite numbers in {name}"), format!("{} at index {i}", floats[i])));
+        if count == Some(0) {
+            return Err(Error::file(path, format!("{name} of at least one number"), format!("shape {shape:?}")));
         }
+        let most = MOST_BYTES.min(MOST_STORED / bytes as u64);
+        let Some(count) = count.filter(|count| *count as u64 <= most) else {
+            return Err(Error::file(
+                path,
+                format!("{name} of at most {most} numbers of {descr}"),
+                format!("shape {shape:?}"),
+            ));
+        };
+        let values = array.read(count, &mut entry)?;
         Ok(Numbers { shape, values })
-    }
-}
-
-/// The numbers of an array that follow its header.
-struct Data<'a> {
-    path: &'a Path,
-    name: &'a str,
-    count: usize,
-    is_little: bool,
-}
-
-impl Data<'_> {
-    /// Reads the numbers to the end of the entry, where the archive's reader checks the entry's checksum.
-    fn read<T, const BYTES: usize>(&self, entry: &mut impl Read, of: impl Fn([u8; BYTES]) -> T) -> Result<Vec<T>> {
-        let expected = || format!("{} of {} bytes after its header", self.name, self.count * BYTES);
-        let mut values = Vec::new();
-        let mut block = vec![0; BYTES << 12];
-        let (mut rest, mut read) = (self.count * BYTES, 0);
-        while rest > 0 {
-            let block = &mut block[..rest.min(BYTES << 12)];
-            entry.read_exact(block).map_err(|error| Error::unreadable(self.path, read as u64, expected(), error))?;
-            values.extend(block.chunks_exact(BYTES).map(|bytes| {
-                let mut number: [u8; BYTES] = bytes.try_into().unwrap_or([0; BYTES]);
-                if !self.is_little {
-                    number.reverse();
-                }
-                of(number)
-            }));
-            (rest, read) = (rest - block.len(), read + block.len());
-        }
-        match entry.read(&mut block[..1]) {
-            Ok(0) => Ok(values),
-            Ok(_) => Err(Error::file(self.path, expected(), "more")),
-            Err(error) => Err(Error::unreadable(self.path, read as u64, expected(), error)),
-        }
     }
 }
 

@@ -99,12 +99,10 @@ pub(super) fn numbered(train: Dataset, test: Dataset) -> Result<(Dataset, Datase
         return Err(Error::tensor("labels", "at least two classes", classes));
     }
     let (train, test) = (train.with_labels_from(first, classes), test.with_labels_from(first, classes));
-    let mut is_there = vec![false; classes];
-    train.labels().iter().for_each(|&label| is_there[usize::from(label)] = true);
-    if let Some(empty) = is_there.iter().position(|is_there| !is_there) {
+    if let Some(empty) = train.missing_classes().first() {
         let names = train.class_names();
         let expected = format!("training images of every label from {} to {}", names[0], names[classes - 1]);
-        return Err(Error::tensor("labels", expected, format!("none of {}", names[empty])));
+        return Err(Error::tensor("labels", expected, format!("none of {empty}")));
     }
     Ok((train, test))
 }

@@ -78,22 +78,73 @@ fn another_shape_type_or_length_is_refused() {
         assert_error(decode_as(1, &file("|u1", shape, &[0; 12])), &["an image of 1 x 4 x 3", seen]);
     }
     assert_error(decode_as(3, &file("|u1", "(4, 3)", &[0; 12])), &["an image of 3 x 4 x 3", "an array of 4 x 3"]);
-    for descr in ["<i4", "|b1", "<f2", "<c8", "|S1", "<u1x"] {
-        let expected = format!("(saw: one of type {descr})");
-        assert_error(decode_as(1, &file(descr, "(4, 3)", &[0; 96])), &["an array of u8, f32 or f64", &expected]);
+    for descr in ["<f16", "<c8", "|S1", "<u1x", "", "é1"] {
+        let expected = format!("(saw: elements of type {descr})");
+        assert_error(decode_as(1, &file(descr, "(4, 3)", &[0; 96])), &["an array of u8, i64, f16, f32", &expected]);
     }
-    assert_error(decode_as(1, &fixture("npy", "objects").1), &["objects of Python, which are never loaded"]);
-    for (descr, len) in [("|u1", 11), ("|u1", 13), ("<f4", 47), ("<f4", 50), ("<f8", 95), ("<f8", 0)] {
-        let seen = format!("(saw: {len})");
-        assert_error(decode_as(1, &file(descr, "(4, 3)", &vec![0; len])), &["bytes after the header", &seen]);
+    assert_error(decode_as(1, &fixture("npy", "objects").1), &["pickled objects, which are never loaded"]);
+    for (descr, len, whole, seen) in [
+        ("|u1", 11, 12, "0 bytes, then"),
+        ("|u1", 13, 12, "more"),
+        ("<f4", 47, 48, "0 bytes, then"),
+        ("<f4", 50, 48, "more"),
+        ("<f8", 95, 96, "0 bytes, then"),
+        ("<f8", 0, 96, "0 bytes, then"),
+    ] {
+        let expected = format!("the array of {whole} bytes after its header");
+        assert_error(decode_as(1, &file(descr, "(4, 3)", &vec![0; len])), &[&expected, seen]);
     }
 }
 
 #[test]
 fn floats_that_are_no_pixels_are_refused() {
-    for odd in [f32::NAN, f32::INFINITY, -0.001, 1.001, 255.0] {
+    for (odd, expected) in [
+        (f32::NAN, "finite numbers in the array (saw: NaN at index 1)"),
+        (f32::INFINITY, "finite numbers in the array (saw: inf at index 1)"),
+        (-0.001, "numbers from 0 to 1 (saw: -0.001"),
+        (1.001, "or from 0 to 255 with one above 128 (saw: numbers up to 1.001)"),
+        (256.0, "numbers from 0 to 255 (saw: 256)"),
+    ] {
         let data: Vec<u8> = [0.5, odd].repeat(6).iter().flat_map(|value| value.to_le_bytes()).collect();
         let file = file("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 3), }", &data);
-        assert_error(decode_as(1, &file), &[PATH, "floats in [0, 1]"]);
+        assert_error(decode_as(1, &file), &[PATH, expected]);
     }
+}
+
+/// The same pixels as numbers of every type; the largest of the two-coloured ones is 1.
+#[test]
+fn numbers_of_every_type_are_scaled_as_in_a_data_set() {
+    let file = |descr: &str, numbers: &[[u8; 2]]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (4, 3), }}");
+        let width = descr[2..].parse::<usize>().unwrap();
+        let bytes = numbers.iter().flat_map(|[low, high]| {
+            // Whole numbers, little-endian; F16 has two bytes.
+            let mut number = vec![0; width];
+            number[0] = *low;
+            if width > 1 {
+                number[1] = *high;
+            }
+            if descr.starts_with('>') {
+                number.reverse();
+            }
+            number
+        });
+        self::file(&header, &bytes.collect::<Vec<u8>>())
+    };
+    let pixels: Vec<[u8; 2]> = [0, 7, 127].repeat(4).into_iter().map(|pixel| [pixel, 0]).collect();
+    let expected: Vec<f32> = [0, 7, 127].repeat(4).into_iter().map(|pixel: u8| f32::from(pixel) / 255.0).collect();
+    let colours: Vec<[u8; 2]> = [0, 1, 1].repeat(4).into_iter().map(|colour| [colour, 0]).collect();
+    let of_colours = [0.0, 1.0, 1.0].repeat(4);
+    for descr in ["|u1", "|i1", "<u2", "<i2", ">i2", "<u4", "<i4", "<u8", "<i8", ">i8"] {
+        assert_eq!(decode_as(1, &file(descr, &pixels)).unwrap(), expected, "{descr}");
+        assert_eq!(decode_as(1, &file(descr, &colours)).unwrap(), of_colours, "{descr}");
+    }
+    assert_eq!(decode_as(1, &file("|b1", &colours)).unwrap(), of_colours);
+    // F16: 0x3c00 is 1, 0x3800 is 1/2, 0x5bf8 is 255.
+    let halves = |bits: u16| [0, bits, bits].repeat(4).into_iter().map(u16::to_le_bytes).collect::<Vec<_>>();
+    assert_eq!(decode_as(1, &file("<f2", &halves(0x3c00))).unwrap(), of_colours);
+    assert_eq!(decode_as(1, &file("<f2", &halves(0x3800))).unwrap(), [0.0, 0.5, 0.5].repeat(4));
+    assert_eq!(decode_as(1, &file("<f2", &halves(0x5bf8))).unwrap(), of_colours);
+    assert_error(decode_as(1, &file("<i2", &halves(0x0100))), &["numbers from 0 to 255 (saw: 256)"]);
+    assert_error(decode_as(1, &file("<i2", &halves(0xffff))), &["numbers from 0 to 255 (saw: -1)"]);
 }

@@ -133,7 +133,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 fn a_part_that_was_left_behind_is_replaced() {
     let server = Server::new(|name| ok(&gz(&contents(name))));
     let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("train-images-idx3-ubyte.gz.part"), [0; 1000]).unwrap();
+    fs::write(dir.path().join("train-images-idx3-ubyte.gz.spikeslab.part"), [0; 1000]).unwrap();
     download(&SMALL, &server.url(), dir.path()).unwrap();
     assert_eq!(names(dir.path()).len(), 4);
 }
@@ -293,7 +293,7 @@ fn files_in_an_archive_are_unpacked_and_the_rest_is_left() {
     });
     let dir = TempDir::new().unwrap();
     // The incomplete file of an interrupted download is replaced.
-    fs::write(dir.path().join("test.bin.part"), [0; 9999]).unwrap();
+    fs::write(dir.path().join("test.bin.spikeslab.part"), [0; 9999]).unwrap();
     download(&PACKED, &server.url(), dir.path()).unwrap();
     assert_eq!((server.requests(), names(dir.path())), (1, vec!["test.bin".to_string(), "train.bin".to_string()]));
     let [train, test] = packed_contents();

@@ -114,7 +114,9 @@ fn what_cannot_be_trained_on_is_refused() {
     let test = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/c/1.png", "grey.png")]);
     assert_eq!(refused(&test), "DIR/test: expected no other folders than the 2 in train (saw: c)");
     let untested = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/1.png", "grey.png")]);
-    assert_eq!(refused(&untested), "DIR/test: expected images in folders of the classes of train (saw: none)");
+    assert_eq!(refused(&untested), "DIR/test: expected images only in the folders of their classes (saw: 1.png)");
+    let empty = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/a/1.txt", "grey.png")]);
+    assert_eq!(refused(&empty), "DIR/test: expected images in folders of the classes of train (saw: none)");
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::ffi::OsStrExt;
