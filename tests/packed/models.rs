@@ -58,7 +58,6 @@ fn the_weights_to_begin_with_are_those_of_the_preset() {
         ("resnet20-phase-a", "resnet20", 10),
         ("resnet20-cifar100-none", "resnet20", 100),
         ("densenet-none", "densenet", 10),
-        ("densenet-none-long", "densenet", 10),
     ] {
         let given = Given { input: Some([3, 32, 32]), classes: Some(classes), outputs: None };
         let graph = Description::preset(preset).unwrap().graph(given).unwrap();
