@@ -1,5 +1,7 @@
 //! The options that `train` and `compare` share.
 
+mod recipe;
+
 use super::Failure;
 use super::init;
 use super::output::{note, the_first};
@@ -18,7 +20,8 @@ use crate::train::objective::Forward;
 use crate::train::phase;
 use crate::train::projection::{check_level_gap, level_gap};
 use crate::train::recipe::{DEEP, InitLevels, PriorName, Recipe, RecipeName};
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::Args;
+use recipe::GivenRecipe;
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -105,24 +108,6 @@ pub(super) const FIXED_ON_RESUME: [&str; 10] = [
     "keep_first_last",
     "recipe_name",
 ];
-/// The only field of a run's recipe that can be changed with `--resume`.
-const CHANGEABLE: &str = "epochs";
-
-/// The fields of a [`Recipe`] that are given on the command line.
-#[derive(Clone, Debug)]
-struct GivenRecipe(ArgMatches);
-
-impl FromArgMatches for GivenRecipe {
-    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        Ok(Self(matches.clone()))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
-        self.0 = matches.clone();
-        Ok(())
-    }
-}
-
 /// A level as it was given, in f64, and as it is used, in f32.
 #[derive(Clone, Copy, Debug)]
 struct Level {
@@ -158,56 +143,10 @@ fn given(levels: &[Level]) -> Result<Vec<f32>> {
     }
 }
 
-impl Args for GivenRecipe {
-    fn augment_args(command: Command) -> Command {
-        // Every field may be left out: its default depends on the network, and with `--resume` it is in the run's
-        // configuration.
-        let recipe = Recipe::augment_args_for_update(Command::new("recipe"));
-        let is_fixed =
-            |arg: &Arg| arg.get_id() != CHANGEABLE && recipe.get_arguments().any(|a| a.get_id() == arg.get_id());
-        Recipe::augment_args_for_update(command)
-            .mut_args(|arg| if is_fixed(&arg) { arg.conflicts_with("resume") } else { arg })
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl GivenRecipe {
-    /// The recipe with these fields, and with the other fields as in `default`.
-    fn over(&self, mut default: Recipe) -> Recipe {
-        default.update_from_arg_matches(&self.0).expect("clap has parsed every value");
-        default
-    }
-
-    /// Checks that no option is given that changes nothing, since `recipe` has no KL, no spikes or no learned levels.
-    fn check_effects(&self, recipe: &Recipe) -> Result<()> {
-        let no_kl = recipe.prior == PriorName::None;
-        let no_spikes = no_kl || recipe.prior == PriorName::Gaussian;
-        let constant_levels = no_spikes && recipe.forward == Forward::Sampled;
-        let kl =
-            ["kl_scale", "kl_weight", "kl_warmup", "kl_warmup_power"].map(|name| (name, no_kl, "a prior with a KL"));
-        // Levels that are fitted are also kept this far apart.
-        let no_gap = constant_levels && recipe.init_levels == InitLevels::Given;
-        let levels = [("level_rate", constant_levels), ("level_gap", no_gap)]
-            .map(|(name, has_no_effect)| (name, has_no_effect, "a training that moves the levels"));
-        let spike = [("spike", no_spikes, "a multi-spike prior")];
-        let given = |name: &str| self.0.value_source(name).is_some();
-        match spike.iter().chain(&kl).chain(&levels).find(|(name, has_no_effect, _)| *has_no_effect && given(name)) {
-            None => Ok(()),
-            Some((name, _, expected)) => {
-                let seen = format!("--prior {} --forward {}", recipe.prior.name(), recipe.forward.name());
-                Err(Error::option(name.replace('_', "-"), format!("{expected}, else it has no effect"), seen))
-            }
-        }
-    }
-}
-
 impl TrainingOptions {
     /// The value of `--forward`, if it is given.
     pub(super) fn forward(&self) -> Option<Forward> {
-        self.recipe.0.get_one("forward").copied()
+        self.recipe.forward()
     }
 
     /// Checks that the directory of a run, `out`, is not inside the folder of images that are trained on.
@@ -217,7 +156,7 @@ impl TrainingOptions {
 
     /// The changes that the options make to a run with `--resume`.
     pub(super) fn changes(&self) -> Result<Changes> {
-        let epochs = self.recipe.0.get_one::<u32>(CHANGEABLE).copied();
+        let epochs = self.recipe.epochs();
         let [data, teacher] = [&self.data, &self.teacher].map(|path| path.as_deref().map(absolute).transpose());
         Ok(Changes { epochs, data: data?, teacher: teacher? })
     }
@@ -364,7 +303,7 @@ impl TrainingOptions {
     pub(super) fn levels_of_quantized(&self, graph: &Graph, recipe: &Recipe) -> InitLevels {
         let can_fit = self.can_fit_levels(graph, recipe.prior);
         let default = if can_fit { InitLevels::Kmeans } else { recipe.init_levels };
-        self.recipe.0.get_one("init_levels").copied().unwrap_or(default)
+        self.recipe.init_levels().unwrap_or(default)
     }
 
     /// Whether k-means can give each layer its levels: the options give none, and no layer has fewer weights than

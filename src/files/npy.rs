@@ -6,7 +6,7 @@
 //! length     u16 in version 1, else u32, little-endian
 //! header     that number of bytes, a literal of Python:
 //!   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }
-//! numbers    each of as many bytes as its type says
+//! numbers    the elements; the type in the header sets the bytes of each
 //! ```
 //!
 //! This module reads only the headers that `numpy.save` writes for arrays of plain numbers, which have nothing nested:

@@ -53,7 +53,7 @@ fn networks_of_texts() {
         let printed = place.succeed(&["bench", name, "--batch-size", "2"]);
         assert!(printed.contains("step of 2 images"), "{printed}");
     }
-    // As many classes as a label of two bytes can tell apart.
+    // The network has 65,536 classes, the most that labels of two bytes can number.
     let most = "input 1x1x1\nf flatten\na dense 32768 of f\nb dense 32768 of f\nconcat of a b\n";
     std::fs::write(place.path("most.net"), most).unwrap();
     place.succeed(&["bench", "most.net", "--batch-size", "2"]);

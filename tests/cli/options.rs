@@ -120,7 +120,7 @@ fn options_of_the_kl_need_a_prior_with_a_kl() {
     assert!(!place.path("run").exists());
 }
 
-/// The prior `windows` has four levels by default, and k-means needs as many weights.
+/// The prior `windows` has four levels by default, and k-means needs a layer of at least four weights to fit them.
 #[test]
 fn a_layer_of_three_weights_keeps_the_four_levels_of_windows() {
     let place = Workplace::new();

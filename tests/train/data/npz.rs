@@ -194,7 +194,8 @@ fn headers_that_lie_cost_nothing() {
     );
     let gigabytes = refused("x_train", &bytes("(10, 20000, 20000)", &[]));
     assert!(gigabytes.contains("x_train of at most 1073741824 numbers of |u1"), "{gigabytes}");
-    // Numbers of eight bytes: six times as many as in CIFAR-10's training images, and as many as in all its images.
+    // Arrays of eight-byte numbers: one with six times the pixels of CIFAR-10's training images, one with those of all
+    // its images.
     let wide = refused("x_train", &npy("'<f8'", "(300000, 3, 32, 32)", "False", &[]));
     assert!(wide.contains("x_train of at most 536870912 numbers of <f8 (saw: shape [300000, 3, 32, 32])"), "{wide}");
     let fits = refused("x_train", &npy("'<f8'", "(60000, 3, 32, 32)", "False", &[]));
