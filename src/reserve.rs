@@ -1,12 +1,13 @@
-//! Memory for arrays whose size a file or an option determines: if there is too little, the caller gets an error.
+//! Allocates arrays whose size comes from a file or an option. If memory is short, it returns an error instead of
+//! ending the process.
 //!
 //! [`reserve`] allocates the bytes of a file that is read as a whole (checkpoints, configurations, metrics, packed
-//! models, the oracle's inputs), the numbers of a tensor of the oracle's input and the indices of a packed layer. It
-//! also checks, and frees the memory at once, that the noise which the oracle computes fits, and, before a run
-//! directory is created, that the weights of the network with moments and gradients do. Everything else (activations,
-//! gradients, bytes to be written) is allocated by Rust as usual, which ends the process if there is too little memory.
-//! The process of the command ends with a one-line message and exit code 1 and not with a signal, because of its
-//! allocator `cli::Allocator`.
+//! models, the oracle's inputs), the numbers of a tensor of the oracle's input and the indices of a packed layer. Two
+//! callers only check that there is enough memory, and free it at once: the oracle for the noise that it computes, and
+//! the command, before it creates a run directory, for the network's weights with their moments and gradients.
+//! Everything else (activations, gradients, bytes to be written) is allocated by Rust as usual, which ends the process
+//! if there is too little memory. The command then prints a one-line message and ends with exit code 1, not by a
+//! signal: its allocator `cli::Allocator` sees to that.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;

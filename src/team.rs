@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const FOR_EACH_WOKEN: usize = 1 << 20;
 /// The number of multiplications for each thread that shares a task, where the threads are awake already.
 const FOR_EACH_AWAKE: usize = 1 << 16;
-/// The number of multiplications that a thread computes until another thread has begun its part.
+/// The number of multiplications that thread 0 computes before the other threads have started.
 const HEAD_START: usize = 1 << 16;
 
 thread_local! {
@@ -27,8 +27,8 @@ pub(crate) fn size(multiplications: usize) -> usize {
 }
 
 /// The argument of rayon's `with_min_len` for a parallel loop. If the loop has less than `few` to compute (`to_do`),
-/// one thread computes all items, since it ends before another would begin; otherwise rayon may divide them as it
-/// likes.
+/// one thread computes all items, because it would finish before a second thread could start; otherwise rayon may
+/// divide them as it likes.
 pub(crate) fn min_len(to_do: usize, few: usize) -> usize {
     if to_do < few { usize::MAX } else { 1 }
 }
@@ -39,9 +39,9 @@ pub(crate) fn share(multiplications: usize, size: usize) -> usize {
 }
 
 /// The range of the `count` items, with `multiplications` in all, that thread number `thread` of `threads` computes.
-/// Thread 0 distributes the items and begins first, so its range is larger by what it computes before the other
-/// threads begin.
-pub(crate) fn part(thread: usize, threads: usize, count: usize, multiplications: usize) -> Range<usize> {
+/// Thread 0 hands out the items and starts earlier than the others, so it gets more items, to make up for their later
+/// start.
+pub(crate) fn range_of(thread: usize, threads: usize, count: usize, multiplications: usize) -> Range<usize> {
     let shared = 1.0 - HEAD_START as f64 / multiplications.max(HEAD_START) as f64;
     let of_each_other = ((count as f64 * shared / threads as f64).round() as usize).min(count / threads);
     let end = count - (threads - 1 - thread) * of_each_other;

@@ -197,7 +197,7 @@ impl Bench {
             let (x, labels) = self.data.batch(&indices);
             clock.lap(&mut times[0]);
             let network = &trainer.network;
-            let step = trainer.step as u32;
+            let step = trainer.steps_taken as u32;
             let noise = |layer: &BayesLayer, shape: &[usize]| {
                 Ok(Philox::new(0, Purpose::Layer(layer.index as u32), step).standard_normal(IxDyn(shape)))
             };

@@ -8,9 +8,10 @@ mod printed;
 use super::device::{DeviceName, DeviceOption, predictions};
 use super::figures::FigureFormats;
 use super::output::note;
+use super::requantize::Requantize;
 use super::source::{
-    RECALIBRATION_IMAGES, Source, check_data, check_images, check_none_of_run, check_outside, data_for, own_data,
-    reads_coarse, training_images,
+    Source, check_data, check_images, check_none_of_run, check_outside, data_for, own_data, reads_coarse,
+    training_images,
 };
 use super::threads::Threads;
 use super::training::SAMPLES;
@@ -32,17 +33,19 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the same S \
-networks with every weight rounded to its layer's nearest level. A run without a prior has no posterior to draw from: it has \
-mean and quantized weights. A packed model has quantized weights only.
+Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the \
+same S networks with every weight rounded to its layer's nearest level. A run without a prior has no posterior to draw \
+from: it has mean and quantized weights. A packed model has quantized weights only. With --recalibrate, mean and \
+quantized weights each have running statistics of their own; sampled M-ary weights use those of the quantized weights.
 
-Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats. The Brier score goes from 0 \
-to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images that is answered, the \
-most confident first.
+Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats. The Brier score \
+goes from 0 to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images \
+that is answered, the most confident first.
 
-With --ood, each of three scores (1 - confidence, entropy, mutual information) is to be higher for the images of the other data \
-set than for the test images. AUROC counts ties half. AUPR is given with the other images as positives, and with the test images. \
-FPR at 95 % TPR is the share of the other images that are accepted where 95 % of the test images are.
+With --ood, each of three scores (1 - confidence, entropy, mutual information) should be higher for the images of the \
+other data set than for the test images. In AUROC, a tie counts as one half. AUPR is printed twice: with the other \
+images as the positive class, and with the test images as the positive class. FPR at 95 % TPR is the share of the \
+other images that are accepted where 95 % of the test images are.
 
 --json prints one object:
   accuracy_K, nll_K     K = mean, sample, quantized: fractions and nats
@@ -60,11 +63,11 @@ FPR at 95 % TPR is the share of the other images that are accepted where 95 % of
   ood                   n, name, path
   data                  name and path of the test images' data set, null for those
                         in the program
-null stands for weights that a packed model or a run without a prior lacks, for the epochs of a packed model, for expected \
-entropy and mutual information without draws, and for what belongs to an option that is not given.
+null stands for weights that a packed model or a run without a prior lacks, for the epochs of a packed model, for \
+expected entropy and mutual information without draws, and for what belongs to an option that is not given.
 
---save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and those of \
---ood as other_mean, ...; and labels (N), I64.
+--save-logits writes F32 tensors (S, N, K) by the KIND of their weights: mean, sampled, quantized, sampled_m_ary, and \
+those of --ood as other_mean, ...; and labels (N), I64.
 
 --figures writes reliability, risk-coverage, entropy, confusion and images, each in every format.
 
@@ -97,19 +100,8 @@ pub(super) struct EvalArguments {
         value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true
     )]
     samples: Option<u32>,
-    /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
-    #[arg(
-        long, value_name = "M",
-        value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
-    )]
-    kmeans: Option<u16>,
-    /// Recompute the running statistics of the batch normalizations, for mean and for quantized weights, over this many
-    /// training images of the data; sampled M-ary weights use those of the quantized weights [without a number: 4096]
-    #[arg(
-        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = RECALIBRATION_IMAGES,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    recalibrate: Option<u32>,
+    #[command(flatten)]
+    requantize: Requantize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -139,7 +131,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
     let gpu = arguments.device.device.open()?;
     arguments.figure_formats.check("figures", arguments.figures.is_some())?;
     let formats = arguments.figure_formats.load()?;
-    // What would fail after the evaluation fails here.
+    // Checked before the evaluation, not when the figures are written.
     if let Some(dir) = arguments.figures.as_deref().filter(|dir| dir.exists() && !dir.is_dir()) {
         return Err(Error::file(dir, "a directory for the figures", "a file").into());
     }
@@ -152,7 +144,7 @@ fn command(arguments: &EvalArguments) -> Outcome {
                 Some(path) => load(dir, reads_coarse(&config, path, arguments.coarse)?)?,
                 None => own_data(&config, arguments.coarse || config.coarse)?,
             };
-            if let Some(levels) = arguments.kmeans {
+            if let Some(levels) = arguments.requantize.kmeans {
                 refit_levels(&mut checkpoint.network, levels.into())?;
             }
             let network = &checkpoint.network;
@@ -170,10 +162,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let mut model = Model {
                 network: config.network.clone(),
                 epochs: Some((checkpoint.position.epoch, config.recipe.epochs)),
-                kmeans: arguments.kmeans,
+                kmeans: arguments.requantize.kmeans,
                 recalibrated: None,
             };
-            let recalibrated = match arguments.recalibrate {
+            let recalibrated = match arguments.requantize.recalibrate {
                 None => None,
                 Some(images) => {
                     let train = training_images(&config, train)?;
@@ -204,9 +196,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
             finish(arguments, &formats, &task, loss, &predict)
         }
         Source::Packed(model) => {
-            for (option, is_given) in
-                [("kmeans", arguments.kmeans.is_some()), ("recalibrate", arguments.recalibrate.is_some())]
-            {
+            for (option, is_given) in [
+                ("kmeans", arguments.requantize.kmeans.is_some()),
+                ("recalibrate", arguments.requantize.recalibrate.is_some()),
+            ] {
                 if is_given {
                     return Err(Error::option(option, "a run directory", "a packed model").into());
                 }

@@ -23,6 +23,7 @@ mod output;
 mod predict;
 mod progress;
 mod quantize;
+mod requantize;
 mod signals;
 mod source;
 mod summarize;
@@ -165,8 +166,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     // The message without the advice that follows it. A value quoted in the message may contain any text.
-    let advice = ["\n\nUsage:", "\n\nFor more information", "\n\n  tip:"];
-    let end = advice.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
+    let after = ["\n\nUsage:", "\n\nFor more information", "\n\n  tip:"];
+    let end = after.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
     let similar =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand].into_iter().find_map(|kind| {
             match error.get(kind)? {
@@ -175,7 +176,20 @@ fn usage(error: &clap::Error) -> ExitCode {
                 _ => None,
             }
         });
-    let similar = similar.map_or(String::new(), |name| format!("; there is {name}"));
-    output::complain(&format!("{}{similar}", text[..end].trim_start_matches("error: ")));
+    let advice = match (similar, error.kind()) {
+        (Some(name), _) => format!("; there is {name}"),
+        (None, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand | ErrorKind::MissingRequiredArgument) => {
+            format!("; see {} --help", command_of(&text))
+        }
+        _ => String::new(),
+    };
+    output::complain(&format!("{}{advice}", text[..end].trim_start_matches("error: ")));
     ExitCode::from(2)
+}
+
+/// The command that the usage in an error of clap names, with its subcommands: the words before the first argument.
+fn command_of(text: &str) -> String {
+    let usage = text.rsplit_once("\n\nUsage: ").map_or("spikeslab", |(_, usage)| usage);
+    let words = usage.lines().next().unwrap_or_default().split_whitespace();
+    words.take_while(|word| word.starts_with(|first: char| first.is_alphabetic())).collect::<Vec<_>>().join(" ")
 }

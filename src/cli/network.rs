@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints the text of a network, with --input or --classes with these filled in, and, as comments of that \
-text, a table of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation arguments [of values]`:
+Prints the text of a network, with --input or --classes with these filled in, and, as comments of that text, a table \
+of what each line costs for one image: all of it is a text again. A text has one operation a line, `[name] operation \
+arguments [of values]`:
 
   input CxHxW                         an image's shape; unless given, that of the data,
                                       here of --input
@@ -28,8 +29,9 @@ text, a table of what each line costs for one image: all of it is a text again. 
   add of VALUE VALUE ...
   concat of VALUE VALUE ...
 
-KERNEL, S, P and D are a number, or two as in 3x1, vertical and horizontal. A line reads the output of the line above, with `of` the \
-values named; `in` is the network's input. The last line gives the logits. The weights of an `unquantized` layer have no noise, no prior and no levels. What follows # is a comment.
+KERNEL, S, P and D are a number, or two as in 3x1, vertical and horizontal. A line reads the output of the line above, \
+with `of` the values named; `in` is the network's input. The last line gives the logits. The weights of an \
+`unquantized` layer have no noise, no prior and no levels. What follows # is a comment.
 
 Presets: mlp, lenet5, lenet-caffe, vgg7, \
 densenet:depth=40,growth=12,bottleneck=false,compression=1, resnet20:width=16, resnet32, resnet44, \

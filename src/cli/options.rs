@@ -286,7 +286,7 @@ impl TrainingOptions {
             recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
         }
         let steps = recipe.steps_per_epoch(images) as u64 * u64::from(recipe.epochs);
-        if self.init.is_none() && recipe.warmup_steps(steps) == 0 {
+        if self.init.is_none() && recipe.first_phase_steps(steps) == 0 {
             // The weights are random: there is nothing to fit levels to.
             recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
             if recipe.init_levels == InitLevels::Kmeans {

@@ -19,7 +19,11 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "spikeslab oracle OP IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle network NETWORK IN.safetensors OUT.safetensors [--option value ...]\n       spikeslab oracle noise OUT.safetensors [--option value ...]\n       spikeslab oracle [OP] --list [--json]",
+    override_usage = "\
+spikeslab oracle OP IN.safetensors OUT.safetensors [--option value ...]
+       spikeslab oracle network NETWORK IN.safetensors OUT.safetensors [--option value ...]
+       spikeslab oracle noise OUT.safetensors [--option value ...]
+       spikeslab oracle [OP] --list [--json]",
     after_help = "\
 Evaluates one operation and all its gradients on the tensors in IN, in their own type, F64 or F32;
 F16 and BF16 are read as F32. Labels are I64, I32 or U8.

@@ -19,14 +19,17 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy) of whole \
-numbers from 0 to 255 or of 0 and 1, or of floats from 0 to 1, or from 0 to 255 with one above 128, of shape (C, H, W), (H, W, C) or (H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the \
-model's shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey image and an RGB image with three equal \
-channels are read alike. All files are read before the first line is printed: if one cannot be used, nothing is printed.
+Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy) of whole numbers from 0 \
+to 255 or of 0 and 1, or of floats from 0 to 1, or from 0 to 255 with one above 128, of shape (C, H, W), (H, W, C) or \
+(H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the model's \
+shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey image and an RGB image with \
+three equal channels are read alike. All files are read before the first line is printed: if one cannot be used, \
+nothing is printed.
 
-A line has the file, the class and its probability; a class's name that is another number than the class's own is in quotes. With --data it has the file of the image, or its number where a file holds \
-many, and the label. --json prints an object a line: file, if there is one for each image; with --data image, its number, and label; \
-class, name, probability; probabilities and logits of all classes.
+A line has the file, the class and its probability; a class's name that is another number than the class's own is in \
+quotes. With --data it has the file of the image, or its number where a file holds many, and the label. --json prints \
+an object a line: file, if there is one for each image; with --data image, its number, and label; class, name, \
+probability; probabilities and logits of all classes.
 
 Examples:
   spikeslab predict runs/lenet5-1 seven.png

@@ -43,14 +43,14 @@ impl<'a> Progress<'a> {
         trainer: &Trainer<f32>,
     ) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
-        let bar = if on_terminal { ProgressBar::new(trainer.steps()) } else { ProgressBar::hidden() };
+        let bar = if on_terminal { ProgressBar::new(trainer.total_steps()) } else { ProgressBar::hidden() };
         let template = "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {msg}";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_position(trainer.step);
+        bar.set_position(trainer.steps_taken);
         bar.reset_eta();
         let epochs = trainer.recipe().epochs;
         let graph = trainer.network.graph();
-        let quantized = graph.layers().filter(|layer| !layer.unquantized);
+        let quantized = graph.quantized_layers();
         let weights = quantized.map(|layer| graph.layer_weights(layer)).sum::<usize>().max(1) as f64;
         Self {
             run,
@@ -155,7 +155,7 @@ impl Observer<f32> for Progress<'_> {
     }
 
     fn after_step(&mut self, training: &mut dyn Training<f32>, position: &Position, loss: &Loss) -> Result<Control> {
-        let step = training.trainer().step;
+        let step = training.trainer().steps_taken;
         if self.on_terminal {
             self.bar.set_message(format!("loss {:.4}", loss.loss));
             self.bar.set_position(step);
@@ -168,14 +168,15 @@ impl Observer<f32> for Progress<'_> {
     }
 
     fn after_epoch(&mut self, trainer: &Trainer<f32>, position: &Position, metrics: EpochMetrics) -> Result<Control> {
-        self.bar.set_position(trainer.step);
+        self.bar.set_position(trainer.steps_taken);
         // The metrics are written first: they may have more epochs than the checkpoint, never fewer. Only what is on
         // disk is shown.
         self.metrics.push(metrics.clone());
         self.run.write_metrics(&self.metrics)?;
         let last = position.epoch == trainer.recipe().epochs;
         let interrupted = asked_to_end().is_some() && !last;
-        let saved = interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.step);
+        let saved =
+            interrupted || last || self.checkpoint_every.is_due_after_epoch(position.epoch, trainer.steps_taken);
         if saved {
             self.save(trainer, position)?;
         }

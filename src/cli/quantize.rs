@@ -1,9 +1,9 @@
 //! `spikeslab quantize`.
 
 use super::output::line;
+use super::requantize::Requantize;
 use super::source::{
-    RECALIBRATION_IMAGES, check_data, check_none_of_run, check_other, load_run, own_data, packed, tell_rounded,
-    training_images,
+    check_data, check_none_of_run, check_other, load_run, own_data, packed, tell_rounded, training_images,
 };
 use super::threads::Threads;
 use super::{Outcome, table};
@@ -30,19 +30,8 @@ pub(super) struct QuantizeArguments {
     /// The packed model's file, replaced if it exists
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Quantize to the M levels of k-means on each layer's weights instead of the learned levels
-    #[arg(
-        long, value_name = "M",
-        value_parser = clap::value_parser!(u16).range(2..=256), allow_negative_numbers = true
-    )]
-    kmeans: Option<u16>,
-    /// Recompute the running statistics of the batch normalizations, for the quantized weights, over this many of the
-    /// run's training images [without a number: 4096]
-    #[arg(
-        long, value_name = "IMAGES", num_args = 0..=1, require_equals = true, default_missing_value = RECALIBRATION_IMAGES,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    recalibrate: Option<u32>,
+    #[command(flatten)]
+    requantize: Requantize,
     /// Present path of the run's data, for --recalibrate; their checksum must match [default: their path in the run]
     #[arg(long, value_name = "PATH", requires = "recalibrate")]
     data: Option<PathBuf>,
@@ -58,11 +47,11 @@ fn command(arguments: &QuantizeArguments) -> Outcome {
     let (config, mut checkpoint) = load_run(&arguments.run)?;
     check_none_of_run(&config, &arguments.out)?;
     arguments.data.as_deref().map_or(Ok(()), |data| check_other(data, &arguments.out))?;
-    match arguments.kmeans {
+    match arguments.requantize.kmeans {
         Some(levels) => refit_levels(&mut checkpoint.network, levels.into())?,
         None => tell_rounded(&arguments.run, &config, &checkpoint),
     }
-    if let Some(images) = arguments.recalibrate {
+    if let Some(images) = arguments.requantize.recalibrate {
         let data = match &arguments.data {
             Some(path) => load(Some(path), config.coarse)?,
             None => own_data(&config, config.coarse)?,

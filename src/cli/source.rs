@@ -16,10 +16,6 @@ use crate::train::objective::Forward;
 use crate::train::recipe::PriorName;
 use std::path::Path;
 
-/// The number of training images over which `--recalibrate` recomputes running statistics unless it has a number:
-/// enough for most networks.
-pub(super) const RECALIBRATION_IMAGES: &str = "4096";
-
 /// A run or a packed model.
 #[derive(Debug)]
 pub(super) enum Source {

@@ -21,7 +21,7 @@ use crate::report::{self, Accuracies, LayerPicture};
 use crate::train::checkpoint::{Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::{Dataset, Split};
-use crate::train::evaluate::{Weights, accuracy_on_some, quantized_loss, share_off_levels};
+use crate::train::evaluate::{Weights, accuracy_on_some, quantized_loss, share_at_levels};
 use crate::train::fit::{Control, EpochMetrics, Position, fit};
 use crate::train::objective::Forward;
 use crate::train::recipe::{InitLevels, PriorName, Recipe};
@@ -84,15 +84,15 @@ fn ready(run: &mut Run, intervals: &Intervals, changes: &Changes) -> Result<Read
     let data = load_data(run, &config)?;
     let path = Run::checkpoint_path(run.dir());
     let state = Run::has_checkpoint(run.dir())?.then(|| checkpoint::load(&path)).transpose()?;
-    let (steps, position) = state.as_ref().map_or_else(Default::default, |state| (state.steps, state.position));
+    let (steps, position) = state.as_ref().map_or_else(Default::default, |state| (state.steps_taken, state.position));
     if let Some(epochs) = changes.epochs {
-        let begun = position.epoch + u32::from(position.step > 0);
+        let begun = position.epoch + u32::from(position.epoch_step > 0);
         if epochs < begun {
             let expected = format!("at least {begun}, as many as the run in {} has begun", run.dir().display());
             return Err(Error::option("epochs", expected, epochs));
         }
         // Without a step to come, the weights would stay between the levels that the layers compute with.
-        let is_over = epochs == begun && position.step == 0;
+        let is_over = epochs == begun && position.epoch_step == 0;
         if is_over && epochs != config.recipe.epochs && config.recipe.forward != Forward::Sampled {
             let expected = format!("at least {}: the last step of a run quantizes its weights", begun + 1);
             return Err(Error::option("epochs", expected, epochs));
@@ -141,7 +141,7 @@ pub(super) fn trainer(
     let init = config.init.as_ref().filter(|_| begins);
     init.map_or(Ok(()), |init| init::begin(init, &mut network, data))?;
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.len())?;
-    if init.is_some() && trainer.warmup_steps() == 0 {
+    if init.is_some() && trainer.first_phase_steps() == 0 {
         trainer.begin_second_phase()?;
     }
     Ok(trainer)
@@ -150,7 +150,7 @@ pub(super) fn trainer(
 /// Checks that another number of epochs does not move the beginning of a second phase that has already begun.
 fn check_phases(config: &Config, epochs: u32, steps: u64, images: usize) -> Result<()> {
     let recipe = &config.recipe;
-    let begins = |epochs: u32| recipe.warmup_steps(recipe.steps_per_epoch(images) as u64 * u64::from(epochs));
+    let begins = |epochs: u32| recipe.first_phase_steps(recipe.steps_per_epoch(images) as u64 * u64::from(epochs));
     let (before, after) = (begins(recipe.epochs), begins(epochs));
     if before != after && steps >= before.min(after) {
         let expected = format!(
@@ -191,7 +191,7 @@ pub(super) fn train(
     if let Some(classes) = classes(data.train.class_names()) {
         line(&format!("classes: {classes}"))?;
     }
-    match trainer.warmup_steps() {
+    match trainer.first_phase_steps() {
         0 => {}
         steps => line(&format!("the first {} without noise, KL or levels", count(steps, "step")))?,
     }
@@ -265,7 +265,7 @@ pub(super) fn load_data(run: &Run, config: &Config) -> Result<Split> {
 /// vector instructions unless `other_vectors`.
 pub(super) fn check_origin(path: &Path, run: &Origin, checkpoint: &Checkpoint, other_vectors: bool) -> Result<()> {
     let Some(origin) = &checkpoint.origin else { return Ok(()) };
-    let differences = run.differences(origin, checkpoint.steps);
+    let differences = run.differences(origin, checkpoint.steps_taken);
     match differences.iter().find(|(name, ..)| !(other_vectors && name == "vectors")) {
         None => Ok(()),
         Some((name, ..)) if name == "vectors" => {
@@ -290,7 +290,7 @@ fn finish(
     formats: &Formats,
 ) -> std::result::Result<(), Failure> {
     let network = &training.trainer().network;
-    let values = |position: usize| network.parameters()[position].as_slice();
+    let values = |position: usize| network.slice(position);
     let pictures: Vec<LayerPicture<'_>> = report::pictured(network.graph())
         .into_iter()
         .map(|layer| LayerPicture {
@@ -373,7 +373,7 @@ const KL_SHARE: f64 = 0.9;
 /// accuracy lost by quantizing, in points.
 fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     let recipe = trainer.recipe();
-    let share = share_off_levels(&trainer.network);
+    let share = 1.0 - share_at_levels(&trainer.network);
     if !matches!(recipe.prior(), Prior::MultiSpike(_)) {
         let is_notable = recipe.forward == Forward::Sampled && loss > NOTABLE_LOSS;
         let advice = "no prior pulled the weights to levels: quantize --kmeans M fits levels to them";
@@ -384,8 +384,7 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
     }
     let costs = if loss > 0.0 { format!("quantizing costs {loss:.2} points of accuracy, and ") } else { String::new() };
     if share <= NOTABLE_SHARE {
-        let levels =
-            trainer.network.layers().map(|layer| trainer.network.parameters()[layer.levels].value.len()).max()?;
+        let levels = trainer.network.layers().map(|layer| trainer.network.slice(layer.levels).len()).max()?;
         // vnq needs a level at 0, which the default codebooks of odd numbers have; windows must not have one.
         let more = match recipe.prior {
             PriorName::Vnq => levels + 1 + levels % 2,

@@ -38,7 +38,6 @@ pub const SOURCES: &[(&str, &str)] = sources![
     "tensor/sum",
     "train/adam",
     "train/objective",
-    "train/phase",
     "train/projection",
     "train/trainer",
 ];

@@ -2,13 +2,13 @@
 //!
 //! | format | for |
 //! |---|---|
-//! | `onnx` | ONNX Runtime and what else reads ONNX: the levels are gathered by indices of two, four or eight bits |
+//! | `onnx` | ONNX Runtime and other readers of ONNX: the levels are gathered by indices of two, four or eight bits |
 //! | [`c`] | devices: one C99 file without a heap, whose weights take one, two, four or eight bits |
-//! | `safetensors` | whoever computes in Python: levels and indices, or weights that `load_state_dict` of a PyTorch module takes |
+//! | `safetensors` | programs in Python: levels and indices, or weights that PyTorch's `load_state_dict` takes |
 //!
-//! `onnx` and `c` compute the logits of the [packed model](crate::packed), to rounding, from pixels in [0, 1]. From the
-//! tensors of `safetensors` a program computes them of pixels that it has standardized. `safetensors` can also hold the weights
-//! of a network that is not quantized.
+//! Models in `onnx` and `c` compute the logits of the [packed model](crate::packed), up to rounding, from pixels in
+//! [0, 1]. A program that loads the `safetensors` file must standardize the pixels of colour images itself before it
+//! computes the logits. `safetensors` can also hold the weights of a network that is not quantized.
 
 pub mod c;
 #[cfg(feature = "onnx")]

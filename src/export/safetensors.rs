@@ -70,7 +70,7 @@ pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: We
             of_layer(&model.layers()[layer.index], weights, &mut tensors);
         }
         if let Some(of) = node.norm() {
-            let learned = |position: usize| network.map(|network| network.parameters()[position].as_slice().to_vec());
+            let learned = |position: usize| network.map(|network| network.slice(position).to_vec());
             let norm = &model.norms()[of.index];
             let channels = norm.scale.len();
             for (suffix, position, folded) in [

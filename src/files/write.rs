@@ -76,7 +76,7 @@ fn fill_in(
         lock(&file, path, patience)?;
         // If not, the process that held the lock before has renamed the file.
         if dir.names(&part, &file).map_err(io)? {
-            let part = Part { dir, name: &part, is_finished: false };
+            let part = PartialFile { dir, name: &part, is_finished: false };
             file.set_len(0).map_err(io)?;
             fill(&mut file)?;
             part.finish(&file, name).and_then(|()| dir.sync()).map_err(io)?;
@@ -111,7 +111,7 @@ pub fn write_new(dir: &Dir, name: &OsStr, bytes: &[u8], path: &Path) -> Result<O
         if !try_lock(&file, path)? || !dir.names(&part, &file)? {
             return Ok(None);
         }
-        let part = Part { dir, name: &part, is_finished: false };
+        let part = PartialFile { dir, name: &part, is_finished: false };
         if dir.has(name)? {
             return Ok(None);
         }
@@ -153,13 +153,13 @@ pub(crate) fn part(name: &OsStr) -> OsString {
 }
 
 /// A file that is locked by this process and not yet renamed to its final name; if it is dropped before, it is removed.
-struct Part<'a> {
+struct PartialFile<'a> {
     dir: &'a Dir,
     name: &'a OsStr,
     is_finished: bool,
 }
 
-impl Part<'_> {
+impl PartialFile<'_> {
     /// Syncs the file to disk, then renames it to its final name.
     fn finish(mut self, file: &File, name: &OsStr) -> io::Result<()> {
         file.sync_all()?;
@@ -169,7 +169,7 @@ impl Part<'_> {
     }
 }
 
-impl Drop for Part<'_> {
+impl Drop for PartialFile<'_> {
     fn drop(&mut self) {
         if !self.is_finished {
             // The error that led here is the one to report.

@@ -7,9 +7,10 @@
 //! dx, with μ and s² held:        dx += γ/√(s² + ε) · g
 //! ```
 //!
-//! Where μ and s² are the batch's own, this dx lacks the gradient that flows through them; [`BatchTerm`] is minus that
-//! gradient. It is linear in dγ and dβ. All activations that normalize a channel with the same statistics have the same
-//! formula for it, so they add their parts to one [`BatchTerm`], which is subtracted from dx once.
+//! Where μ and s² are the batch's own, this dx does not include the gradient through μ and s². [`BatchTerm`] holds that
+//! gradient with the opposite sign and is subtracted from dx. It is linear in dγ and dβ. All activations that normalize
+//! a channel with the same statistics have the same formula for it, so they add their parts to one [`BatchTerm`], which
+//! is subtracted once.
 //!
 //! ```text
 //! dx −= γ/√(s² + ε) · (mean g + x̂ · mean(g x̂))

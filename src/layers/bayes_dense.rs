@@ -1,7 +1,7 @@
 //! Bayesian dense layer with local reparameterization (Kingma et al. 2015, section 2.3): the noise of the weights is
-//! drawn as noise of the pre-activations. Each output by itself has the distribution that drawn weights give it, up to
-//! v₀. The outputs of two images share weights: under drawn weights they are correlated, here they are independent (see
-//! [`train::draw`](crate::train::draw)).
+//! drawn as noise of the pre-activations. Each single output has the same distribution as with drawn weights, except
+//! for the added variance v₀. The outputs of two images share weights: with drawn weights they are correlated, here
+//! they are independent (see [`train::draw`](crate::train::draw)).
 //!
 //! ```text
 //! m = x θ + b       v = x² σ²

@@ -4,8 +4,8 @@
 //! y[b, c, p, q] = max_{i<kh, j<kw}
 //!                 x[b, c, p·sh − ph + i, q·sw − pw + j]
 //!                 over the elements that are pixels
-//! dx = dy at the maximum, 0 elsewhere; a tie's gradient goes to its
-//!      first element in row-major order
+//! dx = dy at the maximum, 0 elsewhere; of several equal maxima, the
+//!      first in row-major order gets dy
 //! ```
 //!
 //! The windows are those of [`pool`](super::pool).
@@ -26,7 +26,7 @@ pub struct Cache {
     image: (usize, usize),
 }
 
-/// y (B, C, OH, OW) of `x` (B, C, H, W). A NaN in a window is its maximum.
+/// y (B, C, OH, OW) of `x` (B, C, H, W). If a window contains a NaN, its maximum is NaN.
 ///
 /// # Errors
 /// As [`Pool::output_size`].

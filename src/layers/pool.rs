@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! OH = ⌊(H + 2·pad − k)/s⌋ + 1
-//!      rounded up under `ceil_mode`, but without a last window
-//!      that would begin after the last row, p·s − pad ≥ H
+//!      with `ceil_mode` rounded up; a last window that would
+//!      start below the last row, p·s − pad ≥ H, is dropped
 //! window p covers the rows p·s − pad … p·s − pad + k − 1;
 //!      of these, those in 0 … H − 1 are pixels
 //! ```
@@ -22,16 +22,16 @@ pub struct Pool {
     pub kernel: [usize; 2],
     /// Distance between neighbouring windows.
     pub stride: [usize; 2],
-    /// The distance that windows extend beyond the image on either side, at most half of the kernel.
+    /// How far the windows extend beyond the image on each side, at most half of the kernel.
     pub padding: [usize; 2],
-    /// Whether pixels at the end that do not fill a window get one more window.
+    /// Whether remaining pixels at the end, too few for a whole window, get one more window.
     pub ceil_mode: bool,
     /// Whether the divisor of average pooling includes the padding.
     pub count_include_pad: bool,
 }
 
 impl Pool {
-    /// Windows without padding; pixels at the end that do not fill a window are ignored.
+    /// Windows without padding; remaining pixels at the end, too few for a whole window, are ignored.
     pub fn new(kernel: [usize; 2], stride: [usize; 2]) -> Self {
         Self { kernel, stride, padding: [0, 0], ceil_mode: false, count_include_pad: true }
     }

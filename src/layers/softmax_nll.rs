@@ -18,8 +18,9 @@
 //! softmax(z_b)_{label_b}. With a [`Weighting`] it is PyTorch's `cross_entropy` with `label_smoothing`, `ignore_index`
 //! and `weight`, whose mean is weighted with w_{label_b} as well.
 //!
-//! For an image that is classified with near certainty, nll and dz at the label are as exact as the small probabilities
-//! of the other classes, since neither is computed as 1 minus a rounded number.
+//! For an image classified with near certainty, nll and dz at the label are computed from the small probabilities of
+//! the other classes, not as 1 minus a rounded number: their relative errors are as small as those of these
+//! probabilities.
 //!
 //! Shapes: logits z (B, K), labels (B), w (K).
 //!

@@ -120,7 +120,7 @@ pub struct ParameterShape {
 
 impl Graph {
     /// The number of values: the input and the output of each node.
-    pub fn values(&self) -> usize {
+    pub fn value_count(&self) -> usize {
         self.nodes.len() + 1
     }
 
@@ -135,8 +135,8 @@ impl Graph {
     }
 
     /// The elements of the largest value for one image.
-    pub fn largest(&self) -> usize {
-        (0..self.values()).map(|value| elements(self.shape(value))).max().unwrap_or(0)
+    pub fn largest_value(&self) -> usize {
+        (0..self.value_count()).map(|value| elements(self.shape(value))).max().unwrap_or(0)
     }
 
     /// Checks that images of shape `shape` = (B, C, H, W) have the network's input shape.
@@ -169,6 +169,11 @@ impl Graph {
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
         self.nodes.iter().filter_map(Node::layer)
+    }
+
+    /// The Bayesian layers that are not unquantized, in order.
+    pub fn quantized_layers(&self) -> impl Iterator<Item = &BayesLayer> {
+        self.layers().filter(|layer| !layer.unquantized)
     }
 
     /// Makes the first and the last Bayesian layer unquantized: they read the pixels and compute the logits, and have
@@ -214,7 +219,7 @@ impl Graph {
 
     /// For each value, whether it depends on a parameter, so that the backward pass needs its gradient.
     pub fn depends_on_parameters(&self) -> Vec<bool> {
-        let mut depends = vec![false; self.values()];
+        let mut depends = vec![false; self.value_count()];
         for (i, node) in self.nodes.iter().enumerate() {
             depends[i + 1] = node.has_parameters() || node.inputs.iter().any(|input| depends[*input]);
         }
@@ -223,7 +228,7 @@ impl Graph {
 
     /// For each value, the number of nodes that read it; a node that reads it twice counts twice.
     pub fn readers(&self) -> Vec<usize> {
-        let mut readers = vec![0; self.values()];
+        let mut readers = vec![0; self.value_count()];
         self.nodes.iter().flat_map(|node| &node.inputs).for_each(|value| readers[*value] += 1);
         readers
     }

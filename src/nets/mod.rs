@@ -42,7 +42,7 @@
 //! let recipe =
 //!     Recipe { epochs: 40, batch_size: 16, ..Recipe::default() };
 //! let mut trainer = Trainer::new(network, recipe, labels.len())?;
-//! for _ in 0..trainer.steps() {
+//! for _ in 0..trainer.total_steps() {
 //!     trainer.step(x.clone(), &labels)?;
 //! }
 //!

@@ -176,6 +176,16 @@ impl<F: Real> Network<F> {
         &self.parameters
     }
 
+    /// The values of the parameter at a position of [`parameters`](Self::parameters), in row-major order.
+    pub fn slice(&self, position: usize) -> &[F] {
+        self.parameters[position].as_slice()
+    }
+
+    /// The nodes, and all parameters.
+    pub(crate) fn graph_and_parameters_mut(&mut self) -> (&Graph, &mut [Parameter<F>]) {
+        (&self.graph, &mut self.parameters)
+    }
+
     /// All parameters.
     pub fn parameters_mut(&mut self) -> &mut [Parameter<F>] {
         &mut self.parameters
@@ -184,6 +194,11 @@ impl<F: Real> Network<F> {
     /// The Bayesian layers, in order.
     pub fn layers(&self) -> impl Iterator<Item = &BayesLayer> {
         self.graph.layers()
+    }
+
+    /// The Bayesian layers that are not unquantized, in order.
+    pub fn quantized_layers(&self) -> impl Iterator<Item = &BayesLayer> {
+        self.graph.quantized_layers()
     }
 
     /// The number of weights of all Bayesian layers.

@@ -96,7 +96,7 @@ impl Schedule {
 
     /// For each value of the graph, how often the steps read it; a step that reads it twice counts twice.
     pub fn readers(&self, graph: &Graph) -> Vec<usize> {
-        let mut readers = vec![0; graph.values()];
+        let mut readers = vec![0; graph.value_count()];
         self.steps.iter().flat_map(|step| &step.inputs).for_each(|value| readers[*value] += 1);
         readers
     }

@@ -10,6 +10,7 @@ use super::tensors::{Inputs, Outputs, Stored};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
 use crate::nets::graph::{BayesLayer, ParameterShape};
+use crate::nets::presets::names_preset;
 use crate::nets::{Description, Given, Graph, Network, Role};
 use crate::prior::{Codebook, Gaussian, MultiSpike, Prior, Spike};
 use crate::train::config::describe;
@@ -59,7 +60,7 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
         parameter.value = inputs.any(&parameter.name)?.clone();
     }
     if let Prior::MultiSpike(prior) = &objective.prior {
-        for layer in network.layers().filter(|layer| !layer.unquantized) {
+        for layer in network.quantized_layers() {
             let levels = &network.parameters()[layer.levels];
             prior.check(levels.as_slice()).map_err(|error| match error {
                 Error::Option { option, expected, seen } => {
@@ -170,7 +171,7 @@ fn graph<F: Stored>(name: &str, x: &Array4<F>, inputs: &Inputs<F>) -> Result<Gra
     }
     let input = Some([x.dim().1, x.dim().2, x.dim().3]);
     let of_tensors = |error: Error| match error {
-        Error::Network { line, expected, seen, .. } if crate::nets::presets::PRESETS.contains(&name) => {
+        Error::Network { line, expected, seen, .. } if names_preset(name) => {
             Error::tensor("x", format!("{expected}, in line {line} of {name}, in the shapes of x and theta"), seen)
         }
         other => other,

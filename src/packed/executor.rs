@@ -98,7 +98,7 @@ fn logits(model: &PackedModel, schedule: &Schedule, workspaces: &Spares<Workspac
         }
         return y;
     }
-    let largest = model.graph.largest().max(1);
+    let largest = model.graph.largest_value().max(1);
     let group = images.div_ceil(rayon::current_num_threads()).min(CACHED / largest).clamp(1, GROUP);
     let groups = x.par_chunks(group * channels * height * width).zip(logits.par_chunks_mut(group * classes));
     groups.for_each(|(x, logits)| run(x, None, logits));
@@ -121,7 +121,7 @@ fn run(
     }
     let image = elements(&model.graph.input).max(1);
     let readers = schedule.readers(&model.graph);
-    let values = (0..model.graph.values()).map(|_| None).collect();
+    let values = (0..model.graph.value_count()).map(|_| None).collect();
     let mut pass = Pass { model, readers, values, images: images.len() / image, team, space };
     let mut x = pass.space.free.pop().unwrap_or_default();
     enlarge(&mut x, images.len());

@@ -180,7 +180,7 @@ impl PackedModel {
 
     /// The model with the layers of `graph`, which is the graph of `network` but for the layers that are unquantized.
     fn folded(name: &str, network: &Network<f32>, graph: Graph, standardization: Option<Standardization>) -> Self {
-        let values = |position: usize| network.parameters()[position].as_slice();
+        let values = |position: usize| network.slice(position);
         let layers = graph.layers().map(|layer| {
             let bias = layer.bias.map(|bias| values(bias).to_vec());
             if layer.unquantized {

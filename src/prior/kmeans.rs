@@ -5,13 +5,12 @@
 //! cost(i, j) = Σ_{i≤n<j} (x_n − mean)²,   x the weights, sorted
 //! ```
 //!
-//! This is the baseline of a multi-spike prior: rounding after training, to the levels of least quantized loss. On the
+//! A multi-spike prior is compared with this: rounding after training, to the levels of least quantized loss. On the
 //! line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k
 //! thus takes n log n steps by divide and conquer: compute the best cut i for the middle end j; for smaller j search
 //! only up to this i, for larger j only from it (Wu 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts
 //! with O(n) memory, the rows k > ⌊M/2⌋ keep, for each j, the position at which the first ⌊M/2⌋ clusters of the optimum
-//! end. Both halves are then divided in the same way (Hirschberg 1975), which takes twice the time. In total, O(M n log
-//! n).
+//! end. Both halves are then divided in the same way (Hirschberg 1975), which doubles the time. In total, O(M n log n).
 //!
 //! Costs are exact: each x is rounded to a multiple of 2^−b of the weights' range, b = 63 − ⌈log₂ n⌉ (44 for half a
 //! million weights), so that the sums of these integers and of their squares do not overflow. The loss Σ (x − Q(x))² is
@@ -25,7 +24,8 @@ use crate::scalar::Real;
 use rayon::prelude::*;
 
 /// The M levels with the least quantized loss of the weights, ascending; if the weights have fewer distinct values,
-/// these values. Of divisions with equal cost, the one whose upper clusters begin first.
+/// these values. If several divisions have the same cost, the one whose upper clusters start at smaller weights is
+/// chosen.
 ///
 /// # Errors
 /// If a weight is not finite.

@@ -38,10 +38,10 @@
 //! # The prior is improper
 //!
 //! 1/|w − ℓ| cannot be normalized, neither at the level nor far away. The KL is defined only up to an infinite
-//! constant, and the true posterior under such a prior need not exist (Hron et al. 2018). Nor need the objective attain
-//! a minimum: with θ on a level D is 0 for every σ, so that σ → 0 costs nothing and can improve the likelihood. The
-//! bounds on ln σ² and on θ that training applies after each step prevent this. The result is penalized maximum
-//! likelihood with a penalty from this prior, not inference about the weights.
+//! constant, and the true posterior under such a prior need not exist (Hron et al. 2018). The objective may also have
+//! no minimum: if θ lies on a level, D is 0 for every σ, so σ can shrink to 0 without cost, which can improve the
+//! likelihood. The bounds on ln σ² and on θ that training applies after each step prevent this. The result is penalized
+//! maximum likelihood with a penalty from this prior, not inference about the weights.
 //!
 //! # Where the published code departs from the equations
 //!

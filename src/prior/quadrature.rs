@@ -6,11 +6,12 @@
 //! P(w)   = Σ_k a_k Π_{j≠k} |w − ℓ_j|
 //! ```
 //!
-//! This is the definition, since Σ_k a_k/|w − ℓ_k| = P(w) / Π_k |w − ℓ_k| and ln|w − ℓ_k| has the mean D(t_k) + ln σ −
-//! ½(γ + ln 2). The first sum is exact; the integrand ln P is bounded below, with kinks at the levels, where the
+//! This equals the definition, since Σ_k a_k/|w − ℓ_k| = P(w) / Π_k |w − ℓ_k| and ln|w − ℓ_k| has the mean D(t_k) +
+//! ln σ − ½(γ + ln 2). The first sum is exact; the integrand ln P is bounded below, with kinks at the levels, where the
 //! integral is split.
 //!
-//! Let n be the level nearest to w, and R = Σ_k a_k |w − ℓ_n|/|w − ℓ_k| ≥ a_n. Written with R, no singularities cancel:
+//! Let n be the level nearest to w, and R = Σ_k a_k |w − ℓ_n|/|w − ℓ_k| ≥ a_n. Written with R, every term is finite,
+//! also at a level:
 //!
 //! ```text
 //! ln P        = Σ_{j≠n} ln|w − ℓ_j| + ln R

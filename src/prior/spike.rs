@@ -7,8 +7,8 @@
 //! ```
 //!
 //! 1/σ is finite where 1/σ² no longer is: for ln σ² above −177 in f32, above −1419 in f64. Where |u| exceeds [`FAR`],
-//! or 1/σ overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so that every finite θ − ℓ and ln σ² has the right
-//! KL.
+//! or 1/σ overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so the KL is correct for all finite θ − ℓ and
+//! ln σ².
 //!
 //! Derived in [chapter 2 of the course](crate::course::one_spike).
 
@@ -16,7 +16,8 @@ use crate::scalar::spike_kl::Spike;
 use crate::scalar::{Real, RealVector, WeightKl};
 use crate::simd::Mask;
 
-/// From this |u| on, D(u²) is ln|u| plus a constant to rounding, in f64 too: the neglected term is 1/(2u²) = 5e-19.
+/// For |u| of at least this, D(u²) is ln|u| plus a constant, up to rounding, in f64 too: the next term of the expansion
+/// is 1/(2u²) = 5e-19.
 pub const FAR: f64 = 1e9;
 
 /// The σ of one weight's posterior, or of several weights' posteriors, one in each lane.

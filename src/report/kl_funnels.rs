@@ -80,8 +80,8 @@ pub fn kl_funnels(mesh: &Mesh, levels: &[f64], surfaces: &[Surface<'_>]) -> Stri
     svg.finish()
 }
 
-/// Draws the cells of each shade, none of a value that is not finite; neighbouring cells in a row are one segment. The outer edges of the raster are at the
-/// outermost values.
+/// Draws the cells of each shade, but no cell whose value is not finite; neighbouring cells in a row are one segment.
+/// The outer edges of the raster are at the outermost values.
 fn draw(svg: &mut Svg, panel: &Panel, mesh: &Mesh, surface: &Surface<'_>, shade: impl Fn(f64) -> Option<usize>) {
     let (columns, rows) = (mesh.theta.len(), mesh.log_sigma2.len());
     let ends = |values: &[f64]| values.first().copied().zip(values.last().copied());

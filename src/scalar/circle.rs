@@ -6,8 +6,8 @@
 //!
 //! The whole number of quarter turns nearest to u is subtracted exactly; the remaining angle, |r| ≤ π/4, goes into the
 //! minimax polynomials C and S, with errors of 5e-20 and 4e-18. There is no branch, so that a loop over this function
-//! is vectorized where the processor fuses a product and a sum. On every machine a product and the sum that uses it are
-//! rounded once, together, so that a GPU returns the same bits. Absolute error of each coordinate at most 3e-16.
+//! is vectorized where the processor has fused multiply-adds. Every sum that adds a product is computed as one fused
+//! multiply-add, on every machine, so a GPU returns the same bits. Absolute error of each coordinate at most 3e-16.
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -48,7 +48,7 @@ pub fn circle(u: f64) -> (f64, f64) {
     (f64::from_bits(x.to_bits() ^ sign_x), f64::from_bits(y.to_bits() ^ sign_y))
 }
 
-/// A polynomial of x, from the constant term up, each step rounded once.
+/// A polynomial of x, its coefficients from the constant term up; each step is one fused multiply-add.
 #[inline(always)]
 fn fused_horner<const N: usize>(coefficients: [f64; N], x: f64) -> f64 {
     coefficients.into_iter().rev().fold(0.0, |sum: f64, coefficient| sum.mul_add(x, coefficient))

@@ -16,5 +16,5 @@ pub mod weight_kl;
 pub use real::{Real, RealVector};
 pub use weight_kl::WeightKl;
 
-/// ½(γ + ln 2), γ Euler's constant: with it D(0) = 0: see [`spike_kl`].
+/// ½(γ + ln 2), where γ is Euler's constant. This constant makes D(0) = 0; see [`spike_kl`].
 pub const HALF_GAMMA_PLUS_LN_2: f64 = 0.635_181_422_730_739_1;

@@ -55,6 +55,13 @@ impl<V: Vector<Element: Real>> RealVector for V {}
 pub type Gemm<F> =
     unsafe fn(usize, usize, usize, F, *const F, isize, isize, *const F, isize, isize, F, *mut F, isize, isize);
 
+/// `x` clamped to [`lowest`, `highest`]. A NaN stays a NaN, unlike with `min` and `max`, so that a later check finds it.
+#[inline(always)]
+pub(crate) fn clamp<F: Real>(x: F, lowest: F, highest: F) -> F {
+    let raised = if x < lowest { lowest } else { x };
+    if raised > highest { highest } else { raised }
+}
+
 /// A refused number for an error message, with its value in the precision `F` in which it would be used, if that
 /// differs.
 pub(crate) fn seen_in<F: Real>(number: f64) -> String {

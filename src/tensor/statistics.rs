@@ -17,7 +17,8 @@ use crate::team;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, ArrayView3, ArrayView4, Axis};
 
-/// The fewest elements that are divided among threads: one thread computes fewer before a second one has started.
+/// The smallest number of elements that threads share: one thread computes fewer than these before a second thread has
+/// started.
 pub(crate) const FEW: usize = 1 << 15;
 
 /// The mean and variance (C) of the channels: those of a batch, with the biased variance, or running estimates.
@@ -78,9 +79,9 @@ pub(crate) fn block(positions: usize) -> usize {
     (64 / positions.max(1)).max(1)
 }
 
-/// Returns `of_channel(c)` for every place (channel, position) of a block of channels, c the channel of the place. The
-/// block `x` has shape (B, channels, P), and its first channel has number `first`. The kernels loop over places alone,
-/// so that the same loops serve many channels and many positions.
+/// Repeats the value `of_channel(c)` of each channel c for each of the channel's P positions, for a block `x` (B,
+/// channels, P) whose first channel is `first`. With one value for every place (channel, position), the kernels loop
+/// over places alone: the same loops serve many channels and many positions.
 pub(crate) fn by_place<F: Real>(first: usize, x: &ArrayView3<'_, F>, of_channel: &dyn Fn(usize) -> F) -> Vec<F> {
     let (_, channels, positions) = x.dim();
     (first..first + channels).flat_map(|c| (0..positions).map(move |_| of_channel(c))).collect()

@@ -1,4 +1,5 @@
-//! Sums of many numbers, about as exact as sums of a few numbers.
+//! Adds up many numbers: the error hardly grows with their count in f32, and 64 times more slowly than in a plain sum
+//! in f64.
 //!
 //! In a sum of numbers of one sign, each addition loses up to half a unit in the last place: the sum of 60,000 times
 //! 0.1 in f32 is wrong in the fourth digit. Here at most [`BLOCK`] terms are added up in the working precision, in

@@ -9,12 +9,12 @@ pub const LARGEST: usize = 12;
 /// With one vector of sums a row, the largest tile has at least this many rows.
 const ONE_VECTOR: usize = 6;
 
-/// The numbers of remaining rows to avoid: those below 8 that cannot be cut into tiles of at least four rows. Smaller
-/// tiles have too few independent sums to hide the latency of a product.
+/// Remainders below 8 rows that cannot be split into tiles of at least four rows; the tiling avoids leaving them.
+/// Smaller tiles have too few independent sums to hide the latency of a product.
 const AWKWARD: [usize; 5] = [1, 2, 3, 5, 7];
 
-/// The most rows of a tile in which each row has at least `vectors` vectors of sums, one or two. With 32 registers there
-/// is room for two in any case.
+/// The most rows of a tile in which each row has at least `vectors` vectors of sums, one or two. With 32 registers,
+/// [`LARGEST`] rows of two vectors fit.
 #[inline(always)]
 pub const fn largest<V: Vector>(vectors: usize) -> usize {
     let rows = LARGEST * V::REGISTERS / 32;

@@ -12,6 +12,7 @@
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
 use crate::scalar::Real;
+use crate::scalar::real::clamp;
 use crate::simd::{Kernel, Vector};
 
 /// The constants. The defaults are β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no clip and no weight decay.
@@ -97,9 +98,7 @@ impl<F: Real> Kernel<F> for Step<'_, F> {
         let [first_moment, second_moment] = self.moments;
         let moments = first_moment.iter_mut().zip(second_moment);
         for ((parameter, gradient), (m, v)) in self.parameter.iter_mut().zip(self.gradient).zip(moments) {
-            // Comparisons keep a NaN, unlike min and max, so that it is found later.
-            let g = if *gradient < -self.clip { -self.clip } else { *gradient };
-            let g = if g > self.clip { self.clip } else { g };
+            let g = clamp(*gradient, -self.clip, self.clip);
             *m = beta1 * *m + one_minus_beta1 * g;
             *v = beta2 * *v + one_minus_beta2 * g * g;
             *parameter = self.kept * *parameter - self.rate * *m / (v.sqrt() / self.root_correction + self.epsilon);

@@ -119,7 +119,7 @@ pub struct Checkpoint {
     /// Adam's moments, as in [`Trainer::moments`].
     pub moments: Vec<[ArrayD<f32>; 2]>,
     /// Optimizer steps taken.
-    pub steps: u64,
+    pub steps_taken: u64,
     /// The position of the run.
     pub position: Position,
     /// The run that the checkpoint is of; none in a file of version 1, or of a network trained outside of a run.
@@ -136,7 +136,7 @@ impl Checkpoint {
     pub fn resume(self, path: &Path, begun: Trainer<f32>) -> Result<(Trainer<f32>, Position)> {
         check_state(&self, &begun).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
         let mut trainer = begun;
-        (trainer.network, trainer.moments, trainer.step) = (self.network, self.moments, self.steps);
+        (trainer.network, trainer.moments, trainer.steps_taken) = (self.network, self.moments, self.steps_taken);
         Ok((trainer, self.position))
     }
 }
@@ -158,7 +158,7 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
             "one of a network with the same weights and another text".into(),
         ));
     }
-    let levels = |network: &Network<f32>, position: usize| network.parameters()[position].as_slice().to_vec();
+    let levels = |network: &Network<f32>, position: usize| network.slice(position).to_vec();
     for (layer, zero) in graph.layers().zip(&trainer.zero_levels) {
         let (own, seen) = (levels(&trainer.network, layer.levels), levels(&state.network, layer.levels));
         if own.len() != seen.len() {
@@ -170,11 +170,12 @@ fn check_state(state: &Checkpoint, trainer: &Trainer<f32>) -> std::result::Resul
         }
     }
     let (steps, position) = (trainer.steps_per_epoch(), &state.position);
-    let counted = (u64::from(position.epoch) * steps).saturating_add(position.step);
-    if position.step >= steps || counted > trainer.steps() || counted != state.steps {
-        let seen = format!("step {} in epoch {} after {} steps", position.step, position.epoch, state.steps);
+    let counted = (u64::from(position.epoch) * steps).saturating_add(position.epoch_step);
+    if position.epoch_step >= steps || counted > trainer.total_steps() || counted != state.steps_taken {
+        let seen =
+            format!("step {} in epoch {} after {} steps", position.epoch_step, position.epoch, state.steps_taken);
         return Err((
-            format!("a checkpoint of this run, of {} steps an epoch and {} in all", steps, trainer.steps()),
+            format!("a checkpoint of this run, of {} steps an epoch and {} in all", steps, trainer.total_steps()),
             seen,
         ));
     }
@@ -216,9 +217,9 @@ pub fn checked_bytes(
     let header = Header {
         version: VERSION,
         network: trainer.network.graph().to_string().lines().map(str::to_string).collect(),
-        steps: trainer.step,
+        steps: trainer.steps_taken,
         epoch: position.epoch,
-        epoch_step: position.step,
+        epoch_step: position.epoch_step,
         epoch_sums: [position.sum.loss, position.sum.nll, position.sum.kl],
         origin: origin.cloned(),
         checksums: tensors.iter().map(|(name, _, bytes)| (name.clone(), crc32fast::hash(bytes))).collect(),
@@ -309,8 +310,8 @@ pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
             .map_err(|error| Error::file(path, format!("a codebook in {}", levels.name), error))?;
     }
     let [loss, nll, kl] = header.epoch_sums;
-    let position = Position { epoch: header.epoch, step: header.epoch_step, sum: Loss { loss, nll, kl } };
-    Ok(Checkpoint { network, moments, steps: header.steps, position, origin: header.origin })
+    let position = Position { epoch: header.epoch, epoch_step: header.epoch_step, sum: Loss { loss, nll, kl } };
+    Ok(Checkpoint { network, moments, steps_taken: header.steps, position, origin: header.origin })
 }
 
 /// The header and the graph in a metadata entry with a checksum.

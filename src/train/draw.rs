@@ -25,11 +25,11 @@
 //!
 //! Drawn pre-activations understate the mutual information by a third to two fifths. Neighbouring positions of the
 //! convolutions have correlations of 0.84 (`conv1`) and 0.72 (`conv2`) under drawn weights, and of 0 under drawn
-//! pre-activations. 2×2 max pooling turns the independent noise of the latter into a shift of the mean: by 0.12 σ and
-//! 0.09 σ on average over all windows, and by 1.03 σ where the means of the four positions are equal. The cost of drawn
-//! weights: one draw is used for all images, so that the metrics vary more from one set of draws to another (the
-//! standard errors above), and more draws are needed to average this out. Time and memory of a draw are those of a pass
-//! with mean weights.
+//! pre-activations. With independent noise, the maximum of four positions is too large on average: 2×2 max pooling
+//! shifts the mean by 0.12 σ and 0.09 σ on average over all windows, and by 1.03 σ where the means of the four
+//! positions are equal. The cost of drawn weights: one draw is used for all images, so the metrics vary more from one
+//! set of draws to another (the standard errors above), and more draws are needed to average this out. A draw takes the
+//! time and memory of a pass with mean weights.
 //!
 //! # Draws of M-ary networks
 //!
@@ -52,15 +52,15 @@ use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
 use ndarray::{ArrayD, Zip};
 
-/// The network of draw number `draw`: θ replaced by θ + σ ε or, with `to_levels`, by the level nearest to it. It is to
-/// be evaluated with mean weights. All other parameters, σ included, and the weights of unquantized layers, which have
-/// no noise, stay the same.
+/// The network of draw number `draw`: θ replaced by θ + σ ε or, with `to_levels`, by the level nearest to θ + σ ε. It
+/// is to be evaluated with mean weights. All other parameters, σ included, and the weights of unquantized layers, which
+/// have no noise, stay the same.
 ///
 /// ε of a layer comes from the stream [`Purpose::Evaluation`] of the layer's index at step `draw`, one element per
 /// weight. It does not depend on the images, the batches or the threads.
 pub fn draw<F: Real>(network: &Network<F>, seed: u64, draw: u32, to_levels: bool) -> Network<F> {
     let mut drawn = network.clone();
-    for layer in network.layers().filter(|layer| !layer.unquantized) {
+    for layer in network.quantized_layers() {
         let parameters = network.parameters();
         let (log_sigma2, levels) = (&parameters[layer.log_sigma2].value, &parameters[layer.levels]);
         let stream = Philox::new(seed, Purpose::Evaluation(layer.index as u32), draw);

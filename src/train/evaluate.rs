@@ -16,6 +16,7 @@ use super::data::Dataset;
 use super::draw::draw;
 use super::uncertainty::{Accumulator, Predictions, first_maximum, mean, no_images};
 use crate::error::{Error, Result};
+use crate::nets::graph::BayesLayer;
 use crate::nets::{Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
@@ -90,7 +91,7 @@ pub type Sink<'a, F> = dyn FnMut(&Array2<F>) -> Result<()> + 'a;
 /// # Errors
 /// The errors of [`predictions`].
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
-    Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
+    Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &data.label_indices())
 }
 
 /// The network's predictions for every image of `data`, with running statistics. `sink` is called with the logits of
@@ -167,17 +168,13 @@ pub fn accuracy_on_some<F: Real>(network: &Network<F>, data: &Dataset, images: u
     Ok((mean(&right)?, indices.len()))
 }
 
-/// The labels (N) of a data set.
-pub fn labels(data: &Dataset) -> Vec<usize> {
-    data.labels().iter().map(|label| usize::from(*label)).collect()
-}
-
-/// The share of the weights that are not at a level: farther from their nearest level than a quarter of the distance
-/// from it to the next level on the weight's side or, beyond an outermost level, to its only neighbour.
-pub fn share_off_levels<F: Real>(network: &Network<F>) -> f64 {
+/// The share of the weights that are at a level: a weight is if its distance from its nearest level is at most a quarter
+/// of the gap between this level and the next one on the weight's side or, beyond an outermost level, of the gap between
+/// this level and its only neighbour. 1 for a network without quantized layers.
+pub fn share_at_levels<F: Real>(network: &Network<F>) -> f64 {
     let (mut off, mut weights) = (0_usize, 0_usize);
-    for layer in network.layers().filter(|layer| !layer.unquantized) {
-        let [theta, levels] = [layer.theta, layer.levels].map(|position| network.parameters()[position].as_slice());
+    for layer in network.quantized_layers() {
+        let [theta, levels] = [layer.theta, layer.levels].map(|position| network.slice(position));
         let quantizer = Quantizer::new(levels);
         let is_off = |theta: &&F| {
             let own = quantizer.index(**theta);
@@ -188,16 +185,12 @@ pub fn share_off_levels<F: Real>(network: &Network<F>) -> f64 {
         off += theta.iter().filter(is_off).count();
         weights += theta.len();
     }
-    off as f64 / weights.max(1) as f64
+    1.0 - off as f64 / weights.max(1) as f64
 }
 
 /// The quantized loss Σ (θ − Q(θ))² over the weights of all layers that are quantized.
 pub fn quantized_loss<F: Real>(network: &Network<F>) -> f64 {
-    let parameters = network.parameters();
-    network
-        .layers()
-        .filter(|layer| !layer.unquantized)
-        .map(|layer| Quantizer::new(parameters[layer.levels].as_slice()).loss(parameters[layer.theta].as_slice()))
-        // The sum of no numbers is −0 by `sum`.
-        .fold(0.0, |sum, loss| sum + loss)
+    let of_layer = |layer: &BayesLayer| Quantizer::new(network.slice(layer.levels)).loss(network.slice(layer.theta));
+    // The sum of no numbers is −0 by `sum`.
+    network.quantized_layers().map(of_layer).fold(0.0, |sum, loss| sum + loss)
 }

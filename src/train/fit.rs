@@ -3,7 +3,7 @@
 
 use super::data::augment::augment;
 use super::data::{Dataset, Split};
-use super::evaluate::{Weights, quantized_loss, share_off_levels};
+use super::evaluate::{Weights, quantized_loss, share_at_levels};
 use super::objective::Loss;
 use super::trainer::{Trainer, Training};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ pub struct Position {
     /// Epochs completed.
     pub epoch: u32,
     /// Steps of the next epoch already taken.
-    pub step: u64,
+    pub epoch_step: u64,
     /// The sum of the losses of these steps.
     pub sum: Loss,
 }
@@ -41,7 +41,7 @@ pub struct EpochMetrics {
     pub kl_weight: f64,
     /// Σ (θ − Q(θ))² at the epoch's end.
     pub quantized_loss: f64,
-    /// The share of the weights at a level at the epoch's end, the complement of [`share_off_levels`]; none in the
+    /// The share of the weights at a level at the epoch's end, see [`share_at_levels`]; none in the
     /// metrics of earlier versions of the program.
     #[cfg_attr(feature = "files", serde(default, skip_serializing_if = "Option::is_none"))]
     pub share_at_level: Option<f64>,
@@ -129,20 +129,20 @@ pub fn fit<F: Real>(
         order.shuffle(&mut Philox::new(recipe.seed, Purpose::Shuffling, position.epoch));
         let start = Instant::now();
         let mut kl_weight = training.trainer().kl_weight();
-        while position.step < steps {
-            let first = position.step as usize * batch_size;
+        while position.epoch_step < steps {
+            let first = position.epoch_step as usize * batch_size;
             let (mut x, labels) = data.train.batch(&order[first..first + batch_size]);
             if recipe.augment {
-                let stream = Philox::new(recipe.seed, Purpose::Augmentation, training.trainer().step as u32);
+                let stream = Philox::new(recipe.seed, Purpose::Augmentation, training.trainer().steps_taken as u32);
                 x = augment(x.view(), &stream);
             }
             kl_weight = training.trainer().kl_weight();
             let loss = training.step(x, &labels)?;
-            position.step += 1;
+            position.epoch_step += 1;
             position.sum.loss += loss.loss;
             position.sum.nll += loss.nll;
             position.sum.kl += loss.kl;
-            if position.step < steps && observer.after_step(training, &position, &loss)? == Control::Stop {
+            if position.epoch_step < steps && observer.after_step(training, &position, &loss)? == Control::Stop {
                 return Ok(Control::Stop);
             }
         }
@@ -173,9 +173,9 @@ fn measure<F: Real>(
     };
     let (accuracy_mean, accuracy_quantized) = (accuracy(Weights::Mean)?, accuracy(Weights::Quantized)?);
     let network = &training.fetch()?.network;
-    let steps = position.step as f64;
-    let levels = network.layers().filter(|layer| !layer.unquantized).map(|layer| {
-        let levels = network.parameters()[layer.levels].as_slice();
+    let steps = position.epoch_step as f64;
+    let levels = network.quantized_layers().map(|layer| {
+        let levels = network.slice(layer.levels);
         (layer.name.clone(), levels.iter().map(|level| level.as_f64() as f32).collect())
     });
     Ok(EpochMetrics {
@@ -185,7 +185,7 @@ fn measure<F: Real>(
         kl: position.sum.kl / steps,
         kl_weight,
         quantized_loss: quantized_loss(network),
-        share_at_level: Some(1.0 - share_off_levels(network)),
+        share_at_level: Some(share_at_levels(network)),
         accuracy_mean,
         accuracy_quantized,
         levels: levels.collect(),

@@ -38,7 +38,7 @@ impl Init {
         Ok(Self { path: absolute, names, checksum: checksum(from) })
     }
 
-    /// Copies the weights of `from`, which was read from the path again, to a network of the same layers.
+    /// Copies the weights of `from`, which was read again from the recorded path, into a network with the same layers.
     ///
     /// # Errors
     /// [`Error::File`] if their checksum is not the recorded one, or `from` has other layers.
@@ -96,7 +96,7 @@ const FOLDED_TOLERANCE: f32 = 1e-4;
 /// [`Error::Option`] if there are too few images for a normalization; the errors of [`Network::forward`].
 pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
     let is_folded = |norm: &&NormLayer| {
-        let [mean, variance] = [norm.running_mean, norm.running_var].map(|at| network.parameters()[at].as_slice());
+        let [mean, variance] = [norm.running_mean, norm.running_var].map(|at| network.slice(at));
         mean.iter().all(|mean| *mean == 0.0)
             && variance.iter().all(|variance| (variance - 1.0).abs() <= FOLDED_TOLERANCE)
     };
@@ -112,8 +112,8 @@ pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
         let (_, tape) = network.forward(x.clone(), &WeightMode::Mean, Normalization::Batch)?;
         let mut of_batch = network.clone();
         of_batch.absorb_statistics(&tape, 1.0);
-        for channel in 0..network.parameters()[norm.gamma].as_slice().len() {
-            let value = |of: &Network<f32>, position: usize| of.parameters()[position].as_slice()[channel];
+        for channel in 0..network.slice(norm.gamma).len() {
+            let value = |of: &Network<f32>, position: usize| of.slice(position)[channel];
             let scale = value(network, norm.gamma) / (value(network, norm.running_var) + epsilon).sqrt();
             let shift = value(network, norm.beta);
             let [mean, variance] = [norm.running_mean, norm.running_var].map(|position| value(&of_batch, position));

@@ -22,7 +22,7 @@
 //! let recipe = Recipe { epochs: 2, batch_size: 10, ..Recipe::default() };
 //! let mut trainer = Trainer::new(network, recipe, data.train.len())?;
 //! fit(&mut trainer, &data, Position::default(), &mut ())?;
-//! assert_eq!(trainer.step, 4);
+//! assert_eq!(trainer.steps_taken, 4);
 //! # Ok::<(), spikeslab::Error>(())
 //! ```
 

@@ -150,7 +150,7 @@ impl Objective {
         loss: &mut Loss,
         gradients: &mut Gradients<F>,
     ) -> Result<()> {
-        let layers: Vec<&BayesLayer> = network.layers().filter(|layer| !layer.unquantized).collect();
+        let layers: Vec<&BayesLayer> = network.quantized_layers().collect();
         let value = |position: usize| &network.parameters()[position].value;
         let codebooks: Result<Vec<Codebook<F>>> = layers.iter().map(|layer| codebook(network, layer)).collect();
         let codebooks = codebooks?;
@@ -173,7 +173,7 @@ impl Objective {
         let kls: Vec<(f64, f64)> = (layers.par_iter(), &codebooks, of_layers.par_iter_mut())
             .into_par_iter()
             .map(|(layer, codebook, gradients)| {
-                let [theta, log_sigma2, _] = positions(layer).map(|position| network.parameters()[position].as_slice());
+                let [theta, log_sigma2, _] = positions(layer).map(|position| network.slice(position));
                 let [dtheta, dlog_sigma2, dlevels] = gradients
                     .each_mut()
                     .map(|gradient| gradient.as_slice_mut().expect("gradients are in standard layout"));

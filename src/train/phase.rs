@@ -24,7 +24,7 @@
 //! and with Adam's moments and its count of steps at 0, since the objective changes here. Where the layers compute with
 //! Q(θ), the second phase ends with θ := Q(θ): what was trained is the quantized network.
 
-use super::projection::{LEVEL_GAP_SHARE, LOG_SIGMA2, smallest_gap};
+use super::projection::{LOG_SIGMA2, smallest_gap};
 use crate::error::{Error, Result};
 use crate::layers::straight_through;
 use crate::nets::graph::BayesLayer;
@@ -42,9 +42,10 @@ pub const SIGMA_PER_GAP: f64 = 0.1;
 /// # Errors
 /// Names the first layer with fewer than M distinct weights.
 pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
-    quantized_layers(network).iter().try_for_each(|layer| {
-        let count = network.parameters()[layer.levels].value.len();
-        fit_levels_of(network, layer, count, count)
+    let (graph, parameters) = network.graph_and_parameters_mut();
+    graph.quantized_layers().try_for_each(|layer| {
+        let count = parameters[layer.levels].value.len();
+        fit_levels_of(parameters, layer, count, count)
     })
 }
 
@@ -54,16 +55,22 @@ pub fn fit_levels<F: Real>(network: &mut Network<F>) -> Result<()> {
 /// # Errors
 /// Names the first layer that has too few distinct weights for a codebook.
 pub fn refit_levels<F: Real>(network: &mut Network<F>, count: usize) -> Result<()> {
-    quantized_layers(network).iter().try_for_each(|layer| fit_levels_of(network, layer, count, *LEVELS.start()))
+    let (graph, parameters) = network.graph_and_parameters_mut();
+    graph.quantized_layers().try_for_each(|layer| fit_levels_of(parameters, layer, count, *LEVELS.start()))
 }
 
-fn fit_levels_of<F: Real>(network: &mut Network<F>, layer: &BayesLayer, count: usize, at_least: usize) -> Result<()> {
-    let theta = &network.parameters()[layer.theta];
+fn fit_levels_of<F: Real>(
+    parameters: &mut [Parameter<F>],
+    layer: &BayesLayer,
+    count: usize,
+    at_least: usize,
+) -> Result<()> {
+    let theta = &parameters[layer.theta];
     let levels = kmeans(theta.as_slice(), count)?;
     if levels.len() < at_least {
         return Err(Error::tensor(&theta.name, format!("at least {at_least} distinct weights"), levels.len()));
     }
-    network.parameters_mut()[layer.levels].value = Array1::from(levels).into_dyn();
+    parameters[layer.levels].value = Array1::from(levels).into_dyn();
     Ok(())
 }
 
@@ -72,7 +79,7 @@ fn fit_levels_of<F: Real>(network: &mut Network<F>, layer: &BayesLayer, count: u
 /// # Errors
 /// [`Error::Option`] that names the first layer with fewer.
 pub fn check_levels(graph: &Graph, levels: usize) -> Result<()> {
-    match graph.layers().find(|layer| !layer.unquantized && graph.layer_weights(layer) < levels) {
+    match graph.quantized_layers().find(|layer| graph.layer_weights(layer) < levels) {
         None => Ok(()),
         Some(layer) => {
             let expected = format!("layers of at least {levels} weights for init-levels kmeans");
@@ -83,45 +90,21 @@ pub fn check_levels(graph: &Graph, levels: usize) -> Result<()> {
 
 /// Sets ln σ² of every weight of every quantized layer to 2 ln(0.1 g), clamped to [−10, 1].
 pub fn reset_log_sigma2<F: Real>(network: &mut Network<F>) {
-    for layer in quantized_layers(network) {
-        let gap = smallest_gap(network.parameters()[layer.levels].as_slice());
+    let (graph, parameters) = network.graph_and_parameters_mut();
+    for layer in graph.quantized_layers() {
+        let gap = smallest_gap(parameters[layer.levels].as_slice());
         let [lowest, highest] = LOG_SIGMA2;
         let log_sigma2 = F::of((2.0 * (SIGMA_PER_GAP * gap).ln()).clamp(lowest, highest));
-        network.parameters_mut()[layer.log_sigma2].value.fill(log_sigma2);
+        parameters[layer.log_sigma2].value.fill(log_sigma2);
     }
 }
 
 /// θ := Q(θ) in every quantized layer.
 pub fn quantize<F: Real>(network: &mut Network<F>) {
-    for layer in quantized_layers(network) {
-        let [theta, levels] = [layer.theta, layer.levels].map(|position| &network.parameters()[position]);
+    let (graph, parameters) = network.graph_and_parameters_mut();
+    for layer in graph.quantized_layers() {
+        let [theta, levels] = [layer.theta, layer.levels].map(|position| &parameters[position]);
         let quantized: ArrayD<F> = straight_through::forward(theta.value.view(), levels.as_slice());
-        network.parameters_mut()[layer.theta].value = quantized;
+        parameters[layer.theta].value = quantized;
     }
-}
-
-/// The smallest distance that training leaves between levels that were fitted to weights of any scale: the recipe's
-/// `level_gap`, but at most a 200th of the mean distance between neighbours.
-pub(crate) fn scaled_level_gap<F: Real>(levels: &[F], level_gap: f64) -> f64 {
-    let range = levels[levels.len() - 1].as_f64() - levels[0].as_f64();
-    level_gap.min(LEVEL_GAP_SHARE * range / (levels.len() - 1) as f64)
-}
-
-/// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap. If the forward pass computes with Q(θ), the output does not
-/// change when θ is farther outside, and θ would only take more steps to return.
-pub(crate) fn bound_theta<F: Real>(theta: &mut Parameter<F>, levels: &[F]) {
-    let gap = F::of(smallest_gap(levels));
-    let (lowest, highest) = (levels[0] - gap, levels[levels.len() - 1] + gap);
-    for theta in theta.as_slice_mut() {
-        // Comparisons keep a NaN, unlike min and max, so that it is found later.
-        if *theta < lowest {
-            *theta = lowest;
-        } else if *theta > highest {
-            *theta = highest;
-        }
-    }
-}
-
-fn quantized_layers<F: Real>(network: &Network<F>) -> Vec<BayesLayer> {
-    network.layers().filter(|layer| !layer.unquantized).cloned().collect()
 }

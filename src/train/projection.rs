@@ -1,8 +1,11 @@
-//! Projections of parameters into their domains after each step, in this order. ln σ²: into [−10, 1], in both phases.
-//! The rest only in the second phase. Levels: a zero level is set back to 0, and neighbours are kept at least
-//! `level_gap` apart (with k-means levels at least min(`level_gap`, a 200th of their mean spacing)). θ: into [ℓ_1 − g,
-//! ℓ_M + g], g the smallest gap, if the layers compute with Q(θ) (see [`phase`](super::phase)); otherwise, under a
-//! multi-spike prior, into [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
+//! Projections of parameters into their domains after each step, in this order:
+//!
+//! | parameter | [phase](super::phase) | domain |
+//! |---|---|---|
+//! | ln σ² | both | [−10, 1] |
+//! | levels | second | a zero level is 0, and neighbours are at least the recipe's `level_gap` apart; levels that were fitted by k-means at least min(`level_gap`, a 200th of their mean distance) |
+//! | θ, if the layers compute with Q(θ) | second | [ℓ_1 − g, ℓ_M + g], g the smallest gap between levels |
+//! | θ, if they compute with θ, under a multi-spike prior | second | [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ] |
 //!
 //! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
 //! [`prior`](crate::prior).
@@ -12,6 +15,7 @@
 use crate::error::{Error, Result};
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
+use crate::scalar::real::clamp;
 use crate::simd::{Kernel, Vector};
 
 /// The domain of ln σ².
@@ -25,20 +29,20 @@ pub const MARGIN: f64 = 0.3679;
 /// Clamps ln σ² to [−10, 1].
 pub fn project_log_sigma2<F: Real>(log_sigma2: &mut [F]) {
     let [lowest, highest] = LOG_SIGMA2.map(F::of);
-    // Comparisons keep a NaN, unlike min and max, so that it is found later.
-    for value in log_sigma2 {
-        if *value < lowest {
-            *value = lowest;
-        } else if *value > highest {
-            *value = highest;
-        }
-    }
+    log_sigma2.iter_mut().for_each(|value| *value = clamp(*value, lowest, highest));
 }
 
 /// The smallest distance that training allows between neighbouring levels that begin as `levels`. It is proportional to
 /// their spacing, so that a codebook of any scale starts unchanged.
 pub fn level_gap<F: Real>(levels: &[F]) -> f64 {
     LEVEL_GAP_SHARE * smallest_gap(levels)
+}
+
+/// The smallest distance that training allows between neighbouring levels that were fitted to weights of any scale: the
+/// recipe's `level_gap`, but at most a 200th of the mean distance between neighbours.
+pub(crate) fn scaled_level_gap<F: Real>(levels: &[F], level_gap: f64) -> f64 {
+    let range = levels[levels.len() - 1].as_f64() - levels[0].as_f64();
+    level_gap.min(LEVEL_GAP_SHARE * range / (levels.len() - 1) as f64)
 }
 
 /// The smallest distance between neighbouring levels.
@@ -93,6 +97,17 @@ pub(crate) fn next_number_factor<F: Real>() -> F {
     F::of(0.501) * F::epsilon()
 }
 
+/// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap. If the forward pass computes with Q(θ), the output does not
+/// change when θ is farther outside, and θ would only take more steps to return.
+///
+/// # Panics
+/// If there are no levels.
+pub fn project_theta_within_gap<F: Real>(theta: &mut [F], levels: &[F]) {
+    let gap = F::of(smallest_gap(levels));
+    let (lowest, highest) = (levels[0] - gap, levels[levels.len() - 1] + gap);
+    theta.iter_mut().for_each(|theta| *theta = clamp(*theta, lowest, highest));
+}
+
 /// Clamps θ to [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 ///
 /// # Panics
@@ -122,10 +137,7 @@ impl<F: Real> Kernel<F> for ThetaProjection<'_, F> {
             }
             for (theta, log_sigma2) in theta.iter_mut().zip(log_sigma2) {
                 let margin = F::of(MARGIN) * (F::of(0.5) * *log_sigma2).exp_in_loop();
-                let (lowest, highest) = (lowest - margin, highest + margin);
-                // Comparisons keep a NaN, unlike min and max, so that it is found later.
-                let raised = if *theta < lowest { lowest } else { *theta };
-                *theta = if raised > highest { highest } else { raised };
+                *theta = clamp(*theta, lowest - margin, highest + margin);
             }
         }
     }

@@ -34,13 +34,14 @@
 //! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
 //! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises
 //! from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior pulls its weights to levels. A
-//! deep network learns slowly, and a weight that the prior has pulled to a level stays there. With a linear rise in one
-//! phase all weights have their final levels after two epochs, hence the power. From about κ = 0.1 on, the KL keeps
-//! weights from changing their levels. In two phases κ therefore ends at 0.1: if it ends at 1, ResNet-20's quantized
-//! accuracy is 0.2 points lower, and if it ends at 20, 0.9 points lower. In the networks of the crate every layer but
-//! the last is followed by a normalization, so a common factor of the layer's weights does not change the output. In
-//! one phase, levels with a high rate therefore shrink, until their distances are no longer much larger than the
-//! smallest allowed σ: at a `level_rate` of 0.01 and a learning rate of 0.005, to a tenth of their first values.
+//! deep network learns slowly, and a weight that the prior has pulled to a level stays there. If κ rises linearly in
+//! one phase, all weights of a deep network settle on their final levels within two epochs; its κ therefore rises as
+//! the 6th power of the time. From about κ = 0.1 on, the KL keeps weights from changing their levels. In two phases κ
+//! therefore ends at 0.1: if it ends at 1, ResNet-20's quantized accuracy is 0.2 points lower, and if it ends at 20,
+//! 0.9 points lower. In the networks of the crate every layer but the last is followed by a normalization, so a common
+//! factor of the layer's weights does not change the output. In one phase, levels with a high rate therefore shrink,
+//! until their distances are no longer much larger than the smallest allowed σ: at a `level_rate` of 0.01 and a
+//! learning rate of 0.005, to a tenth of their first values.
 //!
 //! The rise of κ and the fall of the learning rate are derived in [chapter 6 of the course](crate::course::objective).
 
@@ -359,7 +360,7 @@ impl Recipe {
 
     /// The number of steps of the first phase, out of `steps` steps in all: see [`phase`](super::phase). If `warmup` is
     /// above 0 and there are at least two steps, each phase has at least one.
-    pub fn warmup_steps(&self, steps: u64) -> u64 {
+    pub fn first_phase_steps(&self, steps: u64) -> u64 {
         if self.warmup == 0.0 {
             return 0;
         }

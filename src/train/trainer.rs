@@ -4,14 +4,16 @@ use super::data::Dataset;
 use super::evaluate::{self, Score, Weights};
 use super::objective::{Evaluation, Forward, Loss, Objective};
 use super::phase;
-use super::projection::{check_level_gap, project_levels, project_log_sigma2, project_theta};
+use super::projection::{
+    check_level_gap, project_levels, project_log_sigma2, project_theta, project_theta_within_gap, scaled_level_gap,
+};
 use super::recipe::{InitLevels, Recipe};
 use super::teacher::Teacher;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm;
 use crate::nets::graph::BayesLayer;
 use crate::nets::network::Noise;
-use crate::nets::{Gradients, Network, Role};
+use crate::nets::{Gradients, Network, Parameter, Role};
 use crate::prior::Prior;
 use crate::prior::multi_spike::zero_level;
 use crate::scalar::Real;
@@ -32,7 +34,7 @@ pub struct Trainer<F> {
     /// Adam's moments (m, v) of each parameter, in the order of the parameters; empty for running statistics.
     pub moments: Vec<[ArrayD<F>; 2]>,
     /// Steps taken.
-    pub step: u64,
+    pub steps_taken: u64,
     recipe: Recipe,
     pub(crate) objective: Objective,
     /// The position of each layer's zero level, if it has one; a zero level stays 0.
@@ -93,7 +95,7 @@ impl<F: Real> Trainer<F> {
         recipe.check::<F>(train_size)?;
         network.graph().check_batch(recipe.batch_size)?;
         keep_freed_memory();
-        let levels = |position: usize| network.parameters()[position].as_slice();
+        let levels = |position: usize| network.slice(position);
         let prior = recipe.prior();
         if let Prior::MultiSpike(prior) = &prior {
             network.layers().try_for_each(|layer| prior.check(levels(layer.levels)))?;
@@ -114,7 +116,7 @@ impl<F: Real> Trainer<F> {
             })
             .collect();
         let objective = Objective { prior, forward: recipe.forward, kl_scale: recipe.kl_scale, train_size };
-        Ok(Self { network, moments, step: 0, recipe, objective, zero_levels, teacher: None })
+        Ok(Self { network, moments, steps_taken: 0, recipe, objective, zero_levels, teacher: None })
     }
 
     /// The trainer with a teacher, from the next step on.
@@ -137,13 +139,13 @@ impl<F: Real> Trainer<F> {
     }
 
     /// Steps of the whole training.
-    pub fn steps(&self) -> u64 {
+    pub fn total_steps(&self) -> u64 {
         self.steps_per_epoch() * u64::from(self.recipe.epochs)
     }
 
     /// κ of the next step; 0 in the first phase and without a prior, where there is no KL.
     pub fn kl_weight(&self) -> f64 {
-        match self.step.checked_sub(self.warmup_steps()) {
+        match self.steps_taken.checked_sub(self.first_phase_steps()) {
             Some(_) if self.objective.prior == Prior::None => 0.0,
             Some(steps) => self.recipe.kl_weight_at(steps as f64 / self.steps_per_epoch() as f64),
             None => 0.0,
@@ -151,7 +153,7 @@ impl<F: Real> Trainer<F> {
     }
 
     /// One step on images `x` (B, C, H, W) and their labels: [`Trainer::evaluate`] with the step's own noise, then
-    /// [`Trainer::apply`]. After the last of [`Trainer::steps`] the learning rate is 0.
+    /// [`Trainer::apply`]. After the last of [`Trainer::total_steps`] the learning rate is 0.
     ///
     /// # Errors
     /// If a shape does not fit, or the loss or a gradient is not finite; the parameters are then as before the step. If
@@ -168,7 +170,7 @@ impl<F: Real> Trainer<F> {
     }
 
     fn step_in_team(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
-        let (seed, step) = (self.recipe.seed, self.step as u32);
+        let (seed, step) = (self.recipe.seed, self.steps_taken as u32);
         let noise = move |layer: &BayesLayer, shape: &[usize]| {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
@@ -189,7 +191,7 @@ impl<F: Real> Trainer<F> {
 
     /// The objective of the next step: in the first phase there is no prior, and the layers compute with θ.
     pub(crate) fn objective_of_step(&self) -> Objective {
-        if self.in_warmup() {
+        if self.in_first_phase() {
             Objective { prior: Prior::None, forward: Forward::Sampled, ..self.objective.clone() }
         } else {
             self.objective.clone()
@@ -206,11 +208,11 @@ impl<F: Real> Trainer<F> {
         self.check_moments()?;
         self.check_finite(&evaluation.loss, &evaluation.gradients)?;
         self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
-        let rate = self.recipe.learning_rate_at(self.step as f64 / self.steps() as f64);
-        let start = if self.in_warmup() { 0 } else { self.warmup_steps() };
-        self.step += 1;
+        let rate = self.recipe.learning_rate_at(self.steps_taken as f64 / self.total_steps() as f64);
+        let start = if self.in_first_phase() { 0 } else { self.first_phase_steps() };
+        self.steps_taken += 1;
         let recipe = &self.recipe;
-        let (step, level_rate) = (self.step - start, recipe.level_rate);
+        let (step, level_rate) = (self.steps_taken - start, recipe.level_rate);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
         let finite = parameters.zip(evaluation.gradients).map(|((parameter, [first, second]), gradient)| {
             let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
@@ -238,23 +240,23 @@ impl<F: Real> Trainer<F> {
         if !all_finite {
             self.check_parameters()?;
         }
-        if self.step == self.warmup_steps() {
+        if self.steps_taken == self.first_phase_steps() {
             self.begin_second_phase()?;
         }
-        if self.step == self.steps() && self.recipe.forward != Forward::Sampled {
+        if self.steps_taken == self.total_steps() && self.recipe.forward != Forward::Sampled {
             phase::quantize(&mut self.network);
         }
         Ok(())
     }
 
     /// The number of steps of the first phase.
-    pub fn warmup_steps(&self) -> u64 {
-        self.recipe.warmup_steps(self.steps())
+    pub fn first_phase_steps(&self) -> u64 {
+        self.recipe.first_phase_steps(self.total_steps())
     }
 
     /// Whether the next step is one of the first phase.
-    pub fn in_warmup(&self) -> bool {
-        self.step < self.warmup_steps()
+    pub fn in_first_phase(&self) -> bool {
+        self.steps_taken < self.first_phase_steps()
     }
 
     /// Begins the second phase: see [`phase`]. A training with a first phase calls this itself. For a training without
@@ -292,7 +294,7 @@ impl<F: Real> Trainer<F> {
 
     /// Like [`at_step`](Self::at_step), for parameters after the last step.
     pub(crate) fn after_step(&self) -> String {
-        format!("after step {} {}", self.step, self.advice())
+        format!("after step {} {}", self.steps_taken, self.advice())
     }
 
     fn advice(&self) -> String {
@@ -300,7 +302,7 @@ impl<F: Real> Trainer<F> {
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
-        let expected = format!("finite numbers {}", self.at_step(self.step + 1));
+        let expected = format!("finite numbers {}", self.at_step(self.steps_taken + 1));
         let parameters = self.network.parameters().par_iter().zip(gradients);
         let odd = parameters.find_map_first(|(parameter, gradient)| {
             let gradient = gradient.as_ref()?.as_slice().expect("gradients are in standard layout");
@@ -321,25 +323,22 @@ impl<F: Real> Trainer<F> {
 
     /// Projects levels and θ in the second phase; [`apply`](Self::apply) has already projected ln σ².
     fn project(&mut self) {
-        if self.step <= self.warmup_steps() {
+        if self.steps_taken <= self.first_phase_steps() {
             return;
         }
-        let layers: Vec<_> = self.network.layers().cloned().collect();
-        for (layer, zero) in layers.iter().zip(&self.zero_levels).filter(|(layer, _)| !layer.unquantized) {
-            let parameters = self.network.parameters_mut();
+        let (graph, parameters) = self.network.graph_and_parameters_mut();
+        for (layer, zero) in graph.layers().zip(&self.zero_levels).filter(|(layer, _)| !layer.unquantized) {
             let indices = [layer.theta, layer.log_sigma2, layer.levels];
             let parameters = parameters.get_disjoint_mut(indices).expect("a layer's parameters are its own");
-            let [theta_parameter, log_sigma2, levels] = parameters;
-            let (log_sigma2, levels) = (log_sigma2.as_slice_mut(), levels.as_slice_mut());
+            let [theta, log_sigma2, levels] = parameters.map(Parameter::as_slice_mut);
             let gap = match self.recipe.init_levels {
                 InitLevels::Given => self.recipe.level_gap,
-                InitLevels::Kmeans => phase::scaled_level_gap(levels, self.recipe.level_gap),
+                InitLevels::Kmeans => scaled_level_gap(levels, self.recipe.level_gap),
             };
             project_levels(levels, *zero, F::of(gap));
             if self.recipe.forward != Forward::Sampled {
-                phase::bound_theta(theta_parameter, levels);
+                project_theta_within_gap(theta, levels);
             } else if let Prior::MultiSpike(_) = self.objective.prior {
-                let theta = theta_parameter.as_slice_mut();
                 let elements = (theta.par_chunks_mut(ELEMENTS), log_sigma2.par_chunks(ELEMENTS)).into_par_iter();
                 elements.for_each(|(theta, log_sigma2)| project_theta(theta, log_sigma2, levels));
             }

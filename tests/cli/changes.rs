@@ -95,7 +95,7 @@ fn rate_and_kl_weight_follow_the_new_number_of_epochs() {
     let mut first = Trainer::new(network, Recipe { epochs: 2, ..config.recipe.clone() }, 256).unwrap();
     fit(&mut first, &data, Position::default(), &mut Notes::default()).unwrap();
     let mut second = Trainer::new(first.network, config.recipe, 256).unwrap();
-    (second.moments, second.step) = (first.moments, first.step);
+    (second.moments, second.steps_taken) = (first.moments, first.steps_taken);
     fit(&mut second, &data, Position { epoch: 2, ..Position::default() }, &mut Notes::default()).unwrap();
     let state = checkpoint::load(&Run::checkpoint_path(&place.path("run"))).unwrap();
     let values = |network: &Network<f32>| {

@@ -17,7 +17,7 @@ fn steps_or_epochs_are_counted_from_the_beginning_of_the_run() {
     let resume = [&["train", "--resume", "steps"], &every_five[..]].concat();
     for _ in 0..2 {
         let begun = Instant::now();
-        let steps = || checkpoint::load(&path).map_or(0, |state| state.steps);
+        let steps = || checkpoint::load(&path).map_or(0, |state| state.steps_taken);
         let before = steps();
         while steps() == before && before < 12 * 16 {
             assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
@@ -26,8 +26,12 @@ fn steps_or_epochs_are_counted_from_the_beginning_of_the_run() {
         child.kill().unwrap();
         child.wait().unwrap();
         let state = checkpoint::load(&path).unwrap();
-        assert!(state.steps > 0 && (state.steps.is_multiple_of(5) || state.steps == 12 * 16), "{}", state.steps);
-        assert_eq!(u64::from(state.position.epoch) * 16 + state.position.step, state.steps);
+        assert!(
+            state.steps_taken > 0 && (state.steps_taken.is_multiple_of(5) || state.steps_taken == 12 * 16),
+            "{}",
+            state.steps_taken
+        );
+        assert_eq!(u64::from(state.position.epoch) * 16 + state.position.epoch_step, state.steps_taken);
         check_metrics(&place, "steps");
         child = start(&place, &resume);
     }

@@ -344,3 +344,18 @@ fn images_of_two_sizes_or_too_small_for_the_network_are_refused() {
     }
     place.refuse(&["train", "mlp", "--data", "data"], 1, &["t10k-images", "12 x 12", "13 x 13"]);
 }
+
+/// Where no similar word is known, an error names the help that lists what there is.
+#[test]
+fn arguments_that_are_not_known_are_answered_with_the_help_to_read() {
+    let place = Workplace::new();
+    for (arguments, help) in [
+        (&["foo"][..], "see spikeslab --help"),
+        (&["explain", "foo"], "see spikeslab explain --help"),
+        (&["predict", "run"], "see spikeslab predict --help"),
+        (&["eval", "run", "--recalibrate", "10"], "see spikeslab eval --help"),
+        (&["train", "mlp", "--codebok", "1"], "there is --codebook"),
+    ] {
+        place.refuse(arguments, 2, &[help]);
+    }
+}

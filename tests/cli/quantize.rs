@@ -36,7 +36,7 @@ fn set_weights(place: &Workplace, theta: &[f32]) {
         *weight = *theta.get(i).unwrap_or(&theta[0]);
     }
     let mut trainer = Trainer::new(state.network, Recipe::default(), 1000).unwrap();
-    (trainer.moments, trainer.step) = (state.moments, state.steps);
+    (trainer.moments, trainer.steps_taken) = (state.moments, state.steps_taken);
     checkpoint::save(&path, &trainer, &state.position, state.origin.as_ref()).unwrap();
 }
 
@@ -62,7 +62,7 @@ fn kmeans_of_odd_weights() {
         // The quantized loss that `eval` prints is that of the levels in the packed model.
         let network = checkpoint::load(&place.path("run/checkpoint.safetensors")).unwrap().network;
         let losses = network.layers().zip(model.layers()).map(|(layer, packed)| {
-            let (theta, quantized) = (network.parameters()[layer.theta].as_slice(), packed.decode());
+            let (theta, quantized) = (network.slice(layer.theta), packed.decode());
             theta.iter().zip(&quantized).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>()
         });
         let (sum, seen) = (losses.sum::<f64>(), eval["quantized_loss"].as_f64().unwrap());

@@ -185,7 +185,7 @@ pub fn assert_golden<F: Precision>(name: &str, path: &str, count: usize) {
 }
 
 fn layer_kl<F: Precision>(network: &Network<F>, layer: &BayesLayer, prior: &Prior) -> Kl<F> {
-    let slice = |position: usize| network.parameters()[position].as_slice();
+    let slice = |position: usize| network.slice(position);
     let codebook = Codebook::new(slice(layer.levels).to_vec()).expect("a codebook");
     prior.kl(slice(layer.theta), slice(layer.log_sigma2), &codebook).expect("a KL")
 }

@@ -159,7 +159,7 @@ pub fn network(bytes: &[u8]) -> bool {
     let Some(graph) = accepted(Graph::parse("network", text, given)) else { return false };
     let printed = graph.to_string();
     assert!(Graph::parse("printed", &printed, Given::default()).is_ok_and(|again| again == graph), "{printed}");
-    let size = graph.multiplications().fold(graph.nodes.len() * graph.largest(), usize::saturating_add);
+    let size = graph.multiplications().fold(graph.nodes.len() * graph.largest_value(), usize::saturating_add);
     if size <= 1 << 20 {
         let [channels, height, width] = graph.input;
         let network = Network::<f32>::new(graph, &Codebook::symmetric(3).expect("three levels"));

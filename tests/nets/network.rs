@@ -21,7 +21,7 @@ fn no_noise<F: ndarray::NdFloat>(_: &BayesLayer, shape: &[usize]) -> spikeslab::
 fn quantized(network: &Network<f64>) -> Network<f64> {
     let mut quantized = network.clone();
     for layer in network.layers() {
-        let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
+        let quantizer = Quantizer::new(network.slice(layer.levels));
         quantized.parameters_mut()[layer.theta].value.mapv_inplace(|theta| quantizer.value(theta));
     }
     quantized

@@ -19,10 +19,10 @@ fn the_weights_are_the_quantized_weights_bit_for_bit() {
             let model = PackedModel::new(name, &network, None);
             assert_eq!(model.layers().len(), narrow(name).len());
             for (packed, layer) in model.layers().iter().zip(network.layers()) {
-                let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
+                let quantizer = Quantizer::new(network.slice(layer.levels));
                 let theta = &network.parameters()[layer.theta].value;
                 assert_eq!(packed.name, layer.name);
-                assert_eq!(packed.levels, network.parameters()[layer.levels].as_slice());
+                assert_eq!(packed.levels, network.slice(layer.levels));
                 let decoded = packed.decode();
                 assert_eq!(decoded.shape(), theta.shape());
                 for (weight, theta) in decoded.iter().zip(theta) {

@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-const POSITION: Position = Position { epoch: 1, step: 2, sum: Loss { loss: 0.1, nll: 1.0 / 3.0, kl: 1e-300 } };
+const POSITION: Position = Position { epoch: 1, epoch_step: 2, sum: Loss { loss: 0.1, nll: 1.0 / 3.0, kl: 1e-300 } };
 
 /// A trainer after a few steps, so that no moment is zero.
 fn trained(name: &str, widths: &[usize], size: usize) -> Trainer<f32> {
@@ -56,9 +56,9 @@ fn a_checkpoint_comes_back_bit_for_bit() {
         save(&path, &trainer, &POSITION, origin.as_ref()).unwrap();
         let bytes = fs::read(&path).unwrap();
         let loaded = load(&path).unwrap();
-        assert_eq!((loaded.steps, loaded.position, loaded.origin), (3, POSITION, origin.clone()));
+        assert_eq!((loaded.steps_taken, loaded.position, loaded.origin), (3, POSITION, origin.clone()));
         let mut second = Trainer::new(network(name, widths, 16), short_recipe(), 32).unwrap();
-        (second.network, second.moments, second.step) = (loaded.network, loaded.moments, loaded.steps);
+        (second.network, second.moments, second.steps_taken) = (loaded.network, loaded.moments, loaded.steps_taken);
         assert_eq!(second.network.graph(), trainer.network.graph());
         assert!(bits(&second) == bits(&trainer), "{name}");
         // The same run writes the same bytes.
@@ -73,7 +73,7 @@ fn a_training_goes_on_from_a_checkpoint() {
     let path = dir.path().join("checkpoint");
     let mut trainer = trained("mlp", &TINY, 2);
     // Three steps, two an epoch.
-    let position = Position { epoch: 1, step: 1, ..Position::default() };
+    let position = Position { epoch: 1, epoch_step: 1, ..Position::default() };
     save(&path, &trainer, &position, None).unwrap();
     let begun = |widths: &[usize]| Trainer::new(network("mlp", widths, 2), short_recipe(), 32).unwrap();
     let (mut resumed, there) = load(&path).unwrap().resume(&path, begun(&TINY)).unwrap();
@@ -335,7 +335,7 @@ fn a_checkpoint_of_version_1_has_no_origin_and_is_as_strict() {
     let good = fs::read(&path).unwrap();
     let older = || Parts::of(&good).older();
     let state = loaded(&path, &older().bytes()).unwrap();
-    assert_eq!((state.steps, state.position, state.origin), (3, POSITION, None));
+    assert_eq!((state.steps_taken, state.position, state.origin), (3, POSITION, None));
     assert_eq!((&state.network, &state.moments), (&trainer.network, &trainer.moments));
     assert_flaws(&path, older, &FLAWS_OF_TENSORS);
     let flaws: [(&str, Flaw, &[&str]); 8] = [

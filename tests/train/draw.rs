@@ -149,8 +149,8 @@ fn a_draw_to_levels_is_the_same_draw_at_the_nearest_levels() {
     let (real, rounded) = (draw(&network, 1, 2, false), draw(&network, 1, 2, true));
     let mut moved = 0;
     for layer in network.layers() {
-        let quantizer = Quantizer::new(network.parameters()[layer.levels].as_slice());
-        let weights = |network: &Network<f64>| network.parameters()[layer.theta].as_slice().to_vec();
+        let quantizer = Quantizer::new(network.slice(layer.levels));
+        let weights = |network: &Network<f64>| network.slice(layer.theta).to_vec();
         let expected: Vec<f64> = weights(&real).iter().map(|w| quantizer.value(*w)).collect();
         assert_eq!(weights(&rounded), expected, "{}", layer.name);
         let means = weights(&network);
@@ -170,7 +170,7 @@ fn levels_are_drawn_with_the_mass_of_their_cells() {
     // The cells end at ±0.1; the masses Φ(−1.5), Φ(0.5) − Φ(−1.5), 1 − Φ(0.5) are from tables of the normal
     // distribution.
     for (level, mass) in [(-0.2, 0.066_807_2), (0.0, 0.624_655_3), (0.2, 0.308_537_5)] {
-        let is_level = |number| draw(&network, 9, number, true).parameters()[layer.theta].as_slice()[0] == level;
+        let is_level = |number| draw(&network, 9, number, true).slice(layer.theta)[0] == level;
         let share = (0..DRAWS).filter(|number| is_level(*number)).count() as f64 / f64::from(DRAWS);
         let off = (share - mass) / (mass * (1.0 - mass) / f64::from(DRAWS)).sqrt();
         assert!(off.abs() < 5.0, "level {level}: {share}, {off} standard errors off {mass}");

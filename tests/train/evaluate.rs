@@ -12,7 +12,7 @@ use spikeslab::scalar::Real;
 use spikeslab::train::data::Dataset;
 use spikeslab::train::draw::draw;
 use spikeslab::train::evaluate::{
-    Predict, Score, Sink, Weights, evaluate, labels, predictions, predictions_by, quantized_loss, share_off_levels,
+    Predict, Score, Sink, Weights, evaluate, predictions, predictions_by, quantized_loss, share_at_levels,
 };
 use spikeslab::train::uncertainty::Predictions;
 
@@ -37,7 +37,7 @@ fn accuracy_counts_first_maxima_and_nll_is_the_mean() {
     let data = labelled(&[0, 1, 2, 1]);
     let rows: [[f64; 3]; 4] = [[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.375, 0.375]];
     let seen = of_logits(&data, 1, |_, _| Array2::from(rows.to_vec()).mapv(f64::ln), &mut |_| Ok(())).unwrap();
-    let score = Score::of(&seen, &labels(&data)).unwrap();
+    let score = Score::of(&seen, &data.label_indices()).unwrap();
     // The first and the last image are right; the tie of the last goes to the first maximum.
     assert_eq!(score.accuracy, 0.5);
     let expected = -(0.5_f64.ln() + 2.0 * 0.25_f64.ln() + 0.375_f64.ln()) / 4.0;
@@ -57,7 +57,7 @@ fn a_last_smaller_batch_is_kept_and_the_sink_sees_draws_one_after_another() {
     };
     let predictions = of_logits(&data, 2, logits, &mut sink).unwrap();
     assert_eq!(seen, [(250, 0.0), (250, 0.0), (1, 0.0), (250, 1.0), (250, 1.0), (1, 1.0)]);
-    assert_eq!(Score::of(&predictions, &labels(&data)).unwrap().accuracy, 1.0 / 3.0);
+    assert_eq!(Score::of(&predictions, &data.label_indices()).unwrap().accuracy, 1.0 / 3.0);
     assert_eq!(predictions.len(), 501);
     let refused = of_logits(&data, 2, logits, &mut |_| Err(spikeslab::Error::option("sink", "room", "none")));
     assert_error(refused, &["sink", "room"]);
@@ -81,7 +81,7 @@ fn quantized_weights_are_the_nearest_levels() {
     let data = split(10, 60, 16).test;
     let mut rounded = net.clone();
     for layer in net.layers() {
-        let quantizer = Quantizer::new(net.parameters()[layer.levels].as_slice());
+        let quantizer = Quantizer::new(net.slice(layer.levels));
         rounded.parameters_mut()[layer.theta].value.mapv_inplace(|theta| quantizer.value(theta));
     }
     let quantized = evaluate(&net, &data, Weights::Quantized).unwrap();
@@ -213,7 +213,7 @@ fn no_images_have_no_score() {
 /// With levels 0, 0.4 and 1, three of six weights are farther from their level than a quarter of the distance to the
 /// next level: two between levels, and one beyond the outermost level by more than a quarter of 0.6.
 #[test]
-fn weights_off_their_levels_are_counted() {
+fn weights_at_their_levels_are_counted() {
     let graph = Graph::parse("net", "input 1x1x2\nflatten\nfc dense 3 bias", Given::default()).unwrap();
     let mut network: Network<f64> = Network::new(graph, &Codebook::new(vec![0.0, 0.4, 1.0]).unwrap());
     let theta = network.layers().next().unwrap().theta;
@@ -222,5 +222,5 @@ fn weights_off_their_levels_are_counted() {
     {
         *theta = *value;
     }
-    assert_eq!(share_off_levels(&network), 0.5);
+    assert_eq!(share_at_levels(&network), 0.5);
 }

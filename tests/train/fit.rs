@@ -56,10 +56,10 @@ fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
             let mut first = trainer(name, recipe.clone(), 50);
             let mut notes = Notes { stop_after: Some(stop), ..Notes::default() };
             assert_eq!(fit(&mut first, &data, Position::default(), &mut notes).unwrap(), Control::Stop);
-            assert_eq!(first.step, stop);
+            assert_eq!(first.steps_taken, stop);
             // The second trainer gets only the state that a checkpoint has.
             let mut second = trainer(name, recipe.clone(), 50);
-            (second.network, second.moments, second.step) = (first.network, first.moments, first.step);
+            (second.network, second.moments, second.steps_taken) = (first.network, first.moments, first.steps_taken);
             let position = notes.position;
             notes.stop_after = None;
             fit(&mut second, &data, position, &mut notes).unwrap();
@@ -110,7 +110,8 @@ fn metrics_are_those_of_the_epoch() {
     let notes = train(&mut trainer, 70);
     // 70 images: four batches of 16 per epoch, and the rest is dropped; the observer is called after three steps and
     // after the epoch.
-    let places: Vec<(u32, u64)> = notes.steps.iter().map(|(position, _)| (position.epoch, position.step)).collect();
+    let places: Vec<(u32, u64)> =
+        notes.steps.iter().map(|(position, _)| (position.epoch, position.epoch_step)).collect();
     assert_eq!(places, [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]);
     assert_eq!(notes.position, Position { epoch: 2, ..Position::default() });
     for (position, loss) in [&notes.steps[0], &notes.steps[3]] {
@@ -136,7 +137,7 @@ fn metrics_are_those_of_the_epoch() {
     let layers: Vec<_> = last.levels.keys().map(String::as_str).collect();
     assert_eq!(layers, ["fc1", "fc2", "fc3"]);
     let levels = trainer.network.layers().next().unwrap().levels;
-    assert_eq!(last.levels["fc1"], trainer.network.parameters()[levels].as_slice());
+    assert_eq!(last.levels["fc1"], trainer.network.slice(levels));
 }
 
 /// The observer asks for an evaluation after epochs 3 and 6; after the last epoch there is one without being asked.
@@ -211,7 +212,7 @@ fn data_that_do_not_fit_the_trainer_are_refused() {
     let refused = |data: &Split, parts: &[&str]| {
         let mut trainer = trainer("mlp", short_recipe(), 64);
         assert_error(fit(&mut trainer, data, Position::default(), &mut ()), parts);
-        assert_eq!(trainer.step, 0);
+        assert_eq!(trainer.steps_taken, 0);
     };
     refused(&split(63, 10, SIZE), &["images", "64, as many as the trainer is for", "63"]);
     let Split { train, test, .. } = split(64, 10, SIZE);

@@ -130,7 +130,7 @@ pub(crate) struct Notes {
 impl Notes {
     fn control<F: Real>(&mut self, trainer: &Trainer<F>, position: &Position) -> Control {
         self.position = *position;
-        if self.stop_after == Some(trainer.step) { Control::Stop } else { Control::Continue }
+        if self.stop_after == Some(trainer.steps_taken) { Control::Stop } else { Control::Continue }
     }
 }
 

@@ -82,7 +82,7 @@ fn the_gradient_of_the_whole_objective_is_that_of_its_differences() {
             // Every parameter that training changes; a parameter without a gradient must not change the loss.
             let trained: Vec<usize> =
                 (0..gradients.len()).filter(|i| network.parameters()[*i].role.is_trained()).collect();
-            let x: Vec<f64> = trained.iter().flat_map(|i| network.parameters()[*i].as_slice().to_vec()).collect();
+            let x: Vec<f64> = trained.iter().flat_map(|i| network.slice(*i).to_vec()).collect();
             let analytic: Vec<f64> = trained
                 .iter()
                 .flat_map(|i| match &gradients[*i] {
@@ -139,7 +139,7 @@ fn the_kl_is_scaled_as_documented_and_reported_unscaled() {
         let layers: Vec<(f64, f64)> = network
             .layers()
             .filter_map(|layer| {
-                let [theta, log_sigma2] = [layer.theta, layer.log_sigma2].map(|i| network.parameters()[i].as_slice());
+                let [theta, log_sigma2] = [layer.theta, layer.log_sigma2].map(|i| network.slice(i));
                 prior.kl(theta, log_sigma2, &codebook).map(|kl| (kl.value, theta.len() as f64))
             })
             .collect();

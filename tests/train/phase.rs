@@ -50,8 +50,8 @@ fn levels_are_fitted_and_sigma_is_a_tenth_of_the_smallest_gap() {
     fit_levels(&mut network).unwrap();
     reset_log_sigma2(&mut network);
     for layer in before.layers() {
-        let value = |position: usize| network.parameters()[position].as_slice();
-        assert_eq!(value(layer.theta), before.parameters()[layer.theta].as_slice());
+        let value = |position: usize| network.slice(position);
+        assert_eq!(value(layer.theta), before.slice(layer.theta));
         let levels = kmeans(value(layer.theta), 3).unwrap();
         assert_eq!(value(layer.levels), levels);
         let [low, middle, high] = [0, 1, 2].map(|k| f64::from(levels[k]));
@@ -84,7 +84,7 @@ fn weights_all_alike_have_no_levels() {
     }
     refit_levels(&mut network, 3).unwrap();
     let levels = network.layers().nth(1).unwrap().levels;
-    assert_eq!(network.parameters()[levels].as_slice(), [-0.5, 0.25]);
+    assert_eq!(network.slice(levels), [-0.5, 0.25]);
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn quantizing_replaces_the_weights_of_quantized_layers_alone() {
         let before = network.clone();
         quantize(&mut network);
         for layer in before.layers() {
-            let [expected, theta] = [&before, &network].map(|network| network.parameters()[layer.theta].as_slice());
-            let quantizer = Quantizer::new(before.parameters()[layer.levels].as_slice());
+            let [expected, theta] = [&before, &network].map(|network| network.slice(layer.theta));
+            let quantizer = Quantizer::new(before.slice(layer.levels));
             let is_kept = kept.contains(&&*layer.name);
             let q = |theta: &f32| if is_kept { *theta } else { quantizer.value(*theta) };
             assert!(expected.iter().map(q).eq(theta.iter().copied()), "{}", layer.name);
@@ -108,7 +108,7 @@ fn quantizing_replaces_the_weights_of_quantized_layers_alone() {
 fn the_first_phase_has_no_noise_no_kl_and_a_constant_rate() {
     let first = recipe(PriorName::Nearest, Forward::Sampled, InitLevels::Given);
     let (trainer, notes) = train(mlp(), first.clone(), Some(3));
-    assert!(trainer.in_warmup() && (trainer.warmup_steps(), trainer.kl_weight()) == (4, 0.0));
+    assert!(trainer.in_first_phase() && (trainer.first_phase_steps(), trainer.kl_weight()) == (4, 0.0));
     // The first phase equals a training without a prior whose rate begins to fall where the first phase ends.
     let none = Recipe { prior: PriorName::None, warmup: 0.0, decay_from: Some(2.0 / 3.0), ..first };
     let (expected, expected_notes) = train(mlp(), none, Some(3));
@@ -121,7 +121,7 @@ fn the_first_phase_has_no_noise_no_kl_and_a_constant_rate() {
 fn the_second_phase_begins_with_new_levels_variances_and_moments() {
     let hard = recipe(PriorName::Nearest, Forward::Hard, InitLevels::Kmeans);
     let (trainer, _) = train(mlp(), hard.clone(), Some(4));
-    assert!(!trainer.in_warmup());
+    assert!(!trainer.in_first_phase());
     assert!(trainer.moments.iter().flatten().flatten().all(|moment| *moment == 0.0));
     assert_eq!(trainer.kl_weight(), 0.0, "κ begins to rise");
     let mut fitted = trainer.network.clone();
@@ -154,7 +154,7 @@ fn a_training_stopped_anywhere_goes_on_across_the_phases_to_the_same_bits() {
         for stop in 1..6 {
             let (first, mut notes) = train(kept(), recipe.clone(), Some(stop));
             let mut second = Trainer::new(kept(), recipe.clone(), IMAGES).unwrap();
-            (second.network, second.moments, second.step) = (first.network, first.moments, first.step);
+            (second.network, second.moments, second.steps_taken) = (first.network, first.moments, first.steps_taken);
             let position = notes.position;
             notes.stop_after = None;
             assert_eq!(fit(&mut second, &data, position, &mut notes).unwrap(), Control::Continue);
@@ -179,7 +179,7 @@ fn where_the_forward_is_quantized_the_training_ends_with_the_quantized_network()
             evaluate(network, &test, Weights::Quantized).unwrap()
         );
         for layer in network.layers() {
-            let [theta, levels] = [layer.theta, layer.levels].map(|p| network.parameters()[p].as_slice());
+            let [theta, levels] = [layer.theta, layer.levels].map(|p| network.slice(p));
             assert!(theta.iter().all(|theta| levels.contains(theta)), "{}", layer.name);
             assert!(levels.windows(2).all(|pair| pair[0] < pair[1]), "{}", layer.name);
         }

@@ -1,4 +1,6 @@
-use spikeslab::train::projection::{level_gap, project_levels, project_log_sigma2, project_theta};
+use spikeslab::train::projection::{
+    level_gap, project_levels, project_log_sigma2, project_theta, project_theta_within_gap,
+};
 
 #[test]
 fn log_sigma2_is_put_between_its_bounds_and_nan_stays() {
@@ -84,6 +86,14 @@ fn a_nan_level_is_left_to_be_found() {
     let mut levels = [-0.2, f64::NAN, 0.2];
     project_levels(&mut levels, None, 1e-3);
     assert!(levels[1].is_nan());
+}
+
+#[test]
+fn theta_is_put_within_the_smallest_gap_beyond_the_outermost_levels() {
+    let mut theta = [-0.41, -0.4, -0.39, 0.0, 0.49, 0.5, 0.51, f64::INFINITY, f64::NAN];
+    project_theta_within_gap(&mut theta, &[-0.2, 0.0, 0.3]);
+    assert_eq!(theta[..8], [-0.4, -0.4, -0.39, 0.0, 0.49, 0.5, 0.5, 0.5]);
+    assert!(theta[8].is_nan(), "NaN stays, to be found");
 }
 
 #[test]

@@ -174,9 +174,9 @@ fn a_batch_size_of_zero_gives_no_steps_and_is_refused() {
 fn after_a_first_phase_the_rate_falls_and_kl_weight_rises_over_the_rest() {
     let recipe = Recipe { learning_rate: 0.5, warmup: 0.75, epochs: 8, kl_weight: 3.0, ..Recipe::default() };
     // Each phase has a step if there are two.
-    assert_eq!([100, 2, 1, 0].map(|steps| recipe.warmup_steps(steps)), [75, 1, 0, 0]);
+    assert_eq!([100, 2, 1, 0].map(|steps| recipe.first_phase_steps(steps)), [75, 1, 0, 0]);
     let short = Recipe { warmup: 0.001, ..recipe.clone() };
-    assert_eq!([100, 2, 1].map(|steps| short.warmup_steps(steps)), [1, 1, 0]);
+    assert_eq!([100, 2, 1].map(|steps| short.first_phase_steps(steps)), [1, 1, 0]);
     assert_eq!((recipe.decay_from(), recipe.kl_warmup()), (0.75, 2.0));
     for (progress, rate) in [(0.0, 0.5), (0.75, 0.5), (0.875, 0.25), (1.0, 0.0)] {
         assert_eq!(recipe.learning_rate_at(progress), rate, "{progress}");

@@ -98,7 +98,7 @@ fn golden(name: &str, path: &str, cases: usize) {
                     }
                 }
                 trainer.apply(evaluation).expect("a step");
-                assert_eq!(trainer.step, step);
+                assert_eq!(trainer.steps_taken, step);
                 for parameter in trainer.network.parameters() {
                     expect(&format!("after.{}", parameter.name), &parameter.value);
                 }
@@ -218,7 +218,7 @@ fn only_a_multi_spike_prior_holds_theta_and_only_a_prior_makes_noise() {
         let evaluation = trainer.evaluate(x.clone(), &labels, &noise).unwrap();
         trainer.apply(evaluation).expect("a step");
         assert_eq!(asked.get(), makes_noise, "{prior:?}");
-        let value = trainer.network.parameters()[theta].as_slice()[0];
+        let value = trainer.network.slice(theta)[0];
         assert_eq!(value < 1.0, holds, "{prior:?}: {value}");
         assert_eq!(levels(&trainer) != levels_before, holds, "{prior:?}");
         for layer in levels(&trainer) {
@@ -249,7 +249,7 @@ fn a_number_that_is_not_finite_stops_before_the_step() {
         odd.as_slice_mut()[3] = value;
         let before = bits(&trainer);
         assert_error(trainer.step(x, &labels), &["tensor ", "finite numbers at step 2"]);
-        assert!(bits(&trainer) == before && trainer.step == 1, "{role:?}");
+        assert!(bits(&trainer) == before && trainer.steps_taken == 1, "{role:?}");
     }
 }
 
@@ -295,10 +295,10 @@ fn recipes_that_do_not_fit_are_refused() {
 #[test]
 fn schedules_count_steps() {
     let mut trainer = mlp_trainer(Recipe { epochs: 4, kl_warmup: Some(2.0), kl_weight: 0.8, ..short_recipe() });
-    assert_eq!((trainer.steps_per_epoch(), trainer.steps(), trainer.kl_weight()), (4, 16, 0.0));
-    trainer.step = 2;
+    assert_eq!((trainer.steps_per_epoch(), trainer.total_steps(), trainer.kl_weight()), (4, 16, 0.0));
+    trainer.steps_taken = 2;
     assert_eq!(trainer.kl_weight(), 0.2);
-    trainer.step = 8;
+    trainer.steps_taken = 8;
     assert_eq!(trainer.kl_weight(), 0.8);
 }
 
@@ -318,7 +318,7 @@ fn a_parameter_without_its_moments_is_an_error_and_nothing_moves() {
         let values = |trainer: &Trainer<f32>| -> Vec<_> {
             trainer.network.parameters().iter().map(|parameter| parameter.value.clone()).collect()
         };
-        assert!(trainer.step == 0 && values(&trainer) == values(&whole));
+        assert!(trainer.steps_taken == 0 && values(&trainer) == values(&whole));
     }
     whole.clone().step(x, &labels).unwrap();
 }

@@ -116,7 +116,7 @@ fn packed_models_of_version_3() {
 #[test]
 fn a_checkpoint_of_version_1() {
     let state = checkpoint::load(&path("1/run/checkpoint.safetensors")).unwrap();
-    assert_eq!((state.steps, state.position.epoch, state.position.step), (6, 1, 1));
+    assert_eq!((state.steps_taken, state.position.epoch, state.position.epoch_step), (6, 1, 1));
     assert_eq!(state.position.sum.loss, 2.5818838037084206);
     assert!(state.origin.is_none());
     assert_eq!((state.network.weights(), state.network.layers().count()), (2348, 7));
@@ -195,7 +195,7 @@ fn a_run_of_version_1_is_resumed() {
         assert_eq!(metrics.lines().count(), 3);
         assert!(metrics.starts_with(&fs::read_to_string(path("1/run/metrics.jsonl")).unwrap()), "{metrics}");
         let state = checkpoint::load(&run.join("checkpoint.safetensors")).unwrap();
-        assert_eq!((state.position.epoch, state.steps), (3, 15));
+        assert_eq!((state.position.epoch, state.steps_taken), (3, 15));
         assert_eq!(state.origin.unwrap().vectors, vectors);
         assert!(format::load(&run.join("model.packed")).is_ok());
     }

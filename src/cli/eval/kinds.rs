@@ -4,7 +4,7 @@ use super::Predict;
 use crate::cli::source::run_of;
 use crate::error::Result;
 use crate::train::data::{Dataset, Split};
-use crate::train::evaluate::{Sink, labels};
+use crate::train::evaluate::Sink;
 use crate::train::uncertainty::{Detections, Predictions, Uncertainty};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
@@ -144,7 +144,7 @@ impl Evaluation {
     /// Evaluates the task. `sink` is called with the logits of each batch, for each draw, for each data set, for each
     /// kind of weights; the batch changes fastest, the kind slowest.
     pub(super) fn of(task: &Task<'_>, predict: &Predict<'_>, sink: &mut Sink<'_, f32>) -> Result<Self> {
-        let labels = labels(&task.test);
+        let labels = task.test.label_indices();
         let passes = task.kinds.iter().map(|kind| u64::from(task.draws(*kind))).sum::<u64>();
         let images = task.data().map(|(_, data)| data.len() as u64).sum::<u64>();
         let bar = bar(passes.saturating_mul(images));

@@ -5,7 +5,7 @@ use crate::cli::source::check_other;
 use crate::error::{Error, Result};
 use crate::files::read::TENSORS;
 use crate::files::write::{check_replaceable, write_with};
-use crate::train::evaluate::{Sink, labels};
+use crate::train::evaluate::Sink;
 use crate::train::overwrite::check_may_write;
 use ndarray::Array2;
 use std::io::Write;
@@ -29,7 +29,7 @@ pub(super) fn save(
     write_with(path, |file| {
         let io = |source| Error::io(path, source);
         file.write_all(&header).map_err(io)?;
-        let labels: Vec<u8> = labels(&task.test).iter().flat_map(|label| (*label as i64).to_le_bytes()).collect();
+        let labels: Vec<u8> = task.test.labels().iter().flat_map(|label| i64::from(*label).to_le_bytes()).collect();
         file.write_all(&labels).map_err(io)?;
         evaluation = Some(evaluate(&mut |logits: &Array2<f32>| {
             let bytes: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();

@@ -94,7 +94,7 @@ impl Observer<f32> for Watch {
     }
 
     fn after_epoch(&mut self, trainer: &Trainer<f32>, _: &Position, metrics: EpochMetrics) -> Result<Control> {
-        let values = |position: usize| trainer.network.parameters()[position].as_slice().to_vec();
+        let values = |position: usize| trainer.network.slice(position).to_vec();
         self.first_layer
             .extend(trainer.network.layers().next().map(|layer| (values(layer.theta), values(layer.levels))));
         self.metrics = Some(metrics);

@@ -5,7 +5,7 @@ use crate::cuda::{Buffer, Real};
 use crate::error::Result;
 use crate::train::data::Dataset;
 use crate::train::draw::draw;
-use crate::train::evaluate::{Predict, Score, Sink, Weights, labels, predictions_by};
+use crate::train::evaluate::{Predict, Score, Sink, Weights, predictions_by};
 use crate::train::uncertainty::Predictions;
 use ndarray::{Array2, Array4};
 
@@ -14,7 +14,7 @@ use ndarray::{Array2, Array4};
 /// # Errors
 /// The errors of the CPU's function; also if the device fails.
 pub fn evaluate<F: Real>(network: &Network<F>, data: &Dataset, weights: Weights) -> Result<Score> {
-    Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &labels(data))
+    Score::of(&predictions(network, data, weights, &mut |_| Ok(()))?, &data.label_indices())
 }
 
 /// The network's predictions for every image of `data`, with running statistics. `sink` is called with the logits of

@@ -55,7 +55,7 @@ impl<F: Real> Costs<F> {
             let costs = Buffer::from_slice(device, &[codebook.levels().len()], &costs(&codebook))?;
             Ok((costs, zero_level(codebook.levels())))
         };
-        Ok(Self(network.layers().filter(|layer| !layer.unquantized).map(of).collect::<Result<_>>()?))
+        Ok(Self(network.quantized_layers().map(of).collect::<Result<_>>()?))
     }
 }
 
@@ -98,7 +98,7 @@ impl<F: Real> Objective<'_, F> {
         let values = values.to_vec()?;
         let [loss, nll] = [values[0], values[values.len() - 1]].map(|value| value.as_f64());
         let mut loss = Loss { loss, nll, kl: 0.0 };
-        for (layer, kl) in quantized_layers(network).zip(kl.to_vec()?) {
+        for (layer, kl) in network.graph().quantized_layers().zip(kl.to_vec()?) {
             loss.kl += kl;
             loss.loss += kl_weight / self.of.divisor(network.parameters()[layer.theta].len()) * kl;
         }
@@ -110,7 +110,7 @@ impl<F: Real> Objective<'_, F> {
     fn add_kl(&self, network: &Network<F>, kl_weight: f64, gradients: &mut Gradients<F>) -> Result<Buffer<f64>> {
         let costs = &self.costs.0;
         let mut values = Buffer::zeros(network.device(), &[costs.len()])?;
-        for (i, (layer, (costs, zero))) in quantized_layers(network).zip(costs).enumerate() {
+        for (i, (layer, (costs, zero))) in network.graph().quantized_layers().zip(costs).enumerate() {
             let [theta, log_sigma2, levels] =
                 [layer.theta, layer.log_sigma2, layer.levels].map(|position| &network.parameters()[position]);
             let codebook = Codebook { levels, costs, zero: *zero };
@@ -127,10 +127,6 @@ impl<F: Real> Objective<'_, F> {
         }
         Ok(values)
     }
-}
-
-fn quantized_layers<F: Real>(network: &Network<F>) -> impl Iterator<Item = &BayesLayer> {
-    network.graph().layers().filter(|layer| !layer.unquantized)
 }
 
 fn add<F: Real>(gradient: &mut Option<Buffer<F>>, scale: F, addend: &Buffer<F>) -> Result<()> {

@@ -35,6 +35,17 @@ pub fn project_levels<F: Real>(levels: &mut Buffer<F>, zero: Option<usize>, gap:
     device.launch::<F>("train/projection", "levels", Grid::blocks([1, 1, 1]), &arguments)
 }
 
+/// Clamps θ to [ℓ_1 − g, ℓ_M + g], g the smallest gap between levels.
+///
+/// # Errors
+/// If the device fails.
+pub fn project_theta_within_gap<F: Real>(theta: &mut Buffer<F>, levels: &Buffer<F>) -> Result<()> {
+    let (device, n) = (theta.device().clone(), theta.len());
+    let sizes = [levels.len(), n].map(Argument::size);
+    let arguments = [Argument::from(theta), Argument::from(levels), sizes[0], sizes[1]];
+    device.launch::<F>("train/projection", "theta_within_gap", Grid::elements(n), &arguments)
+}
+
 /// Clamps θ to [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ].
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! [`train::trainer`] on the device: a step copies images and labels from the host, and returns the loss.
 
 use super::objective::{Costs, Evaluation, Objective};
-use super::projection::{project_levels, project_log_sigma2, project_theta};
+use super::projection::{project_levels, project_log_sigma2, project_theta, project_theta_within_gap};
 use super::teacher::Teacher;
 use super::{adam, evaluate, phase};
 use crate::cuda::nets::{Gradients, Network, Tape};
@@ -40,13 +40,13 @@ impl<F: Real> Trainer<F> {
         let network = Network::from_host(device, &host.network)?;
         let (moments, costs) = (moments(device, &host)?, Costs::new(device, &host.network)?);
         let teacher = host.teacher.as_ref().map(|teacher| Teacher::from_host(device, teacher)).transpose()?;
-        Ok(Self { fetched_at: host.step, network, moments, costs, teacher, host })
+        Ok(Self { fetched_at: host.steps_taken, network, moments, costs, teacher, host })
     }
 
     /// The objective of the next step and its gradient, with the noise of the step.
     fn evaluate(&self, x: &Array4<F>, labels: &[usize]) -> Result<Evaluation<F>> {
         let device = self.network.device();
-        let (seed, step) = (self.host.recipe().seed, self.host.step as u32);
+        let (seed, step) = (self.host.recipe().seed, self.host.steps_taken as u32);
         let noise = |layer: &BayesLayer, shape: &[usize]| {
             standard_normal(device, &Philox::new(seed, Purpose::Layer(layer.index as u32), step), shape)
         };
@@ -61,27 +61,27 @@ impl<F: Real> Trainer<F> {
     fn apply(&mut self, gradients: &Gradients<F>, tape: &Tape<F>) -> Result<()> {
         self.network.absorb_statistics(tape)?;
         let recipe = self.host.recipe().clone();
-        let rate = recipe.learning_rate_at(self.host.step as f64 / self.host.steps() as f64);
-        let start = if self.host.in_warmup() { 0 } else { self.host.warmup_steps() };
-        self.host.step += 1;
+        let rate = recipe.learning_rate_at(self.host.steps_taken as f64 / self.host.total_steps() as f64);
+        let start = if self.host.in_first_phase() { 0 } else { self.host.first_phase_steps() };
+        self.host.steps_taken += 1;
         for (position, (gradient, moments)) in gradients.iter().zip(&mut self.moments).enumerate() {
             let Some(gradient) = gradient else { continue };
             let role = self.network.role(position);
             let rate = if role == Role::Levels { recipe.level_rate * rate } else { rate };
             let adam = recipe.adam(role);
             let parameter = &mut self.network.parameters_mut()[position];
-            adam::step(&adam, parameter, gradient, moments, self.host.step - start, rate)?;
+            adam::step(&adam, parameter, gradient, moments, self.host.steps_taken - start, rate)?;
             if role == Role::LogSigma2 {
                 project_log_sigma2(parameter)?;
             }
         }
         self.project()?;
-        if self.host.step == self.host.warmup_steps() {
+        if self.host.steps_taken == self.host.first_phase_steps() {
             // k-means needs finite weights.
             self.check_parameters()?;
             self.begin_second_phase()?;
         }
-        if self.host.step == self.host.steps() && recipe.forward != Forward::Sampled {
+        if self.host.steps_taken == self.host.total_steps() && recipe.forward != Forward::Sampled {
             phase::quantize(&mut self.network)?;
         }
         Ok(())
@@ -89,7 +89,7 @@ impl<F: Real> Trainer<F> {
 
     /// Projects levels and θ in the second phase.
     fn project(&mut self) -> Result<()> {
-        if self.host.step <= self.host.warmup_steps() {
+        if self.host.steps_taken <= self.host.first_phase_steps() {
             return Ok(());
         }
         let recipe = self.host.recipe();
@@ -101,7 +101,7 @@ impl<F: Real> Trainer<F> {
                 self.network.parameters_mut().get_disjoint_mut(positions).expect("three parameters");
             project_levels(levels, *zero, recipe.level_gap, is_scaled)?;
             if recipe.forward != Forward::Sampled {
-                phase::bound_theta(theta, levels)?;
+                project_theta_within_gap(theta, levels)?;
             } else if let Prior::MultiSpike(_) = self.host.objective.prior {
                 project_theta(theta, log_sigma2, levels)?;
             }
@@ -120,7 +120,7 @@ impl<F: Real> Trainer<F> {
     }
 
     fn check_finite(&self, loss: &Loss, gradients: &Gradients<F>) -> Result<()> {
-        let expected = format!("finite numbers {}", self.host.at_step(self.host.step + 1));
+        let expected = format!("finite numbers {}", self.host.at_step(self.host.steps_taken + 1));
         if let Some((position, odd)) = first_not_finite(self.network.device(), gradients.iter().map(Option::as_ref))? {
             let name = &self.network.graph().parameters[position].name;
             return Err(Error::tensor(format!("d.{name}"), expected, odd));
@@ -153,12 +153,12 @@ impl<F: Real> Training<F> for Trainer<F> {
     }
 
     fn fetch(&mut self) -> Result<&train::Trainer<F>> {
-        if self.fetched_at != self.host.step {
+        if self.fetched_at != self.host.steps_taken {
             self.network.copy_to_host(&mut self.host.network)?;
             for (host, moments) in self.host.moments.iter_mut().zip(&self.moments) {
                 *host = [moments[0].to_host()?, moments[1].to_host()?];
             }
-            self.fetched_at = self.host.step;
+            self.fetched_at = self.host.steps_taken;
         }
         Ok(&self.host)
     }

@@ -43,9 +43,9 @@ impl Plan {
     pub(super) fn of(graph: &Graph, copies_image: bool) -> Self {
         let readers = graph.readers();
         let last = graph.nodes.len();
-        let mut read_until = vec![0; graph.values()];
+        let mut read_until = vec![0; graph.value_count()];
         read_until[last] = last;
-        let (mut in_place, mut first_of) = (vec![false; graph.values()], vec![0; graph.values()]);
+        let (mut in_place, mut first_of) = (vec![false; graph.value_count()], vec![0; graph.value_count()]);
         for (node, value) in graph.nodes.iter().zip(1..) {
             node.inputs.iter().for_each(|input| read_until[*input] = value);
             let input = node.inputs[0];

@@ -122,11 +122,11 @@ impl<'a> Convolution<'a> {
             let [channels, rows] = if by_channels {
                 // Whole tiles; the first thread also takes the remaining channels.
                 let left = outputs % LARGEST;
-                let tiles = team::part(thread, threads, outputs / LARGEST, multiplications);
+                let tiles = team::range_of(thread, threads, outputs / LARGEST, multiplications);
                 let first = if thread == 0 { 0 } else { left + tiles.start * LARGEST };
                 [first..left + tiles.end * LARGEST, 0..height]
             } else {
-                [0..outputs, team::part(thread, threads, height, multiplications)]
+                [0..outputs, team::range_of(thread, threads, height, multiplications)]
             };
             Part { convolution: self, channels, rows, images: Vec::new() }
         };

@@ -156,9 +156,12 @@ impl<'a> PackedWeights<'a> {
         products
     }
 
-    /// Writes the weights of a block, in rows that are `stride` apart, and up to [`MAX_LANES`] numbers after them. A
-    /// block has at most 15 columns, or its first column is even. It has no more columns than a vector has lanes, or
-    /// `stride` is a multiple of the lanes: otherwise the numbers after a row would overwrite the row after it.
+    /// Writes the weights of a block, in rows that are `stride` apart, and up to [`MAX_LANES`] numbers after each row.
+    /// It requires
+    ///
+    /// - at most 15 columns, or an even first column;
+    /// - at most `V::LANES` columns, or a `stride` that is a multiple of `V::LANES`: otherwise the numbers after a row
+    ///   would overwrite the next row.
     #[inline(always)]
     pub(super) fn decode<V: Vector<Element = f32>>(&self, block: &Block, stride: usize, weights: &mut [f32]) {
         debug_assert!(block.columns.len() <= V::LANES || stride.is_multiple_of(V::LANES));
@@ -205,8 +208,8 @@ impl<'a> PackedWeights<'a> {
         }
     }
 
-    /// Stores a vector of the weights of each row of some cells. If the weights begin at an odd cell, `odd`, the first
-    /// cell is skipped.
+    /// Stores a vector of the weights of each row of some cells. If the first column is odd, the first cell is that of
+    /// the column before and is skipped.
     #[inline(always)]
     fn decode_vectors<V: Vector<Element = f32>>(
         &self,

@@ -21,7 +21,7 @@ impl<F: Real> Network<F> {
     pub fn backward(&self, tape: &Tape<F>, dlogits: Array2<F>) -> Gradients<F> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
         let wanted = self.graph.depends_on_parameters();
-        let mut dvalues: Vec<Option<ArrayD<F>>> = vec![None; self.graph.values()];
+        let mut dvalues: Vec<Option<ArrayD<F>>> = vec![None; self.graph.value_count()];
         dvalues[self.graph.nodes.len()] = Some(dlogits.into_dyn());
         for (step, cache) in self.schedule.steps.iter().zip(&tape.steps).rev() {
             if !wanted[step.output] {
@@ -66,7 +66,7 @@ impl<F: Real> Network<F> {
             }
         }
         if tape.is_quantized {
-            for layer in self.graph.layers().filter(|layer| !layer.unquantized) {
+            for layer in self.graph.quantized_layers() {
                 let dw = gradients[layer.theta].as_ref().map(|dtheta| dtheta.view());
                 let levels = self.parameters[layer.levels].as_slice();
                 let dlevels = dw.map(|dw| straight_through::level_gradient(self.view(layer.theta), levels, dw));

@@ -46,7 +46,7 @@ impl<F: Real> Network<F> {
     ) -> Result<Array2<F>> {
         self.graph.check_images(x.shape())?;
         let pass = Pass { network: self, weights, normalization };
-        let mut values: Vec<Option<ArrayD<F>>> = vec![None; self.graph.values()];
+        let mut values: Vec<Option<ArrayD<F>>> = vec![None; self.graph.value_count()];
         let mut readers = self.schedule.readers(&self.graph);
         values[0] = Some(x.into_dyn());
         for step in &self.schedule.steps {

@@ -149,7 +149,7 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
     for file in collection.files {
         let path = into.join(file.name);
         if !is_there(&path).map_err(|e| Error::io(&path, e))? {
-            missing.push(Missing { file, part: Part::of(&path), path });
+            missing.push(Missing { file, part: PartialFile::of(&path), path });
         } else if let Some(seen) = flaw(&path, file)? {
             let expected = format!("{}'s file, {}, or none", collection.name, expected(file));
             return Err(Error::file(&path, expected, seen));
@@ -161,7 +161,7 @@ pub fn download(collection: &Collection, base_url: &str, into: &Path) -> Result<
     }
     match &collection.archive {
         Some(archive) => {
-            let part = Part::of(&into.join(archive.name));
+            let part = PartialFile::of(&into.join(archive.name));
             let url = url(archive.name);
             fetch(&agent, &url, &part.0, archive.bytes)?;
             unpack(&part.0, &url, &missing, collection)?;
@@ -198,7 +198,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 struct Missing<'a> {
     file: &'a Published,
     /// The file that it is written to.
-    part: Part,
+    part: PartialFile,
     /// The name that it gets once it is complete.
     path: PathBuf,
 }
@@ -236,15 +236,15 @@ fn agent(base_url: &str) -> Result<Agent> {
 }
 
 /// A file in which a download is stored until it is complete; removed when dropped, unless it was renamed before.
-struct Part(PathBuf);
+struct PartialFile(PathBuf);
 
-impl Part {
+impl PartialFile {
     fn of(path: &Path) -> Self {
         Self(part(path.as_os_str()).into())
     }
 }
 
-impl Drop for Part {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         // After a rename there is nothing to remove; after an error, that error is the one to report.
         let _ = fs::remove_file(&self.0);

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::held_out::{Part, TEST_SHARE, hold_out};
+use super::held_out::{Choice, TEST_SHARE, hold_out};
 use super::known::{LONGEST_NAME, place};
 use super::{Dataset, MOST_BYTES, MOST_CLASSES, Split, files};
 use crate::error::{Error, Result};
@@ -71,7 +71,7 @@ pub fn load(dir: &Path) -> Result<Split> {
     let train = train.ok_or_else(|| Error::file(dir, "images", "none"))?;
     let (train, test) = match test {
         Some(test) => (train, test),
-        None => hold_out(&train, TEST_SHARE, Part::Test).map_err(|_| {
+        None => hold_out(&train, TEST_SHARE, Choice::Test).map_err(|_| {
             Error::file(dir, "a folder test, or classes of at least three images", format!("{} images", train.len()))
         })?,
     };
@@ -136,7 +136,7 @@ fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBu
             return Err(Error::file(&folder, "at least one PNG or JPEG image", "none"));
         }
     }
-    Part::Order.shuffle(&mut images);
+    Choice::Order.shuffle(&mut images);
     Ok(images)
 }
 

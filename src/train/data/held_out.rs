@@ -12,7 +12,7 @@ pub(super) const TEST_SHARE: f64 = 0.2;
 /// The purpose of a random choice of images. Each purpose has its own random numbers, which no seed changes, so that
 /// every run and every evaluation holds out the same images.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
+pub(super) enum Choice {
     /// Test images, if a data set has none.
     #[cfg(feature = "files")]
     Test = 0,
@@ -23,7 +23,7 @@ pub(super) enum Part {
     Order = 2,
 }
 
-impl Part {
+impl Choice {
     /// Shuffles `items` with the random numbers of this purpose.
     pub(super) fn shuffle<T>(self, items: &mut [T]) {
         items.shuffle(&mut Philox::new(0, Purpose::HoldingOut, self as u32));
@@ -35,7 +35,7 @@ impl Part {
 ///
 /// # Errors
 /// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.
-pub(super) fn hold_out(data: &Dataset, share: f64, part: Part) -> Result<(Dataset, Dataset)> {
+pub(super) fn hold_out(data: &Dataset, share: f64, choice: Choice) -> Result<(Dataset, Dataset)> {
     if !(share > 0.0 && share < 1.0) {
         return Err(Error::option("validation", "a number between 0 and 1", share));
     }
@@ -45,7 +45,7 @@ pub(super) fn hold_out(data: &Dataset, share: f64, part: Part) -> Result<(Datase
         *count = ((*count as f64 * share).round() as usize).min(count.saturating_sub(1));
     }
     let mut order: Vec<usize> = (0..data.len()).collect();
-    part.shuffle(&mut order);
+    choice.shuffle(&mut order);
     let mut is_held_out = vec![false; data.len()];
     for i in order {
         let left = &mut left[usize::from(data.labels()[i])];
@@ -58,5 +58,5 @@ pub(super) fn hold_out(data: &Dataset, share: f64, part: Part) -> Result<(Datase
         let expected = format!("a share of the {} images that holds out at least one", data.len());
         return Err(Error::option("validation", expected, share));
     }
-    Ok((data.part(&stay), data.part(&held_out)))
+    Ok((data.subset(&stay), data.subset(&held_out)))
 }

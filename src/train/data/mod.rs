@@ -151,10 +151,14 @@ impl Dataset {
         &self.class_names
     }
 
-    /// The labels (N), in the order of the images; [`evaluate::labels`](super::evaluate::labels) returns them as
-    /// indices.
+    /// The labels (N), in the order of the images.
     pub fn labels(&self) -> &[u16] {
         &self.labels
+    }
+
+    /// The labels (N) as indices.
+    pub fn label_indices(&self) -> Vec<usize> {
+        self.labels.iter().map(|label| usize::from(*label)).collect()
     }
 
     /// The names of the classes without an image.
@@ -185,11 +189,11 @@ impl Dataset {
     /// # Errors
     /// [`Error::Option`] if the share is not between 0 and 1, or holds out no image.
     pub fn hold_out(&self, share: f64) -> Result<(Self, Self)> {
-        held_out::hold_out(self, share, held_out::Part::Validation)
+        held_out::hold_out(self, share, held_out::Choice::Validation)
     }
 
     /// The images at `indices`, in the order of `indices`.
-    fn part(&self, indices: &[usize]) -> Self {
+    fn subset(&self, indices: &[usize]) -> Self {
         Self {
             images: indices.iter().flat_map(|&i| self.pixels(i)).copied().collect(),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),

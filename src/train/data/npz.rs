@@ -17,7 +17,7 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::held_out::{Part, TEST_SHARE, hold_out};
+use super::held_out::{Choice, TEST_SHARE, hold_out};
 use super::idx::labels_of;
 use super::layout::{Layout, SHAPES};
 use super::split::numbered;
@@ -74,7 +74,7 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
             }
             (train, test)
         }
-        None => hold_out(&train, TEST_SHARE, Part::Test).map_err(|_| {
+        None => hold_out(&train, TEST_SHARE, Choice::Test).map_err(|_| {
             Error::file(
                 path,
                 "x_test and y_test, or a class of at least three images",

@@ -8,8 +8,8 @@
 //! | `<norm>.running_mean`, `.running_var` | the same | |
 //!
 //! If all these names have one prefix in the file, as `module.` or `net.`, it is recognized. `num_batches_tracked`, a
-//! counter of PyTorch's normalizations, is ignored. A bias in the file of a layer that has none here, which a
-//! normalization follows, is taken over as part of the running mean: y + b − μ = y − (μ − b).
+//! counter of PyTorch's normalizations, is ignored. If the file has a bias b for a layer without a bias here, and a
+//! normalization follows the layer, b is subtracted from the running mean: y + b − μ = y − (μ − b).
 
 use super::is_taken_over;
 use crate::error::{Error, Result};
@@ -108,9 +108,9 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     Ok((network, unused.into_iter().collect()))
 }
 
-/// The text that the file has before each of the network's names, but for those in `names`; empty if the file has the
-/// names themselves, or no text is before all of them. If there are several such texts, the error is what was expected
-/// and what was seen.
+/// The prefix that the network's names have in the file, for example `module.`; names in `names` are not considered.
+/// Empty if the file has the names without a prefix, or if no prefix is common to all. If several prefixes fit, the
+/// error is what was expected and what was seen.
 fn prefix(
     network: &Network<f32>,
     tensors: &SafeTensors<'_>,

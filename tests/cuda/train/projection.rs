@@ -2,7 +2,7 @@ use crate::common::device::{DevicePrecision, assert_parity, assert_same_bits, de
 use crate::common::random::Random;
 use ndarray::Array1;
 use spikeslab::cuda::train::projection as on_gpu;
-use spikeslab::train::projection::{project_levels, project_log_sigma2, project_theta};
+use spikeslab::train::projection::{project_levels, project_log_sigma2, project_theta, project_theta_within_gap};
 
 fn parity<F: DevicePrecision>() {
     let Some(device) = device(&format!("train::projection {:?}", F::DTYPE)) else { return };
@@ -39,6 +39,13 @@ fn parity<F: DevicePrecision>() {
     let slice = |x: &Array1<F>| x.as_slice().expect("standard layout").to_vec();
     project_theta(theta.as_slice_mut().expect("standard layout"), &slice(&log_sigma2), &slice(&levels));
     assert_parity("project_theta on the device", "theta", &on_gpu_theta, &theta);
+
+    let mut theta: Array1<F> = random.uniforms(-1.0, 1.0, N);
+    theta[0] = F::infinity();
+    let mut on_gpu_theta = on_device(&device, &theta);
+    on_gpu::project_theta_within_gap(&mut on_gpu_theta, &on_device(&device, &levels)).expect("it runs");
+    project_theta_within_gap(theta.as_slice_mut().expect("standard layout"), &slice(&levels));
+    assert_same_bits("theta", &on_gpu_theta, &theta);
 }
 
 #[test]

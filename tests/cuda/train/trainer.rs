@@ -145,7 +145,7 @@ fn parity_of_two_phases() {
         let mut on_gpu = on_device(&device, &on_host);
         for count in [3, 1, 1, 3] {
             let (expected, seen) = (steps(&mut on_host, count), steps(&mut on_gpu, count));
-            let what = format!("{name}, {prior:?}, {forward:?}, step {}", on_host.step);
+            let what = format!("{name}, {prior:?}, {forward:?}, step {}", on_host.steps_taken);
             assert_close(&what, &losses(&seen), &losses(&expected), within);
             assert_same_state(&what, on_gpu.fetch().expect("it runs"), &on_host);
         }

@@ -18,7 +18,7 @@ impl<F: Real> Network<F> {
     pub fn backward(&self, tape: &Tape<F>, dlogits: Buffer<F>) -> Result<Gradients<F>> {
         let mut gradients: Gradients<F> = self.parameters.iter().map(|_| None).collect();
         let wanted = self.graph.depends_on_parameters();
-        let mut dvalues: Vec<Option<Buffer<F>>> = (0..self.graph.values()).map(|_| None).collect();
+        let mut dvalues: Vec<Option<Buffer<F>>> = (0..self.graph.value_count()).map(|_| None).collect();
         dvalues[self.graph.nodes.len()] = Some(dlogits);
         for (step, cache) in self.schedule.steps.iter().zip(&tape.steps).rev() {
             if !wanted[step.output] {
@@ -60,7 +60,7 @@ impl<F: Real> Network<F> {
             }
         }
         if tape.is_quantized {
-            for layer in self.graph.layers().filter(|layer| !layer.unquantized) {
+            for layer in self.graph.quantized_layers() {
                 let [theta, levels] = [layer.theta, layer.levels].map(|position| &self.parameters[position]);
                 let dlevels =
                     gradients[layer.theta].as_ref().map(|dw| straight_through::level_gradient(theta, levels, dw));

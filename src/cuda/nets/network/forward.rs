@@ -41,7 +41,7 @@ impl<F: Real> Network<F> {
         mut keep: impl FnMut(StepCache<F>),
     ) -> Result<Buffer<F>> {
         self.graph.check_images(x.shape())?;
-        let mut values: Vec<Option<Buffer<F>>> = (0..self.graph.values()).map(|_| None).collect();
+        let mut values: Vec<Option<Buffer<F>>> = (0..self.graph.value_count()).map(|_| None).collect();
         let mut readers = self.schedule.readers(&self.graph);
         values[0] = Some(x);
         for step in &self.schedule.steps {
