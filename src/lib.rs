@@ -20,7 +20,7 @@
 //! | F       | `weight_kl`     |                                           | KL of one weight to the prior, nats          |
 //! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
 //! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
-//! | ∂L/∂v   | `dv`            | like v                                    | gradient of the loss in v                    |
+//! | ∂L/∂p   | `dp`            | like p                                    | gradient of the loss in any variable p       |
 //! | κ       | `kl_weight`     |                                           | weight of the KL in the objective            |
 //!
 //! Logarithms are natural; every KL is in nats. The KL of a layer, `kl`, is the sum of F over its weights. A variance

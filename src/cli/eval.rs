@@ -10,7 +10,7 @@ use super::figures::FigureFormats;
 use super::output::note;
 use super::requantize::Requantize;
 use super::source::{
-    Source, check_data, check_images, check_none_of_run, check_outside, data_for, own_data, reads_coarse,
+    Source, check_data, check_images, check_none_of_run, check_outside, data_at, data_for, own_data, reads_coarse,
     training_images,
 };
 use super::threads::Threads;
@@ -21,8 +21,8 @@ use crate::layers::check_shape;
 use crate::nets::{Graph, WeightMode};
 use crate::packed::Executor;
 use crate::report::formats::Formats;
-use crate::train::data::{Dataset, Split, load};
-use crate::train::evaluate::{Sink, Weights, predictions_by, quantized_loss};
+use crate::train::data::{Dataset, Split, load_to_evaluate};
+use crate::train::evaluate::{Sink, Weights, images_at_once, predictions_by, quantized_loss};
 use crate::train::phase::refit_levels;
 use crate::train::recalibrate::{images_used, recalibrate};
 use crate::train::uncertainty::Predictions;
@@ -141,7 +141,9 @@ fn command(arguments: &EvalArguments) -> Outcome {
             check_figures(arguments, config.data.as_deref())?;
             let dir = arguments.data.as_deref().or(config.data.as_deref());
             let data = match &arguments.data {
-                Some(path) => load(dir, reads_coarse(&config, path, arguments.coarse)?)?,
+                Some(path) => {
+                    data_at(path, reads_coarse(&config, path, arguments.coarse)?, config.trained_on.as_ref())?
+                }
                 None => own_data(&config, arguments.coarse || config.coarse)?,
             };
             if let Some(levels) = arguments.requantize.kmeans {
@@ -168,6 +170,11 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let recalibrated = match arguments.requantize.recalibrate {
                 None => None,
                 Some(images) => {
+                    if train.is_empty() {
+                        return Err(
+                            Error::option("recalibrate", "data with training images", "test images alone").into()
+                        );
+                    }
                     let train = training_images(&config, train)?;
                     let (images, batch_size) = (images as usize, config.recipe.batch_size);
                     model.recalibrated = Some(images_used(&train, images, batch_size));
@@ -216,10 +223,10 @@ fn command(arguments: &EvalArguments) -> Outcome {
             check_images(&data.test, model.graph(), model.trained_on.as_ref())?;
             let (own, test) = (DataName::new(arguments.data.as_deref(), &data), data.test);
             let other = other(arguments, model.graph())?;
-            let classes = model.graph().classes();
+            let (classes, batch_size) = (model.graph().classes(), images_at_once(model.graph()));
             let executor = Executor::new(&model);
             let predict = |_: Kind, data: &Dataset, sink: &mut Sink<'_, f32>| {
-                predictions_by(data, classes, 1, |_| Ok(Box::new(|x| executor.predict(x))), sink)
+                predictions_by(data, classes, batch_size, 1, |_| Ok(Box::new(|x| executor.predict(x))), sink)
             };
             let network = model.name.clone();
             let task = Task {
@@ -274,7 +281,7 @@ fn finish(
 /// Loads the data set of `--ood`.
 fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Other>> {
     let Some(path) = &arguments.ood else { return Ok(None) };
-    let data = load(Some(path), false)?;
+    let data = load_to_evaluate(Some(path), false)?;
     check_shape("images of --ood", &graph.input, &data.test.shape())?;
     if data.test.is_empty() {
         return Err(Error::tensor("images of --ood", "at least one", "none"));

@@ -11,6 +11,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Bits: the size of the layer's weights in the packed file divided by their number. The indices of their levels are \
+coded in as many bits as the entropy of the levels requires; the code's own table adds to this in a small layer.
+
 Examples:
   spikeslab inspect runs/lenet5-1
   spikeslab inspect runs/lenet5-1/model.packed")]

@@ -4,6 +4,7 @@ use super::Outcome;
 use super::output::{count, line};
 use crate::error::Error;
 use crate::nets::graph::Op;
+use crate::nets::text::OPERATIONS;
 use crate::nets::{Given, Graph};
 use crate::train::config::describe;
 use clap::Args;
@@ -69,7 +70,9 @@ pub(super) fn run(arguments: &NetworkArguments) -> Outcome {
         }
         graph => graph,
     }?;
-    filled(description.text(), given).iter().try_for_each(|text| line(text))?;
+    let lines = filled(description.text(), given);
+    let lines = if description.is_preset() { aligned(&lines) } else { lines };
+    lines.iter().try_for_each(|text| line(text))?;
     table(&graph)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -97,6 +100,22 @@ fn filled(text: &str, given: Given<'_>) -> Vec<String> {
         None => line.to_string(),
     };
     input.into_iter().chain(operations.into_iter().map(with_classes)).collect()
+}
+
+/// The lines of a text with their operations in one column.
+fn aligned(lines: &[String]) -> Vec<String> {
+    let cut = |line: &str| -> (String, String) {
+        let line = line.trim_start();
+        match line.split_once(' ') {
+            Some((name, operation)) if !OPERATIONS.contains(&name) => (name.to_string(), operation.to_string()),
+            _ => (String::new(), line.to_string()),
+        }
+    };
+    let (input, operations): (Vec<&String>, Vec<&String>) = lines.iter().partition(|line| line.starts_with("input "));
+    let operations: Vec<(String, String)> = operations.into_iter().map(|line| cut(line)).collect();
+    let width = operations.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let operations = operations.iter().map(|(name, operation)| format!("{name:<width$}  {operation}"));
+    input.into_iter().cloned().chain(operations).collect()
 }
 
 /// Prints, as comments of the text, the output shape, the weights and the multiplications of each node for one image.

@@ -9,6 +9,8 @@ use super::source::check_outside;
 use super::teacher::Student;
 use super::training::{Changes, trainer};
 use crate::error::{Error, Result};
+use crate::files::read::TENSORS;
+use crate::nets::graph::elements;
 use crate::nets::{Description, Given, Graph};
 use crate::prior::Codebook;
 use crate::prior::codebook::check_levels;
@@ -211,7 +213,9 @@ impl TrainingOptions {
         // The teacher and the student compute with the same pixels.
         let (teacher, standardization) = match teacher {
             Some((teacher, Some(images))) => {
-                if self.init.is_some() && images.standardization != standardization? {
+                // Weights without a record of their standardization do not contradict the teacher's.
+                let recorded = self.init.as_deref().map(init::about).transpose()?.flatten();
+                if recorded.is_some() && images.standardization != standardization? {
                     let expected = "a teacher of images standardized as those of the weights of --init";
                     return Err(Error::file(&teacher.path, expected, "another standardization").into());
                 }
@@ -385,8 +389,15 @@ fn check_can_begin(config: &Config, network: &Description, graph: &Graph, data: 
     if config.recipe.init_levels == InitLevels::Kmeans {
         phase::check_levels(graph, config.codebook.len())?;
     }
-    // Each weight has a value, two moments and a gradient.
-    let sizes = graph.parameters.iter().map(|parameter| parameter.shape.iter().product());
-    reserve::<[f32; 4]>(sizes.fold(0, usize::saturating_add), || format!("training {}", network.name()))?;
+    let sizes = graph.parameters.iter().map(|parameter| elements(&parameter.shape));
+    let numbers = sizes.fold(0, usize::saturating_add);
+    // A checkpoint has a value and two moments of each.
+    let most = TENSORS as usize / size_of::<[f32; 3]>();
+    if numbers > most {
+        let expected = format!("a network of at most {most} parameters, ln σ² included, which a checkpoint can hold");
+        return Err(Error::option("network", expected, numbers));
+    }
+    // In memory each also has a gradient.
+    reserve::<[f32; 4]>(numbers, || format!("training {}", network.name()))?;
     trainer(config, config.graph(data)?, &codebook, data, true).map(drop)
 }

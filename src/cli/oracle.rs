@@ -98,9 +98,14 @@ fn command(arguments: &OracleArguments) -> Outcome {
             Some((name, value)) if option.is_some_and(|option| option.contains('=')) => {
                 options.push((name.to_string(), value.to_string()));
             }
-            // An option without a value.
+            // An option that needs no value.
             Some((name, _)) if COMMON.iter().any(|option| option.name == name) => {
-                options.push((name.to_string(), "true".to_string()));
+                let next = rest.clone().next().and_then(|value| value.to_str());
+                let value = next.filter(|value| ["true", "false"].contains(value));
+                if value.is_some() {
+                    rest.next();
+                }
+                options.push((name.to_string(), value.unwrap_or("true").to_string()));
             }
             Some((name, _)) => {
                 let value = rest.next().map_or_else(String::new, |value| value.to_string_lossy().into_owned());
@@ -122,9 +127,9 @@ fn command(arguments: &OracleArguments) -> Outcome {
     };
     check_replaceable(output)?;
     check_may_write(None, output)?;
-    if let Some(input) = input {
-        check_other(input, output)?;
-    }
+    input.map_or(Ok(()), |input| check_other(input, output))?;
+    let networks = options.iter().filter(|(name, _)| name == "network");
+    networks.map(|(_, network)| Path::new(network)).try_for_each(|network| check_other(network, output))?;
     let name = operation.to_string_lossy();
     match device(&mut options)?.open()? {
         None => evaluate(&name, input, output, &options)?,

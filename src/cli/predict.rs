@@ -1,16 +1,19 @@
 //! `spikeslab predict`.
 
 use super::output::{json, line};
-use super::source::{Source, check_images, reads_coarse};
+use super::source::{Source, check_data, check_images, data_at, data_for, own_data, reads_coarse};
 use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::escape::Escaped;
 use crate::files::image;
 use crate::layers::softmax_nll::log_softmax;
+use crate::nets::{Network, WeightMode};
 use crate::packed::{Executor, PackedModel};
-use crate::train::data::{Dataset, load};
-use crate::train::evaluate::BATCH;
+use crate::train::data::{Dataset, Standardization};
+use crate::train::draw::draw;
+use crate::train::evaluate::images_at_once;
+use crate::train::uncertainty::Accumulator;
 use clap::Args;
 use ndarray::{Array4, ArrayView1};
 use serde::Serialize;
@@ -19,7 +22,11 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights are quantized. An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy) of whole numbers from 0 \
+Weights are quantized unless --mean or --samples is given. With --samples the probabilities are the mean over the S \
+networks, and each line ends with the entropy of these probabilities and the part of it that is the mutual information \
+of label and weights: how much the networks disagree; both in nats.
+
+An image is a file: a PNG or JPEG of any type; an array of NumPy (.npy) of whole numbers from 0 \
 to 255 or of 0 and 1, or of floats from 0 to 1, or from 0 to 255 with one above 128, of shape (C, H, W), (H, W, C) or \
 (H, W); or its bytes, channel by channel and row by row, in a file called .raw or .bin. It must have the model's \
 shape: nothing is scaled or cropped. An image with transparent pixels is refused; a grey image and an RGB image with \
@@ -29,25 +36,37 @@ nothing is printed.
 A line has the file, the class and its probability; a class's name that is another number than the class's own is in \
 quotes. With --data it has the file of the image, or its number where a file holds many, and the label. --json prints \
 an object a line: file, if there is one for each image; with --data image, its number, and label; class, name, \
-probability; probabilities and logits of all classes.
+probability; probabilities and logits of all classes; with --samples, in place of the logits, entropy, \
+expected_entropy and mutual_information.
 
 Examples:
-  spikeslab predict runs/lenet5-1 seven.png
+  spikeslab predict runs/lenet5-1
+  spikeslab predict runs/lenet5-1 --samples 50 seven.png
   spikeslab predict lenet5.packed --top 3 *.png
   spikeslab predict lenet5.packed --data mnist --json > predictions.jsonl")]
 pub(super) struct PredictArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// Files of images
-    #[arg(value_name = "IMAGE", required_unless_present = "data", conflicts_with = "data")]
+    /// Files of images [default: the test images of the data]
+    #[arg(value_name = "IMAGE", conflicts_with = "data")]
     images: Vec<PathBuf>,
-    /// Predict the test images of a data set, as for `train`
+    /// Predict the test images of a data set, as for `train` [default: for a run its own data; for a packed model the
+    /// embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
-    #[arg(long, requires = "data", conflicts_with = "images")]
+    #[arg(long, conflicts_with = "images")]
     coarse: bool,
+    /// Predict with the mean weights of a run, in f32, instead of the quantized weights
+    #[arg(long)]
+    mean: bool,
+    /// Predict with S networks drawn from the posterior of a run, and print how uncertain they are
+    #[arg(
+        long, value_name = "S", conflicts_with = "mean",
+        value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true
+    )]
+    samples: Option<u32>,
     /// Print the K most probable classes of each image
     #[arg(
         long, value_name = "K", default_value_t = 1, conflicts_with = "json",
@@ -62,7 +81,7 @@ pub(super) struct PredictArguments {
 }
 
 /// The prediction for an image, as `--json` prints it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Prediction {
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -74,7 +93,18 @@ struct Prediction {
     name: String,
     probability: f64,
     probabilities: Vec<f64>,
-    logits: Vec<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logits: Option<Vec<f32>>,
+    #[serde(flatten)]
+    uncertainty: Option<Uncertainty>,
+}
+
+/// How uncertain drawn networks are of an image's class, nats.
+#[derive(Clone, Debug, Serialize)]
+struct Uncertainty {
+    entropy: f64,
+    expected_entropy: f64,
+    mutual_information: f64,
 }
 
 pub(super) fn run(arguments: &PredictArguments) -> Outcome {
@@ -83,26 +113,133 @@ pub(super) fn run(arguments: &PredictArguments) -> Outcome {
 
 fn command(arguments: &PredictArguments) -> Outcome {
     let source = Source::load(&arguments.source)?;
-    source.tell_rounded(&arguments.source);
-    let model = source.model();
-    match &arguments.data {
-        Some(dir) => {
-            let coarse = match &source {
-                Source::Run(config, _) => reads_coarse(config, dir, arguments.coarse)?,
-                Source::Packed(_) => arguments.coarse,
-            };
-            let test = load(Some(dir), coarse)?.test;
-            check_images(&test, model.graph(), model.trained_on.as_ref())?;
-            of_data(arguments, &model, &test)?;
-        }
-        None => of_files(arguments, &model)?,
+    let model = model(arguments, &source)?;
+    let drawn = drawn(arguments, &source)?;
+    let predictor = match &drawn {
+        Some(drawn) => Predictor::Drawn(drawn),
+        None => Predictor::One(Executor::new(&model)),
+    };
+    if !arguments.images.is_empty() {
+        of_files(arguments, &model, &predictor)?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let data = match (&source, &arguments.data) {
+        (Source::Run(config, _), Some(dir)) => {
+            data_at(dir, reads_coarse(config, dir, arguments.coarse)?, config.trained_on.as_ref())?
+        }
+        (Source::Run(config, checkpoint), None) => {
+            let data = own_data(config, arguments.coarse || config.coarse)?;
+            check_data(&arguments.source, config, checkpoint, &data)?;
+            data
+        }
+        (Source::Packed(model), dir) => data_for(model, dir.as_deref(), arguments.coarse)?,
+    };
+    check_images(&data.test, model.graph(), model.trained_on.as_ref())?;
+    of_data(arguments, &model, &predictor, &data.test)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The model that predicts: of quantized weights, or of the mean weights of `--mean`.
+fn model(arguments: &PredictArguments, source: &Source) -> Result<PackedModel> {
+    if arguments.mean {
+        return source.mean_model().ok_or_else(|| Error::option("mean", "a run directory", "a packed model"));
+    }
+    if arguments.samples.is_none() {
+        source.tell_rounded(&arguments.source);
+    }
+    Ok(source.model())
+}
+
+/// The networks of `--samples`, if it is given.
+fn drawn<'a>(arguments: &PredictArguments, source: &'a Source) -> Result<Option<Drawn<'a>>> {
+    let Some(samples) = arguments.samples else { return Ok(None) };
+    match source {
+        Source::Packed(_) => Err(Error::option("samples", "a run directory", "a packed model")),
+        Source::Run(config, _) if !config.recipe.prior.has_noise() => {
+            Err(Error::option("samples", "a run with a posterior", "one that was trained without a prior"))
+        }
+        Source::Run(config, checkpoint) => {
+            let standardization = config.standardization.as_ref();
+            Ok(Some(Drawn { network: &checkpoint.network, standardization, samples, seed: config.recipe.seed }))
+        }
+    }
+}
+
+/// Networks drawn from the posterior of `network`.
+struct Drawn<'a> {
+    network: &'a Network<f32>,
+    standardization: Option<&'a Standardization>,
+    samples: u32,
+    seed: u64,
+}
+
+/// What predicts images: one network, or several drawn networks.
+enum Predictor<'a> {
+    One(Executor<'a>),
+    Drawn(&'a Drawn<'a>),
+}
+
+impl Predictor<'_> {
+    /// The predictions for images (B, C, H, W), pixels in [0, 1], of classes with these names.
+    fn predict(&self, names: &[String], x: Array4<f32>) -> Result<Vec<Prediction>> {
+        match self {
+            Self::One(executor) => {
+                let logits = executor.predict(x)?;
+                if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
+                    return Err(Error::tensor("logits", "finite numbers", odd));
+                }
+                let log_probabilities = log_softmax(logits.mapv(f64::from));
+                let rows = log_probabilities.outer_iter().zip(logits.outer_iter());
+                Ok(rows
+                    .map(|(row, logits)| Prediction { logits: Some(logits.to_vec()), ..of_row(names, row) })
+                    .collect())
+            }
+            Self::Drawn(drawn) => drawn.predict(names, x),
+        }
+    }
+}
+
+impl Drawn<'_> {
+    fn predict(&self, names: &[String], mut x: Array4<f32>) -> Result<Vec<Prediction>> {
+        if let Some(standardization) = self.standardization {
+            standardization.apply(&mut x);
+        }
+        let mut sum = Accumulator::new(x.dim().0, names.len());
+        for number in 0..self.samples {
+            let logits = draw(self.network, self.seed, number, false).predict(x.clone(), &WeightMode::Mean)?;
+            sum.add(0, logits.view())?;
+        }
+        let mean = sum.mean(self.samples);
+        let (entropy, expected, mutual) = (mean.entropy(), mean.expected_entropy(), mean.mutual_information());
+        let of_image = |(i, row): (usize, ArrayView1<'_, f64>)| {
+            let uncertainty =
+                Uncertainty { entropy: entropy[i], expected_entropy: expected[i], mutual_information: mutual[i] };
+            Prediction { uncertainty: Some(uncertainty), ..of_row(names, row) }
+        };
+        Ok(mean.log_probabilities().outer_iter().enumerate().map(of_image).collect())
+    }
+}
+
+/// The prediction for an image with these logarithms of its probabilities.
+fn of_row(names: &[String], log_probabilities: ArrayView1<'_, f64>) -> Prediction {
+    let probabilities: Vec<f64> = log_probabilities.iter().map(|log| log.exp()).collect();
+    let class = order(&probabilities)[0];
+    Prediction {
+        class,
+        name: names[class].clone(),
+        probability: probabilities[class],
+        probabilities,
+        ..Prediction::default()
+    }
+}
+
 /// Predicts and prints the images of a data set.
-fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) -> std::result::Result<(), Failure> {
-    let executor = Executor::new(model);
+fn of_data(
+    arguments: &PredictArguments,
+    model: &PackedModel,
+    predictor: &Predictor<'_>,
+    data: &Dataset,
+) -> std::result::Result<(), Failure> {
     let names = model.class_names();
     let width = (0..data.classes()).map(|class| named(&names, class).chars().count()).max().unwrap_or(0);
     let shown = |image: usize| match data.file(image) {
@@ -111,9 +248,9 @@ fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) ->
     };
     let longest = (0..data.len()).map(|image| shown(image).chars().count()).max().unwrap_or(0).max(6);
     let numbers: Vec<usize> = (0..data.len()).collect();
-    for numbers in numbers.chunks(BATCH) {
+    for numbers in numbers.chunks(images_at_once(model.graph())) {
         let (x, labels) = data.batch(numbers);
-        for (prediction, (image, label)) in predict(&names, &executor, x)?.into_iter().zip(numbers.iter().zip(labels)) {
+        for (prediction, (image, label)) in predictor.predict(&names, x)?.into_iter().zip(numbers.iter().zip(labels)) {
             let place = format!("{:<longest$}  label {:<width$}  ", shown(*image), named(&names, label));
             let file = data.file(*image).map(|path| path.display().to_string());
             let prediction = Prediction { file, image: Some(*image), label: Some(label), ..prediction };
@@ -124,41 +261,28 @@ fn of_data(arguments: &PredictArguments, model: &PackedModel, data: &Dataset) ->
 }
 
 /// Predicts and prints the images in files. All files are read before anything is printed.
-fn of_files(arguments: &PredictArguments, model: &PackedModel) -> std::result::Result<(), Failure> {
+fn of_files(
+    arguments: &PredictArguments,
+    model: &PackedModel,
+    predictor: &Predictor<'_>,
+) -> std::result::Result<(), Failure> {
     let [channels, height, width] = model.input();
     let read = |path: &PathBuf| image::read(path, model.input());
     let images = arguments.images.iter().map(read).collect::<Result<Vec<_>>>()?;
     let shown: Vec<String> = arguments.images.iter().map(|path| Escaped::whole(path.display()).to_string()).collect();
     let longest = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let files = arguments.images.iter().zip(&shown).collect::<Vec<_>>();
-    let (executor, names) = (Executor::new(model), model.class_names());
-    for (files, images) in files.chunks(BATCH).zip(images.chunks(BATCH)) {
+    let names = model.class_names();
+    let batch_size = images_at_once(model.graph());
+    for (files, images) in files.chunks(batch_size).zip(images.chunks(batch_size)) {
         let x = Array4::from_shape_vec((images.len(), channels, height, width), images.concat());
         let x = x.expect("images of the model's shape");
-        for (prediction, (path, shown)) in predict(&names, &executor, x)?.into_iter().zip(files) {
+        for (prediction, (path, shown)) in predictor.predict(&names, x)?.into_iter().zip(files) {
             let prediction = Prediction { file: Some(path.display().to_string()), ..prediction };
             print(arguments, &names, &format!("{shown:<longest$}  "), &prediction)?;
         }
     }
     Ok(())
-}
-
-/// The predictions for images (B, C, H, W) of classes with these names.
-fn predict(names: &[String], executor: &Executor<'_>, x: Array4<f32>) -> Result<Vec<Prediction>> {
-    let logits = executor.predict(x)?;
-    if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
-        return Err(Error::tensor("logits", "finite numbers", odd));
-    }
-    let of_image = |logits: ArrayView1<'_, f32>| {
-        let logits = logits.to_owned();
-        let row = logits.mapv(f64::from).insert_axis(ndarray::Axis(0));
-        let probabilities: Vec<f64> = log_softmax(row).into_iter().map(f64::exp).collect();
-        let class = order(&probabilities)[0];
-        let (name, probability) = (names[class].clone(), probabilities[class]);
-        let logits = logits.to_vec();
-        Prediction { file: None, image: None, label: None, class, name, probability, probabilities, logits }
-    };
-    Ok(logits.outer_iter().map(of_image).collect())
 }
 
 /// The classes, the most probable first; classes with equal probabilities in the order of their numbers.
@@ -190,5 +314,8 @@ fn print(
     }
     let classes = order(&prediction.probabilities).into_iter().take(arguments.top.into());
     let of_class = |class: usize| format!("{} {:.4}", named(names, class), prediction.probabilities[class]);
-    line(&format!("{place}{}", classes.map(of_class).collect::<Vec<_>>().join("  ")))
+    let uncertainty = prediction.uncertainty.as_ref().map_or_else(String::new, |of| {
+        format!("  entropy {:.4}  mutual information {:.4}", of.entropy, of.mutual_information)
+    });
+    line(&format!("{place}{}{uncertainty}", classes.map(of_class).collect::<Vec<_>>().join("  ")))
 }

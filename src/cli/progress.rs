@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::train::checkpoint::Origin;
 use crate::train::config::Config;
 use crate::train::fit::{Control, EpochMetrics, Observer, Position};
+use crate::train::objective::Forward;
 use crate::train::recipe::PriorName;
 use crate::train::{Dataset, KlScale, Loss, Run, Trainer, Training, Weights, checkpoint};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,6 +31,8 @@ pub(super) struct Progress<'a> {
     on_terminal: bool,
     /// Whether the head of the table of epochs has been printed.
     has_head: bool,
+    /// The step after which the second phase begins, if its line in the table has not been printed.
+    second_phase: Option<u64>,
     /// The error of the last print, which stops the run; none if it succeeded.
     pub(super) failure: Option<Failure>,
 }
@@ -63,6 +66,7 @@ impl<'a> Progress<'a> {
             bar,
             on_terminal,
             has_head: false,
+            second_phase: Some(trainer.first_phase_steps()).filter(|steps| *steps > trainer.steps_taken),
             failure: None,
         }
     }
@@ -85,9 +89,10 @@ impl<'a> Progress<'a> {
         self.run.write_checkpoint(&checkpoint::checked_bytes(&path, trainer, position, Some(&self.origin))?)
     }
 
-    /// Prints an epoch's row of a table and, above the first row, what its columns are. Up to 999 epochs, all lines are
-    /// at most 80 columns wide.
-    fn show(&mut self, metrics: &EpochMetrics) {
+    /// Prints an epoch's row of a table and, above the first row, what its columns are; above the row of an epoch with
+    /// steps of the second phase, where that phase began. `steps` have been taken. Up to 999 epochs, all lines are at most
+    /// 80 columns wide.
+    fn show(&mut self, metrics: &EpochMetrics, steps: u64) {
         let epoch = format!("epoch {:>3}/{}", metrics.epoch, self.epochs);
         let mut lines = Vec::new();
         if !self.has_head {
@@ -99,10 +104,16 @@ impl<'a> Progress<'a> {
             lines.extend(COLUMNS.map(str::to_string));
             let on = if self.origin.config.validation.is_some() { "images held out" } else { "test images" };
             lines.push(format!("Accuracy: on the {on}."));
+            if self.origin.config.recipe.forward != Forward::Sampled {
+                lines.push("The last step replaces each weight by its level.".to_string());
+            }
             lines.push(names(["", "", "KL per", "quantized", "at"], "accuracy     ", "").trim_end().to_string());
             lines.push(names(["NLL", "κ", "weight", "loss", "level"], "mean quantized", "seconds"));
         }
         self.has_head = true;
+        if let Some(begins) = self.second_phase.take_if(|begins| *begins < steps) {
+            lines.push(format!("second phase after step {begins}"));
+        }
         let percent = |accuracy: Option<f64>| accuracy.map_or("-".to_string(), |a| format!("{:.2}%", 100.0 * a));
         let at_level = metrics.share_at_level.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
         lines.push(format!(
@@ -180,7 +191,7 @@ impl Observer<f32> for Progress<'_> {
         if saved {
             self.save(trainer, position)?;
         }
-        self.show(&metrics);
+        self.show(&metrics, trainer.steps_taken);
         let stop = interrupted || self.failure.is_some();
         if stop && !saved {
             self.save(trainer, position)?;

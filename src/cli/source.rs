@@ -11,7 +11,7 @@ use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::cifar::CIFAR100;
 use crate::train::data::load::{has_coarse_labels, is_file_of, is_folders};
-use crate::train::data::{Dataset, Split, TrainedOn, load};
+use crate::train::data::{Dataset, Split, TrainedOn, load, load_to_evaluate};
 use crate::train::objective::Forward;
 use crate::train::recipe::PriorName;
 use std::path::Path;
@@ -175,14 +175,41 @@ pub(super) fn reads_coarse(config: &Config, path: &Path, asked: bool) -> Result<
 /// The data set at `path` or, without a path, the images in the program, for a packed model. The images in the program
 /// are refused if the model records that it was trained on another data set.
 pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -> Result<Split> {
-    let data = load(path, coarse)?;
-    match (path, &model.trained_on, &data.identity) {
-        (None, Some(own), Some(there)) if own.name != there.name => {
-            let expected = format!("--data with {}, which the model was trained on", own.name);
-            Err(Error::option("data", expected, format!("none, which is {}", there.name)))
-        }
-        _ => Ok(data),
+    let trained_on = model.trained_on.as_ref();
+    let Some(path) = path else {
+        let data = load(None, coarse)?;
+        return match (trained_on, &data.identity) {
+            (Some(own), Some(there)) if own.name != there.name => {
+                let expected = format!("--data with {}, which the model was trained on", own.name);
+                Err(Error::option("data", expected, format!("none, which is {}", there.name)))
+            }
+            _ => Ok(data),
+        };
+    };
+    data_at(path, coarse, trained_on)
+}
+
+/// The data set at `path`, to evaluate a model that was trained on `trained_on`. It may have test images alone, and
+/// these may be of some of the model's classes. If it has no test images of its own and is not the data set that the
+/// model was trained on, a note says which images are used.
+pub(super) fn data_at(path: &Path, coarse: bool, trained_on: Option<&TrainedOn>) -> Result<Split> {
+    let mut data = load_to_evaluate(Some(path), coarse)?;
+    let Some(own) = trained_on else { return Ok(data) };
+    if data.train.is_empty()
+        && let Some(test) = data.test.in_classes(&own.classes)
+    {
+        data.test = test;
     }
+    let is_own = data.identity.as_ref().is_none_or(|there| there.checksum == own.checksum);
+    if data.test_is_held_out && !is_own {
+        note(&format!(
+            "{}: a fifth of each class is used, as there are no test images; if the model was trained on an earlier state \
+             of these images, it knows some of them. Test images alone, in a folder test or as x_test and y_test, are all \
+             used",
+            path.display()
+        ));
+    }
+    Ok(data)
 }
 
 /// Checks that `data`, which the configuration of the run in `dir` names, still have the checksums of the data that the

@@ -11,7 +11,7 @@ use crate::train::projection::smallest_gap;
 pub(super) fn scores(rows: &[(String, Score)]) -> Result<(), Failure> {
     line(&format!("{:<24}{:>10}{:>12}", "weights", "accuracy", "NLL, nats"))?;
     for (weights, score) in rows {
-        line(&format!("{weights:<24}{:>9.2}%{:>12.4}", 100.0 * score.accuracy, score.nll))?;
+        line(&format!("{weights:<24}{:>9.2}%{:>12}", 100.0 * score.accuracy, number(score.nll)))?;
     }
     Ok(())
 }
@@ -66,5 +66,10 @@ pub(super) fn sampled(draws: u32) -> String {
 
 /// The line with the quantized loss that is printed under the scores.
 pub(super) fn quantized_loss(loss: f64) -> String {
-    format!("{:<24}{loss:>10.4}", "quantized loss")
+    format!("{:<24}{:>10}", "quantized loss", number(loss))
+}
+
+/// A number with four decimals or, if it would be too wide for a column, in powers of ten.
+fn number(value: f64) -> String {
+    if value.abs() < 1e5 { format!("{value:.4}") } else { format!("{value:.3e}") }
 }

@@ -188,6 +188,7 @@ pub(super) fn train(
         count(trainer.steps_per_epoch(), "step"),
         run.dir().display()
     ))?;
+    line(&settings(&config))?;
     if let Some(classes) = classes(data.train.class_names()) {
         line(&format!("classes: {classes}"))?;
     }
@@ -196,6 +197,9 @@ pub(super) fn train(
         steps => line(&format!("the first {} without noise, KL or levels", count(steps, "step")))?,
     }
     let begins = position == Position::default();
+    if !begins {
+        line(&format!("goes on after step {} of {}", trainer.steps_taken, trainer.total_steps()))?;
+    }
     if let Some(init) = config.init.as_ref().filter(|_| begins) {
         let right = in_words(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
         line(&format!("begins with the weights of {}: {right}", init.path.display()))?;
@@ -227,6 +231,18 @@ pub(super) fn train(
     let model = packed(&config, &training.fetch()?.network);
     finish(run, &model, training.as_ref(), &data, &observer.metrics, formats)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings of a run that decide its result most.
+fn settings(config: &Config) -> String {
+    let recipe = &config.recipe;
+    let kl_weight = recipe.prior.has_noise().then(|| format!("κ {}", recipe.kl_weight));
+    let decay = (recipe.weight_decay > 0.0).then(|| format!("weight decay {}", recipe.weight_decay));
+    let first = [format!("batches of {}", recipe.batch_size), format!("learning rate {}", recipe.learning_rate)];
+    let augmented = recipe.augment.then(|| "augmented".to_string());
+    let standardized = config.standardization.as_ref().map(|_| "standardized".to_string());
+    let others = [decay, kl_weight, Some(format!("seed {}", recipe.seed)), augmented, standardized];
+    first.into_iter().chain(others.into_iter().flatten()).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of classes in their order, of many the first; none if they are only numbered.
@@ -342,6 +358,7 @@ fn finish(
         packed_bytes: packed.len(),
     })?;
     line("")?;
+    line(&format!("on {}:", count(data.test.len() as u64, "test image")))?;
     let sampled = sampled.map(|score| (table::sampled(SAMPLES), score));
     let [first, last] = [("mean", mean), ("quantized", quantized)].map(|(name, score)| Some((name.to_string(), score)));
     table::scores(&[first, sampled, last].into_iter().flatten().collect::<Vec<_>>())?;
@@ -356,7 +373,7 @@ fn finish(
         run.dir().display(),
         figures::names("figures/*", formats)
     ))?;
-    match advice(training.trainer(), 100.0 * (mean.accuracy - quantized.accuracy)) {
+    match advice(training.trainer(), data.train.len(), 100.0 * (mean.accuracy - quantized.accuracy)) {
         Some(advice) => line(&advice),
         None => Ok(()),
     }
@@ -370,8 +387,8 @@ const NOTABLE_SHARE: f64 = 0.02;
 const KL_SHARE: f64 = 0.9;
 
 /// Advice for a run whose weights lose accuracy as they are quantized, or are not at their levels; `loss` is the
-/// accuracy lost by quantizing, in points.
-fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
+/// accuracy lost by quantizing, in points. `images` is the number of training images.
+fn advice(trainer: &Trainer<f32>, images: usize, loss: f64) -> Option<String> {
     let recipe = trainer.recipe();
     let share = 1.0 - share_at_levels(&trainer.network);
     if !matches!(recipe.prior(), Prior::MultiSpike(_)) {
@@ -416,10 +433,15 @@ fn advice(trainer: &Trainer<f32>, loss: f64) -> Option<String> {
         if stronger.is_finite() { format!(", a stronger prior (--kl-weight {stronger})") } else { String::new() };
     // This prior needs a level at 0, which k-means does not give.
     let levels = if recipe.prior == PriorName::Vnq { "" } else { " --init-levels kmeans" };
+    let two_phases = match recipe.warmup {
+        0.0 => format!(" or two phases (--warmup 0.8 --forward hard{levels})"),
+        _ => String::new(),
+    };
+    // A run of fewer epochs than the default is first of all short.
+    let default = Recipe { epochs: Recipe::default().epochs, ..recipe.clone() }.with_enough_steps(images).epochs;
     Some(format!(
-        "{costs}{:.1} % of the weights are not at a level: try more steps (--epochs {}){stronger} \
-         or two phases (--warmup 0.8 --forward hard{levels})",
+        "{costs}{:.1} % of the weights are not at a level: try more steps (--epochs {}){stronger}{two_phases}",
         100.0 * share,
-        2 * u64::from(recipe.epochs),
+        (2 * u64::from(recipe.epochs)).max(default.into()),
     ))
 }

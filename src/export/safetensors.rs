@@ -121,7 +121,9 @@ pub fn mean_to_bytes(model: &PackedModel, network: &Network<f32>, precision: Pre
 /// What a file says about the images that its network was trained on.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct About {
-    /// The mean and deviation by which pixels in [0, 1] are to be standardized, if they are.
+    /// The mean and deviation by which pixels in [0, 1] are to be standardized; null in the file if they are not.
+    #[serde(deserialize_with = "Option::deserialize")]
+    // without it, an entry that is missing would be read as null
     pub standardization: Option<Standardization>,
     /// The names of the classes.
     pub classes: Vec<String>,

@@ -183,6 +183,15 @@ impl Array<'_> {
         }
     }
 
+    /// The number of bytes that an element takes in [`Values`].
+    pub fn value_bytes(&self) -> usize {
+        match self.kind() {
+            "u1" | "b1" => 1,
+            "f2" | "f4" | "f8" => 4,
+            _ => 8,
+        }
+    }
+
     /// Reads the `count` numbers of the array to the end of `input`, where the reader of an archive checks its
     /// checksum.
     ///

@@ -30,7 +30,7 @@ use ndarray::{Array1, Array3, Array4, ArrayView1, Axis, concatenate, s};
 pub struct DenseBlock<'a, F> {
     /// The stages of each unit.
     pub units: Vec<Vec<Stage<'a, F>>>,
-    /// ε of every normalization.
+    /// The constant ε_n of every normalization: √(s² + ε_n).
     pub epsilon: F,
     /// Whether the definition or the kernels compute the block.
     pub way: Way,
@@ -47,7 +47,7 @@ pub struct Stage<'a, F> {
     pub conv: BayesConv2d<'a, F>,
 }
 
-/// A function that returns ε of a stage (unit, stage), standard normal, in the shape given.
+/// A function that returns the noise ε of a stage (unit, stage), standard normal, in the shape given.
 pub type Noise<'a, F> = kernel::Noise<'a, F>;
 
 /// What the forward stores for the backward.

@@ -1,9 +1,10 @@
 //! One operation per file: its mathematics, its forward, its backward.
 //!
 //! A forward returns the output and a cache; the backward takes the cache and the gradient `dy` of the loss with
-//! respect to the output. No layer draws noise (a dense block asks its caller for the ε of each stage), holds
-//! optimizer state or depends on how its gradient is used. In the definition
-//! of a backward, a comment quotes the forward equation that the lines below it differentiate.
+//! respect to the output. The two losses, `softmax_nll` and `distillation`, have no `dy`; `straight_through` has no
+//! cache, and its backward is `level_gradient`. No layer draws noise (a dense block asks its caller for the ε of each
+//! stage), holds optimizer state or depends on how its gradient is used. In the definition of a backward, a comment
+//! quotes the forward equation that the lines below it differentiate.
 
 pub mod add;
 pub mod avg_pool;

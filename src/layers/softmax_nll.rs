@@ -42,6 +42,11 @@ pub struct Weighting<'a, F> {
     pub class_weights: Option<ArrayView1<'a, F>>,
 }
 
+/// w ln p; 0 for a class of weight 0, also where the logarithm is −∞. A NaN stays a NaN.
+fn weighted<F: Real>(w: F, log: F) -> f64 {
+    if w.is_zero() && !log.is_nan() { 0.0 } else { w.as_f64() * log.as_f64() }
+}
+
 /// What the forward stores for the backward.
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
@@ -75,10 +80,9 @@ impl<F: Real> Weighting<'_, F> {
         let mut sum = 0.0;
         for (log_softmax, label) in log_softmax.rows().into_iter().zip(&labels) {
             let Some(label) = label else { continue };
-            sum -= (1.0 - self.smoothing) * class_weights[*label].as_f64() * log_softmax[*label].as_f64();
+            sum -= (1.0 - self.smoothing) * weighted(class_weights[*label], log_softmax[*label]);
             if self.smoothing > 0.0 {
-                let classes = log_softmax.iter().zip(&class_weights);
-                let of_all: f64 = classes.map(|(log_softmax, w)| w.as_f64() * log_softmax.as_f64()).sum();
+                let of_all: f64 = class_weights.iter().zip(log_softmax).map(|(w, log)| weighted(*w, *log)).sum();
                 sum -= self.smoothing / class_weights.len() as f64 * of_all;
             }
         }

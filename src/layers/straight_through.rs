@@ -19,7 +19,7 @@ use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use ndarray::{Array1, ArrayD, ArrayViewD};
 
-/// w = Q(θ), of θ's shape, from ascending `levels` (M); in the unit of θ.
+/// w = Q(θ), of θ's shape, from ascending `levels` (M); a NaN goes to the lowest level.
 ///
 /// # Panics
 /// If there are no levels.

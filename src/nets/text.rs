@@ -36,16 +36,18 @@ use builder::Builder;
 use lines::{Place, lines, names};
 
 /// The operations, as a text writes them.
-const OPERATIONS: [&str; 10] =
+pub(crate) const OPERATIONS: [&str; 10] =
     ["conv", "dense", "norm", "relu", "max-pool", "avg-pool", "global-avg-pool", "flatten", "add", "concat"];
 /// Words that cannot be the name of a line.
-const RESERVED: [&str; 4] = ["input", "in", "of", "classes"];
+const RESERVED: [&str; 5] = ["input", "in", "of", "classes", "eps"];
 /// Prefixes that no name may have: files use them for other tensors.
 const RESERVED_PREFIXES: [&str; 3] = ["eps.", "d.", "adam."];
 const LONGEST_NAME: usize = 64;
 /// The longest text, in bytes: far beyond any network's.
 pub const LONGEST_TEXT: usize = 1 << 20;
 const MOST_LINES: usize = 5000;
+/// The most values that a line reads, as many as a text has: an operation takes memory for all of them.
+const MOST_INPUTS: usize = MOST_LINES;
 /// The largest size: far beyond any image or layer, and products of three sizes stay below 2⁶⁴.
 const LARGEST_SIZE: usize = 65_535;
 /// The largest number of weights. Training takes forty bytes per weight, and an allocation that fails ends the process

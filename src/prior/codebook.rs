@@ -47,7 +47,8 @@ impl<F: Real> Codebook<F> {
     }
 
     /// The default codebook of M levels, symmetric and evenly spaced, with a zero level if M is odd. The outermost
-    /// levels are ±0.2 for M = 2 and 3, ±0.3 for 4 and 5, else ±0.35; for M = 2, 3, 4, 5 and 8 trainings chose them.
+    /// levels are ±0.2 for M = 2 and 3, ±0.3 for 4 and 5, else ±0.35. For M = 2, 3, 4, 5 and 8 they were chosen by
+    /// comparing trainings; for other M they were not.
     ///
     /// # Errors
     /// Unless M lies in 2..=256.

@@ -1,11 +1,13 @@
 //! Exact k-means on the line: the codebook of M levels that is best for weights trained without a codebook.
 //!
 //! ```text
+//! E_1(j) = cost(0, j)
 //! E_k(j) = min_{i<j} [E_{k−1}(i) + cost(i, j)]
 //! cost(i, j) = Σ_{i≤n<j} (x_n − mean)²,   x the weights, sorted
 //! ```
 //!
-//! A multi-spike prior is compared with this: rounding after training, to the levels of least quantized loss. On the
+//! E_k(j) is the least cost of dividing the first j sorted weights into k clusters. A multi-spike prior is compared with
+//! this: rounding after training, to the levels of least quantized loss. On the
 //! line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k
 //! thus takes n log n steps by divide and conquer: compute the best cut i for the middle end j; for smaller j search
 //! only up to this i, for larger j only from it (Wu 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts

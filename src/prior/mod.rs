@@ -28,7 +28,7 @@
 //!
 //! Under `mixture` and `nearest`, with D exact, κ = 1, the data-set scale, sampled weights, no teacher and a network of
 //! dense layers, the negative loss times the size of the data set estimates a lower bound on the logarithm of the
-//! evidence, up to v₀ and the constant of the prior. A convolution draws the noise of each position by itself (see
+//! evidence, up to the added variance v₀ ([`V0`](crate::layers::V0)) and the constant of the prior. A convolution draws the noise of each position by itself (see
 //! [`train::draw`](crate::train::draw)), so that with convolutions it estimates such a bound only approximately. Where
 //! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ the loss is a tempered
 //! objective; with the per-weight scale κ differs from layer to layer, and the loss bounds nothing (chapter 6 of the

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower
-//! level, θ on a level to that level. The level chosen is the one which maximizes the posterior's likelihood (Chien &
-//! Chang 2020).
+//! level, θ on a level to that level. Of all levels, the chosen one has the highest density under q(w) = N(θ, σ²),
+//! since it is nearest to θ (Chien & Chang 2020).
 //!
 //! Derived in [chapter 7 of the course](crate::course::levels).
 
@@ -29,7 +29,7 @@ impl<F: Real> Quantizer<F> {
         }
     }
 
-    /// The index of the level that `theta` goes to.
+    /// The index of the level that `theta` goes to; a NaN goes to the lowest level.
     pub fn index(&self, theta: F) -> usize {
         // Most codebooks are small: counting has no branch that could be mispredicted.
         if self.partitions.len() < 16 {

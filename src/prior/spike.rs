@@ -7,8 +7,9 @@
 //! ```
 //!
 //! 1/σ is finite where 1/σ² no longer is: for ln σ² above −177 in f32, above −1419 in f64. Where |u| exceeds [`FAR`],
-//! or 1/σ overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so the KL is correct for all finite θ − ℓ and
-//! ln σ².
+//! or 1/σ overflows, D is computed from ln|u| = ln|θ − ℓ| − ½ ln σ², so the KL is finite and
+//! correct to rounding for all finite θ − ℓ and ln σ². Only where 1/σ itself is subnormal, for ln σ² above 174 in f32 and
+//! 1416 in f64, the derivatives have an absolute error of up to 1e-11.
 //!
 //! Derived in [chapter 2 of the course](crate::course::one_spike).
 

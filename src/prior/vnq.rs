@@ -6,7 +6,8 @@
 //! Ω_k: as in windows, with ρ = 0.075/0.2 = 0.375
 //! ```
 //!
-//! If two neighbouring levels are on one side of zero, 1 − Σ Ω_k can be negative.
+//! 1 − Σ Ω_k is slightly negative at every level but zero (−7e-7 for −0.2, 0, 0.2), and can be far below 0 between two
+//! neighbouring levels on one side of zero. The second line of F is the one computed: it cancels less.
 //!
 //! Derived in [chapter 3 of the course](crate::course::many_spikes).
 
@@ -41,19 +42,22 @@ impl<F: Real> WeightForm<F> for Vnq<'_, F> {
     #[inline(always)]
     fn weight_kl<V: Vector<Element = F>>(&self, theta: V, sigma: Sigma<V>, of_levels: &mut OfLevels<V>) -> WeightKl<V> {
         let at_zero = spike_kl(self.spike, theta, sigma, V::splat(self.levels[self.zero]));
-        let mut kl = WeightKl::zero();
+        let mut kl = at_zero;
         let mut remainder = V::of(1.0);
         for (k, dlevel) in of_levels.gradient.iter_mut().enumerate().filter(|(k, _)| *k != self.zero) {
             let level = V::splat(self.levels[k]);
             let one = spike_kl(self.spike, theta, sigma, level);
             let window = window(theta, level, V::splat(self.ratio));
-            let excess = one.value - at_zero.value;
-            kl.add_scaled(window.value, &one);
-            kl.dtheta = kl.dtheta + window.dtheta * excess;
+            let excess = WeightKl {
+                value: one.value - at_zero.value,
+                dtheta: one.dtheta - at_zero.dtheta,
+                dlog_sigma2: one.dlog_sigma2 - at_zero.dlog_sigma2,
+            };
+            kl.add_scaled(window.value, &excess);
+            kl.dtheta = kl.dtheta + window.dtheta * excess.value;
             remainder = remainder - window.value;
-            *dlevel = *dlevel + (window.dlevel * excess - window.value * one.dtheta);
+            *dlevel = *dlevel + (window.dlevel * excess.value - window.value * one.dtheta);
         }
-        kl.add_scaled(remainder, &at_zero);
         of_levels.gradient[self.zero] = of_levels.gradient[self.zero] - remainder * at_zero.dtheta;
         kl
     }

@@ -26,7 +26,8 @@
 //! change of daw(x)/x as a function of x² is at most 1.19 times that of x² (at |x| = 2.09).
 //!
 //! Relative error at most 5e-15 for every finite x, in f64. For the derivative, where it is a normal number, at most
-//! 1e-14; between |x| = 0.85 and 1, where the derivative vanishes (at 0.9241…), at most 1e-14 of 0.05.
+//! 1e-14. Between |x| = 0.85 and 1 the derivative vanishes, at 0.9241…; there its error is at most 1e-14 · max(|daw′(x)|,
+//! 0.05).
 //!
 //! Derived in [chapter 2 of the course](crate::course::one_spike).
 

@@ -11,7 +11,7 @@
 //!
 //! Neither term is negative. Near r = 0, where eʳ − 1 − r cancels, it is summed as r²/2 + r³/6 + …; u is computed with
 //! σ₀^−½, which is finite where 1/σ₀² is not. Value and derivatives are therefore accurate to a few roundings wherever
-//! they are finite in the type, except for the rounding of r itself.
+//! eʳ and u² are finite in the type, except for the rounding of r itself.
 //!
 //! Derived in [chapter 1 of the course](crate::course::posterior).
 

@@ -7,7 +7,7 @@ use std::ops::{Add, Mul};
 /// of several weights, one in each lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightKl<F> {
-    /// F.
+    /// The KL, called F in the equations.
     pub value: F,
     /// ∂F/∂θ.
     pub dtheta: F,
@@ -16,7 +16,7 @@ pub struct WeightKl<F> {
 }
 
 impl<N: Copy + Default + Add<Output = N> + Mul<Output = N>> WeightKl<N> {
-    /// F = 0, constant.
+    /// A KL that is 0 for every posterior.
     #[inline(always)]
     pub fn zero() -> Self {
         Self { value: N::default(), dtheta: N::default(), dlog_sigma2: N::default() }

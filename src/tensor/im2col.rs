@@ -70,6 +70,23 @@ impl Window {
         Ok(output)
     }
 
+    /// Checks that images (H, W) of `channels` input or output channels a group, whichever are more, can be laid out with
+    /// their padding, as the kernels of a convolution need them.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if they are too large.
+    pub(crate) fn check_layout(&self, channels: usize, size: [usize; 2]) -> Result<()> {
+        let padded = [0, 1].map(|axis| size[axis].saturating_add(self.padding[axis].saturating_mul(2)));
+        let channel = padded[0].saturating_mul(padded[1]).saturating_add(MOST_ADDED);
+        if channel.saturating_mul(channels) <= LARGEST_IMAGE {
+            return Ok(());
+        }
+        let expected = format!(
+            "at most {LARGEST_IMAGE} pixels in an image and its padding, with the input or the output channels of a group"
+        );
+        Err(Error::option("window", expected, format!("{channels} x {} x {}", padded[0], padded[1])))
+    }
+
     /// Calls `visit(row of col, output row, index in x, run)` for each element of the kernel and each output row at
     /// which the element reads a row of the image. `run` is the range of output columns at which it reads a pixel of
     /// the image; `index in x` is the index of the first of these pixels.
@@ -143,14 +160,7 @@ impl Sizes {
             check_shape("bias", &[outputs], bias)?;
         }
         let output = window.output_size([x[2], x[3]])?;
-        // An image is laid out with its padding; `output_size` has checked that these sums do not overflow.
-        let padded = [0, 1].map(|axis| x[2 + axis] + 2 * window.padding[axis]);
-        let most = channels.max(outputs / groups);
-        let channel = padded[0].checked_mul(padded[1]).and_then(|pixels| pixels.checked_add(MOST_ADDED));
-        if channel.and_then(|channel| channel.checked_mul(most)).is_none_or(|pixels| pixels > LARGEST_IMAGE) {
-            let expected = format!("at most {LARGEST_IMAGE} pixels in an image and its padding");
-            return Err(Error::option("padding", expected, format!("{most} x {} x {}", padded[0], padded[1])));
-        }
+        window.check_layout(channels.max(outputs / groups), [x[2], x[3]])?;
         Ok(Self { image: [channels, x[2], x[3]], output })
     }
 }

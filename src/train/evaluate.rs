@@ -17,13 +17,20 @@ use super::draw::draw;
 use super::uncertainty::{Accumulator, Predictions, first_maximum, mean, no_images};
 use crate::error::{Error, Result};
 use crate::nets::graph::BayesLayer;
-use crate::nets::{Network, WeightMode};
+use crate::nets::{Graph, Network, WeightMode};
 use crate::prior::quantizer::Quantizer;
 use crate::scalar::Real;
 use ndarray::{Array2, Array4, ArrayView1};
 
-/// Images per forward pass.
-pub(crate) const BATCH: usize = 250;
+/// The most images that are evaluated together.
+const BATCH: usize = 250;
+/// The most numbers in the largest value of a network, for images that are evaluated together.
+const MOST_NUMBERS: usize = 1 << 26;
+
+/// The number of images that are evaluated together, so that large images do not need more memory than training.
+pub(crate) fn images_at_once(graph: &Graph) -> usize {
+    (MOST_NUMBERS / graph.largest_value().max(1)).clamp(1, BATCH)
+}
 
 /// Which weights are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,11 +124,12 @@ pub fn predictions<F: Real>(
             Weights::SampledMary { seed, .. } => drawn(seed, number, true),
         })
     };
-    predictions_by(data, network.graph().classes(), weights.draws(), of_draw, sink)
+    predictions_by(data, network.graph().classes(), images_at_once(network.graph()), weights.draws(), of_draw, sink)
 }
 
 /// Like [`predictions`], for any model that computes logits (B, `classes`): `of_draw(s)` returns the function that
-/// predicts with draw s of its weights. All images are predicted with draw 0, then with draw 1 …
+/// predicts with draw s of its weights, `batch_size` images at a time. All images are predicted with draw 0, then with
+/// draw 1 …
 ///
 /// # Errors
 /// The errors of `of_draw` and `sink`; [`Error::Tensor`] if there are no images, or a logit is NaN or infinite;
@@ -129,6 +137,7 @@ pub fn predictions<F: Real>(
 pub fn predictions_by<'a, F: Real>(
     data: &Dataset,
     classes: usize,
+    batch_size: usize,
     draws: u32,
     mut of_draw: impl FnMut(u32) -> Result<Predict<'a, F>>,
     sink: &mut Sink<'_, F>,
@@ -143,7 +152,7 @@ pub fn predictions_by<'a, F: Real>(
     let indices: Vec<usize> = (0..data.len()).collect();
     for number in 0..draws {
         let predict = of_draw(number)?;
-        for indices in indices.chunks(BATCH) {
+        for indices in indices.chunks(batch_size.max(1)) {
             let logits = predict(data.batch(indices).0)?;
             sum.add(indices[0], logits.view())?;
             sink(&logits)?;
@@ -159,7 +168,7 @@ pub fn predictions_by<'a, F: Real>(
 pub fn accuracy_on_some<F: Real>(network: &Network<F>, data: &Dataset, images: usize) -> Result<(f64, usize)> {
     let indices = data.spread(images);
     let mut right = Vec::with_capacity(indices.len());
-    for indices in indices.chunks(BATCH) {
+    for indices in indices.chunks(images_at_once(network.graph())) {
         let (x, labels) = data.batch::<F>(indices);
         let logits = network.predict(x, &WeightMode::Mean)?;
         let is_right = |(row, label): (ArrayView1<'_, F>, &usize)| f64::from(u8::from(first_maximum(row) == *label));

@@ -145,3 +145,38 @@ fn a_training_that_diverges_says_so_with_its_rate() {
     assert_eq!((output.status.code(), complaint.lines().count()), (Some(1), 1), "{complaint}");
     assert!(complaint.contains("finite") && complaint.contains("1e30"), "{complaint}");
 }
+
+/// A model is evaluated on images in a folder `test` alone, of some of its classes; where a fifth of changed data is
+/// tested on, a note says so.
+#[test]
+fn a_model_is_evaluated_on_images_without_a_training_part() {
+    let place = Workplace::new();
+    write_flowers(&place.path("flowers"));
+    let train = ["train", "mlp", "--data", "flowers", "--out", "run", "--epochs", "20", "--batch-size", "6"];
+    place.succeed(&train);
+    fs::create_dir(place.path("new")).unwrap();
+    for class in ["aster", "rose"] {
+        fs::create_dir_all(place.path(format!("new/test/{class}"))).unwrap();
+    }
+    fs::copy(place.path("flowers/rose/3.png"), place.path("new/test/rose/3.png")).unwrap();
+    // A data set in the current directory, named by one of its files, is named like the directory.
+    super::write_data(&place.path("digits"), 64, 8, 12);
+    let options = ["--data", "train-images-idx3-ubyte", "--out", "../digits-run", "--epochs", "1"];
+    let output = place.command(&[&["train", "mlp"], &options[..]].concat()).current_dir(place.path("digits")).output();
+    assert!(output.unwrap().status.success());
+    assert_eq!(config(&place, "digits-run")["trained_on"]["name"], "digits");
+
+    for source in ["run", "run/model.packed"] {
+        let printed = place.succeed(&["eval", source, "--data", "new"]);
+        assert!(printed.contains("1 test image of new"), "{printed}");
+        assert_eq!(place.succeed(&["predict", source, "--data", "new"]).lines().count(), 1);
+    }
+    let printed = place.succeed(&["eval", "run", "--ood", "new"]);
+    assert!(printed.contains("1 other image of new"), "{printed}");
+    place.refuse(&["eval", "run", "--data", "new", "--recalibrate"], 2, &["recalibrate", "training images"]);
+    place.refuse(&["train", "mlp", "--data", "new"], 1, &["new", "training images", "1 test images alone"]);
+    fs::remove_file(place.path("flowers/rose/0.png")).unwrap();
+    let output = place.run(&["eval", "run", "--data", "flowers"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("a fifth of each class") && told.lines().count() == 1, "{told}");
+}

@@ -234,9 +234,9 @@ fn eval_quantize_and_inspect() {
 #[test]
 fn predict_and_export() {
     let place = place();
-    assert_complete(&place, &["predict"], &["--top", "--threads"]);
+    assert_complete(&place, &["predict"], &["--samples", "--top", "--threads"]);
     assert_complete(&place, &["export"], &["--opset"]);
-    for value in ["--top", "--threads"].into_iter().flat_map(extremes) {
+    for value in ["--samples", "--top", "--threads"].into_iter().flat_map(extremes) {
         assert_ends_well(&place, &["predict".into(), "run".into(), "--data=data".into(), value], true);
     }
     for value in extremes("--opset") {

@@ -68,6 +68,10 @@ fn weights_are_begun_with_on_the_pixels_they_were_trained_on() {
     fs::write(place.path("turned"), turned).unwrap();
     let arguments = ["train", "mlp", "--data", "data", "--out", "run", "--init", "turned"];
     place.refuse(&arguments, 1, &["weights for the classes in the order 0, 1, 2", "(saw: 9, 8, 7"]);
+    let silent = with_entry(&bytes, &|entry| drop(entry.as_object_mut().unwrap().remove("standardization")));
+    fs::write(place.path("silent"), silent).unwrap();
+    let arguments = ["train", "mlp", "--data", "data", "--out", "run", "--init", "silent"];
+    place.refuse(&arguments, 1, &["standardization and classes in the metadata entry", "missing field"]);
     // A teacher and weights that want different pixels.
     let both = [&arguments[..6], &["--init", "first", "--teacher", "standardized"]].concat();
     place.refuse(&both, 1, &["a teacher of images standardized as those of the weights of --init"]);

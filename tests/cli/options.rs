@@ -352,7 +352,7 @@ fn arguments_that_are_not_known_are_answered_with_the_help_to_read() {
     for (arguments, help) in [
         (&["foo"][..], "see spikeslab --help"),
         (&["explain", "foo"], "see spikeslab explain --help"),
-        (&["predict", "run"], "see spikeslab predict --help"),
+        (&["export", "run"], "see spikeslab export --help"),
         (&["eval", "run", "--recalibrate", "10"], "see spikeslab eval --help"),
         (&["train", "mlp", "--codebok", "1"], "there is --codebook"),
     ] {

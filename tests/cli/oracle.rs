@@ -119,3 +119,14 @@ fn the_output_says_what_computed_it() {
     assert_eq!(computed_by("y.safetensors"), "fast");
     place.refuse(&["oracle", "noise", "--kernels=maybe", "z.safetensors"], 2, &["kernels", "true or false"]);
 }
+
+/// The text of the network is an input too, and an option with the values true and false takes them as its value.
+#[test]
+fn the_text_of_a_network_is_not_overwritten_and_options_may_be_false() {
+    let place = Workplace::new();
+    fs::write(place.path("x.net"), "flatten\ndense 2\n").unwrap();
+    fs::write(place.path("in.st"), "no tensors").unwrap();
+    place.refuse(&["oracle", "network", "x.net", "in.st", "x.net"], 1, &["x.net", "another file than the input"]);
+    place.refuse(&["oracle", "relu", "in.st", "out.st", "--kernels", "false"], 1, &["in.st", "safetensors"]);
+    place.refuse(&["oracle", "relu", "--kernels", "in.st", "out.st"], 1, &["in.st", "safetensors"]);
+}

@@ -1,8 +1,11 @@
 use super::Workplace;
 use ndarray::Array4;
 use serde_json::Value;
+use spikeslab::nets::WeightMode;
 use spikeslab::packed::{PackedModel, format};
+use spikeslab::train::checkpoint;
 use spikeslab::train::data::mnist;
+use spikeslab::train::evaluate::{Weights, predictions};
 use std::fs;
 
 /// A grey PNG of 12 × 12, with the value `pixel` at each row and column.
@@ -142,15 +145,62 @@ fn a_file_that_is_not_an_image_is_refused() {
 #[test]
 fn usage() {
     let (place, _) = place();
-    place.refuse(&["predict", "run"], 2, &["IMAGE"]);
     place.refuse(&["predict", "run", "dark.raw", "--data", "data"], 2, &["--data"]);
     place.refuse(&["predict", "run", "dark.raw", "--top", "0"], 2, &["--top"]);
     place.refuse(&["predict", "run", "dark.raw", "--top", "2", "--json"], 2, &["--json"]);
+    place.refuse(&["predict", "run", "dark.raw", "--mean", "--samples", "2"], 2, &["--samples", "--mean"]);
+    place.refuse(&["predict", "run", "dark.raw", "--samples", "0"], 2, &["--samples"]);
+    let packed = ["predict", "run/model.packed", "dark.raw"];
+    place.refuse(&[&packed[..], &["--mean"]].concat(), 2, &["mean", "a run directory", "a packed model"]);
+    place.refuse(&[&packed[..], &["--samples", "2"]].concat(), 2, &["samples", "a run directory", "a packed model"]);
+    place.train("none", &["--prior", "none"]);
+    place.refuse(&["predict", "none", "dark.raw", "--samples", "2"], 2, &["samples", "a run with a posterior"]);
     place.refuse(&["predict", "dark.raw", "dark.raw"], 1, &["dark.raw", "a packed model"]);
     place.refuse(&["predict", "run", "--data", "none"], 1, &["none"]);
     // Images of another shape.
     super::write_data(&place.path("other"), 8, 8, 10);
     place.refuse(&["predict", "run", "--data", "other"], 1, &["[1, 12, 12]", "[1, 10, 10]"]);
+}
+
+/// The mean over drawn networks and its uncertainty, as the library computes them, for files and for test images; and
+/// the mean weights of the run.
+#[test]
+fn drawn_networks_and_mean_weights() {
+    let (place, _) = place();
+    let network = checkpoint::load(&place.path("run/checkpoint.safetensors")).unwrap().network;
+    let test = mnist::load(&place.path("data"), "").unwrap().test;
+    let objects = |options: &[&str]| -> Vec<Value> {
+        let printed = place.succeed(&[&["predict", "run", "--json"], options].concat());
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let numbers = |object: &Value, key: &str| -> Vec<f64> {
+        object[key].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let weights = Weights::Sampled { samples: 3, seed: 0 };
+    let expected = predictions(&network, &test, weights, &mut |_| Ok(())).unwrap();
+    let seen = objects(&["--samples", "3"]);
+    assert_eq!(seen.len(), test.len());
+    let (entropy, own, mutual) = (expected.entropy(), expected.expected_entropy(), expected.mutual_information());
+    for (i, (object, log)) in seen.iter().zip(expected.log_probabilities().rows()).enumerate() {
+        assert_eq!(numbers(object, "probabilities"), log.mapv(f64::exp).to_vec());
+        let figures = ["entropy", "expected_entropy", "mutual_information"].map(|key| object[key].as_f64().unwrap());
+        assert_eq!(figures, [entropy[i], own[i], mutual[i]]);
+        assert!(object.get("logits").is_none() && object["label"] == test.labels()[i]);
+    }
+    assert!(mutual.iter().any(|mutual| *mutual > 1e-6), "{mutual:?}");
+    let lines = place.succeed(&["predict", "run", "--samples", "3"]);
+    let end = format!("  entropy {:.4}  mutual information {:.4}", entropy[0], mutual[0]);
+    assert!(lines.lines().next().unwrap().ends_with(&end), "{lines}");
+    // A file is predicted like the image of a data set.
+    fs::write(place.path("first.raw"), test.pixels(0)).unwrap();
+    assert_eq!(objects(&["--samples", "3", "first.raw"])[0]["probabilities"], seen[0]["probabilities"]);
+
+    let (x, _) = test.batch::<f32>(&[0]);
+    let logits = network.predict(x, &WeightMode::Mean).unwrap();
+    let seen = numbers(&objects(&["--mean", "first.raw"])[0], "logits");
+    for (seen, logit) in seen.iter().zip(&logits) {
+        assert!((seen - f64::from(*logit)).abs() <= 1e-5 * (1.0 + f64::from(logit.abs())), "{seen} {logit}");
+    }
 }
 
 /// A file name that would move a terminal's cursor is escaped, in JSON too.

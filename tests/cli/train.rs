@@ -367,7 +367,7 @@ fn advice_for_weights_off_their_levels() {
         ("vnq", &["--prior", "vnq"], "(--kl-weight 1)", "(--warmup 0.8 --forward hard)"),
     ] {
         let line = last(out, options);
-        for part in ["% of the weights are not at a level", "(--epochs 4)", weight, phases] {
+        for part in ["% of the weights are not at a level", "(--epochs 500)", weight, phases] {
             assert!(line.contains(part), "{part} in {line}");
         }
     }

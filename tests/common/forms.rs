@@ -91,8 +91,12 @@ pub fn assert_golden<F: Precision>(form: Form, count: usize) {
         };
         let weight_kl = prior.weight_kl(&codebook);
         let mut dlevels = vec![F::zero(); levels.len()];
-        let each: Vec<F> = (0..theta.len()).map(|i| weight_kl(theta[i], log_sigma2[i], &mut dlevels).value).collect();
-        case.expect("kl", &shaped(&each));
+        let each: Vec<_> = (0..theta.len()).map(|i| weight_kl(theta[i], log_sigma2[i], &mut dlevels)).collect();
+        let of_each = |part: fn(&WeightKl<F>) -> F| shaped(&each.iter().map(part).collect::<Vec<F>>());
+        case.expect("kl", &of_each(|kl| kl.value));
+        case.expect("dtheta", &of_each(|kl| kl.dtheta));
+        case.expect("dlog_sigma2", &of_each(|kl| kl.dlog_sigma2));
+        case.expect("dlevels", &dlevels);
 
         let sum = prior.kl(&theta, &log_sigma2, &codebook);
         let golden_sum: f64 = case.stored("kl").values.iter().sum();

@@ -21,6 +21,8 @@ struct Parameters<F> {
     beta: Array1<F>,
     theta: Array4<F>,
     log_sigma2: Array4<F>,
+    /// Where the seed of the problem is odd.
+    bias: Option<Array1<F>>,
     eps: Array4<F>,
     running: Statistics<F>,
 }
@@ -67,6 +69,7 @@ impl<F: Precision> Problem<F> {
                     beta: random.uniforms(0.2, 1.0, seen),
                     theta: random.uniforms(-0.5, 0.5, weights),
                     log_sigma2: random.uniforms(-5.0, -1.0, weights),
+                    bias: (seed % 2 == 1).then(|| random.uniforms(-0.5, 0.5, *outputs)),
                     eps: random.bells((batch, *outputs, height, width)),
                     running: Statistics {
                         mean: random.uniforms(-0.5, 0.5, seen),
@@ -152,7 +155,7 @@ fn conv<F: Precision>(of: &Parameters<F>) -> BayesConv2d<'_, F> {
     BayesConv2d {
         theta: of.theta.view(),
         log_sigma2: of.log_sigma2.view(),
-        bias: None,
+        bias: of.bias.as_ref().map(|bias| bias.view()),
         window,
         groups: 1,
         way: Way::Definition,
@@ -169,6 +172,7 @@ impl Problem<f64> {
         let mut values = self.x.to_tensor().values;
         for of in self.units.iter().flatten() {
             values.extend(of.gamma.iter().chain(&of.beta).chain(&of.theta).chain(&of.log_sigma2));
+            values.extend(of.bias.iter().flatten());
         }
         values
     }
@@ -182,6 +186,7 @@ impl Problem<f64> {
             of.beta.mapv_inplace(|_| next());
             of.theta.mapv_inplace(|_| next());
             of.log_sigma2.mapv_inplace(|_| next());
+            of.bias.iter_mut().flatten().for_each(|bias| *bias = next());
         }
         other
     }
@@ -189,12 +194,15 @@ impl Problem<f64> {
     fn gradient(&self, mode: Mode) -> Vec<f64> {
         let (_, d) = self.run(mode);
         let mut gradient = d.dx.to_tensor().values;
-        for d in d.units.iter().flatten() {
+        for (d, of) in d.units.iter().flatten().zip(self.units.iter().flatten()) {
             gradient.extend(d.dgamma.iter().chain(&d.dbeta).chain(&d.dtheta));
             assert_eq!(d.dlog_sigma2.is_some(), mode.sampled);
             match &d.dlog_sigma2 {
                 Some(dlog_sigma2) => gradient.extend(dlog_sigma2),
                 None => gradient.extend(d.dtheta.iter().map(|_| 0.0)),
+            }
+            if of.bias.is_some() {
+                gradient.extend(&d.dbias);
             }
         }
         gradient
@@ -282,13 +290,13 @@ fn shapes_that_do_not_fit_are_refused(way: Way) {
 }
 
 fn the_same_bits_at_any_thread_count(way: Way) {
-    let problem = Problem::<f32>::new([19, 3, 6, 6], KINDS[1], 8, way);
+    let problem = Problem::<f32>::new([19, 3, 6, 6], KINDS[1], 9, way);
     for mode in MODES {
         assert_same_bits_at_any_thread_count("densely connected block", || {
             let (y, d) = problem.run(mode);
             let parameters = d.units.iter().flatten();
             let parameters = parameters.flat_map(|d| {
-                let always = [d.dgamma.to_tensor(), d.dbeta.to_tensor(), d.dtheta.to_tensor()];
+                let always = [d.dgamma.to_tensor(), d.dbeta.to_tensor(), d.dtheta.to_tensor(), d.dbias.to_tensor()];
                 always.into_iter().chain(d.dlog_sigma2.iter().map(ToTensor::to_tensor))
             });
             [y.to_tensor(), d.dx.to_tensor()].into_iter().chain(parameters).collect()

@@ -133,6 +133,17 @@ fn huge<F: Precision>() {
     assert_eq!(backward(&cache).row(0).to_vec(), [0.5, -0.5, 0.0].map(F::of));
     let (nll, _) = forward(logits.slice(ndarray::s![..1, ..]), &[2]).expect("it fits");
     assert_eq!(nll, huge);
+    // A class of weight 0 does not count, also where its logarithm is −∞: as a label, and under smoothing.
+    let weights = array![one, F::zero(), one];
+    let weighting = Weighting { class_weights: Some(weights.view()), ..Weighting::default() };
+    let two = array![[huge, -huge, one], [one, one, one]];
+    let (nll, cache) = weighting.forward(two.view(), &[1, 0]).expect("one image counts");
+    assert!((nll.as_f64() - 3.0_f64.ln()).abs() < 1e-6, "{nll}");
+    assert!(backward(&cache).iter().all(|d| d.is_finite()));
+    let equal = array![[one, -huge, one]];
+    let (nll, _) = Weighting { smoothing: 0.1, ..weighting }.forward(equal.view(), &[0]).expect("it fits");
+    let expected = (0.9 + 0.2 / 3.0) * 2.0_f64.ln();
+    assert!((nll.as_f64() - expected).abs() < 1e-6, "{nll} {expected}");
 }
 
 #[test]

@@ -270,8 +270,8 @@ fn invalid_names_are_refused() {
     for name in ["1a", "-a", ".a", "a!", "a,b", "a/b", "a=b", "a\"", "ä", "名前", "a\u{301}", "\u{7f}a", "a\u{0}"] {
         refuse_line(&format!("{name} relu"), &escaped(name), &["a name of letters, digits", "begins with a letter"]);
     }
-    for name in ["input", "in", "of", "classes"] {
-        refuse_line(&format!("{name} relu"), name, &["a name other than input, in, of, classes"]);
+    for name in ["input", "in", "of", "classes", "eps"] {
+        refuse_line(&format!("{name} relu"), name, &["a name other than input, in, of, classes, eps"]);
     }
     for name in ["eps.a", "d.fc1", "adam.m.a"] {
         refuse_line(&format!("{name} relu"), name, &["other than", "eps.…, d.…, adam.…"]);
@@ -405,8 +405,19 @@ fn windows_that_do_not_fit_are_refused() {
     {
         refuse_line(line, "pad", &[&format!("at most half of the kernel of {kernel} "), &format!("(saw: {pad})")]);
     }
+    // Kernels lay an image out with its padding and with the channels of a group's output, also where the stride is large.
+    let large = "input 2x1024x1024\nconv 1024 1x1 stride 512 groups 2\nflatten\ndense classes";
+    refuse(large, 2, "conv", &["at most 268435456 pixels in an image and its padding", "(saw: 512 x 1024 x 1024)"]);
     refuse_line("conv 4 1x1 groups 3", "groups", &["a divisor of the 4 channels and of the 4 outputs", "(saw: 3)"]);
     refuse_line("conv 6 1x1 groups 4", "groups", &["a divisor of the 4 channels and of the 6 outputs", "(saw: 4)"]);
+}
+
+/// An operation takes memory for every value that it reads.
+#[test]
+fn a_line_reads_a_limited_number_of_values() {
+    let add = |count: usize| format!("input 3x6x6\nadd of{}\nflatten\ndense classes", " in".repeat(count));
+    parse(&add(5000));
+    refuse(&add(5001), 2, "add", &["at most 5000 values", "(saw: 5001)"]);
 }
 
 #[test]
@@ -578,7 +589,7 @@ fn texts_too_long_are_refused() {
     // A line of a million letters, and one of half a million words.
     refuse(&format!("input 1x4x4\n{}", "b".repeat(1 << 20)), 1, "", &["at most 1048576 bytes"]);
     refuse(&format!("input 1x4x4\n{}", "b".repeat(1 << 19)), 2, &format!("{}…", "b".repeat(60)), &["an operation"]);
-    refuse(&format!("input 1x4x4\nadd of{}", " in".repeat(1 << 18)), 2, "", &["logits in the end"]);
+    refuse(&format!("input 1x4x4\nadd of{}", " in".repeat(1 << 18)), 2, "add", &["at most 5000 values"]);
     // Comments and empty lines count only as bytes.
     parse(&format!("{}input 1x4x4\nflatten\ndense classes", "#\n\n".repeat(50_000)));
 }

@@ -141,4 +141,5 @@ fn loss_and_occupancy_of_a_handful_of_weights() {
     assert_eq!(quantizer.occupancy(&theta), [2, 3, 2]);
     assert_eq!((quantizer.loss(&[]), quantizer.occupancy(&[])), (0.0, vec![0; 3]));
     assert!(quantizer.loss(&[0.1, f64::NAN]).is_nan());
+    assert_eq!(quantizer.index(f64::NAN), 0);
 }

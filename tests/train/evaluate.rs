@@ -29,7 +29,7 @@ fn of_logits<F: Real>(
 ) -> spikeslab::Result<Predictions> {
     let logits = &logits;
     let of_draw = |draw| -> spikeslab::Result<Predict<'_, F>> { Ok(Box::new(move |x| Ok(logits(draw, x.dim().0)))) };
-    predictions_by(data, data.classes(), draws, of_draw, sink)
+    predictions_by(data, data.classes(), 250, draws, of_draw, sink)
 }
 
 #[test]
@@ -223,4 +223,20 @@ fn weights_at_their_levels_are_counted() {
         *theta = *value;
     }
     assert_eq!(share_at_levels(&network), 0.5);
+}
+
+/// Of large images few are evaluated together: here two, with 2 · 32 · 2²⁰ numbers in the largest value.
+#[test]
+fn large_images_are_evaluated_a_few_at_a_time() {
+    let text = "input 1x1024x1024\nconv 32 1x1\nglobal-avg-pool\nflatten\ndense 2";
+    let graph = Graph::parse("net", text, Given::default()).unwrap();
+    let network: Network<f32> = Network::new(graph, &Codebook::symmetric(2).unwrap());
+    let data = Dataset::new(vec![7; 3 << 20], vec![0, 1, 0], [1, 1024, 1024], 2).unwrap();
+    let mut together = Vec::new();
+    predictions(&network, &data, Weights::Mean, &mut |logits| {
+        together.push(logits.nrows());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(together, [2, 1]);
 }

@@ -50,7 +50,7 @@ fn a_run_stopped_anywhere_and_resumed_gives_the_same_bits() {
         let recipe = short_recipe();
         let mut whole = trainer(name, recipe.clone(), 50);
         let uninterrupted = train(&mut whole, 50);
-        assert_eq!(whole.step, 6);
+        assert_eq!(whole.steps_taken, 6);
         // Epochs end after steps 3 and 6.
         for stop in 1..6 {
             let mut first = trainer(name, recipe.clone(), 50);

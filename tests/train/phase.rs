@@ -150,7 +150,7 @@ fn a_training_stopped_anywhere_goes_on_across_the_phases_to_the_same_bits() {
     ] {
         let data = split(IMAGES, 30, SIZE);
         let (whole, uninterrupted) = train(kept(), recipe.clone(), None);
-        assert_eq!(whole.step, 6);
+        assert_eq!(whole.steps_taken, 6);
         for stop in 1..6 {
             let (first, mut notes) = train(kept(), recipe.clone(), Some(stop));
             let mut second = Trainer::new(kept(), recipe.clone(), IMAGES).unwrap();

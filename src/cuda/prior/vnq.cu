@@ -11,16 +11,17 @@ struct Vnq {
     __device__ Vnq(real theta, real log_sigma2, const Prior &prior)
         : sigma(sigma_of(log_sigma2)), theta(theta), remainder(1) {
         at_zero = to(prior.zero, prior);
-        kl = WeightKl{0, 0, 0};
+        kl = at_zero;
         for (u32 k = 0; k < prior.count; k++) {
             if (k == prior.zero) continue;
             WeightKl one = to(k, prior);
             Window of_k = window(theta, prior.levels[k], prior.ratio_or_mean);
-            add_scaled(kl, of_k.value, one);
-            kl.dtheta += of_k.dtheta * (one.value - at_zero.value);
+            WeightKl excess = {one.value - at_zero.value, one.dtheta - at_zero.dtheta,
+                               one.dlog_sigma2 - at_zero.dlog_sigma2};
+            add_scaled(kl, of_k.value, excess);
+            kl.dtheta += of_k.dtheta * excess.value;
             remainder -= of_k.value;
         }
-        add_scaled(kl, remainder, at_zero);
     }
 
     __device__ real dlevel(u32 k, const Prior &prior) const {

@@ -5,7 +5,7 @@ use crate::cuda::{Buffer, Real};
 use crate::error::Result;
 use crate::train::data::Dataset;
 use crate::train::draw::draw;
-use crate::train::evaluate::{Predict, Score, Sink, Weights, predictions_by};
+use crate::train::evaluate::{Predict, Score, Sink, Weights, images_at_once, predictions_by};
 use crate::train::uncertainty::Predictions;
 use ndarray::{Array2, Array4};
 
@@ -43,7 +43,7 @@ pub fn predictions<F: Real>(
             Weights::SampledMary { seed, .. } => drawn(seed, number, true),
         }
     };
-    predictions_by(data, network.graph().classes(), weights.draws(), of_draw, sink)
+    predictions_by(data, network.graph().classes(), images_at_once(network.graph()), weights.draws(), of_draw, sink)
 }
 
 fn predict<F: Real>(network: &Network<F>, x: Array4<F>, weights: &WeightMode<'_, F>) -> Result<Array2<F>> {

@@ -1,7 +1,7 @@
 //! Builds the graph that lines describe, node by node.
 
 use super::lines::{Arguments, Line, Place};
-use super::{Given, LARGEST_SIZE, MOST_ELEMENTS, MOST_WEIGHTS, by_x};
+use super::{Given, LARGEST_SIZE, MOST_ELEMENTS, MOST_INPUTS, MOST_WEIGHTS, by_x};
 use crate::error::{Error, Result};
 use crate::layers::pool::Pool;
 use crate::nets::graph::{BayesLayer, Convolution, Graph, Node, NormLayer, Op, ParameterShape, elements};
@@ -44,6 +44,9 @@ impl<'a> Builder<'a> {
         let inputs = match words.get(end + 1..) {
             None => vec![self.graph.nodes.len()],
             Some([]) => return Err(line.place.error("of", "the names of values", "the end of the line")),
+            Some(names) if names.len() > MOST_INPUTS => {
+                return Err(line.place.error(operation, format!("at most {MOST_INPUTS} values"), names.len()));
+            }
             Some(names) => names.iter().map(|name| self.value(line, name)).collect::<Result<_>>()?,
         };
         let several = matches!(operation, "add" | "concat");
@@ -194,7 +197,12 @@ impl<'a> Builder<'a> {
             let expected = format!("a divisor of the {channels} channels and of the {outputs} outputs");
             return Err(arguments.error("groups", expected, groups));
         }
-        let [output_h, output_w] = fit(arguments, &window, [channels, height, width])?;
+        let [output_h, output_w] = conv_output_size(arguments, &window, [channels, height, width])?;
+        // A larger output is refused as every large value is.
+        if elements(&[outputs, output_h, output_w]) <= MOST_ELEMENTS {
+            let of_group = channels.max(outputs) / groups;
+            window.check_layout(of_group, [height, width]).map_err(|error| in_text(arguments, error))?;
+        }
         check_image(arguments, [output_h, output_w])?;
         let shape = [outputs, channels / groups, window.kernel[0], window.kernel[1]];
         let layer = self.bayes_layer(name, &shape, elements(&[output_h, output_w]), &words);
@@ -334,7 +342,7 @@ pub(super) fn pooling(arguments: &mut Arguments<'_, '_>, image: [usize; 3]) -> R
 }
 
 /// The number of positions of a convolution's window on an image, vertically and horizontally.
-pub(super) fn fit(
+fn conv_output_size(
     arguments: &Arguments<'_, '_>,
     window: &Window,
     [channels, height, width]: [usize; 3],

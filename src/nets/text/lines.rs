@@ -100,7 +100,7 @@ impl<'a> Line<'a> {
         let seen = self.words[1..].join(" ");
         let sizes: Option<Vec<usize>> = seen.split('x').map(|size| size.parse().ok()).collect();
         let Some([channels, height, width]) = sizes.as_deref() else {
-            return Err(self.place.error("input", "the shape of an image, as in 3x32x32", seen));
+            return Err(self.place.error("input", "the shape of an image, as in 3x32x32, or no such line", seen));
         };
         let input = [*channels, *height, *width];
         match given {

@@ -9,7 +9,8 @@
 //! Each image is a PNG or JPEG file, recognized by the ending of its name. All images have the same size, and if one
 //! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
 //! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
-//! same ones in every run. An image beside these folders is refused. The order of the images is shuffled, also the same
+//! same ones as long as the images stay the same. A folder `test` alone is a data set to evaluate on. An image beside
+//! these folders is refused. The order of the images is shuffled, also the same
 //! in every run, so that the first images are of all classes. Files and folders whose names begin with a dot are
 //! ignored.
 
@@ -47,35 +48,45 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
     let [train, test] = ["train", "test"].map(|part| dir.join(part));
-    let (train, test) = match has_folders(&train).unwrap_or(false) {
-        true => (train, Some(test).filter(|test| test.is_dir())),
-        false => (dir.to_path_buf(), None),
+    let beside = folders(dir)?.into_iter().find(|name| !["train", "test"].contains(&name.as_str()));
+    let (train, test) = match (has_folders(&train).unwrap_or(false), has_folders(&test).unwrap_or(false)) {
+        (true, _) => (Some(train), Some(test).filter(|test| test.is_dir())),
+        (false, true) if beside.is_none() && !train.is_dir() => (None, Some(test)),
+        (false, _) => (Some(dir.to_path_buf()), None),
     };
-    if train != dir
-        && let Some(other) = folders(dir)?.into_iter().find(|name| !["train", "test"].contains(&name.as_str()))
+    if train.as_deref() != Some(dir)
+        && let Some(other) = beside
     {
-        return Err(Error::file(dir, "no folders beside train and test", other));
+        let expected = "no folders beside train and test; the option --validation SHARE holds out training images";
+        return Err(Error::file(dir, expected, other));
     }
-    for dir in [Some(&train), test.as_ref()].into_iter().flatten() {
+    for dir in [&train, &test].into_iter().flatten() {
         let is_image = |name: &String| is_read(Path::new(name)) && !dir.join(name).is_dir();
         if let Some(image) = names(dir)?.into_iter().find(is_image) {
             return Err(Error::file(dir, "images only in the folders of their classes", image));
         }
     }
-    let classes = classes(&train)?;
-    let labelled = [Some(list(&train, &classes, true)?), test.map(|test| list(&test, &classes, false)).transpose()?];
+    let classes = classes(train.as_deref().or(test.as_deref()).unwrap_or(dir))?;
+    let labelled = [(&train, true), (&test, false)]
+        .map(|(dir, is_complete)| dir.as_ref().map(|dir| list(dir, &classes, is_complete)).transpose());
+    let [train, test] = labelled;
+    let labelled = [train?, test?];
     if labelled[1].as_ref().is_some_and(Vec::is_empty) {
-        return Err(Error::file(&dir.join("test"), "images in folders of the classes of train", "none"));
+        return Err(Error::file(&dir.join("test"), "images in folders of the classes", "none"));
     }
-    let [train, test] = read(dir, &labelled, &classes)?;
-    let train = train.ok_or_else(|| Error::file(dir, "images", "none"))?;
-    let (train, test) = match test {
-        Some(test) => (train, test),
-        None => hold_out(&train, TEST_SHARE, Choice::Test).map_err(|_| {
-            Error::file(dir, "a folder test, or classes of at least three images", format!("{} images", train.len()))
-        })?,
-    };
-    Ok(Split::read_from(train, test, &place(dir), &format!("{dir:?}")))
+    let split = |train, test| Split::read_from(train, test, &place(dir), &format!("{dir:?}"));
+    match read(dir, &labelled, &classes)? {
+        [Some(train), Some(test)] => Ok(split(train, test)),
+        [None, Some(test)] => Ok(split(test.subset(&[]), test)),
+        [Some(images), None] => {
+            let (train, test) = hold_out(&images, TEST_SHARE, Choice::Test).map_err(|_| {
+                let expected = "a folder test, or classes of at least three images";
+                Error::file(dir, expected, format!("{} images", images.len()))
+            })?;
+            Ok(Split { test_is_held_out: true, ..split(train, test) })
+        }
+        [None, None] => Err(Error::file(dir, "images", "none")),
+    }
 }
 
 /// The folder that macOS adds to an archive, with metadata of the files in it.

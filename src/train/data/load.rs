@@ -21,9 +21,25 @@ use crate::error::{Error, Result};
 /// if `coarse`.
 ///
 /// # Errors
-/// [`Error::File`] if there is no data set, or there are several; [`Error::Option`] if `coarse` and the data set has no
-/// coarse labels; the errors of the function that reads the format.
+/// [`Error::File`] if there is no data set, there are several, or one has test images alone; [`Error::Option`] if
+/// `coarse` and the data set has no coarse labels; the errors of the function that reads the format.
 pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
+    let data = load_to_evaluate(path, coarse)?;
+    match path {
+        Some(path) if data.train.is_empty() => {
+            let seen = format!("{} test images alone", data.test.len());
+            Err(Error::file(path, "training images: a folder train, or arrays x_train and y_train", seen))
+        }
+        _ => Ok(data),
+    }
+}
+
+/// Like [`load`], but folders and arrays may have test images alone. There are then no training images, and the classes
+/// are those of the test images.
+///
+/// # Errors
+/// The other errors of [`load`].
+pub fn load_to_evaluate(path: Option<&Path>, coarse: bool) -> Result<Split> {
     let found = path.map(recognize).transpose()?;
     match (path, found) {
         (Some(dir), Some(Found::Cifar(variant))) if !coarse || variant.labels.len() > 1 => {
@@ -33,10 +49,7 @@ pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
             let seen = found.map_or("MNIST", |found| found.name());
             Err(Error::option("coarse", "a data set with coarse labels, CIFAR-100", seen))
         }
-        (Some(path), Some(Found::Idx(prefix))) => {
-            let dir = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-            mnist::load(dir, &prefix)
-        }
+        (Some(path), Some(Found::Idx(prefix))) => mnist::load(folder_of(path), &prefix),
         (Some(path), Some(Found::Folders)) => folder::load(path),
         (Some(path), Some(Found::Npz)) => npz::load(path),
         _ => mnist::embedded(),
@@ -61,7 +74,7 @@ pub fn is_folders(path: &Path) -> Result<bool> {
 
 /// Whether `file` is a file of the data set at `path`, or is at `path` itself. Both paths have no links.
 pub fn is_file_of(path: &Path, file: &Path) -> bool {
-    let dir = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let dir = folder_of(path);
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let is_named = match recognize(path) {
         Ok(Found::Idx(prefix)) => file.parent() == Some(dir) && mnist::prefix(&name) == Some(prefix.as_str()),
@@ -73,6 +86,15 @@ pub fn is_file_of(path: &Path, file: &Path) -> bool {
         Ok(Found::Npz) | Err(_) => false,
     };
     is_named || file == path
+}
+
+/// The directory at `path`, or that of the file there.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        _ if path.is_dir() => path,
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// The format of the data set at a path.

@@ -48,7 +48,7 @@ pub mod standardization;
 pub mod trained_on;
 
 #[cfg(feature = "files")]
-pub use load::load;
+pub use load::{load, load_to_evaluate};
 pub use split::Split;
 pub use standardization::Standardization;
 pub use trained_on::TrainedOn;
@@ -105,6 +105,15 @@ impl Dataset {
     pub fn with_class_names(self, names: &[impl AsRef<str>]) -> Self {
         assert_eq!(names.len(), self.classes(), "a name for each class");
         Self { class_names: names.iter().map(|name| name.as_ref().to_string()).collect(), ..self }
+    }
+
+    /// The same images in the classes `names`, which have all of its classes by name, in any order, and may have more.
+    /// None if they lack a class.
+    pub fn in_classes(&self, names: &[String]) -> Option<Self> {
+        let place = |name: &String| names.iter().position(|own| own == name);
+        let places: Vec<usize> = self.class_names.iter().map(place).collect::<Option<_>>()?;
+        let labels = self.labels.iter().map(|label| places[usize::from(*label)] as u16).collect();
+        Some(Self { labels, class_names: names.to_vec(), ..self.clone() })
     }
 
     /// The same images with the file of each.

@@ -3,8 +3,8 @@
 //! | array | shape | numbers |
 //! |---|---|---|
 //! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats of 16, 32 or 64 bits, all from 0 to 1, or from 0 to 255 with one above 128 |
-//! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535 |
-//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones |
+//! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535, also as floats |
+//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones; where they are alone, there are no training images |
 //!
 //! Floats are rounded to bytes, since the images of a data set are stored as bytes; numbers from 0 to 1 are first
 //! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
@@ -46,6 +46,9 @@ pub fn load(path: &Path) -> Result<Split> {
 /// bytes, there are fewer than two classes, or a class has no training image; [`Error::Io`] if the file cannot be read.
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
+    if file.has("x_test") && file.has("y_test") && !file.has("x_train") && !file.has("y_train") {
+        return tests_alone(&mut file, path);
+    }
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
     let tests = match (file.has("x_test"), file.has("y_test")) {
         (true, true) => Some((file.numbers("x_test")?, file.numbers("y_test")?)),
@@ -55,12 +58,9 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
             return Err(Error::file(path, format!("{missing} beside {there}"), "none"));
         }
     };
-    let scale = x_train.values.scale().map_err(|seen| {
-        let expected =
-            "floats from 0 to 1, or from 0 to 255 with one above 128, in x_train: pixels before any normalization";
-        Error::file(path, expected, seen)
-    })?;
+    let scale = scale_of(path, "x_train", &x_train)?;
     let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;
+    let is_held_out = tests.is_none();
     let (train, test) = match tests {
         Some((x, y)) => {
             if scale == 1.0 && x.values.scale() == Ok(255.0) {
@@ -82,8 +82,31 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
             )
         })?,
     };
+    Ok(Split { test_is_held_out: is_held_out, ..named(path, train, test)? })
+}
+
+/// The data set of `x_test` and `y_test`, without training images.
+fn tests_alone(file: &mut Npz<'_, impl Read + Seek>, path: &Path) -> Result<Split> {
+    let (x, y) = (file.numbers("x_test")?, file.numbers("y_test")?);
+    let scale = scale_of(path, "x_test", &x)?;
+    let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
+    named(path, test.subset(&[]), test)
+}
+
+/// The data set of two parts, with the name of the file.
+fn named(path: &Path, train: Dataset, test: Dataset) -> Result<Split> {
     let (train, test) = numbered(train, test).map_err(|error| Error::file(path, "labels of classes", error))?;
     Ok(known::named(train, test, &known::place(path), &format!("{path:?}")))
+}
+
+/// The factor by which the numbers of the images `name` become bytes.
+fn scale_of(path: &Path, name: &str, images: &Numbers) -> Result<f64> {
+    images.values.scale().map_err(|seen| {
+        let expected = format!(
+            "floats from 0 to 1, or from 0 to 255 with one above 128, in {name}: pixels before any normalization"
+        );
+        Error::file(path, expected, seen)
+    })
 }
 
 /// The data set of the arrays `x`, images, and `y`, their labels.
@@ -95,8 +118,9 @@ fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Number
         let expected = format!("{y_name} of {count} labels, one for each image in {x_name}");
         return Err(Error::file(path, expected, format!("shape {:?}", y.shape)));
     }
-    let labels = y.labels().ok_or_else(|| Error::file(path, format!("{y_name} of whole numbers"), "floats"))?;
-    let labels = labels.map_err(|seen| Error::file(path, format!("{y_name} from 0 to {}", MOST_CLASSES - 1), seen))?;
+    let labels = y
+        .labels()
+        .map_err(|seen| Error::file(path, format!("{y_name} of whole numbers from 0 to {}", MOST_CLASSES - 1), seen))?;
     let as_elsewhere = if x_name == "x_train" { "" } else { ", as in x_train" };
     let pixels = x
         .bytes(scale)
@@ -113,20 +137,24 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// The numbers as labels, or a description of the first number that is not a label; none if they are floats.
-    fn labels(&self) -> Option<std::result::Result<Vec<u16>, String>> {
+    /// The numbers as labels, or a description of the first number that is not a label.
+    fn labels(&self) -> std::result::Result<Vec<u16>, String> {
         match &self.values {
-            Values::Bytes(bytes) => Some(labels_of(bytes.iter().copied().map(i64::from))),
-            Values::Integers(integers) => Some(labels_of(integers.iter().copied())),
-            Values::Floats(_) => None,
+            Values::Bytes(bytes) => labels_of(bytes.iter().copied().map(i64::from)),
+            Values::Integers(integers) => labels_of(integers.iter().copied()),
+            Values::Floats(floats) => match floats.iter().position(|float| float.fract() != 0.0) {
+                Some(i) => Err(format!("{} at index {i}", floats[i])),
+                // A float beyond i64 becomes its largest number, which is no label either.
+                None => labels_of(floats.iter().map(|float| *float as i64)),
+            },
         }
     }
 
     /// The numbers times `scale`, rounded to bytes; or a description of the first that is then not from 0 to 255.
     fn bytes(self, scale: f64) -> std::result::Result<Vec<u8>, String> {
         let seen = |(i, value): (usize, f64)| {
-            let byte = (value * scale).round();
-            if (0.0..=255.0).contains(&byte) { Ok(byte as u8) } else { Err(format!("{value} at index {i}")) }
+            let is_pixel = (0.0..=255.0 / scale).contains(&value);
+            if is_pixel { Ok((value * scale).round() as u8) } else { Err(format!("{value} at index {i}")) }
         };
         match self.values {
             Values::Bytes(bytes) if scale == 1.0 => Ok(bytes),
@@ -185,7 +213,7 @@ impl<'a, R: Read + Seek> Npz<'a, R> {
         if count == Some(0) {
             return Err(Error::file(path, format!("{name} of at least one number"), format!("shape {shape:?}")));
         }
-        let most = MOST_BYTES.min(MOST_STORED / bytes as u64);
+        let most = MOST_BYTES.min(MOST_STORED / bytes.max(array.value_bytes()) as u64);
         let Some(count) = count.filter(|count| *count as u64 <= most) else {
             return Err(Error::file(
                 path,

@@ -14,6 +14,8 @@ pub struct Split {
     pub validation: Option<Dataset>,
     /// The images that are only evaluated on.
     pub test: Dataset,
+    /// Whether the test images were held out from the images of a data set that has none.
+    pub test_is_held_out: bool,
     /// A description of the data set and its origin, in one line.
     pub source: String,
     /// The identity of the data set; its checksum is of all the training images. None for a data set made in memory.
@@ -24,7 +26,7 @@ impl Split {
     /// A data set made in memory, of two parts with one shape and the same classes, which is not checked here; `source`
     /// describes it.
     pub fn new(train: Dataset, test: Dataset, source: impl Into<String>) -> Self {
-        Self { train, validation: None, test, source: source.into(), identity: None }
+        Self { train, validation: None, test, test_is_held_out: false, source: source.into(), identity: None }
     }
 
     /// The data set named `name`, read from the place that `from` describes.
@@ -38,7 +40,7 @@ impl Split {
             classes.len(),
         );
         let identity = TrainedOn { name: name.to_string(), checksum: train.checksum(), classes: classes.to_vec() };
-        Self { train, validation: None, test, source, identity: Some(identity) }
+        Self { train, validation: None, test, test_is_held_out: false, source, identity: Some(identity) }
     }
 
     /// Keeps the first `images` training images.
@@ -88,8 +90,8 @@ impl Split {
 /// either part is 0, to the largest label.
 ///
 /// # Errors
-/// [`Error::Tensor`] if there are fewer than two classes, or a class has no training image, which a wrong label would
-/// cause.
+/// [`Error::Tensor`] if there are fewer than two classes, or there are training images but none of a class, which a
+/// wrong label would cause.
 #[cfg(feature = "files")]
 pub(super) fn numbered(train: Dataset, test: Dataset) -> Result<(Dataset, Dataset)> {
     let labels = || train.labels().iter().chain(test.labels());
@@ -99,7 +101,7 @@ pub(super) fn numbered(train: Dataset, test: Dataset) -> Result<(Dataset, Datase
         return Err(Error::tensor("labels", "at least two classes", classes));
     }
     let (train, test) = (train.with_labels_from(first, classes), test.with_labels_from(first, classes));
-    if let Some(empty) = train.missing_classes().first() {
+    if let (false, Some(empty)) = (train.is_empty(), train.missing_classes().first()) {
         let names = train.class_names();
         let expected = format!("training images of every label from {} to {}", names[0], names[classes - 1]);
         return Err(Error::tensor("labels", expected, format!("none of {empty}")));

@@ -103,7 +103,8 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
     }
     if !missing.is_empty() {
         let unused = if unused.is_empty() { String::new() } else { format!("; tensors not used: {}", list(&unused)) };
-        return Err(Error::file(path, format!("the tensors {}", list(&missing)), format!("none of these{unused}")));
+        let expected = format!("the tensors {}; for --init, --init-names maps other names", list(&missing));
+        return Err(Error::file(path, expected, format!("none of these{unused}")));
     }
     Ok((network, unused.into_iter().collect()))
 }

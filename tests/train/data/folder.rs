@@ -1,5 +1,5 @@
 use spikeslab::files::image::picture;
-use spikeslab::train::data::{Split, folder};
+use spikeslab::train::data::{Split, folder, load, load_to_evaluate};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ fn what_cannot_be_trained_on_is_refused() {
     let untested = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/1.png", "grey.png")]);
     assert_eq!(refused(&untested), "DIR/test: expected images only in the folders of their classes (saw: 1.png)");
     let empty = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("test/a/1.txt", "grey.png")]);
-    assert_eq!(refused(&empty), "DIR/test: expected images in folders of the classes of train (saw: none)");
+    assert_eq!(refused(&empty), "DIR/test: expected images in folders of the classes (saw: none)");
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::ffi::OsStrExt;
@@ -125,7 +125,22 @@ fn what_cannot_be_trained_on_is_refused() {
         assert_eq!(refused(&latin), "DIR: expected names in UTF-8 (saw: caf\u{fffd})");
     }
     let val = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")]);
-    assert_eq!(refused(&val), "DIR: expected no folders beside train and test (saw: val)");
+    assert_eq!(
+        refused(&val),
+        "DIR: expected no folders beside train and test; the option --validation SHARE holds out training images (saw: val)"
+    );
+}
+
+/// A folder `test` alone is a data set to evaluate on; its classes need one image each.
+#[test]
+fn test_images_alone() {
+    let place = place(&[("test/rose/1.png", "grey.png"), ("test/aster/1.png", "sixteen.png")]);
+    let split = folder::load(place.path()).unwrap();
+    assert_eq!((split.train.len(), split.test.len(), split.test.class_names().len()), (0, 2, 2));
+    assert!(!split.test_is_held_out);
+    let message = load(Some(place.path()), false).unwrap_err().to_string();
+    assert!(message.contains("expected training images") && message.contains("2 test images alone"), "{message}");
+    assert_eq!(load_to_evaluate(Some(place.path()), false).unwrap().test.len(), 2);
 }
 
 #[test]

@@ -46,6 +46,30 @@ fn vectors_without_test_images() {
     assert_eq!(split.test.labels().iter().sum::<u16>(), 1, "one of each class");
 }
 
+/// Images to evaluate a model on need no training images, and may be of some of the classes.
+#[test]
+fn test_images_alone() {
+    let (x, y) = (
+        bytes("(3, 1, 2)", &[0, 200, 3, 4, 5, 6]),
+        npy("'<f4'", "(3,)", "False", &[2.0, 0.0, 2.0_f32].map(f32::to_le_bytes).concat()),
+    );
+    let split = read(&archive(&[("x_test", &x), ("y_test", &y)])).unwrap();
+    assert_eq!((split.train.len(), split.test.len(), split.test.shape()), (0, 3, [1, 1, 2]));
+    assert_eq!(
+        (split.test.labels(), split.test.class_names()),
+        (&[2, 0, 2][..], &["0", "1", "2"].map(String::from)[..])
+    );
+    let names = ["3", "2", "1", "0"].map(String::from);
+    let there = split.test.in_classes(&names).unwrap();
+    assert_eq!(
+        (there.labels(), there.class_names(), there.pixels(1)),
+        (&[1, 3, 1][..], &names[..], split.test.pixels(1))
+    );
+    assert!(split.test.in_classes(&names[..3]).is_none());
+    let one = archive(&[("x_test", &x), ("y_test", &y), ("y_train", &y)]);
+    assert!(read(&one).unwrap_err().contains("expected an array x_train"));
+}
+
 /// An array as numpy stores it.
 fn npy(descr: &str, shape: &str, order: &str, bytes: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n");
@@ -160,11 +184,24 @@ fn arrays_that_are_missing_or_misshapen() {
     let half = archive(&[("x_train", &x), ("y_train", &y), ("x_test", &x)]);
     assert_eq!(read(&half).unwrap_err(), "digits.npz: expected y_test beside x_test (saw: none)");
     assert!(refused("x_train", &bytes("(10, 2, 4, 5)", &[0; 400])).contains("expected x_train of images (N, H, W)"));
+    // A number out of range is refused before it is rounded, as in an image of its own.
+    for (low, seen) in [(-0.0015_f32, "-0.001500000013038516"), (1.001, "1.0010000467300415")] {
+        let floats = npy("'<f4'", "(10, 4, 5, 3)", "False", &[low, 0.5].map(f32::to_le_bytes).concat().repeat(300));
+        if low < 0.0 {
+            let message = format!("digits.npz: expected x_train from 0 to 1 (saw: {seen} at index 0)");
+            assert_eq!(refused("x_train", &floats), message);
+        } else {
+            assert!(refused("x_train", &floats).contains("floats from 0 to 1, or from 0 to 255"));
+        }
+    }
     let message = "digits.npz: expected y_train of 10 labels, one for each image in x_train (saw: shape [9])";
     assert_eq!(refused("y_train", &bytes("(9,)", &[0; 9])), message);
-    let floats = npy("'<f8'", "(10,)", "False", &1.0_f64.to_le_bytes().repeat(10));
-    assert_eq!(refused("y_train", &floats), "digits.npz: expected y_train of whole numbers (saw: floats)");
-    let message = "digits.npz: expected y_train from 0 to 65535 (saw: -1 at index 0)";
+    for (float, seen) in [(1.5_f64, "1.5"), (1e30, "9223372036854775807")] {
+        let floats = npy("'<f8'", "(10,)", "False", &float.to_le_bytes().repeat(10));
+        let message = format!("digits.npz: expected y_train of whole numbers from 0 to 65535 (saw: {seen} at index 0)");
+        assert_eq!(refused("y_train", &floats), message);
+    }
+    let message = "digits.npz: expected y_train of whole numbers from 0 to 65535 (saw: -1 at index 0)";
     assert_eq!(refused("y_train", &npy("'|i1'", "(10,)", "False", &[255; 10])), message);
     let message = "digits.npz: expected labels of classes (saw: tensor labels: expected at least two classes (saw: 1))";
     assert_eq!(refused("y_train", &bytes("(10,)", &[0; 10])), message);

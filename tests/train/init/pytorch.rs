@@ -144,7 +144,7 @@ fn weights_of_other_precisions_are_converted() {
 fn tensors_that_are_missing_unknown_or_misshapen_are_named() {
     let none = BTreeMap::new();
     let less = renamed(|name, dtype, shape, data| (!name.starts_with("fc2")).then_some((dtype, shape, data)));
-    let message = "FILE: expected the tensors fc2.weight, fc2.bias (saw: none of these)";
+    let message = "FILE: expected the tensors fc2.weight, fc2.bias; for --init, --init-names maps other names (saw: none of these)";
     assert_eq!(refused(&less, &none), message);
     // Dense weights in this crate's layout, not in PyTorch's.
     let transposed = renamed(|name, dtype, shape, data| {
