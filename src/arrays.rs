@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::simd::{Kernel, Vector};
 use crate::tensor::fresh::{Fresh, FreshChunk};
-use ndarray::{Array, ArrayView, Dimension};
+use ndarray::{Array, Array3, ArrayView, Dimension};
 use rayon::prelude::*;
 
 /// Checks one tensor's shape.
@@ -14,6 +14,16 @@ pub(crate) fn check_shape(tensor: &str, expected: &[usize], seen: &[usize]) -> R
     } else {
         Err(Error::tensor(tensor, format!("shape {expected:?}"), format!("{seen:?}")))
     }
+}
+
+/// Why a slice of an array that was made here is there.
+pub(crate) const STANDARD: &str = "in standard layout";
+
+/// (B, C) or (B, C, …) as (B, C, positions).
+pub(crate) fn by_channel<F: Clone, D: Dimension>(x: Array<F, D>) -> Array3<F> {
+    let (batch, channels) = (x.shape()[0], x.shape()[1]);
+    let positions = x.shape()[2..].iter().product();
+    in_standard_layout(x).into_shape_with_order((batch, channels, positions)).expect(STANDARD)
 }
 
 /// `x` itself, or a copy in standard layout if the elements of `x` are in another order.
@@ -27,7 +37,7 @@ pub(crate) fn exp<F: Real, D: Dimension>(x: ArrayView<'_, F, D>) -> Array<F, D> 
     const ELEMENTS: usize = 1 << 13;
     let mut y = Fresh::new(x.len());
     let from = x.as_standard_layout();
-    let from = from.as_slice().expect("brought into standard layout");
+    let from = from.as_slice().expect(STANDARD);
     from.par_chunks(ELEMENTS).zip(y.chunks(ELEMENTS)).for_each(|(x, y)| F::vectorize(Exp { x, y }));
     y.finish(x.raw_dim())
 }

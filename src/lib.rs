@@ -83,10 +83,10 @@
 //! # What stays
 //!
 //! The names and the behaviour of [`layers`], [`prior`], [`nets`], [`train`], [`packed`] and [`export`] are the crate's
-//! interface, and so are the types of other modules that these name: [`scalar::Real`] and its [`simd::Lane`],
-//! [`simd::Vector`], [`scalar::WeightKl`], [`kernels::Way`], [`tensor::im2col::Window`],
-//! [`tensor::statistics::Statistics`]. All else is public for the tests and for readers, and may change with any
-//! version.
+//! interface, and so are the types of other modules that these name: [`scalar::WeightKl`], [`kernels::Way`],
+//! [`tensor::im2col::Window`], [`tensor::statistics::Statistics`], and the bound [`scalar::Real`], with its
+//! [`simd::Lane`] and [`simd::Vector`], which f32 and f64 satisfy: its items serve the loops of the crate. All else is
+//! public for the tests and for readers, and may change with any version.
 //!
 //! # Sources
 //!

@@ -25,9 +25,9 @@ use std::process::ExitCode;
 The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and
 error by epoch in one picture; compare.json tells how the runs begin. With --warmup, the default of
 deep networks, or --init there are two more, hard/ and straight-through/, which compute with
-quantized weights once the network has learned: all on one schedule and seed. Options and their defaults are those of `train`.
-The table has the accuracies on the test images, and the NLL of the quantized weights on them; with --validation the errors in the
-figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add --data if the data have
+quantized weights once the network has learned. All have one schedule and seed. Unless --codebook or --init-levels is given, the
+levels of these two are those of k-means; those of the first two begin as in `train`, whose options and defaults apply. The table has the accuracies on the test images, and the NLL of the quantized weights on them; with
+--validation the errors in the figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add --data if the data have
 moved.
 
 Examples:

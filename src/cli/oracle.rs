@@ -7,7 +7,7 @@ use super::threads::Threads;
 use super::{Failure, Outcome};
 use crate::error::Error;
 use crate::files::write::check_replaceable;
-use crate::oracle::catalogue::{COMMON, Input};
+use crate::oracle::catalogue::{COMMON, Input, InputTensors};
 use crate::oracle::options::OptionSpec;
 use crate::oracle::{OPERATIONS, Operation, evaluate, find};
 use crate::train::overwrite::check_may_write;
@@ -157,17 +157,17 @@ fn list(operations: &[&Operation]) -> Result<(), Failure> {
             let shown = format!("{} ({})", input.name, input.shape);
             if input.optional { format!("[{shown}]") } else { shown }
         };
-        let mut inputs: Vec<String> = operation.inputs.iter().map(tensor).collect();
+        let mut inputs: Vec<String> = operation.inputs.listed().iter().map(tensor).collect();
         if operation.labels {
             inputs.push("labels (B) I64, I32 or U8".to_string());
         }
-        if operation.inputs.is_empty() && operation.takes_input() {
+        if operation.inputs == InputTensors::OfNetwork {
             inputs.insert(0, OF_NETWORKS.to_string());
         }
         if operation.takes_input() {
             line(&format!("    inputs   {}", inputs.join(", ")))?;
         }
-        if operation.inputs.is_empty() && operation.takes_input() {
+        if operation.inputs == InputTensors::OfNetwork {
             line(&format!("    note     {ON_NETWORKS}"))?;
         }
         operation.options.iter().try_for_each(option)?;
@@ -197,8 +197,8 @@ fn in_json(operation: &Operation) -> Value {
     let input =
         |input: &Input| serde_json::json!({"name": input.name, "shape": input.shape, "optional": input.optional});
     let option = |option: &OptionSpec| serde_json::json!({"name": option.name, "values": option.values, "default": option.default});
-    let by_name = operation.inputs.is_empty() && operation.takes_input();
-    let inputs = (!by_name).then(|| operation.inputs.iter().map(input).collect::<Vec<_>>());
+    let by_name = operation.inputs == InputTensors::OfNetwork;
+    let inputs = (!by_name).then(|| operation.inputs.listed().iter().map(input).collect::<Vec<_>>());
     serde_json::json!({
         "name": operation.name,
         "module": operation.module,

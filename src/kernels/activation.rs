@@ -22,7 +22,7 @@ use crate::arrays::check_shape;
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::simd::{Kernel, Lane, MAX_LANES, Vector};
-use crate::tensor::statistics::Statistics;
+use crate::tensor::statistics::{CONTIGUOUS, Statistics};
 use crate::tensor::sum::BLOCK;
 use ndarray::{ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};
 
@@ -240,8 +240,6 @@ impl<F: Real> BatchTerm<F> {
         move |x| constant + (x - mean) * inverse * slope
     }
 }
-
-const CONTIGUOUS: &str = "images are contiguous";
 
 /// [`BatchTerm::subtract_from`] in one image of `pixels` pixels a channel.
 struct Subtract<'a, F> {

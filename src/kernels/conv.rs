@@ -28,7 +28,7 @@ pub(crate) mod products;
 mod weight_gradient;
 
 use super::activation::Activation;
-use crate::arrays::{check_shape, exp as sigma2, in_standard_layout};
+use crate::arrays::{STANDARD, check_shape, exp as sigma2, in_standard_layout};
 use crate::error::Result;
 use crate::scalar::Real;
 use crate::spares::Spares;
@@ -79,8 +79,6 @@ pub struct ParameterGradients<F> {
     /// dβ of the activation (C); empty without an activation.
     pub dbeta: Array1<F>,
 }
-
-const STANDARD: &str = "made in standard layout";
 
 impl<F: Real> Conv2d<'_, F> {
     fn sizes(&self, x: &[usize]) -> Result<Sizes> {

@@ -19,7 +19,7 @@ mod backward;
 mod forward;
 
 use super::activation::{Activation, BatchTerm};
-use crate::arrays::{check_shape, in_standard_layout};
+use crate::arrays::{STANDARD, check_shape, in_standard_layout};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::spares::Spares;
@@ -146,8 +146,6 @@ impl<F: Real> PooledActivation<'_, F> {
         (DeferredGradient { cache, at_maximum, term, spares: Spares::default() }, dgamma, dbeta)
     }
 }
-
-const STANDARD: &str = "brought into standard layout";
 
 /// The number of columns of a row, and of its pairs of neighbours. Rows of an even width follow one another without a
 /// gap, and count as one long row.

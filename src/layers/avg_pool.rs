@@ -11,6 +11,7 @@
 //!
 //! Derived in [chapter 5 of the course](crate::course::backward).
 
+use super::STANDARD;
 use super::pool::{Pool, Span};
 use crate::error::Result;
 use crate::scalar::Real;
@@ -66,8 +67,6 @@ pub fn backward<F: Real>(cache: &Cache, dy: ArrayView4<'_, F>) -> Array4<F> {
     });
     dx
 }
-
-const STANDARD: &str = "in standard layout";
 
 /// The forward of one channel, from `x` (H, W) to `y` (OH, OW): for each row of windows the sum of each column of
 /// pixels, then for each window the sum over its columns.

@@ -19,7 +19,7 @@
 //!
 //! Derived in [chapter 4 of the course](crate::course::local_reparameterization).
 
-use super::{V0, check_shape, in_standard_layout, sigma2};
+use super::{STANDARD, V0, check_shape, in_standard_layout, sigma2};
 use crate::error::Result;
 use crate::kernels::conv::{Conv2d, OutputGradient};
 use crate::kernels::{Way, conv};
@@ -174,8 +174,8 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
                     // col = im2col(x)
                     let channels = g * image[0]..(g + 1) * image[0];
                     let mut dx = dx.slice_mut(s![b, channels, .., ..]);
-                    let (dcol, dx) = (dcol.as_standard_layout(), dx.as_slice_mut().expect(CONTIGUOUS));
-                    col2im(dcol.as_slice().expect(CONTIGUOUS), image, &self.window, [output_h, output_w], dx);
+                    let (dcol, dx) = (dcol.as_standard_layout(), dx.as_slice_mut().expect(STANDARD));
+                    col2im(dcol.as_slice().expect(STANDARD), image, &self.window, [output_h, output_w], dx);
                 }
             }
         }
@@ -194,8 +194,8 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         let x = x.slice(s![image, group * channels..(group + 1) * channels, .., ..]);
         let x = in_standard_layout(x.to_owned());
         let mut col = Array2::zeros((channels * kernel_h * kernel_w, output[0] * output[1]));
-        let to = col.as_slice_mut().expect(CONTIGUOUS);
-        im2col(x.as_slice().expect(CONTIGUOUS), [channels, height, width], &self.window, output, to);
+        let to = col.as_slice_mut().expect(STANDARD);
+        im2col(x.as_slice().expect(STANDARD), [channels, height, width], &self.window, output, to);
         col
     }
 
@@ -231,8 +231,6 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         Gradients { dx, dtheta, dlog_sigma2, dbias }
     }
 }
-
-const CONTIGUOUS: &str = "in standard layout";
 
 /// The rows of one group in a gradient of θ's shape, as a matrix (O/groups, K).
 fn rows_of(gradient: &mut Array4<f64>, group: usize, groups: usize) -> ArrayViewMut2<'_, f64> {

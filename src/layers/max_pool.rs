@@ -12,6 +12,7 @@
 //!
 //! Derived in [chapter 5 of the course](crate::course::backward).
 
+use super::STANDARD;
 use super::pool::{Pool, Span};
 use crate::error::Result;
 use crate::scalar::Real;
@@ -80,5 +81,3 @@ fn first_maximum<F: Real>(plane: &[F], width: usize, rows: &Span, columns: &Span
     let first = rows.pixels.start * width + columns.start;
     window.fold(first, |best, at| if exceeds(plane[at], plane[best]) { at } else { best })
 }
-
-const STANDARD: &str = "a new array is in standard layout";

@@ -25,13 +25,4 @@ pub mod straight_through;
 /// v₀, added to the variance of a pre-activation before its root is taken: it keeps ∂√v/∂v finite at zero input.
 pub const V0: f64 = 1e-6;
 
-pub(crate) use crate::arrays::{check_shape, exp as sigma2, in_standard_layout};
-
-use crate::scalar::Real;
-use ndarray::{Array3, Array4};
-
-/// (B, C, H, W) as (B, C, H·W).
-fn by_channel<F: Real>(x: Array4<F>) -> Array3<F> {
-    let (batch, channels, height, width) = x.dim();
-    in_standard_layout(x).into_shape_with_order((batch, channels, height * width)).expect("standard layout")
-}
+pub(crate) use crate::arrays::{STANDARD, by_channel, check_shape, exp as sigma2, in_standard_layout};

@@ -257,6 +257,14 @@ impl Node {
     }
 }
 
+/// The number of outputs of a layer whose θ has this shape: (I, O), or (O, C/groups, kh, kw).
+pub(crate) fn outputs(theta: &[usize]) -> usize {
+    if let [_, outputs] = *theta { outputs } else { theta[0] }
+}
+
+/// Why an operation of a graph cannot fail.
+pub(crate) const SHAPES_FIT: &str = "the graph's shapes fit";
+
 /// The product of the sizes, or `usize::MAX` if it is larger than that.
 pub(crate) fn elements(shape: &[usize]) -> usize {
     shape.iter().fold(1, |elements, size| elements.saturating_mul(*size))

@@ -3,7 +3,7 @@
 mod backward;
 mod forward;
 
-use super::graph::{BayesLayer, Convolution, Graph, NormLayer, Op};
+use super::graph::{BayesLayer, Convolution, Graph, NormLayer, Op, SHAPES_FIT, outputs};
 use super::parameters::{Parameter, Role};
 use super::schedule::{Schedule, Stage, Work};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu, straight_thr
 use crate::prior::Codebook;
 use crate::scalar::Real;
 use crate::tensor::noise::{Philox, Purpose};
-use ndarray::{Array1, Array3, ArrayD, ArrayView, ArrayViewD, Dimension, Ix1, IxDyn};
+use ndarray::{Array1, ArrayD, ArrayView, ArrayViewD, Dimension, Ix1, IxDyn};
 use ndarray_rand::rand::Rng;
 
 /// ln σ² before training.
@@ -140,8 +140,7 @@ impl<F: Real> Network<F> {
         for layer in self.graph.layers() {
             let mut stream = Philox::new(seed, Purpose::Initialization(layer.theta as u32), 0);
             let theta = &mut self.parameters[layer.theta].value;
-            let outputs = if theta.ndim() == 2 { theta.shape()[1] } else { theta.shape()[0] };
-            let bound = 1.0 / (outputs as f64).sqrt();
+            let bound = 1.0 / (outputs(theta.shape()) as f64).sqrt();
             theta.mapv_inplace(|_| F::of(stream.random_range(-bound..bound)));
         }
     }
@@ -311,12 +310,11 @@ impl<F: Real> Network<F> {
 }
 
 /// A value between nodes has the rank that its producer gave it, which was checked when the graph was read.
-const WIRED: &str = "the graph's shapes fit";
 /// The nodes of a step have the operations that the step says.
 const SCHEDULED: &str = "the schedule is of this graph";
 
 fn view<F, D: Dimension>(value: ArrayViewD<'_, F>) -> ArrayView<'_, F, D> {
-    value.into_dimensionality().expect(WIRED)
+    value.into_dimensionality().expect(SHAPES_FIT)
 }
 
 fn map_stages<T>(units: &[Vec<Stage>], of: impl Fn(&Stage) -> T) -> Vec<Vec<T>> {
@@ -324,12 +322,5 @@ fn map_stages<T>(units: &[Vec<Stage>], of: impl Fn(&Stage) -> T) -> Vec<Vec<T>> 
 }
 
 fn rank<F, D: Dimension>(x: ArrayD<F>) -> ndarray::Array<F, D> {
-    x.into_dimensionality().expect(WIRED)
-}
-
-/// (B, C) or (B, C, H, W) as (B, C, positions).
-fn by_channel<F: Real>(x: ArrayD<F>) -> Array3<F> {
-    let (batch, channels) = (x.shape()[0], x.shape()[1]);
-    let positions = x.shape()[2..].iter().product();
-    x.into_shape_with_order((batch, channels, positions)).expect("activations are in standard layout")
+    x.into_dimensionality().expect(SHAPES_FIT)
 }

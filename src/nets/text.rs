@@ -106,6 +106,6 @@ impl Graph {
 }
 
 /// The sizes with an x between them.
-fn by_x(sizes: &[usize]) -> String {
+pub(crate) fn by_x(sizes: &[usize]) -> String {
     sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }

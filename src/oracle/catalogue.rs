@@ -4,9 +4,10 @@ use super::options::{OptionSpec, Options};
 use super::tensors::{Inputs, Outputs};
 use super::{layers, networks, priors, training, uncertainty};
 use crate::error::Result;
+use InputTensors::Listed;
 
 /// An input tensor.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
     /// Its name.
     pub name: &'static str,
@@ -16,6 +17,27 @@ pub struct Input {
     pub optional: bool,
 }
 
+/// The tensors that an operation reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputTensors {
+    /// None.
+    None,
+    /// These, with the names and shapes given.
+    Listed(&'static [Input]),
+    /// Images, and the parameters and the noise of a network, whose names and shapes are those of its text.
+    OfNetwork,
+}
+
+impl InputTensors {
+    /// The tensors whose names and shapes are given.
+    pub fn listed(&self) -> &'static [Input] {
+        match self {
+            Self::Listed(inputs) => inputs,
+            Self::None | Self::OfNetwork => &[],
+        }
+    }
+}
+
 /// One operation.
 #[derive(Debug)]
 pub struct Operation {
@@ -23,8 +45,8 @@ pub struct Operation {
     pub name: &'static str,
     /// The module that documents its mathematics.
     pub module: &'static str,
-    /// Its inputs; none for networks, which take their parameters by name.
-    pub inputs: &'static [Input],
+    /// The tensors that it reads from a file, besides labels.
+    pub inputs: InputTensors,
     /// Whether it takes `labels` (B), whole numbers.
     pub labels: bool,
     /// Its options.
@@ -40,7 +62,7 @@ pub struct Operation {
 impl Operation {
     /// Whether it reads tensors from a file.
     pub fn takes_input(&self) -> bool {
-        self.name != "noise"
+        self.inputs != InputTensors::None
     }
 }
 
@@ -94,7 +116,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "spike-kl",
         module: "scalar::spike_kl",
-        inputs: &[input("t", "…")],
+        inputs: Listed(&[input("t", "…")]),
         labels: false,
         options: &[SPIKE],
         outputs: "kl (…), dkl_dt (…)",
@@ -105,7 +127,12 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "kl",
         module: "prior",
-        inputs: &[input("theta", "…"), input("log_sigma2", "…"), input("levels", "M"), optional("level_weights", "M")],
+        inputs: Listed(&[
+            input("theta", "…"),
+            input("log_sigma2", "…"),
+            input("levels", "M"),
+            optional("level_weights", "M"),
+        ]),
         labels: false,
         options: &[
             option("prior", "nearest, mixture, vnq, windows or quadrature", "nearest"),
@@ -121,7 +148,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "gaussian-kl",
         module: "scalar::gaussian_kl",
-        inputs: &[input("theta", "…"), input("log_sigma2", "…")],
+        inputs: Listed(&[input("theta", "…"), input("log_sigma2", "…")]),
         labels: false,
         options: &[option("prior-mean", "a number", "0"), option("prior-log-sigma2", "a number", "-4")],
         outputs: "kl (…), dtheta (…), dlog_sigma2 (…)",
@@ -133,7 +160,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "quantize",
         module: "prior::quantizer",
-        inputs: &[input("theta", "…"), input("levels", "M")],
+        inputs: Listed(&[input("theta", "…"), input("levels", "M")]),
         labels: false,
         options: &[],
         outputs: "index (…) I64, value (…), loss (1)",
@@ -144,14 +171,14 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "dense",
         module: "layers::bayes_dense",
-        inputs: &[
+        inputs: Listed(&[
             input("x", "B, I"),
             input("theta", "I, O"),
             input("log_sigma2", "I, O"),
             optional("bias", "O"),
             input("eps", "B, O"),
             input("dy", "B, O"),
-        ],
+        ]),
         labels: false,
         options: &[],
         outputs: "y, mean, variance (B, O), dx (B, I), dtheta, dlog_sigma2 (I, O), dbias (O)",
@@ -162,14 +189,14 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "conv2d",
         module: "layers::bayes_conv2d",
-        inputs: &[
+        inputs: Listed(&[
             input("x", "B, C, H, W"),
             input("theta", "O, C/groups, kh, kw"),
             input("log_sigma2", "O, C/groups, kh, kw"),
             optional("bias", "O"),
             input("eps", "B, O, OH, OW"),
             input("dy", "B, O, OH, OW"),
-        ],
+        ]),
         labels: false,
         options: &[
             option("stride", SIZE, "1"),
@@ -185,14 +212,14 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "batch-norm",
         module: "layers::batch_norm",
-        inputs: &[
+        inputs: Listed(&[
             input("x", "B, C, …"),
             input("gamma", "C"),
             input("beta", "C"),
             optional("running_mean", "C"),
             optional("running_var", "C"),
             input("dy", "B, C, …"),
-        ],
+        ]),
         labels: false,
         options: &[
             option("mode", "batch or running", "batch"),
@@ -209,7 +236,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "relu",
         module: "layers::relu",
-        inputs: &[input("x", "…"), input("dy", "…")],
+        inputs: Listed(&[input("x", "…"), input("dy", "…")]),
         labels: false,
         options: &[],
         outputs: "y (…), dx (…)",
@@ -220,7 +247,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "max-pool",
         module: "layers::max_pool",
-        inputs: X_DY,
+        inputs: Listed(X_DY),
         labels: false,
         options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
@@ -231,7 +258,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "avg-pool",
         module: "layers::avg_pool",
-        inputs: X_DY,
+        inputs: Listed(X_DY),
         labels: false,
         options: &[KERNEL, POOL_STRIDE, POOL_PADDING, CEIL_MODE, option("count-include-pad", "yes or no", "yes")],
         outputs: "y (B, C, OH, OW), dx (B, C, H, W)",
@@ -242,7 +269,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "softmax-nll",
         module: "layers::softmax_nll",
-        inputs: &[input("logits", "B, K"), optional("class_weights", "K")],
+        inputs: Listed(&[input("logits", "B, K"), optional("class_weights", "K")]),
         labels: true,
         options: &[
             option("label-smoothing", "a number from 0 to 1", "0"),
@@ -257,7 +284,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "distillation",
         module: "layers::distillation",
-        inputs: &[input("logits", "B, K"), input("teacher_logits", "B, K")],
+        inputs: Listed(&[input("logits", "B, K"), input("teacher_logits", "B, K")]),
         labels: true,
         options: &[option(
             "teacher-share",
@@ -272,7 +299,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "adam",
         module: "train::adam",
-        inputs: &[input("parameter", "…"), input("gradient", "…"), input("m", "…"), input("v", "…")],
+        inputs: Listed(&[input("parameter", "…"), input("gradient", "…"), input("m", "…"), input("v", "…")]),
         labels: false,
         options: &[
             option("step", "a whole number of at least 1, this step's", "1"),
@@ -290,7 +317,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "uncertainty",
         module: "train::uncertainty",
-        inputs: &[input("logits", "S, B, K"), optional("other_logits", "S, N, K")],
+        inputs: Listed(&[input("logits", "S, B, K"), optional("other_logits", "S, N, K")]),
         labels: true,
         options: &[],
         outputs: "probabilities (B, K), the mean over S draws; entropy, expected_entropy, mutual_information (B); accuracy, nll, \
@@ -304,7 +331,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "noise",
         module: "tensor::noise",
-        inputs: &[],
+        inputs: InputTensors::None,
         labels: false,
         options: &[
             option("seed", "a whole number below 2^64", "0"),
@@ -321,7 +348,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: NETWORK,
         module: "nets",
-        inputs: &[],
+        inputs: InputTensors::OfNetwork,
         labels: true,
         options: NETWORK_OPTIONS,
         outputs: "loss, nll, kl (sum, unscaled), logits (B, classes), d.<parameter> of each that the loss depends on",

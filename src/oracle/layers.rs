@@ -2,6 +2,7 @@
 
 use super::options::Options;
 use super::tensors::{Inputs, Outputs, Stored, class};
+use crate::arrays::by_channel;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::{BatchNorm, Statistics};
 use crate::layers::bayes_conv2d::BayesConv2d;
@@ -13,7 +14,7 @@ use crate::layers::{
 };
 use crate::tensor::im2col::Window;
 use crate::tensor::statistics::check_count;
-use ndarray::{Array1, Array3, ArrayD, Ix1, Ix2, Ix4};
+use ndarray::{Array1, Array3, Ix1, Ix2, Ix4};
 
 pub(super) fn dense<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Result<Outputs> {
     let (theta, log_sigma2) = (inputs.array::<Ix2>("theta")?, inputs.array::<Ix2>("log_sigma2")?);
@@ -96,7 +97,7 @@ pub(super) fn batch_norm<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Re
     let NormOptions { epsilon, momentum, batch_statistics, mut statistics } = norm_options(inputs, options)?;
     let norm = BatchNorm { gamma: gamma.view(), beta: beta.view(), epsilon, way: options.way() };
     let shape = inputs.any("x")?.raw_dim();
-    let (x, dy) = (by_channel(inputs.any("x")?), by_channel(inputs.any("dy")?));
+    let (x, dy) = (by_channel(inputs.any("x")?.clone()), by_channel(inputs.any("dy")?.clone()));
     let count = x.dim().0 * x.dim().2;
     let (y, cache) = if batch_statistics {
         check_count(inputs.any("x")?.shape(), count)?;
@@ -142,11 +143,6 @@ pub(super) fn norm_options<F: Stored>(inputs: &Inputs<F>, options: &Options) -> 
         return Err(Error::tensor("running_var", "numbers of at least 0", odd));
     }
     Ok(NormOptions { epsilon, momentum, batch_statistics, statistics })
-}
-
-fn by_channel<F: Stored>(x: &ArrayD<F>) -> Array3<F> {
-    let shape = (x.shape()[0], x.shape()[1], x.shape()[2..].iter().product());
-    x.clone().into_shape_with_order(shape).expect("as many elements")
 }
 
 pub(super) fn relu<F: Stored>(inputs: &Inputs<F>, _: &Options) -> Result<Outputs> {

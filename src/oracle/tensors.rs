@@ -1,6 +1,6 @@
 //! The tensors of inputs and outputs: safetensors files. Inputs are checked before anything is computed.
 
-use super::catalogue::Operation;
+use super::catalogue::{InputTensors, Operation};
 use crate::error::{Error, Result};
 use crate::files::read::read_tensors;
 use crate::reserve::reserve;
@@ -182,19 +182,17 @@ impl<F: Stored> Inputs<F> {
     /// Checks names and shapes. An input's shape is a list of sizes; a letter is the same size in all inputs, `…` the
     /// same remaining sizes.
     fn bind(&self, operation: &Operation) -> Result<()> {
-        if operation.inputs.is_empty() {
-            return Ok(());
-        }
-        let known: BTreeSet<&str> = operation.inputs.iter().map(|input| input.name).collect();
+        let InputTensors::Listed(listed) = operation.inputs else { return Ok(()) };
+        let known: BTreeSet<&str> = listed.iter().map(|input| input.name).collect();
         if let Some(odd) = self.floats.keys().find(|name| !known.contains(name.as_str())) {
-            let names: Vec<&str> = operation.inputs.iter().map(|input| input.name).collect();
+            let names: Vec<&str> = listed.iter().map(|input| input.name).collect();
             return Err(Error::tensor(odd, format!("one of {}", names.join(", ")), "an unknown name"));
         }
         let mut sizes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         if let Some(labels) = &self.labels {
             sizes.insert("B", vec![labels.len()]);
         }
-        for input in operation.inputs {
+        for input in listed {
             let Some(array) = self.floats.get(input.name) else {
                 if input.optional {
                     continue;

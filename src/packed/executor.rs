@@ -18,7 +18,7 @@ use crate::kernels::packed::max_pool::max_pool;
 use crate::layers::bayes_conv2d::BayesConv2d;
 use crate::layers::pool::Pool;
 use crate::layers::{avg_pool, max_pool as padded_max_pool};
-use crate::nets::graph::{self, Op, elements};
+use crate::nets::graph::{self, Op, SHAPES_FIT, elements};
 use crate::nets::schedule::{Chain, Schedule, Stage, Work};
 use crate::nets::{Network, WeightMode};
 use crate::spares::Spares;
@@ -209,8 +209,8 @@ impl Pass<'_> {
             Op::AvgPool(pool) => {
                 let [channels, height, width] = self.shape(inputs[0]);
                 self.map(inputs[0], output, |pass, x, y| {
-                    let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(GRAPH);
-                    let means = avg_pool::forward(x, pool).expect(GRAPH).0;
+                    let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(SHAPES_FIT);
+                    let means = avg_pool::forward(x, pool).expect(SHAPES_FIT).0;
                     y.copy_from_slice(means.as_slice().expect("in standard layout"));
                 });
             }
@@ -296,7 +296,7 @@ impl Pass<'_> {
     /// A convolution in groups: on decoded weights, by [`BayesConv2d`].
     fn grouped_convolution(&self, of: &graph::Convolution, input: usize, x: &[f32], y: &mut [f32]) {
         let layer = &self.model.layers[of.layer.index];
-        let weights = layer.decode().into_dimensionality::<Ix4>().expect(GRAPH);
+        let weights = layer.decode().into_dimensionality::<Ix4>().expect(SHAPES_FIT);
         let convolution = BayesConv2d {
             theta: weights.view(),
             // Mean weights do not read the variance.
@@ -307,8 +307,8 @@ impl Pass<'_> {
             way: Way::in_use(),
         };
         let [channels, height, width] = self.shape(input);
-        let x = ArrayView4::from_shape((self.images, channels, height, width), x).expect(GRAPH);
-        let sums = convolution.mean(x).expect(GRAPH);
+        let x = ArrayView4::from_shape((self.images, channels, height, width), x).expect(SHAPES_FIT);
+        let sums = convolution.mean(x).expect(SHAPES_FIT);
         y.copy_from_slice(sums.as_slice().expect("in standard layout"));
     }
 
@@ -316,8 +316,8 @@ impl Pass<'_> {
         let ([channels, height, width], [_, output_h, output_w]) = (self.shape(from), self.shape(to));
         self.map(from, to, |pass, x, y| {
             let Some(window) = unpadded(pool) else {
-                let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(GRAPH);
-                let maxima = padded_max_pool::forward(x, pool).expect(GRAPH).0;
+                let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(SHAPES_FIT);
+                let maxima = padded_max_pool::forward(x, pool).expect(SHAPES_FIT).0;
                 return y.copy_from_slice(maxima.as_slice().expect("in standard layout"));
             };
             let planes = x.chunks_exact(height * width).zip(y.chunks_exact_mut(output_h * output_w));
@@ -377,9 +377,6 @@ impl Pass<'_> {
         });
     }
 }
-
-/// Why the shapes are right: reading the graph has checked them.
-const GRAPH: &str = "the graph's shapes fit";
 
 /// The window of a max pooling that the kernels compute: one without padding.
 fn unpadded(pool: &Pool) -> Option<Window> {

@@ -22,6 +22,7 @@ use crate::error::Result;
 pub use crate::kernels::packed::epilogue::Affine;
 use crate::kernels::packed::fields::{Fields, PackedWeights};
 use crate::layers::batch_norm::EPSILON;
+use crate::nets::graph::outputs;
 use crate::nets::{Graph, Network};
 use crate::prior::Codebook;
 use crate::prior::quantizer::Quantizer;
@@ -149,11 +150,6 @@ impl PackedLayer {
         };
         ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one index a weight")
     }
-}
-
-/// The number of outputs of a layer whose weights have this shape.
-fn outputs(shape: &[usize]) -> usize {
-    if let [_, outputs] = *shape { outputs } else { shape[0] }
 }
 
 /// The positions in θ of the weights: first the weights of all outputs for the first input, or element of the kernel,

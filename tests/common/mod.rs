@@ -25,6 +25,8 @@ pub mod threads;
 pub mod tolerance;
 
 #[macro_use]
+mod precisions;
+#[macro_use]
 mod ways;
 
 mod mirror;

@@ -17,15 +17,7 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
-}
-
-#[test]
-fn golden_f32() {
-    golden::<f32>();
-}
+both_precisions!(golden);
 
 #[test]
 fn gradients() {

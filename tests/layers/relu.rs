@@ -15,15 +15,7 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
-}
-
-#[test]
-fn golden_f32() {
-    golden::<f32>();
-}
+both_precisions!(golden);
 
 #[test]
 fn gradient_away_from_zero() {

@@ -22,15 +22,7 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
-}
-
-#[test]
-fn golden_f32() {
-    golden::<f32>();
-}
+both_precisions!(golden);
 
 fn spread(run: &[f64]) -> f64 {
     let mean = run.iter().sum::<f64>() / run.len() as f64;

@@ -40,15 +40,7 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
-}
-
-#[test]
-fn golden_f32() {
-    golden::<f32>();
-}
+both_precisions!(golden);
 
 #[test]
 fn a_number_depends_on_its_place_alone() {

@@ -28,15 +28,7 @@ fn golden<F: Precision>() {
     });
 }
 
-#[test]
-fn golden_f64() {
-    golden::<f64>();
-}
-
-#[test]
-fn golden_f32() {
-    golden::<f32>();
-}
+both_precisions!(golden);
 
 #[test]
 fn the_constants_are_those_of_the_paper() {

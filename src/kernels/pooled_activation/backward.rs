@@ -1,6 +1,7 @@
 //! The backward: first the gradient at the maxima, with its sums dγ and dβ; then dx everywhere, image by image.
 
-use super::{Cache, STANDARD, row_of_pairs};
+use super::{Cache, row_of_pairs};
+use crate::arrays::STANDARD;
 use crate::kernels::activation::{Activation, BatchTerm};
 use crate::kernels::conv::OutputGradient;
 use crate::scalar::Real;

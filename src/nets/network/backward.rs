@@ -3,7 +3,8 @@
 //! The gradient with respect to a value that several steps read is the sum of the gradients that their backward passes
 //! return.
 
-use super::{ChainCache, Network, ProductCache, StepCache, Tape, by_channel, map_stages, rank};
+use super::{ChainCache, Network, ProductCache, StepCache, Tape, map_stages, rank};
+use crate::arrays::by_channel;
 use crate::kernels::pooled_activation::DeferredGradient;
 use crate::layers::pooled_activation::PooledActivation;
 use crate::layers::{add, avg_pool, concat, flatten, max_pool, relu, straight_through};

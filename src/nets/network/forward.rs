@@ -1,9 +1,9 @@
 //! The forward pass of a network: its steps in order. Each step stores what its backward pass needs.
 
 use super::{
-    ChainCache, Network, Noise, NormCache, Normalization, ProductCache, StepCache, Tape, WeightMode, by_channel,
-    map_stages, rank,
+    ChainCache, Network, Noise, NormCache, Normalization, ProductCache, StepCache, Tape, WeightMode, map_stages, rank,
 };
+use crate::arrays::by_channel;
 use crate::error::Result;
 use crate::layers::pooled_activation::{self, PooledActivation};
 use crate::layers::{add, avg_pool, batch_norm, check_shape, concat, flatten, max_pool, relu};

@@ -4,7 +4,7 @@ use super::lines::{Arguments, Line, Place};
 use super::{Given, LARGEST_SIZE, MOST_ELEMENTS, MOST_INPUTS, MOST_WEIGHTS, by_x};
 use crate::error::{Error, Result};
 use crate::layers::pool::Pool;
-use crate::nets::graph::{BayesLayer, Convolution, Graph, Node, NormLayer, Op, ParameterShape, elements};
+use crate::nets::graph::{BayesLayer, Convolution, Graph, Node, NormLayer, Op, ParameterShape, elements, outputs};
 use crate::nets::parameters::Role;
 use crate::tensor::im2col::Window;
 use std::collections::{HashMap, HashSet};
@@ -232,14 +232,13 @@ impl<'a> Builder<'a> {
         words: &LayerWords,
     ) -> BayesLayer {
         self.layers += 1;
-        let outputs = if let [_, outputs] = *shape { outputs } else { shape[0] };
         BayesLayer {
             name: name.to_string(),
             index: self.layers - 1,
             theta: self.parameter(name, Role::Theta, shape),
             log_sigma2: self.parameter(name, Role::LogSigma2, shape),
             levels: self.parameter(name, Role::Levels, &[]),
-            bias: words.has_bias.then(|| self.parameter(name, Role::Bias, &[outputs])),
+            bias: words.has_bias.then(|| self.parameter(name, Role::Bias, &[outputs(shape)])),
             positions,
             unquantized: words.unquantized,
         }

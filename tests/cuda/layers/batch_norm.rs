@@ -76,12 +76,4 @@ fn parity<F: DevicePrecision>() {
     assert_error(norm.forward_batch(empty), &["x", "at least two values"]);
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

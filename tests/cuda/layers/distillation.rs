@@ -30,12 +30,4 @@ fn parity<F: DevicePrecision>() {
     assert_error(on_gpu::forward(&logits, &logits, &[0, 1], 2.0), &["teacher-share", "a number from 0 to 1", "2"]);
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

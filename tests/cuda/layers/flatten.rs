@@ -13,12 +13,4 @@ fn parity<F: DevicePrecision>() {
     assert_same_bits("dx", &on_gpu::backward(&cache_on_gpu, y_on_gpu), &flatten::backward(&cache, y));
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

@@ -53,12 +53,4 @@ fn parity<F: DevicePrecision>() {
     assert_error(refused, &["window", "below 2^30 on a device"]);
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

@@ -18,12 +18,4 @@ fn parity<F: DevicePrecision>() {
     assert_same_bits("dx", &dx, &relu::backward(&cache, dy));
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

@@ -43,12 +43,4 @@ fn parity<F: DevicePrecision>() {
     assert_error(on_gpu::forward(&on_device(&device, &Array2::<F>::zeros((0, 3))), &[]), &["logits", "none"]);
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

@@ -20,12 +20,4 @@ fn parity<F: DevicePrecision>() {
     }
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

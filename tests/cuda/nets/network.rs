@@ -136,32 +136,8 @@ fn state<F: DevicePrecision>() {
     }
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
+both_precisions!(parity);
 
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity_of_quantized_weights);
 
-#[test]
-fn parity_of_quantized_weights_f32() {
-    parity_of_quantized_weights::<f32>();
-}
-
-#[test]
-fn parity_of_quantized_weights_f64() {
-    parity_of_quantized_weights::<f64>();
-}
-
-#[test]
-fn state_f32() {
-    state::<f32>();
-}
-
-#[test]
-fn state_f64() {
-    state::<f64>();
-}
+both_precisions!(state);

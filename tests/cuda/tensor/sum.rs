@@ -18,12 +18,4 @@ fn parity<F: DevicePrecision>() {
     assert_eq!(on_host(&sums).as_slice().expect("standard layout"), [0.0, x.sum(), 0.0]);
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

@@ -48,12 +48,4 @@ fn parity<F: DevicePrecision>() {
     assert_same_bits("theta", &on_gpu_theta, &theta);
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);

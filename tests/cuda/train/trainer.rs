@@ -50,7 +50,7 @@ fn parity<F: DevicePrecision>() {
     assert!(ends[1] < 0.8 * ends[0], "it learns (saw: {ends:?})");
     let within = tolerance("trainer on the device", F::DTYPE, Check::Reference);
     assert_close("losses of 50 steps", &losses(&seen), &losses(&expected), within);
-    assert_eq!(on_gpu.trainer().step, 50);
+    assert_eq!(on_gpu.trainer().steps_taken, 50);
     let test = split(1, 40, SIZE).test;
     let (samples, seed) = (3, 1);
     let drawn = [Weights::Sampled { samples, seed }, Weights::SampledMary { samples, seed }];
@@ -63,15 +63,7 @@ fn parity<F: DevicePrecision>() {
     }
 }
 
-#[test]
-fn parity_f32() {
-    parity::<f32>();
-}
-
-#[test]
-fn parity_f64() {
-    parity::<f64>();
-}
+both_precisions!(parity);
 
 /// Compares all parameters and moments.
 fn assert_same_state(what: &str, seen: &Trainer<f64>, expected: &Trainer<f64>) {
@@ -164,7 +156,7 @@ fn parity_of_a_run_that_moves_between_devices() {
     let mut on_gpu = on_device(&device, &start);
     let mut seen = steps(&mut on_gpu, 4);
     let mut back = on_gpu.fetch().expect("it runs").clone();
-    assert_eq!(back.step, 4);
+    assert_eq!(back.steps_taken, 4);
     seen.extend(steps(&mut back, 4));
     seen.extend(steps(&mut on_device(&device, &back), 4));
     assert_close("losses", &losses(&seen), &losses(&expected), within);
@@ -182,5 +174,5 @@ fn parity_of_what_is_not_finite() {
     let (x, labels) = split(IMAGES, 1, SIZE).train.batch(&[0, 1, 2, 3]);
     let expected = host.step(x.clone(), &labels).expect_err("a NaN").to_string();
     assert_eq!(on_gpu.step(x, &labels).expect_err("a NaN").to_string(), expected);
-    assert_eq!(on_gpu.trainer().step, 0);
+    assert_eq!(on_gpu.trainer().steps_taken, 0);
 }

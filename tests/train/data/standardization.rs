@@ -54,15 +54,7 @@ fn standardized_training_images_have_mean_0_and_deviation_1<F: Precision>() {
     assert_eq!(all::<F>(&data), plain);
 }
 
-#[test]
-fn standardized_training_images_have_mean_0_and_deviation_1_f32() {
-    standardized_training_images_have_mean_0_and_deviation_1::<f32>();
-}
-
-#[test]
-fn standardized_training_images_have_mean_0_and_deviation_1_f64() {
-    standardized_training_images_have_mean_0_and_deviation_1::<f64>();
-}
+both_precisions!(standardized_training_images_have_mean_0_and_deviation_1);
 
 #[test]
 fn test_images_are_standardized_by_the_training_images() {
