@@ -5,6 +5,7 @@ use super::figures::{self, FigureFormats};
 use super::intervals::Intervals;
 use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::output::line;
+use super::table::number;
 use super::threads::Threads;
 use super::train::{RUNS, in_free_directory, resume_command};
 use super::training::{self, Changes};
@@ -22,13 +23,16 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and
-error by epoch in one picture; compare.json tells how the runs begin. With --warmup, the default of
-deep networks, or --init there are two more, hard/ and straight-through/, which compute with
-quantized weights once the network has learned. All have one schedule and seed. Unless --codebook or --init-levels is given, the
-levels of these two are those of k-means; those of the first two begin as in `train`, whose options and defaults apply. The table has the accuracies on the test images, and the NLL of the quantized weights on them; with
---validation the errors in the figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add --data if the data have
-moved.
+The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and error by epoch in one \
+picture; compare.json tells how the runs begin. With --warmup, the default of deep networks, or --init there are two \
+more, hard/ and straight-through/, which compute with quantized weights once the network has learned. All have one \
+schedule and seed, and the options and defaults of `train`. The levels of hard/ and straight-through/ are fitted by \
+k-means, also where those of the first two are not, unless --codebook or --init-levels is given, a layer has fewer \
+weights than levels, or, for hard/, the prior is vnq.
+
+The table has the accuracies on the test images, and the NLL of the quantized weights on them; with --validation the \
+errors in the figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add \
+--data if the data have moved.
 
 Examples:
   spikeslab compare lenet5
@@ -190,12 +194,12 @@ fn table(outcomes: &[Outcomes]) -> std::result::Result<(), Failure> {
     line(&format!("{:<26}{:>10}{:>11}{:>9}{:>15}{:>9}", "", "mean", "quantized", "NLL", "quantized loss", "bytes"))?;
     for Outcomes { curve, result } in outcomes {
         line(&format!(
-            "{:<26}{:>9.2}%{:>10.2}%{:>9.4}{:>15.4}{:>9}",
+            "{:<26}{:>9.2}%{:>10.2}%{:>9}{:>15}{:>9}",
             curve.label,
             100.0 * result.accuracy_mean,
             100.0 * result.accuracy_quantized,
-            result.nll_quantized,
-            result.quantized_loss,
+            number(result.nll_quantized),
+            number(result.quantized_loss),
             result.packed_bytes,
         ))?;
     }

@@ -83,7 +83,7 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// A data set, as for `train` [default: for a run its own data, which must be unchanged; for a packed model the
+    /// A data set, as for `train` or of test images alone [default: for a run its own data, which must be unchanged; for a packed model the
     /// embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -142,7 +142,8 @@ fn command(arguments: &EvalArguments) -> Outcome {
             let dir = arguments.data.as_deref().or(config.data.as_deref());
             let data = match &arguments.data {
                 Some(path) => {
-                    data_at(path, reads_coarse(&config, path, arguments.coarse)?, config.trained_on.as_ref())?
+                    let coarse = reads_coarse(&config, path, arguments.coarse)?;
+                    data_at(path, coarse, checkpoint.network.graph(), config.trained_on.as_ref())?
                 }
                 None => own_data(&config, arguments.coarse || config.coarse)?,
             };

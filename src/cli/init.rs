@@ -70,24 +70,11 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
     safetensors::about(path)
 }
 
-/// The standardization of the images `data` in a run that begins with the weights at `path`: the one that these record
-/// or, if they record none, `own`, whose error is then returned.
-pub(super) fn standardization(
-    path: &Path,
-    own: Result<Option<Standardization>>,
-    data: &Dataset,
-) -> Result<Option<Standardization>> {
-    match about(path)? {
-        Some(about) => {
-            check_about(path, &about, data)?;
-            Ok(about.standardization)
-        }
-        None => {
-            let own = own?;
-            tell_unknown(path, own.is_some());
-            Ok(own)
-        }
-    }
+/// The standardization that the weights at `path` record, if they record one, for a training on `data`.
+pub(super) fn recorded(path: &Path, data: &Dataset) -> Result<Option<Option<Standardization>>> {
+    let Some(about) = about(path)? else { return Ok(None) };
+    check_about(path, &about, data)?;
+    Ok(Some(about.standardization))
 }
 
 /// Checks that images fit what the weights at `path` record about the images of their network: the standardization must

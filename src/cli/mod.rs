@@ -191,5 +191,5 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn command_of(text: &str) -> String {
     let usage = text.rsplit_once("\n\nUsage: ").map_or("spikeslab", |(_, usage)| usage);
     let words = usage.lines().next().unwrap_or_default().split_whitespace();
-    words.take_while(|word| word.starts_with(|first: char| first.is_alphabetic())).collect::<Vec<_>>().join(" ")
+    words.take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase())).collect::<Vec<_>>().join(" ")
 }

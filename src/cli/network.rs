@@ -107,7 +107,9 @@ fn aligned(lines: &[String]) -> Vec<String> {
     let cut = |line: &str| -> (String, String) {
         let line = line.trim_start();
         match line.split_once(' ') {
-            Some((name, operation)) if !OPERATIONS.contains(&name) => (name.to_string(), operation.to_string()),
+            Some((name, operation)) if !OPERATIONS.contains(&name) => {
+                (name.to_string(), operation.trim_start().to_string())
+            }
             _ => (String::new(), line.to_string()),
         }
     };

@@ -203,25 +203,28 @@ impl TrainingOptions {
         let names = self.init_names.as_deref();
         let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let standardization = match &self.init {
-            Some(path) => Ok(init::standardization(path, own, &data.train)?),
-            None => own,
-        };
+        let recorded = self.init.as_deref().map(|path| init::recorded(path, &data.train)).transpose()?.flatten();
+        let is_unknown = self.init.is_some() && recorded.is_none();
+        let standardization = recorded.clone().map_or(own, Ok);
         let is_standardized = matches!(standardization, Ok(Some(_)));
         let student = Student { graph: &graph, data: &data.train, standardized: is_standardized };
         let teacher = self.teacher.as_deref().map(|path| student.begin(path, share)).transpose()?;
         // The teacher and the student compute with the same pixels.
         let (teacher, standardization) = match teacher {
             Some((teacher, Some(images))) => {
-                // Weights without a record of their standardization do not contradict the teacher's.
-                let recorded = self.init.as_deref().map(init::about).transpose()?.flatten();
-                if recorded.is_some() && images.standardization != standardization? {
+                if recorded.is_some_and(|recorded| images.standardization != recorded) {
                     let expected = "a teacher of images standardized as those of the weights of --init";
                     return Err(Error::file(&teacher.path, expected, "another standardization").into());
                 }
                 (Some(teacher), images.standardization)
             }
-            teacher => (teacher.map(|(teacher, _)| teacher), standardization?),
+            teacher => {
+                let standardization = standardization?;
+                if let (true, Some(path)) = (is_unknown, &self.init) {
+                    init::tell_unknown(path, standardization.is_some());
+                }
+                (teacher.map(|(teacher, _)| teacher), standardization)
+            }
         };
         let config = Config {
             version: VERSION,

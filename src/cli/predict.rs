@@ -17,6 +17,7 @@ use crate::train::uncertainty::Accumulator;
 use clap::Args;
 use ndarray::{Array4, ArrayView1};
 use serde::Serialize;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -51,7 +52,7 @@ pub(super) struct PredictArguments {
     /// Files of images [default: the test images of the data]
     #[arg(value_name = "IMAGE", conflicts_with = "data")]
     images: Vec<PathBuf>,
-    /// Predict the test images of a data set, as for `train` [default: for a run its own data; for a packed model the
+    /// Predict the test images of a data set, as for `train` or of test images alone [default: for a run its own data; for a packed model the
     /// embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -125,16 +126,16 @@ fn command(arguments: &PredictArguments) -> Outcome {
     }
     let data = match (&source, &arguments.data) {
         (Source::Run(config, _), Some(dir)) => {
-            data_at(dir, reads_coarse(config, dir, arguments.coarse)?, config.trained_on.as_ref())?
+            let coarse = reads_coarse(config, dir, arguments.coarse)?;
+            data_at(dir, coarse, model.graph(), config.trained_on.as_ref())?
         }
-        (Source::Run(config, checkpoint), None) => {
-            let data = own_data(config, arguments.coarse || config.coarse)?;
-            check_data(&arguments.source, config, checkpoint, &data)?;
-            data
-        }
+        (Source::Run(config, _), None) => own_data(config, arguments.coarse || config.coarse)?,
         (Source::Packed(model), dir) => data_for(model, dir.as_deref(), arguments.coarse)?,
     };
     check_images(&data.test, model.graph(), model.trained_on.as_ref())?;
+    if let (Source::Run(config, checkpoint), None) = (&source, &arguments.data) {
+        check_data(&arguments.source, config, checkpoint, &data)?;
+    }
     of_data(arguments, &model, &predictor, &data.test)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -180,43 +181,52 @@ enum Predictor<'a> {
 }
 
 impl Predictor<'_> {
-    /// The predictions for images (B, C, H, W), pixels in [0, 1], of classes with these names.
-    fn predict(&self, names: &[String], x: Array4<f32>) -> Result<Vec<Prediction>> {
+    /// Predicts `images` images of classes with these names, and calls `show` with the number and the prediction of
+    /// each. `batch` returns the images in a range (B, C, H, W), pixels in [0, 1], of which `at_once` are predicted
+    /// together.
+    fn each(
+        &self,
+        names: &[String],
+        (images, at_once): (usize, usize),
+        batch: &dyn Fn(Range<usize>) -> Array4<f32>,
+        show: &mut dyn FnMut(usize, Prediction) -> std::result::Result<(), Failure>,
+    ) -> std::result::Result<(), Failure> {
+        let ranges = || (0..images).step_by(at_once).map(|first| first..images.min(first + at_once));
         match self {
-            Self::One(executor) => {
-                let logits = executor.predict(x)?;
+            Self::One(executor) => ranges().try_for_each(|range| {
+                let logits = executor.predict(batch(range.clone()))?;
                 if let Some(odd) = logits.iter().find(|logit| !logit.is_finite()) {
-                    return Err(Error::tensor("logits", "finite numbers", odd));
+                    return Err(Error::tensor("logits", "finite numbers", odd).into());
                 }
                 let log_probabilities = log_softmax(logits.mapv(f64::from));
-                let rows = log_probabilities.outer_iter().zip(logits.outer_iter());
-                Ok(rows
-                    .map(|(row, logits)| Prediction { logits: Some(logits.to_vec()), ..of_row(names, row) })
-                    .collect())
+                range.zip(log_probabilities.outer_iter().zip(logits.outer_iter())).try_for_each(|(i, (row, logits))| {
+                    show(i, Prediction { logits: Some(logits.to_vec()), ..of_row(names, row) })
+                })
+            }),
+            Self::Drawn(drawn) => {
+                let mut sum = Accumulator::new(images, names.len());
+                for number in 0..drawn.samples {
+                    let network = draw(drawn.network, drawn.seed, number, false);
+                    for range in ranges() {
+                        let mut x = batch(range.clone());
+                        if let Some(standardization) = drawn.standardization {
+                            standardization.apply(&mut x);
+                        }
+                        sum.add(range.start, network.predict(x, &WeightMode::Mean)?.view())?;
+                    }
+                }
+                let mean = sum.mean(drawn.samples);
+                let (entropy, expected, mutual) = (mean.entropy(), mean.expected_entropy(), mean.mutual_information());
+                mean.log_probabilities().outer_iter().enumerate().try_for_each(|(i, row)| {
+                    let uncertainty = Uncertainty {
+                        entropy: entropy[i],
+                        expected_entropy: expected[i],
+                        mutual_information: mutual[i],
+                    };
+                    show(i, Prediction { uncertainty: Some(uncertainty), ..of_row(names, row) })
+                })
             }
-            Self::Drawn(drawn) => drawn.predict(names, x),
         }
-    }
-}
-
-impl Drawn<'_> {
-    fn predict(&self, names: &[String], mut x: Array4<f32>) -> Result<Vec<Prediction>> {
-        if let Some(standardization) = self.standardization {
-            standardization.apply(&mut x);
-        }
-        let mut sum = Accumulator::new(x.dim().0, names.len());
-        for number in 0..self.samples {
-            let logits = draw(self.network, self.seed, number, false).predict(x.clone(), &WeightMode::Mean)?;
-            sum.add(0, logits.view())?;
-        }
-        let mean = sum.mean(self.samples);
-        let (entropy, expected, mutual) = (mean.entropy(), mean.expected_entropy(), mean.mutual_information());
-        let of_image = |(i, row): (usize, ArrayView1<'_, f64>)| {
-            let uncertainty =
-                Uncertainty { entropy: entropy[i], expected_entropy: expected[i], mutual_information: mutual[i] };
-            Prediction { uncertainty: Some(uncertainty), ..of_row(names, row) }
-        };
-        Ok(mean.log_probabilities().outer_iter().enumerate().map(of_image).collect())
     }
 }
 
@@ -247,17 +257,14 @@ fn of_data(
         None => image.to_string(),
     };
     let longest = (0..data.len()).map(|image| shown(image).chars().count()).max().unwrap_or(0).max(6);
-    let numbers: Vec<usize> = (0..data.len()).collect();
-    for numbers in numbers.chunks(images_at_once(model.graph())) {
-        let (x, labels) = data.batch(numbers);
-        for (prediction, (image, label)) in predictor.predict(&names, x)?.into_iter().zip(numbers.iter().zip(labels)) {
-            let place = format!("{:<longest$}  label {:<width$}  ", shown(*image), named(&names, label));
-            let file = data.file(*image).map(|path| path.display().to_string());
-            let prediction = Prediction { file, image: Some(*image), label: Some(label), ..prediction };
-            print(arguments, &names, &place, &prediction)?;
-        }
-    }
-    Ok(())
+    let batch = |range: Range<usize>| data.batch(&range.collect::<Vec<_>>()).0;
+    predictor.each(&names, (data.len(), images_at_once(model.graph())), &batch, &mut |image, prediction| {
+        let label = usize::from(data.labels()[image]);
+        let place = format!("{:<longest$}  label {:<width$}  ", shown(image), named(&names, label));
+        let file = data.file(image).map(|path| path.display().to_string());
+        let prediction = Prediction { file, image: Some(image), label: Some(label), ..prediction };
+        print(arguments, &names, &place, &prediction)
+    })
 }
 
 /// Predicts and prints the images in files. All files are read before anything is printed.
@@ -271,18 +278,16 @@ fn of_files(
     let images = arguments.images.iter().map(read).collect::<Result<Vec<_>>>()?;
     let shown: Vec<String> = arguments.images.iter().map(|path| Escaped::whole(path.display()).to_string()).collect();
     let longest = shown.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let files = arguments.images.iter().zip(&shown).collect::<Vec<_>>();
     let names = model.class_names();
-    let batch_size = images_at_once(model.graph());
-    for (files, images) in files.chunks(batch_size).zip(images.chunks(batch_size)) {
-        let x = Array4::from_shape_vec((images.len(), channels, height, width), images.concat());
-        let x = x.expect("images of the model's shape");
-        for (prediction, (path, shown)) in predictor.predict(&names, x)?.into_iter().zip(files) {
-            let prediction = Prediction { file: Some(path.display().to_string()), ..prediction };
-            print(arguments, &names, &format!("{shown:<longest$}  "), &prediction)?;
-        }
-    }
-    Ok(())
+    let batch = |range: Range<usize>| {
+        let x = Array4::from_shape_vec((range.len(), channels, height, width), images[range].concat());
+        x.expect("images of the model's shape")
+    };
+    predictor.each(&names, (images.len(), images_at_once(model.graph())), &batch, &mut |image, prediction| {
+        let file = Some(arguments.images[image].display().to_string());
+        let place = format!("{:<longest$}  ", shown[image]);
+        print(arguments, &names, &place, &Prediction { file, ..prediction })
+    })
 }
 
 /// The classes, the most probable first; classes with equal probabilities in the order of their numbers.

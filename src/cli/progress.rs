@@ -66,7 +66,10 @@ impl<'a> Progress<'a> {
             bar,
             on_terminal,
             has_head: false,
-            second_phase: Some(trainer.first_phase_steps()).filter(|steps| *steps > trainer.steps_taken),
+            // The row of the epoch in which a run was stopped is still to be printed.
+            second_phase: Some(trainer.first_phase_steps()).filter(|begins| {
+                *begins > 0 && *begins >= trainer.steps_taken - trainer.steps_taken % trainer.steps_per_epoch()
+            }),
             failure: None,
         }
     }

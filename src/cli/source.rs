@@ -186,19 +186,26 @@ pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -
             _ => Ok(data),
         };
     };
-    data_at(path, coarse, trained_on)
+    data_at(path, coarse, model.graph(), trained_on)
 }
 
-/// The data set at `path`, to evaluate a model that was trained on `trained_on`. It may have test images alone, and
-/// these may be of some of the model's classes. If it has no test images of its own and is not the data set that the
-/// model was trained on, a note says which images are used.
-pub(super) fn data_at(path: &Path, coarse: bool, trained_on: Option<&TrainedOn>) -> Result<Split> {
+/// The data set at `path`, to evaluate a model of `graph` that was trained on `trained_on`. It may have test images
+/// alone, and these may be of some of the model's classes. If it has no test images of its own and is not the data set
+/// that the model was trained on, a note says which images are used.
+pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Option<&TrainedOn>) -> Result<Split> {
     let mut data = load_to_evaluate(Some(path), coarse)?;
+    // The pictures of a folder are grey if all are, as `predict` reads one picture.
+    if data.train.is_empty() && data.test.file(0).is_some() && graph.input[0] == 3 {
+        data.test = data.test.in_three_channels();
+    }
     let Some(own) = trained_on else { return Ok(data) };
-    if data.train.is_empty()
-        && let Some(test) = data.test.in_classes(&own.classes)
-    {
-        data.test = test;
+    if data.train.is_empty() {
+        // Arrays have numbers where the model may have names.
+        let numbers: Vec<String> = (0..own.classes.len()).map(|class| class.to_string()).collect();
+        let by_number = || Some(data.test.in_classes(&numbers)?.with_class_names(&own.classes));
+        if let Some(test) = data.test.in_classes(&own.classes).or_else(by_number) {
+            data.test = test;
+        }
     }
     let is_own = data.identity.as_ref().is_none_or(|there| there.checksum == own.checksum);
     if data.test_is_held_out && !is_own {

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
         Format::Table => table(&rows)?,
         Format::Csv => {
             line(&COLUMNS.map(|(name, _)| name).join(","))?;
-            rows.iter().try_for_each(|row| line(&cells(row).map(quoted).collect::<Vec<_>>().join(",")))?;
+            rows.iter().try_for_each(|row| line(&cells(row).map(csv_field).collect::<Vec<_>>().join(",")))?;
         }
         Format::Json => rows.into_iter().try_for_each(|row| json(&Value::Object(row).to_string()))?,
     }
@@ -204,7 +204,7 @@ fn cells(row: &Map<String, Value>) -> impl Iterator<Item = String> {
 }
 
 /// A field of CSV (RFC 4180).
-fn quoted(text: String) -> String {
+fn csv_field(text: String) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

@@ -70,6 +70,6 @@ pub(super) fn quantized_loss(loss: f64) -> String {
 }
 
 /// A number with four decimals or, if it would be too wide for a column, in powers of ten.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value.abs() < 1e5 { format!("{value:.4}") } else { format!("{value:.3e}") }
 }

@@ -110,11 +110,11 @@ fn command(arguments: &TrainArguments) -> Outcome {
 
 /// The command that continues the run or comparison in `dir`, as it is typed.
 pub(super) fn resume_command(command: &str, dir: &Path) -> String {
-    format!("spikeslab {command} --resume {}", quoted(dir))
+    format!("spikeslab {command} --resume {}", shell_quoted(dir))
 }
 
 /// A path quoted so that a shell reads it as one word, on one line.
-fn quoted(path: &Path) -> String {
+fn shell_quoted(path: &Path) -> String {
     let path = path.to_string_lossy();
     // Without `./` it would be parsed as an option.
     let path = if path.starts_with('-') { format!("./{path}").into() } else { path };

@@ -262,7 +262,8 @@ pub(crate) fn outputs(theta: &[usize]) -> usize {
     if let [_, outputs] = *theta { outputs } else { theta[0] }
 }
 
-/// Why an operation of a graph cannot fail.
+/// Why an operation of a graph cannot fail: a value has the rank and the sizes that its producer gave it, which were
+/// checked when the graph was read.
 pub(crate) const SHAPES_FIT: &str = "the graph's shapes fit";
 
 /// The product of the sizes, or `usize::MAX` if it is larger than that.

@@ -309,7 +309,6 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// A value between nodes has the rank that its producer gave it, which was checked when the graph was read.
 /// The nodes of a step have the operations that the step says.
 const SCHEDULED: &str = "the schedule is of this graph";
 

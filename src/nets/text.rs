@@ -39,7 +39,7 @@ use lines::{Place, lines, names};
 pub(crate) const OPERATIONS: [&str; 10] =
     ["conv", "dense", "norm", "relu", "max-pool", "avg-pool", "global-avg-pool", "flatten", "add", "concat"];
 /// Words that cannot be the name of a line.
-const RESERVED: [&str; 5] = ["input", "in", "of", "classes", "eps"];
+const RESERVED: [&str; 4] = ["input", "in", "of", "classes"];
 /// Prefixes that no name may have: files use them for other tensors.
 const RESERVED_PREFIXES: [&str; 3] = ["eps.", "d.", "adam."];
 const LONGEST_NAME: usize = 64;
@@ -106,6 +106,6 @@ impl Graph {
 }
 
 /// The sizes with an x between them.
-pub(crate) fn by_x(sizes: &[usize]) -> String {
+fn by_x(sizes: &[usize]) -> String {
     sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }

@@ -36,6 +36,9 @@ pub(super) fn problem<F: Stored>(inputs: &Inputs<F>, options: &Options) -> Resul
     let kl_weight = options.real_for("kl-weight", |weight: F| weight >= F::zero())?;
     let x = images(inputs)?;
     let graph = graph(options.text("network"), &x, inputs)?;
+    if graph.layers().any(|layer| layer.name == "eps") {
+        return Err(Error::option("network", "no layer named eps, with which the names of the noise begin", "one"));
+    }
     check_names(&graph, inputs)?;
     check_all_there(inputs, tensors(&graph, x.dim().0, objective.prior != Prior::None))?;
     // Every tensor's shape is compared with the graph's before the network takes memory.

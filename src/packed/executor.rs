@@ -8,6 +8,7 @@
 //! a single image differs from the order for one of several images.
 
 use super::model::PackedModel;
+use crate::arrays::STANDARD;
 use crate::error::Result;
 use crate::kernels::Way;
 use crate::kernels::packed::conv::{Buffers, Convolution};
@@ -87,10 +88,10 @@ fn logits(model: &PackedModel, schedule: &Schedule, workspaces: &Spares<Workspac
     let (images, channels, height, width) = x.dim();
     let classes = model.graph.classes();
     let x = x.as_standard_layout();
-    let x = x.as_slice().expect("in standard layout");
+    let x = x.as_slice().expect(STANDARD);
     let mut y = Array2::zeros((images, classes));
     let run = |x: &[f32], team, logits: &mut [f32]| run(model, schedule, workspaces, x, team, logits);
-    let logits = y.as_slice_mut().expect("in standard layout");
+    let logits = y.as_slice_mut().expect(STANDARD);
     if images == 1 {
         match team::size(model.graph.multiplications().fold(0, usize::saturating_add)) {
             1 => run(x, Some(1), logits),
@@ -211,7 +212,7 @@ impl Pass<'_> {
                 self.map(inputs[0], output, |pass, x, y| {
                     let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(SHAPES_FIT);
                     let means = avg_pool::forward(x, pool).expect(SHAPES_FIT).0;
-                    y.copy_from_slice(means.as_slice().expect("in standard layout"));
+                    y.copy_from_slice(means.as_slice().expect(STANDARD));
                 });
             }
             Op::Add => {
@@ -309,7 +310,7 @@ impl Pass<'_> {
         let [channels, height, width] = self.shape(input);
         let x = ArrayView4::from_shape((self.images, channels, height, width), x).expect(SHAPES_FIT);
         let sums = convolution.mean(x).expect(SHAPES_FIT);
-        y.copy_from_slice(sums.as_slice().expect("in standard layout"));
+        y.copy_from_slice(sums.as_slice().expect(STANDARD));
     }
 
     fn max_pool(&mut self, pool: &Pool, from: usize, to: usize) {
@@ -318,7 +319,7 @@ impl Pass<'_> {
             let Some(window) = unpadded(pool) else {
                 let x = ArrayView4::from_shape((pass.images, channels, height, width), x).expect(SHAPES_FIT);
                 let maxima = padded_max_pool::forward(x, pool).expect(SHAPES_FIT).0;
-                return y.copy_from_slice(maxima.as_slice().expect("in standard layout"));
+                return y.copy_from_slice(maxima.as_slice().expect(STANDARD));
             };
             let planes = x.chunks_exact(height * width).zip(y.chunks_exact_mut(output_h * output_w));
             planes.for_each(|(x, y)| max_pool(x, width, &window, y, output_w));

@@ -24,10 +24,10 @@ use ndarray::{Array2, Array4, ArrayView1};
 
 /// The most images that are evaluated together.
 const BATCH: usize = 250;
-/// The most numbers in the largest value of a network, for images that are evaluated together.
+/// The most numbers in the largest value of a network, for images that are evaluated together: 256 MiB in f32.
 const MOST_NUMBERS: usize = 1 << 26;
 
-/// The number of images that are evaluated together, so that large images do not need more memory than training.
+/// The number of images that are evaluated together: few if they are large, so that they need little memory.
 pub(crate) fn images_at_once(graph: &Graph) -> usize {
     (MOST_NUMBERS / graph.largest_value().max(1)).clamp(1, BATCH)
 }

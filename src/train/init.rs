@@ -6,7 +6,6 @@
 pub mod pytorch;
 
 use super::data::Dataset;
-use super::evaluate::images_at_once;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::EPSILON;
 use crate::nets::graph::NormLayer;
@@ -105,7 +104,7 @@ pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
     if norms.is_empty() {
         return Ok(());
     }
-    let images = data.spread(IMAGES.min(images_at_once(network.graph()).max(2)));
+    let images = data.spread(IMAGES);
     network.graph().check_batch(images.len())?;
     let (x, _) = data.batch(&images);
     let epsilon = EPSILON as f32;

@@ -1,6 +1,7 @@
 use super::Workplace;
 use crate::common::networks::preset;
 use spikeslab::nets::{Given, Graph};
+use std::collections::BTreeSet;
 use std::fs;
 
 fn graph(text: &str) -> Graph {
@@ -10,12 +11,26 @@ fn graph(text: &str) -> Graph {
 #[test]
 fn what_is_printed_is_the_text_of_the_network() {
     let place = Workplace::new();
-    for (name, input) in [("mlp", [1, 28, 28]), ("densenet:depth=7,growth=3", [3, 32, 32]), ("resnet20", [3, 32, 32])] {
+    for (name, input) in [
+        ("mlp", [1, 28, 28]),
+        ("lenet5", [1, 28, 28]),
+        ("densenet:depth=7,growth=3", [3, 32, 32]),
+        ("resnet20", [3, 32, 32]),
+    ] {
         let printed = place.succeed(&["network", name]);
         let any_classes = Given { classes: Some(100), ..Given::default() };
         assert_eq!(Graph::parse("printed", &printed, any_classes).unwrap().classes(), 100, "{name}");
         let ten = Given { classes: Some(10), ..Given::default() };
         assert_eq!(Graph::parse("printed", &printed, ten).unwrap(), preset(name, input), "{name}");
+        // Each operation begins in the same column.
+        let text = printed.lines().take_while(|line| *line != "#").filter(|line| !line.starts_with("input"));
+        let column = |line: &str| {
+            let is_named = !line.starts_with(' ');
+            let after = if is_named { line.find(' ').expect("an operation") } else { 0 };
+            after + line[after..].find(|c| c != ' ').expect("an operation")
+        };
+        let columns: BTreeSet<usize> = text.map(column).collect();
+        assert_eq!(columns.len(), 1, "{printed}");
         // The printed text, written to a file, describes the same network.
         fs::write(place.path("mine.net"), &printed).unwrap();
         assert_eq!(place.succeed(&["network", "mine.net"]), printed);

@@ -354,8 +354,10 @@ fn arguments_that_are_not_known_are_answered_with_the_help_to_read() {
         (&["explain", "foo"], "see spikeslab explain --help"),
         (&["export", "run"], "see spikeslab export --help"),
         (&["eval", "run", "--recalibrate", "10"], "see spikeslab eval --help"),
+        (&["oracle", "--json"], "see spikeslab oracle --help"),
         (&["train", "mlp", "--codebok", "1"], "there is --codebook"),
     ] {
-        place.refuse(arguments, 2, &[help]);
+        let line = place.refuse(arguments, 2, &[]);
+        assert!(line.trim_end().ends_with(help), "{line}");
     }
 }

@@ -2,6 +2,12 @@
 
 use super::{SHORT, Workplace, assert_same_results};
 use serde_json::{Value, json};
+use spikeslab::nets::Network;
+use spikeslab::train::checkpoint::{self, Origin};
+use spikeslab::train::config::Config;
+use spikeslab::train::data::load;
+use spikeslab::train::fit::{Control, EpochMetrics, Observer, Position, fit};
+use spikeslab::train::{Loss, Trainer, Training};
 use std::fs;
 
 fn config(place: &Workplace, run: &str) -> Value {
@@ -28,6 +34,57 @@ fn a_hard_training_ends_at_the_levels_of_each_layer() {
     let packed: Value =
         serde_json::from_str(&place.succeed(&["eval", "run/model.packed", "--data", "data", "--json"])).unwrap();
     assert_eq!(packed["accuracy_quantized"], eval["accuracy_quantized"]);
+}
+
+/// What is printed of the settings, the phases and the test images; a run that goes on says from where, and tells of the
+/// phase in the epoch in which it begins.
+#[test]
+fn the_settings_and_the_phases_are_printed() {
+    let place = Workplace::new();
+    let options = ["--warmup", "0.5", "--weight-decay", "0.1", "--seed", "7"];
+    let printed = place.train("run", &[&HARD[..], &options].concat());
+    let at = |text: &str| printed.find(text).unwrap_or_else(|| panic!("{text:?} in {printed}"));
+    at("batches of 32, learning rate 0.01, weight decay 0.1, κ 20, seed 7\n");
+    at("The last step replaces each weight by its level.\n");
+    assert!(at("epoch   1/2") < at("second phase after step 8\n") && at("second phase") < at("epoch   2/2"));
+    assert!(at("\non 64 test images:\n") < at("\nmean "));
+    assert!(!printed.contains("goes on after step"));
+    // The checkpoint of the end of the first phase.
+    fs::create_dir(place.path("cut")).unwrap();
+    fs::write(place.path("cut/config.json"), place.read("run/config.json")).unwrap();
+    let config: Config = serde_json::from_slice(&place.read("run/config.json")).unwrap();
+    let data = load(Some(&place.path("data")), false).unwrap();
+    let graph = config.graph(&data.train).unwrap();
+    let codebook = config.check(data.train.len()).unwrap();
+    let mut network = Network::new(graph, &codebook);
+    network.initialize(config.recipe.seed);
+    let mut trainer = Trainer::new(network, config.recipe.clone(), data.train.len()).unwrap();
+    let mut stop = StopAfter(8);
+    fit(&mut trainer, &data, Position::default(), &mut stop).unwrap();
+    let position = Position { epoch: 1, ..Position::default() };
+    let origin = Origin::new(&config, data.test.checksum());
+    let path = place.path("cut/checkpoint.safetensors");
+    fs::write(&path, checkpoint::checked_bytes(&path, &trainer, &position, Some(&origin)).unwrap()).unwrap();
+    let metrics = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    fs::write(place.path("cut/metrics.jsonl"), metrics.split_inclusive('\n').take(1).collect::<String>()).unwrap();
+    let resumed = place.succeed(&["train", "--resume", "cut"]);
+    assert!(resumed.contains("goes on after step 8 of 16\n"), "{resumed}");
+    let at = |text: &str| resumed.find(text).unwrap_or_else(|| panic!("{text:?} in {resumed}"));
+    assert!(at("second phase after step 8\n") < at("epoch   2/2"));
+    assert_same_results(&place, "run", "cut");
+}
+
+/// Stops a training after some steps, at the end of an epoch.
+struct StopAfter(u64);
+
+impl Observer<f32> for StopAfter {
+    fn after_step(&mut self, _: &mut dyn Training<f32>, _: &Position, _: &Loss) -> spikeslab::Result<Control> {
+        Ok(Control::Continue)
+    }
+
+    fn after_epoch(&mut self, trainer: &Trainer<f32>, _: &Position, _: EpochMetrics) -> spikeslab::Result<Control> {
+        Ok(if trainer.steps_taken >= self.0 { Control::Stop } else { Control::Continue })
+    }
 }
 
 #[test]

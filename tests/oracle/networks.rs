@@ -195,3 +195,17 @@ fn the_levels_of_an_unquantized_layer_are_not_checked() {
     of(&[-0.2, 0.2]).unwrap();
     assert_error(of(&[-0.2, 0.0, 0.2]), &["fc2.levels", "without a zero level"]);
 }
+
+/// eps.theta would be the noise of the layer theta and the θ of the layer eps.
+#[test]
+fn a_layer_named_eps_is_refused() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let path = dir.path().join("eps.net");
+    std::fs::write(&path, "flatten\neps dense 2\ntheta dense 2").unwrap();
+    let tensor = |shape: &[usize]| Tensor { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()] };
+    let matrix = |name: &str| Stored::floats::<f64>(name, &tensor(&[2, 2]));
+    let x = Stored::floats::<f64>("x", &tensor(&[1, 1, 1, 2]));
+    let tensors = [x, Stored::integers("labels", &tensor(&[1])), matrix("eps.theta"), matrix("theta.theta")];
+    let seen = run("network", Some(&tensors), &[("network", path.display().to_string())]);
+    assert_error(seen, &["network", "no layer named eps"]);
+}

@@ -62,7 +62,7 @@ fn percent(share: f64) -> String {
 }
 
 fn four(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_string(), |value| format!("{value:.4}"))
+    value.map_or_else(|| "-".to_string(), table::number)
 }
 
 fn figures() -> Vec<Row<'static>> {

@@ -1,6 +1,11 @@
 // The label of an image that is ignored.
 constexpr u32 IGNORED = 0xFFFFFFFFu;
 
+// w ln p; 0 for a class of weight 0, also where the logarithm is −∞. A NaN stays a NaN.
+DEVICE f64 weighted(real w, real log) {
+    return w == 0 && log == log ? 0 : (f64)w * (f64)log;
+}
+
 // Softmax of each row, and the mean negative log-likelihood of the labels. One block, whose threads process one row
 // after another.
 extern "C" __global__ void forward(const real *logits, const u32 *labels, const real *class_weights, real *softmax,
@@ -12,8 +17,8 @@ extern "C" __global__ void forward(const real *logits, const u32 *labels, const 
         f64 of_all = 0;
         for (u32 k = 0; k < classes; k++) {
             real log_softmax = row.of(k);
-            if (k == labels[b]) sum -= (1 - smoothing) * (f64)class_weights[k] * (f64)log_softmax;
-            of_all += (f64)class_weights[k] * (f64)log_softmax;
+            if (k == labels[b]) sum -= (1 - smoothing) * weighted(class_weights[k], log_softmax);
+            of_all += weighted(class_weights[k], log_softmax);
             out[k] = c_exp(log_softmax);
         }
         if (smoothing > 0 && labels[b] != IGNORED) sum -= smoothing / (f64)classes * of_all;

@@ -9,7 +9,8 @@
 //! Each image is a PNG or JPEG file, recognized by the ending of its name. All images have the same size, and if one
 //! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
 //! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
-//! same ones as long as the images stay the same. A folder `test` alone is a data set to evaluate on. An image beside
+//! same ones as long as the images stay the same. A folder with
+//! nothing but `test` in it is a data set to evaluate on. An image beside
 //! these folders is refused. The order of the images is shuffled, also the same
 //! in every run, so that the first images are of all classes. Files and folders whose names begin with a dot are
 //! ignored.
@@ -57,7 +58,7 @@ pub fn load(dir: &Path) -> Result<Split> {
     if train.as_deref() != Some(dir)
         && let Some(other) = beside
     {
-        let expected = "no folders beside train and test; the option --validation SHARE holds out training images";
+        let expected = "no folders beside train and test; train --validation SHARE holds out training images";
         return Err(Error::file(dir, expected, other));
     }
     for dir in [&train, &test].into_iter().flatten() {
@@ -66,7 +67,13 @@ pub fn load(dir: &Path) -> Result<Split> {
             return Err(Error::file(dir, "images only in the folders of their classes", image));
         }
     }
-    let classes = classes(train.as_deref().or(test.as_deref()).unwrap_or(dir))?;
+    let (of_classes, fewest) = match (&train, &test) {
+        (Some(train), _) => (train.as_path(), 2),
+        // A model that is evaluated on the images may have more classes.
+        (None, Some(test)) => (test.as_path(), 1),
+        (None, None) => (dir, 2),
+    };
+    let classes = classes(of_classes, fewest)?;
     let labelled = [(&train, true), (&test, false)]
         .map(|(dir, is_complete)| dir.as_ref().map(|dir| list(dir, &classes, is_complete)).transpose());
     let [train, test] = labelled;
@@ -111,11 +118,11 @@ fn names(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The names of the class folders, in the order of the classes.
-fn classes(dir: &Path) -> Result<Vec<String>> {
+/// The names of the class folders, at least `fewest`, in the order of the classes.
+fn classes(dir: &Path, fewest: usize) -> Result<Vec<String>> {
     let mut classes = folders(dir)?;
-    if !(2..=MOST_CLASSES).contains(&classes.len()) {
-        let expected = format!("2 to {MOST_CLASSES} folders, one for each class");
+    if !(fewest..=MOST_CLASSES).contains(&classes.len()) {
+        let expected = format!("{fewest} to {MOST_CLASSES} folders, one for each class");
         return Err(Error::file(dir, expected, classes.len()));
     }
     if classes.iter().all(|name| name.parse::<u64>().is_ok()) {

@@ -10,7 +10,7 @@ use ndarray_rand::rand::seq::SliceRandom;
 pub(super) const TEST_SHARE: f64 = 0.2;
 
 /// The purpose of a random choice of images. Each purpose has its own random numbers, which no seed changes, so that
-/// every run and every evaluation holds out the same images.
+/// every run and every evaluation on the same images holds out the same ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Choice {
     /// Test images, if a data set has none.

@@ -5,8 +5,8 @@
 //! | a directory with four files named like MNIST's | see [`mnist`] |
 //! | one of these four files, where a directory has several such sets | see [`mnist`] |
 //! | a directory with the files of CIFAR-10 or CIFAR-100 | see [`cifar`] |
-//! | a directory with a folder of images for each class, or with such folders in `train` and `test` | see [`folder`] |
-//! | a file whose name ends in `.npz` | see [`npz`] |
+//! | a directory with a folder of images for each class, or with such folders in `train` and `test`; to evaluate on, in `test` alone | see [`folder`] |
+//! | a file whose name ends in `.npz`; to evaluate on, of test images alone | see [`npz`] |
 
 use std::collections::BTreeSet;
 use std::fs;

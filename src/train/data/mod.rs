@@ -116,6 +116,16 @@ impl Dataset {
         Some(Self { labels, class_names: names.to_vec(), ..self.clone() })
     }
 
+    /// The same images in three channels; grey images have the same plane in each.
+    pub fn in_three_channels(&self) -> Self {
+        let [channels, height, width] = self.shape;
+        if channels != 1 {
+            return self.clone();
+        }
+        let images = self.images.chunks_exact(height * width).flat_map(|plane| plane.repeat(3)).collect();
+        Self { images, shape: [3, height, width], ..self.clone() }
+    }
+
     /// The same images with the file of each.
     ///
     /// # Panics

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats of 16, 32 or 64 bits, all from 0 to 1, or from 0 to 255 with one above 128 |
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535, also as floats |
-//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, always the same ones; where they are alone, there are no training images |
+//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, the same ones as long as the data stay the same; where they are alone, there are no training images |
 //!
 //! Floats are rounded to bytes, since the images of a data set are stored as bytes; numbers from 0 to 1 are first
 //! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
@@ -43,7 +43,8 @@ pub fn load(path: &Path) -> Result<Split> {
 /// # Errors
 /// [`Error::File`] if the file is not a zip archive with the arrays, an array is not as in the table above, is shorter
 /// or longer than its header says, has no number, more than [`MOST_BYTES`] numbers or more than 4 · [`MOST_BYTES`]
-/// bytes, there are fewer than two classes, or a class has no training image; [`Error::Io`] if the file cannot be read.
+/// bytes as stored or as read; if there are training images, but fewer than two classes, or none of a class; [`Error::Io`]
+/// if the file cannot be read.
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
     if file.has("x_test") && file.has("y_test") && !file.has("x_train") && !file.has("y_train") {
@@ -63,7 +64,7 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let is_held_out = tests.is_none();
     let (train, test) = match tests {
         Some((x, y)) => {
-            if scale == 1.0 && x.values.scale() == Ok(255.0) {
+            if scale.factor == 1.0 && x.values.scale() == Ok(255.0) {
                 let expected = "x_test from 0 to 255, as x_train";
                 return Err(Error::file(path, expected, "numbers from 0 to 1"));
             }
@@ -99,18 +100,26 @@ fn named(path: &Path, train: Dataset, test: Dataset) -> Result<Split> {
     Ok(known::named(train, test, &known::place(path), &format!("{path:?}")))
 }
 
-/// The factor by which the numbers of the images `name` become bytes.
-fn scale_of(path: &Path, name: &str, images: &Numbers) -> Result<f64> {
-    images.values.scale().map_err(|seen| {
+/// The factor by which the numbers of images become bytes, and the array that it comes from.
+#[derive(Clone, Copy)]
+struct Scale {
+    factor: f64,
+    of: &'static str,
+}
+
+/// The scale of the images in the array `name`.
+fn scale_of(path: &Path, name: &'static str, images: &Numbers) -> Result<Scale> {
+    let factor = images.values.scale().map_err(|seen| {
         let expected = format!(
             "floats from 0 to 1, or from 0 to 255 with one above 128, in {name}: pixels before any normalization"
         );
         Error::file(path, expected, seen)
-    })
+    })?;
+    Ok(Scale { factor, of: name })
 }
 
 /// The data set of the arrays `x`, images, and `y`, their labels.
-fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Numbers), scale: f64) -> Result<Dataset> {
+fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Numbers), scale: Scale) -> Result<Dataset> {
     let layout = x.shape.get(1..).and_then(Layout::of);
     let layout = layout.ok_or_else(|| Error::file(path, format!("{x_name} of {SHAPES}"), format!("{:?}", x.shape)))?;
     let count = x.shape.first().copied().unwrap_or(0);
@@ -121,10 +130,11 @@ fn dataset(path: &Path, (x_name, x): (&str, Numbers), (y_name, y): (&str, Number
     let labels = y
         .labels()
         .map_err(|seen| Error::file(path, format!("{y_name} of whole numbers from 0 to {}", MOST_CLASSES - 1), seen))?;
-    let as_elsewhere = if x_name == "x_train" { "" } else { ", as in x_train" };
+    let as_elsewhere = if x_name == scale.of { String::new() } else { format!(", as in {}", scale.of) };
+    let most = 255.0 / scale.factor;
     let pixels = x
-        .bytes(scale)
-        .map_err(|seen| Error::file(path, format!("{x_name} from 0 to {}{as_elsewhere}", 255.0 / scale), seen))?;
+        .bytes(scale.factor)
+        .map_err(|seen| Error::file(path, format!("{x_name} from 0 to {most}{as_elsewhere}"), seen))?;
     let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     let data = Dataset::new(layout.channels_first(pixels), labels, layout.shape, classes);
     data.map_err(|error| Error::file(path, format!("images in {x_name}"), error))
@@ -142,11 +152,13 @@ impl Numbers {
         match &self.values {
             Values::Bytes(bytes) => labels_of(bytes.iter().copied().map(i64::from)),
             Values::Integers(integers) => labels_of(integers.iter().copied()),
-            Values::Floats(floats) => match floats.iter().position(|float| float.fract() != 0.0) {
-                Some(i) => Err(format!("{} at index {i}", floats[i])),
-                // A float beyond i64 becomes its largest number, which is no label either.
-                None => labels_of(floats.iter().map(|float| *float as i64)),
-            },
+            Values::Floats(floats) => {
+                let label = |(i, float): (usize, &f32)| match *float as u16 {
+                    label if f32::from(label) == *float => Ok(label),
+                    _ => Err(format!("{float} at index {i}")),
+                };
+                floats.iter().enumerate().map(label).collect()
+            }
         }
     }
 

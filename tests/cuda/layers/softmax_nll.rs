@@ -37,6 +37,15 @@ fn parity<F: DevicePrecision>() {
         let dlogits = on_gpu::backward(&cache_on_gpu).expect("it runs");
         assert_parity("softmax_nll", &format!("dlogits, {weighting:?}"), &dlogits, &softmax_nll::backward(&cache));
     }
+    // A class of weight 0 does not count, also where its logarithm is −∞.
+    let (one, huge) = (F::one(), F::max_value());
+    let logits = ndarray::array![[huge, -huge, one], [one, one, one]];
+    let weights = ndarray::array![one, F::zero(), one];
+    let weighting = Weighting { class_weights: Some(weights.view()), ..Weighting::default() };
+    let (nll, _) = weighting.forward(logits.view(), &[1, 0]).unwrap();
+    let (nll_on_gpu, _) = on_gpu::forward_weighted(&weighting, &on_device(&device, &logits), &[1, 0]).expect("it runs");
+    assert!(nll.is_finite());
+    assert_parity("softmax_nll", "nll, a class of weight 0", &nll_on_gpu, &[nll]);
     let logits = on_device(&device, &Array2::<F>::zeros((2, 3)));
     assert_error(on_gpu::forward(&logits, &[0, 3]), &["labels", "below 3"]);
     assert_error(on_gpu::forward(&logits, &[0]), &["labels", "[2]", "[1]"]);

@@ -127,7 +127,7 @@ fn what_cannot_be_trained_on_is_refused() {
     let val = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")]);
     assert_eq!(
         refused(&val),
-        "DIR: expected no folders beside train and test; the option --validation SHARE holds out training images (saw: val)"
+        "DIR: expected no folders beside train and test; train --validation SHARE holds out training images (saw: val)"
     );
 }
 

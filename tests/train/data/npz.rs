@@ -196,7 +196,7 @@ fn arrays_that_are_missing_or_misshapen() {
     }
     let message = "digits.npz: expected y_train of 10 labels, one for each image in x_train (saw: shape [9])";
     assert_eq!(refused("y_train", &bytes("(9,)", &[0; 9])), message);
-    for (float, seen) in [(1.5_f64, "1.5"), (1e30, "9223372036854775807")] {
+    for (float, seen) in [(1.5_f64, "1.5"), (65536.0, "65536"), (-1.0, "-1")] {
         let floats = npy("'<f8'", "(10,)", "False", &float.to_le_bytes().repeat(10));
         let message = format!("digits.npz: expected y_train of whole numbers from 0 to 65535 (saw: {seen} at index 0)");
         assert_eq!(refused("y_train", &floats), message);
