@@ -35,8 +35,9 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Weights: mean; sampled, S networks drawn from the posterior, whose softmax is averaged; quantized; sampled M-ary, the \
 same S networks with every weight rounded to its layer's nearest level. A run without a prior has no posterior to draw \
-from: it has mean and quantized weights. A packed model has quantized weights only. With --recalibrate, mean and \
-quantized weights each have running statistics of their own; sampled M-ary weights use those of the quantized weights.
+from: it has mean and quantized weights. A packed model has quantized weights only. With --recalibrate, running \
+statistics are computed once with the mean weights and once with the quantized weights; sampled M-ary weights use the \
+latter.
 
 Table and figures are of the test images. Entropy = expected entropy + mutual information, in nats. The Brier score \
 goes from 0 to 2. Calibration errors compare confidence and accuracy in 15 bins. Coverage is the share of the images \

@@ -189,9 +189,9 @@ pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -
     data_at(path, coarse, model.graph(), trained_on)
 }
 
-/// The data set at `path`, to evaluate a model of `graph` that was trained on `trained_on`. It may have test images
-/// alone, and these may be of some of the model's classes. If it has no test images of its own and is not the data set
-/// that the model was trained on, a note says which images are used.
+/// The data set at `path`, to evaluate a model of `graph` that was trained on `trained_on`. The data set may consist of
+/// test images alone, and these may be of only some of the model's classes. If it has no test images and is not the data
+/// set that the model was trained on, a note says which images are used.
 pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Option<&TrainedOn>) -> Result<Split> {
     let mut data = load_to_evaluate(Some(path), coarse)?;
     // The pictures of a folder are grey if all are, as `predict` reads one picture.

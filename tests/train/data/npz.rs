@@ -184,7 +184,7 @@ fn arrays_that_are_missing_or_misshapen() {
     let half = archive(&[("x_train", &x), ("y_train", &y), ("x_test", &x)]);
     assert_eq!(read(&half).unwrap_err(), "digits.npz: expected y_test beside x_test (saw: none)");
     assert!(refused("x_train", &bytes("(10, 2, 4, 5)", &[0; 400])).contains("expected x_train of images (N, H, W)"));
-    // A number out of range is refused before it is rounded, as in an image of its own.
+    // A number out of range is refused before it is rounded, as `predict` refuses it in an .npy file.
     for (low, seen) in [(-0.0015_f32, "-0.001500000013038516"), (1.001, "1.0010000467300415")] {
         let floats = npy("'<f4'", "(10, 4, 5, 3)", "False", &[low, 0.5].map(f32::to_le_bytes).concat().repeat(300));
         if low < 0.0 {
