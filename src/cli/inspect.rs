@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Bits: the size of the layer's weights in the packed file divided by their number. The indices of their levels are \
-coded in as many bits as the entropy of the levels requires; the code's own table adds to this in a small layer.
+The column bits is the number of bits that the packed file takes for a layer's weights, divided by the number of these \
+weights. The file codes the index of each weight's level in about as many bits as the entropy of these indices, and \
+stores a table for the code, which takes a notable share in a small layer.
 
 Examples:
   spikeslab inspect runs/lenet5-1

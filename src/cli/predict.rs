@@ -52,8 +52,8 @@ pub(super) struct PredictArguments {
     /// Files of images [default: the test images of the data]
     #[arg(value_name = "IMAGE", conflicts_with = "data")]
     images: Vec<PathBuf>,
-    /// Predict the test images of a data set, as for `train` or of test images alone [default: for a run its own data; for a packed model the
-    /// embedded images]
+    /// Predict the test images of a data set, as for `train` or of test images alone [default: for a run its own data;
+    /// for a packed model the embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]

@@ -52,6 +52,7 @@ impl<'a> Progress<'a> {
         bar.set_position(trainer.steps_taken);
         bar.reset_eta();
         let epochs = trainer.recipe().epochs;
+        let epoch_began = trainer.steps_taken - trainer.steps_taken % trainer.steps_per_epoch();
         let graph = trainer.network.graph();
         let quantized = graph.quantized_layers();
         let weights = quantized.map(|layer| graph.layer_weights(layer)).sum::<usize>().max(1) as f64;
@@ -67,9 +68,7 @@ impl<'a> Progress<'a> {
             on_terminal,
             has_head: false,
             // The row of the epoch in which a run was stopped is still to be printed.
-            second_phase: Some(trainer.first_phase_steps()).filter(|begins| {
-                *begins > 0 && *begins >= trainer.steps_taken - trainer.steps_taken % trainer.steps_per_epoch()
-            }),
+            second_phase: Some(trainer.first_phase_steps()).filter(|begins| *begins > 0 && *begins >= epoch_began),
             failure: None,
         }
     }

@@ -46,8 +46,7 @@ const LONGEST_NAME: usize = 64;
 /// The longest text, in bytes: far beyond any network's.
 pub const LONGEST_TEXT: usize = 1 << 20;
 const MOST_LINES: usize = 5000;
-/// The most values that one line reads, as many as a text has lines: an operation takes memory for every value that it
-/// reads.
+/// The largest number of values that one line may read: each of them takes memory while the line is computed.
 const MOST_INPUTS: usize = MOST_LINES;
 /// The largest size: far beyond any image or layer, and products of three sizes stay below 2⁶⁴.
 const LARGEST_SIZE: usize = 65_535;

@@ -67,17 +67,12 @@ pub fn load(dir: &Path) -> Result<Split> {
             return Err(Error::file(dir, "images only in the folders of their classes", image));
         }
     }
-    let (of_classes, fewest) = match (&train, &test) {
-        (Some(train), _) => (train.as_path(), 2),
-        // A model that is evaluated on the images may have more classes.
-        (None, Some(test)) => (test.as_path(), 1),
-        (None, None) => (dir, 2),
-    };
-    let classes = classes(of_classes, fewest)?;
-    let labelled = [(&train, true), (&test, false)]
-        .map(|(dir, is_complete)| dir.as_ref().map(|dir| list(dir, &classes, is_complete)).transpose());
-    let [train, test] = labelled;
-    let labelled = [train?, test?];
+    // A model that is evaluated on test images alone may have more classes than they.
+    let fewest = if train.is_some() { 2 } else { 1 };
+    let classes = classes(train.as_deref().or(test.as_deref()).unwrap_or(dir), fewest)?;
+    let part =
+        |dir: &Option<PathBuf>, is_complete| dir.as_ref().map(|dir| list(dir, &classes, is_complete)).transpose();
+    let labelled = [part(&train, true)?, part(&test, false)?];
     if labelled[1].as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::file(&dir.join("test"), "images in folders of the classes", "none"));
     }
