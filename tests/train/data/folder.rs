@@ -138,9 +138,14 @@ fn test_images_alone() {
     let split = folder::load(place.path()).unwrap();
     assert_eq!((split.train.len(), split.test.len(), split.test.class_names().len()), (0, 2, 2));
     assert!(!split.test_is_held_out);
+    let colour = split.test.in_three_channels();
+    assert_eq!((colour.shape(), colour.pixels(1)), ([3, 4, 5], &split.test.pixels(1).repeat(3)[..]));
+    assert_eq!(colour.in_three_channels().pixels(1), colour.pixels(1));
     let message = load(Some(place.path()), false).unwrap_err().to_string();
     assert!(message.contains("expected training images") && message.contains("2 test images alone"), "{message}");
     assert_eq!(load_to_evaluate(Some(place.path()), false).unwrap().test.len(), 2);
+    fs::remove_dir_all(place.path().join("test/rose")).unwrap();
+    assert_eq!(folder::load(place.path()).unwrap().test.class_names(), ["aster"]);
 }
 
 #[test]

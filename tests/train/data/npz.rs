@@ -66,6 +66,8 @@ fn test_images_alone() {
         (&[1, 3, 1][..], &names[..], split.test.pixels(1))
     );
     assert!(split.test.in_classes(&names[..3]).is_none());
+    let ones = read(&archive(&[("x_test", &x), ("y_test", &bytes("(3,)", &[1; 3]))])).unwrap().test;
+    assert_eq!(ones.in_classes(&names).unwrap().labels(), [2; 3], "the class 1 of these names");
     let one = archive(&[("x_test", &x), ("y_test", &y), ("y_train", &y)]);
     assert!(read(&one).unwrap_err().contains("expected an array x_train"));
 }
