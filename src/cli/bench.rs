@@ -15,7 +15,7 @@ use crate::team;
 use crate::tensor::noise::{Philox, Purpose};
 use crate::train::config::describe;
 use crate::train::data::Dataset;
-use crate::train::objective::Evaluation;
+use crate::train::objective::ValueAndGradient;
 use crate::train::recipe::DEEP;
 use crate::train::{Loss, Objective, Recipe, Trainer};
 use clap::Args;
@@ -209,7 +209,7 @@ impl Bench {
             let mut loss = Loss { loss: f64::from(nll), nll: f64::from(nll), kl: 0.0 };
             objective.add_kl(network, 1e-3, &mut loss, &mut gradients)?;
             clock.lap(&mut times[2]);
-            trainer.apply(Evaluation { loss, logits, gradients, tape })?;
+            trainer.apply(ValueAndGradient { loss, logits, gradients, tape })?;
             clock.lap(&mut times[4]);
             whole.push(clock.total());
             Ok(())

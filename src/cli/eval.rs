@@ -10,8 +10,8 @@ use super::figures::FigureFormats;
 use super::output::note;
 use super::requantize::Requantize;
 use super::source::{
-    Source, check_data, check_images, check_none_of_run, check_outside, data_at, data_for, own_data, reads_coarse,
-    training_images,
+    Source, check_data, check_images, check_none_of_run, check_outside, data_at, data_for, in_channels, own_data,
+    reads_coarse, training_images,
 };
 use super::threads::Threads;
 use super::training::SAMPLES;
@@ -21,7 +21,7 @@ use crate::layers::check_shape;
 use crate::nets::{Graph, WeightMode};
 use crate::packed::Executor;
 use crate::report::formats::Formats;
-use crate::train::data::{Dataset, Split, load_to_evaluate};
+use crate::train::data::{Dataset, Split, load_images};
 use crate::train::evaluate::{Sink, Weights, images_at_once, predictions_by, quantized_loss};
 use crate::train::phase::refit_levels;
 use crate::train::recalibrate::{images_used, recalibrate};
@@ -84,15 +84,15 @@ pub(super) struct EvalArguments {
     /// Run directory or packed model
     #[arg(value_name = "RUN|PACKED")]
     source: PathBuf,
-    /// A data set, as for `train` or of test images alone [default: for a run its own data, which must be unchanged; for a packed model the
-    /// embedded images]
+    /// A data set, as for `train` or of test images alone [default: for a run its own data, which must be unchanged;
+    /// for a packed model the embedded images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
     #[arg(long)]
     coarse: bool,
-    /// Another data set of images of the same shape: report how well its test images can be told apart from those of
-    /// the data
+    /// Another data set of images of the same shape, or images without labels, a folder of PNG and JPEG files or an
+    /// array x_test: report how well its test images can be told apart from those of the data
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
     /// Number of draws of the weights [default: 10]
@@ -283,10 +283,8 @@ fn finish(
 /// Loads the data set of `--ood`.
 fn other(arguments: &EvalArguments, graph: &Graph) -> Result<Option<Other>> {
     let Some(path) = &arguments.ood else { return Ok(None) };
-    let data = load_to_evaluate(Some(path), false)?;
+    let mut data = load_images(path)?;
+    data.test = in_channels(data.test, graph);
     check_shape("images of --ood", &graph.input, &data.test.shape())?;
-    if data.test.is_empty() {
-        return Err(Error::tensor("images of --ood", "at least one", "none"));
-    }
     Ok(Some(Other { name: DataName::new(Some(path), &data), test: data.test }))
 }

@@ -17,15 +17,21 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The record of `--init` and `--init-names` for the configuration of a run of `graph`.
-pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Init> {
+/// The record of `--init`, `--init-names` and `--init-except` for the configuration of a run of `graph`.
+pub(super) fn of(path: &Path, names: Option<&Path>, except: &[String], graph: &Graph) -> Result<Init> {
+    let lines = graph.nodes.iter().filter(|node| node.layer().is_some() || node.norm().is_some());
+    let lines: Vec<&str> = lines.map(|node| &node.name[..]).collect();
+    if let Some(odd) = except.iter().find(|line| !lines.contains(&&line[..])) {
+        let expected = format!("lines of the network with parameters: {}", lines.join(", "));
+        return Err(Error::option("init-except", expected, odd));
+    }
     let names = names.map_or(Ok(BTreeMap::new()), |file| {
         serde_json::from_slice(&read(file, SMALL)?)
             .map_err(|error| Error::file(file, "a JSON object of tensors' names by PyTorch's", error))
     })?;
-    let (network, unused) = load(path, &names, graph)?;
+    let (network, unused) = load(path, &names, except, graph)?;
     tell_unused(path, &unused);
-    let init = Init::new(path, names, &network)?;
+    let init = Init::new(path, names, except.to_vec(), &network)?;
     // Checked before a directory is created.
     init.copy(&network, &mut Network::new(graph.clone(), &Codebook::symmetric(2)?))?;
     Ok(init)
@@ -33,15 +39,16 @@ pub(super) fn of(path: &Path, names: Option<&Path>, graph: &Graph) -> Result<Ini
 
 /// Copies to a network the weights that its run begins with; `data` are the images that it is trained on.
 pub(super) fn begin(init: &Init, network: &mut Network<f32>, data: &Dataset) -> Result<()> {
-    let (from, _) = load(&init.path, &init.names, network.graph())?;
+    let (from, _) = load(&init.path, &init.names, &init.except, network.graph())?;
     init.copy(&from, network)?;
-    unfold(network, data)
+    unfold(network, data, &init.except)
 }
 
 /// The weights at `path`, a run, a packed model or a file of tensors, and the names of the tensors that are not used.
 pub(super) fn load(
     path: &Path,
     names: &BTreeMap<String, String>,
+    except: &[String],
     graph: &Graph,
 ) -> Result<(Network<f32>, Vec<String>)> {
     let is_file_of_tensors = !path.is_dir() && !is_packed(path)?;
@@ -50,7 +57,7 @@ pub(super) fn load(
     }
     Ok(match (path.is_dir(), is_file_of_tensors) {
         (true, _) => (load_run(path)?.1.network, Vec::new()),
-        (_, true) => pytorch::read(path, names, graph)?,
+        (_, true) => pytorch::read(path, names, except, graph)?,
         _ => (format::load(path)?.decode(), Vec::new()),
     })
 }
@@ -70,9 +77,13 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
     safetensors::about(path)
 }
 
-/// The standardization that the weights at `path` record, if they record one, for a training on `data`.
-pub(super) fn recorded(path: &Path, data: &Dataset) -> Result<Option<Option<Standardization>>> {
-    let Some(about) = about(path)? else { return Ok(None) };
+/// The standardization that the weights at `path` record, if they record one, for a training on `data`. If
+/// `has_own_classes`, the classes of the weights do not matter, as the last layer is not taken over.
+pub(super) fn recorded(path: &Path, data: &Dataset, has_own_classes: bool) -> Result<Option<Option<Standardization>>> {
+    let Some(mut about) = about(path)? else { return Ok(None) };
+    if has_own_classes {
+        about.classes.clear();
+    }
     check_about(path, &about, data)?;
     Ok(Some(about.standardization))
 }

@@ -78,6 +78,10 @@ pub(super) struct TrainingOptions {
     /// JSON object of the tensors with other names in the file of --init: {"conv1.weight": "features.0.weight"}
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
+    /// Lines of the network whose parameters are not taken over from --init, such as the last layer if the classes are
+    /// others
+    #[arg(long, value_name = "LINES", requires = "init", value_delimiter = ',')]
+    init_except: Vec<String>,
     /// Learn from the predictions of a trained network in place of the labels: a run or a packed model, or a
     /// safetensors file of the same network with PyTorch's names. Both compute with pixels standardized as the
     /// teacher's were
@@ -98,7 +102,7 @@ pub(super) struct TrainingOptions {
 }
 
 /// The options of [`TrainingOptions`], without those of the recipe, that cannot be given together with `--resume`.
-pub(super) const FIXED_ON_RESUME: [&str; 10] = [
+pub(super) const FIXED_ON_RESUME: [&str; 11] = [
     "coarse",
     "limit",
     "validation",
@@ -106,6 +110,7 @@ pub(super) const FIXED_ON_RESUME: [&str; 10] = [
     "codebook",
     "init",
     "init_names",
+    "init_except",
     "teacher_share",
     "keep_first_last",
     "recipe_name",
@@ -201,9 +206,12 @@ impl TrainingOptions {
         let level_gap = shortest(level_gap(&codebook) as f32);
         let recipe = self.recipe.over(Recipe { level_gap, ..recipe });
         let names = self.init_names.as_deref();
-        let init = self.init.as_deref().map(|path| init::of(path, names, &graph)).transpose()?;
+        let except = &self.init_except;
+        let init = self.init.as_deref().map(|path| init::of(path, names, except, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let recorded = self.init.as_deref().map(|path| init::recorded(path, &data.train)).transpose()?.flatten();
+        let has_own_classes = graph.layers().last().is_some_and(|layer| except.contains(&layer.name));
+        let recorded = self.init.as_deref().map(|path| init::recorded(path, &data.train, has_own_classes));
+        let recorded = recorded.transpose()?.flatten();
         let is_unknown = self.init.is_some() && recorded.is_none();
         let standardization = recorded.clone().map_or(own, Ok);
         let is_standardized = matches!(standardization, Ok(Some(_)));

@@ -10,7 +10,7 @@ use crate::train::Run;
 use crate::train::checkpoint::{self, Checkpoint, Origin};
 use crate::train::config::Config;
 use crate::train::data::cifar::CIFAR100;
-use crate::train::data::load::{has_coarse_labels, is_file_of, is_folders};
+use crate::train::data::load::{has_coarse_labels, is_file_of, is_of_image_files};
 use crate::train::data::{Dataset, Split, TrainedOn, load, load_to_evaluate};
 use crate::train::objective::Forward;
 use crate::train::recipe::PriorName;
@@ -99,7 +99,7 @@ pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
 /// Checks that a directory to write, `out`, is not inside a data set of folders of images, where it would become a
 /// class or one of its images. An error names the option of `out`.
 pub(super) fn check_outside(data: &Path, option: &str, out: &Path) -> Result<()> {
-    if !is_folders(data)? {
+    if !is_of_image_files(data)? {
         return Ok(());
     }
     // The directory itself may not exist yet.
@@ -107,7 +107,7 @@ pub(super) fn check_outside(data: &Path, option: &str, out: &Path) -> Result<()>
     let place = there.filter(|dir| dir.exists()).find_map(|dir| dir.canonicalize().ok());
     match (place, data.canonicalize()) {
         (Some(place), Ok(data)) if place.starts_with(&data) => {
-            let expected = format!("a directory outside {}, whose folders are the classes", data.display());
+            let expected = format!("a directory outside {}, whose images are the data", data.display());
             Err(Error::option(option, expected, out.display()))
         }
         _ => Ok(()),
@@ -194,9 +194,8 @@ pub(super) fn data_for(model: &PackedModel, path: Option<&Path>, coarse: bool) -
 /// set that the model was trained on, a note says which images are used.
 pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Option<&TrainedOn>) -> Result<Split> {
     let mut data = load_to_evaluate(Some(path), coarse)?;
-    // The pictures of a folder are grey if all are, as `predict` reads one picture.
-    if data.train.is_empty() && data.test.file(0).is_some() && graph.input[0] == 3 {
-        data.test = data.test.in_three_channels();
+    if data.train.is_empty() {
+        data.test = in_channels(data.test, graph);
     }
     let Some(own) = trained_on else { return Ok(data) };
     if data.train.is_empty() {
@@ -211,12 +210,18 @@ pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Opti
     if data.test_is_held_out && !is_own {
         note(&format!(
             "{}: a fifth of each class is used, as there are no test images; if the model was trained on an earlier state \
-             of these images, it knows some of them. Test images alone, in a folder test or as x_test and y_test, are all \
+             of these images, it knows some of them. Test images alone, such as a folder test or x_test and y_test, are all \
              used",
             path.display()
         ));
     }
     Ok(data)
+}
+
+/// Images for a model of `graph`: if it has three channels, grey pictures of files get them, as when `predict` reads one
+/// picture.
+pub(super) fn in_channels(images: Dataset, graph: &Graph) -> Dataset {
+    if images.file(0).is_some() && graph.input[0] == 3 { images.in_three_channels() } else { images }
 }
 
 /// Checks that `data`, which the configuration of the run in `dir` names, still have the checksums of the data that the

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::escape::Escaped;
 use crate::nets::Given;
 use crate::train::config::Config;
-use crate::train::{Run, comparison};
+use crate::train::fit::EpochMetrics;
+use crate::train::{Run, RunResult, comparison};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json as value};
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ pub(super) fn run(arguments: &SummarizeArguments) -> Outcome {
         Format::Table if rows.is_empty() => {}
         Format::Table => table(&rows)?,
         Format::Csv => {
-            line(&COLUMNS.map(|(name, _)| name).join(","))?;
+            line(&COLUMNS.map(|(name, ..)| name).join(","))?;
             rows.iter().try_for_each(|row| line(&cells(row).map(csv_field).collect::<Vec<_>>().join(",")))?;
         }
         Format::Json => rows.into_iter().try_for_each(|row| json(&Value::Object(row).to_string()))?,
@@ -76,127 +77,115 @@ fn runs_of(dir: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// The columns, each with its number of decimals in the table; none if the table shows the column only where the runs
-/// differ in it. Of the columns that begin with `test_`, accuracies are shown if a run has `--validation`, NLLs never.
-const COLUMNS: [(&str, Option<usize>); 41] = [
-    ("run", Some(0)),
-    ("network", Some(0)),
-    ("data", Some(0)),
-    ("images", None),
-    ("prior", Some(0)),
-    ("forward", None),
-    ("levels", Some(0)),
-    ("kl_weight", None),
-    ("learning_rate", None),
-    ("batch_size", None),
-    ("seed", Some(0)),
-    ("epochs", None),
-    ("epochs_done", Some(0)),
-    ("on", Some(0)),
-    ("accuracy_mean", Some(4)),
-    ("accuracy_quantized", Some(4)),
-    ("test_accuracy_mean", None),
-    ("test_accuracy_quantized", None),
-    ("test_nll_mean", None),
-    ("test_nll_quantized", None),
-    ("quantized_loss", Some(2)),
-    ("packed_bytes", Some(0)),
-    ("spike", None),
-    ("kl_scale", None),
-    ("weight_decay", None),
-    ("augment", None),
-    ("warmup", None),
-    ("codebook", None),
-    ("init_levels", None),
-    ("unquantized_layers", None),
-    ("init", None),
-    ("teacher", None),
-    ("teacher_share", None),
-    ("validation", None),
-    ("kl_warmup", None),
-    ("kl_warmup_power", None),
-    ("decay_from", None),
-    ("level_rate", None),
-    ("level_gap", None),
-    ("gradient_clip", None),
-    ("coarse", None),
-];
+/// What is known about a run.
+struct Facts {
+    dir: PathBuf,
+    config: Config,
+    /// The metrics of its last whole epoch, if there is one.
+    metrics: Option<EpochMetrics>,
+    /// Its result, if it has ended with that epoch.
+    result: Option<RunResult>,
+    packed_bytes: Option<u64>,
+}
 
-/// The values of a run, by the names of the columns.
-fn row(dir: &Path) -> Result<Map<String, Value>> {
-    let config = Run::config(dir)?;
-    let metrics = Run::last_metrics(dir)?;
-    // Until the end of a run with more epochs, the result is that of the earlier end.
-    let result = Run::result(dir)?.filter(|result| metrics.as_ref().is_some_and(|last| last.epoch == result.epoch));
-    let packed = Run::packed_path(dir);
-    let packed_bytes = match std::fs::metadata(&packed) {
-        Ok(metadata) => Some(metadata.len()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(Error::io(&packed, source)),
-    };
-    let data = config.trained_on.as_ref().map_or_else(
-        || config.data.as_ref().map_or("MNIST".to_string(), |path| path.display().to_string()),
-        |data| data.name.clone(),
-    );
-    let recipe = &config.recipe;
-    let row = value!({
-        "run": dir.display().to_string(),
-        "network": config.network,
-        "data": data,
-        "images": config.limit,
-        "prior": recipe.prior.name(),
-        "forward": recipe.forward.name(),
-        "levels": config.codebook.len(),
-        "kl_weight": recipe.kl_weight,
-        "learning_rate": recipe.learning_rate,
-        "batch_size": recipe.batch_size,
-        "seed": recipe.seed,
-        "epochs": recipe.epochs,
-        "epochs_done": metrics.as_ref().map_or(0, |metrics| metrics.epoch),
-        "on": if config.validation.is_some() { "validation" } else { "test" },
-        "accuracy_mean": metrics.as_ref().and_then(|metrics| metrics.accuracy_mean),
-        "accuracy_quantized": metrics.as_ref().and_then(|metrics| metrics.accuracy_quantized),
-        "test_accuracy_mean": result.as_ref().map(|result| result.accuracy_mean),
-        "test_accuracy_quantized": result.as_ref().map(|result| result.accuracy_quantized),
-        "test_nll_mean": result.as_ref().map(|result| result.nll_mean),
-        "test_nll_quantized": result.as_ref().map(|result| result.nll_quantized),
-        "quantized_loss": metrics.as_ref().map(|metrics| metrics.quantized_loss),
-        "packed_bytes": packed_bytes,
-        "spike": recipe.spike,
-        "kl_scale": recipe.kl_scale,
-        "weight_decay": recipe.weight_decay,
-        "augment": recipe.augment,
-        "warmup": recipe.warmup,
-        "codebook": config.codebook.iter().copied().map(shortest).collect::<Vec<_>>(),
-        "init_levels": recipe.init_levels,
-        "unquantized_layers": unquantized_layers(&config),
-        "init": config.init.as_ref().map(|init| init.path.display().to_string()),
-        "teacher": config.teacher.as_ref().map(|teacher| teacher.path.display().to_string()),
-        "teacher_share": config.teacher.as_ref().map(|teacher| teacher.share),
-        "validation": config.validation,
-        "kl_warmup": recipe.kl_warmup,
-        "kl_warmup_power": recipe.kl_warmup_power,
-        "decay_from": recipe.decay_from,
-        "level_rate": recipe.level_rate,
-        "level_gap": recipe.level_gap,
-        "gradient_clip": recipe.gradient_clip,
-        "coarse": config.coarse,
-    });
-    match row {
-        Value::Object(row) => Ok(row),
-        _ => Ok(Map::new()),
+impl Facts {
+    fn of(dir: &Path) -> Result<Self> {
+        let config = Run::config(dir)?;
+        let metrics = Run::last_metrics(dir)?;
+        // Until the end of a run with more epochs, the result is that of the earlier end.
+        let result = Run::result(dir)?.filter(|result| metrics.as_ref().is_some_and(|last| last.epoch == result.epoch));
+        let packed = Run::packed_path(dir);
+        let packed_bytes = match std::fs::metadata(&packed) {
+            Ok(metadata) => Some(metadata.len()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(source) => return Err(Error::io(&packed, source)),
+        };
+        Ok(Self { dir: dir.to_path_buf(), config, metrics, result, packed_bytes })
+    }
+
+    /// The name of the run's data set, or its path if it has no name.
+    fn data(&self) -> String {
+        match (&self.config.trained_on, &self.config.data) {
+            (Some(data), _) => data.name.clone(),
+            (None, Some(path)) => path.display().to_string(),
+            (None, None) => "MNIST".to_string(),
+        }
+    }
+
+    /// The number of layers that stay in full precision; none if the configuration has no text of the network.
+    fn unquantized_layers(&self) -> Option<usize> {
+        let graph = self.config.graph_of(Given::default()).ok().filter(|_| self.config.text.is_some())?;
+        Some(graph.layers().filter(|layer| layer.unquantized).count())
+    }
+
+    fn in_metrics<T>(&self, value: impl Fn(&EpochMetrics) -> T) -> Option<T> {
+        self.metrics.as_ref().map(value)
+    }
+
+    fn in_result<T>(&self, value: impl Fn(&RunResult) -> T) -> Option<T> {
+        self.result.as_ref().map(value)
     }
 }
 
-/// The number of layers of a run that stay in full precision; none if the configuration has no text of the network.
-fn unquantized_layers(config: &Config) -> Option<usize> {
-    let graph = config.graph_of(Given::default()).ok().filter(|_| config.text.is_some())?;
-    Some(graph.layers().filter(|layer| layer.unquantized).count())
+/// A column: its name, its number of decimals in the table, and the value of a run. Without a number of decimals the
+/// table shows the column only where the runs differ in it. Of the columns that begin with `test_`, accuracies are shown
+/// if a run has `--validation`, NLLs never.
+type Column = (&'static str, Option<usize>, fn(&Facts) -> Value);
+
+#[rustfmt::skip]
+const COLUMNS: [Column; 41] = [
+    ("run", Some(0), |of| value!(of.dir.display().to_string())),
+    ("network", Some(0), |of| value!(of.config.network)),
+    ("data", Some(0), |of| value!(of.data())),
+    ("images", None, |of| value!(of.config.limit)),
+    ("prior", Some(0), |of| value!(of.config.recipe.prior.name())),
+    ("forward", None, |of| value!(of.config.recipe.forward.name())),
+    ("levels", Some(0), |of| value!(of.config.codebook.len())),
+    ("kl_weight", None, |of| value!(of.config.recipe.kl_weight)),
+    ("learning_rate", None, |of| value!(of.config.recipe.learning_rate)),
+    ("batch_size", None, |of| value!(of.config.recipe.batch_size)),
+    ("seed", Some(0), |of| value!(of.config.recipe.seed)),
+    ("epochs", None, |of| value!(of.config.recipe.epochs)),
+    ("epochs_done", Some(0), |of| value!(of.in_metrics(|last| last.epoch).unwrap_or(0))),
+    ("on", Some(0), |of| value!(if of.config.validation.is_some() { "validation" } else { "test" })),
+    ("accuracy_mean", Some(4), |of| value!(of.in_metrics(|last| last.accuracy_mean))),
+    ("accuracy_quantized", Some(4), |of| value!(of.in_metrics(|last| last.accuracy_quantized))),
+    ("test_accuracy_mean", None, |of| value!(of.in_result(|result| result.accuracy_mean))),
+    ("test_accuracy_quantized", None, |of| value!(of.in_result(|result| result.accuracy_quantized))),
+    ("test_nll_mean", None, |of| value!(of.in_result(|result| result.nll_mean))),
+    ("test_nll_quantized", None, |of| value!(of.in_result(|result| result.nll_quantized))),
+    ("quantized_loss", Some(2), |of| value!(of.in_metrics(|last| last.quantized_loss))),
+    ("packed_bytes", Some(0), |of| value!(of.packed_bytes)),
+    ("spike", None, |of| value!(of.config.recipe.spike)),
+    ("kl_scale", None, |of| value!(of.config.recipe.kl_scale)),
+    ("weight_decay", None, |of| value!(of.config.recipe.weight_decay)),
+    ("augment", None, |of| value!(of.config.recipe.augment)),
+    ("warmup", None, |of| value!(of.config.recipe.warmup)),
+    ("codebook", None, |of| value!(of.config.codebook.iter().copied().map(shortest).collect::<Vec<_>>())),
+    ("init_levels", None, |of| value!(of.config.recipe.init_levels)),
+    ("unquantized_layers", None, |of| value!(of.unquantized_layers())),
+    ("init", None, |of| value!(of.config.init.as_ref().map(|init| init.path.display().to_string()))),
+    ("teacher", None, |of| value!(of.config.teacher.as_ref().map(|teacher| teacher.path.display().to_string()))),
+    ("teacher_share", None, |of| value!(of.config.teacher.as_ref().map(|teacher| teacher.share))),
+    ("validation", None, |of| value!(of.config.validation)),
+    ("kl_warmup", None, |of| value!(of.config.recipe.kl_warmup)),
+    ("kl_warmup_power", None, |of| value!(of.config.recipe.kl_warmup_power)),
+    ("decay_from", None, |of| value!(of.config.recipe.decay_from)),
+    ("level_rate", None, |of| value!(of.config.recipe.level_rate)),
+    ("level_gap", None, |of| value!(of.config.recipe.level_gap)),
+    ("gradient_clip", None, |of| value!(of.config.recipe.gradient_clip)),
+    ("coarse", None, |of| value!(of.config.coarse)),
+];
+
+/// The values of the run in `dir`, by the names of the columns.
+fn row(dir: &Path) -> Result<Map<String, Value>> {
+    let facts = Facts::of(dir)?;
+    Ok(COLUMNS.iter().map(|(name, _, value)| (name.to_string(), value(&facts))).collect())
 }
 
 /// The cells of a row as text, in the order of the columns; empty where the run has no value.
 fn cells(row: &Map<String, Value>) -> impl Iterator<Item = String> {
-    COLUMNS.iter().map(|(name, _)| match &row[*name] {
+    COLUMNS.iter().map(|(name, ..)| match &row[*name] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -220,7 +209,7 @@ fn table(rows: &[Map<String, Value>]) -> std::result::Result<(), Failure> {
         name => rows.iter().any(|row| row[name] != rows[0][name]),
     };
     let has_validation = rows.iter().any(|row| row["on"] == "validation");
-    let shown = |(name, digits): &(&'static str, Option<usize>)| {
+    let shown = |(name, digits, _): &Column| {
         let digits = match name.strip_prefix("test_") {
             Some(what) => (has_validation && what.starts_with("accuracy")).then_some(4)?,
             None => digits.or_else(|| differ(name).then_some(0))?,

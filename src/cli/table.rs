@@ -35,16 +35,16 @@ fn levels(layer: &PackedLayer) -> String {
     if !layer.is_quantized() {
         return "unquantized".to_string();
     }
-    if let ([first, .., last], true) = (&layer.levels[..], layer.levels.len() > MOST_SHOWN) {
+    if let ([first, .., last], true) = (layer.levels(), layer.levels().len() > MOST_SHOWN) {
         let used = layer.occupancy().iter().filter(|count| **count > 0).count();
-        return format!("{} from {first:.4} to {last:.4}, of which weights use {used}", layer.levels.len());
+        return format!("{} from {first:.4} to {last:.4}, of which weights use {used}", layer.levels().len());
     }
     let total = layer.weights().max(1) as f64;
     // Levels are printed with enough decimals that neighbouring levels look different.
-    let gap = smallest_gap(&layer.levels);
+    let gap = smallest_gap(layer.levels());
     let digits = if gap < 1e-3 { (1.0 - gap.log10()).ceil().min(12.0) as usize } else { 4 };
     let level = |(level, count): (&f32, &usize)| format!("{level:.digits$} ({:.1}%)", 100.0 * *count as f64 / total);
-    layer.levels.iter().zip(&layer.occupancy()).map(level).collect::<Vec<_>>().join("  ")
+    layer.levels().iter().zip(&layer.occupancy()).map(level).collect::<Vec<_>>().join("  ")
 }
 
 /// Prints the bytes of the weights and of the whole model, in f32 and packed in `file_bytes`.

@@ -35,7 +35,7 @@ impl Student<'_> {
             Some(about) => init::check_about(path, about, self.data)?,
             None => init::tell_unknown(path, self.standardized),
         }
-        let checksum = checksum(&network);
+        let checksum = checksum(&network, &[]);
         Teacher::new(network, share)?.check(self.graph)?;
         let path = path.canonicalize().map_err(|source| Error::io(path, source))?;
         Ok((TeacherOrigin { path, checksum, share }, images))
@@ -51,7 +51,7 @@ impl Student<'_> {
             return Err(Error::file(&origin.path, expected, "nothing of that name"));
         }
         let Read { network, .. } = self.read(&origin.path)?;
-        let seen = checksum(&network);
+        let seen = checksum(&network, &[]);
         if seen != origin.checksum {
             let expected = format!("the teacher that a run was begun with, checksum {:08x}", origin.checksum);
             return Err(Error::file(&origin.path, expected, format!("{seen:08x}")));
@@ -62,7 +62,7 @@ impl Student<'_> {
     /// The network at `path`: a run, a packed model, or a file of PyTorch's tensors of the student's own network.
     fn read(&self, path: &Path) -> Result<Read> {
         if !path.is_dir() && !init::is_packed(path)? {
-            let (network, unused) = init::load(path, &BTreeMap::new(), self.graph)?;
+            let (network, unused) = init::load(path, &BTreeMap::new(), &[], self.graph)?;
             let images = init::about(path)?;
             if let Some(images) = images.as_ref().filter(|images| images.classes != self.data.class_names()) {
                 let expected = format!("{EXPECTED}, of the classes {}", self.data.class_names().join(", "));

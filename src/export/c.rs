@@ -87,7 +87,7 @@ fn heading(model: &PackedModel, constant_bytes: usize, memory_bytes: usize) -> S
     lines.push(format!("{:<width$}  {:>24}  {:>6}  {:>4}", "layer", "weights", "levels", "bits"));
     for layer in model.layers() {
         let (levels, bits) = match layer.is_quantized() {
-            true => (layer.levels.len().to_string(), field_bits(layer.levels.len())),
+            true => (layer.levels().len().to_string(), field_bits(layer.levels().len())),
             false => (String::new(), 32),
         };
         lines.push(format!("{:<width$}  {:>24}  {levels:>6}  {bits:>4}", layer.name, by_x(&layer.shape)));

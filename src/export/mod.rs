@@ -25,17 +25,19 @@ use crate::packed::PackedModel;
 /// # Errors
 /// [`Error::Tensor`] for the first number that is not finite.
 fn check_finite(model: &PackedModel) -> Result<()> {
-    let layers = model.layers().iter().flat_map(|layer| {
-        let bias = layer.bias.as_deref().unwrap_or(&[]);
-        [(&layer.name, &layer.levels[..]), (&layer.name, &layer.values[..]), (&layer.name, bias)]
-    });
+    let check = |name: &str, mut numbers: Box<dyn Iterator<Item = f32> + '_>| match numbers
+        .find(|number| !number.is_finite())
+    {
+        Some(odd) => Err(Error::tensor(name, "finite numbers", odd)),
+        None => Ok(()),
+    };
+    for layer in model.layers() {
+        let bias = layer.bias.iter().flatten();
+        check(&layer.name, Box::new(layer.levels().iter().chain(bias).copied().chain(layer.theta())))?;
+    }
     let nodes = model.graph().nodes.iter().filter(|node| node.norm().is_some());
-    let norms = nodes.zip(model.norms());
-    let norms = norms.flat_map(|(node, norm)| [(&node.name, &norm.scale[..]), (&node.name, &norm.shift[..])]);
-    for (name, values) in layers.chain(norms) {
-        if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
-            return Err(Error::tensor(name, "finite numbers", odd));
-        }
+    for (node, norm) in nodes.zip(model.norms()) {
+        check(&node.name, Box::new(norm.scale.iter().chain(&norm.shift).copied()))?;
     }
     Ok(())
 }

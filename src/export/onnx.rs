@@ -213,8 +213,8 @@ impl Writer<'_> {
         let name = &layer.name;
         let weight = format!("{name}/weight");
         if layer.is_quantized() {
-            let (data_type, bits) = index_type(layer.levels.len(), self.opset);
-            let levels = self.floats(&format!("{name}/levels"), &[layer.levels.len()], &layer.levels);
+            let (data_type, bits) = index_type(layer.levels().len(), self.opset);
+            let levels = self.floats(&format!("{name}/levels"), &[layer.levels().len()], layer.levels());
             let indices = format!("{name}/indices");
             let indices = self.constant(&indices, &layer.shape, data_type, pack(layer.indices(), bits));
             // Cast to a type of indices that Gather accepts.

@@ -94,7 +94,7 @@ pub fn to_bytes(model: &PackedModel, network: Option<&Network<f32>>, weights: We
 /// [`Error::Tensor`] if a number is not finite in this precision, or the file would be too large.
 pub fn mean_to_bytes(model: &PackedModel, network: &Network<f32>, precision: Precision) -> Result<Vec<u8>> {
     let mut tensors: Vec<Tensor> = Vec::new();
-    for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)) {
+    for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter, &[])) {
         let is_transposed = pytorch::is_transposed(parameter);
         let value = if is_transposed { parameter.value.t() } else { parameter.value.view() };
         let name = pytorch::name(parameter);
@@ -171,7 +171,7 @@ fn serialize(model: &PackedModel, tensors: Vec<Tensor>) -> Result<Vec<u8>> {
 fn of_layer(layer: &PackedLayer, weights: WeightEncoding, tensors: &mut Vec<Tensor>) {
     let name = |suffix: &str| format!("{}.{suffix}", layer.name);
     if layer.is_quantized() && weights == WeightEncoding::Indices {
-        tensors.push(floats(name("levels"), vec![layer.levels.len()], layer.levels.clone()));
+        tensors.push(floats(name("levels"), vec![layer.levels().len()], layer.levels().to_vec()));
         let indices = layer.indices().map(|index| index as u8).collect();
         tensors.push((name("indices"), Dtype::U8, layer.shape.clone(), indices));
     } else {

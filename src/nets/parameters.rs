@@ -58,6 +58,11 @@ pub struct Parameter<F> {
 }
 
 impl<F> Parameter<F> {
+    /// The name of the line of the network's text that the parameter belongs to.
+    pub fn line(&self) -> &str {
+        self.name.rsplit_once('.').map_or(&self.name, |(line, _)| line)
+    }
+
     /// The elements in order.
     ///
     /// # Panics

@@ -52,15 +52,19 @@ pub struct PackedLayer {
     pub name: String,
     /// The shape of its weights, that of θ.
     pub shape: Vec<usize>,
-    /// ℓ (M), ascending; empty for an unquantized layer.
-    pub levels: Vec<f32>,
-    /// The index of each weight's level, as a matrix (rows, outputs): the rows are the inputs I of a dense layer, or
-    /// the K = C/groups · kh · kw elements of a convolution's kernel.
-    pub fields: Fields,
-    /// The weights of an unquantized layer, in the order of `fields`; empty for a quantized layer.
-    pub values: Vec<f32>,
     /// b (O); none for a layer without a bias.
     pub bias: Option<Vec<f32>>,
+    stored: Stored,
+}
+
+/// The weights of a layer as a matrix (rows, outputs), row by row: the rows are the inputs I of a dense layer, or the
+/// K = C/groups · kh · kw elements of a convolution's kernel.
+#[derive(Clone, Debug, PartialEq)]
+enum Stored {
+    /// ℓ (M), ascending, and the index of each weight's level.
+    Quantized { levels: Vec<f32>, fields: Fields },
+    /// θ of an unquantized layer.
+    Unquantized(Vec<f32>),
 }
 
 impl PackedLayer {
@@ -73,14 +77,13 @@ impl PackedLayer {
         bias: Option<Vec<f32>>,
     ) -> Self {
         let fields = Fields::new(by_rows(&shape).map(index), outputs(&shape), levels.len());
-        Self { name: name.to_string(), shape, levels, fields, values: Vec::new(), bias }
+        Self { name: name.to_string(), shape, bias, stored: Stored::Quantized { levels, fields } }
     }
 
     /// An unquantized layer of the weights `theta`.
     pub(super) fn unquantized(name: &str, shape: Vec<usize>, theta: &[f32], bias: Option<Vec<f32>>) -> Self {
-        let values = by_rows(&shape).map(|i| theta[i]).collect();
-        let fields = Fields::new([], outputs(&shape), 0);
-        Self { name: name.to_string(), shape, levels: Vec::new(), fields, values, bias }
+        let theta = by_rows(&shape).map(|i| theta[i]).collect();
+        Self { name: name.to_string(), shape, bias, stored: Stored::Unquantized(theta) }
     }
 
     /// The number of outputs.
@@ -90,13 +93,33 @@ impl PackedLayer {
 
     /// Whether the layer is quantized, so that its weights are levels.
     pub fn is_quantized(&self) -> bool {
-        self.values.is_empty()
+        matches!(self.stored, Stored::Quantized { .. })
+    }
+
+    /// ℓ (M), ascending; empty for an unquantized layer.
+    pub fn levels(&self) -> &[f32] {
+        match &self.stored {
+            Stored::Quantized { levels, .. } => levels,
+            Stored::Unquantized(_) => &[],
+        }
     }
 
     /// The weights as the kernels read them.
     pub(super) fn packed_weights(&self) -> PackedWeights<'_> {
         let outputs = self.outputs();
-        PackedWeights::new(&self.fields, &self.levels, &self.values, [self.weights() / outputs.max(1), outputs])
+        let shape = [self.weights() / outputs.max(1), outputs];
+        match &self.stored {
+            Stored::Quantized { levels, fields } => PackedWeights::quantized(levels, fields, shape),
+            Stored::Unquantized(theta) => PackedWeights::unquantized(theta, shape),
+        }
+    }
+
+    /// The number of bytes that fields and levels, or unquantized weights, take in memory.
+    pub fn resident_weight_bytes(&self) -> usize {
+        match &self.stored {
+            Stored::Quantized { levels, fields } => fields.byte_len() + size_of_val(&levels[..]),
+            Stored::Unquantized(theta) => size_of_val(&theta[..]),
+        }
     }
 
     /// The number of weights.
@@ -104,20 +127,19 @@ impl PackedLayer {
         self.shape.iter().product()
     }
 
-    /// The index of each weight's level, in the order of θ.
-    ///
-    /// # Panics
-    /// If the layer is unquantized.
+    /// The index of each weight's level, in the order of θ; none for an unquantized layer.
     pub fn indices(&self) -> impl Iterator<Item = usize> {
-        self.places().map(|(row, column)| self.fields.get(row, column))
+        let fields = match &self.stored {
+            Stored::Quantized { fields, .. } => Some(fields),
+            Stored::Unquantized(_) => None,
+        };
+        fields.into_iter().flat_map(|fields| self.places().map(|(row, column)| fields.get(row, column)))
     }
 
-    /// The number of weights at each level; 0 at each if the layer is unquantized.
+    /// The number of weights at each level; empty for an unquantized layer.
     pub fn occupancy(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.levels.len()];
-        if self.is_quantized() {
-            self.indices().for_each(|index| counts[index] += 1);
-        }
+        let mut counts = vec![0; self.levels().len()];
+        self.indices().for_each(|index| counts[index] += 1);
         counts
     }
 
@@ -133,22 +155,20 @@ impl PackedLayer {
         })
     }
 
-    /// The weights of an unquantized layer, in the order of θ.
-    ///
-    /// # Panics
-    /// If the layer is quantized.
+    /// The weights of an unquantized layer, in the order of θ; none for a quantized layer.
     pub fn theta(&self) -> impl Iterator<Item = f32> {
-        self.places().map(|(row, column)| self.values[row * self.outputs() + column])
+        let theta = match &self.stored {
+            Stored::Quantized { .. } => None,
+            Stored::Unquantized(theta) => Some(theta),
+        };
+        theta.into_iter().flat_map(|theta| self.places().map(|(row, column)| theta[row * self.outputs() + column]))
     }
 
     /// The weights that the layer computes with, of θ's shape.
     pub fn decode(&self) -> ArrayD<f32> {
-        let weights = if self.is_quantized() {
-            self.indices().map(|index| self.levels[index]).collect()
-        } else {
-            self.theta().collect()
-        };
-        ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one index a weight")
+        let levels = self.levels();
+        let weights = self.indices().map(|index| levels[index]).chain(self.theta()).collect();
+        ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one number a weight")
     }
 }
 
@@ -255,8 +275,7 @@ impl PackedModel {
 
     /// The number of bytes that fields, levels and unquantized weights take in memory.
     pub fn resident_weight_bytes(&self) -> usize {
-        let of = |layer: &PackedLayer| layer.fields.byte_len() + 4 * (layer.levels.len() + layer.values.len());
-        self.layers.iter().map(of).sum()
+        self.layers.iter().map(PackedLayer::resident_weight_bytes).sum()
     }
 
     /// The equivalent network, whose mean weights are the model's: θ is decoded, and each normalization has γ = scale,
@@ -271,7 +290,7 @@ impl PackedModel {
                 let layer = &self.layers[of.index];
                 parameters[of.theta].value = layer.decode();
                 if layer.is_quantized() {
-                    parameters[of.levels].value = Array1::from(layer.levels.clone()).into_dyn();
+                    parameters[of.levels].value = Array1::from(layer.levels().to_vec()).into_dyn();
                 }
                 if let (Some(position), Some(bias)) = (of.bias, &layer.bias) {
                     parameters[position].as_slice_mut().copy_from_slice(bias);

@@ -1,5 +1,6 @@
 //! A training that begins with the weights of another: θ, biases, normalizations and their running statistics. Levels,
-//! variances and the optimizer's state are not taken over.
+//! variances and the optimizer's state are not taken over. Lines of the network's text may be excepted, such as the last
+//! layer of a network for other classes: their parameters begin as in any training.
 //!
 //! The weights come from a run, a packed model, or a file of PyTorch tensors (see [`pytorch`]).
 
@@ -9,7 +10,7 @@ use super::data::Dataset;
 use crate::error::{Error, Result};
 use crate::layers::batch_norm::EPSILON;
 use crate::nets::graph::NormLayer;
-use crate::nets::{Network, Normalization, Role, WeightMode};
+use crate::nets::{Network, Normalization, Parameter, Role, WeightMode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,45 +25,53 @@ pub struct Init {
     /// For the tensors whose name in the file is not PyTorch's: PyTorch's name, and the name in the file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
+    /// The lines of the network's text whose parameters are not taken over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
     /// CRC-32 of the values that are taken over.
     pub checksum: u32,
 }
 
 impl Init {
-    /// The record of the weights of `from`, which were read from `path`.
+    /// The record of the weights of `from`, which were read from `path`, without those of the lines `except`.
     ///
     /// # Errors
     /// [`Error::Io`] if the path cannot be resolved.
-    pub fn new(path: &Path, names: BTreeMap<String, String>, from: &Network<f32>) -> Result<Self> {
+    pub fn new(path: &Path, names: BTreeMap<String, String>, except: Vec<String>, from: &Network<f32>) -> Result<Self> {
         let absolute = path.canonicalize().map_err(|source| Error::io(path, source))?;
-        Ok(Self { path: absolute, names, checksum: checksum(from) })
+        let checksum = checksum(from, &except);
+        Ok(Self { path: absolute, names, except, checksum })
     }
 
-    /// Copies the weights of `from`, which was read again from the recorded path, into a network with the same layers.
+    /// Copies the weights of `from`, which was read again from the recorded path, into a network with the same layers
+    /// but for the excepted ones.
     ///
     /// # Errors
     /// [`Error::File`] if their checksum is not the recorded one, or `from` has other layers.
     pub fn copy(&self, from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
-        let seen = checksum(from);
+        let seen = checksum(from, &self.except);
         if seen != self.checksum {
             let expected = format!("the weights that a run was begun with, checksum {:08x}", self.checksum);
             return Err(Error::file(&self.path, expected, format!("{seen:08x}")));
         }
-        copy(from, to).map_err(|error| Error::file(&self.path, "weights of the same network", error))
+        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, "weights of the same network", error))
     }
 }
 
-/// Copies all parameters except ln σ² and levels from one network to another of the same layers.
+/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another of the same
+/// layers.
 ///
 /// # Errors
 /// [`Error::Tensor`] for the first tensor that differs in name or shape, or that one of the networks lacks.
-pub fn copy(from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
-    let (seen, wanted) = (from.parameters(), to.parameters());
-    let differ = seen.iter().zip(wanted).any(|(seen, wanted)| seen.name != wanted.name);
+pub fn copy(from: &Network<f32>, to: &mut Network<f32>, except: &[String]) -> Result<()> {
+    let seen: Vec<&Parameter<f32>> = from.parameters().iter().filter(|seen| is_taken_over(seen, except)).collect();
+    let wanted: Vec<&Parameter<f32>> = to.parameters().iter().filter(|wanted| is_taken_over(wanted, except)).collect();
+    let differ = seen.iter().zip(&wanted).any(|(seen, wanted)| seen.name != wanted.name);
     if let (false, Some(odd)) = (differ, seen.get(wanted.len()).or(wanted.get(seen.len()))) {
         return Err(Error::tensor(&odd.name, "the same tensors in both networks", "a tensor that one of them lacks"));
     }
-    for (from, to) in from.parameters().iter().zip(to.parameters_mut()).filter(|(_, to)| is_taken_over(to.role)) {
+    let wanted = to.parameters_mut().iter_mut().filter(|wanted| is_taken_over(wanted, except));
+    for (from, to) in seen.into_iter().zip(wanted) {
         if from.name != to.name || from.value.shape() != to.value.shape() {
             let seen = format!("{} {:?}", from.name, from.value.shape());
             return Err(Error::tensor(&to.name, format!("shape {:?}", to.value.shape()), seen));
@@ -90,14 +99,16 @@ const FOLDED_TOLERANCE: f32 = 1e-4;
 /// ```
 ///
 /// with μ and s² over up to 128 images of `data`, evenly spread; first for the normalization that is computed first,
-/// since the statistics of a normalization depend on those before it.
+/// since the statistics of a normalization depend on those before it. The normalizations in the lines `except`, which
+/// have no statistics yet, stay as they are.
 ///
 /// # Errors
 /// [`Error::Option`] if there are too few images for a normalization; the errors of [`Network::forward`].
-pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
+pub fn unfold(network: &mut Network<f32>, data: &Dataset, except: &[String]) -> Result<()> {
     let is_folded = |norm: &&NormLayer| {
         let [mean, variance] = [norm.running_mean, norm.running_var].map(|at| network.slice(at));
-        mean.iter().all(|mean| *mean == 0.0)
+        is_taken_over(&network.parameters()[norm.gamma], except)
+            && mean.iter().all(|mean| *mean == 0.0)
             && variance.iter().all(|variance| (variance - 1.0).abs() <= FOLDED_TOLERANCE)
     };
     let norms: Vec<NormLayer> = network.graph().norms().filter(is_folded).cloned().collect();
@@ -131,14 +142,16 @@ pub fn unfold(network: &mut Network<f32>, data: &Dataset) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn is_taken_over(role: Role) -> bool {
-    !matches!(role, Role::LogSigma2 | Role::Levels)
+/// Whether a parameter is neither ln σ² nor levels, nor belongs to one of the lines `except`.
+pub(crate) fn is_taken_over(parameter: &Parameter<f32>, except: &[String]) -> bool {
+    let is_excepted = except.iter().any(|line| line == parameter.line());
+    !is_excepted && !matches!(parameter.role, Role::LogSigma2 | Role::Levels)
 }
 
-/// CRC-32 of all parameters except ln σ² and levels.
-pub fn checksum(network: &Network<f32>) -> u32 {
+/// CRC-32 of all parameters except ln σ², levels and those of the lines `except`.
+pub fn checksum(network: &Network<f32>, except: &[String]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter.role)) {
+    for parameter in network.parameters().iter().filter(|parameter| is_taken_over(parameter, except)) {
         parameter.value.iter().for_each(|value| hasher.update(&value.to_le_bytes()));
     }
     hasher.finalize()

@@ -88,7 +88,7 @@ pub struct Loss {
 
 /// The value of the objective on a batch, its gradient, the logits and the tape.
 #[derive(Debug)]
-pub struct Evaluation<F> {
+pub struct ValueAndGradient<F> {
     /// The value.
     pub loss: Loss,
     /// The logits (B, classes).
@@ -115,7 +115,7 @@ impl Objective {
         noise: &Noise<'_, F>,
         kl_weight: f64,
         teacher: Option<&Teacher<F>>,
-    ) -> Result<Evaluation<F>> {
+    ) -> Result<ValueAndGradient<F>> {
         let weights = match self.forward {
             Forward::Sampled if self.prior == Prior::None => WeightMode::Mean,
             Forward::Sampled => WeightMode::Sample(noise),
@@ -136,7 +136,7 @@ impl Objective {
         };
         let mut gradients = network.backward(&tape, dlogits);
         self.add_kl(network, kl_weight, &mut loss, &mut gradients)?;
-        Ok(Evaluation { loss, logits, gradients, tape })
+        Ok(ValueAndGradient { loss, logits, gradients, tape })
     }
 
     /// Adds the KL and κ times its scaled value to the loss, and the gradient of the latter to the gradients.

@@ -2,7 +2,7 @@
 
 use super::data::Dataset;
 use super::evaluate::{self, Score, Weights};
-use super::objective::{Evaluation, Forward, Loss, Objective};
+use super::objective::{Forward, Loss, Objective, ValueAndGradient};
 use super::phase;
 use super::projection::{
     check_level_gap, project_levels, project_log_sigma2, project_theta, project_theta_within_gap, scaled_level_gap,
@@ -175,9 +175,9 @@ impl<F: Real> Trainer<F> {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
         };
-        let evaluation = self.evaluate(x, labels, &noise)?;
-        let loss = evaluation.loss;
-        self.apply(evaluation)?;
+        let computed = self.evaluate(x, labels, &noise)?;
+        let loss = computed.loss;
+        self.apply(computed)?;
         Ok(loss)
     }
 
@@ -185,7 +185,7 @@ impl<F: Real> Trainer<F> {
     ///
     /// # Errors
     /// The errors of [`Objective::evaluate`].
-    pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<Evaluation<F>> {
+    pub fn evaluate(&self, x: Array4<F>, labels: &[usize], noise: &Noise<'_, F>) -> Result<ValueAndGradient<F>> {
         self.objective_of_step().evaluate(&self.network, x, labels, noise, self.kl_weight(), self.teacher.as_ref())
     }
 
@@ -198,23 +198,23 @@ impl<F: Real> Trainer<F> {
         }
     }
 
-    /// Takes the step from an evaluation: updates running statistics, clips gradients, applies Adam and projects.
+    /// Takes the step from the gradient on a batch: updates running statistics, clips gradients, applies Adam and projects.
     ///
     /// # Errors
     /// If the loss or a gradient is not finite, or the moments do not have the shapes of the parameters; the parameters
     /// are then as before. If the step makes a parameter overflow; the network can then no longer be used. If the step
     /// ends the first phase and a layer has fewer distinct weights than levels.
-    pub fn apply(&mut self, evaluation: Evaluation<F>) -> Result<()> {
+    pub fn apply(&mut self, computed: ValueAndGradient<F>) -> Result<()> {
         self.check_moments()?;
-        self.check_finite(&evaluation.loss, &evaluation.gradients)?;
-        self.network.absorb_statistics(&evaluation.tape, F::of(batch_norm::MOMENTUM));
+        self.check_finite(&computed.loss, &computed.gradients)?;
+        self.network.absorb_statistics(&computed.tape, F::of(batch_norm::MOMENTUM));
         let rate = self.recipe.learning_rate_at(self.steps_taken as f64 / self.total_steps() as f64);
         let start = if self.in_first_phase() { 0 } else { self.first_phase_steps() };
         self.steps_taken += 1;
         let recipe = &self.recipe;
         let (step, level_rate) = (self.steps_taken - start, recipe.level_rate);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
-        let finite = parameters.zip(evaluation.gradients).map(|((parameter, [first, second]), gradient)| {
+        let finite = parameters.zip(computed.gradients).map(|((parameter, [first, second]), gradient)| {
             let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
             else {
                 return are_finite(parameter.as_slice());

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Twelve pictures of 12 x 12 of each of two classes, bright at the top or at the left; the n-th picture is a little
 /// darker.
-fn write_flowers(dir: &Path) {
+pub(super) fn write_flowers(dir: &Path) {
     for (class, is_bright) in [("aster", (|row, _| row < 4) as fn(u8, u8) -> bool), ("rose", |_, column| column < 4)] {
         fs::create_dir_all(dir.join(class)).unwrap();
         for n in 0..12 {
@@ -59,11 +59,11 @@ fn a_folder_of_images_gives_a_model_that_names_its_classes() {
     // A run in a folder of images would be one of its classes.
     for out in ["flowers/run", "flowers/rose/run", "./flowers/./new/run", "flowers"] {
         let refused = ["train", "mlp", "--data", "flowers", "--out", out];
-        place.refuse(&refused, 2, &["out", "a directory outside", "whose folders are the classes", out]);
+        place.refuse(&refused, 2, &["out", "a directory outside", "whose images are the data", out]);
         place.refuse(&[&["compare"], &refused[1..]].concat(), 2, &["out", "a directory outside"]);
     }
     for figures in ["flowers/figures", "flowers/rose"] {
-        let outside = &["figures", "a directory outside", "whose folders are the classes", figures];
+        let outside = &["figures", "a directory outside", "whose images are the data", figures];
         place.refuse(&["eval", "run", "--figures", figures], 2, outside);
         place.refuse(&["eval", "run/model.packed", "--data", "flowers", "--figures", figures], 2, outside);
     }
@@ -173,6 +173,17 @@ fn a_model_is_evaluated_on_images_without_a_training_part() {
     }
     let printed = place.succeed(&["eval", "run", "--ood", "new"]);
     assert!(printed.contains("1 other image of new"), "{printed}");
+    // Images of --ood need no labels; the directory of the figures would be a class of theirs.
+    for file in fs::read_dir(place.path("new/test/rose")).unwrap() {
+        let file = file.unwrap();
+        fs::create_dir_all(place.path("unlabelled")).unwrap();
+        fs::copy(file.path(), place.path("unlabelled").join(file.file_name())).unwrap();
+    }
+    let printed = place.succeed(&["eval", "run", "--ood", "unlabelled", "--figures", "figures"]);
+    assert!(printed.contains("1 other image of unlabelled"), "{printed}");
+    let outside = ["figures", "a directory outside", "unlabelled, whose images are the data"];
+    place.refuse(&["eval", "run", "--ood", "unlabelled", "--figures", "unlabelled/figures"], 2, &outside);
+    place.refuse(&["eval", "run", "--data", "unlabelled"], 1, &["unlabelled", "no folder in it"]);
     place.refuse(&["eval", "run", "--data", "new", "--recalibrate"], 2, &["recalibrate", "training images"]);
     place.refuse(&["train", "mlp", "--data", "new"], 1, &["new", "training images", "1 test images alone"]);
     fs::remove_file(place.path("flowers/rose/0.png")).unwrap();

@@ -10,13 +10,14 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of the commands whose value is not a number.
-const OTHERS: [&str; 19] = [
+const OTHERS: [&str; 20] = [
     "--data",
     "--base-url",
     "--out",
     "--resume",
     "--init",
     "--init-names",
+    "--init-except",
     "--teacher",
     "--prior",
     "--forward",

@@ -1,5 +1,6 @@
 //! Trainings that begin with the weights of a run, of a packed model, or of PyTorch.
 
+use super::data::write_flowers;
 use super::{Workplace, with_entry};
 use serde_json::{Value, json};
 use std::fs;
@@ -94,4 +95,36 @@ fn a_file_of_tensors_that_does_not_fit_is_refused_before_a_directory_is_made() {
     place.refuse(&[&train[..], &[&file, "--init-names", "names.json"]].concat(), 1, &["names.json", "a JSON object"]);
     place.refuse(&[&train[..], &["none.safetensors"]].concat(), 1, &["none.safetensors", "No such file"]);
     assert!(!place.path("runs").exists());
+}
+
+/// A network for other classes begins with the weights of another but for its last layer.
+#[test]
+fn the_last_layer_may_begin_anew_for_other_classes() {
+    let place = Workplace::new();
+    fs::write(place.path("small.net"), NET).unwrap();
+    place.succeed(&["train", "small.net", "--data", "data", "--out", "first", "--epochs", "1"]);
+    let other = Workplace::new();
+    write_flowers(&other.path("flowers"));
+    let (net, first) = (place.path("small.net"), place.path("first"));
+    let (net, first) = (net.to_str().unwrap(), first.to_str().unwrap());
+    let train = ["train", net, "--data", "flowers", "--epochs", "2", "--out", "second", "--init", first];
+    other.refuse(&train, 1, &["weights of the same network", "fc2.theta", "[6, 2]", "[6, 10]"]);
+    let unknown = [&train[..], &["--init-except", "fc3"]].concat();
+    other.refuse(&unknown, 2, &["init-except", "lines of the network with parameters: fc1, bn1, fc2", "fc3"]);
+    other.refuse(&["train", net, "--data", "flowers", "--init-except", "fc2"], 2, &["--init"]);
+    other.succeed(&[&train[..], &["--init-except", "fc2", "--learning-rate", "1e-9"]].concat());
+    let config: Value = serde_json::from_slice(&other.read("second/config.json")).unwrap();
+    assert_eq!(config["init"]["except"], json!(["fc2"]));
+    // The first layer is the other run's.
+    let of = |place: &Workplace, run: &str, layer: &str| {
+        let out = format!("{run}.safetensors");
+        place.succeed(&["export", run, "--to", "safetensors", "--mean", "--out", &out]);
+        let bytes = place.read(&out);
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let data = tensors.tensor(&format!("{layer}.weight")).unwrap().data().to_vec();
+        data.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect::<Vec<f32>>()
+    };
+    let (from, to) = (of(&place, "first", "fc1"), of(&other, "second", "fc1"));
+    assert!(from.len() == 864 && from.iter().zip(&to).all(|(from, to)| (from - to).abs() < 1e-6));
+    assert_eq!(of(&other, "second", "fc2").len(), 12);
 }

@@ -17,7 +17,7 @@ fn layers_levels_occupancy_bits_and_bytes() {
         let words: Vec<&str> = row.split_whitespace().collect();
         assert_eq!(words[..3], [layer.name.as_str(), &weights.to_string(), &format!("{bits:.2}")], "{row}");
         let (mut shares, mut entropy) = (0.0, 0.0);
-        for (k, level) in layer.levels.iter().enumerate() {
+        for (k, level) in layer.levels().iter().enumerate() {
             let count = layer.indices().filter(|index| *index == k).count();
             let share = 100.0 * count as f64 / f64::from(weights);
             assert_eq!(words[3 + 2 * k..5 + 2 * k], [format!("{level:.4}"), format!("({share:.1}%)")], "{row}");
@@ -26,7 +26,7 @@ fn layers_levels_occupancy_bits_and_bytes() {
         }
         assert!((entropy - 1e-9..entropy + 0.1).contains(&bits), "{row}: {entropy}");
         assert!((shares - 100.0).abs() < 1e-9);
-        assert_eq!(words.len(), 3 + 2 * layer.levels.len());
+        assert_eq!(words.len(), 3 + 2 * layer.levels().len());
     }
     let bytes = |name: &str| -> Vec<String> {
         let row = rest.lines().find(|line| line.starts_with(name)).unwrap();
@@ -46,7 +46,7 @@ fn more_than_sixteen_levels_are_not_printed_one_by_one() {
     let model = format::load(&place.path("run/model.packed")).unwrap();
     for layer in model.layers() {
         let used = layer.occupancy().iter().filter(|count| **count > 0).count();
-        let [first, last] = [layer.levels[0], layer.levels[16]];
+        let [first, last] = [layer.levels()[0], layer.levels()[16]];
         let expected = format!("17 from {first:.4} to {last:.4}, of which weights use {used}");
         assert!(printed.lines().any(|line| line.starts_with(&layer.name) && line.ends_with(&expected)), "{printed}");
     }

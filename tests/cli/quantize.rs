@@ -23,7 +23,7 @@ fn kmeans_gives_the_levels_asked_for() {
     for levels in [2, 5, 256] {
         place.succeed(&["quantize", "run", "--kmeans", &levels.to_string(), "--out", "out.packed"]);
         let model = spikeslab::packed::format::load(&place.path("out.packed")).unwrap();
-        assert!(model.layers().iter().all(|layer| layer.levels.len() == levels));
+        assert!(model.layers().iter().all(|layer| layer.levels().len() == levels));
     }
 }
 
@@ -57,7 +57,7 @@ fn kmeans_of_odd_weights() {
         place.succeed(&["quantize", "run", "--kmeans", &levels, "--out", "out.packed"]);
         let model = spikeslab::packed::format::load(&place.path("out.packed")).unwrap();
         let layer = model.layers().last().unwrap();
-        assert_eq!(layer.levels, expected);
+        assert_eq!(layer.levels(), expected);
         assert_eq!(layer.decode().as_slice().unwrap()[..theta.len()], *theta);
         // The quantized loss that `eval` prints is that of the levels in the packed model.
         let network = checkpoint::load(&place.path("run/checkpoint.safetensors")).unwrap().network;

@@ -310,7 +310,7 @@ fn a_codebook_is_kept_as_it_is_given() {
         place.train(run, &["--prior", "none", &format!("--codebook={codebook}")]);
         let levels: Vec<f32> = codebook.split(',').map(|level| level.parse().unwrap()).collect();
         let model = spikeslab::packed::format::load(&place.path(run).join("model.packed")).unwrap();
-        assert!(model.layers().iter().all(|layer| layer.levels == levels), "{:?}", model.layers()[0].levels);
+        assert!(model.layers().iter().all(|layer| layer.levels() == levels), "{:?}", model.layers()[0].levels());
     }
 }
 

@@ -62,7 +62,7 @@ fn nodes_are_in_order_and_weights_are_indices() {
             for layer in packed.layers().iter().filter(|layer| layer.is_quantized()) {
                 let indices = initializers[&*format!("{}/indices", layer.name)];
                 let levels = floats(initializers[&*format!("{}/levels", layer.name)]);
-                let expected = match (layer.levels.len(), opset) {
+                let expected = match (layer.levels().len(), opset) {
                     (..=4, 25) => (data_type::UINT2, 2),
                     (..=16, 21..) => (data_type::UINT4, 4),
                     _ => (data_type::UINT8, 8),

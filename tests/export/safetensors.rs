@@ -105,7 +105,7 @@ fn mean_weights_are_read_again() {
         let model = PackedModel::new("model", &network, None);
         for precision in [Precision::F32, Precision::F16] {
             fs::write(&path, mean_to_bytes(&model, &network, precision).unwrap()).unwrap();
-            let (again, unused) = pytorch::read(&path, &BTreeMap::new(), &graph).unwrap();
+            let (again, unused) = pytorch::read(&path, &BTreeMap::new(), &[], &graph).unwrap();
             assert!(unused.is_empty());
             let pairs = network.parameters().iter().zip(again.parameters());
             let pairs = pairs.filter(|(own, _)| !matches!(own.role, Role::LogSigma2 | Role::Levels));

@@ -14,8 +14,8 @@ fn rows_of_whole_bytes_hold_the_weights_of_all_outputs() {
                 [inputs, outputs] => (inputs, outputs),
                 _ => (layer.weights() / layer.shape[0], layer.shape[0]),
             };
-            let expected = rows.div_ceil(in_cell) * (columns * bits).div_ceil(8) + 16;
-            assert_eq!(layer.fields.byte_len(), expected, "{}, {levels} levels", layer.name);
+            let expected = rows.div_ceil(in_cell) * (columns * bits).div_ceil(8) + 16 + 4 * levels;
+            assert_eq!(layer.resident_weight_bytes(), expected, "{}, {levels} levels", layer.name);
         }
     }
 }

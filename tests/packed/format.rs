@@ -101,7 +101,7 @@ fn golden() {
         for layer in model.layers() {
             let name = &layer.name;
             if layer.is_quantized() {
-                assert_eq!(layer.levels, floats(format!("{name}.levels")));
+                assert_eq!(layer.levels(), floats(format!("{name}.levels")));
                 let index: ArrayD<f64> = case.array(&format!("{name}.index"));
                 assert_eq!(layer.shape, index.shape());
                 assert_eq!(layer.indices().collect::<Vec<_>>(), case.integers(&format!("{name}.index")));
@@ -139,7 +139,7 @@ fn the_bytes_are_those_of_the_documented_layout() {
     let mut layers = Vec::new();
     for layer in model.layers() {
         layers.push(2);
-        layer.levels.iter().for_each(|level| layers.extend(level.to_le_bytes()));
+        layer.levels().iter().for_each(|level| layers.extend(level.to_le_bytes()));
         let indices: Vec<u8> = layer.indices().map(|index| index as u8).collect();
         let counts = [0, 1, 2].map(|level| indices.iter().filter(|index| **index == level).count());
         let words = encode(&indices, &counts);

@@ -22,7 +22,7 @@ fn the_weights_are_the_quantized_weights_bit_for_bit() {
                 let quantizer = Quantizer::new(network.slice(layer.levels));
                 let theta = &network.parameters()[layer.theta].value;
                 assert_eq!(packed.name, layer.name);
-                assert_eq!(packed.levels, network.slice(layer.levels));
+                assert_eq!(packed.levels(), network.slice(layer.levels));
                 let decoded = packed.decode();
                 assert_eq!(decoded.shape(), theta.shape());
                 for (weight, theta) in decoded.iter().zip(theta) {
@@ -62,7 +62,7 @@ fn the_logits_of_mean_weights_are_those_of_the_network() {
         let network = trained(name, 3, SIZE);
         let model = PackedModel::of_means(name, &network, None);
         for (packed, layer) in model.layers().iter().zip(network.layers()) {
-            assert!(!packed.is_quantized() && packed.levels.is_empty(), "{}", layer.name);
+            assert!(!packed.is_quantized() && packed.levels().is_empty(), "{}", layer.name);
             assert_eq!(packed.decode(), network.parameters()[layer.theta].value, "{}", layer.name);
         }
         assert!(model.graph().layers().all(|layer| layer.unquantized));

@@ -62,7 +62,7 @@ fn the_weights_to_begin_with_are_those_of_the_preset() {
         let given = Given { input: Some([3, 32, 32]), classes: Some(classes), outputs: None };
         let graph = Description::preset(preset).unwrap().graph(given).unwrap();
         let path = models().join(name).with_extension("safetensors");
-        let (_, unused) = pytorch::read(&path, &BTreeMap::new(), &graph).unwrap();
+        let (_, unused) = pytorch::read(&path, &BTreeMap::new(), &[], &graph).unwrap();
         assert!(unused.is_empty(), "{name}: {unused:?}");
     }
 }

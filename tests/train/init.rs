@@ -9,7 +9,7 @@ use crate::common::tolerance::{Check, tolerance};
 use spikeslab::nets::{Network, Normalization, Role, WeightMode};
 use spikeslab::packed::PackedModel;
 use spikeslab::train::fit::Position;
-use spikeslab::train::init::{Init, copy, unfold};
+use spikeslab::train::init::{Init, checksum, copy, unfold};
 use spikeslab::train::{Run, Trainer, checkpoint};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn the_weights_norms_and_statistics_are_taken_over() {
     let from = run(&dir);
     let mut to = network("mlp", narrow("mlp"), 6);
     let begin = to.clone();
-    let init = Init::new(&dir, BTreeMap::new(), &of_run(&dir)).unwrap();
+    let init = Init::new(&dir, BTreeMap::new(), Vec::new(), &of_run(&dir)).unwrap();
     init.copy(&of_run(&dir), &mut to).unwrap();
     for ((to, from), begin) in to.parameters().iter().zip(from.parameters()).zip(begin.parameters()) {
         let is_new = matches!(to.role, Role::LogSigma2 | Role::Levels);
@@ -51,7 +51,7 @@ fn a_run_that_has_gone_on_or_is_another_network_is_refused() {
     let dir = place.path().join("run");
     run(&dir);
     let from = of_run(&dir);
-    let init = Init::new(&dir, BTreeMap::new(), &from).unwrap();
+    let init = Init::new(&dir, BTreeMap::new(), Vec::new(), &from).unwrap();
     let mut wide: Network<f32> = initialized(preset("mlp", [1, 6, 6]));
     assert_error(init.copy(&from, &mut wide), &["weights of the same network", "fc1.theta", "[36, 256]"]);
     let mut deep: Network<f32> = initialized(preset("lenet5", [1, 28, 28]));
@@ -70,7 +70,40 @@ fn a_run_that_has_gone_on_or_is_another_network_is_refused() {
 fn the_first_parameter_that_differs_is_named() {
     let from: Network<f32> = network("mlp", &[12, 8, 10], 6);
     let mut to: Network<f32> = network("mlp", &[12, 9, 10], 6);
-    assert_error(copy(&from, &mut to), &["fc2.theta", "[12, 9]", "[12, 8]"]);
+    assert_error(copy(&from, &mut to, &[]), &["fc2.theta", "[12, 9]", "[12, 8]"]);
+}
+
+/// A network for other classes takes over everything but its last layer.
+#[test]
+fn the_parameters_of_excepted_lines_stay_as_they_are() {
+    let from: Network<f32> = network("mlp", &[12, 8, 10], 6);
+    let mut to: Network<f32> = initialized(preset("mlp", [1, 6, 6]));
+    let last = to.graph().layers().last().map(|layer| layer.name.clone()).expect("a layer");
+    assert_error(copy(&from, &mut to, &[last]), &["fc1.theta", "[36, 256]", "[36, 12]"]);
+
+    let mut wide: Network<f32> = network("mlp", &[12, 8, 7], 6);
+    assert_error(copy(&from, &mut wide, &[]), &["fc3.theta", "[8, 7]", "[8, 10]"]);
+    let before = wide.clone();
+    let except = ["fc3".to_string(), "bn2".to_string()];
+    copy(&from, &mut wide, &except).expect("the same but for fc3");
+    for ((to, from), before) in wide.parameters().iter().zip(from.parameters()).zip(before.parameters()) {
+        let is_new = matches!(to.role, Role::LogSigma2 | Role::Levels) || except.contains(&to.line().to_string());
+        assert_eq!(to, if is_new { before } else { from }, "{}", to.name);
+    }
+    assert_ne!(checksum(&from, &[]), checksum(&from, &except));
+    assert_eq!(checksum(&from, &except), checksum(&wide, &except));
+}
+
+/// A normalization that is not taken over has no statistics to unfold.
+#[test]
+fn a_normalization_of_an_excepted_line_is_not_unfolded() {
+    let mut unfolded: Network<f32> = network("lenet5", narrow("lenet5"), 28);
+    let before = unfolded.clone();
+    let except = ["bn1".to_string()];
+    unfold(&mut unfolded, &split(128, 10, 28).train, &except).expect("enough images");
+    let norms = unfolded.parameters().iter().zip(before.parameters()).filter(|(seen, _)| seen.role == Role::RunningVar);
+    let kept: Vec<&str> = norms.filter(|(seen, before)| seen == before).map(|(seen, _)| seen.line()).collect();
+    assert_eq!(kept, ["bn1"]);
 }
 
 /// Unfolding changes no logits under running statistics. With the batch's statistics, the unfolded network's logits
@@ -86,7 +119,7 @@ fn unfolding_keeps_the_logits() {
     }
     let folded = PackedModel::new("net", &trainer.network, None).decode();
     let mut unfolded = folded.clone();
-    unfold(&mut unfolded, &data).expect("enough images");
+    unfold(&mut unfolded, &data, &[]).expect("enough images");
     let logits = |network: &Network<f32>, normalization| {
         network.forward(x.clone(), &WeightMode::Mean, normalization).expect("it fits").0
     };
@@ -100,6 +133,6 @@ fn unfolding_keeps_the_logits() {
     assert!(away(&folded) > 0.1, "{}", away(&folded));
     // A network with statistics of its own stays as it is.
     let before = unfolded.clone();
-    unfold(&mut unfolded, &data).expect("enough images");
+    unfold(&mut unfolded, &data, &[]).expect("enough images");
     assert_eq!(unfolded, before);
 }

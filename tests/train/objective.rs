@@ -8,7 +8,7 @@ use spikeslab::nets::graph::BayesLayer;
 use spikeslab::nets::{Description, Network, Role};
 use spikeslab::prior::{Codebook, Form, Gaussian, MultiSpike, Prior};
 use spikeslab::scalar::spike_kl::Spike;
-use spikeslab::train::objective::Evaluation;
+use spikeslab::train::objective::ValueAndGradient;
 use spikeslab::train::{Forward, KlScale, Objective};
 
 const WIDTHS: [usize; 3] = [4, 3, 3];
@@ -52,7 +52,7 @@ fn evaluate(
     network: &Network<f64>,
     batch: &Batch,
     kl_weight: f64,
-) -> Evaluation<f64> {
+) -> ValueAndGradient<f64> {
     let objective = Objective { prior: prior.clone(), forward: Forward::Sampled, kl_scale, train_size: TRAIN_SIZE };
     let noise = |layer: &BayesLayer, _: &[usize]| Ok(batch.eps[layer.index].clone());
     objective.evaluate(network, batch.x.clone(), &batch.labels, &noise, kl_weight, None).unwrap()

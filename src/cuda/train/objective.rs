@@ -31,7 +31,7 @@ pub struct Costs<F>(Vec<(Buffer<F>, Option<usize>)>);
 
 /// The value of the objective on a batch, its gradient, the logits and the tape.
 #[derive(Debug)]
-pub struct Evaluation<F> {
+pub struct ValueAndGradient<F> {
     /// The value.
     pub loss: Loss,
     /// The logits (B, classes).
@@ -73,7 +73,7 @@ impl<F: Real> Objective<'_, F> {
         labels: &[usize],
         noise: &Noise<'_, F>,
         kl_weight: f64,
-    ) -> Result<Evaluation<F>> {
+    ) -> Result<ValueAndGradient<F>> {
         let weights = match self.of.forward {
             Forward::Sampled if self.of.prior == Prior::None => WeightMode::Mean,
             Forward::Sampled => WeightMode::Sample(noise),
@@ -102,7 +102,7 @@ impl<F: Real> Objective<'_, F> {
             loss.kl += kl;
             loss.loss += kl_weight / self.of.divisor(network.parameters()[layer.theta].len()) * kl;
         }
-        Ok(Evaluation { loss, logits, gradients, tape })
+        Ok(ValueAndGradient { loss, logits, gradients, tape })
     }
 
     /// The KL of each quantized layer, in the order of the layers; it stays on the device. Adds the gradient of κ times

@@ -1,6 +1,6 @@
 //! [`train::trainer`] on the device: a step copies images and labels from the host, and returns the loss.
 
-use super::objective::{Costs, Evaluation, Objective};
+use super::objective::{Costs, Objective, ValueAndGradient};
 use super::projection::{project_levels, project_log_sigma2, project_theta, project_theta_within_gap};
 use super::teacher::Teacher;
 use super::{adam, evaluate, phase};
@@ -44,7 +44,7 @@ impl<F: Real> Trainer<F> {
     }
 
     /// The objective of the next step and its gradient, with the noise of the step.
-    fn evaluate(&self, x: &Array4<F>, labels: &[usize]) -> Result<Evaluation<F>> {
+    fn evaluate(&self, x: &Array4<F>, labels: &[usize]) -> Result<ValueAndGradient<F>> {
         let device = self.network.device();
         let (seed, step) = (self.host.recipe().seed, self.host.steps_taken as u32);
         let noise = |layer: &BayesLayer, shape: &[usize]| {
@@ -145,7 +145,7 @@ impl<F: Real> Training<F> for Trainer<F> {
     }
 
     fn step(&mut self, x: Array4<F>, labels: &[usize]) -> Result<Loss> {
-        let Evaluation { loss, gradients, tape, .. } = self.evaluate(&x, labels)?;
+        let ValueAndGradient { loss, gradients, tape, .. } = self.evaluate(&x, labels)?;
         self.check_finite(&loss, &gradients)?;
         self.apply(&gradients, &tape)?;
         self.check_parameters()?;

@@ -58,8 +58,8 @@ impl Constants {
     /// The arrays of a layer, and the members of its structure that refer to them.
     fn layer(&mut self, name: &str, layer: &PackedLayer) -> Vec<String> {
         let weights = if layer.is_quantized() {
-            let bits = field_bits(layer.levels.len());
-            self.floats(&format!("{name}_values"), &layer.levels);
+            let bits = field_bits(layer.levels().len());
+            self.floats(&format!("{name}_values"), layer.levels());
             self.fields(&format!("{name}_fields"), &pack(layer.indices(), bits));
             format!(".weights = {{{name}_values, {name}_fields, {bits}}}")
         } else {

@@ -105,19 +105,19 @@ pub(crate) struct PackedWeights<'a> {
 
 impl<'a> PackedWeights<'a> {
     /// The weights of a layer of K inputs, or elements of a kernel, and O outputs: the `levels` at the indices in
-    /// `fields` (K, O) or, where there are no levels, `values` (K, O).
-    pub(crate) fn new(fields: &'a Fields, levels: &'a [f32], values: &'a [f32], [inputs, outputs]: [usize; 2]) -> Self {
+    /// `fields` (K, O).
+    pub(crate) fn quantized(levels: &'a [f32], fields: &'a Fields, [inputs, outputs]: [usize; 2]) -> Self {
         let index = |row: usize, value: usize| value >> (row * fields.bits) & ((1 << fields.bits) - 1);
         let level = |index: usize| levels.get(index).copied().unwrap_or(0.0);
         let table = |row: usize| std::array::from_fn(|value| level(index(row, value)));
-        Self {
-            fields,
-            levels,
-            values,
-            inputs,
-            outputs,
-            tables: std::array::from_fn(|row| if row < fields.rows() { table(row) } else { NOTHING }),
-        }
+        let tables = std::array::from_fn(|row| if row < fields.rows() { table(row) } else { NOTHING });
+        Self { fields, levels, values: &[], inputs, outputs, tables }
+    }
+
+    /// The weights `values` (K, O) of an unquantized layer.
+    pub(crate) fn unquantized(values: &'a [f32], [inputs, outputs]: [usize; 2]) -> Self {
+        static NO_FIELDS: Fields = Fields { bits: 1, row_len: 0, bytes: Vec::new() };
+        Self { fields: &NO_FIELDS, levels: &[], values, inputs, outputs, tables: [NOTHING; MAX_ROWS] }
     }
 
     /// Whether tables hold the weights: the layer is quantized, with cells of four bits.

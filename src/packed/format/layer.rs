@@ -13,7 +13,7 @@ use crate::reserve::reserve;
 impl PackedLayer {
     /// The number of bytes in the file for levels and codes, or for the weights of an unquantized layer.
     pub fn weight_bytes(&self) -> usize {
-        self.code_bytes() + 4 * self.levels.len()
+        self.code_bytes() + 4 * self.levels().len()
     }
 
     /// The number of bytes in the file that code the indices of the weights' levels, or that hold the weights of an
@@ -33,8 +33,8 @@ impl PackedModel {
 /// Writes the weights and the bias of a layer.
 pub(super) fn push(bytes: &mut Vec<u8>, layer: &PackedLayer) {
     if layer.is_quantized() {
-        bytes.push((layer.levels.len() - 1) as u8);
-        push_floats(bytes, &layer.levels);
+        bytes.push((layer.levels().len() - 1) as u8);
+        push_floats(bytes, layer.levels());
         bytes.extend(codes(layer));
     } else {
         push_floats(bytes, &layer.theta().collect::<Vec<_>>());

@@ -6,8 +6,9 @@
 //! | CIFAR-100 | `train.bin`; `test.bin` | coarse label, fine label, pixels |
 //!
 //! A label is one byte. The 3,072 pixel bytes are three planes, red, green and blue, of 32 rows of 32. All files of a
-//! set must exist, each with a whole number of records from 1 to [`MAX_RECORDS`]. As there is no header, a file of the
-//! other set is recognized by its length, or else by labels that are out of range.
+//! set must exist, or, to evaluate a model, the test file alone, each with a whole number of records from 1 to
+//! [`MAX_RECORDS`]. As there is no header, a file of the other set is recognized by its length, or else by labels that
+//! are out of range.
 
 use std::fs;
 use std::io::Read;
@@ -105,13 +106,27 @@ pub fn load(dir: &Path, variant: &Variant, coarse: bool) -> Result<Split> {
     // All files are searched for before the first is read, so that a missing file is reported at once.
     let train = variant.train.iter().map(find).collect::<Result<Vec<_>>>()?;
     let test = find(&variant.test)?;
-    let read = |paths: &[PathBuf]| {
-        let mut images = Images::new(variant, coarse);
-        paths.iter().try_for_each(|path| images.append_file(path))?;
-        images.finish()
-    };
-    let (train, test) = (read(&train)?, read(&[test])?);
+    let (train, test) = (read_files(&train, variant, coarse)?, read_files(&[test], variant, coarse)?);
     Ok(Split::read_from(train, test, variant.name, &format!("{dir:?}")))
+}
+
+/// Like [`load`], but where `dir` has none of the files of training images, there are no training images.
+///
+/// # Errors
+/// The errors of [`load`].
+pub fn load_to_evaluate(dir: &Path, variant: &Variant, coarse: bool) -> Result<Split> {
+    if files::look(dir, variant.train)?.is_some() {
+        return load(dir, variant, coarse);
+    }
+    let test = read_files(&[files::find(dir, &[variant.test])?], variant, coarse)?;
+    Ok(Split::read_from(test.subset(&[]), test, variant.name, &format!("{dir:?}")))
+}
+
+/// Reads the records of several files of `variant`, one after the other.
+fn read_files(paths: &[PathBuf], variant: &Variant, coarse: bool) -> Result<Dataset> {
+    let mut images = Images::new(variant, coarse);
+    paths.iter().try_for_each(|path| images.append_file(path))?;
+    images.finish()
 }
 
 /// Reads the records of one file of `variant` to its end. Of the labels of a record the first is taken if `coarse`,

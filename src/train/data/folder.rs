@@ -9,11 +9,11 @@
 //! Each image is a PNG or JPEG file, recognized by the ending of its name. All images have the same size, and if one
 //! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
 //! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
-//! same ones as long as the images stay the same. A folder with
-//! nothing but `test` in it is a data set to evaluate on. An image beside
-//! these folders is refused. The order of the images is shuffled, also the same
-//! in every run, so that the first images are of all classes. Files and folders whose names begin with a dot are
-//! ignored.
+//! same ones as long as the images stay the same. A folder with nothing but `test` in it is a data set to evaluate on.
+//! An image beside these folders is refused. The order of the images is shuffled, also the same in every run, so that
+//! the first images are of all classes. Files and folders whose names begin with a dot are ignored.
+//!
+//! Where labels do not matter, the images may also be in one folder, without folders of classes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,17 +91,40 @@ pub fn load(dir: &Path) -> Result<Split> {
     }
 }
 
+/// Whether there is an image in `dir` itself.
+///
+/// # Errors
+/// [`Error::File`] if the name of an entry is not UTF-8; [`Error::Io`] if `dir` cannot be listed.
+pub fn has_images(dir: &Path) -> Result<bool> {
+    Ok(names(dir)?.iter().any(|name| is_read(Path::new(name))))
+}
+
+/// The class of images without labels.
+const UNLABELLED: &str = "unlabelled";
+
+/// Reads the images in `dir` itself, as test images of one class.
+///
+/// # Errors
+/// The errors of [`load`] for the images of a class.
+pub fn load_images(dir: &Path) -> Result<Split> {
+    let mut images = Vec::new();
+    append(dir, 0, &mut images)?;
+    let [_, test] = read(dir, &[None, Some(images)], &[UNLABELLED.to_string()])?;
+    let test = test.ok_or_else(|| Error::file(dir, "images", "none"))?;
+    Ok(Split::read_from(test.subset(&[]), test, &place(dir), &format!("{dir:?}")))
+}
+
 /// The folder that macOS adds to an archive, with metadata of the files in it.
 const MAC: &str = "__MACOSX";
 
 /// The names of the folders in a directory, in ascending order, without hidden ones.
 fn folders(dir: &Path) -> Result<Vec<String>> {
     let mut names = names(dir)?;
-    names.retain(|name| name != MAC && dir.join(name).is_dir());
+    names.retain(|name| dir.join(name).is_dir());
     Ok(names)
 }
 
-/// The names in a directory, in ascending order, without hidden ones.
+/// The names in a directory, in ascending order, without hidden ones and that of [`MAC`].
 fn names(dir: &Path) -> Result<Vec<String>> {
     let mut names = files::names(dir)?;
     // A name that is not UTF-8 was changed as it was read.
@@ -109,7 +132,7 @@ fn names(dir: &Path) -> Result<Vec<String>> {
     if let Some(name) = names.iter().find(is_changed) {
         return Err(Error::file(dir, "names in UTF-8", name));
     }
-    names.retain(|name| !name.starts_with('.'));
+    names.retain(|name| !name.starts_with('.') && name != MAC);
     Ok(names)
 }
 
@@ -138,12 +161,7 @@ fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBu
     for (label, class) in classes.iter().enumerate() {
         let (folder, before) = (dir.join(class), images.len());
         if folder.is_dir() {
-            for name in names(&folder)? {
-                let path = folder.join(&name);
-                if is_image(&path)? {
-                    images.push((path, label as u16));
-                }
-            }
+            append(&folder, label as u16, &mut images)?;
         }
         if is_complete && images.len() == before {
             return Err(Error::file(&folder, "at least one PNG or JPEG image", "none"));
@@ -153,13 +171,24 @@ fn list(dir: &Path, classes: &[String], is_complete: bool) -> Result<Vec<(PathBu
     Ok(images)
 }
 
-/// Whether an entry of a class folder is an image.
+/// Appends the paths of the images in a folder, each with `label`.
+fn append(folder: &Path, label: u16, images: &mut Vec<(PathBuf, u16)>) -> Result<()> {
+    for name in names(folder)? {
+        let path = folder.join(&name);
+        if is_image(&path)? {
+            images.push((path, label));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an entry of a folder of images is an image.
 fn is_image(path: &Path) -> Result<bool> {
     let metadata = fs::metadata(path).map_err(|source| Error::io(path, source))?;
     // A pipe, for one, would be waited for.
     if !metadata.is_file() {
         let seen = if metadata.is_dir() { "a folder" } else { "something else" };
-        return Err(Error::file(path, "images in the folder of a class", seen));
+        return Err(Error::file(path, "an image file", seen));
     }
     let ending = ending(path);
     if NOT_READ.contains(&ending.as_str()) {

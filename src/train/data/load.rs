@@ -5,8 +5,11 @@
 //! | a directory with four files named like MNIST's | see [`mnist`] |
 //! | one of these four files, where a directory has several such sets | see [`mnist`] |
 //! | a directory with the files of CIFAR-10 or CIFAR-100 | see [`cifar`] |
-//! | a directory with a folder of images for each class, or with such folders in `train` and `test`; to evaluate on, in `test` alone | see [`folder`] |
-//! | a file whose name ends in `.npz`; to evaluate on, of test images alone | see [`npz`] |
+//! | a directory with a folder of images for each class, or with such folders in `train` and `test` | see [`folder`] |
+//! | a file whose name ends in `.npz` | see [`npz`] |
+//!
+//! To evaluate a model, a data set may have test images alone. Images that need no label may also be the PNG and JPEG
+//! files of a directory, or an array `x_test` alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +27,7 @@ use crate::error::{Error, Result};
 /// [`Error::File`] if there is no data set, there are several, or one has test images alone; [`Error::Option`] if
 /// `coarse` and the data set has no coarse labels; the errors of the function that reads the format.
 pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
-    let data = load_to_evaluate(path, coarse)?;
+    let data = load_parts(path, coarse, false)?;
     match path {
         Some(path) if data.train.is_empty() => {
             let seen = format!("{} test images alone", data.test.len());
@@ -34,22 +37,46 @@ pub fn load(path: Option<&Path>, coarse: bool) -> Result<Split> {
     }
 }
 
-/// Like [`load`], but folders and arrays may have test images alone. There are then no training images, and the classes
-/// are those of the test images.
+/// Like [`load`], but a data set may have test images alone. There are then no training images, and the classes of
+/// folders, arrays and MNIST's files are those of the test images.
 ///
 /// # Errors
 /// The other errors of [`load`].
 pub fn load_to_evaluate(path: Option<&Path>, coarse: bool) -> Result<Split> {
+    load_parts(path, coarse, true)
+}
+
+/// The test images of the data set at `path`, whose labels do not matter. They may also be the PNG and JPEG files of a
+/// directory that is no data set, or the array `x_test` of an `.npz` file without other arrays of a data set; all these
+/// images have label 0.
+///
+/// # Errors
+/// The errors of [`load_to_evaluate`].
+pub fn load_images(path: &Path) -> Result<Split> {
+    match recognize(path) {
+        Ok(Found::Npz) => npz::load_images(path),
+        Err(_) if path.is_dir() && folder::has_images(path)? => folder::load_images(path),
+        _ => load_to_evaluate(Some(path), false),
+    }
+}
+
+/// The data set at `path`; if `to_evaluate`, MNIST's and CIFAR's files may be those of test images alone, which folders
+/// and arrays always may be.
+fn load_parts(path: Option<&Path>, coarse: bool, to_evaluate: bool) -> Result<Split> {
     let found = path.map(recognize).transpose()?;
     match (path, found) {
         (Some(dir), Some(Found::Cifar(variant))) if !coarse || variant.labels.len() > 1 => {
-            cifar::load(dir, variant, coarse)
+            let load = if to_evaluate { cifar::load_to_evaluate } else { cifar::load };
+            load(dir, variant, coarse)
         }
         (_, found) if coarse => {
             let seen = found.map_or("MNIST", |found| found.name());
             Err(Error::option("coarse", "a data set with coarse labels, CIFAR-100", seen))
         }
-        (Some(path), Some(Found::Idx(prefix))) => mnist::load(folder_of(path), &prefix),
+        (Some(path), Some(Found::Idx(prefix))) => {
+            let load = if to_evaluate { mnist::load_to_evaluate } else { mnist::load };
+            load(folder_of(path), &prefix)
+        }
         (Some(path), Some(Found::Folders)) => folder::load(path),
         (Some(path), Some(Found::Npz)) => npz::load(path),
         _ => mnist::embedded(),
@@ -64,12 +91,16 @@ pub fn has_coarse_labels(path: &Path) -> Result<bool> {
     Ok(matches!(recognize(path)?, Found::Cifar(variant) if variant.labels.len() > 1))
 }
 
-/// Whether the data set at `path` is a folder of images for each class.
+/// Whether the data set at `path` is a folder of images for each class, or a folder of images.
 ///
 /// # Errors
-/// Those of [`load`] if there is no data set, or there are several.
-pub fn is_folders(path: &Path) -> Result<bool> {
-    Ok(matches!(recognize(path)?, Found::Folders))
+/// Those of [`load_images`] if there is no data set, or there are several.
+pub fn is_of_image_files(path: &Path) -> Result<bool> {
+    match recognize(path) {
+        Ok(found) => Ok(matches!(found, Found::Folders)),
+        Err(_) if path.is_dir() && folder::has_images(path)? => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether `file` is a file of the data set at `path`, or is at `path` itself. Both paths have no links.
@@ -83,7 +114,8 @@ pub fn is_file_of(path: &Path, file: &Path) -> bool {
             file.parent() == Some(dir) && variant.files().contains(&name)
         }
         Ok(Found::Folders) => file.starts_with(path) && folder::is_read(file),
-        Ok(Found::Npz) | Err(_) => false,
+        Ok(Found::Npz) => false,
+        Err(_) => file.parent() == Some(path) && folder::is_read(file),
     };
     is_named || file == path
 }

@@ -64,16 +64,47 @@ pub(super) fn prefix(file: &str) -> Option<&str> {
 /// training images, there are fewer than two classes, or a class has no training image; [`Error::Io`] if a file cannot
 /// be opened or read.
 pub fn load(dir: &Path, prefix: &str) -> Result<Split> {
-    let find = |names: &[&str]| {
-        let names: Vec<String> = names.iter().map(|name| format!("{prefix}{name}")).collect();
-        files::find(dir, &names)
-    };
+    let find = |names: &[&str]| files::find(dir, &prefixed(prefix, names));
     // All files are searched for before the first is read, so that a missing file is reported at once.
     let paths = [find(&TRAIN_IMAGES)?, find(&TRAIN_LABELS)?, find(&TEST_IMAGES)?, find(&TEST_LABELS)?];
     let [a, b, c, d] = &paths;
     let inputs = [files::open(a)?, files::open(b)?, files::open(c)?, files::open(d)?];
-    let name = if prefix.is_empty() { known::place(dir) } else { known::place(Path::new(&prefix[..prefix.len() - 1])) };
-    read(paths, inputs, &name, &format!("{dir:?}")) // quoted and escaped: one line, whatever the name holds
+    read(paths, inputs, &name(dir, prefix), &from(dir))
+}
+
+/// Like [`load`], but where `dir` has neither file of training images, there are no training images. The classes are
+/// then the numbers from 0, or from 1 if no test label is 0, to the largest test label.
+///
+/// # Errors
+/// The errors of [`load`].
+pub fn load_to_evaluate(dir: &Path, prefix: &str) -> Result<Split> {
+    if files::look(dir, &prefixed(prefix, &[&TRAIN_IMAGES[..], &TRAIN_LABELS[..]].concat()))?.is_some() {
+        return load(dir, prefix);
+    }
+    let images = files::find(dir, &prefixed(prefix, &TEST_IMAGES))?;
+    let labels = files::find(dir, &prefixed(prefix, &TEST_LABELS))?;
+    let test = idx::read(files::open(&images)?, &images, files::open(&labels)?, &labels)?;
+    let (train, test) = numbered(test.subset(&[]), test).map_err(|error| classes_expected(&labels, error))?;
+    Ok(Split::read_from(train, test, &name(dir, prefix), &from(dir)))
+}
+
+/// Each name after `prefix`.
+fn prefixed(prefix: &str, names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("{prefix}{name}")).collect()
+}
+
+/// The name of a data set that has no published name.
+fn name(dir: &Path, prefix: &str) -> String {
+    known::place(prefix.strip_suffix('-').map_or(dir, Path::new))
+}
+
+/// A directory, quoted and escaped: one line, whatever its name holds.
+fn from(dir: &Path) -> String {
+    format!("{dir:?}")
+}
+
+fn classes_expected(labels: &Path, seen: Error) -> Error {
+    Error::file(labels, "labels of classes", seen)
 }
 
 fn read<R: Read>(paths: [PathBuf; 4], inputs: [R; 4], name: &str, from: &str) -> Result<Split> {
@@ -84,6 +115,6 @@ fn read<R: Read>(paths: [PathBuf; 4], inputs: [R; 4], name: &str, from: &str) ->
         let expected = format!("images of {}, as in {}", by(train.shape()), paths[0].display());
         return Err(Error::file(&paths[2], expected, by(test.shape())));
     }
-    let (train, test) = numbered(train, test).map_err(|error| Error::file(&paths[1], "labels of classes", error))?;
+    let (train, test) = numbered(train, test).map_err(|error| classes_expected(&paths[1], error))?;
     Ok(known::named(train, test, name, from))
 }

@@ -48,7 +48,7 @@ pub mod standardization;
 pub mod trained_on;
 
 #[cfg(feature = "files")]
-pub use load::{load, load_to_evaluate};
+pub use load::{load, load_images, load_to_evaluate};
 pub use split::Split;
 pub use standardization::Standardization;
 pub use trained_on::TrainedOn;

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats of 16, 32 or 64 bits, all from 0 to 1, or from 0 to 255 with one above 128 |
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535, also as floats |
-//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, the same ones as long as the data stay the same; where they are alone, there are no training images |
+//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, the same ones as long as the data stay the same; where they are alone, there are no training images; where labels do not matter, `x_test` may be alone |
 //!
 //! Floats are rounded to bytes, since the images of a data set are stored as bytes; numbers from 0 to 1 are first
 //! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
@@ -30,12 +30,30 @@ use crate::files::npy::{self, Array, Header, Values};
 /// # Errors
 /// The errors of [`read`], and [`Error::Io`] if the file cannot be opened.
 pub fn load(path: &Path) -> Result<Split> {
+    read(open(path)?, path)
+}
+
+/// Like [`load`], but the only array may be `x_test`; the label of each image is then 0.
+///
+/// # Errors
+/// The errors of [`load`].
+pub fn load_images(path: &Path) -> Result<Split> {
+    let mut file = Npz::open(open(path)?, path)?;
+    if !file.has("x_test") || ["x_train", "y_train", "y_test"].iter().any(|name| file.has(name)) {
+        return load(path);
+    }
+    let images = file.numbers("x_test")?;
+    let count = images.shape.first().copied().unwrap_or(0);
+    tests(path, images, Numbers { shape: vec![count], values: Values::Bytes(vec![0; count]) })
+}
+
+fn open(path: &Path) -> Result<File> {
     let io = |source| Error::io(path, source);
     // To open a pipe would wait for its other end.
     if !metadata(path).map_err(io)?.is_file() {
         return Err(Error::file(path, "an .npz file", "something else"));
     }
-    read(File::open(path).map_err(io)?, path)
+    File::open(path).map_err(io)
 }
 
 /// Reads the arrays in `input`; `path` is only named in errors.
@@ -48,7 +66,7 @@ pub fn load(path: &Path) -> Result<Split> {
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
     if file.has("x_test") && file.has("y_test") && !file.has("x_train") && !file.has("y_train") {
-        return tests_alone(&mut file, path);
+        return tests(path, file.numbers("x_test")?, file.numbers("y_test")?);
     }
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
     let tests = match (file.has("x_test"), file.has("y_test")) {
@@ -86,9 +104,8 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     Ok(Split { test_is_held_out: is_held_out, ..named(path, train, test)? })
 }
 
-/// The data set of `x_test` and `y_test`, without training images.
-fn tests_alone(file: &mut Npz<'_, impl Read + Seek>, path: &Path) -> Result<Split> {
-    let (x, y) = (file.numbers("x_test")?, file.numbers("y_test")?);
+/// The data set of `x_test` and the labels `y`, without training images.
+fn tests(path: &Path, x: Numbers, y: Numbers) -> Result<Split> {
     let scale = scale_of(path, "x_test", &x)?;
     let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
     named(path, test.subset(&[]), test)

@@ -25,13 +25,12 @@ use std::path::Path;
 
 /// PyTorch's name for a parameter of a layer or a normalization.
 pub fn name(parameter: &Parameter<f32>) -> String {
-    let owner = parameter.name.rsplit_once('.').map_or(&parameter.name[..], |(owner, _)| owner);
     let own = match parameter.role {
         Role::Theta | Role::Gamma => "weight",
         Role::Beta => "bias",
         role => role.suffix(),
     };
-    format!("{owner}.{own}")
+    format!("{}.{own}", parameter.line())
 }
 
 /// Whether PyTorch's tensor is the transpose of the parameter: (O, I) of a dense θ (I, O).
@@ -40,26 +39,37 @@ pub(crate) fn is_transposed(parameter: &Parameter<f32>) -> bool {
 }
 
 /// The network of `graph` with the weights in the file `path`, and the names of the file's tensors that it does not
-/// use. `names` maps PyTorch's name of a tensor to its name in the file, where the two differ.
+/// use. `names` maps PyTorch's name of a tensor to its name in the file, where the two differ. The parameters of the
+/// lines `except` are not read, and the file's tensors of their names are not among those that are not used.
 ///
 /// # Errors
 /// [`Error::File`] if it is not a safetensors file; if it lacks tensors, all of which the error names; if a tensor has
 /// another type or shape, is not finite, or holds a negative variance; if it has a bias of a layer that has none in the
 /// graph and that another operation than a normalization reads; or if `names` has a name that no parameter has.
 /// [`Error::Io`] if a system call fails.
-pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Result<(Network<f32>, Vec<String>)> {
+pub fn read(
+    path: &Path,
+    names: &BTreeMap<String, String>,
+    except: &[String],
+    graph: &Graph,
+) -> Result<(Network<f32>, Vec<String>)> {
     let bytes = read_tensors(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, "a safetensors file", error))?;
     let mut network = Network::new(graph.clone(), &Codebook::symmetric(2).expect("two levels"));
-    let prefix = prefix(&network, &tensors, names).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
+    let prefix =
+        prefix(&network, &tensors, names, except).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
     let in_file = |own: &String| names.get(own).cloned().unwrap_or_else(|| format!("{prefix}{own}"));
     let mut unused: BTreeSet<String> = tensors.names().into_iter().map(str::to_string).collect();
     unused.retain(|name| !name.ends_with("num_batches_tracked"));
     let (mut missing, mut known) = (Vec::new(), BTreeSet::new());
-    for parameter in network.parameters_mut().iter_mut().filter(|parameter| is_taken_over(parameter.role)) {
+    for parameter in network.parameters_mut().iter_mut().filter(|parameter| is_taken_over(parameter, &[])) {
         let own = name(parameter);
         let there = in_file(&own);
         unused.remove(&there);
+        known.insert(own);
+        if !is_taken_over(parameter, except) {
+            continue;
+        }
         match tensors.tensor(&there) {
             Ok(tensor) => {
                 let is_transposed = is_transposed(parameter);
@@ -78,7 +88,6 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
             }
             Err(_) => missing.push(there),
         }
-        known.insert(own);
     }
     for node in graph.nodes.iter().filter(|node| node.layer().is_some_and(|layer| layer.bias.is_none())) {
         let own = format!("{}.bias", node.name);
@@ -88,7 +97,9 @@ pub fn read(path: &Path, names: &BTreeMap<String, String>, graph: &Graph) -> Res
             Some(owner) if !names.contains_key(&own) => format!("{owner}bias"),
             _ => in_file(&own),
         };
-        if let Ok(tensor) = tensors.tensor(&there) {
+        if except.contains(&node.name) {
+            unused.remove(&there);
+        } else if let Ok(tensor) = tensors.tensor(&there) {
             let bias = finite_numbers(path, &there, &tensor, &[node.shape[0]])?;
             fold_bias(&mut network, &node.name, &bias).map_err(|(expected, seen)| Error::file(path, expected, seen))?;
             unused.remove(&there);
@@ -116,8 +127,9 @@ fn prefix(
     network: &Network<f32>,
     tensors: &SafeTensors<'_>,
     names: &BTreeMap<String, String>,
+    except: &[String],
 ) -> std::result::Result<String, (String, String)> {
-    let taken_over = network.parameters().iter().filter(|parameter| is_taken_over(parameter.role));
+    let taken_over = network.parameters().iter().filter(|parameter| is_taken_over(parameter, except));
     let wanted: Vec<String> = taken_over.map(name).filter(|own| !names.contains_key(own)).collect();
     let before = |there: &&str| Some(there.strip_suffix(wanted.first()?)?.to_string());
     let has_all = |prefix: &String| wanted.iter().all(|own| tensors.tensor(&format!("{prefix}{own}")).is_ok());

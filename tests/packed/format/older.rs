@@ -36,9 +36,9 @@ fn older(model: &PackedModel, with_text: bool) -> Vec<u8> {
     let of = |role: Role| network.parameters().iter().filter(move |parameter| parameter.role == role);
     let mut norms = of(Role::Gamma).zip(of(Role::Beta));
     for layer in model.layers() {
-        bytes.push((layer.levels.len() - 1) as u8);
-        bytes.extend(floats(&layer.levels));
-        bytes.extend(pack(&layer.indices().collect::<Vec<_>>(), layer.levels.len()));
+        bytes.push((layer.levels().len() - 1) as u8);
+        bytes.extend(floats(layer.levels()));
+        bytes.extend(pack(&layer.indices().collect::<Vec<_>>(), layer.levels().len()));
         bytes.extend(floats(layer.bias.as_deref().unwrap_or_default()));
         if let Some((scale, shift)) = norms.next() {
             bytes.extend([floats(scale.as_slice()), floats(shift.as_slice())].concat());

@@ -1,5 +1,5 @@
 use spikeslab::files::image::picture;
-use spikeslab::train::data::{Split, folder, load, load_to_evaluate};
+use spikeslab::train::data::{Split, folder, load, load_images, load_to_evaluate};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -97,7 +97,7 @@ fn what_cannot_be_trained_on_is_refused() {
     fs::create_dir(empty.path().join("c")).unwrap();
     assert_eq!(refused(&empty), "DIR/c: expected at least one PNG or JPEG image (saw: none)");
     let folder = with(&[("a/deeper/1.png", "grey.png")]);
-    assert_eq!(refused(&folder), "DIR/a/deeper: expected images in the folder of a class (saw: a folder)");
+    assert_eq!(refused(&folder), "DIR/a/deeper: expected an image file (saw: a folder)");
     let other = with(&[("a/2.webp", "grey.png")]);
     assert_eq!(refused(&other), "DIR/a/2.webp: expected a PNG or JPEG image (saw: a .webp file)");
     let broken = with(&[("a/2.png", "grey.bin")]);
@@ -168,4 +168,17 @@ fn a_name_that_a_terminal_obeys_is_shown_escaped() {
     let place = place(&names.map(|name| (name, "grey.png")));
     let split = folder::load(place.path()).unwrap();
     assert_eq!(split.train.class_names(), ["a\\u{1b}[31m", "b\\n"]);
+}
+
+/// Where labels do not matter, the images may be in one folder.
+#[test]
+fn images_in_one_folder_need_no_class() {
+    let alone = place(&[("1.png", "grey.png"), ("2.jpg", "slope_grey.jpg"), ("notes.txt", "grey.bin")]);
+    let split = load_images(alone.path()).unwrap();
+    assert_eq!((split.train.len(), split.test.len(), split.test.labels()), (0, 2, &[0, 0][..]));
+    assert_eq!(split.test.pixels(0), picture::samples(&alone.path().join("1.png"), 1).unwrap());
+    assert_eq!(refused(&alone), "DIR: expected images only in the folders of their classes (saw: 1.png)");
+    let other = place(&[("1.png", "grey.png"), ("2.webp", "grey.png")]);
+    let error = load_images(other.path()).unwrap_err().to_string();
+    assert!(error.contains("expected a PNG or JPEG image (saw: a .webp file)"), "{error}");
 }

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use spikeslab::train::data::load;
+use spikeslab::train::data::{Split, load, load_images, load_to_evaluate};
 use tempfile::TempDir;
 
 use super::mnist::small;
@@ -62,6 +62,50 @@ fn one_file_tells_the_data_set_and_the_others_are_asked_for() {
         let message = format!("DIR: expected {missing} or {missing}.gz in it (saw: neither)");
         assert_eq!(refused(dir.path(), false), (message, 1));
     }
+}
+
+/// To evaluate a model, the files of test images are enough; but a file of training images asks for the others.
+#[test]
+fn the_files_of_test_images_are_enough_to_evaluate() {
+    let sizes = |split: &Split| (split.train.len(), split.train.shape(), split.train.classes(), split.test.len());
+    let dir = small();
+    let whole = load_to_evaluate(Some(dir.path()), false).unwrap();
+    assert_eq!(sizes(&whole), (3, [1, 2, 2], 3, 2));
+    fs::remove_file(dir.path().join("train-images-idx3-ubyte")).unwrap();
+    let error = load_to_evaluate(Some(dir.path()), false).unwrap_err().to_string();
+    assert!(error.contains("expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz in it"), "{error}");
+    fs::remove_file(dir.path().join("train-labels-idx1-ubyte")).unwrap();
+    let tests = load_to_evaluate(Some(dir.path()), false).unwrap();
+    assert_eq!(sizes(&tests), (0, [1, 2, 2], 2, 2));
+    // The labels 2 and 1: without a 0, the classes are the numbers from 1.
+    assert_eq!((tests.test.labels(), tests.test.class_names()), (&[1, 0][..], &["1", "2"].map(String::from)[..]));
+    assert_eq!(tests.test.pixels(1), whole.test.pixels(1));
+
+    let dir = TempDir::new().unwrap();
+    write100(dir.path(), 4, 3);
+    fs::remove_file(dir.path().join("train.bin")).unwrap();
+    for (coarse, classes) in [(false, 100), (true, 20)] {
+        let tests = load_to_evaluate(Some(dir.path()), coarse).unwrap();
+        assert_eq!(sizes(&tests), (0, [3, 32, 32], classes, 3));
+    }
+    let dir = TempDir::new().unwrap();
+    write10(dir.path(), 2, 3);
+    for batch in 1..5 {
+        fs::remove_file(dir.path().join(format!("data_batch_{batch}.bin"))).unwrap();
+    }
+    let error = load_to_evaluate(Some(dir.path()), false).unwrap_err().to_string();
+    assert!(error.contains("expected data_batch_1.bin or data_batch_1.bin.gz in it"), "{error}");
+}
+
+/// Images whose labels do not matter may be those of any data set.
+#[test]
+fn images_without_labels_may_be_the_test_images_of_a_data_set() {
+    let dir = small();
+    let [images, data] = [load_images(dir.path()), load(Some(dir.path()), false)].map(Result::unwrap);
+    assert_eq!((images.test.checksum(), images.source), (data.test.checksum(), data.source));
+    let empty = TempDir::new().unwrap();
+    let error = load_images(empty.path()).unwrap_err().to_string();
+    assert!(error.contains("expected a data set"), "{error}");
 }
 
 /// If the files of a data set are in a folder of the directory that is given, the error names this folder.

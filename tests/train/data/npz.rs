@@ -6,6 +6,7 @@ use spikeslab::train::data::{Split, npz};
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
+use tempfile::TempDir;
 
 fn corpus(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parsers/npz").join(name)).unwrap()
@@ -70,6 +71,16 @@ fn test_images_alone() {
     assert_eq!(ones.in_classes(&names).unwrap().labels(), [2; 3], "the class 1 of these names");
     let one = archive(&[("x_test", &x), ("y_test", &y), ("y_train", &y)]);
     assert!(read(&one).unwrap_err().contains("expected an array x_train"));
+
+    // Where labels do not matter, images are enough.
+    let place = TempDir::new().unwrap();
+    let path = place.path().join("x.npz");
+    fs::write(&path, archive(&[("x_test", &x)])).unwrap();
+    let images = npz::load_images(&path).unwrap().test;
+    assert_eq!((images.labels(), images.pixels(1)), (&[0; 3][..], split.test.pixels(1)));
+    assert!(npz::load(&path).unwrap_err().to_string().contains("expected an array x_train"));
+    fs::write(&path, archive(&[("x_test", &x), ("y_test", &y)])).unwrap();
+    assert_eq!(npz::load_images(&path).unwrap().test.labels(), [2, 0, 2]);
 }
 
 /// An array as numpy stores it.

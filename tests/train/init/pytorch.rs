@@ -2,7 +2,7 @@
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
-use spikeslab::nets::{Given, Graph, Network, WeightMode};
+use spikeslab::nets::{Given, Graph, Network, Parameter, Role, WeightMode};
 use spikeslab::train::init::pytorch::read;
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,7 +42,7 @@ const ROUNDING: f32 = 2e-6;
 
 #[test]
 fn the_logits_are_those_of_pytorch() {
-    let (network, unused) = read(&path("pytorch.safetensors"), &names(), &graph()).unwrap();
+    let (network, unused) = read(&path("pytorch.safetensors"), &names(), &[], &graph()).unwrap();
     assert!(unused.is_empty(), "{unused:?}");
     let seen = largest_difference(&network);
     assert!(seen < ROUNDING, "{seen}");
@@ -73,7 +73,7 @@ fn renamed(change: impl Fn(&str, Dtype, Vec<usize>, Vec<u8>) -> Option<Tensor>) 
 }
 
 fn refused(file: &tempfile::NamedTempFile, names: &BTreeMap<String, String>) -> String {
-    let message = read(file.path(), names, &graph()).unwrap_err().to_string();
+    let message = read(file.path(), names, &[], &graph()).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message:?}");
     message.replace(&file.path().display().to_string(), "FILE")
 }
@@ -81,7 +81,7 @@ fn refused(file: &tempfile::NamedTempFile, names: &BTreeMap<String, String>) -> 
 #[test]
 fn names_need_no_map_where_they_are_the_texts() {
     let file = renamed(|_, dtype, shape, data| Some((dtype, shape, data)));
-    let (network, unused) = read(file.path(), &BTreeMap::new(), &graph()).unwrap();
+    let (network, unused) = read(file.path(), &BTreeMap::new(), &[], &graph()).unwrap();
     assert!(unused.is_empty() && largest_difference(&network) < ROUNDING, "{unused:?}");
 }
 
@@ -94,7 +94,7 @@ fn a_prefix_of_all_names_is_recognized() {
     let mut views: Vec<(String, TensorView<'_>)> =
         tensors.iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect();
     fs::write(file.path(), serialize(views.clone(), None).unwrap()).unwrap();
-    let (network, unused) = read(file.path(), &BTreeMap::new(), &graph()).unwrap();
+    let (network, unused) = read(file.path(), &BTreeMap::new(), &[], &graph()).unwrap();
     assert!(unused.is_empty() && largest_difference(&network) < ROUNDING, "{unused:?}");
     // Where the names themselves are there too, they are taken; of two prefixes none is chosen.
     let file_with = |prefixes: [&str; 2]| {
@@ -104,7 +104,7 @@ fn a_prefix_of_all_names_is_recognized() {
         fs::write(file.path(), serialize(all.collect::<Vec<_>>(), None).unwrap()).unwrap();
     };
     file_with(["", "ema."]);
-    let (network, unused) = read(file.path(), &BTreeMap::new(), &graph()).unwrap();
+    let (network, unused) = read(file.path(), &BTreeMap::new(), &[], &graph()).unwrap();
     assert!(
         unused.iter().all(|name| name.starts_with("ema.")) && largest_difference(&network) < ROUNDING,
         "{unused:?}"
@@ -126,7 +126,7 @@ fn weights_of_other_precisions_are_converted() {
         Dtype::F32 => Some((Dtype::BF16, shape, data.chunks_exact(4).flat_map(|four| [four[2], four[3]]).collect())),
         _ => Some((dtype, shape, data)),
     });
-    let (network, _) = read(bf16.path(), &BTreeMap::new(), &graph()).unwrap();
+    let (network, _) = read(bf16.path(), &BTreeMap::new(), &[], &graph()).unwrap();
     let seen = largest_difference(&network);
     assert!(seen > 1e-5 && seen < 0.1, "{seen}");
     let f64 = renamed(|_, dtype, shape, data| match dtype {
@@ -136,7 +136,7 @@ fn weights_of_other_precisions_are_converted() {
         }
         _ => Some((dtype, shape, data)),
     });
-    let (network, _) = read(f64.path(), &BTreeMap::new(), &graph()).unwrap();
+    let (network, _) = read(f64.path(), &BTreeMap::new(), &[], &graph()).unwrap();
     assert!(largest_difference(&network) < ROUNDING);
 }
 
@@ -199,7 +199,7 @@ fn a_bias_before_a_normalization_moves_its_running_mean() {
     };
     write(&tensors);
     let [folded, whole] = [&without, &with].map(|graph| {
-        let (network, unused) = read(file.path(), &BTreeMap::new(), graph).unwrap();
+        let (network, unused) = read(file.path(), &BTreeMap::new(), &[], graph).unwrap();
         assert!(unused.is_empty(), "{unused:?}");
         let x = ndarray::Array4::from_shape_fn((3, 1, 2, 3), |(b, _, i, j)| (b * 7 + i * 3 + j) as f32 / 10.0 - 0.6);
         network.predict(x, &WeightMode::Mean).unwrap()
@@ -211,14 +211,39 @@ fn a_bias_before_a_normalization_moves_its_running_mean() {
     (renamed[0].0, renamed[1].0) = ("net.0.weight", "net.0.bias");
     write(&renamed);
     let mut names = BTreeMap::from([("fc1.weight".to_string(), "net.0.weight".to_string())]);
-    let (_, unused) = read(file.path(), &names, &without).unwrap();
+    let (_, unused) = read(file.path(), &names, &[], &without).unwrap();
     assert!(unused.is_empty(), "{unused:?}");
     names.insert("fc1.bias".to_string(), "net.0.bais".to_string());
-    let message = read(file.path(), &names, &without).unwrap_err().to_string();
+    let message = read(file.path(), &names, &[], &without).unwrap_err().to_string();
     assert!(message.contains("expected the tensors net.0.bais"), "{message}");
     // A bias of the last layer has no normalization to go to.
     let last = [&tensors[..], &[("fc2.bias", vec![2], bytes(&[1.0, 2.0]))]].concat();
     write(&last);
-    let message = read(file.path(), &BTreeMap::new(), &without).unwrap_err().to_string();
+    let message = read(file.path(), &BTreeMap::new(), &[], &without).unwrap_err().to_string();
     assert!(message.contains("a network with a bias in fc2: add bias to its line (saw: none)"), "{message}");
+}
+
+/// The parameters of an excepted line may have other shapes in the file, or be missing.
+#[test]
+fn the_parameters_of_excepted_lines_are_not_read() {
+    let last = ["fc2".to_string()];
+    let wide = |name: &str, dtype, shape: Vec<usize>, data: Vec<u8>| match name {
+        "fc2.weight" | "fc2.bias" => Some((dtype, [&[2 * shape[0]], &shape[1..]].concat(), data.repeat(2))),
+        _ => Some((dtype, shape, data)),
+    };
+    let without = |name: &str, dtype, shape, data| (!name.starts_with("fc2.")).then_some((dtype, shape, data));
+    let (expected, _) = read(&path("pytorch.safetensors"), &names(), &[], &graph()).unwrap();
+    for file in [renamed(wide), renamed(without)] {
+        assert!(read(file.path(), &BTreeMap::new(), &[], &graph()).is_err());
+        let (network, unused) = read(file.path(), &BTreeMap::new(), &last, &graph()).unwrap();
+        assert!(unused.is_empty(), "{unused:?}");
+        for (seen, expected) in network.parameters().iter().zip(expected.parameters()) {
+            assert_eq!(seen == expected, expected.line() != "fc2" || !is_read(expected), "{}", expected.name);
+        }
+    }
+}
+
+/// Whether a parameter is in a file from PyTorch.
+fn is_read(parameter: &Parameter<f32>) -> bool {
+    !matches!(parameter.role, Role::LogSigma2 | Role::Levels)
 }
