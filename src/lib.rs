@@ -15,13 +15,13 @@
 //! | ln σ²   | `log_sigma2`    | like θ                                    | log posterior variance                       |
 //! | ℓ_k     | `levels`        | (M), ascending                            | codebook: the values weights are drawn to    |
 //! | a_k     | `level_weights` | (M), sum 1                                | prior mass of each spike                     |
-//! | t_k     | `t`             | like θ                                    | (θ − ℓ_k)²/σ², the inverse of α              |
+//! | t_k     | `t`             | like θ                                    | (θ − ℓ_k)²/σ²                                |
 //! | D(t)    | `exact`, `fit`  |                                           | KL to one log-uniform spike, nats            |
 //! | F       | `weight_kl`     |                                           | KL of one weight to the prior, nats          |
 //! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
 //! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
 //! | ∂L/∂p   | `dp`            | like p                                    | gradient of the loss in any variable p       |
-//! | κ       | `kl_weight`     |                                           | weight of the KL in the objective            |
+//! | κ       | `kl_weight`     |                                           | factor of the scaled KL in the loss of a step |
 //!
 //! Logarithms are natural; every KL is in nats. The KL of a layer, `kl`, is the sum of F over its weights. A variance
 //! is never called `sigma`.

@@ -147,7 +147,7 @@ fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<(String, Config)>>
         ("gaussian", with(PriorName::Gaussian, Forward::Sampled)),
         ("multi-spike", with(config.recipe.prior, Forward::Sampled)),
     ];
-    if config.recipe.warmup > 0.0 || config.init.is_some() {
+    if config.recipe.warmup > 0.0 || config.init.as_ref().is_some_and(|init| init.except.is_empty()) {
         let quantized = |prior: PriorName, forward: Forward| {
             // vnq needs a level at 0, which k-means does not give.
             let init_levels = if prior == PriorName::Vnq { config.recipe.init_levels } else { quantized };

@@ -91,8 +91,8 @@ pub(super) struct EvalArguments {
     /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
     #[arg(long)]
     coarse: bool,
-    /// Another data set of images of the same shape, or images without labels, a folder of PNG and JPEG files or an
-    /// array x_test: report how well its test images can be told apart from those of the data
+    /// Another data set of images of the same shape, of which labels are not needed: a folder of PNG and JPEG files, or
+    /// an .npz file with x_test, is enough. Report how well its test images can be told apart from those of the data
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
     /// Number of draws of the weights [default: 10]
@@ -244,7 +244,8 @@ fn command(arguments: &EvalArguments) -> Outcome {
     }
 }
 
-/// Checks that the directory of the figures is not inside a data set of folders: the command's, or `own`, the run's.
+/// Checks that the directory of the figures is not inside a data set of image files: the command's, or `own`, the
+/// run's.
 fn check_figures(arguments: &EvalArguments, own: Option<&Path>) -> Result<()> {
     let Some(figures) = &arguments.figures else { return Ok(()) };
     let given = [arguments.data.as_deref(), arguments.ood.as_deref()];

@@ -10,7 +10,7 @@ use super::teacher::Student;
 use super::training::{Changes, trainer};
 use crate::error::{Error, Result};
 use crate::files::read::TENSORS;
-use crate::nets::graph::elements;
+use crate::nets::graph::{Node, elements};
 use crate::nets::{Description, Given, Graph};
 use crate::prior::Codebook;
 use crate::prior::codebook::check_levels;
@@ -78,8 +78,8 @@ pub(super) struct TrainingOptions {
     /// JSON object of the tensors with other names in the file of --init: {"conv1.weight": "features.0.weight"}
     #[arg(long, value_name = "FILE", requires = "init")]
     init_names: Option<PathBuf>,
-    /// Lines of the network whose parameters are not taken over from --init, such as the last layer if the classes are
-    /// others
+    /// Names of lines of the network's text, separated by commas, whose parameters begin at random and not with those of
+    /// --init: for instance the last layer, to train for other classes
     #[arg(long, value_name = "LINES", requires = "init", value_delimiter = ',')]
     init_except: Vec<String>,
     /// Learn from the predictions of a trained network in place of the labels: a run or a packed model, or a
@@ -209,7 +209,7 @@ impl TrainingOptions {
         let except = &self.init_except;
         let init = self.init.as_deref().map(|path| init::of(path, names, except, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let has_own_classes = graph.layers().last().is_some_and(|layer| except.contains(&layer.name));
+        let has_own_classes = begins_with_own_classes(&graph, except);
         let recorded = self.init.as_deref().map(|path| init::recorded(path, &data.train, has_own_classes));
         let recorded = recorded.transpose()?.flatten();
         let is_unknown = self.init.is_some() && recorded.is_none();
@@ -285,7 +285,7 @@ impl TrainingOptions {
         let mut recipe = self.recipe.over(default);
         if recipe.forward != Forward::Sampled && self.recipe_name == RecipeName::Best {
             // Most random weights have one nearest level: a network that computed with their levels could not learn.
-            let warmup = if self.init.is_none() && recipe.warmup == 0.0 { FIRST_PHASE } else { recipe.warmup };
+            let warmup = if !self.begins_trained() && recipe.warmup == 0.0 { FIRST_PHASE } else { recipe.warmup };
             let init_levels = self.levels_of_quantized(graph, &recipe);
             recipe = self.recipe.over(Recipe { warmup, init_levels, ..recipe });
         }
@@ -301,8 +301,8 @@ impl TrainingOptions {
             recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
         }
         let steps = recipe.steps_per_epoch(images) as u64 * u64::from(recipe.epochs);
-        if self.init.is_none() && recipe.first_phase_steps(steps) == 0 {
-            // The weights are random: there is nothing to fit levels to.
+        if !self.begins_trained() && recipe.first_phase_steps(steps) == 0 {
+            // Weights are random: there is nothing to fit levels to.
             recipe = self.recipe.over(Recipe { init_levels: InitLevels::Given, ..recipe });
             if recipe.init_levels == InitLevels::Kmeans {
                 let expected = "given, or trained weights to fit levels to, by --warmup or --init";
@@ -340,7 +340,13 @@ impl TrainingOptions {
         }
     }
 
-    /// The defaults for a network of `layers` layers. With `--init` there is no first phase: the weights have had one.
+    /// Whether all weights are those of another training: `--init`, without `--init-except`.
+    fn begins_trained(&self) -> bool {
+        self.init.is_some() && self.init_except.is_empty()
+    }
+
+    /// The defaults for a network of `layers` layers. If all weights are those of another training, there is no first
+    /// phase: they have had one.
     fn default_recipe(&self, layers: usize) -> Result<Recipe> {
         let has_zero_level = match &self.codebook {
             Some(levels) => levels.iter().any(|level| level.used == 0.0),
@@ -351,7 +357,7 @@ impl TrainingOptions {
             RecipeName::OnePhase => Recipe::in_one_phase(layers),
             RecipeName::Published => Recipe::published(layers, has_zero_level),
         };
-        Ok(if self.init.is_some() { Recipe { warmup: 0.0, ..recipe } } else { recipe })
+        Ok(if self.begins_trained() { Recipe { warmup: 0.0, ..recipe } } else { recipe })
     }
 
     /// The images to train and test on.
@@ -411,4 +417,12 @@ fn check_can_begin(config: &Config, network: &Description, graph: &Graph, data: 
     // In memory each also has a gradient.
     reserve::<[f32; 4]>(numbers, || format!("training {}", network.name()))?;
     trainer(config, config.graph(data)?, &codebook, data, true).map(drop)
+}
+
+/// Whether the last layer of a network and every normalization after it are among the lines `except`: then no parameter
+/// that is taken over belongs to a class.
+fn begins_with_own_classes(graph: &Graph, except: &[String]) -> bool {
+    let Some(last) = graph.nodes.iter().rposition(|node| node.layer().is_some()) else { return false };
+    let has_parameters = |node: &&Node| node.layer().is_some() || node.norm().is_some();
+    graph.nodes[last..].iter().filter(has_parameters).all(|node| except.contains(&node.name))
 }

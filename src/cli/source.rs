@@ -96,8 +96,8 @@ pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a directory to write, `out`, is not inside a data set of folders of images, where it would become a
-/// class or one of its images. An error names the option of `out`.
+/// Checks that a directory to write, `out`, is not inside a data set of image files, where it would become a class or
+/// one of the images. An error names the option of `out`.
 pub(super) fn check_outside(data: &Path, option: &str, out: &Path) -> Result<()> {
     if !is_of_image_files(data)? {
         return Ok(());
@@ -218,10 +218,11 @@ pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Opti
     Ok(data)
 }
 
-/// Images for a model of `graph`: if it has three channels, grey pictures of files get them, as when `predict` reads one
-/// picture.
+/// Images for a model of `graph`: if the model takes colour images, grey images that were read from picture files get
+/// three equal channels, as in `predict`.
 pub(super) fn in_channels(images: Dataset, graph: &Graph) -> Dataset {
-    if images.file(0).is_some() && graph.input[0] == 3 { images.in_three_channels() } else { images }
+    let are_grey_pictures = images.file(0).is_some() && images.shape()[0] == 1;
+    if are_grey_pictures && graph.input[0] == 3 { images.in_three_channels() } else { images }
 }
 
 /// Checks that `data`, which the configuration of the run in `dir` names, still have the checksums of the data that the

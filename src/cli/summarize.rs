@@ -133,7 +133,7 @@ impl Facts {
 type Column = (&'static str, Option<usize>, fn(&Facts) -> Value);
 
 #[rustfmt::skip]
-const COLUMNS: [Column; 41] = [
+const COLUMNS: [Column; 42] = [
     ("run", Some(0), |of| value!(of.dir.display().to_string())),
     ("network", Some(0), |of| value!(of.config.network)),
     ("data", Some(0), |of| value!(of.data())),
@@ -165,6 +165,7 @@ const COLUMNS: [Column; 41] = [
     ("init_levels", None, |of| value!(of.config.recipe.init_levels)),
     ("unquantized_layers", None, |of| value!(of.unquantized_layers())),
     ("init", None, |of| value!(of.config.init.as_ref().map(|init| init.path.display().to_string()))),
+    ("init_except", None, |of| value!(of.config.init.as_ref().map(|init| &init.except))),
     ("teacher", None, |of| value!(of.config.teacher.as_ref().map(|teacher| teacher.path.display().to_string()))),
     ("teacher_share", None, |of| value!(of.config.teacher.as_ref().map(|teacher| teacher.share))),
     ("validation", None, |of| value!(of.config.validation)),

@@ -201,8 +201,13 @@ pub(super) fn train(
         line(&format!("goes on after step {} of {}", trainer.steps_taken, trainer.total_steps()))?;
     }
     if let Some(init) = config.init.as_ref().filter(|_| begins) {
-        let right = in_words(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
-        line(&format!("begins with the weights of {}: {right}", init.path.display()))?;
+        let path = init.path.display();
+        if init.except.is_empty() {
+            let right = in_words(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
+            line(&format!("begins with the weights of {path}: {right}"))?;
+        } else {
+            line(&format!("begins with the weights of {path}, except {}", init.except.join(", ")))?;
+        }
     }
     if let (Some(origin), Some(teacher), true) = (&config.teacher, &trainer.teacher, begins) {
         let right = in_words(teacher.accuracy(&data.train, SOME_IMAGES)?);

@@ -25,19 +25,19 @@ use crate::packed::PackedModel;
 /// # Errors
 /// [`Error::Tensor`] for the first number that is not finite.
 fn check_finite(model: &PackedModel) -> Result<()> {
-    let check = |name: &str, mut numbers: Box<dyn Iterator<Item = f32> + '_>| match numbers
-        .find(|number| !number.is_finite())
-    {
-        Some(odd) => Err(Error::tensor(name, "finite numbers", odd)),
-        None => Ok(()),
-    };
+    fn check(name: &str, mut numbers: impl Iterator<Item = f32>) -> Result<()> {
+        match numbers.find(|number| !number.is_finite()) {
+            Some(infinite) => Err(Error::tensor(name, "finite numbers", infinite)),
+            None => Ok(()),
+        }
+    }
     for layer in model.layers() {
         let bias = layer.bias.iter().flatten();
-        check(&layer.name, Box::new(layer.levels().iter().chain(bias).copied().chain(layer.theta())))?;
+        check(&layer.name, layer.levels().iter().chain(bias).copied().chain(layer.theta()))?;
     }
     let nodes = model.graph().nodes.iter().filter(|node| node.norm().is_some());
     for (node, norm) in nodes.zip(model.norms()) {
-        check(&node.name, Box::new(norm.scale.iter().chain(&norm.shift).copied()))?;
+        check(&node.name, norm.scale.iter().chain(&norm.shift).copied())?;
     }
     Ok(())
 }

@@ -61,8 +61,8 @@ pub struct Conv2d<'a, F> {
     pub window: Window,
     /// The number of groups; divides C and O.
     pub groups: usize,
-    /// v₀.
-    pub variance_floor: F,
+    /// v₀, added to v before the root.
+    pub added_variance: F,
 }
 
 /// The gradient with respect to the parameters.
@@ -168,7 +168,7 @@ impl<F: Real> Conv2d<'_, F> {
         Ok((mean.finish(shape), variance.finish(shape)))
     }
 
-    /// y with sampled weights, and the factor ε / (2 √(v + v₀)) from dy to dv, which is stored in place of `eps`,
+    /// y with noise, and the factor ε / (2 √(v + v₀)) from dy to dv, which is stored in place of `eps`,
     /// standard normal (B, O, OH, OW). If an activation is given, it is applied to x first.
     ///
     /// # Errors
@@ -185,8 +185,8 @@ impl<F: Real> Conv2d<'_, F> {
         let mut y = fresh(shape);
         let mut eps = in_standard_layout(eps);
         let epsilons = eps.as_slice_mut().expect(STANDARD).par_chunks_exact_mut(group);
-        let variance_floor = self.variance_floor;
-        let outputs = y.chunks(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps, variance_floor });
+        let added_variance = self.added_variance;
+        let outputs = y.chunks(group).zip(epsilons).map(|(y, eps)| Output::Sampled { y, eps, added_variance });
         self.convolve(x, activation, &self.layout(&sizes), false, outputs);
         Ok((y.finish(shape), eps))
     }

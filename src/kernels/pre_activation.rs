@@ -45,7 +45,7 @@ impl<F: Real> PreActivation<'_, F> {
         self.conv.mean(x, Some(&self.activation))
     }
 
-    /// y with sampled weights, and the factor from dy to dv, which is stored in place of `eps`.
+    /// y with noise, and the factor from dy to dv, which is stored in place of `eps`.
     ///
     /// # Errors
     /// If a shape does not fit.

@@ -109,7 +109,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
         Ok((mean, variance))
     }
 
-    /// y with sampled weights; `eps` is standard normal (B, O, OH, OW).
+    /// y = m + √(v + v₀) ⊙ ε, with noise; `eps`, ε, is standard normal (B, O, OH, OW).
     ///
     /// # Errors
     /// If a shape does not fit.
@@ -214,7 +214,7 @@ impl<'a, F: Real> BayesConv2d<'a, F> {
     /// The same operation for the kernels.
     pub(crate) fn kernel(&self) -> Conv2d<'a, F> {
         let Self { theta, log_sigma2, bias, window, groups, .. } = *self;
-        Conv2d { theta, log_sigma2, bias, window, groups, variance_floor: F::of(V0) }
+        Conv2d { theta, log_sigma2, bias, window, groups, added_variance: F::of(V0) }
     }
 
     /// The gradient, computed by the kernel from `dy`.

@@ -43,7 +43,7 @@ pub struct BayesDense<'a, F> {
 #[derive(Clone, Debug)]
 pub struct Cache<F> {
     x: Array2<F>,
-    /// The values kept with sampled weights; none with mean weights.
+    /// The values kept for a forward with noise; none without.
     sampling: Option<Sampling<F>>,
 }
 
@@ -113,7 +113,7 @@ impl<F: Real> BayesDense<'_, F> {
         mean
     }
 
-    /// y with sampled weights; `eps` is standard normal (B, O).
+    /// y = m + √(v + v₀) ⊙ ε, with noise; `eps`, ε, is standard normal (B, O).
     ///
     /// # Errors
     /// If a shape does not fit.

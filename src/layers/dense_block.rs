@@ -112,11 +112,14 @@ impl<F: Real> Cache<F> {
 }
 
 impl<'a, F: Real> DenseBlock<'a, F> {
-    /// y. Normalizes with the batch's own statistics, or with the running statistics given for each stage; uses sampled
-    /// weights if there is noise, else mean weights.
+    /// y. Normalizes with the batch's own statistics, or with the running statistics given for each stage of each unit;
+    /// adds noise if it is given. A unit without stages appends nothing.
     ///
     /// # Errors
     /// If a shape does not fit, or the batch's statistics are needed and there are fewer than two values a channel.
+    ///
+    /// # Panics
+    /// If `running` has fewer units or stages than the block.
     pub fn forward(
         &self,
         x: Array4<F>,

@@ -166,8 +166,10 @@ impl PackedLayer {
 
     /// The weights that the layer computes with, of θ's shape.
     pub fn decode(&self) -> ArrayD<f32> {
-        let levels = self.levels();
-        let weights = self.indices().map(|index| levels[index]).chain(self.theta()).collect();
+        let weights = match &self.stored {
+            Stored::Quantized { levels, .. } => self.indices().map(|index| levels[index]).collect(),
+            Stored::Unquantized(_) => self.theta().collect(),
+        };
         ArrayD::from_shape_vec(IxDyn(&self.shape), weights).expect("one number a weight")
     }
 }

@@ -29,7 +29,8 @@ impl<F: Real> Codebook<F> {
     ///
     /// # Errors
     /// As [`Codebook::new`], and unless each level has one mass, every mass is positive, and their sum is 1 to within
-    /// 1e-4. The masses are used as given: if their sum differs from 1 by δ, F is wrong by about δ.
+    /// 1e-4. The masses are used as given: if their sum differs from 1 by δ, the KL of a weight is wrong
+    /// by about δ nats.
     pub fn with_level_weights(levels: Vec<F>, level_weights: Vec<F>) -> Result<Self> {
         check_levels("codebook", &levels)?;
         if level_weights.len() != levels.len() {

@@ -1,4 +1,5 @@
-//! Exact k-means on the line: the codebook of M levels that is best for weights trained without a codebook.
+//! Exact k-means on the line: the codebook of M levels that is best for weights trained without a codebook. Rounding
+//! trained weights to these levels is what a training with a multi-spike prior is compared with.
 //!
 //! ```text
 //! E_1(j) = cost(0, j)
@@ -6,9 +7,9 @@
 //! cost(i, j) = Σ_{i≤n<j} (x_n − mean)²,   x the weights, sorted
 //! ```
 //!
-//! E_k(j) is the least cost of dividing the first j sorted weights into k clusters. A multi-spike prior is compared with
-//! this: rounding after training, to the levels of least quantized loss. On the
-//! line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k
+//! E_k(j) is the least cost of dividing the first j sorted weights into k clusters.
+//!
+//! On the line, the clusters of an optimum are runs of the sorted weights, and the best i never falls as j rises. A row E_k
 //! thus takes n log n steps by divide and conquer: compute the best cut i for the middle end j; for smaller j search
 //! only up to this i, for larger j only from it (Wu 1991; Wang & Song 2011; Grønlund et al. 2017). To find the cuts
 //! with O(n) memory, the rows k > ⌊M/2⌋ keep, for each j, the position at which the first ⌊M/2⌋ clusters of the optimum
@@ -79,10 +80,10 @@ impl<F: Real> Points<F> {
         let (mut counts, mut sums, mut squares) = (vec![0], vec![0], vec![0]);
         let (mut count, mut sum, mut square) = (0, 0, 0);
         for same in values.chunk_by(|a, b| a == b) {
-            let (weight, place) = (same.len() as u64, place(same[0]));
-            count += weight;
-            sum += weight * place;
-            square += u128::from(weight) * u128::from(place).pow(2);
+            let (copies, at) = (same.len() as u64, place(same[0]));
+            count += copies;
+            sum += copies * at;
+            square += u128::from(copies) * u128::from(at).pow(2);
             counts.push(count);
             sums.push(sum);
             squares.push(square);

@@ -5,8 +5,9 @@
 //! ∂F/∂D_k = r_k
 //! ```
 //!
-//! F is an upper bound of F_true: see the [module](super). Moving the levels close to each other saves up to ln M nats
-//! a weight, and with κ near 1 training does this.
+//! F is an upper bound of F_true: see the [module](super). With equal masses, F is D + ln M where one level is near and
+//! the others are far away, and D where all levels coincide: a training can lower F by up to ln M nats a weight by
+//! moving the levels together, and does so if the KL has a large weight.
 //!
 //! Derived in [chapter 3 of the course](crate::course::many_spikes).
 

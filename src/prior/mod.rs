@@ -11,7 +11,7 @@
 //! (Achterhold et al. 2018; Chien & Chang 2020, 2023). The constant is such that F_true of a single level is
 //! [D(t)](crate::scalar::spike_kl). [`quadrature`] evaluates F_true; four forms replace it in training:
 //!
-//! | form         | F                                                        |                                               |
+//! | form         | F, the KL of one weight in nats                           |                                               |
 //! |--------------|----------------------------------------------------------|-----------------------------------------------|
 //! | [`nearest`]  | min_k [D(t_k) − ln a_k]                                  | hard assignment; the default                  |
 //! | [`mixture`]  | − ln Σ_k a_k e^{−D(t_k)}                                 | soft assignment                               |
@@ -26,13 +26,15 @@
 //!
 //! # What training maximizes
 //!
-//! Under `mixture` and `nearest`, with D exact, κ = 1, the data-set scale, sampled weights, no teacher and a network of
-//! dense layers, the negative loss times the size of the data set estimates a lower bound on the logarithm of the
-//! evidence, up to the added variance v₀ ([`V0`](crate::layers::V0)) and the constant of the prior. A convolution draws the noise of each position by itself (see
-//! [`train::draw`](crate::train::draw)), so that with convolutions it estimates such a bound only approximately. Where
-//! the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ the loss is a tempered
-//! objective; with the per-weight scale κ differs from layer to layer, and the loss bounds nothing (chapter 6 of the
-//! course). With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
+//! −N_train · loss estimates a lower bound on the logarithm of the evidence, up to the added variance v₀
+//! ([`V0`](crate::layers::V0)) and the constant of the prior, if all of these hold: the form is `mixture` or `nearest`
+//! with D exact; κ = 1 with the data-set scale; the layers compute with θ and noise (`forward` is sampled); there is no
+//! teacher; all layers with weights are dense; and the network's normalizations, if it has any, use the statistics of
+//! the training batches. A convolution draws the noise of each position by itself (see
+//! [`train::draw`](crate::train::draw)), so that with convolutions the estimate is of such a bound only approximately.
+//! Where the layers compute with Q(θ), it estimates a bound only if θ = Q(θ). With another κ the loss is a tempered
+//! objective; with the per-weight scale the factor of a layer's KL, κ / weights of the layer, differs from layer to
+//! layer, and the loss bounds nothing (chapter 6 of the course). With the fitted D, or under `vnq` and `windows`, there is no bound, since the KL that is computed can lie
 //! below F_true.
 //!
 //! # The prior is improper
@@ -45,7 +47,7 @@
 //!
 //! # Where the published code departs from the equations
 //!
-//! The published code multiplies θ by a scale s in training but divides the levels c by s in evaluation, keeps only the
+//! The published code multiplies θ by a scale s in training but divides the levels by s in evaluation, keeps only the
 //! KL of the last layer and doubles it, discards the result of clipping ln σ², passes ln σ² where ln σ is expected,
 //! puts a sigmoid on the logits, evaluates with batch statistics and does not shuffle. This crate implements the
 //! equations.
@@ -230,7 +232,7 @@ struct Chunk<'a, F> {
     dtheta: &'a mut [F],
     /// The scaled ∂F/∂ln σ² is added to it.
     dlog_sigma2: &'a mut [F],
-    /// Σ ∂F/∂ℓ (M), without the scale, added to.
+    /// (M). Σ ∂F/∂ℓ over the weights is added to it, without the scale.
     level_sums: &'a mut [f64],
 }
 

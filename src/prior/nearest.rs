@@ -28,8 +28,8 @@ pub struct Nearest<'a, F> {
 impl<'a, F: Real> Nearest<'a, F> {
     /// The form for ascending `levels`; `costs` are −ln a_k.
     pub fn new(spike: Spike, levels: &'a [F], costs: &'a [F]) -> Self {
-        let dearest = costs.iter().fold(F::neg_infinity(), |dearest, cost| dearest.max(*cost));
-        let cheap = (0..levels.len()).filter(|k| costs[*k] < dearest).collect();
+        let highest = costs.iter().fold(F::neg_infinity(), |highest, cost| highest.max(*cost));
+        let cheap = (0..levels.len()).filter(|k| costs[*k] < highest).collect();
         Self { spike, levels, costs, cheap }
     }
 }

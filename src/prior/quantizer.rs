@@ -1,9 +1,11 @@
 //! The quantizer: every weight is replaced by its nearest level.
 //!
 //! ```text
-//! Q(θ) = ℓ_k for p_{k−1} < θ ≤ p_k,
-//! p_k = (ℓ_k + ℓ_{k+1})/2,   p_{−1} = −∞,   p_{M−1} = ∞
+//! Q(θ) = ℓ_k for p_{k−1} < θ ≤ p_k,      k = 1 … M
+//! p_k = (ℓ_k + ℓ_{k+1})/2,   p_0 = −∞,   p_M = ∞
 //! ```
+//!
+//! In the code indices are counted from 0.
 //!
 //! The partitions p_k are computed in the working precision, see [`partition`]; θ on a partition goes to the lower
 //! level, θ on a level to that level. Of all levels, the chosen one has the highest density under q(w) = N(θ, σ²),

@@ -34,7 +34,7 @@
 //! # Draws of M-ary networks
 //!
 //! With `to_levels` each drawn weight is replaced by its layer's nearest level: every draw is a network of M levels,
-//! which takes log2 M bits per weight like the quantized network. It is a draw from the distribution of Q(w) under the
+//! which takes at most log2 M bits per weight, like the quantized network. It is a draw from the distribution of Q(w) under the
 //! posterior: a weight takes level k with the probability that N(θ, σ²) has between the partitions on both sides of
 //! ℓ_k. It is not a draw from the posterior: rounding removes the spread within a level's cell, and widens the spread
 //! across a partition to the distance of two levels. Nor is it a draw from a posterior that was trained for networks of

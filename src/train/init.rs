@@ -1,6 +1,6 @@
 //! A training that begins with the weights of another: θ, biases, normalizations and their running statistics. Levels,
-//! variances and the optimizer's state are not taken over. Lines of the network's text may be excepted, such as the last
-//! layer of a network for other classes: their parameters begin as in any training.
+//! variances and the optimizer's state are not taken over. Lines of the network's text may be excepted, such as the
+//! last layer of a network for other classes: their parameters begin as in any training.
 //!
 //! The weights come from a run, a packed model, or a file of PyTorch tensors (see [`pytorch`]).
 
@@ -54,7 +54,8 @@ impl Init {
             let expected = format!("the weights that a run was begun with, checksum {:08x}", self.checksum);
             return Err(Error::file(&self.path, expected, format!("{seen:08x}")));
         }
-        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, "weights of the same network", error))
+        let expected = "weights of the same network but for the lines of --init-except";
+        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, expected, error))
     }
 }
 

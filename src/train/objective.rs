@@ -3,8 +3,8 @@
 //! ```text
 //! loss = nll + κ · kl_scaled        with a teacher, nll is replaced by
 //!                                   the loss of distillation
-//! data set:    kl_scaled = Σ_layers KL_layer / N_train
-//! per weight:  kl_scaled = Σ_layers KL_layer / weights of the layer
+//! data set:    kl_scaled = Σ_layers (KL_layer / N_train)
+//! per weight:  kl_scaled = Σ_layers (KL_layer / weights of the layer)
 //! ```
 //!
 //! nll is the mean over the batch, in nats. With κ = 1 and the data-set scale, −N_train · loss estimates the evidence
@@ -37,7 +37,8 @@ pub enum KlScale {
     PerWeight,
 }
 
-/// What the layers compute with in training.
+/// What the layers compute with in training, as a [`WeightMode`]: `Sampled` is `Sample`, or `Mean` without a prior; `Hard`
+/// is `Hard`; `StraightThrough` is `Quantized`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -62,7 +63,8 @@ impl Forward {
     }
 }
 
-/// Prior, forward weights, scale and data-set size; κ is an argument of each evaluation.
+/// The prior, what the layers compute with, the scale of the KL and the size of the data set; κ is an argument of each
+/// evaluation.
 #[derive(Clone, Debug)]
 pub struct Objective {
     /// The prior of every layer's weights.
@@ -139,7 +141,7 @@ impl Objective {
         Ok(ValueAndGradient { loss, logits, gradients, tape })
     }
 
-    /// Adds the KL and κ times its scaled value to the loss, and the gradient of the latter to the gradients.
+    /// Adds Σ KL to `loss.kl`, κ · kl_scaled to `loss.loss`, and the gradient of κ · kl_scaled to the gradients.
     ///
     /// # Errors
     /// If a codebook is not ascending, or the prior is not defined for it.

@@ -7,8 +7,8 @@
 //! | θ, if the layers compute with Q(θ) | second | [ℓ_1 − g, ℓ_M + g], g the smallest gap between levels |
 //! | θ, if they compute with θ, under a multi-spike prior | second | [ℓ_1 − 0.3679 σ, ℓ_M + 0.3679 σ] |
 //!
-//! The bounds on ln σ² and θ keep the posterior out of the region where it would collapse under the improper prior: see
-//! [`prior`](crate::prior).
+//! The bound on ln σ² and that on θ in the last row keep the posterior out of the region where it would collapse under
+//! the improper prior: see [`prior`](crate::prior).
 //!
 //! Derived in [chapter 6 of the course](crate::course::objective).
 
@@ -52,7 +52,7 @@ pub fn smallest_gap<F: Real>(levels: &[F]) -> f64 {
 
 /// Sets the zero level, if the codebook has one at position `zero`, to 0. Then moves levels that are less than `gap`
 /// apart, outwards from the zero level or, without one, upwards from the lowest level. Where adding `gap` to a level
-/// would not change it, the next level is moved to the next number, so that levels are strictly ascending.
+/// would not change it, the level above becomes the next floating-point number, so that levels are strictly ascending.
 pub fn project_levels<F: Real>(levels: &mut [F], zero: Option<usize>, gap: F) {
     if let Some(zero) = zero {
         levels[zero] = F::zero();

@@ -22,26 +22,31 @@
 //! | `augment`         | no                  |                  |                                    |
 //! | `seed`            | 0                   |                  |                                    |
 //!
+//! An empty cell of the column `deep, two phases` means the value of the column `default`. `warmup` is the length of the
+//! first phase, `kl_warmup` the time in which κ then rises.
+//!
 //! A network with six or more Bayesian layers is deep. In two phases the command leaves its first and its last layer in
 //! full precision; with a `forward` other than sampled it also gives a network that is not deep a first phase, of half
 //! of the steps, and levels fitted by k-means. In one phase a deep network has κ = 20, the power 6 and batches of 64;
 //! all other values are those of the column `default`.
 //!
-//! Levels are kept at least `level_gap` apart, levels fitted by k-means at least the smaller of `level_gap` and a 200th
-//! of their mean distance. The command's default is a 200th of the smallest spacing of its codebook
-//! ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2. How near weights come to their
-//! levels depends on the number of steps, not of epochs: where 32 epochs are fewer than 4,000 steps, the default is the
-//! number of epochs that takes 4,000 steps ([`with_enough_steps`](Recipe::with_enough_steps)). After a share
-//! `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is `level_rate` times it. κ rises
-//! from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior pulls its weights to levels. A
-//! deep network learns slowly, and a weight that the prior has pulled to a level stays there. If κ rises linearly in
-//! one phase, all weights of a deep network settle on their final levels within two epochs; its κ therefore rises as
-//! the 6th power of the time. From about κ = 0.1 on, the KL keeps weights from changing their levels. In two phases κ
-//! therefore ends at 0.1: if it ends at 1, ResNet-20's quantized accuracy is 0.2 points lower, and if it ends at 20,
-//! 0.9 points lower. In the networks of the crate every layer but the last is followed by a normalization, so a common
-//! factor of the layer's weights does not change the output. In one phase, levels with a high rate therefore shrink,
-//! until their distances are no longer much larger than the smallest allowed σ: at a `level_rate` of 0.01 and a
-//! learning rate of 0.005, to a tenth of their first values.
+//! - **Gaps.** Levels are kept at least `level_gap` apart, levels fitted by k-means at least the smaller of `level_gap`
+//!   and a 200th of their mean distance. The command's default is a 200th of the smallest spacing of its codebook
+//!   ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2.
+//! - **Epochs.** How near weights come to their levels depends on the number of steps, not of epochs. Where 32 epochs are
+//!   fewer than 4,000 steps, the default is the number of epochs that takes 4,000 steps
+//!   ([`with_enough_steps`](Recipe::with_enough_steps)).
+//! - **Rates.** After a share `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is
+//!   `level_rate` times it. In the networks of the crate every layer but the last is followed by a normalization, so a
+//!   common factor of the layer's weights does not change the output. In one phase, levels with a high rate therefore
+//!   shrink, until their distances are no longer much larger than the smallest allowed σ: at a `level_rate` of 0.01 and a
+//!   learning rate of 0.005, to a tenth of their first values.
+//! - **κ** rises from 0 over `kl_warmup` epochs: the network first learns to classify, then the prior pulls its weights
+//!   to levels. A deep network learns slowly, and a weight that the prior has pulled to a level stays there. If κ rises
+//!   linearly in one phase, all weights of a deep network settle on their final levels within two epochs; its κ
+//!   therefore rises as the 6th power of the time. With the per-weight scale, from about κ = 0.1 on the KL keeps weights
+//!   from changing their levels. In two phases κ ends at 0.1: in one training of ResNet-20 each, ending at 20 cost 0.9
+//!   points of quantized accuracy, and ending at 1 cost 0.2, less than the standard error of a difference (0.4).
 //!
 //! The rise of κ and the fall of the learning rate are derived in [chapter 6 of the course](crate::course::objective).
 
@@ -157,7 +162,7 @@ pub struct Recipe {
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
     /// Share of the steps, from 0 to below 1, in the first phase, without noise, prior and levels [default: 0; with
-    /// --recipe best and without --init or --prior none or gaussian: 0.8 for deep networks, 0.5 for others with
+    /// --recipe best, and without --prior none or gaussian or the whole weights of --init: 0.8 for deep networks, 0.5 for others with
     /// --forward hard or straight-through]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
@@ -238,7 +243,8 @@ pub const DEEP: usize = 6;
 /// The smallest number of steps of a training whose number of epochs is the default. On 2,000 images of Fashion-MNIST,
 /// quantizing cost `mlp` 2.7 points of accuracy after 1,840 steps and 0.4 after 4,000.
 pub const LEAST_STEPS: u32 = 4000;
-/// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of the warm-up.
+/// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of its
+/// rise.
 const STEEPEST_WARMUP: u32 = 16;
 
 impl Recipe {
@@ -385,7 +391,7 @@ impl Recipe {
         train_size.checked_div(self.batch_size).unwrap_or(0)
     }
 
-    /// The learning rate of a step, `progress` = step / steps in all; from 1 on it is 0.
+    /// The learning rate of a step, `progress` = steps taken before it / steps in all; from 1 on it is 0.
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
         self.learning_rate * ((1.0 - progress) / (1.0 - self.decay_from())).clamp(0.0, 1.0)
     }
@@ -393,13 +399,13 @@ impl Recipe {
     /// κ after `epochs` epochs (not necessarily whole) of the second phase: `kl_weight` · min(1, epochs /
     /// `kl_warmup`)^p, p = `kl_warmup_power`.
     pub fn kl_weight_at(&self, epochs: f64) -> f64 {
-        let warmup = self.kl_warmup();
-        if epochs >= warmup {
+        let rise = self.kl_warmup();
+        if epochs >= rise {
             return self.kl_weight;
         }
-        // κ · epochs / warm-up is computed before the power: where it is exact, a linear rise is exact.
-        let rest = (epochs / warmup).powi(self.kl_warmup_power as i32 - 1);
-        self.kl_weight * epochs / warmup * rest
+        // κ · epochs / rise is computed before the power: where it is exact, a linear rise is exact.
+        let rest = (epochs / rise).powi(self.kl_warmup_power as i32 - 1);
+        self.kl_weight * epochs / rise * rest
     }
 }
 

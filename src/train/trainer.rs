@@ -1,5 +1,6 @@
 //! One training step: noise, objective, clip, Adam, projection.
 
+use super::adam::Adam;
 use super::data::Dataset;
 use super::evaluate::{self, Score, Weights};
 use super::objective::{Forward, Loss, Objective, ValueAndGradient};
@@ -37,7 +38,7 @@ pub struct Trainer<F> {
     pub steps_taken: u64,
     recipe: Recipe,
     pub(crate) objective: Objective,
-    /// The position of each layer's zero level, if it has one; a zero level stays 0.
+    /// The position of each layer's zero level, which stays 0; none if it has none, or its levels are fitted to weights.
     pub(crate) zero_levels: Vec<Option<usize>>,
     pub(crate) teacher: Option<Teacher<F>>,
 }
@@ -175,9 +176,9 @@ impl<F: Real> Trainer<F> {
             let stream = Philox::new(seed, Purpose::Layer(layer.index as u32), step);
             Ok(stream.standard_normal(IxDyn(shape)))
         };
-        let computed = self.evaluate(x, labels, &noise)?;
-        let loss = computed.loss;
-        self.apply(computed)?;
+        let of_batch = self.evaluate(x, labels, &noise)?;
+        let loss = of_batch.loss;
+        self.apply(of_batch)?;
         Ok(loss)
     }
 
@@ -192,50 +193,38 @@ impl<F: Real> Trainer<F> {
     /// The objective of the next step: in the first phase there is no prior, and the layers compute with θ.
     pub(crate) fn objective_of_step(&self) -> Objective {
         if self.in_first_phase() {
+            // Without a prior, `Sampled` has no noise: the layers compute with θ.
             Objective { prior: Prior::None, forward: Forward::Sampled, ..self.objective.clone() }
         } else {
             self.objective.clone()
         }
     }
 
-    /// Takes the step from the gradient on a batch: updates running statistics, clips gradients, applies Adam and projects.
+    /// Takes the step from the gradient on a batch: updates running statistics, clips gradients, applies Adam and
+    /// projects. The last step of a first phase then begins the second phase; the last step of a training whose layers
+    /// compute with Q(θ) sets θ to Q(θ).
     ///
     /// # Errors
     /// If the loss or a gradient is not finite, or the moments do not have the shapes of the parameters; the parameters
     /// are then as before. If the step makes a parameter overflow; the network can then no longer be used. If the step
     /// ends the first phase and a layer has fewer distinct weights than levels.
-    pub fn apply(&mut self, computed: ValueAndGradient<F>) -> Result<()> {
+    pub fn apply(&mut self, of_batch: ValueAndGradient<F>) -> Result<()> {
         self.check_moments()?;
-        self.check_finite(&computed.loss, &computed.gradients)?;
-        self.network.absorb_statistics(&computed.tape, F::of(batch_norm::MOMENTUM));
+        self.check_finite(&of_batch.loss, &of_batch.gradients)?;
+        self.network.absorb_statistics(&of_batch.tape, F::of(batch_norm::MOMENTUM));
         let rate = self.recipe.learning_rate_at(self.steps_taken as f64 / self.total_steps() as f64);
         let start = if self.in_first_phase() { 0 } else { self.first_phase_steps() };
         self.steps_taken += 1;
-        let recipe = &self.recipe;
-        let (step, level_rate) = (self.steps_taken - start, recipe.level_rate);
+        let (recipe, step_of_phase) = (&self.recipe, self.steps_taken - start);
         let parameters = self.network.parameters_mut().par_iter_mut().zip(&mut self.moments);
-        let finite = parameters.zip(computed.gradients).map(|((parameter, [first, second]), gradient)| {
-            let (Some(gradient), Some(first), Some(second)) = (gradient, first.as_slice_mut(), second.as_slice_mut())
-            else {
-                return are_finite(parameter.as_slice());
-            };
-            let rate = if parameter.role == Role::Levels { level_rate * rate } else { rate };
-            let role = parameter.role;
-            let adam = recipe.adam(role);
-            let gradient = gradient.as_slice().expect("gradients are in standard layout");
-            let elements = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient.par_chunks(ELEMENTS));
-            let moments = (first.par_chunks_mut(ELEMENTS), second.par_chunks_mut(ELEMENTS));
-            let finite =
-                (elements.0, elements.1, moments.0, moments.1).into_par_iter().map(|(parameter, gradient, m, v)| {
-                    adam.step(parameter, gradient, m, v, step, rate);
-                    if role == Role::LogSigma2 {
-                        project_log_sigma2(parameter);
-                    }
-                    are_finite(parameter)
-                });
-            finite.reduce(|| true, |all, these| all & these)
+        let updates = parameters.zip(of_batch.gradients).map(|((parameter, moments), gradient)| match gradient {
+            Some(gradient) => {
+                let rate = if parameter.role == Role::Levels { recipe.level_rate * rate } else { rate };
+                update(parameter, moments, &gradient, &recipe.adam(parameter.role), step_of_phase, rate)
+            }
+            None => are_finite(parameter.as_slice()),
         });
-        let all_finite = finite.reduce(|| true, |all, these| all & these);
+        let all_finite = updates.reduce(|| true, |all, these| all & these);
         self.project();
         if !all_finite {
             self.check_parameters()?;
@@ -355,4 +344,28 @@ const LARGEST_RAISING: usize = (32 << 20) - (64 << 10);
 /// it keeps blocks up to that size. The block is never written or read; with other allocators this has no effect.
 fn keep_freed_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGEST_RAISING)));
+}
+
+/// Takes Adam's step with a parameter and its moments, and projects ln σ². Returns whether all its elements are finite.
+fn update<F: Real>(
+    parameter: &mut Parameter<F>,
+    [first, second]: &mut [ArrayD<F>; 2],
+    gradient: &ArrayD<F>,
+    adam: &Adam,
+    step: u64,
+    rate: f64,
+) -> bool {
+    let role = parameter.role;
+    let standard = "parameters, gradients and moments are in standard layout";
+    let gradient = gradient.as_slice().expect(standard).par_chunks(ELEMENTS);
+    let [first, second] = [first, second].map(|moment| moment.as_slice_mut().expect(standard).par_chunks_mut(ELEMENTS));
+    let chunks = (parameter.as_slice_mut().par_chunks_mut(ELEMENTS), gradient, first, second).into_par_iter();
+    let updates = chunks.map(|(elements, gradient, first, second)| {
+        adam.step(elements, gradient, first, second, step, rate);
+        if role == Role::LogSigma2 {
+            project_log_sigma2(elements);
+        }
+        are_finite(elements)
+    });
+    updates.reduce(|| true, |all, these| all & these)
 }

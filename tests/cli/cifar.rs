@@ -308,3 +308,40 @@ fn options_that_do_not_fit_the_data_are_refused() {
         place.refuse(&[&["train", "lenet5", "--data", data], option].concat(), 2, parts);
     }
 }
+
+/// Grey images without labels are told from colour images, as `predict` reads them.
+#[test]
+fn grey_pictures_are_other_images_of_a_colour_model() {
+    let place = place();
+    train(&place, "ten", "run", &[]);
+    fs::create_dir(place.path("grey")).unwrap();
+    for i in 0..3_u8 {
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, 32, 32);
+        encoder.set_color(png::ColorType::Grayscale);
+        let pixels: Vec<u8> = (0..1024).map(|at| (at % 256) as u8 ^ (40 * i)).collect();
+        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+        fs::write(place.path(format!("grey/{i}.png")), png).unwrap();
+    }
+    let value = eval(&place, &["run", "--ood", "grey"]);
+    assert_eq!(value["ood"], json!({"n": 3, "name": "grey", "path": "grey"}));
+    let entropy = value["uncertainty"]["quantized"]["ood"]["entropy"].as_f64().unwrap();
+    let objects = place.succeed(&["predict", "run", "--json", "grey/0.png", "grey/1.png", "grey/2.png"]);
+    let of = |line: &str| {
+        let object: Value = serde_json::from_str(line).unwrap();
+        let probabilities = object["probabilities"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap());
+        probabilities.map(|p| if p > 0.0 { -p * p.ln() } else { 0.0 }).sum::<f64>()
+    };
+    let expected = objects.lines().map(of).sum::<f64>() / 3.0;
+    assert!((entropy - expected).abs() < 1e-4 * expected.max(1.0), "{entropy}, {expected}");
+}
+
+/// A run trained on coarse labels is evaluated on CIFAR-100's test file alone.
+#[test]
+fn the_test_file_alone_has_the_scores_of_the_whole_data_set() {
+    let place = place();
+    train(&place, "hundred", "run", &["--coarse"]);
+    let whole = figures(&place, &["run", "--data", "hundred"]);
+    fs::remove_file(place.path("hundred/train.bin")).unwrap();
+    assert_eq!(figures(&place, &["run", "--data", "hundred"]), whole);
+}

@@ -146,6 +146,35 @@ fn a_training_that_diverges_says_so_with_its_rate() {
     assert!(complaint.contains("finite") && complaint.contains("1e30"), "{complaint}");
 }
 
+/// MNIST's test files alone give the scores of the whole data set, also where they lack a class.
+#[test]
+fn a_model_is_evaluated_on_the_files_of_test_images_alone() {
+    let place = Workplace::with_run();
+    let scores = |place: &Workplace, source: &str| {
+        let printed = place.succeed(&["eval", source, "--data", "data", "--json"]);
+        let value: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(value["n"], json!(64));
+        value["uncertainty"].clone()
+    };
+    let whole = ["run", "run/model.packed"].map(|source| scores(&place, source));
+    for name in ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"] {
+        fs::remove_file(place.path("data").join(name)).unwrap();
+    }
+    assert_eq!(["run", "run/model.packed"].map(|source| scores(&place, source)), whole);
+    // Without an image of class 0, the labels are still the digits that the model was trained on.
+    let labels = place.path("data/t10k-labels-idx1-ubyte");
+    let mut bytes = fs::read(&labels).unwrap();
+    bytes[8..].iter_mut().for_each(|label| *label = 7);
+    fs::write(labels, bytes).unwrap();
+    let predicted = place.succeed(&["predict", "run/model.packed", "--data", "data", "--json"]);
+    assert!(
+        predicted.lines().count() == 64 && predicted.lines().all(|line| line.contains("\"label\":7,")),
+        "{predicted}"
+    );
+    let refused = ["train", "--resume", "run", "--epochs", "9"];
+    place.refuse(&refused, 1, &["train-images-idx3-ubyte or train-images-idx3-ubyte.gz in it"]);
+}
+
 /// A model is evaluated on images in a folder `test` alone, of some of its classes; where a fifth of changed data is
 /// tested on, a note says so.
 #[test]
@@ -173,7 +202,7 @@ fn a_model_is_evaluated_on_images_without_a_training_part() {
     }
     let printed = place.succeed(&["eval", "run", "--ood", "new"]);
     assert!(printed.contains("1 other image of new"), "{printed}");
-    // Images of --ood need no labels; the directory of the figures would be a class of theirs.
+    // Images of --ood need no labels. The figures must not be written among them.
     for file in fs::read_dir(place.path("new/test/rose")).unwrap() {
         let file = file.unwrap();
         fs::create_dir_all(place.path("unlabelled")).unwrap();
@@ -184,6 +213,11 @@ fn a_model_is_evaluated_on_images_without_a_training_part() {
     let outside = ["figures", "a directory outside", "unlabelled, whose images are the data"];
     place.refuse(&["eval", "run", "--ood", "unlabelled", "--figures", "unlabelled/figures"], 2, &outside);
     place.refuse(&["eval", "run", "--data", "unlabelled"], 1, &["unlabelled", "no folder in it"]);
+    place.refuse(
+        &["eval", "run", "--ood", "unlabelled", "--save-logits", "unlabelled/3.png"],
+        1,
+        &["an output that is not a file of a data set", "the data in unlabelled"],
+    );
     place.refuse(&["eval", "run", "--data", "new", "--recalibrate"], 2, &["recalibrate", "training images"]);
     place.refuse(&["train", "mlp", "--data", "new"], 1, &["new", "training images", "1 test images alone"]);
     fs::remove_file(place.path("flowers/rose/0.png")).unwrap();

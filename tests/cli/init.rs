@@ -1,7 +1,7 @@
 //! Trainings that begin with the weights of a run, of a packed model, or of PyTorch.
 
 use super::data::write_flowers;
-use super::{Workplace, with_entry};
+use super::{Workplace, assert_same_results, with_entry};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -112,7 +112,8 @@ fn the_last_layer_may_begin_anew_for_other_classes() {
     let unknown = [&train[..], &["--init-except", "fc3"]].concat();
     other.refuse(&unknown, 2, &["init-except", "lines of the network with parameters: fc1, bn1, fc2", "fc3"]);
     other.refuse(&["train", net, "--data", "flowers", "--init-except", "fc2"], 2, &["--init"]);
-    other.succeed(&[&train[..], &["--init-except", "fc2", "--learning-rate", "1e-9"]].concat());
+    let printed = other.succeed(&[&train[..], &["--init-except", "fc2", "--learning-rate", "1e-9"]].concat());
+    assert!(printed.contains("/first, except fc2\n") && !printed.contains("images right"), "{printed}");
     let config: Value = serde_json::from_slice(&other.read("second/config.json")).unwrap();
     assert_eq!(config["init"]["except"], json!(["fc2"]));
     // The first layer is the other run's.
@@ -127,4 +128,19 @@ fn the_last_layer_may_begin_anew_for_other_classes() {
     let (from, to) = (of(&place, "first", "fc1"), of(&other, "second", "fc1"));
     assert!(from.len() == 864 && from.iter().zip(&to).all(|(from, to)| (from - to).abs() < 1e-6));
     assert_eq!(of(&other, "second", "fc2").len(), 12);
+
+    // The run begins anew with the same weights.
+    other.copy("second", "again");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed", "result.json"] {
+        fs::remove_file(other.path("again").join(name)).unwrap();
+    }
+    other.succeed(&["train", "--resume", "again"]);
+    assert_same_results(&other, "second", "again");
+
+    // With a layer that has learned nothing, the default recipe has a first phase.
+    let hard = ["train", net, "--data", "flowers", "--init", first, "--init-except", "fc2", "--forward", "hard"];
+    let printed = other.succeed(&[&hard[..], &["--epochs", "2", "--out", "third"]].concat());
+    assert!(printed.contains("without noise, KL or levels"), "{printed}");
+    let kmeans = [&hard[..], &["--init-levels", "kmeans", "--warmup", "0"]].concat();
+    other.refuse(&kmeans, 2, &["init-levels", "trained weights to fit levels to"]);
 }

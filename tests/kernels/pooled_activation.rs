@@ -17,7 +17,7 @@ fn a_convolution_gets_the_same_gradients_from_a_deferred_gradient() {
         let [theta, log_sigma2] = [(); 2].map(|()| random.bells((channels, 2, 1, 1)));
         let (theta, log_sigma2) = (theta.view(), log_sigma2.view());
         let window = Window::new([1, 1], [1, 1]);
-        let conv = Conv2d { theta, log_sigma2, bias: None, window, groups: 1, variance_floor: 1e-6 };
+        let conv = Conv2d { theta, log_sigma2, bias: None, window, groups: 1, added_variance: 1e-6 };
         let images: Array4<f32> = random.bells((batch, 2, height, width));
         let (y, dv_per_dy) =
             conv.sampled(images.view(), None, random.bells((batch, channels, height, width))).expect("it fits");

@@ -71,7 +71,7 @@ impl<F: Precision> Problem<F> {
 
     fn kernel(&self) -> Conv2d<'_, F> {
         let BayesConv2d { theta, log_sigma2, bias, window, groups, .. } = self.conv();
-        Conv2d { theta, log_sigma2, bias, window, groups, variance_floor: F::of(V0) }
+        Conv2d { theta, log_sigma2, bias, window, groups, added_variance: F::of(V0) }
     }
 
     fn activation(&self) -> Activation<F> {

@@ -45,9 +45,9 @@ pub(super) struct GradientsArguments {
 /// An operation with its arguments in one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Operation {
-    /// A dense layer with sampled weights
+    /// A dense layer with noise on its outputs
     Dense,
-    /// A convolution with sampled weights
+    /// A convolution with noise on its outputs
     Convolution,
     /// Batch normalization with the batch's statistics
     BatchNorm,

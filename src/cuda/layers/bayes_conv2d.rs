@@ -169,7 +169,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         [mean, inverse_deviation, gamma, beta, Argument::size(activation.is_some().into())]
     }
 
-    /// y with sampled weights; `eps` is standard normal (B, O, OH, OW).
+    /// y = m + √(v + v₀) ⊙ ε, with noise; `eps`, ε, is standard normal (B, O, OH, OW).
     ///
     /// # Errors
     /// If a shape does not fit, or the device fails.
@@ -258,7 +258,7 @@ impl<F: Real> BayesConv2d<'_, F> {
         input_gradient::launch(self, &geometry, x, activation, dv_per_dy, dy, dx)
     }
 
-    /// dθ and, with sampled weights, dlnσ².
+    /// dθ and, with noise, dlnσ².
     ///
     /// # Errors
     /// If the device fails.

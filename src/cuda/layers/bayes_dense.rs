@@ -42,7 +42,7 @@ pub struct Gradients<F> {
 const SIDE: usize = 32;
 
 impl<F: Real> BayesDense<'_, F> {
-    /// y with sampled weights; `eps` is standard normal (B, O).
+    /// y = m + √(v + v₀) ⊙ ε, with noise; `eps`, ε, is standard normal (B, O).
     ///
     /// # Errors
     /// If a shape does not fit, or the device fails.

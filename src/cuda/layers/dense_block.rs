@@ -77,7 +77,7 @@ impl<F: Real> Cache<F> {
 
 impl<F: Real> DenseBlock<'_, F> {
     /// y. Normalizes with the batch's statistics, or with the running statistics of each stage if they are given. Uses
-    /// sampled weights if there is noise, else the means.
+    /// noise if it is given, else the means.
     ///
     /// # Errors
     /// If a shape does not fit, statistics would be of fewer than two values per channel, or the device fails.

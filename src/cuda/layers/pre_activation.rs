@@ -74,7 +74,7 @@ impl<'a, F: Real> Activation<'a, F> {
 }
 
 impl<F: Real> PreActivation<'_, F> {
-    /// y, with sampled weights if there is noise; the factor from dy to dv is then written over the noise.
+    /// y, with noise if it is given; the factor from dy to dv is then written over the noise.
     ///
     /// # Errors
     /// If a shape does not fit, or the device fails.

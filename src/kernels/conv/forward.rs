@@ -19,7 +19,7 @@ pub(super) enum Output<'a, F> {
     /// m and v.
     Moments { m: FreshChunk<'a, F>, v: FreshChunk<'a, F> },
     /// y = m + √(v + v₀) ε; ε is replaced by dv/dy = ε / (2 √(v + v₀)).
-    Sampled { y: FreshChunk<'a, F>, eps: &'a mut [F], variance_floor: F },
+    Sampled { y: FreshChunk<'a, F>, eps: &'a mut [F], added_variance: F },
 }
 
 /// The forward of one group of one image.
@@ -90,10 +90,10 @@ impl<F: Real> Output<'_, F> {
                 m.append(mean.iter().copied());
                 v.append(variance.iter().copied());
             }
-            Self::Sampled { y, eps, variance_floor } => {
+            Self::Sampled { y, eps, added_variance } => {
                 let eps = &mut eps[o * mean.len()..][..mean.len()];
                 y.append(mean.iter().zip(variance).zip(eps).map(|((mean, variance), eps)| {
-                    let deviation = (*variance + *variance_floor).sqrt();
+                    let deviation = (*variance + *added_variance).sqrt();
                     let y = deviation * *eps + *mean;
                     *eps = F::of(0.5) * *eps / deviation;
                     y

@@ -91,12 +91,13 @@ pub fn load(dir: &Path) -> Result<Split> {
     }
 }
 
-/// Whether there is an image in `dir` itself.
+/// Whether there is an image in `dir` itself, also of a format that is not read.
 ///
 /// # Errors
 /// [`Error::File`] if the name of an entry is not UTF-8; [`Error::Io`] if `dir` cannot be listed.
 pub fn has_images(dir: &Path) -> Result<bool> {
-    Ok(names(dir)?.iter().any(|name| is_read(Path::new(name))))
+    let is_image = |name: &String| is_read(Path::new(name)) || NOT_READ.contains(&&ending(Path::new(name))[..]);
+    Ok(names(dir)?.iter().any(is_image))
 }
 
 /// The class of images without labels.

@@ -47,15 +47,15 @@ pub fn load_to_evaluate(path: Option<&Path>, coarse: bool) -> Result<Split> {
 }
 
 /// The test images of the data set at `path`, whose labels do not matter. They may also be the PNG and JPEG files of a
-/// directory that is no data set, or the array `x_test` of an `.npz` file without other arrays of a data set; all these
-/// images have label 0.
+/// directory without folders and other data, or the array `x_test` of an `.npz` file without other arrays of a data
+/// set; all these images have label 0.
 ///
 /// # Errors
 /// The errors of [`load_to_evaluate`].
 pub fn load_images(path: &Path) -> Result<Split> {
-    match recognize(path) {
-        Ok(Found::Npz) => npz::load_images(path),
-        Err(_) if path.is_dir() && folder::has_images(path)? => folder::load_images(path),
+    match recognize(path)? {
+        Found::Npz => npz::load_images(path),
+        Found::Images => folder::load_images(path),
         _ => load_to_evaluate(Some(path), false),
     }
 }
@@ -78,6 +78,7 @@ fn load_parts(path: Option<&Path>, coarse: bool, to_evaluate: bool) -> Result<Sp
             load(folder_of(path), &prefix)
         }
         (Some(path), Some(Found::Folders)) => folder::load(path),
+        (Some(path), Some(Found::Images)) => Err(Error::file(path, EXPECTED, NOTHING)),
         (Some(path), Some(Found::Npz)) => npz::load(path),
         _ => mnist::embedded(),
     }
@@ -96,11 +97,7 @@ pub fn has_coarse_labels(path: &Path) -> Result<bool> {
 /// # Errors
 /// Those of [`load_images`] if there is no data set, or there are several.
 pub fn is_of_image_files(path: &Path) -> Result<bool> {
-    match recognize(path) {
-        Ok(found) => Ok(matches!(found, Found::Folders)),
-        Err(_) if path.is_dir() && folder::has_images(path)? => Ok(true),
-        Err(error) => Err(error),
-    }
+    Ok(matches!(recognize(path)?, Found::Folders | Found::Images))
 }
 
 /// Whether `file` is a file of the data set at `path`, or is at `path` itself. Both paths have no links.
@@ -114,8 +111,8 @@ pub fn is_file_of(path: &Path, file: &Path) -> bool {
             file.parent() == Some(dir) && variant.files().contains(&name)
         }
         Ok(Found::Folders) => file.starts_with(path) && folder::is_read(file),
-        Ok(Found::Npz) => false,
-        Err(_) => file.parent() == Some(path) && folder::is_read(file),
+        Ok(Found::Images) => file.parent() == Some(path) && folder::is_read(file),
+        Ok(Found::Npz) | Err(_) => false,
     };
     is_named || file == path
 }
@@ -135,6 +132,8 @@ enum Found {
     Idx(String),
     Cifar(&'static Variant),
     Folders,
+    /// Images in the directory itself, and nothing else that is known.
+    Images,
     Npz,
 }
 
@@ -144,6 +143,7 @@ impl Found {
             Self::Idx(_) => "MNIST's files",
             Self::Cifar(variant) => variant.name,
             Self::Folders => "folders of images",
+            Self::Images => "images without labels",
             Self::Npz => "arrays",
         }
     }
@@ -185,6 +185,9 @@ const PYTHON_CIFAR10: &str = "data_batch_1";
 const EXPECTED: &str = "a data set: a directory with the files of MNIST, Fashion-MNIST, EMNIST, CIFAR-10 or CIFAR-100 or a folder of images \
                         for each class, or an .npz file";
 
+/// What is seen in a directory without a data set.
+const NOTHING: &str = "none of these files and no folder in it";
+
 fn recognize(path: &Path) -> Result<Found> {
     let none = |seen: &str| Error::file(path, EXPECTED, seen);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -211,7 +214,8 @@ fn recognize(path: &Path) -> Result<Found> {
                 Err(none(&format!("none of these files in it, but in {folder}: the files of {set}")))
             }
             None if folder::has_folders(path)? => Ok(Found::Folders),
-            None => Err(none("none of these files and no folder in it")),
+            None if folder::has_images(path)? => Ok(Found::Images),
+            None => Err(none(NOTHING)),
         },
         1 => Ok(found.remove(0).1),
         _ => {

@@ -84,7 +84,7 @@ pub fn load_to_evaluate(dir: &Path, prefix: &str) -> Result<Split> {
     let images = files::find(dir, &prefixed(prefix, &TEST_IMAGES))?;
     let labels = files::find(dir, &prefixed(prefix, &TEST_LABELS))?;
     let test = idx::read(files::open(&images)?, &images, files::open(&labels)?, &labels)?;
-    let (train, test) = numbered(test.subset(&[]), test).map_err(|error| classes_expected(&labels, error))?;
+    let (train, test) = numbered(test.subset(&[]), test)?;
     Ok(Split::read_from(train, test, &name(dir, prefix), &from(dir)))
 }
 
@@ -103,10 +103,6 @@ fn from(dir: &Path) -> String {
     format!("{dir:?}")
 }
 
-fn classes_expected(labels: &Path, seen: Error) -> Error {
-    Error::file(labels, "labels of classes", seen)
-}
-
 fn read<R: Read>(paths: [PathBuf; 4], inputs: [R; 4], name: &str, from: &str) -> Result<Split> {
     let [train_images, train_labels, test_images, test_labels] = inputs;
     let train = idx::read(train_images, &paths[0], train_labels, &paths[1])?;
@@ -115,6 +111,6 @@ fn read<R: Read>(paths: [PathBuf; 4], inputs: [R; 4], name: &str, from: &str) ->
         let expected = format!("images of {}, as in {}", by(train.shape()), paths[0].display());
         return Err(Error::file(&paths[2], expected, by(test.shape())));
     }
-    let (train, test) = numbered(train, test).map_err(|error| classes_expected(&paths[1], error))?;
+    let (train, test) = numbered(train, test).map_err(|error| Error::file(&paths[1], "labels of classes", error))?;
     Ok(known::named(train, test, name, from))
 }

@@ -33,13 +33,13 @@ pub fn load(path: &Path) -> Result<Split> {
     read(open(path)?, path)
 }
 
-/// Like [`load`], but the only array may be `x_test`; the label of each image is then 0.
+/// Like [`load`], but of the arrays of a data set there may be `x_test` alone; the label of each image is then 0.
 ///
 /// # Errors
 /// The errors of [`load`].
 pub fn load_images(path: &Path) -> Result<Split> {
     let mut file = Npz::open(open(path)?, path)?;
-    if !file.has("x_test") || ["x_train", "y_train", "y_test"].iter().any(|name| file.has(name)) {
+    if ["y_test", "y_train"].iter().any(|name| file.has(name)) {
         return load(path);
     }
     let images = file.numbers("x_test")?;

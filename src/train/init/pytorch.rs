@@ -114,13 +114,17 @@ pub fn read(
     }
     if !missing.is_empty() {
         let unused = if unused.is_empty() { String::new() } else { format!("; tensors not used: {}", list(&unused)) };
-        let expected = format!("the tensors {}; for --init, --init-names maps other names", list(&missing));
+        let expected = format!(
+            "the tensors {}; for --init, --init-names maps other names, and --init-except leaves lines out",
+            list(&missing)
+        );
         return Err(Error::file(path, expected, format!("none of these{unused}")));
     }
     Ok((network, unused.into_iter().collect()))
 }
 
-/// The prefix that the network's names have in the file, for example `module.`; names in `names` are not considered.
+/// The prefix that the network's names have in the file, for example `module.`; names in `names` and those of the
+/// lines `except` are not considered.
 /// Empty if the file has the names without a prefix, or if no prefix is common to all. If several prefixes fit, the
 /// error is what was expected and what was seen.
 fn prefix(
@@ -147,7 +151,8 @@ fn prefix(
 /// The numbers of the tensor `name`, which must have this shape.
 fn finite_numbers(path: &Path, name: &str, tensor: &TensorView<'_>, shape: &[usize]) -> Result<Vec<f32>> {
     if tensor.shape() != shape {
-        return Err(Error::file(path, format!("{name} of shape {shape:?}"), format!("{:?}", tensor.shape())));
+        let expected = format!("{name} of shape {shape:?}; for --init, --init-except leaves its line out");
+        return Err(Error::file(path, expected, format!("{:?}", tensor.shape())));
     }
     let values = to_f32(tensor).ok_or_else(|| {
         Error::file(path, format!("{name} of F64, F32, F16 or BF16"), format!("{:?}", tensor.dtype()))

@@ -106,6 +106,11 @@ fn images_without_labels_may_be_the_test_images_of_a_data_set() {
     let empty = TempDir::new().unwrap();
     let error = load_images(empty.path()).unwrap_err().to_string();
     assert!(error.contains("expected a data set"), "{error}");
+    // An image beside the files of two data sets does not stand for them.
+    write10(dir.path(), 1, 1);
+    fs::write(dir.path().join("cover.png"), "").unwrap();
+    let error = load_images(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("those of MNIST and CIFAR-10"), "{error}");
 }
 
 /// If the files of a data set are in a folder of the directory that is given, the error names this folder.

@@ -79,6 +79,8 @@ fn test_images_alone() {
     let images = npz::load_images(&path).unwrap().test;
     assert_eq!((images.labels(), images.pixels(1)), (&[0; 3][..], split.test.pixels(1)));
     assert!(npz::load(&path).unwrap_err().to_string().contains("expected an array x_train"));
+    fs::write(&path, archive(&[("x", &x)])).unwrap();
+    assert!(npz::load_images(&path).unwrap_err().to_string().contains("expected an array x_test"));
     fs::write(&path, archive(&[("x_test", &x), ("y_test", &y)])).unwrap();
     assert_eq!(npz::load_images(&path).unwrap().test.labels(), [2, 0, 2]);
 }

@@ -144,14 +144,17 @@ fn weights_of_other_precisions_are_converted() {
 fn tensors_that_are_missing_unknown_or_misshapen_are_named() {
     let none = BTreeMap::new();
     let less = renamed(|name, dtype, shape, data| (!name.starts_with("fc2")).then_some((dtype, shape, data)));
-    let message = "FILE: expected the tensors fc2.weight, fc2.bias; for --init, --init-names maps other names (saw: none of these)";
+    let message = "FILE: expected the tensors fc2.weight, fc2.bias; for --init, --init-names maps other names, and --init-except leaves lines out (saw: none of these)";
     assert_eq!(refused(&less, &none), message);
     // Dense weights in this crate's layout, not in PyTorch's.
     let transposed = renamed(|name, dtype, shape, data| {
         let shape = if name == "fc2.weight" { vec![6, 3] } else { shape };
         Some((dtype, shape, data))
     });
-    assert_eq!(refused(&transposed, &none), "FILE: expected fc2.weight of shape [3, 6] (saw: [6, 3])");
+    assert_eq!(
+        refused(&transposed, &none),
+        "FILE: expected fc2.weight of shape [3, 6]; for --init, --init-except leaves its line out (saw: [6, 3])"
+    );
     let counted = renamed(|name, dtype, shape, data| match name {
         "fc2.bias" => Some((Dtype::I32, shape, data)),
         _ => Some((dtype, shape, data)),
@@ -216,6 +219,12 @@ fn a_bias_before_a_normalization_moves_its_running_mean() {
     names.insert("fc1.bias".to_string(), "net.0.bais".to_string());
     let message = read(file.path(), &names, &[], &without).unwrap_err().to_string();
     assert!(message.contains("expected the tensors net.0.bais"), "{message}");
+    // The bias of a layer that is not read does not count.
+    write(&tensors);
+    let (of_others, unused) = read(file.path(), &BTreeMap::new(), &["fc1".to_string()], &without).unwrap();
+    assert!(unused.is_empty(), "{unused:?}");
+    let mean = of_others.parameters().iter().find(|parameter| parameter.role == Role::RunningMean).unwrap();
+    assert_eq!(mean.as_slice(), [0.125, -1.0]);
     // A bias of the last layer has no normalization to go to.
     let last = [&tensors[..], &[("fc2.bias", vec![2], bytes(&[1.0, 2.0]))]].concat();
     write(&last);
@@ -233,7 +242,12 @@ fn the_parameters_of_excepted_lines_are_not_read() {
     };
     let without = |name: &str, dtype, shape, data| (!name.starts_with("fc2.")).then_some((dtype, shape, data));
     let (expected, _) = read(&path("pytorch.safetensors"), &names(), &[], &graph()).unwrap();
-    for file in [renamed(wide), renamed(without)] {
+    let prefixed = renamed(without);
+    let bytes = fs::read(prefixed.path()).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let views = tensors.iter().map(|(name, tensor)| (format!("module.{name}"), tensor));
+    fs::write(prefixed.path(), serialize(views, None).unwrap()).unwrap();
+    for file in [renamed(wide), renamed(without), prefixed] {
         assert!(read(file.path(), &BTreeMap::new(), &[], &graph()).is_err());
         let (network, unused) = read(file.path(), &BTreeMap::new(), &last, &graph()).unwrap();
         assert!(unused.is_empty(), "{unused:?}");
