@@ -20,8 +20,9 @@
 //! | F       | `weight_kl`     |                                           | KL of one weight to the prior, nats          |
 //! | x, y    | `x`, `y`        | dense (B, I) → (B, O); images (B, C, H, W)| input, output                                |
 //! | ε       | `eps`           | like y                                    | standard normal noise, always an argument    |
+//! | ε_n     | `EPSILON`       |                                           | added to a normalization's variance: 1e-5    |
 //! | ∂L/∂p   | `dp`            | like p                                    | gradient of the loss in any variable p       |
-//! | κ       | `kl_weight`     |                                           | factor of the scaled KL in the loss of a step |
+//! | κ       | `kl_weight`     |                                           | factor of the scaled KL in the loss           |
 //!
 //! Logarithms are natural; every KL is in nats. The KL of a layer, `kl`, is the sum of F over its weights. A variance
 //! is never called `sigma`.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The last six are PyTorch's names: its `load_state_dict` accepts the dequantized tensors. In a packed model the
-//! normalizations are folded: the running mean is then 0, and the running variance 1 − ε, so that PyTorch computes the
+//! normalizations are folded: the running mean is then 0, and the running variance 1 − ε_n, so that PyTorch computes the
 //! scale and the shift alone. [`mean_to_bytes`] writes θ itself as `layer.weight`, in F32 or F16.
 //!
 //! The metadata entry `spikeslab` is a JSON object: `name`; `network`, the lines of the network's text;

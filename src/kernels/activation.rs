@@ -2,9 +2,9 @@
 //! they are [`layers::batch_norm`](crate::layers::batch_norm) and [`layers::relu`](crate::layers::relu).
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
+//! x̂ = (x − μ) / √(s² + ε_n)        a = max(γ x̂ + β, 0)
 //! g = da where a > 0, else 0     dγ = Σ g x̂      dβ = Σ g
-//! dx, with μ and s² held:        dx += γ/√(s² + ε) · g
+//! dx, with μ and s² held:        dx += γ/√(s² + ε_n) · g
 //! ```
 //!
 //! Where μ and s² are the batch's own, this dx does not include the gradient through μ and s². [`BatchTerm`] holds that
@@ -13,7 +13,7 @@
 //! is subtracted once.
 //!
 //! ```text
-//! dx −= γ/√(s² + ε) · (mean g + x̂ · mean(g x̂))
+//! dx −= γ/√(s² + ε_n) · (mean g + x̂ · mean(g x̂))
 //! ```
 //!
 //! Shapes: x, dx, a, da (B, C, H, W), γ, β, μ, s² (C).
@@ -30,7 +30,7 @@ use ndarray::{ArrayView1, ArrayView4, ArrayViewMut4, Axis, Zip, s};
 #[derive(Clone, Debug)]
 pub struct Activation<F> {
     mean: Vec<F>,
-    /// 1/√(s² + ε).
+    /// 1/√(s² + ε_n).
     inverse_deviation: Vec<F>,
     gamma: Vec<F>,
     beta: Vec<F>,
@@ -184,9 +184,9 @@ fn total<V: Vector>(sums: [V; VECTORS]) -> f64 {
 pub struct BatchTerm<F> {
     mean: Vec<F>,
     inverse_deviation: Vec<F>,
-    /// Σ γ/√(s² + ε) · mean g.
+    /// Σ γ/√(s² + ε_n) · mean g.
     constant: Vec<F>,
-    /// Σ γ/√(s² + ε) · mean(g x̂).
+    /// Σ γ/√(s² + ε_n) · mean(g x̂).
     slope: Vec<F>,
 }
 

@@ -1,9 +1,9 @@
 //! The passes of a batch normalization over its input, block of channels by block.
 //!
 //! ```text
-//! forward:    y = scale · (x − μ) + β,  scale = γ/√(s² + ε)
+//! forward:    y = scale · (x − μ) + β,  scale = γ/√(s² + ε_n)
 //! backward:   dγ = Σ dy x̂, dβ = Σ dy; then dx in the place of dy:
-//!             dx = γ/√(s² + ε) · (dy − mean dy − x̂ · mean(dy x̂))
+//!             dx = γ/√(s² + ε_n) · (dy − mean dy − x̂ · mean(dy x̂))
 //! ```
 //!
 //! The means are left out where μ and s² are constants. The definition is
@@ -71,7 +71,7 @@ struct Normalize<'a, F> {
     x: ArrayView3<'a, F>,
     y: ArrayViewMut3<'a, F>,
     mean: &'a [F],
-    /// γ / √(s² + ε).
+    /// γ / √(s² + ε_n).
     scale: &'a [F],
     /// β.
     beta: &'a [F],
@@ -121,7 +121,7 @@ impl<F: Real> Kernel<F> for Gradient<'_, F> {
             }
         }
         let [dgamma, dbeta] = [dgamma, dbeta].map(|sums| channels(sums, positions));
-        // x̂ = (x − μ) / √(s² + ε); under running statistics μ and s² are constants
+        // x̂ = (x − μ) / √(s² + ε_n); under running statistics μ and s² are constants
         let count = (batch * positions) as f64;
         let share = |sums: &[f64]| {
             let of_channel = |c: usize| if self.batch_statistics { F::of(sums[c] / count) } else { F::zero() };

@@ -1,11 +1,11 @@
 //! Batch normalization, ReLU and max pooling by 2×2, in one pass over the images.
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
+//! x̂ = (x − μ) / √(s² + ε_n)        a = max(γ x̂ + β, 0)
 //! y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
 //! g = dy where y > 0, else 0
 //! dγ = Σ g x̂ and dβ = Σ g, x̂ at the maxima
-//! dx = γ/√(s² + ε) · (g at the maxima, 0 elsewhere)
+//! dx = γ/√(s² + ε_n) · (g at the maxima, 0 elsewhere)
 //! ```
 //!
 //! The result is that of the definition, [`layers::pooled_activation`](crate::layers::pooled_activation): three
@@ -137,7 +137,7 @@ impl<F: Real> PooledActivation<'_, F> {
         }
         let [dgamma, dbeta] = [dgamma, dbeta].map(|sums| sums.into_iter().map(F::of).collect::<Array1<F>>());
 
-        // x̂ = (x − μ) / √(s² + ε)
+        // x̂ = (x − μ) / √(s² + ε_n)
         let mut term = cache.term.clone();
         if let Some(term) = &mut term {
             term.add(&cache.activation, dgamma.view(), dbeta.view(), batch * height * width);

@@ -1,10 +1,10 @@
 //! Batch normalization and ReLU in front of a convolution (He et al. 2016), in one pass over the images.
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)     a = max(γ x̂ + β, 0)     y = a ∗ w
+//! x̂ = (x − μ) / √(s² + ε_n)     a = max(γ x̂ + β, 0)     y = a ∗ w
 //! g = da where a > 0, else 0
 //! dγ = Σ g x̂                  dβ = Σ g
-//! dx, with μ and s² held:     dx += γ/√(s² + ε) · g
+//! dx, with μ and s² held:     dx += γ/√(s² + ε_n) · g
 //! ```
 //!
 //! Neither x̂ nor a is ever stored for a whole batch: the convolution computes a as it lays out an image, in the

@@ -1,12 +1,12 @@
 //! Batch normalization (Ioffe & Szegedy 2015), with PyTorch's conventions.
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)        y = γ x̂ + β
+//! x̂ = (x − μ) / √(s² + ε_n)        y = γ x̂ + β
 //! dγ = Σ dy x̂      dβ = Σ dy      dx̂ = γ dy
 //! batch statistics (μ, s² the mean and biased variance of x):
-//!     dx = (dx̂ − mean dx̂ − x̂ · mean(dx̂ x̂)) / √(s² + ε)
+//!     dx = (dx̂ − mean dx̂ − x̂ · mean(dx̂ x̂)) / √(s² + ε_n)
 //! running statistics (μ, s² constants):
-//!     dx = dx̂ / √(s² + ε)
+//!     dx = dx̂ / √(s² + ε_n)
 //! ```
 //!
 //! Sums and means run over batch and positions, per channel. The running estimates follow
@@ -24,7 +24,7 @@ pub use crate::tensor::statistics::Statistics;
 use crate::tensor::statistics::check_count;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView2, Axis, Zip};
 
-/// ε of the normalization unless given.
+/// ε_n, which is added to the variance unless another is given.
 pub const EPSILON: f64 = 1e-5;
 /// The weight of a batch's statistics in the running estimates unless given.
 pub const MOMENTUM: f64 = 0.1;
@@ -48,7 +48,7 @@ pub struct Cache<F> {
     x: Array3<F>,
     /// μ (C).
     mean: Array1<F>,
-    /// 1/√(s² + ε) (C).
+    /// 1/√(s² + ε_n) (C).
     inverse_deviation: Array1<F>,
     /// Whether μ and s² depend on x.
     batch_statistics: bool,
@@ -152,7 +152,7 @@ impl<F: Real> BatchNorm<'_, F> {
         // y = γ x̂ + β
         let dgamma = of_channels(&(&dy * &x_hat), |_, dy_x_hat| F::of(sum(dy_x_hat.iter().copied())));
         let dbeta = of_channels(&dy, |_, dy| F::of(sum(dy.iter().copied())));
-        // x̂ = (x − μ) / √(s² + ε); given statistics are constants
+        // x̂ = (x − μ) / √(s² + ε_n); given statistics are constants
         let mut dx = dy;
         for (c, mut dx) in dx.axis_iter_mut(Axis(1)).enumerate() {
             if cache.batch_statistics {

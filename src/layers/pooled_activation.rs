@@ -1,7 +1,7 @@
 //! Batch normalization, ReLU and max pooling by 2×2, one after the other.
 //!
 //! ```text
-//! x̂ = (x − μ) / √(s² + ε)        a = max(γ x̂ + β, 0)
+//! x̂ = (x − μ) / √(s² + ε_n)        a = max(γ x̂ + β, 0)
 //! y[p, q] = max_{i, j < 2} a[2p + i, 2q + j]
 //! ```
 //!

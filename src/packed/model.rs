@@ -3,7 +3,7 @@
 //! ```text
 //! w = ℓ_index
 //! y = scale · x + shift
-//!     scale = γ/√(running variance + ε)
+//!     scale = γ/√(running variance + ε_n)
 //!     shift = β − scale · running mean
 //! ```
 //!
@@ -281,7 +281,7 @@ impl PackedModel {
     }
 
     /// The equivalent network, whose mean weights are the model's: θ is decoded, and each normalization has γ = scale,
-    /// β = shift, mean 0, and a variance of 1 − ε, which is 1 with ε added. It takes images that are already
+    /// β = shift, mean 0, and a variance of 1 − ε_n, which is 1 with ε_n added. It takes images that are already
     /// standardized by the model's standardization. Its ln σ² are those of a new network: sampled weights have no
     /// meaning.
     pub fn decode(&self) -> Network<f32> {

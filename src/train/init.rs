@@ -85,7 +85,7 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>, except: &[String]) -> Re
 /// The number of images from which [`unfold`] estimates statistics.
 const IMAGES: usize = 128;
 /// A normalization is folded if its running means are 0 and its running variances differ from 1 by at most this: they
-/// are 1 − ε in a packed model and in its export.
+/// are 1 − ε_n in a packed model and in its export.
 const FOLDED_TOLERANCE: f32 = 1e-4;
 
 /// Restores running statistics to normalizations that were folded into a scale and a shift, as in a packed model; they
@@ -94,8 +94,8 @@ const FOLDED_TOLERANCE: f32 = 1e-4;
 /// does the network compute nearly the same with both.
 ///
 /// ```text
-/// y = scale · x + shift = γ (x − μ)/√(s² + ε) + β
-/// γ := scale √(s² + ε)
+/// y = scale · x + shift = γ (x − μ)/√(s² + ε_n) + β
+/// γ := scale √(s² + ε_n)
 /// β := shift + scale · μ
 /// ```
 ///

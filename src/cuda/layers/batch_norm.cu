@@ -46,7 +46,7 @@ extern "C" __global__ void moments_of_shares(const real *x, real *moments, u32 b
     }
 }
 
-// μ, s² and 1/√(s² + ε) of all shares together (Chan, Golub & LeVeque 1983), written from index `first` on. One
+// μ, s² and 1/√(s² + ε_n) of all shares together (Chan, Golub & LeVeque 1983), written from index `first` on. One
 // block for 32 columns: see Column.
 extern "C" __global__ void combine_moments(const real *moments, real *mean, real *variance, real *inverse_deviation,
     real epsilon, u32 channels, u32 count, u32 shares, u32 in_share, u32 first) {

@@ -30,7 +30,7 @@ pub struct Statistics<F> {
     pub mean: Buffer<F>,
     /// s².
     pub variance: Buffer<F>,
-    /// 1/√(s² + ε).
+    /// 1/√(s² + ε_n).
     pub inverse_deviation: Buffer<F>,
 }
 
@@ -102,7 +102,7 @@ impl<F: Real> Statistics<F> {
         Ok(statistics)
     }
 
-    /// The running statistics, with 1/√(s² + ε) computed from the variance.
+    /// The running statistics, with 1/√(s² + ε_n) computed from the variance.
     ///
     /// # Errors
     /// If the device fails.
@@ -274,7 +274,7 @@ impl<F: Real> BatchNorm<'_, F> {
         ];
         device.launch::<F>(PATH, "combine_gradients", Grid::columns(channels), &arguments)?;
 
-        // x̂ = (x − μ) / √(s² + ε); under running statistics μ and s² are constants
+        // x̂ = (x − μ) / √(s² + ε_n); under running statistics μ and s² are constants
         let sizes = [n, channels, positions, count, self.rectified.into(), (*batch_statistics).into()];
         let sizes = sizes.map(Argument::size);
         let gradients = [Argument::from(&dgamma), Argument::from(&dbeta)];

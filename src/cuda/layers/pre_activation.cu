@@ -1,5 +1,5 @@
 // dγ and dβ from the sums of the blocks of bayes_conv2d/input_gradient, (blocks, [dγ, dβ], channels). If `batch`, also
-// the terms of the gradient through the batch's μ and s²: constant += γ/√(s² + ε) · mean g, slope += γ/√(s² + ε) ·
+// the terms of the gradient through the batch's μ and s²: constant += γ/√(s² + ε_n) · mean g, slope += γ/√(s² + ε_n) ·
 // mean(g x̂). One block for 32 columns: see Column.
 extern "C" __global__ void gradients(const real *sums_of_blocks, const real *inverse_deviation, const real *gamma,
     real *dgamma, real *dbeta, real *constant, real *slope, u32 channels, u32 blocks, u32 count, u32 batch) {

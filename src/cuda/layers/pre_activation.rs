@@ -44,9 +44,9 @@ pub struct Gradients<F> {
 /// per channel. It is subtracted from dx.
 #[derive(Debug)]
 pub struct BatchTerm<F> {
-    /// Σ γ/√(s² + ε) · mean g.
+    /// Σ γ/√(s² + ε_n) · mean g.
     constant: Buffer<F>,
-    /// Σ γ/√(s² + ε) · mean(g x̂).
+    /// Σ γ/√(s² + ε_n) · mean(g x̂).
     slope: Buffer<F>,
 }
 

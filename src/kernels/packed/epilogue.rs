@@ -10,7 +10,7 @@ use std::ops::Range;
 /// A folded normalization, (C) each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
-    /// γ/√(running variance + ε).
+    /// γ/√(running variance + ε_n).
     pub scale: Vec<f32>,
     /// β − scale · running mean.
     pub shift: Vec<f32>,

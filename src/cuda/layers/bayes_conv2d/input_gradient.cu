@@ -1,5 +1,5 @@
 // Computes da = θᵀ dm + 2 a ⊙ ((σ²)ᵀ dv), gathered at each pixel of a. Without an activation a = x and da is dx. With
-// an activation its backward pass follows in the same kernel: dx += γ/√(s² + ε) g, and each block's sums of g x̂ and of
+// an activation its backward pass follows in the same kernel: dx += γ/√(s² + ε_n) g, and each block's sums of g x̂ and of
 // g per channel.
 //
 // A thread computes ROWS pixels, one above the other, in CHANNELS input channels, and keeps the sums in registers. All
