@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::report::{self, Curve};
 use crate::train::comparison::{FIGURE, Named};
 use crate::train::config::{Config, describe};
+use crate::train::init::Init;
 use crate::train::objective::Forward;
 use crate::train::recipe::{InitLevels, PriorName, Recipe};
 use crate::train::{Comparison, Run, RunResult};
@@ -24,11 +25,11 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The directory holds two runs, gaussian/ and multi-spike/, and comparison.svg: quantized loss and error by epoch in one \
-picture; compare.json tells how the runs begin. With --warmup, the default of deep networks, or --init there are two \
-more, hard/ and straight-through/, which compute with quantized weights once the network has learned. All have one \
-schedule and seed, and the options and defaults of `train`. The levels of hard/ and straight-through/ are fitted by \
-k-means, also where those of the first two are not, unless --codebook or --init-levels is given, a layer has fewer \
-weights than levels, or, for hard/, the prior is vnq.
+picture; compare.json tells how the runs begin. With --warmup, the default of deep networks, or --init without \
+--init-except there are two more, hard/ and straight-through/, which compute with quantized weights once the network \
+has learned. All have one schedule and seed, and the options and defaults of `train`. The levels of hard/ and \
+straight-through/ are fitted by k-means, also where those of the first two are not, unless --codebook or --init-levels \
+is given, a layer has fewer weights than levels, or, for hard/, the prior is vnq.
 
 The table has the accuracies on the test images, and the NLL of the quantized weights on them; with --validation the \
 errors in the figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add \
@@ -132,7 +133,7 @@ fn begin(arguments: &CompareArguments) -> std::result::Result<Comparison, Failur
 }
 
 /// The runs to compare, with the same schedule and seed: the Gaussian baseline, and the run with the options' prior. If
-/// there is a first phase or the weights come from `--init`, also the two runs that compute with Q(θ), whose levels are
+/// there is a first phase or all weights come from `--init`, also the two runs that compute with Q(θ), whose levels are
 /// `quantized` as in `train`; these learn little from random initial weights.
 fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<(String, Config)>> {
     if matches!(config.recipe.prior, PriorName::Gaussian | PriorName::None) {
@@ -147,7 +148,7 @@ fn runs(config: &Config, quantized: InitLevels) -> Result<Vec<(String, Config)>>
         ("gaussian", with(PriorName::Gaussian, Forward::Sampled)),
         ("multi-spike", with(config.recipe.prior, Forward::Sampled)),
     ];
-    if config.recipe.warmup > 0.0 || config.init.as_ref().is_some_and(|init| init.except.is_empty()) {
+    if config.recipe.warmup > 0.0 || config.init.as_ref().is_some_and(Init::is_whole) {
         let quantized = |prior: PriorName, forward: Forward| {
             // vnq needs a level at 0, which k-means does not give.
             let init_levels = if prior == PriorName::Vnq { config.recipe.init_levels } else { quantized };

@@ -19,7 +19,7 @@ use std::path::Path;
 
 /// The record of `--init`, `--init-names` and `--init-except` for the configuration of a run of `graph`.
 pub(super) fn of(path: &Path, names: Option<&Path>, except: &[String], graph: &Graph) -> Result<Init> {
-    let lines = graph.nodes.iter().filter(|node| node.layer().is_some() || node.norm().is_some());
+    let lines = graph.nodes.iter().filter(|node| node.has_parameters());
     let lines: Vec<&str> = lines.map(|node| &node.name[..]).collect();
     if let Some(odd) = except.iter().find(|line| !lines.contains(&&line[..])) {
         let expected = format!("lines of the network with parameters: {}", lines.join(", "));

@@ -10,7 +10,7 @@ use super::teacher::Student;
 use super::training::{Changes, trainer};
 use crate::error::{Error, Result};
 use crate::files::read::TENSORS;
-use crate::nets::graph::{Node, elements};
+use crate::nets::graph::elements;
 use crate::nets::{Description, Given, Graph};
 use crate::prior::Codebook;
 use crate::prior::codebook::check_levels;
@@ -423,6 +423,5 @@ fn check_can_begin(config: &Config, network: &Description, graph: &Graph, data: 
 /// that is taken over belongs to a class.
 fn begins_with_own_classes(graph: &Graph, except: &[String]) -> bool {
     let Some(last) = graph.nodes.iter().rposition(|node| node.layer().is_some()) else { return false };
-    let has_parameters = |node: &&Node| node.layer().is_some() || node.norm().is_some();
-    graph.nodes[last..].iter().filter(has_parameters).all(|node| except.contains(&node.name))
+    graph.nodes[last..].iter().filter(|node| node.has_parameters()).all(|node| except.contains(&node.name))
 }

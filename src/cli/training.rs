@@ -202,7 +202,7 @@ pub(super) fn train(
     }
     if let Some(init) = config.init.as_ref().filter(|_| begins) {
         let path = init.path.display();
-        if init.except.is_empty() {
+        if init.is_whole() {
             let right = in_words(accuracy_on_some(&trainer.network, &data.train, SOME_IMAGES)?);
             line(&format!("begins with the weights of {path}: {right}"))?;
         } else {

@@ -43,6 +43,11 @@ impl Init {
         Ok(Self { path: absolute, names, except, checksum })
     }
 
+    /// Whether no line is excepted, so that every weight is that of another training.
+    pub fn is_whole(&self) -> bool {
+        self.except.is_empty()
+    }
+
     /// Copies the weights of `from`, which was read again from the recorded path, into a network with the same layers
     /// but for the excepted ones.
     ///
