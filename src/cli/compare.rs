@@ -2,6 +2,7 @@
 
 use super::device::DeviceOption;
 use super::figures::{self, FigureFormats};
+use super::init;
 use super::intervals::Intervals;
 use super::options::{FIXED_ON_RESUME, TrainingOptions};
 use super::output::line;
@@ -50,7 +51,7 @@ pub(super) struct CompareArguments {
     /// Directory, new or empty [default: the next free runs/compare-NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the comparison in this directory, with the options it was begun with; --data and
+    /// Go on with the comparison in this directory, with the options it was begun with; --data, --init and
     /// --teacher may change
     #[arg(
         long, value_name = "DIR",
@@ -85,6 +86,11 @@ fn command(arguments: &CompareArguments) -> Outcome {
     if !changes.is_none() {
         // All runs are changed before one goes on, so that a later `--resume` does not need the same options.
         runs.iter_mut().try_for_each(|run| training::change(run, &arguments.intervals, &changes))?;
+    }
+    // Each run reads them as it begins, and the last begins much later.
+    for run in &runs {
+        let init = Run::config(run.dir())?.init.filter(|_| !Run::has_checkpoint(run.dir()).unwrap_or(false));
+        init.as_ref().map_or(Ok(()), init::check_there)?;
     }
     let epochs = runs.iter().map(|run| Ok(Run::config(run.dir())?.recipe.epochs)).collect::<Result<Vec<_>>>()?;
     if epochs.iter().any(|of_run| *of_run != epochs[0]) {

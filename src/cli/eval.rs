@@ -92,7 +92,8 @@ pub(super) struct EvalArguments {
     #[arg(long)]
     coarse: bool,
     /// Another data set of images of the same shape, of which labels are not needed: a folder of PNG and JPEG files, or
-    /// an .npz file with x_test, is enough. Report how well its test images can be told apart from those of the data
+    /// an .npz file with x_test, is enough. Report how well its test images, or all its images where a folder or an .npz
+    /// file has no test images, can be told apart from those of the data
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
     /// Number of draws of the weights [default: 10]
@@ -248,10 +249,8 @@ fn command(arguments: &EvalArguments) -> Outcome {
 /// run's.
 fn check_figures(arguments: &EvalArguments, own: Option<&Path>) -> Result<()> {
     let Some(figures) = &arguments.figures else { return Ok(()) };
-    let given = [arguments.data.as_deref(), arguments.ood.as_deref()];
-    // Data that are missing are named where they are read.
-    let there = given.into_iter().chain([own]).flatten().filter(|data| data.exists());
-    there.into_iter().try_for_each(|data| check_outside(data, "figures", figures))
+    let given = [arguments.data.as_deref(), arguments.ood.as_deref(), own];
+    given.into_iter().flatten().try_for_each(|data| check_outside(data, "figures", figures))
 }
 
 /// Computes the predictions of a kind of weights on a data set.

@@ -11,40 +11,51 @@ use crate::packed::format;
 use crate::prior::Codebook;
 use crate::train::Run;
 use crate::train::data::{Dataset, Standardization};
-use crate::train::init::{Init, pytorch, unfold};
+use crate::train::init::{Init, SAME, copy, pytorch, unfold};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The record of `--init`, `--init-names` and `--init-except` for the configuration of a run of `graph`.
+/// The record of `--init`, `--init-names` and `--init-except` for the configuration of a run of `graph`. The excepted
+/// lines are recorded in the order of the network's text.
 pub(super) fn of(path: &Path, names: Option<&Path>, except: &[String], graph: &Graph) -> Result<Init> {
     let lines = graph.nodes.iter().filter(|node| node.has_parameters());
     let lines: Vec<&str> = lines.map(|node| &node.name[..]).collect();
     if let Some(odd) = except.iter().find(|line| !lines.contains(&&line[..])) {
         let expected = format!("lines of the network with parameters: {}", lines.join(", "));
-        return Err(Error::option("init-except", expected, odd));
+        return Err(Error::option("init-except", expected, format!("{odd:?}")));
     }
+    let except: Vec<String> = lines.iter().map(ToString::to_string).filter(|line| except.contains(line)).collect();
     let names = names.map_or(Ok(BTreeMap::new()), |file| {
         serde_json::from_slice(&read(file, SMALL)?)
             .map_err(|error| Error::file(file, "a JSON object of tensors' names by PyTorch's", error))
     })?;
-    let (network, unused) = load(path, &names, except, graph)?;
+    // Read before a directory is created, so that weights that do not fit leave none.
+    let (network, unused) = load(path, &names, &except, graph)?;
     tell_unused(path, &unused);
-    let init = Init::new(path, names, except.to_vec(), &network)?;
-    // Checked before a directory is created.
-    init.copy(&network, &mut Network::new(graph.clone(), &Codebook::symmetric(2)?))?;
-    Ok(init)
+    Init::new(path, names, except, &network)
+}
+
+/// Checks that the weights that a run begins with are still where its configuration says.
+pub(super) fn check_there(init: &Init) -> Result<()> {
+    if init.path.exists() {
+        return Ok(());
+    }
+    let expected = "the weights that the run begins with; --init PATH tells where they are now";
+    Err(Error::file(&init.path, expected, "nothing of that name"))
 }
 
 /// Copies to a network the weights that its run begins with; `data` are the images that it is trained on.
 pub(super) fn begin(init: &Init, network: &mut Network<f32>, data: &Dataset) -> Result<()> {
+    check_there(init)?;
     let (from, _) = load(&init.path, &init.names, &init.except, network.graph())?;
     init.copy(&from, network)?;
     unfold(network, data, &init.except)
 }
 
-/// The weights at `path`, a run, a packed model or a file of tensors, and the names of the tensors that are not used.
+/// The network of `graph` with the weights at `path`, a run, a packed model or a file of tensors, but for those of the
+/// lines `except`; and the names of the tensors in other lines that are not used.
 pub(super) fn load(
     path: &Path,
     names: &BTreeMap<String, String>,
@@ -55,11 +66,14 @@ pub(super) fn load(
     if !is_file_of_tensors && !names.is_empty() {
         return Err(Error::option("init-names", "a safetensors file to begin with", path.display()));
     }
-    Ok(match (path.is_dir(), is_file_of_tensors) {
-        (true, _) => (load_run(path)?.1.network, Vec::new()),
-        (_, true) => pytorch::read(path, names, except, graph)?,
-        _ => (format::load(path)?.decode(), Vec::new()),
-    })
+    let from = match (path.is_dir(), is_file_of_tensors) {
+        (true, _) => load_run(path)?.1.network,
+        (_, true) => return pytorch::read(path, names, except, graph),
+        _ => format::load(path)?.decode(),
+    };
+    let mut network = Network::new(graph.clone(), &Codebook::symmetric(2)?);
+    let unused = copy(&from, &mut network, except).map_err(|error| Error::file(path, SAME, error))?;
+    Ok((network, unused))
 }
 
 /// What the weights at `path` record about the images of their network; none if they do not, as a file from PyTorch.
@@ -77,15 +91,55 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
     safetensors::about(path)
 }
 
-/// The standardization that the weights at `path` record, if they record one, for a training on `data`. If
-/// `has_own_classes`, the classes of the weights do not matter, as the last layer is not taken over.
-pub(super) fn recorded(path: &Path, data: &Dataset, has_own_classes: bool) -> Result<Option<Option<Standardization>>> {
-    let Some(mut about) = about(path)? else { return Ok(None) };
-    if has_own_classes {
+/// How a training of `graph` on `data` standardizes its images, which begins with the weights at `path` but for those
+/// of the lines `except`.
+pub(super) fn pixels(path: &Path, data: &Dataset, graph: &Graph, except: &[String]) -> Result<Pixels> {
+    let about = about(path)?;
+    let reads_own_pixels = reads_own_pixels(graph, except);
+    let Some(mut about) = about else {
+        return Ok(if reads_own_pixels { Pixels::Own } else { Pixels::Unknown });
+    };
+    if reads_own_pixels {
+        about.standardization = None;
+    }
+    if has_own_classes(graph, except) {
         about.classes.clear();
     }
     check_about(path, &about, data)?;
-    Ok(Some(about.standardization))
+    Ok(if reads_own_pixels { Pixels::Own } else { Pixels::Recorded(about.standardization) })
+}
+
+/// How a training standardizes its images where its weights come from another.
+pub(super) enum Pixels {
+    /// As the weights record it.
+    Recorded(Option<Standardization>),
+    /// As if the weights were random, since every layer that reads the images is excepted.
+    Own,
+    /// The weights do not record it.
+    Unknown,
+}
+
+/// Whether every layer and normalization that reads the images is among the lines `except`: then no weight that is
+/// taken over depends on how the images are standardized.
+fn reads_own_pixels(graph: &Graph, except: &[String]) -> bool {
+    // Value 0 is the images, and value i + 1 the result of node i.
+    let mut depends = vec![true];
+    for node in &graph.nodes {
+        let reads = node.inputs.iter().any(|input| depends[*input]);
+        let begins_anew = except.contains(&node.name);
+        if reads && node.has_parameters() && !begins_anew {
+            return false;
+        }
+        depends.push(reads && !begins_anew);
+    }
+    true
+}
+
+/// Whether the last layer of a network and every normalization after it are among the lines `except`: then no parameter
+/// that is taken over belongs to a class.
+fn has_own_classes(graph: &Graph, except: &[String]) -> bool {
+    let Some(last) = graph.nodes.iter().rposition(|node| node.layer().is_some()) else { return false };
+    graph.nodes[last..].iter().filter(|node| node.has_parameters()).all(|node| except.contains(&node.name))
 }
 
 /// Checks that images fit what the weights at `path` record about the images of their network: the standardization must

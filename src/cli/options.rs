@@ -3,7 +3,7 @@
 mod recipe;
 
 use super::Failure;
-use super::init;
+use super::init::{self, Pixels};
 use super::output::{note, the_first};
 use super::source::check_outside;
 use super::teacher::Student;
@@ -24,6 +24,7 @@ use crate::train::projection::{check_level_gap, level_gap};
 use crate::train::recipe::{DEEP, InitLevels, PriorName, Recipe, RecipeName};
 use clap::Args;
 use recipe::GivenRecipe;
+use std::convert::Infallible;
 use std::num::ParseFloatError;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -80,7 +81,10 @@ pub(super) struct TrainingOptions {
     init_names: Option<PathBuf>,
     /// Names of lines of the network's text, separated by commas, whose parameters begin at random and not with those of
     /// --init: for instance the last layer, to train for other classes
-    #[arg(long, value_name = "LINES", requires = "init", value_delimiter = ',')]
+    #[arg(
+        long, value_name = "LINES", requires = "init", value_delimiter = ',',
+        value_parser = |line: &str| Ok::<_, Infallible>(line.trim().to_string())
+    )]
     init_except: Vec<String>,
     /// Learn from the predictions of a trained network in place of the labels: a run or a packed model, or a
     /// safetensors file of the same network with PyTorch's names. Both compute with pixels standardized as the
@@ -102,13 +106,12 @@ pub(super) struct TrainingOptions {
 }
 
 /// The options of [`TrainingOptions`], without those of the recipe, that cannot be given together with `--resume`.
-pub(super) const FIXED_ON_RESUME: [&str; 11] = [
+pub(super) const FIXED_ON_RESUME: [&str; 10] = [
     "coarse",
     "limit",
     "validation",
     "levels",
     "codebook",
-    "init",
     "init_names",
     "init_except",
     "teacher_share",
@@ -164,8 +167,9 @@ impl TrainingOptions {
     /// The changes that the options make to a run with `--resume`.
     pub(super) fn changes(&self) -> Result<Changes> {
         let epochs = self.recipe.epochs();
-        let [data, teacher] = [&self.data, &self.teacher].map(|path| path.as_deref().map(absolute).transpose());
-        Ok(Changes { epochs, data: data?, teacher: teacher? })
+        let given = [&self.data, &self.init, &self.teacher];
+        let [data, init, teacher] = given.map(|path| path.as_deref().map(absolute).transpose());
+        Ok(Changes { epochs, data: data?, init: init?, teacher: teacher? })
     }
 
     /// The configurations that `derive` makes from the one that the options describe; each of them is checked.
@@ -209,10 +213,12 @@ impl TrainingOptions {
         let except = &self.init_except;
         let init = self.init.as_deref().map(|path| init::of(path, names, except, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let has_own_classes = begins_with_own_classes(&graph, except);
-        let recorded = self.init.as_deref().map(|path| init::recorded(path, &data.train, has_own_classes));
-        let recorded = recorded.transpose()?.flatten();
-        let is_unknown = self.init.is_some() && recorded.is_none();
+        let pixels = self.init.as_deref().map(|path| init::pixels(path, &data.train, &graph, except)).transpose()?;
+        let is_unknown = matches!(pixels, Some(Pixels::Unknown));
+        let recorded = match pixels {
+            Some(Pixels::Recorded(standardization)) => Some(standardization),
+            _ => None,
+        };
         let standardization = recorded.clone().map_or(own, Ok);
         let is_standardized = matches!(standardization, Ok(Some(_)));
         let student = Student { graph: &graph, data: &data.train, standardized: is_standardized };
@@ -417,11 +423,4 @@ fn check_can_begin(config: &Config, network: &Description, graph: &Graph, data: 
     // In memory each also has a gradient.
     reserve::<[f32; 4]>(numbers, || format!("training {}", network.name()))?;
     trainer(config, config.graph(data)?, &codebook, data, true).map(drop)
-}
-
-/// Whether the last layer of a network and every normalization after it are among the lines `except`: then no parameter
-/// that is taken over belongs to a class.
-fn begins_with_own_classes(graph: &Graph, except: &[String]) -> bool {
-    let Some(last) = graph.nodes.iter().rposition(|node| node.layer().is_some()) else { return false };
-    graph.nodes[last..].iter().filter(|node| node.has_parameters()).all(|node| except.contains(&node.name))
 }

@@ -4,6 +4,7 @@ use super::init::is_packed;
 use super::output::note;
 use super::training::check_origin;
 use crate::error::{Error, Result};
+use crate::files::write::destination;
 use crate::nets::{Given, Graph, Network};
 use crate::packed::{PackedModel, format};
 use crate::train::Run;
@@ -83,9 +84,9 @@ pub(super) fn tell_rounded(path: &Path, config: &Config, checkpoint: &Checkpoint
 }
 
 /// Checks, after links are resolved, that `output` is not the same file as `input` nor, if `input` is a data set, one
-/// of its files.
+/// of its files; a new file must not become one either.
 pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
-    let (Ok(from), Ok(to)) = (input.canonicalize(), output.canonicalize()) else { return Ok(()) };
+    let (Ok(from), Some(to)) = (input.canonicalize(), destination(output)) else { return Ok(()) };
     if from == to {
         return Err(Error::file(output, "another file than the input", "the input"));
     }
@@ -218,11 +219,14 @@ pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Opti
     Ok(data)
 }
 
-/// Images for a model of `graph`: if the model takes colour images, grey images that were read from picture files get
-/// three equal channels, as in `predict`.
+/// Images for a model of `graph`: for a model of colour images, grey images get three equal channels; for a model of
+/// grey images, colour images whose three channels are equal get one. So does `predict` with the images in files.
 pub(super) fn in_channels(images: Dataset, graph: &Graph) -> Dataset {
-    let are_grey_pictures = images.file(0).is_some() && images.shape()[0] == 1;
-    if are_grey_pictures && graph.input[0] == 3 { images.in_three_channels() } else { images }
+    match (images.shape()[0], graph.input[0]) {
+        (1, 3) => images.in_three_channels(),
+        (3, 1) => images.in_one_channel().unwrap_or(images),
+        _ => images,
+    }
 }
 
 /// Checks that `data`, which the configuration of the run in `dir` names, still have the checksums of the data that the

@@ -59,8 +59,8 @@ pub(super) struct TrainArguments {
     /// Run directory, new or empty [default: the next free runs/NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the run in this directory, with the options it was begun with; --epochs, --data and --teacher may
-    /// change
+    /// Go on with the run in this directory, with the options it was begun with; --epochs, --data, --init
+    /// and --teacher may change
     #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = FIXED_ON_RESUME)]
     resume: Option<PathBuf>,
     #[command(flatten)]

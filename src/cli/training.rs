@@ -41,6 +41,8 @@ pub(super) struct Changes {
     pub(super) epochs: Option<u32>,
     /// The present path of the run's data.
     pub(super) data: Option<PathBuf>,
+    /// The present path of the weights that the run begins with.
+    pub(super) init: Option<PathBuf>,
     /// The present path of the run's teacher.
     pub(super) teacher: Option<PathBuf>,
 }
@@ -48,7 +50,7 @@ pub(super) struct Changes {
 impl Changes {
     /// Whether nothing is changed.
     pub(super) fn is_none(&self) -> bool {
-        self.epochs.is_none() && self.data.is_none() && self.teacher.is_none()
+        self.epochs.is_none() && self.data.is_none() && self.init.is_none() && self.teacher.is_none()
     }
 }
 
@@ -75,11 +77,18 @@ fn ready(run: &mut Run, intervals: &Intervals, changes: &Changes) -> Result<Read
     if let Some(data) = &changes.data {
         config.data = Some(data.clone());
     }
-    if let Some(path) = &changes.teacher {
-        let Some(teacher) = &mut config.teacher else {
-            return Err(Error::option("teacher", "none, as the run was begun without one", path.display()));
-        };
-        teacher.path.clone_from(path);
+    let begun_with = [
+        ("init", &changes.init, config.init.as_mut().map(|init| &mut init.path)),
+        ("teacher", &changes.teacher, config.teacher.as_mut().map(|teacher| &mut teacher.path)),
+    ];
+    for (option, now, path) in begun_with {
+        match (now, path) {
+            (Some(now), Some(path)) => path.clone_from(now),
+            (Some(now), None) => {
+                return Err(Error::option(option, "none, as the run was begun without one", now.display()));
+            }
+            (None, _) => {}
+        }
     }
     let data = load_data(run, &config)?;
     let path = Run::checkpoint_path(run.dir());
@@ -108,7 +117,9 @@ fn ready(run: &mut Run, intervals: &Intervals, changes: &Changes) -> Result<Read
     };
     let codebook = config.check(data.train.len()).map_err(in_range)?;
     let graph = config.graph(&data.train).map_err(in_range)?;
-    let mut trainer = trainer(&config, graph, &codebook, &data.train, state.is_none())?;
+    // Other weights at a new path of --init are refused also where the run goes on.
+    let reads_init = state.is_none() || changes.init.is_some();
+    let mut trainer = trainer(&config, graph, &codebook, &data.train, reads_init)?;
     if let Some(teacher) = &config.teacher {
         let standardized = config.standardization.is_some();
         let student = Student { graph: trainer.network.graph(), data: &data.train, standardized };
@@ -127,18 +138,18 @@ fn ready(run: &mut Run, intervals: &Intervals, changes: &Changes) -> Result<Read
     Ok(Ready { config, data, origin, trainer, position, metrics })
 }
 
-/// The trainer of a run at its first step, without its teacher. The weights of `--init` are read if the run begins: if
-/// it goes on, its checkpoint replaces them.
+/// The trainer of a run at its first step, without its teacher. The weights of `--init` are read if `reads_init`: where
+/// the run goes on, its checkpoint replaces them.
 pub(super) fn trainer(
     config: &Config,
     graph: Graph,
     codebook: &Codebook<f32>,
     data: &Dataset,
-    begins: bool,
+    reads_init: bool,
 ) -> Result<Trainer<f32>> {
     let mut network = Network::new(graph, codebook);
     network.initialize(config.recipe.seed);
-    let init = config.init.as_ref().filter(|_| begins);
+    let init = config.init.as_ref().filter(|_| reads_init);
     init.map_or(Ok(()), |init| init::begin(init, &mut network, data))?;
     let mut trainer = Trainer::new(network, config.recipe.clone(), data.len())?;
     if init.is_some() && trainer.first_phase_steps() == 0 {

@@ -92,8 +92,10 @@ fn open(path: &Path) -> Result<(File, Option<u64>)> {
     let io = |source| Error::io(path, source);
     let file = File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
-    if is_device(&metadata) {
-        return Err(Error::file(path, "a file", "a device"));
+    for (is_other, seen) in [(metadata.is_dir(), "a directory"), (is_device(&metadata), "a device")] {
+        if is_other {
+            return Err(Error::file(path, "a file", seen));
+        }
     }
     let length = metadata.is_file().then_some(metadata.len());
     Ok((file, length))

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long to wait for another process that writes the same file.
@@ -83,6 +83,14 @@ fn fill_in(
             return Ok(file);
         }
     }
+}
+
+/// The path, without links, of a file to write, which may not exist yet. None if its directory does not exist.
+pub fn destination(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(parent.canonicalize().ok()?.join(path.file_name()?))
+    })
 }
 
 /// Checks that `path` is a file or does not exist: a device or a pipe would be replaced, not written to.

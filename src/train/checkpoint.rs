@@ -75,8 +75,8 @@ impl Origin {
     }
 
     /// The entries in which this origin differs from that of a checkpoint of `steps` steps: the name of the entry, for
-    /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The path of the data is not
-    /// compared, nor that of the teacher, since their checksums are. If the configuration was changed when the run had
+    /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The paths of the
+    /// data, the initial weights and the teacher are not compared, since their checksums are. If the configuration was changed when the run had
     /// taken exactly `steps` steps, the configuration before the change is compared: see [`Config::at_step`].
     pub fn differences(&self, checkpoint: &Self, steps: u64) -> Vec<(String, String, String)> {
         let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
@@ -85,7 +85,8 @@ impl Origin {
         let own = Self { config: then.unwrap_or_else(|| self.config.clone()), ..self.clone() };
         let mut differences = Vec::new();
         compare("", &json(&own), &json(checkpoint), &mut differences);
-        differences.retain(|(name, ..)| !["config.data", "config.teacher.path"].contains(&name.as_str()));
+        differences
+            .retain(|(name, ..)| !["config.data", "config.init.run", "config.teacher.path"].contains(&name.as_str()));
         differences
     }
 }

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// What is expected of weights, in errors.
+pub const SAME: &str = "weights of the same network but for the lines of --init-except";
+
 /// Where a run's first weights come from, as its configuration records it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,39 +55,47 @@ impl Init {
     /// but for the excepted ones.
     ///
     /// # Errors
-    /// [`Error::File`] if their checksum is not the recorded one, or `from` has other layers.
+    /// [`Error::File`] if their checksum is not the recorded one, or [`copy`] refuses them.
     pub fn copy(&self, from: &Network<f32>, to: &mut Network<f32>) -> Result<()> {
         let seen = checksum(from, &self.except);
         if seen != self.checksum {
             let expected = format!("the weights that a run was begun with, checksum {:08x}", self.checksum);
             return Err(Error::file(&self.path, expected, format!("{seen:08x}")));
         }
-        let expected = "weights of the same network but for the lines of --init-except";
-        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, expected, error))
+        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, SAME, error))?;
+        Ok(())
     }
 }
 
-/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another of the same
-/// layers.
+/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another that has the
+/// same lines but for these. Returns the names of the parameters that `from` has in lines that `to` lacks; without
+/// excepted lines there must be none.
 ///
 /// # Errors
-/// [`Error::Tensor`] for the first tensor that differs in name or shape, or that one of the networks lacks.
-pub fn copy(from: &Network<f32>, to: &mut Network<f32>, except: &[String]) -> Result<()> {
-    let seen: Vec<&Parameter<f32>> = from.parameters().iter().filter(|seen| is_taken_over(seen, except)).collect();
-    let wanted: Vec<&Parameter<f32>> = to.parameters().iter().filter(|wanted| is_taken_over(wanted, except)).collect();
-    let differ = seen.iter().zip(&wanted).any(|(seen, wanted)| seen.name != wanted.name);
-    if let (false, Some(odd)) = (differ, seen.get(wanted.len()).or(wanted.get(seen.len()))) {
-        return Err(Error::tensor(&odd.name, "the same tensors in both networks", "a tensor that one of them lacks"));
-    }
-    let wanted = to.parameters_mut().iter_mut().filter(|wanted| is_taken_over(wanted, except));
-    for (from, to) in seen.into_iter().zip(wanted) {
-        if from.name != to.name || from.value.shape() != to.value.shape() {
-            let seen = format!("{} {:?}", from.name, from.value.shape());
-            return Err(Error::tensor(&to.name, format!("shape {:?}", to.value.shape()), seen));
+/// [`Error::Tensor`] for the first tensor that differs in shape, or that one of the networks lacks.
+pub fn copy(from: &Network<f32>, to: &mut Network<f32>, except: &[String]) -> Result<Vec<String>> {
+    let mut left: BTreeMap<&str, &Parameter<f32>> = from
+        .parameters()
+        .iter()
+        .filter(|seen| is_taken_over(seen, except))
+        .map(|seen| (&seen.name[..], seen))
+        .collect();
+    for wanted in to.parameters_mut().iter_mut().filter(|wanted| is_taken_over(wanted, except)) {
+        let (name, shape) = (&wanted.name, wanted.value.shape());
+        let expected = || format!("shape {shape:?}, or its line {} left out by --init-except", wanted.line());
+        let Some(from) = left.remove(&name[..]) else {
+            return Err(Error::tensor(name, expected(), "no tensor of that name"));
+        };
+        if from.value.shape() != shape {
+            return Err(Error::tensor(name, expected(), format!("{:?}", from.value.shape())));
         }
-        to.value.assign(&from.value);
+        wanted.value.assign(&from.value);
     }
-    Ok(())
+    let has_line = |line: &str| to.parameters().iter().any(|own| own.line() == line);
+    if let Some(odd) = left.values().find(|odd| except.is_empty() || has_line(odd.line())) {
+        return Err(Error::tensor(&odd.name, "no tensor of that name, as in this network", "one"));
+    }
+    Ok(left.into_keys().map(str::to_string).collect())
 }
 
 /// The number of images from which [`unfold`] estimates statistics.

@@ -5,7 +5,7 @@ use super::run::{CHECKPOINT, FIGURES, METRICS, PACKED, RESULT};
 use crate::error::{Error, Result};
 use crate::files::dir::is_there;
 use crate::files::held::{COMPARISON, RUN};
-use std::io;
+use crate::files::write::destination;
 use std::path::Path;
 
 /// The endings of the files of a figure.
@@ -18,13 +18,8 @@ const ENDINGS: [&str; 3] = ["svg", "png", "pdf"];
 /// # Errors
 /// [`Error::File`] if it may not.
 pub fn check_may_write(own: Option<&Path>, path: &Path) -> Result<()> {
-    let there = path.canonicalize();
     // A file that does not exist yet may be one that a run will read later.
-    let file = there.or_else(|_| {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok::<_, io::Error>(parent.canonicalize()?.join(path.file_name().unwrap_or_default()))
-    });
-    let Ok(file) = file else { return Ok(()) };
+    let Some(file) = destination(path) else { return Ok(()) };
     let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
     let is_run = |dir: &Path| is_there(&dir.join(RUN.first)).unwrap_or(true);
     let is_own = own.and_then(|own| own.canonicalize().ok()).is_some_and(|own| own == dir);

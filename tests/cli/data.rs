@@ -213,11 +213,22 @@ fn a_model_is_evaluated_on_images_without_a_training_part() {
     let outside = ["figures", "a directory outside", "unlabelled, whose images are the data"];
     place.refuse(&["eval", "run", "--ood", "unlabelled", "--figures", "unlabelled/figures"], 2, &outside);
     place.refuse(&["eval", "run", "--data", "unlabelled"], 1, &["unlabelled", "no folder in it"]);
-    place.refuse(
-        &["eval", "run", "--ood", "unlabelled", "--save-logits", "unlabelled/3.png"],
-        1,
-        &["an output that is not a file of a data set", "the data in unlabelled"],
-    );
+    // A file that is not there yet would become an image of the data.
+    for (output, data) in [("unlabelled/3.png", "unlabelled"), ("unlabelled/new.png", "unlabelled")] {
+        place.refuse(
+            &["eval", "run", "--ood", data, "--save-logits", output],
+            1,
+            &["an output that is not a file of a data set", &format!("the data in {data}")],
+        );
+    }
+    for output in ["flowers/rose/new.jpg", "flowers/new.bmp"] {
+        place.refuse(&["quantize", "run", "--out", output], 1, &["an output that is not a file of a data set"]);
+    }
+    // All images of a data set without test images are used, and none of them is missed for a lack of classes.
+    let printed = place.succeed(&["eval", "run", "--ood", "flowers", "--samples", "1"]);
+    assert!(printed.contains("24 other images of flowers"), "{printed}");
+    let printed = place.succeed(&["eval", "run", "--ood", "flowers/rose", "--samples", "1"]);
+    assert!(printed.contains("12 other images of rose"), "{printed}");
     place.refuse(&["eval", "run", "--data", "new", "--recalibrate"], 2, &["recalibrate", "training images"]);
     place.refuse(&["train", "mlp", "--data", "new"], 1, &["new", "training images", "1 test images alone"]);
     fs::remove_file(place.path("flowers/rose/0.png")).unwrap();

@@ -1,7 +1,7 @@
 //! Trainings that begin with the weights of a run, of a packed model, or of PyTorch.
 
 use super::data::write_flowers;
-use super::{Workplace, assert_same_results, with_entry};
+use super::{SHORT, Workplace, assert_same_results, with_entry};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -43,6 +43,117 @@ fn a_packed_model_is_begun_with_as_a_run_is() {
         1,
         &["weights of the same network"],
     );
+}
+
+/// A network whose last line has a name of its own takes over the lines before it, from a run, a packed model or a file.
+#[test]
+fn the_lines_of_another_name_are_not_used() {
+    let place = Workplace::new();
+    fs::write(place.path("small.net"), NET).unwrap();
+    fs::write(place.path("named.net"), NET.replace("fc2", "head")).unwrap();
+    place.succeed(&["train", "small.net", "--data", "data", "--out", "first", "--epochs", "1"]);
+    place.succeed(&["export", "first", "--to", "safetensors", "--mean", "--out", "first.safetensors"]);
+    for (source, unused) in [
+        ("first", "not used: fc2.bias, fc2.theta"),
+        ("first/model.packed", "not used: fc2.bias, fc2.theta"),
+        ("first.safetensors", "not used: fc2.bias, fc2.weight"),
+    ] {
+        let train = ["train", "named.net", "--data", "data", "--epochs", "1", "--init", source];
+        let refused: &[&str] =
+            if source.ends_with(".safetensors") { &["head.weight"] } else { &["head.theta", "no tensor of that name"] };
+        place.refuse(&train, 1, refused);
+        let out = ["--out", &format!("from-{}", source.replace('/', "-")), "--init-except", "head"];
+        let output = place.run(&[&train[..], &out].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && told.contains(unused) && told.lines().count() == 1, "{told}");
+    }
+    // A bias that the network's line lacks would be lost.
+    fs::write(place.path("bare.net"), NET.replace(" bias", "")).unwrap();
+    let bare = ["train", "bare.net", "--data", "data", "--init", "first"];
+    place.refuse(&[&bare[..], &["--init-except", "bn1"]].concat(), 1, &["fc2.bias", "as in this network"]);
+}
+
+/// Weights for grey images serve a network of colour images if every layer that reads the images begins anew; the pixels
+/// are then standardized as if no weight were taken over.
+#[test]
+fn pixels_are_the_trainings_own_where_the_first_layer_is() {
+    let place = Workplace::new();
+    fs::write(place.path("small.net"), NET).unwrap();
+    fs::write(place.path("colour.net"), NET.replace("1x12x12", "3x12x12")).unwrap();
+    place.succeed(&["train", "small.net", "--data", "data", "--out", "grey", "--epochs", "1"]);
+    let pixel = |class: usize, i: usize| if i % 3 == class { [200, 90, 40] } else { [30, 60, 220] };
+    for (class, name) in ["aster", "rose"].iter().enumerate() {
+        fs::create_dir_all(place.path("colours").join(name)).unwrap();
+        for n in 0..5 {
+            let pixels: Vec<u8> = (0..144).flat_map(|i| pixel(class, i + n)).collect();
+            let mut png = Vec::new();
+            let mut encoder = png::Encoder::new(&mut png, 12, 12);
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+            fs::write(place.path(format!("colours/{name}/{n}.png")), png).unwrap();
+        }
+    }
+    let train = ["train", "colour.net", "--data", "colours", "--batch-size", "4", "--epochs", "1"];
+    let begin = |out: &str, options: &[&str]| {
+        place.succeed(&[&train[..], &["--out", out], options].concat());
+        let config: Value = serde_json::from_slice(&place.read(format!("{out}/config.json"))).unwrap();
+        config["standardization"].clone()
+    };
+    let own = begin("own", &[]);
+    assert_eq!(own["mean"].as_array().unwrap().len(), 3);
+    assert_eq!(begin("from-grey", &["--init", "grey", "--init-except", "fc1,fc2"]), own);
+    // And the other way round.
+    let back = ["train", "small.net", "--data", "data", "--epochs", "1", "--init", "own"];
+    place.refuse(&[&back[..], &["--init-except", "fc2"]].concat(), 1, &["fc1.theta", "[432, 6]"]);
+    place.succeed(&[&back[..], &["--out", "back", "--init-except", "fc1, fc2,fc1"]].concat());
+    let config: Value = serde_json::from_slice(&place.read("back/config.json")).unwrap();
+    assert_eq!((&config["standardization"], &config["init"]["except"]), (&Value::Null, &json!(["fc1", "fc2"])));
+    place.refuse(
+        &[&back[..], &["--init-except", "fc1,"]].concat(),
+        2,
+        &["init-except", "fc1, bn1, fc2", "(saw: \"\")"],
+    );
+}
+
+/// The weights that a run begins with may be moved before it begins, or after.
+#[test]
+fn weights_are_found_at_their_new_path() {
+    let place = Workplace::new();
+    for (run, seed) in [("first", "1"), ("other", "2")] {
+        place.train(run, &["--prior", "none", "--seed", seed]);
+    }
+    place.train("second", &["--init", "first"]);
+    place.copy("second", "again");
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed", "result.json"] {
+        fs::remove_file(place.path("again").join(name)).unwrap();
+    }
+    fs::rename(place.path("first"), place.path("moved")).unwrap();
+    let resume = ["train", "--resume", "again"];
+    place.refuse(&resume, 1, &["first", "--init PATH tells where they are now", "nothing of that name"]);
+    place.refuse(&[&resume[..], &["--init", "other"]].concat(), 1, &["other", "the weights that a run was begun with"]);
+    place.succeed(&[&resume[..], &["--init", "moved"]].concat());
+    assert_eq!(place.read("again/model.packed"), place.read("second/model.packed"));
+    place.succeed(&["train", "--resume", "again", "--epochs", "3"]);
+    let over = ["train", "--resume", "second", "--epochs", "3", "--init"];
+    place.refuse(&[&over[..], &["other"]].concat(), 1, &["other", "the weights that a run was begun with"]);
+    place.succeed(&[&over[..], &["moved"]].concat());
+    assert_eq!(place.read("again/model.packed"), place.read("second/model.packed"));
+    place.refuse(
+        &["train", "--resume", "moved", "--init", "other"],
+        2,
+        &["init", "none, as the run was begun without"],
+    );
+
+    // A comparison asks for them before it trains, as its later runs read them when they begin.
+    let compare = ["compare", "mlp", "--data", "data", "--out", "compared", "--init", "moved"];
+    place.succeed(&[&compare[..], &SHORT].concat());
+    for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed", "result.json"] {
+        fs::remove_file(place.path("compared/straight-through").join(name)).unwrap();
+    }
+    fs::rename(place.path("moved"), place.path("first")).unwrap();
+    place.refuse(&["compare", "--resume", "compared"], 1, &["moved", "--init PATH tells where they are now"]);
+    let printed = place.succeed(&["compare", "--resume", "compared", "--init", "first"]);
+    assert!(printed.contains("straight-through/"), "{printed}");
 }
 
 /// A file's metadata say how the images of its network were standardized, and the order of its classes.
@@ -108,7 +219,8 @@ fn the_last_layer_may_begin_anew_for_other_classes() {
     let (net, first) = (place.path("small.net"), place.path("first"));
     let (net, first) = (net.to_str().unwrap(), first.to_str().unwrap());
     let train = ["train", net, "--data", "flowers", "--epochs", "2", "--out", "second", "--init", first];
-    other.refuse(&train, 1, &["weights of the same network", "fc2.theta", "[6, 2]", "[6, 10]"]);
+    let named = ["weights of the same network", "fc2.theta", "[6, 2], or its line fc2 left out", "[6, 10]"];
+    other.refuse(&train, 1, &named);
     let unknown = [&train[..], &["--init-except", "fc3"]].concat();
     other.refuse(&unknown, 2, &["init-except", "lines of the network with parameters: fc1, bn1, fc2", "fc3"]);
     other.refuse(&["train", net, "--data", "flowers", "--init-except", "fc2"], 2, &["--init"]);

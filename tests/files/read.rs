@@ -26,7 +26,8 @@ fn what_is_too_long_is_not_read() {
 
 #[cfg(unix)]
 #[test]
-fn a_device_has_no_end() {
+fn a_directory_is_no_file_and_a_device_has_no_end() {
+    assert_error(read(std::path::Path::new("/"), SMALL), &["/: expected a file (saw: a directory)"]);
     assert_error(read(std::path::Path::new("/dev/zero"), SMALL), &["/dev/zero: expected a file (saw: a device)"]);
 }
 

@@ -1,6 +1,6 @@
 use crate::common::assert_error;
 use spikeslab::files::dir::Dir;
-use spikeslab::files::write::{create_dir_all, write, write_with, write_within};
+use spikeslab::files::write::{create_dir_all, destination, write, write_with, write_within};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::Path;
@@ -116,6 +116,22 @@ fn directories_are_made_with_those_they_are_in() {
     }
     fs::write(path.join("file"), b"").unwrap();
     assert_error(create_dir_all(&path.join("file/d")), &["file/d"]);
+}
+
+/// The path of a file that does not exist yet is that of its directory without links, and its name.
+#[cfg(unix)]
+#[test]
+fn the_destination_of_a_file_has_no_links() {
+    let dir = TempDir::new().unwrap();
+    let real = dir.path().canonicalize().unwrap();
+    fs::create_dir(dir.path().join("a")).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("link")).unwrap();
+    assert_eq!(destination(&dir.path().join("link/new")), Some(real.join("a/new")));
+    fs::write(dir.path().join("a/new"), b"").unwrap();
+    std::os::unix::fs::symlink("new", dir.path().join("a/other")).unwrap();
+    assert_eq!(destination(&dir.path().join("link/other")), Some(real.join("a/new")));
+    assert_eq!(destination(&dir.path().join("none/new")), None);
+    assert_eq!(destination(Path::new("new")), Some(Path::new(".").canonicalize().unwrap().join("new")));
 }
 
 #[cfg(unix)]

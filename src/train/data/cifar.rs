@@ -61,6 +61,11 @@ impl Variant {
         [self.train, &[self.test]].concat()
     }
 
+    /// Whether a file of this name, raw or `.gz`, is one of the files.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        self.files().contains(&name.strip_suffix(".gz").unwrap_or(name))
+    }
+
     /// The bytes of a record.
     pub fn record(&self) -> usize {
         self.labels.len() + PIXELS
@@ -118,8 +123,16 @@ pub fn load_to_evaluate(dir: &Path, variant: &Variant, coarse: bool) -> Result<S
     if files::look(dir, variant.train)?.is_some() {
         return load(dir, variant, coarse);
     }
+    load_test(dir, variant, coarse)
+}
+
+/// Like [`load`], but without the training images, whose files need not be there.
+///
+/// # Errors
+/// The errors of [`load`].
+pub fn load_test(dir: &Path, variant: &Variant, coarse: bool) -> Result<Split> {
     let test = read_files(&[files::find(dir, &[variant.test])?], variant, coarse)?;
-    Ok(Split::read_from(test.subset(&[]), test, variant.name, &format!("{dir:?}")))
+    Ok(Split::of_test_images(test, variant.name, &format!("{dir:?}")))
 }
 
 /// Reads the records of several files of `variant`, one after the other.

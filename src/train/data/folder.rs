@@ -13,7 +13,8 @@
 //! An image beside these folders is refused. The order of the images is shuffled, also the same in every run, so that
 //! the first images are of all classes. Files and folders whose names begin with a dot are ignored.
 //!
-//! Where labels do not matter, the images may also be in one folder, without folders of classes.
+//! Where labels do not matter, the images may also be in one folder, without folders of classes, and all images are
+//! test images: those of the folder `test`; without one, those of `train`; without both, all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ use crate::error::{Error, Result};
 use crate::escape::Escaped;
 use crate::files::image::picture;
 
+/// The folders of a data set's parts.
+const PARTS: [&str; 2] = ["train", "test"];
 /// The endings of the names of images that are read, in lower case.
 const READ: [&str; 3] = ["png", "jpg", "jpeg"];
 /// The endings of the names of images that are refused.
@@ -48,24 +51,17 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the images have more than
 /// [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
-    let [train, test] = ["train", "test"].map(|part| dir.join(part));
-    let beside = folders(dir)?.into_iter().find(|name| !["train", "test"].contains(&name.as_str()));
-    let (train, test) = match (has_folders(&train).unwrap_or(false), has_folders(&test).unwrap_or(false)) {
-        (true, _) => (Some(train), Some(test).filter(|test| test.is_dir())),
-        (false, true) if beside.is_none() && !train.is_dir() => (None, Some(test)),
-        (false, _) => (Some(dir.to_path_buf()), None),
-    };
-    if train.as_deref() != Some(dir)
-        && let Some(other) = beside
-    {
+    let [train, test] = PARTS.map(|part| Some(dir.join(part)).filter(|part| part.is_dir()));
+    let beside = folders(dir)?.into_iter().find(|name| !PARTS.contains(&name.as_str()));
+    let has_only_parts = beside.is_none() && (train.is_some() || test.is_some());
+    let has_parts = has_only_parts || train.as_deref().is_some_and(|train| has_folders(train).unwrap_or(false));
+    let (train, test) = if has_parts { (train, test) } else { (Some(dir.to_path_buf()), None) };
+    if has_parts && let Some(other) = beside {
         let expected = "no folders beside train and test; train --validation SHARE holds out training images";
         return Err(Error::file(dir, expected, other));
     }
     for dir in [&train, &test].into_iter().flatten() {
-        let is_image = |name: &String| is_read(Path::new(name)) && !dir.join(name).is_dir();
-        if let Some(image) = names(dir)?.into_iter().find(is_image) {
-            return Err(Error::file(dir, "images only in the folders of their classes", image));
-        }
+        check_no_image(dir, "images only in the folders of their classes")?;
     }
     // A model that is evaluated on test images alone may have more classes than they.
     let fewest = if train.is_some() { 2 } else { 1 };
@@ -79,7 +75,7 @@ pub fn load(dir: &Path) -> Result<Split> {
     let split = |train, test| Split::read_from(train, test, &place(dir), &format!("{dir:?}"));
     match read(dir, &labelled, &classes)? {
         [Some(train), Some(test)] => Ok(split(train, test)),
-        [None, Some(test)] => Ok(split(test.subset(&[]), test)),
+        [None, Some(test)] => Ok(Split::of_test_images(test, &place(dir), &format!("{dir:?}"))),
         [Some(images), None] => {
             let (train, test) = hold_out(&images, TEST_SHARE, Choice::Test).map_err(|_| {
                 let expected = "a folder test, or classes of at least three images";
@@ -91,28 +87,53 @@ pub fn load(dir: &Path) -> Result<Split> {
     }
 }
 
+/// Checks that there is no image in `dir` itself; `expected` is the error's.
+fn check_no_image(dir: &Path, expected: &str) -> Result<()> {
+    let is_image = |name: &String| is_read(Path::new(name)) && !dir.join(name).is_dir();
+    match names(dir)?.into_iter().find(is_image) {
+        Some(image) => Err(Error::file(dir, expected, image)),
+        None => Ok(()),
+    }
+}
+
 /// Whether there is an image in `dir` itself, also of a format that is not read.
 ///
 /// # Errors
 /// [`Error::File`] if the name of an entry is not UTF-8; [`Error::Io`] if `dir` cannot be listed.
 pub fn has_images(dir: &Path) -> Result<bool> {
-    let is_image = |name: &String| is_read(Path::new(name)) || NOT_READ.contains(&&ending(Path::new(name))[..]);
-    Ok(names(dir)?.iter().any(is_image))
+    Ok(names(dir)?.iter().any(|name| is_named_as_image(Path::new(name))))
 }
 
 /// The class of images without labels.
 const UNLABELLED: &str = "unlabelled";
 
-/// Reads the images in `dir` itself, as test images of one class.
+/// Reads the images of a directory and of the folders in it, as test images of one class: of the directory `test` in
+/// `dir`; without one, of `train`; and of `dir` itself if it has neither, or other folders beside.
 ///
 /// # Errors
-/// The errors of [`load`] for the images of a class.
+/// The errors of [`load`] for the images of a class, and [`Error::File`] if there is an image beside `train` and `test`.
 pub fn load_images(dir: &Path) -> Result<Split> {
+    let here = folders(dir)?;
+    let part = PARTS.iter().rev().find(|part| here.iter().any(|name| name == *part));
+    let from = match part.filter(|_| here.iter().all(|name| PARTS.contains(&name.as_str()))) {
+        Some(part) => {
+            check_no_image(dir, "images only in train and test")?;
+            dir.join(part)
+        }
+        None => dir.to_path_buf(),
+    };
     let mut images = Vec::new();
-    append(dir, 0, &mut images)?;
-    let [_, test] = read(dir, &[None, Some(images)], &[UNLABELLED.to_string()])?;
-    let test = test.ok_or_else(|| Error::file(dir, "images", "none"))?;
-    Ok(Split::read_from(test.subset(&[]), test, &place(dir), &format!("{dir:?}")))
+    for name in names(&from)? {
+        let path = from.join(name);
+        if path.is_dir() {
+            append(&path, 0, &mut images)?;
+        } else if is_image(&path)? {
+            images.push((path, 0));
+        }
+    }
+    let [_, test] = read(&from, &[None, Some(images)], &[UNLABELLED.to_string()])?;
+    let test = test.ok_or_else(|| Error::file(&from, "images", "none"))?;
+    Ok(Split::of_test_images(test, &place(dir), &format!("{dir:?}")))
 }
 
 /// The folder that macOS adds to an archive, with metadata of the files in it.
@@ -198,8 +219,13 @@ fn is_image(path: &Path) -> Result<bool> {
     Ok(is_read(path))
 }
 
-/// Whether the name of a file ends as those of images do.
-pub fn is_read(path: &Path) -> bool {
+/// Whether the name of a file ends as those of images do, also of a format that is not read.
+pub fn is_named_as_image(path: &Path) -> bool {
+    is_read(path) || NOT_READ.contains(&ending(path).as_str())
+}
+
+/// Whether the name of a file ends as those of the images that are read.
+fn is_read(path: &Path) -> bool {
     READ.contains(&ending(path).as_str())
 }
 

@@ -19,6 +19,8 @@ use super::{Dataset, MOST_BYTES, MOST_CLASSES};
 use crate::error::{Error, Result};
 
 const BYTES: u8 = 0x08;
+/// The types of images, each with the number of their sizes.
+const IMAGES: [(u8, usize); 2] = [(BYTES, 3), (BYTES, 4)];
 /// The types of labels, each with the number of bytes of a label.
 const LABELS: [(u8, usize); 3] = [(BYTES, 1), (0x0B, 2), (0x0C, 4)];
 
@@ -39,22 +41,39 @@ pub fn read(images: impl Read, images_path: &Path, labels: impl Read, labels_pat
     let mut labels = Idx { input: labels, path: labels_path };
     let (kind, sizes) = labels.header("labels", &LABELS.map(|(kind, _)| (kind, 1)))?;
     let (n, bytes) = (sizes[0], bytes_of(kind));
-    let (_, sizes) = images.header("images", &[(BYTES, 3), (BYTES, 4)])?;
+    let (_, sizes) = images.header("images", &IMAGES)?;
     if sizes[0] != n {
         let expected = format!("{n} images, one for each label in {}", labels_path.display());
         return Err(Error::file(images_path, expected, sizes[0]));
     }
-    let image: Vec<usize> = sizes[1..].iter().map(|&size| size as usize).collect();
-    let Some(layout) = Layout::of(&image) else {
-        let expected = "1 or 3 channels, before or after rows and columns";
-        return Err(Error::file(images_path, expected, product(&sizes)));
-    };
+    let layout = layout(images_path, &sizes)?;
     let labels = labels.body(&[n], bytes)?;
     let labels = labels_of(labels.chunks_exact(bytes).map(signed))
         .map_err(|seen| Error::file(labels_path, format!("labels from 0 to {}", MOST_CLASSES - 1), seen))?;
     let pixels = layout.channels_first(images.body(&sizes, 1)?);
     let classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     Dataset::new(pixels, labels, layout.shape, classes)
+}
+
+/// Like [`read`], but without labels: the label of each image is 0.
+///
+/// # Errors
+/// The errors of [`read`].
+pub fn read_images(images: impl Read, path: &Path) -> Result<Dataset> {
+    let mut images = Idx { input: images, path };
+    let (_, sizes) = images.header("images", &IMAGES)?;
+    let layout = layout(path, &sizes)?;
+    let pixels = layout.channels_first(images.body(&sizes, 1)?);
+    Dataset::new(pixels, vec![0; sizes[0] as usize], layout.shape, 1)
+}
+
+/// The layout of images with these sizes, of which the first is their number.
+fn layout(path: &Path, sizes: &[u32]) -> Result<Layout> {
+    let image: Vec<usize> = sizes[1..].iter().map(|&size| size as usize).collect();
+    Layout::of(&image).ok_or_else(|| {
+        let expected = "1 or 3 channels, before or after rows and columns";
+        Error::file(path, expected, product(sizes))
+    })
 }
 
 /// The number of bytes of a number of a type.

@@ -3,13 +3,13 @@
 //! | path | data set |
 //! |---|---|
 //! | a directory with four files named like MNIST's | see [`mnist`] |
-//! | one of these four files, where a directory has several such sets | see [`mnist`] |
 //! | a directory with the files of CIFAR-10 or CIFAR-100 | see [`cifar`] |
+//! | one of these files, where a directory has those of several data sets | see [`mnist`] and [`cifar`] |
 //! | a directory with a folder of images for each class, or with such folders in `train` and `test` | see [`folder`] |
 //! | a file whose name ends in `.npz` | see [`npz`] |
 //!
-//! To evaluate a model, a data set may have test images alone. Images that need no label may also be the PNG and JPEG
-//! files of a directory, or an array `x_test` alone.
+//! To evaluate a model, a data set may have test images alone. Where labels do not matter, they may be missing, and the
+//! images may also be the PNG and JPEG files of one directory.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -46,28 +46,29 @@ pub fn load_to_evaluate(path: Option<&Path>, coarse: bool) -> Result<Split> {
     load_parts(path, coarse, true)
 }
 
-/// The test images of the data set at `path`, whose labels do not matter. They may also be the PNG and JPEG files of a
-/// directory without folders and other data, or the array `x_test` of an `.npz` file without other arrays of a data
-/// set; all these images have label 0.
+/// The images of the data set at `path` as test images, where labels do not matter and may be missing: the data set's
+/// test images or, where it consists of folders or arrays without test images, all its images. They may also be the PNG
+/// and JPEG files of one directory. Of folders and arrays all images have label 0.
 ///
 /// # Errors
 /// The errors of [`load_to_evaluate`].
 pub fn load_images(path: &Path) -> Result<Split> {
-    match recognize(path)? {
+    match recognize(path, &format!("a directory of PNG and JPEG images, or {EXPECTED}"))? {
         Found::Npz => npz::load_images(path),
-        Found::Images => folder::load_images(path),
-        _ => load_to_evaluate(Some(path), false),
+        Found::Folders | Found::Images => folder::load_images(path),
+        Found::Idx(prefix) => mnist::load_images(folder_of(path), &prefix),
+        Found::Cifar(variant) => cifar::load_test(folder_of(path), variant, false),
     }
 }
 
 /// The data set at `path`; if `to_evaluate`, MNIST's and CIFAR's files may be those of test images alone, which folders
 /// and arrays always may be.
 fn load_parts(path: Option<&Path>, coarse: bool, to_evaluate: bool) -> Result<Split> {
-    let found = path.map(recognize).transpose()?;
+    let found = path.map(|path| recognize(path, EXPECTED)).transpose()?;
     match (path, found) {
-        (Some(dir), Some(Found::Cifar(variant))) if !coarse || variant.labels.len() > 1 => {
+        (Some(path), Some(Found::Cifar(variant))) if !coarse || variant.labels.len() > 1 => {
             let load = if to_evaluate { cifar::load_to_evaluate } else { cifar::load };
-            load(dir, variant, coarse)
+            load(folder_of(path), variant, coarse)
         }
         (_, found) if coarse => {
             let seen = found.map_or("MNIST", |found| found.name());
@@ -89,29 +90,32 @@ fn load_parts(path: Option<&Path>, coarse: bool, to_evaluate: bool) -> Result<Sp
 /// # Errors
 /// Those of [`load`] if there is no data set, or there are several.
 pub fn has_coarse_labels(path: &Path) -> Result<bool> {
-    Ok(matches!(recognize(path)?, Found::Cifar(variant) if variant.labels.len() > 1))
+    Ok(matches!(recognize(path, EXPECTED)?, Found::Cifar(variant) if variant.labels.len() > 1))
 }
 
-/// Whether the data set at `path` is a folder of images for each class, or a folder of images.
+/// Whether the data set at `path` is a folder of images for each class, or a folder of images. False if there is no
+/// data set, which [`load`] and [`load_images`] tell.
 ///
 /// # Errors
-/// Those of [`load_images`] if there is no data set, or there are several.
+/// [`Error::Io`] if a directory cannot be listed.
 pub fn is_of_image_files(path: &Path) -> Result<bool> {
-    Ok(matches!(recognize(path)?, Found::Folders | Found::Images))
+    match recognize(path, EXPECTED) {
+        Ok(found) => Ok(matches!(found, Found::Folders | Found::Images)),
+        Err(error @ Error::Io { .. }) => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
-/// Whether `file` is a file of the data set at `path`, or is at `path` itself. Both paths have no links.
+/// Whether `file` is a file of the data set at `path`, would be one if it existed, or is at `path` itself. Both paths
+/// have no links.
 pub fn is_file_of(path: &Path, file: &Path) -> bool {
     let dir = folder_of(path);
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let is_named = match recognize(path) {
+    let is_named = match recognize(path, EXPECTED) {
         Ok(Found::Idx(prefix)) => file.parent() == Some(dir) && mnist::prefix(&name) == Some(prefix.as_str()),
-        Ok(Found::Cifar(variant)) => {
-            let name = name.strip_suffix(".gz").unwrap_or(&name);
-            file.parent() == Some(dir) && variant.files().contains(&name)
-        }
-        Ok(Found::Folders) => file.starts_with(path) && folder::is_read(file),
-        Ok(Found::Images) => file.parent() == Some(path) && folder::is_read(file),
+        Ok(Found::Cifar(variant)) => file.parent() == Some(dir) && variant.has_file(&name),
+        Ok(Found::Folders) => file.starts_with(path) && folder::is_named_as_image(file),
+        Ok(Found::Images) => file.parent() == Some(path) && folder::is_named_as_image(file),
         Ok(Found::Npz) | Err(_) => false,
     };
     is_named || file == path
@@ -138,6 +142,12 @@ enum Found {
 }
 
 impl Found {
+    /// The format of a data set with a file of this name.
+    fn by_file(name: &str) -> Option<Self> {
+        let cifar = [&CIFAR10, &CIFAR100].into_iter().find(|variant| variant.has_file(name));
+        mnist::prefix(name).map(|prefix| Self::Idx(prefix.to_string())).or(cifar.map(Self::Cifar))
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Idx(_) => "MNIST's files",
@@ -188,16 +198,14 @@ const EXPECTED: &str = "a data set: a directory with the files of MNIST, Fashion
 /// What is seen in a directory without a data set.
 const NOTHING: &str = "none of these files and no folder in it";
 
-fn recognize(path: &Path) -> Result<Found> {
-    let none = |seen: &str| Error::file(path, EXPECTED, seen);
+/// The format of the data set at `path`; the error for a path without one says that it `expected` this.
+fn recognize(path: &Path, expected: &str) -> Result<Found> {
+    let none = |seen: &str| Error::file(path, expected, seen);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) if path.extension().is_some_and(|ending| ending == "npz") => return Ok(Found::Npz),
-        Ok(_) => {
-            let prefix = mnist::prefix(&name).ok_or_else(|| none("another file"))?;
-            return Ok(Found::Idx(prefix.to_string()));
-        }
+        Ok(_) => return Found::by_file(&name).ok_or_else(|| none("another file")),
         Err(e) if e.kind() == ErrorKind::NotFound => return Err(none("nothing of that name")),
         Err(e) => return Err(Error::io(path, e)),
     }

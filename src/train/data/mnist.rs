@@ -88,6 +88,19 @@ pub fn load_to_evaluate(dir: &Path, prefix: &str) -> Result<Split> {
     Ok(Split::read_from(train, test, &name(dir, prefix), &from(dir)))
 }
 
+/// Like [`load_to_evaluate`], but where `dir` has no file of the test images' labels, the label of each image is 0.
+///
+/// # Errors
+/// The errors of [`load`].
+pub fn load_images(dir: &Path, prefix: &str) -> Result<Split> {
+    if files::look(dir, &prefixed(prefix, &TEST_LABELS))?.is_some() {
+        return load_to_evaluate(dir, prefix);
+    }
+    let images = files::find(dir, &prefixed(prefix, &TEST_IMAGES))?;
+    let test = idx::read_images(files::open(&images)?, &images)?;
+    Ok(Split::of_test_images(test, &name(dir, prefix), &from(dir)))
+}
+
 /// Each name after `prefix`.
 fn prefixed(prefix: &str, names: &[&str]) -> Vec<String> {
     names.iter().map(|name| format!("{prefix}{name}")).collect()

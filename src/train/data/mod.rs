@@ -126,6 +126,21 @@ impl Dataset {
         Self { images, shape: [3, height, width], ..self.clone() }
     }
 
+    /// The same images in one channel; none if an image has a pixel whose channels differ.
+    pub fn in_one_channel(&self) -> Option<Self> {
+        let [channels, height, width] = self.shape;
+        let plane = height * width;
+        let mut images = Vec::with_capacity(self.len() * plane);
+        for image in self.images.chunks_exact(channels * plane) {
+            let (first, others) = image.split_at(plane);
+            if others.chunks_exact(plane).any(|other| other != first) {
+                return None;
+            }
+            images.extend_from_slice(first);
+        }
+        Some(Self { images, shape: [1, height, width], ..self.clone() })
+    }
+
     /// The same images with the file of each.
     ///
     /// # Panics

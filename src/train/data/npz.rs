@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `x_train` | see [`layout`](super::layout) | bytes or other whole numbers from 0 to 255; whole numbers or booleans of which the largest is 1; or floats of 16, 32 or 64 bits, all from 0 to 1, or from 0 to 255 with one above 128 |
 //! | `y_train` | (N) or (N, 1) | whole numbers from 0 to 65,535, also as floats |
-//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, the same ones as long as the data stay the same; where they are alone, there are no training images; where labels do not matter, `x_test` may be alone |
+//! | `x_test`, `y_test` | as these | as these; where both are missing, a fifth of each class are test images, the same ones as long as the data stay the same; where they are alone, there are no training images; where labels do not matter, `x_test` or `x_train` is enough |
 //!
 //! Floats are rounded to bytes, since the images of a data set are stored as bytes; numbers from 0 to 1 are first
 //! multiplied by 255. Memory is allocated only as numbers are read, so a header with wrong sizes costs no memory.
@@ -33,18 +33,17 @@ pub fn load(path: &Path) -> Result<Split> {
     read(open(path)?, path)
 }
 
-/// Like [`load`], but of the arrays of a data set there may be `x_test` alone; the label of each image is then 0.
+/// The images in `x_test` or, without it, in `x_train`, as test images; the label of each is 0.
 ///
 /// # Errors
 /// The errors of [`load`].
 pub fn load_images(path: &Path) -> Result<Split> {
     let mut file = Npz::open(open(path)?, path)?;
-    if ["y_test", "y_train"].iter().any(|name| file.has(name)) {
-        return load(path);
-    }
-    let images = file.numbers("x_test")?;
+    let name = if file.has("x_train") && !file.has("x_test") { "x_train" } else { "x_test" };
+    let images = file.numbers(name)?;
     let count = images.shape.first().copied().unwrap_or(0);
-    tests(path, images, Numbers { shape: vec![count], values: Values::Bytes(vec![0; count]) })
+    let labels = Numbers { shape: vec![count], values: Values::Bytes(vec![0; count]) };
+    tests(path, (name, images), ("labels", labels))
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -65,8 +64,11 @@ fn open(path: &Path) -> Result<File> {
 /// if the file cannot be read.
 pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     let mut file = Npz::open(input, path)?;
-    if file.has("x_test") && file.has("y_test") && !file.has("x_train") && !file.has("y_train") {
-        return tests(path, file.numbers("x_test")?, file.numbers("y_test")?);
+    if file.has("x_test") && !file.has("x_train") && !file.has("y_train") {
+        if !file.has("y_test") {
+            return Err(Error::file(path, "y_test beside x_test, and x_train and y_train to train on", "none"));
+        }
+        return tests(path, ("x_test", file.numbers("x_test")?), ("y_test", file.numbers("y_test")?));
     }
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
     let tests = match (file.has("x_test"), file.has("y_test")) {
@@ -104,10 +106,10 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
     Ok(Split { test_is_held_out: is_held_out, ..named(path, train, test)? })
 }
 
-/// The data set of `x_test` and the labels `y`, without training images.
-fn tests(path: &Path, x: Numbers, y: Numbers) -> Result<Split> {
-    let scale = scale_of(path, "x_test", &x)?;
-    let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
+/// The data set of the images `x` and their labels `y`, as test images.
+fn tests(path: &Path, x: (&'static str, Numbers), y: (&str, Numbers)) -> Result<Split> {
+    let scale = scale_of(path, x.0, &x.1)?;
+    let test = dataset(path, x, y, scale)?;
     named(path, test.subset(&[]), test)
 }
 

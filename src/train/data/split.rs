@@ -43,6 +43,12 @@ impl Split {
         Self { train, validation: None, test, test_is_held_out: false, source, identity: Some(identity) }
     }
 
+    /// Test images alone, of the data set named `name`, read from the place that `from` describes.
+    #[cfg(feature = "files")]
+    pub(super) fn of_test_images(test: Dataset, name: &str, from: &str) -> Self {
+        Self::read_from(test.subset(&[]), test, name, from)
+    }
+
     /// Keeps the first `images` training images.
     ///
     /// # Errors

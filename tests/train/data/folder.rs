@@ -124,6 +124,14 @@ fn what_cannot_be_trained_on_is_refused() {
         fs::create_dir(latin.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"))).unwrap();
         assert_eq!(refused(&latin), "DIR: expected names in UTF-8 (saw: caf\u{fffd})");
     }
+    // Folders of images without classes are no classes themselves.
+    for parts in [&["train", "test"][..], &["train"]] {
+        let images = parts.iter().flat_map(|part| ["1", "2", "3"].map(|name| format!("{part}/{name}.png")));
+        let images: Vec<String> = images.collect();
+        let images: Vec<(&str, &str)> = images.iter().map(|name| (&name[..], "grey.png")).collect();
+        let message = "DIR/train: expected images only in the folders of their classes (saw: 1.png)";
+        assert_eq!(refused(&place(&images)), message);
+    }
     let val = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")]);
     assert_eq!(
         refused(&val),
@@ -141,6 +149,8 @@ fn test_images_alone() {
     let colour = split.test.in_three_channels();
     assert_eq!((colour.shape(), colour.pixels(1)), ([3, 4, 5], &split.test.pixels(1).repeat(3)[..]));
     assert_eq!(colour.in_three_channels().pixels(1), colour.pixels(1));
+    let grey = colour.in_one_channel().unwrap();
+    assert_eq!((grey.shape(), grey.pixels(1)), (split.test.shape(), split.test.pixels(1)));
     let message = load(Some(place.path()), false).unwrap_err().to_string();
     assert!(message.contains("expected training images") && message.contains("2 test images alone"), "{message}");
     assert_eq!(load_to_evaluate(Some(place.path()), false).unwrap().test.len(), 2);
@@ -178,6 +188,23 @@ fn images_in_one_folder_need_no_class() {
     assert_eq!((split.train.len(), split.test.len(), split.test.labels()), (0, 2, &[0, 0][..]));
     assert_eq!(split.test.pixels(0), picture::samples(&alone.path().join("1.png"), 1).unwrap());
     assert_eq!(refused(&alone), "DIR: expected images only in the folders of their classes (saw: 1.png)");
+    // Of a data set they are the test images or, without these, all.
+    let count = |pictures: &[(&str, &str)]| load_images(place(pictures).path()).unwrap().test.len();
+    let classes: Vec<String> = (0..12).map(|n| format!("{}/{n}.png", ["a", "b"][n % 2])).collect();
+    let classes: Vec<(&str, &str)> = classes.iter().map(|name| (&name[..], "grey.png")).collect();
+    assert_eq!(count(&classes), 12);
+    assert_eq!(count(&[&classes[..], &[("1.png", "grey.png"), ("test/1.png", "grey.png")]].concat()), 14);
+    assert_eq!(count(&[("a/1.png", "grey.png"), ("a/2.png", "grey.png")]), 2);
+    let train = [("train/a/1.png", "grey.png"), ("train/2.png", "grey.png")];
+    assert_eq!(count(&train), 2);
+    let tests = [&train[..], &[("test/1.png", "grey.png"), ("test/a/1.png", "grey.png"), ("test/b/1.png", "grey.png")]];
+    assert_eq!(count(&tests.concat()), 3);
+    let beside = [&tests.concat()[..], &[("1.png", "grey.png")]].concat();
+    let error = load_images(place(&beside).path()).unwrap_err().to_string();
+    assert!(error.contains("expected images only in train and test (saw: 1.png)"), "{error}");
+    let deep = place(&[("a/b/1.png", "grey.png")]);
+    let error = load_images(deep.path()).unwrap_err().to_string();
+    assert!(error.contains("a/b: expected an image file (saw: a folder)"), "{error}");
     let other = place(&[("2.webp", "grey.png")]);
     let error = load_images(other.path()).unwrap_err().to_string();
     assert!(error.contains("expected a PNG or JPEG image (saw: a .webp file)"), "{error}");

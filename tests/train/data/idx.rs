@@ -2,6 +2,7 @@ use crate::common::random::Random;
 use std::io::{self, Read};
 use std::path::Path;
 
+use spikeslab::train::data::idx::read_images;
 use spikeslab::train::data::{Dataset, idx};
 
 use super::{idx_images, idx_labels, noise};
@@ -29,6 +30,16 @@ fn rows_and_columns_keep_their_places() {
     assert_eq!(x[[0, 0, 0, 0]] * 255.0, 250.0);
     assert_eq!(x[[0, 0, 0, 2]] * 255.0, 252.0);
     assert_eq!(x[[0, 0, 1, 0]] * 255.0, 253.0);
+}
+
+#[test]
+fn images_may_be_read_without_their_labels() {
+    let (images, labels) = valid();
+    let (data, alone) = (read(&images, &labels).unwrap(), read_images(&images[..], Path::new("images")).unwrap());
+    assert_eq!((alone.labels(), alone.shape(), alone.classes()), (&[0, 0][..], data.shape(), 1));
+    assert_eq!((alone.pixels(0), alone.pixels(1)), (data.pixels(0), data.pixels(1)));
+    let cut = read_images(&images[..20], Path::new("images")).unwrap_err().to_string();
+    assert_eq!(cut, "images: expected 28 bytes, 2 x 2 x 3 after a header of 16 (saw: 20 bytes)");
 }
 
 #[test]

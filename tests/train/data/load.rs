@@ -105,7 +105,18 @@ fn images_without_labels_may_be_the_test_images_of_a_data_set() {
     assert_eq!((images.test.checksum(), images.source), (data.test.checksum(), data.source));
     let empty = TempDir::new().unwrap();
     let error = load_images(empty.path()).unwrap_err().to_string();
-    assert!(error.contains("expected a data set"), "{error}");
+    assert!(error.contains("expected a directory of PNG and JPEG images, or a data set"), "{error}");
+    // Without labels the images are the same.
+    for name in ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
+        fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    let alone = load_images(dir.path()).unwrap();
+    assert_eq!((alone.train.len(), alone.test.len(), alone.test.labels()), (0, 2, &[0, 0][..]));
+    assert_eq!((alone.test.pixels(0), alone.test.pixels(1)), (data.test.pixels(0), data.test.pixels(1)));
+    let cifar = TempDir::new().unwrap();
+    write10(cifar.path(), 2, 3);
+    fs::remove_file(cifar.path().join("data_batch_2.bin")).unwrap();
+    assert_eq!(load_images(cifar.path()).unwrap().test.len(), 3);
     // An image beside the files of two data sets does not stand for them.
     write10(dir.path(), 1, 1);
     fs::write(dir.path().join("cover.png"), "").unwrap();
@@ -138,6 +149,9 @@ fn the_files_of_several_data_sets_are_too_many() {
     let expected =
         "DIR: expected the files of one data set; of several, name one of the files in place of the directory";
     assert_eq!(refused(dir.path(), false), (format!("{expected} (saw: those of MNIST and CIFAR-10)"), 1));
+    for (name, images) in [("t10k-labels-idx1-ubyte", 3), ("test_batch.bin", 5), ("data_batch_3.bin", 5)] {
+        assert_eq!(load(Some(&dir.path().join(name)), false).unwrap().train.len(), images, "{name}");
+    }
     // A single file of another data set is an error.
     fs::write(dir.path().join("test.bin.gz"), "").unwrap();
     let message = format!("{expected} (saw: those of MNIST and CIFAR-10 and CIFAR-100)");

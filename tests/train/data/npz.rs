@@ -78,11 +78,18 @@ fn test_images_alone() {
     fs::write(&path, archive(&[("x_test", &x)])).unwrap();
     let images = npz::load_images(&path).unwrap().test;
     assert_eq!((images.labels(), images.pixels(1)), (&[0; 3][..], split.test.pixels(1)));
-    assert!(npz::load(&path).unwrap_err().to_string().contains("expected an array x_train"));
+    assert!(npz::load(&path).unwrap_err().to_string().contains("expected y_test beside x_test"));
     fs::write(&path, archive(&[("x", &x)])).unwrap();
     assert!(npz::load_images(&path).unwrap_err().to_string().contains("expected an array x_test"));
-    fs::write(&path, archive(&[("x_test", &x), ("y_test", &y)])).unwrap();
-    assert_eq!(npz::load_images(&path).unwrap().test.labels(), [2, 0, 2]);
+    let of = |entries: &[(&str, &[u8])]| {
+        fs::write(&path, archive(entries)).unwrap();
+        npz::load_images(&path).unwrap().test
+    };
+    let negative = npy("'|i1'", "(3,)", "False", &[255; 3]);
+    assert_eq!(of(&[("x_test", &x), ("y_test", &negative)]).labels(), [0; 3]);
+    assert_eq!(of(&[("x_train", &x), ("y_train", &y)]).len(), 3, "without test images all are used");
+    let two = bytes("(2, 1, 2)", &[0, 200, 3, 4]);
+    assert_eq!(of(&[("x_train", &x), ("y_train", &y), ("x_test", &two)]).len(), 2);
 }
 
 /// An array as numpy stores it.
