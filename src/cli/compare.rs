@@ -34,7 +34,7 @@ is given, a layer has fewer weights than levels, or, for hard/, the prior is vnq
 
 The table has the accuracies on the test images, and the NLL of the quantized weights on them; with --validation the \
 errors in the figure are those on the images held out. --resume continues a comparison that was stopped or killed. Add \
---data if the data have moved.
+--data, --init or --teacher if the data, the initial weights or the teacher have moved.
 
 Examples:
   spikeslab compare lenet5
@@ -52,7 +52,7 @@ pub(super) struct CompareArguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Go on with the comparison in this directory, with the options it was begun with; --data, --init and
-    /// --teacher may change
+    /// --teacher may give the new paths of the same data and weights
     #[arg(
         long, value_name = "DIR",
         conflicts_with_all = ["network", "out", "epochs"], conflicts_with_all = FIXED_ON_RESUME
@@ -87,10 +87,13 @@ fn command(arguments: &CompareArguments) -> Outcome {
         // All runs are changed before one goes on, so that a later `--resume` does not need the same options.
         runs.iter_mut().try_for_each(|run| training::change(run, &arguments.intervals, &changes))?;
     }
-    // Each run reads them as it begins, and the last begins much later.
+    // Each run reads the weights of --init as it begins, and the last run begins much later.
     for run in &runs {
-        let init = Run::config(run.dir())?.init.filter(|_| !Run::has_checkpoint(run.dir()).unwrap_or(false));
-        init.as_ref().map_or(Ok(()), init::check_there)?;
+        if !Run::has_checkpoint(run.dir())?
+            && let Some(init) = Run::config(run.dir())?.init
+        {
+            init::check_is_there(&init)?;
+        }
     }
     let epochs = runs.iter().map(|run| Ok(Run::config(run.dir())?.recipe.epochs)).collect::<Result<Vec<_>>>()?;
     if epochs.iter().any(|of_run| *of_run != epochs[0]) {

@@ -1,7 +1,7 @@
 //! `--init`: the weights that a training begins with.
 
 use super::output::note;
-use super::source::load_run;
+use super::source::{check_there, load_run};
 use crate::error::{Error, Result};
 use crate::export::safetensors;
 use crate::export::safetensors::About;
@@ -11,7 +11,7 @@ use crate::packed::format;
 use crate::prior::Codebook;
 use crate::train::Run;
 use crate::train::data::{Dataset, Standardization};
-use crate::train::init::{Init, SAME, copy, pytorch, unfold};
+use crate::train::init::{Init, SAME_NETWORK, copy, pytorch, unfold};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -38,24 +38,20 @@ pub(super) fn of(path: &Path, names: Option<&Path>, except: &[String], graph: &G
 }
 
 /// Checks that the weights that a run begins with are still where its configuration says.
-pub(super) fn check_there(init: &Init) -> Result<()> {
-    if init.path.exists() {
-        return Ok(());
-    }
-    let expected = "the weights that the run begins with; --init PATH tells where they are now";
-    Err(Error::file(&init.path, expected, "nothing of that name"))
+pub(super) fn check_is_there(init: &Init) -> Result<()> {
+    check_there(&init.path, "the weights that the run begins with", "init")
 }
 
 /// Copies to a network the weights that its run begins with; `data` are the images that it is trained on.
 pub(super) fn begin(init: &Init, network: &mut Network<f32>, data: &Dataset) -> Result<()> {
-    check_there(init)?;
+    check_is_there(init)?;
     let (from, _) = load(&init.path, &init.names, &init.except, network.graph())?;
     init.copy(&from, network)?;
     unfold(network, data, &init.except)
 }
 
 /// The network of `graph` with the weights at `path`, a run, a packed model or a file of tensors, but for those of the
-/// lines `except`; and the names of the tensors in other lines that are not used.
+/// lines `except`; and the names of the tensors that are not used.
 pub(super) fn load(
     path: &Path,
     names: &BTreeMap<String, String>,
@@ -72,7 +68,7 @@ pub(super) fn load(
         _ => format::load(path)?.decode(),
     };
     let mut network = Network::new(graph.clone(), &Codebook::symmetric(2)?);
-    let unused = copy(&from, &mut network, except).map_err(|error| Error::file(path, SAME, error))?;
+    let unused = copy(&from, &mut network, except).map_err(|error| Error::file(path, SAME_NETWORK, error))?;
     Ok((network, unused))
 }
 
@@ -93,35 +89,40 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
 
 /// How a training of `graph` on `data` standardizes its images, which begins with the weights at `path` but for those
 /// of the lines `except`.
-pub(super) fn pixels(path: &Path, data: &Dataset, graph: &Graph, except: &[String]) -> Result<Pixels> {
+pub(super) fn standardizing(path: &Path, data: &Dataset, graph: &Graph, except: &[String]) -> Result<Standardizing> {
+    let is_free = first_layers_begin_at_random(graph, except);
     let about = about(path)?;
-    let reads_own_pixels = reads_own_pixels(graph, except);
-    let Some(mut about) = about else {
-        return Ok(if reads_own_pixels { Pixels::Own } else { Pixels::Unknown });
-    };
-    if reads_own_pixels {
+    let is_recorded = about.is_some();
+    let mut about = about.unwrap_or(About { standardization: None, classes: Vec::new() });
+    if is_free {
         about.standardization = None;
     }
     if has_own_classes(graph, except) {
         about.classes.clear();
     }
-    check_about(path, &about, data)?;
-    Ok(if reads_own_pixels { Pixels::Own } else { Pixels::Recorded(about.standardization) })
+    if is_recorded {
+        check_about(path, &about, data)?;
+    }
+    Ok(match (is_free, is_recorded) {
+        (true, _) => Standardizing::AsFromRandom,
+        (false, true) => Standardizing::AsRecorded(about.standardization),
+        (false, false) => Standardizing::Unknown,
+    })
 }
 
 /// How a training standardizes its images where its weights come from another.
-pub(super) enum Pixels {
+pub(super) enum Standardizing {
     /// As the weights record it.
-    Recorded(Option<Standardization>),
-    /// As if the weights were random, since every layer that reads the images is excepted.
-    Own,
+    AsRecorded(Option<Standardization>),
+    /// As in a training from random weights, since every layer that reads the images is excepted.
+    AsFromRandom,
     /// The weights do not record it.
     Unknown,
 }
 
 /// Whether every layer and normalization that reads the images is among the lines `except`: then no weight that is
 /// taken over depends on how the images are standardized.
-fn reads_own_pixels(graph: &Graph, except: &[String]) -> bool {
+fn first_layers_begin_at_random(graph: &Graph, except: &[String]) -> bool {
     // Value 0 is the images, and value i + 1 the result of node i.
     let mut depends = vec![true];
     for node in &graph.nodes {

@@ -3,7 +3,7 @@
 mod recipe;
 
 use super::Failure;
-use super::init::{self, Pixels};
+use super::init::{self, Standardizing};
 use super::output::{note, the_first};
 use super::source::check_outside;
 use super::teacher::Student;
@@ -213,10 +213,11 @@ impl TrainingOptions {
         let except = &self.init_except;
         let init = self.init.as_deref().map(|path| init::of(path, names, except, &graph)).transpose()?;
         let share = self.teacher_share.unwrap_or(1.0);
-        let pixels = self.init.as_deref().map(|path| init::pixels(path, &data.train, &graph, except)).transpose()?;
-        let is_unknown = matches!(pixels, Some(Pixels::Unknown));
-        let recorded = match pixels {
-            Some(Pixels::Recorded(standardization)) => Some(standardization),
+        let of = |path: &PathBuf| init::standardizing(path, &data.train, &graph, except);
+        let standardizing = self.init.as_ref().map(of).transpose()?;
+        let is_unknown = matches!(standardizing, Some(Standardizing::Unknown));
+        let recorded = match standardizing {
+            Some(Standardizing::AsRecorded(standardization)) => Some(standardization),
             _ => None,
         };
         let standardization = recorded.clone().map_or(own, Ok);

@@ -84,7 +84,7 @@ pub(super) fn tell_rounded(path: &Path, config: &Config, checkpoint: &Checkpoint
 }
 
 /// Checks, after links are resolved, that `output` is not the same file as `input` nor, if `input` is a data set, one
-/// of its files; a new file must not become one either.
+/// of its files. An `output` that does not exist yet must not have the name of such a file.
 pub(super) fn check_other(input: &Path, output: &Path) -> Result<()> {
     let (Ok(from), Some(to)) = (input.canonicalize(), destination(output)) else { return Ok(()) };
     if from == to {
@@ -159,12 +159,17 @@ pub(super) fn packed(config: &Config, network: &Network<f32>) -> PackedModel {
 
 /// The data set that a run's configuration names.
 pub(super) fn own_data(config: &Config, coarse: bool) -> Result<Split> {
-    match &config.data {
-        Some(path) if !path.exists() => {
-            Err(Error::file(path, "the data of the run; --data PATH tells where they are now", "nothing of that name"))
-        }
-        path => load(path.as_deref(), coarse),
+    config.data.as_deref().map_or(Ok(()), |path| check_there(path, "the data of the run", "data"))?;
+    load(config.data.as_deref(), coarse)
+}
+
+/// Checks that there is something at a path of a run's configuration. `what` it should be is the error's, which names
+/// the option that gives another path.
+pub(super) fn check_there(path: &Path, what: &str, option: &str) -> Result<()> {
+    if path.exists() {
+        return Ok(());
     }
+    Err(Error::file(path, format!("{what}, whose new path --{option} gives"), "nothing of that name"))
 }
 
 /// Whether to read the coarse labels of the data set at `path` for a run: if they are `asked` for, or the run was

@@ -133,7 +133,7 @@ impl Facts {
 type Column = (&'static str, Option<usize>, fn(&Facts) -> Value);
 
 #[rustfmt::skip]
-const COLUMNS: [Column; 42] = [
+const COLUMNS: [Column; 43] = [
     ("run", Some(0), |of| value!(of.dir.display().to_string())),
     ("network", Some(0), |of| value!(of.config.network)),
     ("data", Some(0), |of| value!(of.data())),
@@ -160,6 +160,7 @@ const COLUMNS: [Column; 42] = [
     ("kl_scale", None, |of| value!(of.config.recipe.kl_scale)),
     ("weight_decay", None, |of| value!(of.config.recipe.weight_decay)),
     ("augment", None, |of| value!(of.config.recipe.augment)),
+    ("mirror", None, |of| value!(of.config.recipe.mirror)),
     ("warmup", None, |of| value!(of.config.recipe.warmup)),
     ("codebook", None, |of| value!(of.config.codebook.iter().copied().map(shortest).collect::<Vec<_>>())),
     ("init_levels", None, |of| value!(of.config.recipe.init_levels)),

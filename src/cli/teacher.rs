@@ -1,7 +1,7 @@
 //! `--teacher`: the trained network whose predictions a training learns from.
 
 use super::init;
-use super::source::{Source, check_images};
+use super::source::{Source, check_images, check_there};
 use crate::error::{Error, Result};
 use crate::export::safetensors::About;
 use crate::nets::{Graph, Network};
@@ -46,10 +46,7 @@ impl Student<'_> {
     /// # Errors
     /// If the teacher cannot be read, or is not the one that the run was begun with.
     pub(super) fn teacher(&self, origin: &TeacherOrigin) -> Result<Teacher<f32>> {
-        if !origin.path.exists() {
-            let expected = "the teacher of the run; --teacher PATH tells where it is now";
-            return Err(Error::file(&origin.path, expected, "nothing of that name"));
-        }
+        check_there(&origin.path, "the teacher of the run", "teacher")?;
         let Read { network, .. } = self.read(&origin.path)?;
         let seen = checksum(&network, &[]);
         if seen != origin.checksum {

@@ -28,7 +28,8 @@ With --resume, --epochs gives the run another number of epochs, whether it was s
 ended; a run whose second phase has begun keeps its number. From there on the learning rate and
 the weight of the KL follow the new number. config.json keeps the earlier one, and the step at
 which it changed. Until the new end, model.packed, result.json and figures/ are those of the
-earlier end. With --resume, --data gives the present path of the data, whose checksum must be the one recorded.
+earlier end. With --resume, --data, --init and --teacher give the present paths of the data, the initial weights
+and the teacher; their checksums must be those recorded.
 --figure-formats, --checkpoint-every and --evaluate-every are not kept: give them again.
 The defaults of --kl-scale and --kl-weight are those that trained best; the defaults of `oracle`
 (dataset, 1) are the definitions. With these, --spike exact, --prior nearest or mixture, and dense
@@ -59,8 +60,8 @@ pub(super) struct TrainArguments {
     /// Run directory, new or empty [default: the next free runs/NETWORK-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the run in this directory, with the options it was begun with; --epochs, --data, --init
-    /// and --teacher may change
+    /// Go on with the run in this directory, with the options it was begun with; --epochs may change,
+    /// and --data, --init and --teacher may give the new paths of the same data and weights
     #[arg(long, value_name = "DIR", conflicts_with = "out", conflicts_with_all = FIXED_ON_RESUME)]
     resume: Option<PathBuf>,
     #[command(flatten)]

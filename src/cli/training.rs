@@ -255,7 +255,8 @@ fn settings(config: &Config) -> String {
     let kl_weight = recipe.prior.has_noise().then(|| format!("κ {}", recipe.kl_weight));
     let decay = (recipe.weight_decay > 0.0).then(|| format!("weight decay {}", recipe.weight_decay));
     let first = [format!("batches of {}", recipe.batch_size), format!("learning rate {}", recipe.learning_rate)];
-    let augmented = recipe.augment.then(|| "augmented".to_string());
+    let augmented =
+        recipe.augment.then(|| if recipe.mirror { "augmented" } else { "augmented without mirror" }.to_string());
     let standardized = config.standardization.as_ref().map(|_| "standardized".to_string());
     let others = [decay, kl_weight, Some(format!("seed {}", recipe.seed)), augmented, standardized];
     first.into_iter().chain(others.into_iter().flatten()).collect::<Vec<_>>().join(", ")

@@ -21,7 +21,7 @@ pub const HEADER: u64 = 1 << 22;
 /// The bytes of a file of at most `most` bytes.
 ///
 /// # Errors
-/// [`Error::File`] if the file has more bytes, [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too
+/// [`Error::File`] if the file has more bytes, or is a directory or a device; [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too
 /// little memory.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
@@ -40,7 +40,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 /// the length in its header is rejected before the tensors are read.
 ///
 /// # Errors
-/// [`Error::File`] if it is not a safetensors file, its header has more than [`HEADER`] bytes, or the file has more
+/// [`Error::File`] if it is not a safetensors file, but a directory for one, its header has more than [`HEADER`] bytes, or the file has more
 /// than [`TENSORS`]; [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too little memory.
 pub fn read_tensors(path: &Path) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);

@@ -85,7 +85,8 @@ fn fill_in(
     }
 }
 
-/// The path, without links, of a file to write, which may not exist yet. None if its directory does not exist.
+/// The path, without links, of a file to write, which may not exist yet; a link to a file that does not exist stays as
+/// it is. None if its directory does not exist.
 pub fn destination(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

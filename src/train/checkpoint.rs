@@ -75,9 +75,9 @@ impl Origin {
     }
 
     /// The entries in which this origin differs from that of a checkpoint of `steps` steps: the name of the entry, for
-    /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The paths of the
-    /// data, the initial weights and the teacher are not compared, since their checksums are. If the configuration was changed when the run had
-    /// taken exactly `steps` steps, the configuration before the change is compared: see [`Config::at_step`].
+    /// example `config.recipe.seed`, its value here, and its value in the checkpoint. The paths of the data, the initial
+    /// weights and the teacher are not compared, since their checksums are. If the configuration was changed when the run
+    /// had taken exactly `steps` steps, the configuration before the change is compared: see [`Config::at_step`].
     pub fn differences(&self, checkpoint: &Self, steps: u64) -> Vec<(String, String, String)> {
         let json = |origin: &Self| serde_json::to_value(origin).unwrap_or_default();
         let epochs = |config: &Config| (config.recipe.epochs, config.earlier_epochs.clone());

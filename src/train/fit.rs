@@ -134,7 +134,7 @@ pub fn fit<F: Real>(
             let (mut x, labels) = data.train.batch(&order[first..first + batch_size]);
             if recipe.augment {
                 let stream = Philox::new(recipe.seed, Purpose::Augmentation, training.trainer().steps_taken as u32);
-                x = augment(x.view(), &stream);
+                x = augment(x.view(), &stream, recipe.mirror);
             }
             kl_weight = training.trainer().kl_weight();
             let loss = training.step(x, &labels)?;

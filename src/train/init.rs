@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What is expected of weights, in errors.
-pub const SAME: &str = "weights of the same network but for the lines of --init-except";
+pub const SAME_NETWORK: &str = "weights of the same network, but for the lines that --init-except leaves out";
 
 /// Where a run's first weights come from, as its configuration records it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,14 +62,13 @@ impl Init {
             let expected = format!("the weights that a run was begun with, checksum {:08x}", self.checksum);
             return Err(Error::file(&self.path, expected, format!("{seen:08x}")));
         }
-        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, SAME, error))?;
+        copy(from, to, &self.except).map_err(|error| Error::file(&self.path, SAME_NETWORK, error))?;
         Ok(())
     }
 }
 
-/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another that has the
-/// same lines but for these. Returns the names of the parameters that `from` has in lines that `to` lacks; without
-/// excepted lines there must be none.
+/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another, which has no
+/// other lines than `from` but for these. Returns the names of the parameters that `from` has in lines that `to` lacks.
 ///
 /// # Errors
 /// [`Error::Tensor`] for the first tensor that differs in shape, or that one of the networks lacks.
@@ -82,17 +81,16 @@ pub fn copy(from: &Network<f32>, to: &mut Network<f32>, except: &[String]) -> Re
         .collect();
     for wanted in to.parameters_mut().iter_mut().filter(|wanted| is_taken_over(wanted, except)) {
         let (name, shape) = (&wanted.name, wanted.value.shape());
-        let expected = || format!("shape {shape:?}, or its line {} left out by --init-except", wanted.line());
         let Some(from) = left.remove(&name[..]) else {
-            return Err(Error::tensor(name, expected(), "no tensor of that name"));
+            return Err(Error::tensor(name, format!("shape {shape:?}"), "no tensor of that name"));
         };
         if from.value.shape() != shape {
-            return Err(Error::tensor(name, expected(), format!("{:?}", from.value.shape())));
+            return Err(Error::tensor(name, format!("shape {shape:?}"), format!("{:?}", from.value.shape())));
         }
         wanted.value.assign(&from.value);
     }
     let has_line = |line: &str| to.parameters().iter().any(|own| own.line() == line);
-    if let Some(odd) = left.values().find(|odd| except.is_empty() || has_line(odd.line())) {
+    if let Some(odd) = left.values().find(|odd| has_line(odd.line())) {
         return Err(Error::tensor(&odd.name, "no tensor of that name, as in this network", "one"));
     }
     Ok(left.into_keys().map(str::to_string).collect())

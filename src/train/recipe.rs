@@ -20,6 +20,7 @@
 //! | `gradient_clip`   | 1                   |                  | > 0                                |
 //! | `weight_decay`    | 0                   | 0.1              | ≥ 0; rate · decay below 1          |
 //! | `augment`         | no                  |                  |                                    |
+//! | `mirror`          | yes                 |                  |                                    |
 //! | `seed`            | 0                   |                  |                                    |
 //!
 //! An empty cell of the column `deep, two phases` means the value of the column `default`. `warmup` is the length of the
@@ -207,9 +208,20 @@ pub struct Recipe {
     /// Move each training image by up to 4 pixels, and mirror half of them, at random
     #[cfg_attr(feature = "cli", arg(long))]
     pub augment: bool,
+    /// Whether --augment also mirrors images; false for digits, letters and other images whose class a mirror changes
+    /// [default: true]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", action = clap::ArgAction::Set))]
+    #[cfg_attr(feature = "files", serde(default = "mirrors"))]
+    pub mirror: bool,
     /// Seed of initialization, shuffling, augmentation and noise [default: 0]
     #[cfg_attr(feature = "cli", arg(long, value_name = "S", allow_negative_numbers = true))]
     pub seed: u64,
+}
+
+/// Every recipe without the entry `mirror` mirrors images where it augments them.
+#[cfg(feature = "files")]
+fn mirrors() -> bool {
+    true
 }
 
 impl Default for Recipe {
@@ -233,6 +245,7 @@ impl Default for Recipe {
             gradient_clip: 1.0,
             weight_decay: 0.0,
             augment: false,
+            mirror: true,
             seed: 0,
         }
     }

@@ -203,6 +203,11 @@ fn augmented_runs_have_the_same_bits_at_any_number_of_threads_and_after_a_stop()
     place.succeed(&[&["train", "lenet5", "--data", "ten", "--out", "plain"], &short[..4], &short[5..]].concat());
     assert_ne!(place.results("one")["checkpoint.safetensors"], place.results("plain")["checkpoint.safetensors"]);
 
+    place.succeed(
+        &[&["train", "lenet5", "--data", "ten", "--out", "upright", "--mirror", "false"], &short[..]].concat(),
+    );
+    assert_ne!(place.results("one")["checkpoint.safetensors"], place.results("upright")["checkpoint.safetensors"]);
+
     // From its beginning, and of the first epoch again.
     place.copy("one", "cut");
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed"] {

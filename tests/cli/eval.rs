@@ -205,6 +205,21 @@ fn other_images_are_told_from_the_test_images_by_three_scores() {
     let [seen, expected] =
         [&packed, &value].map(|value| number(&value["uncertainty"]["quantized"]["ood"]["by_entropy"]["auroc"]));
     assert!((seen - expected).abs() < 1e-3, "{seen}, {expected}");
+    // Colour images of three equal channels are grey images; others have another shape.
+    let images = place.read("other/t10k-images-idx3-ubyte");
+    let colours = |last: u8| {
+        let header = [0x804_u32, 40, 3, 12, 12].map(u32::to_be_bytes).concat();
+        let mut pixels: Vec<u8> = images[16..].chunks(144).flat_map(|plane| plane.repeat(3)).collect();
+        *pixels.last_mut().unwrap() ^= last;
+        [header, pixels].concat()
+    };
+    fs::create_dir(place.path("colour")).unwrap();
+    fs::write(place.path("colour/t10k-images-idx4-ubyte"), colours(0)).unwrap();
+    let mut of_colours = eval(&place, &["run", "--ood", "colour"]);
+    of_colours["ood"] = value["ood"].clone();
+    assert_eq!(of_colours, value);
+    fs::write(place.path("colour/t10k-images-idx4-ubyte"), colours(1)).unwrap();
+    place.refuse(&["eval", "run", "--ood", "colour"], 1, &["images of --ood", "[1, 12, 12]", "[3, 12, 12]"]);
     write_data(&place.path("larger"), 10, 40, 13);
     for source in ["run", "run/model.packed"] {
         let arguments = ["eval", source, "--data", "data", "--ood", "larger"];
@@ -366,7 +381,7 @@ fn other_data_may_be_given_if_it_fits() {
     }
     place.refuse(&["eval", "run/model.packed"], 2, &["--data with data, which the model was trained on", "MNIST"]);
     fs::rename(place.path("data"), place.path("elsewhere")).unwrap();
-    place.refuse(&["eval", "run"], 1, &["data", "--data PATH tells where", "nothing of that name"]);
+    place.refuse(&["eval", "run"], 1, &["data", "whose new path --data gives", "nothing of that name"]);
     assert_eq!(eval(&place, &["run", "--data", "elsewhere"])["n"], 64);
 }
 

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The options of the commands whose value is not a number.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
     "--data",
     "--base-url",
     "--out",
@@ -31,6 +31,7 @@ const OTHERS: [&str; 20] = [
     "--recipe",
     "--save-logits",
     "--to",
+    "--mirror",
 ];
 
 /// The sizes in the name of a densenet.

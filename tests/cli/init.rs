@@ -76,7 +76,7 @@ fn the_lines_of_another_name_are_not_used() {
 /// Weights for grey images serve a network of colour images if every layer that reads the images begins anew; the pixels
 /// are then standardized as if no weight were taken over.
 #[test]
-fn pixels_are_the_trainings_own_where_the_first_layer_is() {
+fn images_are_standardized_anew_where_the_first_layer_begins_at_random() {
     let place = Workplace::new();
     fs::write(place.path("small.net"), NET).unwrap();
     fs::write(place.path("colour.net"), NET.replace("1x12x12", "3x12x12")).unwrap();
@@ -115,6 +115,46 @@ fn pixels_are_the_trainings_own_where_the_first_layer_is() {
     );
 }
 
+/// The recorded standardization stays as long as one layer or normalization that is taken over reads the images.
+#[test]
+fn every_layer_that_reads_the_images_must_begin_at_random_to_standardize_anew() {
+    let place = Workplace::new();
+    let net = "input 1x12x12\nbn0 norm\nflat flatten\nfc1 dense 6\nfc3 dense 6 of flat\nsum add of fc1 fc3\nrelu\nfc2 dense classes\n";
+    fs::write(place.path("two.net"), net).unwrap();
+    fs::write(place.path("bare.net"), net.replace("bn0 norm\n", "")).unwrap();
+    let figures = json!({"mean": [0.5], "deviation": [0.25]});
+    for (net, except, is_recorded) in [
+        ("bare.net", "fc1,fc2", true),
+        ("bare.net", "fc3,fc2", true),
+        ("bare.net", "fc1,fc3", false),
+        ("two.net", "fc1,fc3", true),
+        ("two.net", "bn0", false),
+    ] {
+        let first = format!("first-{net}");
+        if !place.path(&first).exists() {
+            place.succeed(&["train", net, "--data", "data", "--epochs", "1", "--out", &first]);
+            place.succeed(&[
+                "export",
+                &first,
+                "--to",
+                "safetensors",
+                "--mean",
+                "--out",
+                &format!("{first}.safetensors"),
+            ]);
+        }
+        let bytes = place.read(format!("{first}.safetensors"));
+        let standardized = with_entry(&bytes, &|entry| entry["standardization"] = figures.clone());
+        fs::write(place.path("standardized"), standardized).unwrap();
+        let out = format!("{net}-{except}");
+        let train = ["train", net, "--data", "data", "--epochs", "1", "--init", "standardized", "--out", &out];
+        place.succeed(&[&train[..], &["--init-except", except]].concat());
+        let config: Value = serde_json::from_slice(&place.read(format!("{out}/config.json"))).unwrap();
+        let expected = if is_recorded { &figures } else { &Value::Null };
+        assert_eq!(&config["standardization"], expected, "{net} {except}");
+    }
+}
+
 /// The weights that a run begins with may be moved before it begins, or after.
 #[test]
 fn weights_are_found_at_their_new_path() {
@@ -129,8 +169,15 @@ fn weights_are_found_at_their_new_path() {
     }
     fs::rename(place.path("first"), place.path("moved")).unwrap();
     let resume = ["train", "--resume", "again"];
-    place.refuse(&resume, 1, &["first", "--init PATH tells where they are now", "nothing of that name"]);
+    place.refuse(&resume, 1, &["first", "whose new path --init gives", "nothing of that name"]);
     place.refuse(&[&resume[..], &["--init", "other"]].concat(), 1, &["other", "the weights that a run was begun with"]);
+    fs::write(place.path("narrow.net"), NET).unwrap();
+    place.succeed(&[&["train", "narrow.net", "--data", "data", "--out", "narrow"], &SHORT[..]].concat());
+    place.refuse(
+        &[&resume[..], &["--init", "narrow"]].concat(),
+        1,
+        &["narrow", "weights of the same network", "fc1.theta"],
+    );
     place.succeed(&[&resume[..], &["--init", "moved"]].concat());
     assert_eq!(place.read("again/model.packed"), place.read("second/model.packed"));
     place.succeed(&["train", "--resume", "again", "--epochs", "3"]);
@@ -151,7 +198,7 @@ fn weights_are_found_at_their_new_path() {
         fs::remove_file(place.path("compared/straight-through").join(name)).unwrap();
     }
     fs::rename(place.path("moved"), place.path("first")).unwrap();
-    place.refuse(&["compare", "--resume", "compared"], 1, &["moved", "--init PATH tells where they are now"]);
+    place.refuse(&["compare", "--resume", "compared"], 1, &["moved", "whose new path --init gives"]);
     let printed = place.succeed(&["compare", "--resume", "compared", "--init", "first"]);
     assert!(printed.contains("straight-through/"), "{printed}");
 }
@@ -219,7 +266,7 @@ fn the_last_layer_may_begin_anew_for_other_classes() {
     let (net, first) = (place.path("small.net"), place.path("first"));
     let (net, first) = (net.to_str().unwrap(), first.to_str().unwrap());
     let train = ["train", net, "--data", "flowers", "--epochs", "2", "--out", "second", "--init", first];
-    let named = ["weights of the same network", "fc2.theta", "[6, 2], or its line fc2 left out", "[6, 10]"];
+    let named = ["weights of the same network", "--init-except", "fc2.theta", "[6, 2]", "[6, 10]"];
     other.refuse(&train, 1, &named);
     let unknown = [&train[..], &["--init-except", "fc3"]].concat();
     other.refuse(&unknown, 2, &["init-except", "lines of the network with parameters: fc1, bn1, fc2", "fc3"]);

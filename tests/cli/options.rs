@@ -66,6 +66,8 @@ const OUT_OF_RANGE: &[(&[&str], &[&str])] = &[
     (&["--other-vectors"], &["other-vectors", "a run to go on with, --resume", "a new run"]),
     (&["--coarse"], &["coarse", "a data set with coarse labels, CIFAR-100", "MNIST"]),
     (&["--augment=yes"], &["--augment", "'yes'"]),
+    (&["--augment", "--mirror", "no"], &["--mirror", "'no'", "true, false"]),
+    (&["--mirror", "false"], &["mirror", "--augment, else it has no effect", "none"]),
     (&["--seed", "-1"], &["--seed", "-1"]),
     (&["--seed", "18446744073709551616"], &["--seed", "18446744073709551616"]),
     (&["--threads", "0"], &["--threads", "0"]),

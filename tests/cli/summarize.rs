@@ -23,7 +23,7 @@ fn a_row_a_run_as_columns_csv_and_json() {
 
     let csv = place.succeed(&["summarize", "a,1", "two", "--format", "csv"]);
     let rows: Vec<&str> = csv.lines().collect();
-    assert_eq!(rows[0].split(',').count(), 42, "{csv}");
+    assert_eq!(rows[0].split(',').count(), 43, "{csv}");
     assert!(rows[1].starts_with("\"a,1\",mlp,data,,nearest,sampled,3,0.2,0.01,32,7,2,2,test,"), "{csv}");
 
     let json = place.succeed(&["summarize", "a,1", "two", "--format", "json"]);

@@ -55,7 +55,7 @@ fn a_resumed_run_learns_from_the_same_teacher_wherever_it_lies() {
     place.refuse(
         &["train", "--resume", "again"],
         1,
-        &["teacher: expected the teacher of the run; --teacher PATH", "nothing of that name"],
+        &["teacher: expected the teacher of the run, whose new path --teacher gives", "nothing of that name"],
     );
     place.succeed(&["train", "--resume", "again", "--teacher", "moved"]);
     // The runs are the same but for the path of the teacher.

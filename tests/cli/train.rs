@@ -158,7 +158,7 @@ fn the_configuration_holds_the_options() {
             "kl_warmup_power": 2, "warmup": 0.0, "forward": "sampled", "init_levels": "given", "epochs": 1,
             "batch_size": 64, "learning_rate": 0.003, "decay_from": 0.5, "level_rate": 0.25,
             "level_gap": 0.0005, "gradient_clip": 2.0, "weight_decay": 0.25, "augment": false,
-            "seed": u64::MAX,
+            "mirror": true, "seed": u64::MAX,
         },
     });
     assert_eq!(config, expected);

@@ -51,6 +51,7 @@ fn recipe() -> Recipe {
         gradient_clip: 2.0,
         weight_decay: 0.75,
         augment: true,
+        mirror: false,
         seed: u64::MAX,
     }
 }
@@ -84,7 +85,8 @@ fn the_file_has_the_names_of_the_options_and_comes_back_the_same() {
             "prior": "mixture", "spike": "exact", "kl_scale": "dataset", "kl_weight": 0.1, "kl_warmup": 1.0 / 3.0,
             "kl_warmup_power": 4, "warmup": 0.125, "forward": "hard", "init_levels": "kmeans", "epochs": 5,
             "batch_size": 100, "learning_rate": 1e-45, "decay_from": 0.25, "level_rate": 0.5, "level_gap": 0.01,
-            "gradient_clip": 2.0, "weight_decay": 0.75, "augment": true, "seed": u64::MAX,
+            "gradient_clip": 2.0, "weight_decay": 0.75, "augment": true, "mirror": false,
+            "seed": u64::MAX,
         },
     });
     assert_eq!(value, expected);
@@ -131,7 +133,11 @@ fn a_field_unknown_missing_or_of_another_type_is_an_error() {
     let whole = serde_json::to_value(config()).unwrap();
     // A missing directory means the embedded images, as null does; the rest are options with a default.
     assert_strict(&whole, "", &["text", "data", "trained_on", "limit", "validation", "standardization"]);
-    assert_strict(&whole, "/recipe", &["kl_warmup", "decay_from", "warmup", "forward", "init_levels", "weight_decay"]);
+    assert_strict(
+        &whole,
+        "/recipe",
+        &["kl_warmup", "decay_from", "warmup", "forward", "init_levels", "weight_decay", "mirror"],
+    );
     let later = ["data", "coarse", "limit", "standardization", "augment", "kl_warmup_power"];
     assert_strict(&older(), "", &later);
 }
@@ -167,6 +173,7 @@ fn a_file_of_version_1_has_the_preset_and_the_same_options() {
         forward: default.forward,
         init_levels: default.init_levels,
         weight_decay: default.weight_decay,
+        mirror: default.mirror,
         ..recipe()
     };
     let network = "lenet5".into();

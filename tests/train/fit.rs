@@ -78,6 +78,9 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
     let mut plain = trainer("mlp", short_recipe(), 50);
     train(&mut plain, 50);
     assert!(bits(&whole) != bits(&plain), "augmentation changes what is learned");
+    let mut upright = trainer("mlp", Recipe { mirror: false, ..recipe.clone() }, 50);
+    train(&mut upright, 50);
+    assert!(bits(&whole) != bits(&upright) && bits(&plain) != bits(&upright), "and so does its mirror");
     // The test images are not augmented.
     let last = uninterrupted.epochs.last().unwrap();
     assert_eq!(last.accuracy_mean, Some(evaluate(&whole.network, &data.test, Weights::Mean).unwrap().accuracy));
@@ -87,7 +90,7 @@ fn augmentation_is_of_the_training_images_and_of_the_step() {
     let mut by_hand = trainer("mlp", recipe.clone(), 50);
     for step in 0..3 {
         let (x, labels) = data.train.batch::<f32>(&order[16 * step..16 * (step + 1)]);
-        let x = augment(x.view(), &Philox::new(recipe.seed, Purpose::Augmentation, step as u32));
+        let x = augment(x.view(), &Philox::new(recipe.seed, Purpose::Augmentation, step as u32), true);
         by_hand.step(x, &labels).unwrap();
     }
     for stop in 1..6 {

@@ -61,7 +61,8 @@ impl GivenRecipe {
         default
     }
 
-    /// Checks that no option is given that changes nothing, since `recipe` has no KL, no spikes or no learned levels.
+    /// Checks that no option is given that changes nothing, since `recipe` has no augmentation, no KL, no spikes or no
+    /// learned levels.
     pub(super) fn check_effects(&self, recipe: &Recipe) -> Result<()> {
         let no_kl = recipe.prior == PriorName::None;
         let no_spikes = no_kl || recipe.prior == PriorName::Gaussian;
@@ -78,6 +79,9 @@ impl GivenRecipe {
             ("level_gap", no_gap, "a training that moves the levels"),
         ];
         let given = |name: &str| self.0.value_source(name).is_some();
+        if !recipe.augment && given("mirror") {
+            return Err(Error::option("mirror", "--augment, else it has no effect", "none"));
+        }
         match needed.into_iter().find(|(name, has_no_effect, _)| *has_no_effect && given(name)) {
             None => Ok(()),
             Some((name, _, expected)) => {

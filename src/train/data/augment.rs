@@ -1,5 +1,5 @@
-//! Augmentation of training images: each is padded with zeros, cropped to its size again at a random place, and
-//! mirrored or not.
+//! Augmentation of training images: each is padded with zeros, cropped to its size again at a random place and, unless
+//! a mirror would change its class, mirrored or not.
 //!
 //! ```text
 //! y[c, i, j] = x[c, i + down − PAD, j' + right − PAD],
@@ -40,13 +40,13 @@ impl Draw {
     }
 }
 
-/// The images (B, C, H, W), each augmented by its draw from `stream`.
-pub fn augment<F: Real>(x: ArrayView4<'_, F>, stream: &Philox) -> Array4<F> {
+/// The images (B, C, H, W), each augmented by its draw from `stream`; none is mirrored unless `mirror`.
+pub fn augment<F: Real>(x: ArrayView4<'_, F>, stream: &Philox, mirror: bool) -> Array4<F> {
     let (batch, _, height, width) = x.dim();
     let draws: Vec<Draw> = (0..batch).map(|image| Draw::new(stream, image)).collect();
     Array4::from_shape_fn(x.dim(), |(image, channel, i, j)| {
         let Draw { down, right, mirrored } = draws[image];
-        let j = if mirrored { width - 1 - j } else { j };
+        let j = if mirror && mirrored { width - 1 - j } else { j };
         match ((i + down).checked_sub(PAD), (j + right).checked_sub(PAD)) {
             (Some(i), Some(j)) if i < height && j < width => x[[image, channel, i, j]],
             _ => F::zero(),

@@ -6,7 +6,7 @@
 //! | CIFAR-100 | `train.bin`; `test.bin` | coarse label, fine label, pixels |
 //!
 //! A label is one byte. The 3,072 pixel bytes are three planes, red, green and blue, of 32 rows of 32. All files of a
-//! set must exist, or, to evaluate a model, the test file alone, each with a whole number of records from 1 to
+//! set must exist, or, where test images are enough, the test file alone, each with a whole number of records from 1 to
 //! [`MAX_RECORDS`]. As there is no header, a file of the other set is recognized by its length, or else by labels that
 //! are out of range.
 
@@ -55,6 +55,9 @@ pub const CIFAR100: Variant = Variant {
     labels: &[("coarse labels", &known::CIFAR100_COARSE), ("fine labels", &known::CIFAR100)],
 };
 
+/// Both data sets.
+pub(super) const VARIANTS: [&Variant; 2] = [&CIFAR10, &CIFAR100];
+
 impl Variant {
     /// The names of all files.
     pub fn files(&self) -> Vec<&'static str> {
@@ -82,7 +85,7 @@ impl Variant {
         if whole(self) {
             return Ok(());
         }
-        let other = [&CIFAR10, &CIFAR100].into_iter().find(|variant| whole(variant));
+        let other = VARIANTS.into_iter().find(|variant| whole(variant));
         let other = other.map_or(String::new(), |other| format!(", whole records of {}", other.name));
         Err(Error::file(path, self.expected(), format!("{bytes} bytes{other}")))
     }

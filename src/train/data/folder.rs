@@ -13,8 +13,8 @@
 //! An image beside these folders is refused. The order of the images is shuffled, also the same in every run, so that
 //! the first images are of all classes. Files and folders whose names begin with a dot are ignored.
 //!
-//! Where labels do not matter, the images may also be in one folder, without folders of classes, and all images are
-//! test images: those of the folder `test`; without one, those of `train`; without both, all.
+//! Where labels do not matter, the folders of the classes may be missing. Only the images of `test` are then read;
+//! without `test`, those of `train`; without both, all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,12 +51,13 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the images have more than
 /// [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
-    let [train, test] = PARTS.map(|part| Some(dir.join(part)).filter(|part| part.is_dir()));
-    let beside = folders(dir)?.into_iter().find(|name| !PARTS.contains(&name.as_str()));
-    let has_only_parts = beside.is_none() && (train.is_some() || test.is_some());
-    let has_parts = has_only_parts || train.as_deref().is_some_and(|train| has_folders(train).unwrap_or(false));
-    let (train, test) = if has_parts { (train, test) } else { (Some(dir.to_path_buf()), None) };
-    if has_parts && let Some(other) = beside {
+    let (train, test) = match parts(dir)? {
+        [None, None] => (Some(dir.to_path_buf()), None),
+        [train, test] => (train, test),
+    };
+    if train.as_deref() != Some(dir)
+        && let Some(other) = beside_parts(dir)?
+    {
         let expected = "no folders beside train and test; train --validation SHARE holds out training images";
         return Err(Error::file(dir, expected, other));
     }
@@ -87,6 +88,23 @@ pub fn load(dir: &Path) -> Result<Split> {
     }
 }
 
+/// The folders `train` and `test` in `dir`, none for one that is missing. Both are none if they are not the parts of a
+/// data set but classes: if there is only one of them, without folders of classes, beside other folders.
+fn parts(dir: &Path) -> Result<[Option<PathBuf>; 2]> {
+    let parts = PARTS.map(|part| Some(dir.join(part)).filter(|part| part.is_dir()));
+    let has_classes = |part: &PathBuf| has_folders(part).unwrap_or(false);
+    let are_parts = match &parts {
+        [Some(_), Some(_)] => true,
+        [one, other] => beside_parts(dir)?.is_none() || one.as_ref().or(other.as_ref()).is_some_and(has_classes),
+    };
+    Ok(if are_parts { parts } else { [None, None] })
+}
+
+/// The first folder in `dir` that is not one of [`PARTS`].
+fn beside_parts(dir: &Path) -> Result<Option<String>> {
+    Ok(folders(dir)?.into_iter().find(|name| !PARTS.contains(&name.as_str())))
+}
+
 /// Checks that there is no image in `dir` itself; `expected` is the error's.
 fn check_no_image(dir: &Path, expected: &str) -> Result<()> {
     let is_image = |name: &String| is_read(Path::new(name)) && !dir.join(name).is_dir();
@@ -107,18 +125,17 @@ pub fn has_images(dir: &Path) -> Result<bool> {
 /// The class of images without labels.
 const UNLABELLED: &str = "unlabelled";
 
-/// Reads the images of a directory and of the folders in it, as test images of one class: of the directory `test` in
-/// `dir`; without one, of `train`; and of `dir` itself if it has neither, or other folders beside.
+/// Reads the images of a directory and of the folders in it, as test images of one class. The directory is `test` in
+/// `dir`; without it, `train`; and `dir` itself where these are missing, or are classes as for [`load`].
 ///
 /// # Errors
 /// The errors of [`load`] for the images of a class, and [`Error::File`] if there is an image beside `train` and `test`.
 pub fn load_images(dir: &Path) -> Result<Split> {
-    let here = folders(dir)?;
-    let part = PARTS.iter().rev().find(|part| here.iter().any(|name| name == *part));
-    let from = match part.filter(|_| here.iter().all(|name| PARTS.contains(&name.as_str()))) {
+    let [train, test] = parts(dir)?;
+    let from = match test.or(train) {
         Some(part) => {
             check_no_image(dir, "images only in train and test")?;
-            dir.join(part)
+            part
         }
         None => dir.to_path_buf(),
     };

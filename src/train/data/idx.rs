@@ -19,7 +19,7 @@ use super::{Dataset, MOST_BYTES, MOST_CLASSES};
 use crate::error::{Error, Result};
 
 const BYTES: u8 = 0x08;
-/// The types of images, each with the number of their sizes.
+/// The types of the numbers in a file of images, each with the number of sizes in its header.
 const IMAGES: [(u8, usize); 2] = [(BYTES, 3), (BYTES, 4)];
 /// The types of labels, each with the number of bytes of a label.
 const LABELS: [(u8, usize); 3] = [(BYTES, 1), (0x0B, 2), (0x0C, 4)];

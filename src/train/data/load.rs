@@ -16,7 +16,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::cifar::{CIFAR10, CIFAR100, Variant};
+use super::cifar::{VARIANTS, Variant};
 use super::{Split, cifar, files, folder, mnist, npz};
 use crate::error::{Error, Result};
 
@@ -93,8 +93,8 @@ pub fn has_coarse_labels(path: &Path) -> Result<bool> {
     Ok(matches!(recognize(path, EXPECTED)?, Found::Cifar(variant) if variant.labels.len() > 1))
 }
 
-/// Whether the data set at `path` is a folder of images for each class, or a folder of images. False if there is no
-/// data set, which [`load`] and [`load_images`] tell.
+/// Whether the data set at `path` is a folder of images for each class, or a folder of images. False where no
+/// single data set is recognized: [`load`] and [`load_images`] return that error.
 ///
 /// # Errors
 /// [`Error::Io`] if a directory cannot be listed.
@@ -144,7 +144,7 @@ enum Found {
 impl Found {
     /// The format of a data set with a file of this name.
     fn by_file(name: &str) -> Option<Self> {
-        let cifar = [&CIFAR10, &CIFAR100].into_iter().find(|variant| variant.has_file(name));
+        let cifar = VARIANTS.into_iter().find(|variant| variant.has_file(name));
         mnist::prefix(name).map(|prefix| Self::Idx(prefix.to_string())).or(cifar.map(Self::Cifar))
     }
 
@@ -167,7 +167,7 @@ fn known_files(dir: &Path, names: &[String]) -> Result<Vec<(String, Found)>> {
         let name = if prefix.is_empty() { "MNIST".to_string() } else { prefix[..prefix.len() - 1].to_string() };
         found.push((name, Found::Idx(prefix.to_string())));
     }
-    for variant in [&CIFAR10, &CIFAR100] {
+    for variant in VARIANTS {
         if files::look(dir, &variant.files())?.is_some() {
             found.push((variant.name.to_string(), Found::Cifar(variant)));
         }

@@ -88,13 +88,16 @@ pub fn load_to_evaluate(dir: &Path, prefix: &str) -> Result<Split> {
     Ok(Split::read_from(train, test, &name(dir, prefix), &from(dir)))
 }
 
-/// Like [`load_to_evaluate`], but where `dir` has no file of the test images' labels, the label of each image is 0.
+/// Like [`load`], but where `dir` lacks one of the files, the file of test images is read alone; the label of each image
+/// is then 0.
 ///
 /// # Errors
 /// The errors of [`load`].
 pub fn load_images(dir: &Path, prefix: &str) -> Result<Split> {
-    if files::look(dir, &prefixed(prefix, &TEST_LABELS))?.is_some() {
-        return load_to_evaluate(dir, prefix);
+    let kinds: [&[&str]; 4] = [&TRAIN_IMAGES, &TRAIN_LABELS, &TEST_IMAGES, &TEST_LABELS];
+    let there = kinds.map(|names| files::look(dir, &prefixed(prefix, names)));
+    if there.into_iter().collect::<Result<Option<Vec<PathBuf>>>>()?.is_some() {
+        return load(dir, prefix);
     }
     let images = files::find(dir, &prefixed(prefix, &TEST_IMAGES))?;
     let test = idx::read_images(files::open(&images)?, &images)?;

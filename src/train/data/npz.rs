@@ -41,9 +41,14 @@ pub fn load_images(path: &Path) -> Result<Split> {
     let mut file = Npz::open(open(path)?, path)?;
     let name = if file.has("x_train") && !file.has("x_test") { "x_train" } else { "x_test" };
     let images = file.numbers(name)?;
+    let scale = if name == "x_test" && file.has("x_train") {
+        scale_of_both(path, &file.numbers("x_train")?, &images)?
+    } else {
+        scale_of(path, name, &images)?
+    };
     let count = images.shape.first().copied().unwrap_or(0);
     let labels = Numbers { shape: vec![count], values: Values::Bytes(vec![0; count]) };
-    tests(path, (name, images), ("labels", labels))
+    tests(path, (name, images), ("labels", labels), scale)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -68,7 +73,9 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
         if !file.has("y_test") {
             return Err(Error::file(path, "y_test beside x_test, and x_train and y_train to train on", "none"));
         }
-        return tests(path, ("x_test", file.numbers("x_test")?), ("y_test", file.numbers("y_test")?));
+        let images = file.numbers("x_test")?;
+        let scale = scale_of(path, "x_test", &images)?;
+        return tests(path, ("x_test", images), ("y_test", file.numbers("y_test")?), scale);
     }
     let (x_train, y_train) = (file.numbers("x_train")?, file.numbers("y_train")?);
     let tests = match (file.has("x_test"), file.has("y_test")) {
@@ -79,15 +86,14 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
             return Err(Error::file(path, format!("{missing} beside {there}"), "none"));
         }
     };
-    let scale = scale_of(path, "x_train", &x_train)?;
+    let scale = match &tests {
+        Some((x_test, _)) => scale_of_both(path, &x_train, x_test)?,
+        None => scale_of(path, "x_train", &x_train)?,
+    };
     let train = dataset(path, ("x_train", x_train), ("y_train", y_train), scale)?;
     let is_held_out = tests.is_none();
     let (train, test) = match tests {
         Some((x, y)) => {
-            if scale.factor == 1.0 && x.values.scale() == Ok(255.0) {
-                let expected = "x_test from 0 to 255, as x_train";
-                return Err(Error::file(path, expected, "numbers from 0 to 1"));
-            }
             let test = dataset(path, ("x_test", x), ("y_test", y), scale)?;
             if test.shape() != train.shape() {
                 let expected = format!("x_test of {}, as x_train", by(train.shape()));
@@ -107,8 +113,7 @@ pub fn read(input: impl Read + Seek, path: &Path) -> Result<Split> {
 }
 
 /// The data set of the images `x` and their labels `y`, as test images.
-fn tests(path: &Path, x: (&'static str, Numbers), y: (&str, Numbers)) -> Result<Split> {
-    let scale = scale_of(path, x.0, &x.1)?;
+fn tests(path: &Path, x: (&str, Numbers), y: (&str, Numbers), scale: Scale) -> Result<Split> {
     let test = dataset(path, x, y, scale)?;
     named(path, test.subset(&[]), test)
 }
@@ -135,6 +140,15 @@ fn scale_of(path: &Path, name: &'static str, images: &Numbers) -> Result<Scale> 
         Error::file(path, expected, seen)
     })?;
     Ok(Scale { factor, of: name })
+}
+
+/// The scale of the training images, which must be that of the test images too.
+fn scale_of_both(path: &Path, x_train: &Numbers, x_test: &Numbers) -> Result<Scale> {
+    let scale = scale_of(path, "x_train", x_train)?;
+    if scale.factor == 1.0 && x_test.values.scale() == Ok(255.0) {
+        return Err(Error::file(path, "x_test from 0 to 255, as x_train", "numbers from 0 to 1"));
+    }
+    Ok(scale)
 }
 
 /// The data set of the arrays `x`, images, and `y`, their labels.

@@ -35,9 +35,11 @@ fn an_image_is_padded_cropped_and_mirrored_by_its_draw() {
     let x = images(200);
     let stream = stream(5, 9);
     let draws: Vec<Draw> = (0..200).map(|image| Draw::new(&stream, image)).collect();
-    assert_eq!(augment(x.view(), &stream), reference(&x, &draws));
+    assert_eq!(augment(x.view(), &stream, true), reference(&x, &draws));
+    let upright: Vec<Draw> = draws.iter().map(|draw| Draw { mirrored: false, ..*draw }).collect();
+    assert_eq!(augment(x.view(), &stream, false), reference(&x, &upright));
     let zeros = |y: &Array4<f64>| y.iter().filter(|y| **y == 0.0).count();
-    assert!(zeros(&augment(x.view(), &stream)) > 1000, "crops reach into the padding");
+    assert!(zeros(&augment(x.view(), &stream, true)) > 1000, "crops reach into the padding");
 }
 
 #[test]
@@ -61,20 +63,20 @@ fn crops_are_uniform_over_all_places_and_every_other_image_is_mirrored() {
 #[test]
 fn the_draw_is_a_function_of_seed_step_and_image() {
     let x = images(40);
-    let first = augment(x.view(), &stream(1, 2));
-    assert_eq!(first, augment(x.view(), &stream(1, 2)));
-    assert_ne!(first, augment(x.view(), &stream(2, 2)));
-    assert_ne!(first, augment(x.view(), &stream(1, 3)));
+    let first = augment(x.view(), &stream(1, 2), true);
+    assert_eq!(first, augment(x.view(), &stream(1, 2), true));
+    assert_ne!(first, augment(x.view(), &stream(2, 2), true));
+    assert_ne!(first, augment(x.view(), &stream(1, 3), true));
     // The augmentation of an image does not depend on the other images.
-    assert_eq!(first.slice(s![..7, .., .., ..]), augment(x.slice(s![..7, .., .., ..]), &stream(1, 2)));
-    assert_same_bits_at_any_thread_count("augmentation", || vec![augment(x.view(), &stream(1, 2)).to_tensor()]);
+    assert_eq!(first.slice(s![..7, .., .., ..]), augment(x.slice(s![..7, .., .., ..]), &stream(1, 2), true));
+    assert_same_bits_at_any_thread_count("augmentation", || vec![augment(x.view(), &stream(1, 2), true).to_tensor()]);
 }
 
 #[test]
 fn an_image_smaller_than_the_padding_may_vanish() {
     let x = Array4::<f32>::ones((100, 1, 1, 1));
-    let kept = augment(x.view(), &stream(0, 0)).sum();
+    let kept = augment(x.view(), &stream(0, 0), true).sum();
     // The pixel is kept only at one of the 81 places.
     assert!(kept < 10.0, "{kept}");
-    assert_eq!(augment(Array4::<f32>::ones((0, 3, 4, 4)).view(), &stream(0, 0)).dim(), (0, 3, 4, 4));
+    assert_eq!(augment(Array4::<f32>::ones((0, 3, 4, 4)).view(), &stream(0, 0), true).dim(), (0, 3, 4, 4));
 }

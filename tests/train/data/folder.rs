@@ -124,7 +124,7 @@ fn what_cannot_be_trained_on_is_refused() {
         fs::create_dir(latin.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"))).unwrap();
         assert_eq!(refused(&latin), "DIR: expected names in UTF-8 (saw: caf\u{fffd})");
     }
-    // Folders of images without classes are no classes themselves.
+    // `train` and `test` are not taken for classes if their images are in no folders of classes.
     for parts in [&["train", "test"][..], &["train"]] {
         let images = parts.iter().flat_map(|part| ["1", "2", "3"].map(|name| format!("{part}/{name}.png")));
         let images: Vec<String> = images.collect();
@@ -132,11 +132,14 @@ fn what_cannot_be_trained_on_is_refused() {
         let message = "DIR/train: expected images only in the folders of their classes (saw: 1.png)";
         assert_eq!(refused(&place(&images)), message);
     }
-    let val = place(&[("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")]);
-    assert_eq!(
-        refused(&val),
-        "DIR: expected no folders beside train and test; train --validation SHARE holds out training images (saw: val)"
-    );
+    let val = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")];
+    let plain = ["train/1.png", "val/1.png", "test/1.png"].map(|name| (name, "grey.png"));
+    for pictures in [val, plain] {
+        assert_eq!(
+            refused(&place(&pictures)),
+            "DIR: expected no folders beside train and test; train --validation SHARE holds out training images (saw: val)"
+        );
+    }
 }
 
 /// A folder `test` alone is a data set to evaluate on; its classes need one image each.
@@ -146,11 +149,6 @@ fn test_images_alone() {
     let split = folder::load(place.path()).unwrap();
     assert_eq!((split.train.len(), split.test.len(), split.test.class_names().len()), (0, 2, 2));
     assert!(!split.test_is_held_out);
-    let colour = split.test.in_three_channels();
-    assert_eq!((colour.shape(), colour.pixels(1)), ([3, 4, 5], &split.test.pixels(1).repeat(3)[..]));
-    assert_eq!(colour.in_three_channels().pixels(1), colour.pixels(1));
-    let grey = colour.in_one_channel().unwrap();
-    assert_eq!((grey.shape(), grey.pixels(1)), (split.test.shape(), split.test.pixels(1)));
     let message = load(Some(place.path()), false).unwrap_err().to_string();
     assert!(message.contains("expected training images") && message.contains("2 test images alone"), "{message}");
     assert_eq!(load_to_evaluate(Some(place.path()), false).unwrap().test.len(), 2);
@@ -197,6 +195,12 @@ fn images_in_one_folder_need_no_class() {
     assert_eq!(count(&[("a/1.png", "grey.png"), ("a/2.png", "grey.png")]), 2);
     let train = [("train/a/1.png", "grey.png"), ("train/2.png", "grey.png")];
     assert_eq!(count(&train), 2);
+    let three = ["train/a/1.png", "val/a/1.png", "test/a/1.png", "test/b/1.png"].map(|name| (name, "grey.png"));
+    assert_eq!(count(&three), 2);
+    let plain = ["train/1.png", "val/1.png", "test/1.png"].map(|name| (name, "grey.png"));
+    assert_eq!(count(&plain), 1);
+    let vehicles = ["train/1.png", "train/2.png", "bus/1.png"].map(|name| (name, "grey.png"));
+    assert_eq!(count(&vehicles), 3, "train is a class of vehicles");
     let tests = [&train[..], &[("test/1.png", "grey.png"), ("test/a/1.png", "grey.png"), ("test/b/1.png", "grey.png")]];
     assert_eq!(count(&tests.concat()), 3);
     let beside = [&tests.concat()[..], &[("1.png", "grey.png")]].concat();

@@ -43,6 +43,24 @@ fn refused(dir: &Path) -> String {
     message.replace(&dir.display().to_string(), "DIR")
 }
 
+/// Where labels do not matter, each of the other files may be missing.
+#[test]
+fn the_file_of_test_images_is_enough_where_labels_do_not_matter() {
+    let dir = small();
+    let data = mnist::load(dir.path(), "").unwrap();
+    let whole = mnist::load_images(dir.path(), "").unwrap();
+    assert_eq!((whole.source, whole.test.labels()), (data.source, data.test.labels()));
+    for name in ["train-labels-idx1-ubyte", "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
+        fs::remove_file(dir.path().join(name)).unwrap();
+        let alone = mnist::load_images(dir.path(), "").unwrap();
+        assert_eq!((alone.train.len(), alone.test.len(), alone.test.labels()), (0, 2, &[0, 0][..]));
+        assert_eq!((alone.test.pixels(0), alone.test.pixels(1)), (data.test.pixels(0), data.test.pixels(1)));
+    }
+    fs::remove_file(dir.path().join("t10k-images-idx3-ubyte")).unwrap();
+    let message = mnist::load_images(dir.path(), "").unwrap_err().to_string();
+    assert!(message.contains("t10k-images-idx3-ubyte or t10k-images-idx3-ubyte.gz in it"), "{message}");
+}
+
 #[test]
 fn raw_and_gz_under_either_name() {
     let dir = small();

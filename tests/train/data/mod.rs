@@ -42,6 +42,23 @@ fn noise(n: usize, seed: u64) -> Vec<u8> {
 }
 
 #[test]
+fn grey_images_have_one_channel_or_three_equal_ones() {
+    let grey = Dataset::new(vec![1, 2, 3, 4], vec![1, 0], [1, 1, 2], 2).unwrap();
+    let colour = grey.in_three_channels();
+    assert_eq!((colour.shape(), colour.pixels(1)), ([3, 1, 2], &[3, 4, 3, 4, 3, 4][..]));
+    assert_eq!(colour.in_three_channels().pixels(1), colour.pixels(1));
+    for of in [&grey, &colour] {
+        let one = of.in_one_channel().unwrap();
+        assert_eq!((one.shape(), one.pixels(0), one.pixels(1)), ([1, 1, 2], grey.pixels(0), grey.pixels(1)));
+        assert_eq!((one.labels(), one.classes()), (grey.labels(), 2));
+    }
+    let mut last = colour.pixels(0).to_vec();
+    last[5] += 1;
+    let other = Dataset::new(last, vec![0], [3, 1, 2], 1).unwrap();
+    assert!(other.in_one_channel().is_none());
+}
+
+#[test]
 fn batch_holds_the_chosen_images_in_order() {
     // Three images of 2 channels, 1 x 2.
     let bytes = vec![0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6];

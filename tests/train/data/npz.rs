@@ -88,8 +88,14 @@ fn test_images_alone() {
     let negative = npy("'|i1'", "(3,)", "False", &[255; 3]);
     assert_eq!(of(&[("x_test", &x), ("y_test", &negative)]).labels(), [0; 3]);
     assert_eq!(of(&[("x_train", &x), ("y_train", &y)]).len(), 3, "without test images all are used");
-    let two = bytes("(2, 1, 2)", &[0, 200, 3, 4]);
-    assert_eq!(of(&[("x_train", &x), ("y_train", &y), ("x_test", &two)]).len(), 2);
+    // Both arrays of images have one scale.
+    let dark = npy("'<f4'", "(1, 1, 2)", "False", &[0.0, 99.0_f32].map(f32::to_le_bytes).concat());
+    assert!(npz::load_images(&path).is_ok());
+    assert_eq!(of(&[("x_train", &x), ("x_test", &dark)]).pixels(0), [0, 99]);
+    fs::write(&path, archive(&[("x_test", &dark)])).unwrap();
+    assert!(npz::load_images(&path).unwrap_err().to_string().contains("with one above 128, in x_test"));
+    fs::write(&path, archive(&[("x_train", &x), ("x_test", &bytes("(1, 1, 2)", &[0, 1]))])).unwrap();
+    assert!(npz::load_images(&path).unwrap_err().to_string().contains("x_test from 0 to 255, as x_train"));
 }
 
 /// An array as numpy stores it.
