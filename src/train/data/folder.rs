@@ -30,6 +30,9 @@ use crate::files::image::picture;
 
 /// The folders of a data set's parts.
 const PARTS: [&str; 2] = ["train", "test"];
+/// Names that other programs give to the folders of parts, in lower case. A data set whose folders all have such names
+/// has no classes.
+const OTHER_PARTS: [&str; 9] = ["train", "training", "val", "valid", "validation", "dev", "test", "tests", "testing"];
 /// The endings of the names of images that are read, in lower case.
 const READ: [&str; 3] = ["png", "jpg", "jpeg"];
 /// The endings of the names of images that are refused.
@@ -47,7 +50,8 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class or `test` has no image,
-/// an image is beside the folders of the classes, `test` has a class that `train` lacks, the name of a folder is not
+/// an image is beside the folders of the classes, these are named like parts of a data set, another folder is beside
+/// `train` and `test`, `test` has a class that `train` lacks, the name of a folder is not
 /// UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the images have more than
 /// [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
@@ -55,11 +59,10 @@ pub fn load(dir: &Path) -> Result<Split> {
         [None, None] => (Some(dir.to_path_buf()), None),
         [train, test] => (train, test),
     };
-    if train.as_deref() != Some(dir)
-        && let Some(other) = beside_parts(dir)?
-    {
-        let expected = "no folders beside train and test; train --validation SHARE holds out training images";
-        return Err(Error::file(dir, expected, other));
+    if train.as_deref() == Some(dir) {
+        check_no_parts(dir)?;
+    } else {
+        check_no_others(dir)?;
     }
     for dir in [&train, &test].into_iter().flatten() {
         check_no_image(dir, "images only in the folders of their classes")?;
@@ -100,6 +103,24 @@ fn parts(dir: &Path) -> Result<[Option<PathBuf>; 2]> {
     Ok(if are_parts { parts } else { [None, None] })
 }
 
+/// Checks that folders of classes are not named like parts of a data set: all of them, or one of them `test`.
+fn check_no_parts(dir: &Path) -> Result<()> {
+    let folders = folders(dir)?;
+    let is_part = |name: &String| OTHER_PARTS.contains(&name.to_lowercase().as_str());
+    let are_parts = !folders.is_empty() && folders.iter().all(is_part);
+    if are_parts || folders.iter().any(|name| name == PARTS[1]) {
+        let expected = "folders of classes, or these in folders named train and test";
+        return Err(Error::file(dir, expected, folders.join(", ")));
+    }
+    Ok(())
+}
+
+/// Checks that `dir` has no other folders than `train` and `test`.
+fn check_no_others(dir: &Path) -> Result<()> {
+    let expected = "no folders beside train and test; train --validation SHARE holds out training images";
+    beside_parts(dir)?.map_or(Ok(()), |other| Err(Error::file(dir, expected, other)))
+}
+
 /// The first folder in `dir` that is not one of [`PARTS`].
 fn beside_parts(dir: &Path) -> Result<Option<String>> {
     Ok(folders(dir)?.into_iter().find(|name| !PARTS.contains(&name.as_str())))
@@ -129,9 +150,13 @@ const UNLABELLED: &str = "unlabelled";
 /// `dir`; without it, `train`; and `dir` itself where these are missing, or are classes as for [`load`].
 ///
 /// # Errors
-/// The errors of [`load`] for the images of a class, and [`Error::File`] if there is an image beside `train` and `test`.
+/// The errors of [`load`] for the images of a class, and [`Error::File`] if there is an image beside `train` and `test`,
+/// or a folder beside `train` without `test`.
 pub fn load_images(dir: &Path) -> Result<Split> {
     let [train, test] = parts(dir)?;
+    if test.is_none() && train.is_some() {
+        check_no_others(dir)?;
+    }
     let from = match test.or(train) {
         Some(part) => {
             check_no_image(dir, "images only in train and test")?;

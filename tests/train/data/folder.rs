@@ -132,6 +132,15 @@ fn what_cannot_be_trained_on_is_refused() {
         let message = "DIR/train: expected images only in the folders of their classes (saw: 1.png)";
         assert_eq!(refused(&place(&images)), message);
     }
+    for parts in [&["train", "val"][..], &["Train", "Test"], &["training", "testing"], &["train", "tests"]] {
+        let images = parts.iter().flat_map(|part| ["1", "2", "3"].map(|name| format!("{part}/{name}.png")));
+        let images: Vec<String> = images.collect();
+        let images: Vec<(&str, &str)> = images.iter().map(|name| (&name[..], "grey.png")).collect();
+        let seen = refused(&place(&images));
+        assert!(seen.contains("folders of classes, or these in folders named train and test (saw: "), "{seen}");
+    }
+    let unlabelled = ["cats/1.png", "dogs/1.png", "test/1.png"].map(|name| (name, "grey.png"));
+    assert!(refused(&place(&unlabelled)).ends_with("named train and test (saw: cats, dogs, test)"));
     let val = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")];
     let plain = ["train/1.png", "val/1.png", "test/1.png"].map(|name| (name, "grey.png"));
     for pictures in [val, plain] {
@@ -201,6 +210,8 @@ fn images_in_one_folder_need_no_class() {
     assert_eq!(count(&plain), 1);
     let vehicles = ["train/1.png", "train/2.png", "bus/1.png"].map(|name| (name, "grey.png"));
     assert_eq!(count(&vehicles), 3, "train is a class of vehicles");
+    let error = load_images(place(&[&train[..1], &[("b/1.png", "grey.png")]].concat()).path()).unwrap_err().to_string();
+    assert!(error.contains("no folders beside train and test"), "{error}");
     let tests = [&train[..], &[("test/1.png", "grey.png"), ("test/a/1.png", "grey.png"), ("test/b/1.png", "grey.png")]];
     assert_eq!(count(&tests.concat()), 3);
     let beside = [&tests.concat()[..], &[("1.png", "grey.png")]].concat();
