@@ -14,7 +14,7 @@ use super::source::{
     reads_coarse, training_images,
 };
 use super::threads::Threads;
-use super::training::SAMPLES;
+use super::training::results::SAMPLES;
 use super::{Failure, Outcome};
 use crate::error::{Error, Result};
 use crate::layers::check_shape;
