@@ -91,10 +91,10 @@ pub(super) struct EvalArguments {
     /// The coarse labels of CIFAR-100 [default: for a run its own choice; otherwise the fine labels]
     #[arg(long)]
     coarse: bool,
-    /// Another data set, of images of the same height and width; grey images serve a model of colour images. Labels are
-    /// not needed: a folder of PNG and JPEG files, an .npz file with x_test, or MNIST's file of test images is enough.
-    /// Report how well its test images, or all its images where a folder or an .npz file has no test images, can be told
-    /// apart from those of the data
+    /// Report how well the images of another data set can be told apart from those of the data: its test images, or all
+    /// its images where a folder or an .npz file has no test images. They have the same height and width; grey images
+    /// and colour images of three equal channels are converted. Labels are not needed: a folder of PNG and JPEG files,
+    /// an .npz file with x_test, or MNIST's file of test images is enough
     #[arg(long, value_name = "PATH")]
     ood: Option<PathBuf>,
     /// Number of draws of the weights [default: 10]

@@ -87,8 +87,8 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
     safetensors::about(path)
 }
 
-/// How a training of `graph` on `data` standardizes its images, which begins with the weights at `path` but for those
-/// of the lines `except`.
+/// How to standardize the images `data` in a training of `graph` that begins with the weights at `path` but for those of
+/// the lines `except`.
 pub(super) fn standardizing(path: &Path, data: &Dataset, graph: &Graph, except: &[String]) -> Result<Standardizing> {
     let is_free = first_layers_begin_at_random(graph, except);
     let about = about(path)?;

@@ -86,9 +86,9 @@ pub(super) struct TrainingOptions {
         value_parser = |line: &str| Ok::<_, Infallible>(line.trim().to_string())
     )]
     init_except: Vec<String>,
-    /// Learn from the predictions of a trained network in place of the labels: a run or a packed model, or a
-    /// safetensors file of the same network with PyTorch's names. Both compute with pixels standardized as the
-    /// teacher's were
+    /// Learn from the predictions of a trained network in place of the labels, or mixed with them (--teacher-share): a
+    /// run or a packed model, or a safetensors file of the same network with PyTorch's names. Teacher and student
+    /// compute with pixels standardized as the teacher's were
     #[arg(long, value_name = "RUN|PACKED|FILE")]
     teacher: Option<PathBuf>,
     /// Weight λ of the teacher's probabilities in the loss, 0 to 1; the label has 1 - λ [default: 1]
@@ -118,6 +118,7 @@ pub(super) const FIXED_ON_RESUME: [&str; 10] = [
     "keep_first_last",
     "recipe_name",
 ];
+
 /// A level as it was given, in f64, and as it is used, in f32.
 #[derive(Clone, Copy, Debug)]
 struct Level {
@@ -320,8 +321,8 @@ impl TrainingOptions {
         Ok(recipe)
     }
 
-    /// The value of `--init-levels` or, without it, that of a run that computes with quantized weights: k-means, unless
-    /// levels are given or a layer has fewer weights than levels; then that of `recipe`.
+    /// How a run that computes with quantized weights gets its levels: as `--init-levels` says; without it by k-means
+    /// or, if levels are given or a layer has fewer weights than levels, as in `recipe`.
     pub(super) fn levels_of_quantized(&self, graph: &Graph, recipe: &Recipe) -> InitLevels {
         let can_fit = self.can_fit_levels(graph, recipe.prior);
         let default = if can_fit { InitLevels::Kmeans } else { recipe.init_levels };

@@ -163,8 +163,8 @@ pub(super) fn own_data(config: &Config, coarse: bool) -> Result<Split> {
     load(config.data.as_deref(), coarse)
 }
 
-/// Checks that there is something at a path of a run's configuration. `what` it should be is the error's, which names
-/// the option that gives another path.
+/// Checks that there is something at a path of a run's configuration. The error says that `what` is missing, and that
+/// `option` gives its new path.
 pub(super) fn check_there(path: &Path, what: &str, option: &str) -> Result<()> {
     if path.exists() {
         return Ok(());
@@ -225,7 +225,7 @@ pub(super) fn data_at(path: &Path, coarse: bool, graph: &Graph, trained_on: Opti
 }
 
 /// Images for a model of `graph`: for a model of colour images, grey images get three equal channels; for a model of
-/// grey images, colour images whose three channels are equal get one. So does `predict` with the images in files.
+/// grey images, colour images whose three channels are equal get one. `predict` converts images in files in the same way.
 pub(super) fn in_channels(images: Dataset, graph: &Graph) -> Dataset {
     match (images.shape()[0], graph.input[0]) {
         (1, 3) => images.in_three_channels(),

@@ -25,11 +25,11 @@ Ctrl-C, SIGTERM and SIGHUP stop after the step at hand; --resume continues the r
 same result, bit for bit. After a crash it continues from the last checkpoint. A run may be
 continued on another device: the noise is the same there, but sums are rounded in another order.
 With --resume, --epochs gives the run another number of epochs, whether it was stopped or has
-ended; a run whose second phase has begun keeps its number. From there on the learning rate and
-the weight of the KL follow the new number. config.json keeps the earlier one, and the step at
-which it changed. Until the new end, model.packed, result.json and figures/ are those of the
-earlier end. With --resume, --data, --init and --teacher give the present paths of the data, the initial weights
-and the teacher; their checksums must be those recorded.
+ended; a run of two phases keeps its number once the second has begun. From there on the learning
+rate and the weight of the KL follow the new number. config.json keeps the earlier number of epochs,
+and the step at which it changed. Until the new end, model.packed, result.json and figures/ are
+those of the earlier end. With --resume, --data, --init and --teacher give the present paths of the
+data, the initial weights and the teacher; their checksums must be those recorded.
 --figure-formats, --checkpoint-every and --evaluate-every are not kept: give them again.
 The defaults of --kl-scale and --kl-weight are those that trained best; the defaults of `oracle`
 (dataset, 1) are the definitions. With these, --spike exact, --prior nearest or mixture, and dense

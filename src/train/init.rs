@@ -67,11 +67,13 @@ impl Init {
     }
 }
 
-/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another, which has no
-/// other lines than `from` but for these. Returns the names of the parameters that `from` has in lines that `to` lacks.
+/// Copies all parameters except ln σ², levels and those of the lines `except` from one network to another. Every line of
+/// `to` that is not excepted must be in `from`. Parameters of lines that only `from` has are not copied; their names are
+/// returned.
 ///
 /// # Errors
-/// [`Error::Tensor`] for the first tensor that differs in shape, or that one of the networks lacks.
+/// [`Error::Tensor`] for the first parameter of a line of `to` that differs in shape, or that one of the networks lacks;
+/// `to` may then have been changed in part.
 pub fn copy(from: &Network<f32>, to: &mut Network<f32>, except: &[String]) -> Result<Vec<String>> {
     let mut left: BTreeMap<&str, &Parameter<f32>> = from
         .parameters()

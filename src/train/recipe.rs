@@ -36,7 +36,8 @@
 //!   ([`level_gap`](super::projection::level_gap)), 0.001 for the levels −0.2, 0, 0.2.
 //! - **Epochs.** How near weights come to their levels depends on the number of steps, not of epochs. Where 32 epochs are
 //!   fewer than 4,000 steps, the default is the number of epochs that takes 4,000 steps
-//!   ([`with_enough_steps`](Recipe::with_enough_steps)).
+//!   ([`with_enough_steps`](Recipe::with_enough_steps)); the command's default on the embedded images is 40 epochs, which
+//!   is enough for the networks that fit them.
 //! - **Rates.** After a share `decay_from` of the steps the learning rate falls linearly to 0; the levels' rate is
 //!   `level_rate` times it. In the networks of the crate every layer but the last is followed by a normalization, so a
 //!   common factor of the layer's weights does not change the output. In one phase, levels with a high rate therefore
@@ -162,9 +163,9 @@ pub struct Recipe {
     /// [default: 1, and 6 for deep networks]
     #[cfg_attr(feature = "cli", arg(long, value_name = "P", allow_negative_numbers = true))]
     pub kl_warmup_power: u32,
-    /// Share of the steps, from 0 to below 1, in the first phase, without noise, prior and levels [default: 0; with
-    /// --recipe best, and without --prior none or gaussian or the whole weights of --init: 0.8 for deep networks, 0.5 for others with
-    /// --forward hard or straight-through]
+    /// Share of the steps, from 0 to below 1, in the first phase, without noise, prior and levels [default: 0;
+    /// with --recipe best 0.8 for deep networks, and 0.5 for others with --forward hard or straight-through, but 0 where
+    /// --init gives all weights, and for --prior none or gaussian with no other --forward than sampled]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     #[cfg_attr(feature = "files", serde(default))]
     pub warmup: f64,
@@ -218,7 +219,7 @@ pub struct Recipe {
     pub seed: u64,
 }
 
-/// Every recipe without the entry `mirror` mirrors images where it augments them.
+/// The value of `mirror` in a configuration without this entry.
 #[cfg(feature = "files")]
 fn mirrors() -> bool {
     true
@@ -253,7 +254,7 @@ impl Default for Recipe {
 
 /// The smallest number of Bayesian layers of a deep network, which is trained in two phases.
 pub const DEEP: usize = 6;
-/// The smallest number of steps of a training whose number of epochs is the default. On 2,000 images of Fashion-MNIST,
+/// The smallest number of steps of a training whose number of epochs is the default, except on the embedded images. On 2,000 images of Fashion-MNIST,
 /// quantizing cost `mlp` 2.7 points of accuracy after 1,840 steps and 0.4 after 4,000.
 pub const LEAST_STEPS: u32 = 4000;
 /// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of its

@@ -1,10 +1,10 @@
-//! Augmentation of training images: each is padded with zeros, cropped to its size again at a random place and, unless
-//! a mirror would change its class, mirrored or not.
+//! Augmentation of training images: each is padded with zeros, cropped to its size again at a random place and, if
+//! `mirror`, mirrored or not.
 //!
 //! ```text
 //! y[c, i, j] = x[c, i + down − PAD, j' + right − PAD],
 //!              0 outside of x
-//! j' = W − 1 − j if mirrored, else j
+//! j' = W − 1 − j if mirror and mirrored, else j
 //! down, right uniform in 0 … 2 PAD, mirrored with probability ½,
 //! one draw an image
 //! ```

@@ -6,7 +6,7 @@
 //! | CIFAR-100 | `train.bin`; `test.bin` | coarse label, fine label, pixels |
 //!
 //! A label is one byte. The 3,072 pixel bytes are three planes, red, green and blue, of 32 rows of 32. All files of a
-//! set must exist, or, where test images are enough, the test file alone, each with a whole number of records from 1 to
+//! set must exist or, where test images are enough, the test file alone. Each has a whole number of records, from 1 to
 //! [`MAX_RECORDS`]. As there is no header, a file of the other set is recognized by its length, or else by labels that
 //! are out of range.
 

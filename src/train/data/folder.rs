@@ -10,7 +10,7 @@
 //! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
 //! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
 //! same ones as long as the images stay the same. A folder with nothing but `test` in it is a data set to evaluate on.
-//! An image beside these folders is refused. The order of the images is shuffled, also the same in every run, so that
+//! An image beside the folders of the classes, or beside `train` and `test`, is refused. The order of the images is shuffled, also the same in every run, so that
 //! the first images are of all classes. Files and folders whose names begin with a dot are ignored.
 //!
 //! Where labels do not matter, the folders of the classes may be missing. Only the images of `test` are then read;
@@ -30,9 +30,8 @@ use crate::files::image::picture;
 
 /// The folders of a data set's parts.
 const PARTS: [&str; 2] = ["train", "test"];
-/// Names that other programs give to the folders of parts, in lower case. A data set whose folders all have such names
-/// has no classes.
-const OTHER_PARTS: [&str; 9] = ["train", "training", "val", "valid", "validation", "dev", "test", "tests", "testing"];
+/// Names that programs give to the folders of parts, in lower case. If all folders have such names, they are no classes.
+const PART_NAMES: [&str; 9] = ["train", "training", "val", "valid", "validation", "dev", "test", "tests", "testing"];
 /// The endings of the names of images that are read, in lower case.
 const READ: [&str; 3] = ["png", "jpg", "jpeg"];
 /// The endings of the names of images that are refused.
@@ -63,6 +62,7 @@ pub fn load(dir: &Path) -> Result<Split> {
         check_no_parts(dir)?;
     } else {
         check_no_others(dir)?;
+        check_no_image(dir, "images only in the folders of their classes")?;
     }
     for dir in [&train, &test].into_iter().flatten() {
         check_no_image(dir, "images only in the folders of their classes")?;
@@ -103,10 +103,10 @@ fn parts(dir: &Path) -> Result<[Option<PathBuf>; 2]> {
     Ok(if are_parts { parts } else { [None, None] })
 }
 
-/// Checks that folders of classes are not named like parts of a data set: all of them, or one of them `test`.
+/// Checks that not all folders of classes have names in [`PART_NAMES`], and that none is named `test`.
 fn check_no_parts(dir: &Path) -> Result<()> {
     let folders = folders(dir)?;
-    let is_part = |name: &String| OTHER_PARTS.contains(&name.to_lowercase().as_str());
+    let is_part = |name: &String| PART_NAMES.contains(&name.to_lowercase().as_str());
     let are_parts = !folders.is_empty() && folders.iter().all(is_part);
     if are_parts || folders.iter().any(|name| name == PARTS[1]) {
         let expected = "folders of classes, or these in folders named train and test";

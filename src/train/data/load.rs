@@ -48,7 +48,8 @@ pub fn load_to_evaluate(path: Option<&Path>, coarse: bool) -> Result<Split> {
 
 /// The images of the data set at `path` as test images, where labels do not matter and may be missing: the data set's
 /// test images or, where it consists of folders or arrays without test images, all its images. They may also be the PNG
-/// and JPEG files of one directory. Of folders and arrays all images have label 0.
+/// and JPEG files of one directory. Labels are 0 but for those in CIFAR's files and in MNIST's, if all four are there:
+/// MNIST's training images tell which data set it is.
 ///
 /// # Errors
 /// The errors of [`load_to_evaluate`].
@@ -61,8 +62,8 @@ pub fn load_images(path: &Path) -> Result<Split> {
     }
 }
 
-/// The data set at `path`; if `to_evaluate`, MNIST's and CIFAR's files may be those of test images alone, which folders
-/// and arrays always may be.
+/// The data set at `path`; if `to_evaluate`, MNIST's and CIFAR's files may be those of test images alone. Folders and
+/// arrays may be test images alone whatever `to_evaluate` is.
 fn load_parts(path: Option<&Path>, coarse: bool, to_evaluate: bool) -> Result<Split> {
     let found = path.map(|path| recognize(path, EXPECTED)).transpose()?;
     match (path, found) {

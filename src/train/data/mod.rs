@@ -107,8 +107,8 @@ impl Dataset {
         Self { class_names: names.iter().map(|name| name.as_ref().to_string()).collect(), ..self }
     }
 
-    /// The same images in the classes `names`, which have all of its classes by name, in any order, and may have more.
-    /// None if they lack a class.
+    /// The same images with the labels that they have in the list of classes `names`. The list may have more classes than
+    /// the data set, in any order. None if a class of the data set is not in it.
     pub fn in_classes(&self, names: &[String]) -> Option<Self> {
         let place = |name: &String| names.iter().position(|own| own == name);
         let places: Vec<usize> = self.class_names.iter().map(place).collect::<Option<_>>()?;

@@ -139,6 +139,9 @@ fn what_cannot_be_trained_on_is_refused() {
         let seen = refused(&place(&images));
         assert!(seen.contains("folders of classes, or these in folders named train and test (saw: "), "{seen}");
     }
+    let cover = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("cover.png", "grey.png")];
+    let message = "DIR: expected images only in the folders of their classes (saw: cover.png)";
+    assert_eq!(refused(&place(&cover)), message);
     let unlabelled = ["cats/1.png", "dogs/1.png", "test/1.png"].map(|name| (name, "grey.png"));
     assert!(refused(&place(&unlabelled)).ends_with("named train and test (saw: cats, dogs, test)"));
     let val = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")];
