@@ -63,6 +63,7 @@ pub fn load(dir: &Path) -> Result<Split> {
     } else {
         check_no_others(dir)?;
         check_no_image(dir, "images only in the folders of their classes")?;
+        train.as_deref().map_or(Ok(()), check_no_parts)?;
     }
     for dir in [&train, &test].into_iter().flatten() {
         check_no_image(dir, "images only in the folders of their classes")?;

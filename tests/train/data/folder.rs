@@ -144,6 +144,8 @@ fn what_cannot_be_trained_on_is_refused() {
     assert_eq!(refused(&place(&cover)), message);
     let unlabelled = ["cats/1.png", "dogs/1.png", "test/1.png"].map(|name| (name, "grey.png"));
     assert!(refused(&place(&unlabelled)).ends_with("named train and test (saw: cats, dogs, test)"));
+    let unlabelled = ["train/cats/1.png", "train/dogs/1.png", "train/test/1.png"].map(|name| (name, "grey.png"));
+    assert!(refused(&place(&unlabelled)).starts_with("DIR/train: expected folders of classes"));
     let val = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")];
     let plain = ["train/1.png", "val/1.png", "test/1.png"].map(|name| (name, "grey.png"));
     for pictures in [val, plain] {
