@@ -107,10 +107,9 @@ fn parts(dir: &Path) -> Result<[Option<PathBuf>; 2]> {
 /// Checks that not all folders of classes have names in [`PART_NAMES`], and that none is named `test`.
 fn check_no_parts(dir: &Path) -> Result<()> {
     let folders = folders(dir)?;
-    let is_part = |name: &String| PART_NAMES.contains(&name.to_lowercase().as_str());
-    let are_parts = !folders.is_empty() && folders.iter().all(is_part);
+    let are_parts = !folders.is_empty() && folders.iter().all(|name| is_part_name(name));
     if are_parts || folders.iter().any(|name| name == PARTS[1]) {
-        let expected = "folders of classes, or these in folders named train and test";
+        let expected = "folders of classes, or folders named train and test in lower case";
         return Err(Error::file(dir, expected, folders.join(", ")));
     }
     Ok(())
@@ -118,8 +117,14 @@ fn check_no_parts(dir: &Path) -> Result<()> {
 
 /// Checks that `dir` has no other folders than `train` and `test`.
 fn check_no_others(dir: &Path) -> Result<()> {
-    let expected = "no folders beside train and test; train --validation SHARE holds out training images";
-    beside_parts(dir)?.map_or(Ok(()), |other| Err(Error::file(dir, expected, other)))
+    let Some(other) = beside_parts(dir)? else { return Ok(()) };
+    let hint = if is_part_name(&other) { "; train --validation SHARE holds out training images" } else { "" };
+    Err(Error::file(dir, format!("no folders beside train and test{hint}"), other))
+}
+
+/// Whether the name of a folder is in [`PART_NAMES`], in lower or upper case.
+fn is_part_name(name: &str) -> bool {
+    PART_NAMES.contains(&name.to_lowercase().as_str())
 }
 
 /// The first folder in `dir` that is not one of [`PARTS`].
@@ -152,7 +157,7 @@ const UNLABELLED: &str = "unlabelled";
 ///
 /// # Errors
 /// The errors of [`load`] for the images of a class, and [`Error::File`] if there is an image beside `train` and `test`,
-/// or a folder beside `train` without `test`.
+/// a folder beside `train` without `test`, or folders are named like parts of a data set in another way.
 pub fn load_images(dir: &Path) -> Result<Split> {
     let [train, test] = parts(dir)?;
     if test.is_none() && train.is_some() {
@@ -163,7 +168,10 @@ pub fn load_images(dir: &Path) -> Result<Split> {
             check_no_image(dir, "images only in train and test")?;
             part
         }
-        None => dir.to_path_buf(),
+        None => {
+            check_no_parts(dir)?;
+            dir.to_path_buf()
+        }
     };
     let mut images = Vec::new();
     for name in names(&from)? {

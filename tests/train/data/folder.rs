@@ -137,13 +137,13 @@ fn what_cannot_be_trained_on_is_refused() {
         let images: Vec<String> = images.collect();
         let images: Vec<(&str, &str)> = images.iter().map(|name| (&name[..], "grey.png")).collect();
         let seen = refused(&place(&images));
-        assert!(seen.contains("folders of classes, or these in folders named train and test (saw: "), "{seen}");
+        assert!(seen.contains("folders of classes, or folders named train and test in lower case (saw: "), "{seen}");
     }
     let cover = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("cover.png", "grey.png")];
     let message = "DIR: expected images only in the folders of their classes (saw: cover.png)";
     assert_eq!(refused(&place(&cover)), message);
     let unlabelled = ["cats/1.png", "dogs/1.png", "test/1.png"].map(|name| (name, "grey.png"));
-    assert!(refused(&place(&unlabelled)).ends_with("named train and test (saw: cats, dogs, test)"));
+    assert!(refused(&place(&unlabelled)).ends_with("named train and test in lower case (saw: cats, dogs, test)"));
     let unlabelled = ["train/cats/1.png", "train/dogs/1.png", "train/test/1.png"].map(|name| (name, "grey.png"));
     assert!(refused(&place(&unlabelled)).starts_with("DIR/train: expected folders of classes"));
     let val = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("val/a/1.png", "grey.png")];
@@ -205,7 +205,7 @@ fn images_in_one_folder_need_no_class() {
     let classes: Vec<String> = (0..12).map(|n| format!("{}/{n}.png", ["a", "b"][n % 2])).collect();
     let classes: Vec<(&str, &str)> = classes.iter().map(|name| (&name[..], "grey.png")).collect();
     assert_eq!(count(&classes), 12);
-    assert_eq!(count(&[&classes[..], &[("1.png", "grey.png"), ("test/1.png", "grey.png")]].concat()), 14);
+    assert_eq!(count(&[&classes[..], &[("1.png", "grey.png"), ("c/1.png", "grey.png")]].concat()), 14);
     assert_eq!(count(&[("a/1.png", "grey.png"), ("a/2.png", "grey.png")]), 2);
     let train = [("train/a/1.png", "grey.png"), ("train/2.png", "grey.png")];
     assert_eq!(count(&train), 2);
@@ -222,6 +222,10 @@ fn images_in_one_folder_need_no_class() {
     let beside = [&tests.concat()[..], &[("1.png", "grey.png")]].concat();
     let error = load_images(place(&beside).path()).unwrap_err().to_string();
     assert!(error.contains("expected images only in train and test (saw: 1.png)"), "{error}");
+    for names in [["cats/1.png", "test/1.png"], ["Train/1.png", "Test/1.png"], ["train/1.png", "val/1.png"]] {
+        let error = load_images(place(&names.map(|name| (name, "grey.png"))).path()).unwrap_err().to_string();
+        assert!(error.contains("named train and test in lower case"), "{error}");
+    }
     let deep = place(&[("a/b/1.png", "grey.png")]);
     let error = load_images(deep.path()).unwrap_err().to_string();
     assert!(error.contains("a/b: expected an image file (saw: a folder)"), "{error}");
