@@ -91,23 +91,17 @@ pub(super) fn about(path: &Path) -> Result<Option<About>> {
 /// the lines `except`.
 pub(super) fn standardizing(path: &Path, data: &Dataset, graph: &Graph, except: &[String]) -> Result<Standardizing> {
     let is_free = first_layers_begin_at_random(graph, except);
-    let about = about(path)?;
-    let is_recorded = about.is_some();
-    let mut about = about.unwrap_or(About { standardization: None, classes: Vec::new() });
+    let Some(mut about) = about(path)? else {
+        return Ok(if is_free { Standardizing::AsFromRandom } else { Standardizing::Unknown });
+    };
     if is_free {
         about.standardization = None;
     }
     if has_own_classes(graph, except) {
         about.classes.clear();
     }
-    if is_recorded {
-        check_about(path, &about, data)?;
-    }
-    Ok(match (is_free, is_recorded) {
-        (true, _) => Standardizing::AsFromRandom,
-        (false, true) => Standardizing::AsRecorded(about.standardization),
-        (false, false) => Standardizing::Unknown,
-    })
+    check_about(path, &about, data)?;
+    Ok(if is_free { Standardizing::AsFromRandom } else { Standardizing::AsRecorded(about.standardization) })
 }
 
 /// How a training standardizes its images where its weights come from another.

@@ -21,8 +21,8 @@ pub const HEADER: u64 = 1 << 22;
 /// The bytes of a file of at most `most` bytes.
 ///
 /// # Errors
-/// [`Error::File`] if the file has more bytes, or is a directory or a device; [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too
-/// little memory.
+/// [`Error::File`] if the file has more bytes, or is a directory or a device; [`Error::Io`] if a system call fails,
+/// [`Error::Memory`] if there is too little memory.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
     let too_long = |seen: String| Error::file(path, format!("at most {most} bytes"), seen);
@@ -40,8 +40,9 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
 /// the length in its header is rejected before the tensors are read.
 ///
 /// # Errors
-/// [`Error::File`] if it is not a safetensors file, but a directory for one, its header has more than [`HEADER`] bytes, or the file has more
-/// than [`TENSORS`]; [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too little memory.
+/// [`Error::File`] if it is a directory, a device or not a safetensors file, its header has more than [`HEADER`] bytes,
+/// or the file has more than [`TENSORS`]; [`Error::Io`] if a system call fails, [`Error::Memory`] if there is too little
+/// memory.
 pub fn read_tensors(path: &Path) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
     let no_such_file = |seen: String| Error::file(path, "a safetensors file", seen);

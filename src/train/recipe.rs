@@ -254,8 +254,8 @@ impl Default for Recipe {
 
 /// The smallest number of Bayesian layers of a deep network, which is trained in two phases.
 pub const DEEP: usize = 6;
-/// The smallest number of steps of a training whose number of epochs is the default, except on the embedded images. On 2,000 images of Fashion-MNIST,
-/// quantizing cost `mlp` 2.7 points of accuracy after 1,840 steps and 0.4 after 4,000.
+/// The smallest number of steps of a training whose number of epochs is the default, except on the embedded images. On
+/// 2,000 images of Fashion-MNIST, quantizing cost `mlp` 2.7 points of accuracy after 1,840 steps and 0.4 after 4,000.
 pub const LEAST_STEPS: u32 = 4000;
 /// The largest [`kl_warmup_power`](Recipe::kl_warmup_power): κ is below half of its last value for 96 % of its
 /// rise.

@@ -45,7 +45,8 @@ fn a_packed_model_is_begun_with_as_a_run_is() {
     );
 }
 
-/// A network whose last line has a name of its own takes over the lines before it, from a run, a packed model or a file.
+/// A network whose last line has another name than in the run, packed model or file of `--init` begins with the weights
+/// of the lines before it.
 #[test]
 fn the_lines_of_another_name_are_not_used() {
     let place = Workplace::new();
@@ -191,7 +192,7 @@ fn weights_are_found_at_their_new_path() {
         &["init", "none, as the run was begun without"],
     );
 
-    // A comparison asks for them before it trains, as its later runs read them when they begin.
+    // `compare` looks for the weights before it trains, as its later runs read them when they begin.
     let compare = ["compare", "mlp", "--data", "data", "--out", "compared", "--init", "moved"];
     place.succeed(&[&compare[..], &SHORT].concat());
     for name in ["checkpoint.safetensors", "metrics.jsonl", "model.packed", "result.json"] {

@@ -10,8 +10,9 @@
 //! has colours all get three channels. The classes are the folders in ascending order of their names or, if all names
 //! are whole numbers, of these numbers. Without a folder `test`, a fifth of each class's images become test images, the
 //! same ones as long as the images stay the same. A folder with nothing but `test` in it is a data set to evaluate on.
-//! An image beside the folders of the classes, or beside `train` and `test`, is refused. The order of the images is shuffled, also the same in every run, so that
-//! the first images are of all classes. Files and folders whose names begin with a dot are ignored.
+//! An image beside the folders of the classes, or beside `train` and `test`, is refused. The order of the images is
+//! shuffled, also the same in every run, so that the first images are of all classes. Files and folders whose names
+//! begin with a dot are ignored.
 //!
 //! Where labels do not matter, the folders of the classes may be missing. Only the images of `test` are then read;
 //! without `test`, those of `train`; without both, all.
@@ -50,9 +51,9 @@ pub fn has_folders(dir: &Path) -> Result<bool> {
 /// # Errors
 /// [`Error::File`] if there are fewer than two classes or more than [`MOST_CLASSES`], a class or `test` has no image,
 /// an image is beside the folders of the classes, these are named like parts of a data set, another folder is beside
-/// `train` and `test`, `test` has a class that `train` lacks, the name of a folder is not
-/// UTF-8, an image cannot be decoded, is transparent, or has another size than the first, or the images have more than
-/// [`MOST_BYTES`] in all; [`Error::Io`] if a folder cannot be listed or a file cannot be read.
+/// `train` and `test`, `test` has a class that `train` lacks, the name of a folder is not UTF-8, an image cannot be
+/// decoded, is transparent, or has another size than the first, or the images have more than [`MOST_BYTES`] in all;
+/// [`Error::Io`] if a folder cannot be listed or a file cannot be read.
 pub fn load(dir: &Path) -> Result<Split> {
     let (train, test) = match parts(dir)? {
         [None, None] => (Some(dir.to_path_buf()), None),
@@ -62,10 +63,9 @@ pub fn load(dir: &Path) -> Result<Split> {
         check_no_parts(dir)?;
     } else {
         check_no_others(dir)?;
-        check_no_image(dir, "images only in the folders of their classes")?;
         train.as_deref().map_or(Ok(()), check_no_parts)?;
     }
-    for dir in [&train, &test].into_iter().flatten() {
+    for dir in [Some(dir), train.as_deref(), test.as_deref()].into_iter().flatten() {
         check_no_image(dir, "images only in the folders of their classes")?;
     }
     // A model that is evaluated on test images alone may have more classes than they.

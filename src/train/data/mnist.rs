@@ -26,6 +26,7 @@ const TEST_IMAGES: [&str; 8] = [
 ];
 const TEST_LABELS: [&str; 4] =
     ["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte", "test-labels-idx1-ubyte", "test-labels.idx1-ubyte"];
+const ALL: [&[&str]; 4] = [&TRAIN_IMAGES, &TRAIN_LABELS, &TEST_IMAGES, &TEST_LABELS];
 
 /// 600 training and 100 test images of each class; `ATTRIBUTION.md` beside the files says where they are from and how
 /// they were chosen.
@@ -50,8 +51,7 @@ pub fn embedded() -> Result<Split> {
 /// `emnist-letters-train-images-idx3-ubyte.gz`, and an empty prefix for MNIST's files.
 pub(super) fn prefix(file: &str) -> Option<&str> {
     let name = file.strip_suffix(".gz").unwrap_or(file);
-    let names: [&[&str]; 4] = [&TRAIN_IMAGES, &TRAIN_LABELS, &TEST_IMAGES, &TEST_LABELS];
-    let prefix = names.iter().copied().flatten().find_map(|known| name.strip_suffix(known))?;
+    let prefix = ALL.iter().copied().flatten().find_map(|known| name.strip_suffix(known))?;
     (prefix.is_empty() || prefix.ends_with('-')).then_some(prefix)
 }
 
@@ -94,8 +94,7 @@ pub fn load_to_evaluate(dir: &Path, prefix: &str) -> Result<Split> {
 /// # Errors
 /// The errors of [`load`].
 pub fn load_images(dir: &Path, prefix: &str) -> Result<Split> {
-    let kinds: [&[&str]; 4] = [&TRAIN_IMAGES, &TRAIN_LABELS, &TEST_IMAGES, &TEST_LABELS];
-    let there = kinds.map(|names| files::look(dir, &prefixed(prefix, names)));
+    let there = ALL.map(|names| files::look(dir, &prefixed(prefix, names)));
     if there.into_iter().collect::<Result<Option<Vec<PathBuf>>>>()?.is_some() {
         return load(dir, prefix);
     }

@@ -18,6 +18,13 @@ fn place(pictures: &[(&str, &str)]) -> TempDir {
     place
 }
 
+/// A directory with three pictures in each of these folders.
+fn three_in_each(folders: &[&str]) -> TempDir {
+    let names = folders.iter().flat_map(|folder| ["1", "2", "3"].map(|name| format!("{folder}/{name}.png")));
+    let names: Vec<String> = names.collect();
+    place(&names.iter().map(|name| (&name[..], "grey.png")).collect::<Vec<_>>())
+}
+
 fn refused(place: &TempDir) -> String {
     let message = folder::load(place.path()).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message:?}");
@@ -126,17 +133,11 @@ fn what_cannot_be_trained_on_is_refused() {
     }
     // `train` and `test` are not taken for classes if their images are in no folders of classes.
     for parts in [&["train", "test"][..], &["train"]] {
-        let images = parts.iter().flat_map(|part| ["1", "2", "3"].map(|name| format!("{part}/{name}.png")));
-        let images: Vec<String> = images.collect();
-        let images: Vec<(&str, &str)> = images.iter().map(|name| (&name[..], "grey.png")).collect();
         let message = "DIR/train: expected images only in the folders of their classes (saw: 1.png)";
-        assert_eq!(refused(&place(&images)), message);
+        assert_eq!(refused(&three_in_each(parts)), message);
     }
     for parts in [&["train", "val"][..], &["Train", "Test"], &["training", "testing"], &["train", "tests"]] {
-        let images = parts.iter().flat_map(|part| ["1", "2", "3"].map(|name| format!("{part}/{name}.png")));
-        let images: Vec<String> = images.collect();
-        let images: Vec<(&str, &str)> = images.iter().map(|name| (&name[..], "grey.png")).collect();
-        let seen = refused(&place(&images));
+        let seen = refused(&three_in_each(parts));
         assert!(seen.contains("folders of classes, or folders named train and test in lower case (saw: "), "{seen}");
     }
     let cover = [("train/a/1.png", "grey.png"), ("train/b/1.png", "grey.png"), ("cover.png", "grey.png")];
